@@ -1,0 +1,53 @@
+// What a simulated board must be told of the running job, so that its true power can follow what the
+// engine really executes, and what it tells of the truth afterwards. Real boards have none of this.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "common/marker_ring.h"
+#include "synergy/v1/device.pb.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// The engine's activity, given by the job runner. Thread-safe.
+class ActivityFeed {
+ public:
+  virtual ~ActivityFeed() = default;
+
+  struct Snapshot {
+    MonotonicTime as_of;                   // everything before this instant is known
+    std::vector<Marker> completed;         // since the last Poll, operators and kOpLoad / kOpInit only
+    std::vector<CurrentOperator> running;  // per lane, as of `as_of`
+  };
+  // Replaces the snapshot's content.
+  virtual void Poll(Snapshot* snapshot) = 0;
+};
+
+// Implemented by simulated boards. Thread-safe: the runner calls from its thread while sampling threads
+// read the sensors.
+class BoardSimulation {
+ public:
+  virtual ~BoardSimulation() = default;
+
+  struct Run {
+    std::string run_id;
+    std::string net_name;
+    uint64_t seed = 0;
+    uint32_t threads = 1;
+  };
+  // `feed` stays valid until EndRun returns. Before BeginRun and after EndRun the board idles.
+  virtual void BeginRun(const Run& run, ActivityFeed* feed) = 0;
+  // As soon as the engine has told them; operators that run earlier draw the power of an unknown type.
+  virtual void SetOperators(const v1::OperatorTable& operators) = 0;
+  // Takes the last activity from the feed and lets go of it. The truth covers the measured phase.
+  virtual v1::RunTruth EndRun() = 0;
+  // Lines for the run's notices: what of this simulation is not real.
+  virtual std::vector<std::string> Disclaimers() const = 0;
+};
+
+}  // namespace synergy
