@@ -1,0 +1,62 @@
+// What the queue asks of whoever runs a job, so that the queue can be tested without engines.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "daemon/jobs/run_folder.h"
+#include "synergy/v1/job.pb.h"
+
+namespace synergy {
+
+// Asks a running job to end. Thread-safe; a descriptor, so that poll() sees it at once.
+class CancelToken {
+ public:
+  CancelToken();
+  ~CancelToken();
+  CancelToken(const CancelToken&) = delete;
+  CancelToken& operator=(const CancelToken&) = delete;
+
+  // The first call's reason stays.
+  void Cancel(std::string reason);
+  bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  // "" until cancelled() is true.
+  std::string reason() const { return cancelled() ? reason_ : std::string(); }
+  // Readable once cancelled; nobody reads from it.
+  int fd() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+  std::atomic<bool> claimed_{false};
+  std::atomic<bool> cancelled_{false};
+  std::string reason_;
+};
+
+// Where a running job stands.
+struct JobProgress {
+  v1::Phase phase = v1::PHASE_UNSPECIFIED;
+  uint32_t iteration = 0;
+  double power_w = 0;   // of the top rail, 0 while unknown
+  uint64_t chunks = 0;  // in the spool
+};
+using ProgressCallback = std::function<void(const JobProgress&)>;
+
+struct JobOutcome {
+  v1::JobState state = v1::JOB_STATE_FAILED;  // DONE, FAILED or CANCELLED
+  std::string error;                          // why not DONE
+  uint64_t chunks = 0;  // in the spool, a RunEnd among them where it could be written
+  bool has_truth = false;
+};
+
+class JobExecutor {
+ public:
+  virtual ~JobExecutor() = default;
+  // Runs the job to its end and returns when its records are complete and durable. Always called by
+  // the same thread. Ends within 2 s of cancel.Cancel().
+  virtual JobOutcome Execute(const v1::JobStatus& job, const RunFolder& folder,
+                             const CancelToken& cancel, const ProgressCallback& progress) = 0;
+};
+
+}  // namespace synergy

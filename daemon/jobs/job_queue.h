@@ -1,0 +1,117 @@
+// The jobs of this device: one runs, the others wait in the order of their submission. All of it
+// survives the daemon: what waits is run after a restart, what ran when the daemon died is closed
+// as failed, and what ended is kept until the host has acknowledged every chunk of it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "daemon/jobs/job_executor.h"
+#include "daemon/jobs/run_store.h"
+#include "daemon/jobs/spec_validation.h"
+#include "synergy/v1/board.pb.h"
+#include "synergy/v1/job.pb.h"
+#include "synergy/v1/stored_job.pb.h"
+
+namespace synergy {
+
+// News of jobs, in order. Called with the queue's lock held: returns at once and does not call the
+// queue.
+class JobListener {
+ public:
+  virtual ~JobListener() = default;
+  virtual void OnJob(const v1::JobStatus& job) = 0;  // new, or its status changed
+  virtual void OnRemoved(const std::string& run_id) = 0;
+};
+
+struct JobQueueOptions {
+  std::string state_dir;  // exists
+  SpecLimits limits;
+  v1::BoardInfo board;   // for the header of runs that never started
+  size_t capacity = 64;  // jobs that wait
+  uint64_t max_net_bytes = uint64_t{2} << 30;
+  uint64_t min_free_bytes = uint64_t{64}
+                            << 20;  // on the state folder's disk, or no job is taken or run
+};
+
+// Thread-safe.
+class JobQueue {
+ public:
+  // Reads the state folder and closes what a dead daemon left open. `executor` and `clock` outlive
+  // the queue. Runs nothing before Start().
+  static absl::StatusOr<std::unique_ptr<JobQueue>> Open(JobQueueOptions options,
+                                                        JobExecutor& executor, Clock& clock);
+  ~JobQueue();
+
+  // From here on `listener` (may be null) hears news; it first hears every job that exists. It
+  // outlives the queue or is replaced by null.
+  void SetListener(JobListener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Starts the one thread that runs jobs.
+  void Start();
+  // Cancels the running job and returns when its records are complete, within 2 s. Those that wait
+  // stay.
+  void Stop();
+
+  // Copies the nets (regular files) into a new run's folder and queues it. InvalidArgument: the
+  // spec or a net; FailedPrecondition: this board cannot measure; ResourceExhausted: queue, net
+  // size or disk.
+  absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
+                                       const UniqueFd& init_net) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Oldest first.
+  std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // NotFound for a run that is not on this device, here and below.
+  absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
+  absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // All chunks below `next_seq` are durable on the host. Deletes an ended run that is wholly
+  // acknowledged.
+  absl::Status Acknowledge(std::string_view run_id, uint64_t next_seq) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Read-only descriptors of the spool and of the truth. Unavailable: the job still waits, it has
+  // none yet.
+  absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  JobQueue(JobQueueOptions options, std::unique_ptr<RunStore> store, JobExecutor& executor,
+           Clock& clock);
+  void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunJobs(const std::stop_token& stop) ABSL_LOCKS_EXCLUDED(mutex_);
+  JobOutcome RunOne(const v1::JobStatus& job, const CancelToken& cancel)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::StatusOr<uint64_t> Find(std::string_view run_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::StoredJob* NextQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(v1::StoredJob* job, const JobOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NumberTheQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Announce(const v1::StoredJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const JobQueueOptions options_;
+  JobExecutor& executor_;
+  Clock& clock_;
+  const std::unique_ptr<RunStore> store_;
+  absl::Mutex submit_mutex_
+      ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
+  mutable absl::Mutex mutex_;
+  std::map<uint64_t, v1::StoredJob> jobs_ ABSL_GUARDED_BY(mutex_);  // by number
+  JobListener* listener_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::jthread thread_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,35 @@
+// Whether a job can be taken at all. The front and the client check too; this is the check that
+// counts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "synergy/v1/job.pb.h"
+
+namespace synergy {
+
+// What this daemon can run.
+struct SpecLimits {
+  std::vector<std::string> engines;  // names found in the libexec folder
+  std::string libexec_dir;           // for the text about an unknown engine
+  uint32_t cpus = 1;                 // that a job may use
+  bool can_measure = false;          // the board has a power source
+  std::string cannot_measure;        // why not, where it has none
+};
+
+inline constexpr uint32_t kMaxIterations = 10'000'000;
+inline constexpr double kMinRateHz = 1;
+inline constexpr double kMaxRateHz = 1000;  // the fastest that the samplers are proven at
+inline constexpr double kDefaultTimeLimitS = 3600;
+inline constexpr double kMaxTimeLimitS = 7 * 24 * 3600.0;
+inline constexpr int kMaxInputs = 64;
+inline constexpr int64_t kMaxInputElements = int64_t{1} << 29;  // 2 GiB of floats
+
+// InvalidArgument with the field, what is wrong with it and what is allowed; FailedPrecondition
+// where the board cannot measure.
+absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits);
+
+}  // namespace synergy
