@@ -1,0 +1,78 @@
+// The plain method of the literature: power, linear between samples, integrated between markers.
+//
+// Windows: `all` = from the begin of the setup (or of the first marker, where there is no setup) to
+// the end of the last measured iteration. Within it every instant belongs to exactly one of
+//   setup      kOpLoad or kOpInit runs
+//   warmup     an operator of a warm-up iteration runs
+//   inference  an operator of a measured iteration runs
+//   idle       nothing of these runs
+// so that their times and energies add up to those of `all`, which is integrated on its own.
+//
+// Overlaps: the power of an instant is shared equally among the threads that are in something at
+// that instant; within a thread it goes to what began last (the shorter one, where both began at
+// once). The time of an operator is its whole span.
+//
+// Outside its samples a rail's power is that of the nearest sample for at most kMaxHold; whatever
+// reaches farther has no energy on that rail: absent, never zero or NaN. Gaps are bridged linearly.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/attribution/run_data.h"
+#include "common/clock.h"
+
+namespace synergy {
+
+inline constexpr Nanoseconds kMaxHold = Milliseconds(10);
+
+// Joules by rail, in the order of Attribution::rails.
+using RailEnergies = std::vector<std::optional<double>>;
+
+// A mean with its 95 % confidence interval (Student's t over the executions, taken for
+// independent). The interval is absent for fewer than two.
+struct MeanWithInterval {
+  double mean = 0;
+  struct Interval {
+    double low = 0;
+    double high = 0;
+  };
+  std::optional<Interval> ci95;
+};
+
+struct OperatorResult {
+  uint32_t op = 0;             // index in the net
+  uint64_t executions = 0;     // in the measured iterations, at least 1
+  MeanWithInterval time_s;     // of one execution
+  double time_share = 0;       // of the time of all operators of the measured iterations
+  RailEnergies mean_energy_j;  // of one execution, over those whose energy is known
+  RailEnergies energy_share;   // of the energy of all operators of the measured iterations
+};
+
+struct PhaseTotal {
+  double time_s = 0;
+  RailEnergies energy_j;
+};
+
+// [begin, end) on the device's clock.
+struct TimeWindow {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+};
+
+struct Attribution {
+  std::vector<std::string> rails;   // in the board's order
+  std::vector<OperatorResult> ops;  // that were executed in a measured iteration, by index
+  PhaseTotal setup, warmup, inference, idle, all;
+  std::optional<TimeWindow> setup_window, warmup_window, measure_window, all_window;
+  uint64_t iterations = 0;                           // measured ones that were completed
+  std::optional<MeanWithInterval> iteration_time_s;  // of those: the net's wall time
+  bool partial = false;                              // RunData::partial
+};
+
+// Pure; never fails: what is not in the data is absent. O((samples + markers) log markers) time.
+Attribution Solve(const RunData& data);
+
+}  // namespace synergy

@@ -1,0 +1,85 @@
+// The sampler: one thread per power source, each on absolute deadlines of the injected clock.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "daemon/power/power_source.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+class SourcePoller;
+
+// Takes what the sampler reads. Called from the source's sampling thread, for one source never from
+// two threads at once. Must neither block nor make a system call that can.
+class ReadingSink {
+ public:
+  virtual ~ReadingSink() = default;
+  // `source` is the index in the sampler; at least one reading, in the order in which they were
+  // read.
+  virtual void OnReadings(size_t source, const std::vector<ChannelReading>& readings) = 0;
+  virtual void OnGap(size_t source, const v1::Gap& gap) = 0;
+};
+
+// Reads every source at the same rate. A tick whose deadline passed while the thread was busy or
+// late is missed: counted, reported as one Gap, never caught up. Thread-safe, except that Start and
+// Stop belong to the owner.
+class Sampler {
+ public:
+  static constexpr double kDefaultRateHz = 1000;  // a tick each millisecond
+
+  // `clock` outlives the sampler.
+  Sampler(std::vector<std::unique_ptr<PowerSource>> sources, Clock& clock);
+  ~Sampler();  // stops
+
+  void Start();
+  // Returns when no thread runs any more; at once where none does. No Start after Stop.
+  void Stop();
+
+  // For all sources, from the next tick on. InvalidArgument outside (0, 1e6].
+  absl::Status SetRate(double hz);
+  double rate_hz() const;
+
+  // The CPUs that sampling threads may use; empty: all. Before or after Start.
+  absl::Status SetAffinity(const std::vector<int>& cpus);
+
+  // Sinks live until they are removed. After RemoveSink returns, the sink gets no more calls; so it
+  // must not be called out of a sink.
+  void AddSink(ReadingSink* sink);
+  void RemoveSink(ReadingSink* sink);
+
+  // Per source since the last call (or Start). achieved_hz counts the ticks that gave readings;
+  // fresh_hz those in which at least one reading came from a new conversion. Where the sensor does
+  // not tell, a changed value is taken for a new conversion, so that fresh_hz is a lower bound.
+  std::vector<v1::SourceStats> TakeStats();
+
+  // OK while the source is read; else why its thread gave it up.
+  absl::Status source_status(size_t i) const;
+  // What this machine did not permit, a line each: real-time priority, say. Empty before Start.
+  std::vector<std::string> notes() const;
+
+  const PowerSource& source(size_t i) const;
+  size_t source_count() const { return pollers_.size(); }
+  Clock& clock() const { return clock_; }
+
+ private:
+  void Run(const std::stop_token& stop, SourcePoller& poller);
+  void AddNote(const std::string& note);
+
+  Clock& clock_;
+  std::vector<std::unique_ptr<SourcePoller>> pollers_;
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> cpus_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::jthread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace synergy

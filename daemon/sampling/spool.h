@@ -1,0 +1,73 @@
+// A run's spool: one append-only file of frames [u32 little-endian length][serialized Chunk]. A
+// frame that was cut off by a crash or a full disk is no frame: readers stop before it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// Writes a spool. One thread appends; chunks() may be asked by any.
+class RunSpool {
+ public:
+  // Creates `path`; AlreadyExists where it is there.
+  static absl::StatusOr<std::unique_ptr<RunSpool>> Create(const std::string& path);
+  ~RunSpool();
+  RunSpool(const RunSpool&) = delete;
+  RunSpool& operator=(const RunSpool&) = delete;
+
+  // Numbers the chunk itself. One write call. On an error nothing is left of the chunk and its
+  // number is used again. ResourceExhausted: disk or quota is full; the text names the file.
+  absl::Status Append(uint32_t channel, uint64_t first_sequence, uint32_t count,
+                      v1::Encoding encoding, std::string data);
+
+  // Chunks written: the next one has this seq.
+  uint64_t chunks() const { return chunks_.load(std::memory_order_acquire); }
+  const std::string& path() const { return path_; }
+
+  // fsync and close. No Append afterwards.
+  absl::Status Finish();
+
+ private:
+  RunSpool(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  absl::Status WriteFrame(const std::string& frame);
+
+  const std::string path_;
+  int fd_;
+  uint64_t bytes_ = 0;  // of whole frames
+  std::atomic<uint64_t> chunks_ = 0;
+};
+
+// Reads a spool by pread, also while it grows. Thread-compatible.
+class SpoolReader {
+ public:
+  // Owns `fd`.
+  explicit SpoolReader(int fd) : fd_(fd) {}
+  ~SpoolReader();
+  SpoolReader(SpoolReader&& other) noexcept;
+  SpoolReader& operator=(SpoolReader&& other) noexcept;
+
+  // False: there is no whole further frame now; ask again when the file has grown. DataLoss: what
+  // stands here is no chunk, or its seq is not the next; the reader stays where it is.
+  absl::StatusOr<bool> Next(v1::Chunk* out);
+
+  // The next Next gives the chunk with this seq; it may be the first that is not there yet.
+  // OutOfRange beyond that.
+  absl::Status SeekToSeq(uint64_t seq);
+
+ private:
+  // The length of the whole frame at offset_, 0 where there is none yet.
+  absl::StatusOr<uint32_t> WholeFrame() const;
+
+  int fd_;
+  uint64_t offset_ = 0;
+  uint64_t next_seq_ = 0;
+};
+
+}  // namespace synergy
