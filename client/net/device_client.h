@@ -1,0 +1,95 @@
+// A connection to a board's daemon: the service of proto/synergy/v1/device.proto as plain calls,
+// without a gRPC type in sight.
+//
+// Errors keep the daemon's canonical code and text. Unavailable: the daemon was not reached, or
+// stopped; everything can be asked again, from a new Connect where the connection does not come
+// back by itself.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "synergy/v1/board.pb.h"
+#include "synergy/v1/device.pb.h"
+#include "synergy/v1/job.pb.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// Where to look when the user names no host: $SYNERGY_HOST; else /run/synergy/synergyd.sock if it
+// exists; else $XDG_RUNTIME_DIR/synergy/synergyd.sock if that exists; else the first of the two.
+std::string DefaultHost();
+
+// Thread-safe: calls from several threads share the connection.
+class DeviceClient {
+ public:
+  // `host` is unix:PATH or NAME[:PORT] (port 7741; an IPv6 address in brackets), the name resolved
+  // as the system does it. Checks before anything else that something listens there, with an error
+  // that says what to do: Unavailable (no such socket or name, connection refused, no answer in
+  // `patience`), PermissionDenied (the socket belongs to others), InvalidArgument (no such form of
+  // a host). Then agrees on the protocol version: FailedPrecondition says which side to upgrade.
+  static absl::StatusOr<std::unique_ptr<DeviceClient>> Connect(std::string_view host,
+                                                               Nanoseconds patience = Seconds(10));
+  ~DeviceClient();
+  DeviceClient(const DeviceClient&) = delete;
+  DeviceClient& operator=(const DeviceClient&) = delete;
+
+  const std::string& host() const { return host_; }
+  // Protocol, daemon version and board id, as agreed by Connect.
+  const v1::HandshakeResponse& peer() const { return peer_; }
+
+  // Each of these ends within 10 s, with Unavailable where the daemon does not answer.
+  absl::StatusOr<v1::BoardInfo> DescribeBoard();
+  absl::StatusOr<std::vector<v1::JobStatus>> List();  // oldest first
+  absl::StatusOr<v1::JobStatus> Get(const std::string& run_id);
+  absl::StatusOr<v1::JobStatus> Cancel(const std::string& run_id);
+  // Only after a durable commit of all chunks below `next_seq`: the device may then forget them.
+  absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq);
+
+  // Sends serialized NetDefs of at most 2 GiB each; `init_net` may be empty. The job is queued when
+  // this returns. Not repeatable after Unavailable: look into List whether the job arrived.
+  absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, std::string_view predict_net,
+                                       std::string_view init_net);
+
+  // Called from the thread that called Follow. An error ends the following and is what Follow
+  // returns.
+  struct Follower {
+    std::function<absl::Status(v1::Chunk chunk)> on_chunk;
+    std::function<absl::Status(const v1::JobStatus& status)> on_status;
+  };
+  // Gives the run's chunks with seq >= from_seq in order, without holes or repeats, and statuses
+  // between them; stays with a queued or running job until it has ended. Returns its final status,
+  // which on_status got as well. Unavailable: the connection was lost, follow again from the next
+  // seq. Cancelled: `stop` was requested. OutOfRange: the device holds fewer chunks than from_seq.
+  absl::StatusOr<v1::JobStatus> Follow(const std::string& run_id, uint64_t from_seq,
+                                       const Follower& follower, std::stop_token stop = {});
+
+  // Simulated boards only: what the operators truly cost. FailedPrecondition on others.
+  absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id);
+
+  // Live power, `rate_hz` points a second (above 0, at most 100), until `stop` is requested
+  // (Cancelled), the connection is lost (Unavailable) or `on_point` returns an error, which is
+  // handed on.
+  absl::Status Watch(double rate_hz,
+                     const std::function<absl::Status(const v1::TelemetryPoint&)>& on_point,
+                     std::stop_token stop = {});
+
+ private:
+  struct Wire;  // the gRPC channel and stub
+
+  DeviceClient(std::string host, std::unique_ptr<Wire> wire);
+
+  const std::string host_;
+  const std::unique_ptr<Wire> wire_;
+  v1::HandshakeResponse peer_;
+};
+
+}  // namespace synergy
