@@ -25,7 +25,8 @@ class SystemClock final : public Clock {
 }  // namespace
 
 Clock& RealClock() {
-  static SystemClock* const clock = new SystemClock;  // never destroyed: threads may outlive main's statics
+  static SystemClock* const clock =
+      new SystemClock;  // never destroyed: threads may outlive main's statics
   return *clock;
 }
 

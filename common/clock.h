@@ -1,7 +1,7 @@
 // Time: one strong type for instants on CLOCK_MONOTONIC and one injected source of it.
 //
-// Every stamp of a run (samples, markers, phases) is a MonotonicTime of the device. Wall time is stored
-// once per run, for people, and never used in arithmetic.
+// Every stamp of a run (samples, markers, phases) is a MonotonicTime of the device. Wall time is
+// stored once per run, for people, and never used in arithmetic.
 #pragma once
 
 #include <compare>
@@ -39,9 +39,7 @@ struct MonotonicTime {
   friend constexpr MonotonicTime operator-(MonotonicTime t, Nanoseconds d) {
     return {t.ns - d.count};
   }
-  friend constexpr Nanoseconds operator-(MonotonicTime a, MonotonicTime b) {
-    return {a.ns - b.ns};
-  }
+  friend constexpr Nanoseconds operator-(MonotonicTime a, MonotonicTime b) { return {a.ns - b.ns}; }
 };
 
 // The source of time of a daemon, or of a simulation in virtual time. Thread-safe.
@@ -49,7 +47,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual MonotonicTime Now() = 0;
-  // Returns at or after `deadline`; at once where it has passed. A signal does not shorten the wait.
+  // Returns at or after `deadline`; at once where it has passed. A signal does not shorten the
+  // wait.
   virtual void SleepUntil(MonotonicTime deadline) = 0;
 };
 
