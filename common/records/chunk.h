@@ -1,4 +1,5 @@
-// Chunks: the unit in which records are stored, sent and acknowledged (proto/synergy/v1/records.proto).
+// Chunks: the unit in which records are stored, sent and acknowledged
+// (proto/synergy/v1/records.proto).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ uint32_t Crc32c(std::string_view data);
 v1::Chunk MakeChunk(uint64_t seq, uint32_t channel, uint64_t first_sequence, uint32_t count,
                     v1::Encoding encoding, std::string data);
 
-// Checks the checksum, the count, the size and that the encoding fits the channel. DataLoss otherwise.
+// Checks the checksum, the count, the size and that the encoding fits the channel. DataLoss
+// otherwise.
 absl::Status VerifyChunkUntrusted(const v1::Chunk& chunk);
 
 std::string EncodeRunRecords(const std::vector<v1::RunRecord>& records);

@@ -3,9 +3,10 @@
 // Bytes of a chunk: per marker, as LEB128 varints (zigzag where signed):
 //   zigzag(begin_ns - previous end_ns)   the first marker's previous is 0
 //   end_ns - begin_ns
-//   zigzag(op - previous op - 1)         as 64-bit numbers; operators mostly follow each other
-//   zigzag(iteration - previous iteration)
-//   thread, device * 8 + phase
+//   zigzag(op - previous op - 1)         as 64-bit numbers; operators mostly follow each other;
+//                                        the first marker's previous is -1
+//   zigzag(iteration - previous iteration)   the first marker's previous is 0
+//   thread, device * 8 + phase           phases are below 8
 #pragma once
 
 #include <cstdint>

@@ -22,8 +22,8 @@ enum class Freshness : uint8_t {
   kRepeat = 2,   // the conversion of the reading before
 };
 
-// What the sensor said. begin_ns and end_ns stamp the read itself on the device's CLOCK_MONOTONIC; which
-// span of time the value integrates is said by the channel's Window.
+// What the sensor said. begin_ns and end_ns stamp the read itself on the device's CLOCK_MONOTONIC;
+// which span of time the value integrates is said by the channel's Window.
 struct Reading {
   int64_t begin_ns = 0;
   int64_t end_ns = 0;
