@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -55,7 +57,7 @@ std::vector<float> Ramp(int count) {
 }
 
 caffe2::NetDef OneOperator(const std::string& net_type, const std::string& op_type,
-                           const std::vector<std::string>& inputs,
+                           const std::vector<std::string>& inputs, const std::string& output,
                            const std::vector<std::pair<std::string, int>>& arguments) {
   caffe2::NetDef net;
   net.set_name(op_type + "_" + net_type);
@@ -63,7 +65,7 @@ caffe2::NetDef OneOperator(const std::string& net_type, const std::string& op_ty
   caffe2::OperatorDef* op = net.add_op();
   op->set_type(op_type);
   for (const std::string& input : inputs) op->add_input(input);
-  op->add_output("y");
+  op->add_output(output);
   for (const auto& [name, value] : arguments) {
     caffe2::Argument* argument = op->add_arg();
     argument->set_name(name);
@@ -78,11 +80,12 @@ TEST_F(Caffe2Build, ConvMatchesHandComputedValuesInEveryNetType) {
   Feed("x", {1, 1, 4, 4}, Ramp(16));
   Feed("w", {1, 1, 3, 3}, Ramp(9));
   Feed("b", {1}, {0.5f});
-  for (const char* net_type : {"simple", "async_scheduling"}) {
+  for (const std::string net_type : {"simple", "async_scheduling"}) {
     SCOPED_TRACE(net_type);
-    ASSERT_TRUE(
-        workspace_.RunNetOnce(OneOperator(net_type, "Conv", {"x", "w", "b"}, {{"kernel", 3}})));
-    EXPECT_THAT(Fetch("y"), ElementsAre(258.5f, 294.5f, 402.5f, 438.5f));
+    const std::string& output = net_type;
+    ASSERT_TRUE(workspace_.RunNetOnce(
+        OneOperator(net_type, "Conv", {"x", "w", "b"}, output, {{"kernel", 3}})));
+    EXPECT_THAT(Fetch(output), ElementsAre(258.5f, 294.5f, 402.5f, 438.5f));
   }
 }
 
@@ -95,7 +98,7 @@ TEST_F(Caffe2Build, GroupedConvKeepsItsChannelsApart) {
   Feed("w", {2, 1, 3, 3}, w);
   Feed("b", {2}, {0.0f, 0.0f});
   ASSERT_TRUE(workspace_.RunNetOnce(
-      OneOperator("simple", "Conv", {"x", "w", "b"}, {{"kernel", 3}, {"group", 2}})));
+      OneOperator("simple", "Conv", {"x", "w", "b"}, "y", {{"kernel", 3}, {"group", 2}})));
   EXPECT_THAT(Fetch("y"), ElementsAre(36.0f, 18.0f));
 }
 
@@ -104,7 +107,7 @@ TEST_F(Caffe2Build, FullyConnectedMatchesHandComputedValues) {
   Feed("x", {2, 3}, Ramp(6));
   Feed("w", {2, 3}, Ramp(6));
   Feed("b", {2}, {0.0f, 100.0f});
-  ASSERT_TRUE(workspace_.RunNetOnce(OneOperator("simple", "FC", {"x", "w", "b"}, {})));
+  ASSERT_TRUE(workspace_.RunNetOnce(OneOperator("simple", "FC", {"x", "w", "b"}, "y", {})));
   EXPECT_THAT(Fetch("y"), Pointwise(FloatNear(1e-4f), {5.0f, 114.0f, 14.0f, 150.0f}));
 }
 
