@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/unique_fd.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -18,9 +20,6 @@ class RunSpool {
  public:
   // Creates `path`; AlreadyExists where it is there.
   static absl::StatusOr<std::unique_ptr<RunSpool>> Create(const std::string& path);
-  ~RunSpool();
-  RunSpool(const RunSpool&) = delete;
-  RunSpool& operator=(const RunSpool&) = delete;
 
   // Numbers the chunk itself. One write call. On an error nothing is left of the chunk and its
   // number is used again. ResourceExhausted: disk or quota is full; the text names the file.
@@ -35,11 +34,10 @@ class RunSpool {
   absl::Status Finish();
 
  private:
-  RunSpool(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-  absl::Status WriteFrame(const std::string& frame);
+  RunSpool(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
   const std::string path_;
-  int fd_;
+  UniqueFd fd_;
   uint64_t bytes_ = 0;  // of whole frames
   std::atomic<uint64_t> chunks_ = 0;
 };
@@ -47,11 +45,7 @@ class RunSpool {
 // Reads a spool by pread, also while it grows. Thread-compatible.
 class SpoolReader {
  public:
-  // Owns `fd`.
-  explicit SpoolReader(int fd) : fd_(fd) {}
-  ~SpoolReader();
-  SpoolReader(SpoolReader&& other) noexcept;
-  SpoolReader& operator=(SpoolReader&& other) noexcept;
+  explicit SpoolReader(UniqueFd fd) : fd_(std::move(fd)) {}
 
   // False: there is no whole further frame now; ask again when the file has grown. DataLoss: what
   // stands here is no chunk, or its seq is not the next; the reader stays where it is.
@@ -65,7 +59,7 @@ class SpoolReader {
   // The length of the whole frame at offset_, 0 where there is none yet.
   absl::StatusOr<uint32_t> WholeFrame() const;
 
-  int fd_;
+  UniqueFd fd_;
   uint64_t offset_ = 0;
   uint64_t next_seq_ = 0;
 };
