@@ -24,7 +24,10 @@ class ActivityFeed {
     std::vector<Marker> completed;         // since the last Poll, operators and kOpLoad / kOpInit only
     std::vector<CurrentOperator> running;  // per lane, as of `as_of`
   };
-  // Replaces the snapshot's content.
+  // Replaces the snapshot's content. Takes `as_of` first, then reads the slots, then drains the markers:
+  // an operator that began before `as_of` is then in one of the two, or in both, which is fine. Called
+  // with the simulation's lock held, about once a millisecond, from a sampling thread: it must be quick
+  // and must not call the simulation.
   virtual void Poll(Snapshot* snapshot) = 0;
 };
 
