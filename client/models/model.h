@@ -1,0 +1,51 @@
+#pragma once
+
+#include <caffe2/proto/caffe2.pb.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/op_cost.h"
+
+// A network ready to be sent to an engine, with what is known of it before it runs. Plain data.
+namespace synergy {
+
+struct BlobShape {
+  std::string blob;
+  std::vector<int64_t> dims;
+};
+
+// One operator of the predict net.
+struct Layer {
+  std::string name;                // the paper's module name, also OperatorDef.name
+  std::string type;                // Caffe2's
+  std::vector<BlobShape> inputs;   // weights included
+  std::vector<BlobShape> outputs;  // the same blob as an input: in place
+  OpCost cost;
+};
+
+struct Model {
+  std::string name;
+  std::string input_blob;           // filled by whoever runs the net; no filler makes it
+  std::vector<int64_t> input_dims;  // NCHW, the batch included
+  std::string output_blob;
+  uint64_t seed = 0;  // of the weights
+
+  caffe2::NetDef predict;     // external inputs: the input blob, then the weights
+  caffe2::NetDef init;        // one seeded filler per weight; external outputs: the weights
+  std::vector<Layer> layers;  // as predict.op(), in its order
+
+  OpCost total;                                 // of all layers
+  std::map<std::string, int64_t> macs_by_type;  // types without MACs are left out
+  int64_t activation_bytes = 0;       // input and all outputs together: what Caffe2 keeps allocated
+  int64_t peak_activation_bytes = 0;  // the most that is alive at one operator
+};
+
+// The net's bytes: the same for the same net, always. ResourceExhausted where they would not fit in
+// protobuf's 2 GiB.
+absl::StatusOr<std::string> SerializeNet(const caffe2::NetDef& net);
+
+}  // namespace synergy

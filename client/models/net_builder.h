@@ -1,0 +1,76 @@
+#pragma once
+
+#include <caffe2/proto/caffe2.pb.h>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/models/layer_specs.h"
+#include "client/models/model.h"
+#include "client/models/shapes.h"
+
+namespace synergy {
+
+// A blob of the net under construction; empty after an error.
+struct Blob {
+  std::string name;
+};
+
+// Builds a Model layer by layer. Each call adds one operator named `layer`, computes and checks its
+// output's shape and its cost, and adds fillers for its weights to the init net. The output blob
+// has the layer's name, except where the operator works in place (Relu, Dropout: as the published
+// Caffe2 models do). Inference only: Dropout and SpatialBN have is_test set. NCHW.
+//
+// The first error stays: later calls do nothing, and Build returns it with the layer's name. So a
+// network is written without a check per line.
+class NetBuilder {
+ public:
+  // `input` is {batch, channels, height, width}; the input blob is "data".
+  NetBuilder(std::string_view name, const Dims& input, uint64_t seed);
+
+  Blob Input() const;
+
+  Blob Conv(std::string_view layer, const Blob& x, const ConvSpec& spec);
+  Blob Fc(std::string_view layer, const Blob& x, const FcSpec& spec);
+  Blob SpatialBn(std::string_view layer, const Blob& x, const BnSpec& spec = {});
+  Blob Relu(std::string_view layer, const Blob& x);     // in place
+  Blob Dropout(std::string_view layer, const Blob& x);  // in place
+  Blob MaxPool(std::string_view layer, const Blob& x, const PoolSpec& spec);
+  Blob GlobalAveragePool(std::string_view layer, const Blob& x);
+  Blob Lrn(std::string_view layer, const Blob& x, const LrnSpec& spec);
+  Blob Concat(std::string_view layer, const std::vector<Blob>& x);  // along the channels
+  Blob Sum(std::string_view layer, const std::vector<Blob>& x);
+  Blob Softmax(std::string_view layer, const Blob& x);
+
+  // Ends the net with `output` as its result. Call once.
+  absl::StatusOr<Model> Build(const Blob& output);
+
+ private:
+  void Fail(std::string_view layer, const absl::Status& status);
+  // The shapes of `x`, none after an error or when a blob is unknown.
+  std::vector<Dims> ShapesOf(std::string_view layer, const std::vector<Blob>& x);
+  // Starts an operator; its inputs are `x`.
+  static caffe2::OperatorDef Start(std::string_view type, std::string_view layer,
+                                   const std::vector<Blob>& x);
+  // Adds a weight: an external input of the predict net, made by `filler` in the init net.
+  void AddWeight(caffe2::OperatorDef& op, const caffe2::OperatorDef& filler, const Dims& dims);
+  // Adds the operator with the output blob `output` of shape `out`, and a second output if it has
+  // one. Returns the first output.
+  Blob Finish(std::string_view layer, caffe2::OperatorDef op, const std::string& output,
+              const Dims& out, const std::vector<BlobShape>& more = {});
+  absl::Status AddLayer(const caffe2::OperatorDef& op, const std::vector<BlobShape>& outputs);
+  absl::Status SumUp();
+
+  Model model_;
+  absl::Status status_;
+  std::map<std::string, Dims, std::less<>> shapes_;  // of every blob, weights included
+  std::set<std::string, std::less<>> layer_names_;
+};
+
+}  // namespace synergy
