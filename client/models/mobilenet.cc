@@ -4,7 +4,7 @@
 #include "client/models/networks.h"
 
 // Howard et al. 2017, table 1, width 1.0. The paper names no layers: the names are those of the
-// widely used Caffe model. SpatialBN is not folded into the convolutions.
+// Caffe model by shicai (MobileNet-Caffe). SpatialBN is not folded into the convolutions.
 namespace synergy {
 namespace {
 

@@ -225,7 +225,7 @@ Blob NetBuilder::Finish(std::string_view layer, caffe2::OperatorDef op, const st
   for (const BlobShape& made : outputs) {
     op.add_output(made.blob);
     if (auto status = CheckBlobShape(made.dims); !status.ok()) Fail(layer, status);
-    const bool in_place = made.blob == op.input(0);
+    const bool in_place = made.blob == op.input(0) && made.blob != layer;
     if (!in_place && shapes_.contains(made.blob)) {
       Fail(layer,
            absl::InvalidArgumentError(fmt::format("the blob '{}' exists already", made.blob)));

@@ -1,10 +1,10 @@
 #include "client/models/zoo.h"
 
-#include <algorithm>
 #include <string>
 
 #include "absl/status/status.h"
 #include "client/models/networks.h"
+#include "common/nearest_name.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -25,7 +25,7 @@ std::vector<ZooEntry> MakeZoo() {
        {{0.667e9, MacScope::kConvolutions, kSynergySlides},
         {0.724e9, MacScope::kAll, "sum of the grouped layers"}},
        60.97e6,
-       "BVLC reference model",
+       "the BVLC reference model's weights",
        BuildAlexNet},
       {"mobilenet",
        "Howard et al.: MobileNets: Efficient Convolutional Neural Networks for Mobile Vision "
@@ -34,8 +34,8 @@ std::vector<ZooEntry> MakeZoo() {
        {3, 224, 224},
        {{0.567e9, MacScope::kConvolutions, kSynergySlides},
         {0.569e9, MacScope::kAll, "the paper, table 8"}},
-       4.23e6,
-       "the paper, table 8 (4.2 million)",
+       4.232e6,
+       "Keras applications, trainable (the paper, table 8: 4.2 million)",
        BuildMobileNet},
       {"resnet50",
        "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016",
@@ -67,22 +67,6 @@ std::vector<ZooEntry> MakeZoo() {
   };
 }
 
-// Levenshtein's edit distance.
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 const std::vector<ZooEntry>& Zoo() {
@@ -91,22 +75,15 @@ const std::vector<ZooEntry>& Zoo() {
 }
 
 absl::StatusOr<const ZooEntry*> FindModel(std::string_view name) {
-  std::vector<std::string_view> names;
-  std::string_view nearest;
-  size_t least = SIZE_MAX;
+  std::vector<std::string> names;
   for (const ZooEntry& entry : Zoo()) {
     if (entry.name == name) return &entry;
-    names.push_back(entry.name);
-    const size_t distance = EditDistance(name.substr(0, 256), entry.name);
-    if (distance < least) {
-      least = distance;
-      nearest = entry.name;
-    }
+    names.emplace_back(entry.name);
   }
-  return absl::NotFoundError(
-      fmt::format("find network '{}': no network has this name; did you mean "
-                  "'{}'? There are: {}",
-                  name.substr(0, 256), nearest, fmt::join(names, ", ")));
+  const std::string nearest = NearestName(name, names);
+  return absl::NotFoundError(fmt::format(
+      "find network '{}': no network has this name{}. There are: {}", name.substr(0, 64),
+      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest), fmt::join(names, ", ")));
 }
 
 int64_t CountMacs(const Model& model, MacScope scope) {

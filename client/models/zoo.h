@@ -36,7 +36,8 @@ struct ZooEntry {
 // In alphabetical order.
 const std::vector<ZooEntry>& Zoo();
 
-// NotFound for an unknown name, with the nearest known one and the list. The entry is never freed.
+// NotFound for an unknown name, with the nearest known one, if any is near, and the list. The entry
+// is never freed.
 absl::StatusOr<const ZooEntry*> FindModel(std::string_view name);
 
 // MACs of one inference of the whole batch.

@@ -1,0 +1,204 @@
+#include "client/models/net_builder.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/models/fillers.h"
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// data 1x1x4x4 -> conv 1x2x2x2 -> relu -> pool 1x2x1x1 -> prob
+absl::StatusOr<Model> SmallNet(int64_t batch = 1, uint64_t seed = 7) {
+  NetBuilder net("small", {batch, 1, 4, 4}, seed);
+  Blob x = net.Relu("relu", net.Conv("conv", net.Input(), {.out = 2, .kernel = 3}));
+  x = net.GlobalAveragePool("pool", x);
+  return net.Build(net.Softmax("prob", x));
+}
+
+std::string ErrorOf(absl::StatusOr<Model> model) {
+  EXPECT_FALSE(model.ok());
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  return model.status().ToString();
+}
+
+TEST(NetBuilder, OperatorsCarryTheLayersNamesAndBlobs) {
+  const Model model = SmallNet().value();
+  ASSERT_EQ(model.predict.op_size(), 4);
+  EXPECT_EQ(model.predict.op(0).name(), "conv");
+  EXPECT_THAT(model.predict.op(0).input(), ElementsAre("data", "conv_w", "conv_b"));
+  EXPECT_THAT(model.predict.op(0).output(), ElementsAre("conv"));
+  EXPECT_EQ(model.predict.op(1).name(), "relu");
+  EXPECT_THAT(model.predict.op(1).input(), ElementsAre("conv"));  // in place
+  EXPECT_THAT(model.predict.op(1).output(), ElementsAre("conv"));
+  EXPECT_THAT(model.predict.external_input(), ElementsAre("data", "conv_w", "conv_b"));
+  EXPECT_THAT(model.predict.external_output(), ElementsAre("prob"));
+  EXPECT_EQ(model.input_blob, "data");
+  EXPECT_EQ(model.output_blob, "prob");
+}
+
+TEST(NetBuilder, InitNetMakesEveryWeightAndNothingElse) {
+  const Model model = SmallNet().value();
+  ASSERT_EQ(model.init.op_size(), 2);
+  EXPECT_THAT(model.init.op(0).output(), ElementsAre("conv_w"));
+  EXPECT_EQ(model.init.op(0).type(), "UniformFill");
+  EXPECT_THAT(model.init.op(0).arg(0).ints(), ElementsAre(2, 1, 3, 3));
+  EXPECT_TRUE(model.init.op(0).device_option().has_random_seed());
+  EXPECT_THAT(model.init.op(1).output(), ElementsAre("conv_b"));
+  EXPECT_THAT(model.init.external_output(), ElementsAre("conv_w", "conv_b"));
+}
+
+TEST(NetBuilder, LayersHaveShapesAndCosts) {
+  const Model model = SmallNet(3).value();
+  ASSERT_EQ(model.layers.size(), 4u);
+  const Layer& conv = model.layers[0];
+  EXPECT_THAT(conv.inputs[0].dims, ElementsAre(3, 1, 4, 4));
+  EXPECT_THAT(conv.inputs[1].dims, ElementsAre(2, 1, 3, 3));
+  EXPECT_THAT(conv.outputs[0].dims, ElementsAre(3, 2, 2, 2));
+  EXPECT_EQ(conv.cost.macs, 3 * 8 * 9);
+  EXPECT_EQ(conv.cost.params, 20);
+  EXPECT_EQ(model.layers[1].cost.flops, 3 * 8);
+  EXPECT_EQ(model.total.macs, conv.cost.macs);
+  EXPECT_EQ(model.total.flops, 3 * (2 * 72 + 8 + 8 + (8 + 2) + 5 * 2));
+  EXPECT_THAT(model.macs_by_type, ElementsAre(std::pair("Conv", conv.cost.macs)));
+}
+
+TEST(NetBuilder, ActivationMemoryIsCountedAsKeptAndAsNeeded) {
+  const Model model = SmallNet().value();
+  EXPECT_EQ(model.activation_bytes, 4 * (16 + 8 + 2 + 2));
+  EXPECT_EQ(model.peak_activation_bytes, 4 * (16 + 8));  // at the convolution
+}
+
+TEST(NetBuilder, AShortcutKeepsItsBlobAlive) {
+  NetBuilder net("shortcut", {1, 4, 8, 8}, 1);  // 1024 bytes per blob
+  const Blob a = net.Conv("a", net.Input(), {.out = 4});
+  const Blob b = net.Conv("b", a, {.out = 4});
+  const Blob c = net.Conv("c", b, {.out = 4});
+  const Model model = net.Build(net.Sum("sum", {a, c})).value();
+  EXPECT_EQ(model.activation_bytes, 5 * 1024);
+  EXPECT_EQ(model.peak_activation_bytes, 3 * 1024);  // a, b, c at c; a, c, sum at sum
+}
+
+TEST(NetBuilder, ConcatHasItsIndexOutputAndAddsChannels) {
+  NetBuilder net("concat", {1, 3, 5, 5}, 1);
+  const Blob a = net.Conv("a", net.Input(), {.out = 2});
+  const Blob b = net.Conv("b", net.Input(), {.out = 4});
+  const Model model = net.Build(net.Concat("both", {a, b})).value();
+  ASSERT_EQ(model.layers[2].outputs.size(), 2u);
+  EXPECT_THAT(model.layers[2].outputs[0].dims, ElementsAre(1, 6, 5, 5));
+  EXPECT_EQ(model.layers[2].outputs[1].blob, "both_split");
+  EXPECT_THAT(model.layers[2].outputs[1].dims, ElementsAre(2));
+}
+
+TEST(NetBuilder, CeilingPoolIsWrittenAsPadding) {
+  NetBuilder net("pool", {1, 1, 112, 111}, 1);
+  const Model model =
+      net.Build(net.MaxPool("pool", net.Input(), {.kernel = 3, .stride = 2, .ceil = true})).value();
+  std::map<std::string, int64_t> args;
+  for (const auto& arg : model.predict.op(0).arg()) args[arg.name()] = arg.i();
+  EXPECT_EQ(args["pad_t"], 0);
+  EXPECT_EQ(args["pad_l"], 0);
+  EXPECT_EQ(args["pad_b"], 1);
+  EXPECT_EQ(args["pad_r"], 0);
+  EXPECT_THAT(model.layers[0].outputs[0].dims, ElementsAre(1, 1, 56, 55));
+}
+
+TEST(NetBuilder, AnErrorNamesNetAndLayer) {
+  NetBuilder net("broken", {1, 3, 8, 8}, 1);
+  Blob x = net.Conv("fine", net.Input(), {.out = 4});
+  x = net.Conv("too_wide", x, {.out = 4, .kernel = 9});
+  x = net.Conv("after", x, {.out = 4, .group = 3});
+  const std::string error = ErrorOf(net.Build(x));
+  EXPECT_THAT(error, HasSubstr("broken"));
+  EXPECT_THAT(error, HasSubstr("too_wide"));  // the first, not what follows from it
+  EXPECT_THAT(error, HasSubstr("a window of 9 does not fit an input of 8"));
+}
+
+TEST(NetBuilder, RefusesShapesThatDoNotFit) {
+  NetBuilder sum("sum", {1, 3, 8, 8}, 1);
+  const Blob a = sum.Conv("a", sum.Input(), {.out = 4});
+  EXPECT_THAT(ErrorOf(sum.Build(sum.Sum("s", {a, sum.Input()}))), HasSubstr("'s'"));
+
+  NetBuilder concat("concat", {1, 3, 8, 8}, 1);
+  const Blob b = concat.Conv("b", concat.Input(), {.out = 4, .stride = 2});
+  EXPECT_THAT(ErrorOf(concat.Build(concat.Concat("c", {b, concat.Input()}))), HasSubstr("'c'"));
+
+  NetBuilder bn("bn", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(bn.Build(bn.SpatialBn("n", bn.Fc("f", bn.Input(), {.out = 4})))),
+              HasSubstr("'n'"));
+
+  NetBuilder lrn("lrn", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(lrn.Build(lrn.Lrn("l", lrn.Input(), {.size = 0}))), HasSubstr("'l'"));
+}
+
+TEST(NetBuilder, RefusesNamesThatAreTakenOrUnknown) {
+  NetBuilder twice("twice", {1, 3, 8, 8}, 1);
+  const Blob x = twice.Conv("same", twice.Input(), {.out = 3});
+  EXPECT_THAT(ErrorOf(twice.Build(twice.Conv("same", x, {.out = 3}))), HasSubstr("same"));
+
+  NetBuilder shadow("shadow", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(shadow.Build(shadow.Conv("data", shadow.Input(), {.out = 3}))),
+              HasSubstr("exists already"));
+
+  NetBuilder unknown("unknown", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(unknown.Build(unknown.Relu("r", {"nothing"}))), HasSubstr("'nothing'"));
+
+  NetBuilder empty("empty", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(empty.Build(empty.Input())), HasSubstr("no layer"));
+  NetBuilder none("none", {1, 3, 8, 8}, 1);
+  EXPECT_THAT(ErrorOf(none.Build(none.Concat("c", {}))), HasSubstr("no input"));
+}
+
+TEST(NetBuilder, RefusesABatchThatIsNoneOrTooLarge) {
+  EXPECT_THAT(ErrorOf(SmallNet(0)), HasSubstr("data"));
+  EXPECT_THAT(ErrorOf(SmallNet(-3)), HasSubstr("data"));
+  EXPECT_THAT(ErrorOf(SmallNet(int64_t{1} << 40)), HasSubstr("smaller batch"));
+}
+
+TEST(NetBuilder, SameSeedGivesTheSameBytesAndAnotherSeedOtherWeightsOnly) {
+  const Model a = SmallNet(1, 42).value();
+  const Model b = SmallNet(1, 42).value();
+  const Model c = SmallNet(1, 43).value();
+  EXPECT_EQ(*SerializeNet(a.predict), *SerializeNet(b.predict));
+  EXPECT_EQ(*SerializeNet(a.init), *SerializeNet(b.init));
+  EXPECT_EQ(*SerializeNet(a.predict), *SerializeNet(c.predict));
+  EXPECT_NE(*SerializeNet(a.init), *SerializeNet(c.init));
+}
+
+TEST(SerializeNet, GivesBytesThatParseBack) {
+  const Model model = SmallNet().value();
+  caffe2::NetDef parsed;
+  ASSERT_TRUE(parsed.ParseFromString(*SerializeNet(model.predict)));
+  EXPECT_EQ(parsed.SerializeAsString(), model.predict.SerializeAsString());
+}
+
+TEST(SeedOfBlob, DiffersByBlobAndByRunAndFitsAnInt) {
+  std::set<uint32_t> seeds;
+  for (uint64_t run = 0; run < 100; ++run) {
+    for (int blob = 0; blob < 100; ++blob) {
+      const uint32_t seed = SeedOfBlob(run, fmt::format("w{}", blob));
+      EXPECT_LE(seed, 0x7fffffffu);
+      seeds.insert(seed);
+    }
+  }
+  EXPECT_GE(seeds.size(), 9990u);  // 10000 draws of 2^31: 0.02 collisions expected
+}
+
+TEST(WeightFiller, DrawsWithTheVarianceAskedFor) {
+  const auto op = WeightFiller("w", {8, 4, 3, 3}, kGainRelu, 36, 1);
+  EXPECT_EQ(op.arg(1).name(), "min");
+  EXPECT_EQ(op.arg(2).name(), "max");
+  EXPECT_FLOAT_EQ(op.arg(1).f(), -op.arg(2).f());
+  EXPECT_NEAR(op.arg(2).f() * op.arg(2).f() / 3, 2.0 / 36, 1e-7);
+}
+
+}  // namespace
+}  // namespace synergy
