@@ -116,8 +116,8 @@ class MarkerLane {
   // Writes the marker of what Begin announced and clears the slot.
   void End(int64_t end_ns) {
     current_.end_ns = end_ns;
+    Write(current_);  // first: whoever reads the slot and then the ring misses nothing
     SetSlot(kOpNone, end_ns);
-    Write(current_);
   }
   // Writes a marker (its `thread` becomes this lane's) without touching the slot: whole iterations.
   void Write(Marker marker) {
