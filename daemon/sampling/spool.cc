@@ -59,6 +59,30 @@ absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Create(const std::string& pa
   return std::unique_ptr<RunSpool>(new RunSpool(path, std::move(fd)));
 }
 
+absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Reopen(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!fd.ok()) return FileError("opening the spool file", path, errno);
+  absl::StatusOr<UniqueFd> reading = OpenForReading(path);
+  if (!reading.ok()) return reading.status();
+  SpoolReader reader(*std::move(reading));
+  uint64_t bytes = 0;
+  uint64_t chunks = 0;
+  for (v1::Chunk chunk;;) {
+    const absl::StatusOr<bool> more = reader.Next(&chunk);
+    if (!more.ok() && !absl::IsDataLoss(more.status())) return more.status();
+    if (!more.ok() || !*more || !VerifyChunkUntrusted(chunk).ok()) break;
+    bytes = reader.offset();
+    chunks = reader.next_seq();
+  }
+  if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
+    return FileError("cutting the torn end off the spool file", path, errno);
+  }
+  std::unique_ptr<RunSpool> spool(new RunSpool(path, std::move(fd)));
+  spool->bytes_ = bytes;
+  spool->chunks_.store(chunks, std::memory_order_release);
+  return spool;
+}
+
 absl::Status RunSpool::Append(uint32_t channel, uint64_t first_sequence, uint32_t count,
                               v1::Encoding encoding, std::string data) {
   if (!fd_.ok()) {

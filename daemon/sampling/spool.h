@@ -20,6 +20,9 @@ class RunSpool {
  public:
   // Creates `path`; AlreadyExists where it is there.
   static absl::StatusOr<std::unique_ptr<RunSpool>> Create(const std::string& path);
+  // Goes on behind the last whole, undamaged chunk of a spool that a dead process left, and cuts
+  // off what follows it. Creates `path` where it is missing.
+  static absl::StatusOr<std::unique_ptr<RunSpool>> Reopen(const std::string& path);
 
   // Numbers the chunk itself. One write call. On an error nothing is left of the chunk and its
   // number is used again. ResourceExhausted: disk or quota is full; the text names the file.
@@ -54,6 +57,10 @@ class SpoolReader {
   // The next Next gives the chunk with this seq; it may be the first that is not there yet.
   // OutOfRange beyond that.
   absl::Status SeekToSeq(uint64_t seq);
+
+  // Where the next chunk's frame begins, and its seq.
+  uint64_t offset() const { return offset_; }
+  uint64_t next_seq() const { return next_seq_; }
 
  private:
   // The length of the whole frame at offset_, 0 where there is none yet.

@@ -146,6 +146,35 @@ TEST_F(Spool, AFullDiskIsResourceExhaustedAndLeavesWholeFramesOnly) {
   EXPECT_EQ(chunk.data(), "again");
 }
 
+TEST_F(Spool, ReopenGoesOnBehindTheLastWholeChunkWhateverFollowsIt) {
+  auto spool = Create();
+  ASSERT_TRUE(AppendText(*spool, "kept").ok());
+  const std::string one = Bytes();
+  ASSERT_TRUE(AppendText(*spool, "damaged").ok());
+  const std::string two = Bytes();
+  std::string flipped = two;
+  flipped[two.size() - 3] ^= 1;  // within the data: the checksum tells
+  spool.reset();
+  for (const std::string& bytes :
+       {one, one + "	", two.substr(0, two.size() - 1), one + std::string(4096, '\0'), flipped}) {
+    SetBytes(bytes);
+    auto again = RunSpool::Reopen(path_);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ((*again)->chunks(), 1u);
+    EXPECT_EQ(Bytes(), one);
+    ASSERT_TRUE(AppendText(**again, "damaged").ok());
+    EXPECT_EQ(Bytes(), two);
+  }
+}
+
+TEST_F(Spool, ReopenCreatesWhatIsMissing) {
+  auto spool = RunSpool::Reopen(path_);
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  EXPECT_EQ((*spool)->chunks(), 0u);
+  ASSERT_TRUE(AppendText(**spool, "first").ok());
+  EXPECT_EQ(Reader().next_seq(), 0u);
+}
+
 TEST_F(Spool, IsNeverWrittenOverAndNeverAfterItsEnd) {
   auto spool = Create();
   EXPECT_EQ(RunSpool::Create(path_).status().code(), absl::StatusCode::kAlreadyExists);
