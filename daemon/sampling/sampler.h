@@ -1,6 +1,7 @@
 // The sampler: one thread per power source, each on absolute deadlines of the injected clock.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -12,22 +13,11 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "daemon/power/power_source.h"
+#include "daemon/sampling/reading_sink.h"
+#include "daemon/sampling/source_poller.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
-
-class SourcePoller;
-
-// Takes what the sampler reads. Called from the source's sampling thread, for one source never from
-// two threads at once. Must neither block nor make a system call that can.
-class ReadingSink {
- public:
-  virtual ~ReadingSink() = default;
-  // `source` is the index in the sampler; at least one reading, in the order in which they were
-  // read.
-  virtual void OnReadings(size_t source, const std::vector<ChannelReading>& readings) = 0;
-  virtual void OnGap(size_t source, const v1::Gap& gap) = 0;
-};
 
 // Reads every source at the same rate. A tick whose deadline passed while the thread was busy or
 // late is missed: counted, reported as one Gap, never caught up. Thread-safe, except that Start and
@@ -35,6 +25,8 @@ class ReadingSink {
 class Sampler {
  public:
   static constexpr double kDefaultRateHz = 1000;  // a tick each millisecond
+  static constexpr double kLowestRateHz = 0.001;
+  static constexpr double kHighestRateHz = 1e6;
 
   // `clock` outlives the sampler.
   Sampler(std::vector<std::unique_ptr<PowerSource>> sources, Clock& clock);
@@ -44,7 +36,7 @@ class Sampler {
   // Returns when no thread runs any more; at once where none does. No Start after Stop.
   void Stop();
 
-  // For all sources, from the next tick on. InvalidArgument outside (0, 1e6].
+  // For all sources, from the next tick on. InvalidArgument outside these limits.
   absl::Status SetRate(double hz);
   double rate_hz() const;
 
@@ -72,9 +64,11 @@ class Sampler {
 
  private:
   void Run(const std::stop_token& stop, SourcePoller& poller);
-  void AddNote(const std::string& note);
+  void RaisePriority(std::jthread& thread) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;
+  SinkList sinks_;
+  std::atomic<double> rate_hz_ = kDefaultRateHz;
   std::vector<std::unique_ptr<SourcePoller>> pollers_;
   mutable absl::Mutex mutex_;
   std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);

@@ -1,0 +1,121 @@
+#include "daemon/sampling/source_poller.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace synergy {
+namespace {
+
+constexpr Nanoseconds kDefaultPeriod = Milliseconds(1);
+
+}  // namespace
+
+TickGrid::Missed TickGrid::Take(MonotonicTime now) {
+  const int64_t current = (now - origin_).count / period_.count;
+  const int64_t tick = std::max(current, last_ + 1);
+  const Missed missed = {.count = static_cast<uint64_t>(tick - last_ - 1),
+                         .first_due = Due(last_ + 1),
+                         .end = Due(tick)};
+  last_ = tick;
+  return missed;
+}
+
+SourcePoller::SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Clock& clock,
+                           SinkList& sinks)
+    : index_(index),
+      source_(std::move(source)),
+      clock_(clock),
+      sinks_(sinks),
+      period_ns_(kDefaultPeriod.count),
+      last_raw_(source_->channels().size()),
+      books_{.since = clock.Now()} {}
+
+MonotonicTime SourcePoller::NextDue() {
+  const Nanoseconds period{period_ns_.load()};
+  if (!grid_ || grid_->period() != period) grid_.emplace(clock_.Now(), period);
+  return grid_->NextDue();
+}
+
+bool SourcePoller::Tick() {
+  NextDue();  // the grid is there from here on
+  const MonotonicTime begin = clock_.Now();
+  const TickGrid::Missed missed = grid_->Take(begin);
+  readings_.clear();
+  const absl::Status status = source_->Read(&readings_);
+  const bool fresh = AnyFresh();
+  const bool goes_on = status.ok() || absl::IsUnavailable(status);
+  {
+    absl::MutexLock lock(&mutex_);
+    books_.ticks += missed.count + 1;
+    books_.missed += missed.count;
+    books_.failed += status.ok() ? 0 : 1;
+    books_.fresh += fresh ? 1 : 0;
+    if (!goes_on) status_ = status;
+  }
+  if (missed.count > 0) ReportMissed(missed);
+  if (!readings_.empty()) sinks_.OnReadings(index_, readings_);
+  if (!status.ok()) ReportFailed(begin, status);
+  return goes_on;
+}
+
+bool SourcePoller::AnyFresh() {
+  bool fresh = false;
+  for (const ChannelReading& r : readings_) {
+    if (r.channel >= last_raw_.size()) continue;
+    std::optional<int64_t>& last = last_raw_[r.channel];
+    fresh |= r.reading.freshness == Freshness::kFresh ||
+             (r.reading.freshness == Freshness::kUnknown && last != r.reading.raw);
+    last = r.reading.raw;
+  }
+  return fresh;
+}
+
+void SourcePoller::ReportMissed(const TickGrid::Missed& missed) {
+  v1::Gap gap;
+  gap.set_source(source_->name());
+  gap.set_begin_ns(missed.first_due.ns);
+  gap.set_end_ns(missed.end.ns);
+  gap.set_count(missed.count);
+  gap.set_cause(v1::Gap::CAUSE_MISSED_TICK);
+  sinks_.OnGap(index_, gap);
+}
+
+void SourcePoller::ReportFailed(MonotonicTime begin, const absl::Status& status) {
+  v1::Gap gap;
+  gap.set_source(source_->name());
+  gap.set_begin_ns(begin.ns);
+  gap.set_end_ns(clock_.Now().ns);
+  gap.set_count(1);
+  gap.set_cause(v1::Gap::CAUSE_READ_FAILED);
+  gap.set_detail(absl::IsUnavailable(status) ? status.ToString()
+                                             : "the source was given up: " + status.ToString());
+  sinks_.OnGap(index_, gap);
+}
+
+v1::SourceStats SourcePoller::TakeStats() {
+  const MonotonicTime now = clock_.Now();
+  Books books{.since = now};
+  {
+    absl::MutexLock lock(&mutex_);
+    std::swap(books, books_);
+  }
+  v1::SourceStats stats;
+  stats.set_source(source_->name());
+  stats.set_requested_hz(1e9 / static_cast<double>(period_ns_.load()));
+  stats.set_ticks(books.ticks);
+  stats.set_missed(books.missed);
+  stats.set_failed(books.failed);
+  if (const double span_s = (now - books.since).seconds(); span_s > 0) {
+    const uint64_t taken = books.ticks - books.missed - books.failed;
+    stats.set_achieved_hz(static_cast<double>(taken) / span_s);
+    stats.set_fresh_hz(static_cast<double>(books.fresh) / span_s);
+  }
+  return stats;
+}
+
+absl::Status SourcePoller::status() const {
+  absl::MutexLock lock(&mutex_);
+  return status_;
+}
+
+}  // namespace synergy

@@ -1,0 +1,92 @@
+// One power source on its grid of deadlines: reads it, tells the sinks, keeps the books. Without a
+// thread of its own, so that virtual time can drive it too.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "daemon/power/power_source.h"
+#include "daemon/sampling/reading_sink.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// The ticks of a source: tick k is due at origin + k * period and lasts until the next one is due.
+// A tick for which nothing was taken while it lasted is missed; so no tick is ever caught up.
+class TickGrid {
+ public:
+  TickGrid(MonotonicTime origin, Nanoseconds period) : origin_(origin), period_(period) {}
+
+  struct Missed {
+    uint64_t count = 0;
+    MonotonicTime first_due;
+    MonotonicTime end;  // when the tick that was taken instead was due
+  };
+  // Takes the tick that lasts at `now`, which is not before NextDue. Says what was missed since the
+  // last.
+  Missed Take(MonotonicTime now);
+  MonotonicTime NextDue() const { return Due(last_ + 1); }
+  Nanoseconds period() const { return period_; }
+
+ private:
+  MonotonicTime Due(int64_t tick) const { return origin_ + period_ * tick; }
+
+  MonotonicTime origin_;
+  Nanoseconds period_;
+  int64_t last_ = -1;  // the tick taken last
+};
+
+// One thread polls (NextDue, Tick); everything else is thread-safe.
+class SourcePoller {
+ public:
+  // `clock` and `sinks` outlive the poller.
+  SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Clock& clock, SinkList& sinks);
+
+  // From the next tick on, on a new grid.
+  void SetPeriod(Nanoseconds period) { period_ns_.store(period.count); }
+
+  MonotonicTime NextDue();
+  // Reads the source once. Not before NextDue. False: the source is given up, see status().
+  bool Tick();
+
+  // See Sampler::TakeStats.
+  v1::SourceStats TakeStats();
+  absl::Status status() const;
+  const PowerSource& source() const { return *source_; }
+
+ private:
+  // What was counted since `since`.
+  struct Books {
+    MonotonicTime since;
+    uint64_t ticks = 0, missed = 0, failed = 0, fresh = 0;
+  };
+
+  void ReportMissed(const TickGrid::Missed& missed);
+  void ReportFailed(MonotonicTime begin, const absl::Status& status);
+  // Whether a reading of this tick came from a new conversion, as far as can be known.
+  bool AnyFresh();
+
+  const size_t index_;
+  const std::unique_ptr<PowerSource> source_;
+  Clock& clock_;
+  SinkList& sinks_;
+  std::atomic<int64_t> period_ns_;
+
+  // Of the polling thread.
+  std::optional<TickGrid> grid_;
+  std::vector<ChannelReading> readings_;
+  std::vector<std::optional<int64_t>> last_raw_;  // by channel
+
+  mutable absl::Mutex mutex_;
+  Books books_ ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace synergy

@@ -1,0 +1,41 @@
+// A power source that does what a test tells it to.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/power/power_source.h"
+
+namespace synergy {
+
+inline v1::ChannelInfo SensorChannel(const std::string& rail, v1::ChannelInfo::Quantity quantity,
+                                     double scale) {
+  v1::ChannelInfo channel;
+  channel.set_rail(rail);
+  channel.set_quantity(quantity);
+  channel.set_scale(scale);
+  return channel;
+}
+
+class ScriptedSource final : public PowerSource {
+ public:
+  // `read` is told which call it is, from 0.
+  using Script = std::function<absl::Status(int call, std::vector<ChannelReading>* out)>;
+
+  ScriptedSource(std::string name, std::vector<v1::ChannelInfo> channels, Script read)
+      : name_(std::move(name)), channels_(std::move(channels)), read_(std::move(read)) {}
+
+  const std::string& name() const override { return name_; }
+  const std::vector<v1::ChannelInfo>& channels() const override { return channels_; }
+  absl::Status Read(std::vector<ChannelReading>* out) override { return read_(call_++, out); }
+
+ private:
+  const std::string name_;
+  const std::vector<v1::ChannelInfo> channels_;
+  const Script read_;
+  int call_ = 0;
+};
+
+}  // namespace synergy
