@@ -1,0 +1,292 @@
+#include "client/store/store.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "client/store/store_schema.h"
+#include "common/records/chunk.h"
+
+namespace synergy {
+namespace {
+
+constexpr std::string_view kSelectRuns = R"sql(
+SELECT r.run, r.run_id, b.board_id, b.name, b.title, r.net, r.engine, r.simulated, r.has_truth,
+       r.submitted_unix_ns, r.started_unix_ns, r.state, r.error, r.next_seq, r.acknowledged_seq,
+       r.complete, r.abandoned, r.bytes
+FROM runs r JOIN boards b USING (board)
+WHERE (?1 IS NULL OR r.run = ?1) AND (?2 IS NULL OR b.board_id = ?2)
+ORDER BY r.run
+)sql";
+
+StoredRun RunOfRow(const Statement& row) {
+  StoredRun run;
+  run.number = row.Int(0);
+  run.run_id = row.Bytes(1);
+  run.board_id = row.Bytes(2);
+  run.board_name = row.Bytes(3);
+  run.board_title = row.Bytes(4);
+  run.net = row.Bytes(5);
+  run.engine = row.Bytes(6);
+  run.simulated = row.Int(7) != 0;
+  run.has_truth = row.Int(8) != 0;
+  run.submitted_unix_ns = row.Int(9);
+  if (!row.IsNull(10)) run.started_unix_ns = row.Int(10);
+  // A state that a newer daemon knows and we do not is kept as it is: enums are open in proto3.
+  run.state = static_cast<v1::JobState>(row.Int(11));
+  run.error = row.Bytes(12);
+  run.next_seq = static_cast<uint64_t>(row.Int(13));
+  run.acknowledged_seq = static_cast<uint64_t>(row.Int(14));
+  run.complete = row.Int(15) != 0;
+  run.abandoned = row.Int(16) != 0;
+  run.bytes = static_cast<uint64_t>(row.Int(17));
+  return run;
+}
+
+// What a chunk of run records says about its run.
+absl::Status ApplyRecords(const v1::Chunk& chunk, StoredRun* run) {
+  const auto records = DecodeRunRecordsUntrusted(chunk.data(), chunk.count());
+  if (!records.ok()) return records.status();
+  for (const v1::RunRecord& record : *records) {
+    if (record.has_header()) {
+      run->started_unix_ns = record.header().wall_time_unix_ns();
+      run->engine = record.header().job().engine();
+    } else if (record.has_end()) {
+      run->state = record.end().state();
+      run->error = record.end().error();
+      run->complete = true;
+      run->abandoned = false;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Statement> PrepareInsertChunk(Database& database) {
+  return database.Prepare(
+      "INSERT INTO chunks (board, run, channel, sequence, seq, count, encoding, crc32c, data) "
+      "SELECT board, run, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM runs WHERE run = ?1");
+}
+
+absl::Status InsertChunk(Statement& insert, int64_t number, const v1::Chunk& chunk) {
+  return insert.Bind(1, number)
+      .Bind(2, static_cast<int64_t>(chunk.channel()))
+      .Bind(3, static_cast<int64_t>(chunk.first_sequence()))
+      .Bind(4, static_cast<int64_t>(chunk.seq()))
+      .Bind(5, static_cast<int64_t>(chunk.count()))
+      .Bind(6, static_cast<int64_t>(chunk.encoding()))
+      .Bind(7, static_cast<int64_t>(chunk.crc32c()))
+      .BindBlob(8, chunk.data())
+      .Run();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, StoreAccess access) {
+  const DatabaseSchema schema{kStoreApplicationId, "store", kStoreMigrations};
+  absl::StatusOr<Database> database = OpenVersioned(path, access, schema);
+  if (!database.ok()) return database.status();
+  return std::unique_ptr<Store>(new Store(*std::move(database)));
+}
+
+absl::StatusOr<int64_t> Store::PutRun(const v1::BoardInfo& board, const v1::JobStatus& status) {
+  absl::StatusOr<Transaction> transaction = Transaction::Begin(database_);
+  if (!transaction.ok()) return transaction.status();
+  absl::StatusOr<Statement> put_board = database_.Prepare(
+      "INSERT INTO boards (board_id, name, title, simulated) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT (board_id) DO UPDATE SET name = ?2, title = ?3, simulated = ?4");
+  if (!put_board.ok()) return put_board.status();
+  absl::Status put = put_board->Bind(1, board.board_id())
+                         .Bind(2, board.name())
+                         .Bind(3, board.title())
+                         .Bind(4, int64_t{board.simulated()})
+                         .Run();
+  if (!put.ok()) return put;
+  // What the RunEnd record said stands; a late status does not take it back.
+  absl::StatusOr<Statement> put_run = database_.Prepare(
+      "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, state, error, simulated, "
+      "has_truth) "
+      "SELECT board, ?2, ?3, ?4, ?5, ?6, ?7, simulated, ?8 FROM boards WHERE board_id = ?1 "
+      "ON CONFLICT (board, run_id) DO UPDATE SET has_truth = max(has_truth, ?8), "
+      "state = iif(complete, state, ?6), error = iif(complete, error, ?7) RETURNING run");
+  if (!put_run.ok()) return put_run.status();
+  const absl::StatusOr<bool> row = put_run->Bind(1, board.board_id())
+                                       .Bind(2, status.run_id())
+                                       .Bind(3, status.spec().net_name())
+                                       .Bind(4, status.spec().engine())
+                                       .Bind(5, status.submitted_unix_ns())
+                                       .Bind(6, int64_t{status.state()})
+                                       .Bind(7, status.error())
+                                       .Bind(8, int64_t{status.has_truth()})
+                                       .Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::InternalError("entering a run gave no number");
+  const int64_t number = put_run->Int(0);
+  if (absl::Status done = put_run->Run(); !done.ok()) return done;
+  if (absl::Status committed = transaction->Commit(); !committed.ok()) return committed;
+  return number;
+}
+
+absl::StatusOr<std::vector<StoredRun>> Store::Select(std::optional<int64_t> number,
+                                                     std::optional<std::string> board_id) {
+  absl::StatusOr<Statement> select = database_.Prepare(kSelectRuns);
+  if (!select.ok()) return select.status();
+  if (number) select->Bind(1, *number);
+  if (board_id) select->Bind(2, *board_id);
+  std::vector<StoredRun> runs;
+  while (true) {
+    const absl::StatusOr<bool> row = select->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return runs;
+    runs.push_back(RunOfRow(*select));
+  }
+}
+
+absl::StatusOr<std::vector<StoredRun>> Store::Runs() { return Select(std::nullopt, std::nullopt); }
+
+absl::StatusOr<StoredRun> Store::Run(int64_t number) {
+  absl::StatusOr<std::vector<StoredRun>> runs = Select(number, std::nullopt);
+  if (!runs.ok()) return runs.status();
+  if (runs->empty()) {
+    return absl::NotFoundError(fmt::format(
+        "the store {} has no run {}. synergyctl runs lists those that it has.", path(), number));
+  }
+  return runs->front();
+}
+
+absl::StatusOr<std::vector<StoredRun>> Store::UnfinishedRuns(const std::string& board_id) {
+  absl::StatusOr<std::vector<StoredRun>> runs = Select(std::nullopt, board_id);
+  if (runs.ok()) std::erase_if(*runs, [](const StoredRun& run) { return !run.unfinished(); });
+  return runs;
+}
+
+absl::Status Store::CompareWithStored(int64_t number, const v1::Chunk& chunk) {
+  absl::StatusOr<Statement> select = database_.Prepare(
+      "SELECT 1 FROM chunks JOIN runs USING (board, run) WHERE run = ?1 AND channel = ?2 AND "
+      "sequence = ?3 AND seq = ?4 AND count = ?5 AND crc32c = ?6 AND length(data) = ?7");
+  if (!select.ok()) return select.status();
+  const absl::StatusOr<bool> same = select->Bind(1, number)
+                                        .Bind(2, static_cast<int64_t>(chunk.channel()))
+                                        .Bind(3, static_cast<int64_t>(chunk.first_sequence()))
+                                        .Bind(4, static_cast<int64_t>(chunk.seq()))
+                                        .Bind(5, static_cast<int64_t>(chunk.count()))
+                                        .Bind(6, static_cast<int64_t>(chunk.crc32c()))
+                                        .Bind(7, static_cast<int64_t>(chunk.data().size()))
+                                        .Step();
+  if (!same.ok()) return same.status();
+  if (!*same) {
+    return absl::DataLossError(
+        fmt::format("the board sent chunk {} of run {} again with another content than before. The "
+                    "stored one is "
+                    "kept; measure again, and report this with the daemon's log.",
+                    chunk.seq(), number));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::UpdateIndex(const StoredRun& run) {
+  absl::StatusOr<Statement> update = database_.Prepare(
+      "UPDATE runs SET started_unix_ns = ?2, engine = ?3, state = ?4, error = ?5, next_seq = ?6, "
+      "complete = ?7, abandoned = ?8, bytes = ?9 WHERE run = ?1");
+  if (!update.ok()) return update.status();
+  update->Bind(1, run.number);
+  if (run.started_unix_ns) update->Bind(2, *run.started_unix_ns);
+  return update->Bind(3, run.engine)
+      .Bind(4, int64_t{run.state})
+      .Bind(5, run.error)
+      .Bind(6, static_cast<int64_t>(run.next_seq))
+      .Bind(7, int64_t{run.complete})
+      .Bind(8, int64_t{run.abandoned})
+      .Bind(9, static_cast<int64_t>(run.bytes))
+      .Run();
+}
+
+absl::Status Store::AppendChunks(int64_t number, std::span<const v1::Chunk> chunks) {
+  absl::StatusOr<Transaction> transaction = Transaction::Begin(database_);
+  if (!transaction.ok()) return transaction.status();
+  absl::StatusOr<StoredRun> run = Run(number);
+  if (!run.ok()) return run.status();
+  absl::StatusOr<Statement> insert = PrepareInsertChunk(database_);
+  if (!insert.ok()) return insert.status();
+  for (const v1::Chunk& chunk : chunks) {
+    absl::Status status = VerifyChunkUntrusted(chunk);
+    if (!status.ok()) return status;
+    if (chunk.seq() > run->next_seq) {
+      return absl::DataLossError(
+          fmt::format("run {}: chunk {} came where chunk {} was due. What is stored so far is "
+                      "whole; synergyctl "
+                      "fetch asks the board for the rest.",
+                      number, chunk.seq(), run->next_seq));
+    }
+    if (chunk.seq() < run->next_seq) {
+      if (status = CompareWithStored(number, chunk); !status.ok()) return status;
+      continue;
+    }
+    if (run->complete) {
+      return absl::DataLossError(
+          fmt::format("run {}: chunk {} came after the end of the run", number, chunk.seq()));
+    }
+    if (chunk.channel() == kRunRecordsChannel) {
+      if (status = ApplyRecords(chunk, &*run); !status.ok()) return status;
+    }
+    if (status = InsertChunk(*insert, number, chunk); !status.ok()) return status;
+    run->next_seq = chunk.seq() + 1;
+    run->bytes += chunk.data().size();
+  }
+  if (absl::Status status = UpdateIndex(*run); !status.ok()) return status;
+  return transaction->Commit();
+}
+
+absl::Status Store::SetAcknowledged(int64_t number, uint64_t next_seq) {
+  absl::StatusOr<Statement> update = database_.Prepare(
+      "UPDATE runs SET acknowledged_seq = max(acknowledged_seq, ?2) WHERE run = ?1");
+  if (!update.ok()) return update.status();
+  return update->Bind(1, number).Bind(2, static_cast<int64_t>(next_seq)).Run();
+}
+
+absl::Status Store::SetAbandoned(int64_t number, const std::string& why) {
+  absl::StatusOr<Statement> update = database_.Prepare(
+      "UPDATE runs SET abandoned = 1, error = ?2 WHERE run = ?1 AND NOT complete");
+  if (!update.ok()) return update.status();
+  return update->Bind(1, number).Bind(2, why).Run();
+}
+
+absl::Status Store::ForEachChunk(int64_t number,
+                                 const std::function<absl::Status(const v1::Chunk&)>& visit) {
+  absl::StatusOr<Statement> select = database_.Prepare(
+      "SELECT c.seq, c.channel, c.sequence, c.count, c.encoding, c.crc32c, c.data "
+      "FROM chunks c JOIN runs r USING (board, run) WHERE c.run = ?1 ORDER BY c.seq");
+  if (!select.ok()) return select.status();
+  select->Bind(1, number);
+  while (true) {
+    const absl::StatusOr<bool> row = select->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    v1::Chunk chunk;
+    chunk.set_seq(static_cast<uint64_t>(select->Int(0)));
+    chunk.set_channel(static_cast<uint32_t>(select->Int(1)));
+    chunk.set_first_sequence(static_cast<uint64_t>(select->Int(2)));
+    chunk.set_count(static_cast<uint32_t>(select->Int(3)));
+    chunk.set_encoding(static_cast<v1::Encoding>(select->Int(4)));
+    chunk.set_crc32c(static_cast<uint32_t>(select->Int(5)));
+    chunk.set_data(select->Bytes(6));
+    if (absl::Status status = visit(chunk); !status.ok()) return status;
+  }
+}
+
+absl::Status Store::Delete(std::span<const int64_t> numbers) {
+  absl::StatusOr<Transaction> transaction = Transaction::Begin(database_);
+  if (!transaction.ok()) return transaction.status();
+  absl::StatusOr<Statement> remove = database_.Prepare("DELETE FROM runs WHERE run = ?1");
+  if (!remove.ok()) return remove.status();
+  for (const int64_t number : numbers) {
+    if (absl::Status status = remove->Bind(1, number).Run(); !status.ok()) return status;
+  }
+  if (absl::Status status = transaction->Commit(); !status.ok()) return status;
+  if (absl::Status status = database_.Execute("PRAGMA incremental_vacuum"); !status.ok()) {
+    return status;
+  }
+  return database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+}  // namespace synergy

@@ -1,0 +1,99 @@
+// The store of a host: the runs that it measured, as the chunks that the boards sent. One SQLite
+// file.
+//
+// Chunks are kept as they came, keyed (board, run, channel, sequence); receiving one twice stores
+// it once. Only the runs' index columns are ours. Simulated truth is kept apart (truth_store.h).
+//
+// Errors: FailedPrecondition (read-only, newer version, another program's file), ResourceExhausted
+// (disk full), Unavailable (another process is writing for too long), DataLoss (damaged file or
+// chunk). After an error nothing of the failed call is in the file. One thread uses a Store at a
+// time; any number of processes may use the same file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/store/sqlite.h"
+#include "client/store/versioned_database.h"
+#include "synergy/v1/board.pb.h"
+#include "synergy/v1/job.pb.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// A run in the store's index.
+struct StoredRun {
+  int64_t number = 0;  // short, for people; of this store
+  std::string run_id;
+  std::string board_id;
+  std::string board_name;   // "sim:jetson-tx1"
+  std::string board_title;  // "Jetson TX1 (simulated)"
+  std::string net;
+  std::string engine;
+  bool simulated = false;
+  bool has_truth = false;  // the board can tell the truth of this run
+  int64_t submitted_unix_ns = 0;
+  std::optional<int64_t> started_unix_ns;  // absent until the first chunk has come
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  std::string error;              // why the job failed
+  uint64_t next_seq = 0;          // chunks below it are here
+  uint64_t acknowledged_seq = 0;  // chunks below it are acknowledged to the board
+  bool complete = false;          // everything up to the RunEnd record is here
+  bool abandoned = false;         // incomplete, and the board has no more of it
+  uint64_t bytes = 0;             // of the chunks' data
+
+  // The board still has something to be asked for or told.
+  bool unfinished() const { return !abandoned && (!complete || acknowledged_seq < next_seq); }
+  // For sorting by age.
+  int64_t time_unix_ns() const { return started_unix_ns.value_or(submitted_unix_ns); }
+};
+
+class Store {
+ public:
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, StoreAccess access);
+
+  const std::string& path() const { return database_.path(); }
+
+  // Enters a run as the board tells of it, or brings its state up to date. The run's number.
+  absl::StatusOr<int64_t> PutRun(const v1::BoardInfo& board, const v1::JobStatus& status);
+
+  // By number.
+  absl::StatusOr<std::vector<StoredRun>> Runs();
+  absl::StatusOr<StoredRun> Run(int64_t number);
+  absl::StatusOr<std::vector<StoredRun>> UnfinishedRuns(const std::string& board_id);
+
+  // Stores chunks of a run in one transaction, durable when the call returns. They continue the
+  // run's stream: chunks that are already here are compared and dropped, a hole is DataLoss. The
+  // first chunk's RunHeader and the last one's RunEnd update the index in the same transaction.
+  absl::Status AppendChunks(int64_t number, std::span<const v1::Chunk> chunks);
+
+  // The board was told that all chunks below next_seq are durable here.
+  absl::Status SetAcknowledged(int64_t number, uint64_t next_seq);
+  absl::Status SetAbandoned(int64_t number, const std::string& why);
+
+  // All chunks of a run in the order of the stream. Stops at the first error of `visit`.
+  absl::Status ForEachChunk(int64_t number,
+                            const std::function<absl::Status(const v1::Chunk&)>& visit);
+
+  // Deletes runs with their chunks, in one transaction, and gives the space back to the disk.
+  absl::Status Delete(std::span<const int64_t> numbers);
+
+ private:
+  explicit Store(Database database) : database_(std::move(database)) {}
+
+  absl::StatusOr<std::vector<StoredRun>> Select(std::optional<int64_t> number,
+                                                std::optional<std::string> board_id);
+  absl::Status CompareWithStored(int64_t number, const v1::Chunk& chunk);
+  absl::Status UpdateIndex(const StoredRun& run);
+
+  Database database_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,63 @@
+// The tables of the store, as its migrations.
+//
+// Times of day are unix nanoseconds, for people; nothing is computed from them. Everything that can
+// be known from a run's chunks (joules, verdict, gaps) is read from them and stands in no other
+// column.
+#pragma once
+
+#include <cstdint>
+
+namespace synergy {
+
+inline constexpr int32_t kStoreApplicationId = 0x53594E31;  // "SYN1"
+
+inline constexpr const char* kStoreMigrations[] = {
+    // 1: boards, runs and their chunks.
+    R"sql(
+CREATE TABLE boards (
+  board     INTEGER PRIMARY KEY,
+  board_id  TEXT NOT NULL UNIQUE,
+  name      TEXT NOT NULL,
+  title     TEXT NOT NULL,
+  simulated INTEGER NOT NULL CHECK (simulated IN (0, 1))
+) STRICT;
+
+CREATE TABLE runs (
+  run               INTEGER PRIMARY KEY AUTOINCREMENT,  -- the short number for people, never used again
+  board             INTEGER NOT NULL REFERENCES boards (board),
+  run_id            TEXT NOT NULL,
+  net               TEXT NOT NULL,
+  engine            TEXT NOT NULL,
+  submitted_unix_ns INTEGER NOT NULL,
+  started_unix_ns   INTEGER,              -- NULL until the first chunk has come
+  state             INTEGER NOT NULL,     -- synergy.v1.JobState, as last heard of
+  error             TEXT NOT NULL DEFAULT '',
+  simulated         INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+  has_truth         INTEGER NOT NULL DEFAULT 0 CHECK (has_truth IN (0, 1)),
+  next_seq          INTEGER NOT NULL DEFAULT 0,  -- chunks below it are in this store
+  acknowledged_seq  INTEGER NOT NULL DEFAULT 0,  -- chunks below it are acknowledged to the board
+  bytes             INTEGER NOT NULL DEFAULT 0,  -- of its chunks' data
+  complete          INTEGER NOT NULL DEFAULT 0 CHECK (complete IN (0, 1)),   -- the RunEnd record is here
+  abandoned         INTEGER NOT NULL DEFAULT 0 CHECK (abandoned IN (0, 1)),  -- the board has no more of it
+  UNIQUE (board, run_id),
+  UNIQUE (board, run)
+) STRICT;
+
+CREATE TABLE chunks (
+  board    INTEGER NOT NULL,
+  run      INTEGER NOT NULL,
+  channel  INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,   -- number of the first record within its channel
+  seq      INTEGER NOT NULL,   -- position in the run's stream
+  count    INTEGER NOT NULL,   -- records
+  encoding INTEGER NOT NULL,   -- synergy.v1.Encoding
+  crc32c   INTEGER NOT NULL,
+  data     BLOB NOT NULL,
+  PRIMARY KEY (board, run, channel, sequence),
+  UNIQUE (board, run, seq),
+  FOREIGN KEY (board, run) REFERENCES runs (board, run) ON DELETE CASCADE
+) STRICT;
+)sql",
+};
+
+}  // namespace synergy

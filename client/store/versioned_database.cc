@@ -1,0 +1,156 @@
+#include "client/store/versioned_database.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace synergy {
+namespace {
+
+// A file that was closed well has no write-ahead log, or an empty one.
+bool HasPendingLog(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path + "-wal", error);
+  return !error && size > 0;
+}
+
+// Changing the journal mode ignores the busy timeout: two processes that create the same file at
+// once meet here, and the second one must try again.
+absl::Status SwitchToWriteAheadLog(Database& database, int busy_timeout_ms) {
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_timeout_ms);
+  while (true) {
+    const absl::Status status = database.Execute("PRAGMA journal_mode = WAL");
+    if (!absl::IsUnavailable(status) || std::chrono::steady_clock::now() >= deadline) {
+      return status;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+absl::Status CheckIdentity(Database& database, int64_t version, const DatabaseSchema& schema) {
+  const absl::StatusOr<int64_t> id = database.QueryInt("PRAGMA application_id");
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<int64_t> objects = database.QueryInt("SELECT count(*) FROM sqlite_master");
+  if (!objects.ok()) return objects.status();
+  const auto known = static_cast<int64_t>(schema.migrations.size());
+  // A file without an id and version is ours to fill as long as it is empty.
+  const bool other =
+      *id == 0 ? version <= known && (version != 0 || *objects != 0) : *id != schema.application_id;
+  if (other) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} is a database of another program, no {}. Name another file with --store FILE.",
+        database.path(), schema.title));
+  }
+  if (version > known) {
+    return absl::FailedPreconditionError(
+        fmt::format("the {} {} has version {}, this synergyctl knows versions up to {}: a newer "
+                    "synergyctl wrote "
+                    "it. Use that one, or name another file with --store FILE.",
+                    schema.title, database.path(), version, known));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MigrateOneStep(Database& database, const DatabaseSchema& schema) {
+  absl::StatusOr<Transaction> transaction = Transaction::Begin(database);
+  if (!transaction.ok()) return transaction.status();
+  // Another process may have been faster: only what is read under the write lock counts.
+  const absl::StatusOr<int64_t> version = database.QueryInt("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (absl::Status status = CheckIdentity(database, *version, schema); !status.ok()) return status;
+  if (*version == static_cast<int64_t>(schema.migrations.size())) return absl::OkStatus();
+  const std::string sql = fmt::format("{}; PRAGMA user_version = {}; PRAGMA application_id = {};",
+                                      schema.migrations[static_cast<size_t>(*version)],
+                                      *version + 1, schema.application_id);
+  if (absl::Status status = database.Execute(sql); !status.ok()) return status;
+  return transaction->Commit();
+}
+
+absl::Status Migrate(Database& database, const DatabaseSchema& schema) {
+  while (true) {
+    const absl::StatusOr<int64_t> version = database.QueryInt("PRAGMA user_version");
+    if (!version.ok()) return version.status();
+    if (absl::Status status = CheckIdentity(database, *version, schema); !status.ok())
+      return status;
+    if (*version == static_cast<int64_t>(schema.migrations.size())) return absl::OkStatus();
+    if (database.read_only()) {
+      return absl::FailedPreconditionError(fmt::format(
+          "the {} {} has version {} and must be brought to version {}, but cannot be written. Make "
+          "the file and its folder writable, or copy it and name the copy with --store FILE.",
+          schema.title, database.path(), *version, schema.migrations.size()));
+    }
+    if (absl::Status status = MigrateOneStep(database, schema); !status.ok()) return status;
+  }
+}
+
+absl::StatusOr<Database> OpenForWriting(const std::string& path, const DatabaseSchema& schema,
+                                        int busy_timeout_ms) {
+  absl::StatusOr<Database> database =
+      Database::Open(path, Database::Mode::kCreate, busy_timeout_ms);
+  if (!database.ok()) return database;
+  if (database->read_only()) {
+    return absl::FailedPreconditionError(
+        fmt::format("cannot write to the {} {}: it is read-only. Make the file and its folder "
+                    "writable, or name another file with --store FILE.",
+                    schema.title, path));
+  }
+  // Before anything is written: another program's file must stay as it is.
+  const absl::StatusOr<int64_t> version = database->QueryInt("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (absl::Status status = CheckIdentity(*database, *version, schema); !status.ok()) return status;
+  // auto_vacuum only counts before the first table, so it comes before the journal's mode.
+  if (absl::Status status = database->Execute("PRAGMA auto_vacuum = INCREMENTAL"); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = SwitchToWriteAheadLog(*database, busy_timeout_ms); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = database->Execute("PRAGMA synchronous = FULL"); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = Migrate(*database, schema); !status.ok()) return status;
+  if (absl::Status status = database->Execute("PRAGMA foreign_keys = ON"); !status.ok()) {
+    return status;
+  }
+  return database;
+}
+
+absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseSchema& schema,
+                                        int busy_timeout_ms) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) {
+    return absl::NotFoundError(
+        fmt::format("there is no {} {} yet: synergyctl run creates it with the first run.",
+                    schema.title, path));
+  }
+  absl::StatusOr<Database> database =
+      Database::Open(path, Database::Mode::kExisting, busy_timeout_ms);
+  if (!database.ok()) return database;
+  absl::Status status = Migrate(*database, schema);
+  // In a folder that cannot be written SQLite cannot set up the log's index, and refuses even to
+  // read.
+  if ((absl::IsFailedPrecondition(status)) && !HasPendingLog(path)) {
+    absl::StatusOr<Database> frozen =
+        Database::Open(path, Database::Mode::kImmutable, busy_timeout_ms);
+    if (!frozen.ok()) return frozen;
+    status = Migrate(*frozen, schema);
+    if (status.ok()) return frozen;
+  }
+  if (!status.ok()) return status;
+  return database;
+}
+
+}  // namespace
+
+absl::StatusOr<Database> OpenVersioned(const std::string& path, StoreAccess access,
+                                       const DatabaseSchema& schema, int busy_timeout_ms) {
+  return access == StoreAccess::kWrite ? OpenForWriting(path, schema, busy_timeout_ms)
+                                       : OpenForReading(path, schema, busy_timeout_ms);
+}
+
+}  // namespace synergy
