@@ -1,0 +1,118 @@
+#include "client/analysis/report_csv.h"
+
+#include <fmt/format.h>
+
+#include "client/analysis/report_json.h"
+
+namespace synergy {
+namespace {
+
+template <typename T>
+std::string Number(const std::optional<T>& value) {
+  return value ? fmt::format("{}", *value) : std::string();
+}
+
+// A comment is one line, whatever an engine or a net puts into its names.
+std::string OneLine(std::string_view text) {
+  std::string line(text);
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return line;
+}
+
+std::string Comments(const RunReport& report) {
+  const v1::RunHeader& header = report.header;
+  std::string text;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    text += OneLine(fmt::format("# {}: {}", key, value)) + "\n";
+  };
+  if (header.board().simulated()) {
+    add("simulated", "the powers come from a model of the board, not from a sensor");
+  }
+  add("run", header.run_id());
+  add("net", header.job().net_name());
+  add("board", header.board().title());
+  add("engine", header.job().engine());
+  add("batch", std::to_string(header.job().batch()));
+  add("threads", std::to_string(header.job().threads()));
+  add("started_at", UtcText(header.wall_time_unix_ns()));
+  add("method", report.method);
+  add("verdict", VerdictName(report.verdict));
+  for (const std::string& reason : report.reasons) add("reason", reason);
+  return text;
+}
+
+std::string Row(const std::vector<std::string>& fields) {
+  return fmt::format("{}\n", fmt::join(fields, ","));
+}
+
+std::string HeaderRow(const RunReport& report) {
+  std::vector<std::string> fields = {"index",
+                                     "name",
+                                     "type",
+                                     "simulated",
+                                     "executions",
+                                     "time_s_mean",
+                                     "time_s_ci95_low",
+                                     "time_s_ci95_high",
+                                     "time_share"};
+  for (const char* quantity : {"energy_j", "power_w", "energy_share"}) {
+    for (const std::string& rail : report.rails()) {
+      fields.push_back(CsvField(fmt::format("{}_{}", quantity, rail)));
+    }
+  }
+  for (const char* cost :
+       {"macs", "flops", "flops_per_s", "bytes_read", "bytes_written", "params"}) {
+    fields.emplace_back(cost);
+  }
+  return Row(fields);
+}
+
+std::string OpRow(const RunReport& report, const OpReport& op) {
+  const auto& interval = op.result.time_s.ci95;
+  std::vector<std::string> fields = {fmt::format("{}", op.info.index()),
+                                     CsvField(op.info.name()),
+                                     CsvField(op.info.type()),
+                                     fmt::format("{}", report.header.board().simulated()),
+                                     fmt::format("{}", op.result.executions),
+                                     fmt::format("{}", op.result.time_s.mean),
+                                     interval ? fmt::format("{}", interval->low) : "",
+                                     interval ? fmt::format("{}", interval->high) : "",
+                                     fmt::format("{}", op.result.time_share)};
+  for (const auto& energy : op.result.mean_energy_j) fields.push_back(Number(energy));
+  for (size_t i = 0; i < report.rails().size(); ++i) fields.push_back(Number(op.power_w(i)));
+  for (const auto& share : op.result.energy_share) fields.push_back(Number(share));
+  const auto cost = [&](int64_t value) {
+    return op.info.has_cost() ? fmt::format("{}", value) : std::string();
+  };
+  fields.push_back(cost(op.info.macs()));
+  fields.push_back(cost(op.info.flops()));
+  fields.push_back(Number(op.flops_per_s()));
+  fields.push_back(cost(op.info.bytes_read()));
+  fields.push_back(cost(op.info.bytes_written()));
+  fields.push_back(cost(op.info.params()));
+  return Row(fields);
+}
+
+}  // namespace
+
+std::string CsvField(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.starts_with('#')) {
+    return std::string(text);
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string ReportCsv(const RunReport& report) {
+  std::string text = Comments(report) + HeaderRow(report);
+  for (const OpReport& op : report.ops) text += OpRow(report, op);
+  return text;
+}
+
+}  // namespace synergy

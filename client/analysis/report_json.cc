@@ -1,0 +1,229 @@
+#include "client/analysis/report_json.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+template <typename T>
+ordered_json OrNull(const std::optional<T>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+ordered_json EnergyByRail(const RunReport& report, const RailEnergies& energies) {
+  ordered_json by_rail = ordered_json::object();
+  for (size_t i = 0; i < report.rails().size(); ++i)
+    by_rail[report.rails()[i]] = OrNull(energies[i]);
+  return by_rail;
+}
+
+ordered_json MeanJson(const MeanWithInterval& value) {
+  ordered_json json;
+  json["mean"] = value.mean;
+  json["ci95"] =
+      value.ci95 ? ordered_json::array({value.ci95->low, value.ci95->high}) : ordered_json(nullptr);
+  return json;
+}
+
+template <typename Shapes>
+ordered_json ShapesJson(const Shapes& shapes) {
+  ordered_json json = ordered_json::array();
+  for (const v1::TensorShape& shape : shapes) {
+    json.push_back(std::vector<int64_t>(shape.dims().begin(), shape.dims().end()));
+  }
+  return json;
+}
+
+ordered_json OpJson(const RunReport& report, const OpReport& op) {
+  const bool known = op.info.has_cost();
+  const auto cost = [&](int64_t value) {
+    return known ? ordered_json(value) : ordered_json(nullptr);
+  };
+  ordered_json json;
+  json["index"] = op.info.index();
+  json["name"] = op.info.name();
+  json["type"] = op.info.type();
+  json["input_shapes"] = ShapesJson(op.info.inputs());
+  json["output_shapes"] = ShapesJson(op.info.outputs());
+  json["macs"] = cost(op.info.macs());
+  json["flops"] = cost(op.info.flops());
+  json["bytes_read"] = cost(op.info.bytes_read());
+  json["bytes_written"] = cost(op.info.bytes_written());
+  json["params"] = cost(op.info.params());
+  json["executions"] = op.result.executions;
+  json["time_s"] = MeanJson(op.result.time_s);
+  json["time_share"] = op.result.time_share;
+  json["energy_j"] = ordered_json::object();
+  json["power_w"] = ordered_json::object();
+  for (size_t i = 0; i < report.rails().size(); ++i) {
+    json["energy_j"][report.rails()[i]]["mean"] = OrNull(op.result.mean_energy_j[i]);
+    json["power_w"][report.rails()[i]] = OrNull(op.power_w(i));
+  }
+  json["energy_share"] = EnergyByRail(report, op.result.energy_share);
+  json["flops_per_s"] = OrNull(op.flops_per_s());
+  return json;
+}
+
+ordered_json TypeJson(const RunReport& report, const TypeReport& type) {
+  ordered_json json;
+  json["type"] = type.type;
+  json["operators"] = type.operators;
+  json["time_s"] = type.time_s;
+  json["time_share"] = type.time_share;
+  json["energy_j"] = EnergyByRail(report, type.energy_j);
+  json["energy_share"] = EnergyByRail(report, type.energy_share);
+  json["macs"] = OrNull(type.macs);
+  return json;
+}
+
+ordered_json RunJson(const RunReport& report) {
+  const v1::RunHeader& header = report.header;
+  const v1::JobSpec& job = header.job();
+  ordered_json json;
+  json["id"] = header.run_id();
+  json["board"] = header.board().name();
+  json["board_id"] = header.board().board_id();
+  json["board_title"] = header.board().title();
+  json["simulated"] = header.board().simulated();
+  json["engine"] = job.engine();
+  json["engine_version"] = header.engine_version();
+  json["net"] = job.net_name();
+  json["batch"] = job.batch();
+  json["threads"] = job.threads();
+  json["iterations"] = job.iterations();
+  json["iterations_completed"] = report.attribution.iterations;
+  json["warmup"] = job.warmup();
+  json["seed"] = job.seed();
+  json["started_at"] = UtcText(header.wall_time_unix_ns());
+  json["state"] = StateName(report.state);
+  json["error"] = report.error.empty() ? ordered_json(nullptr) : ordered_json(report.error);
+  json["partial"] = report.partial;
+  json["daemon_version"] = header.board().daemon_version();
+  json["kernel"] = header.board().kernel();
+  return json;
+}
+
+ordered_json TotalsJson(const RunReport& report) {
+  const Attribution& attribution = report.attribution;
+  ordered_json json;
+  const auto add = [&](const char* name, const PhaseTotal& total) {
+    json[name]["time_s"] = total.time_s;
+    json[name]["energy_j"] = EnergyByRail(report, total.energy_j);
+  };
+  add("setup", attribution.setup);
+  add("warmup", attribution.warmup);
+  add("inference", attribution.inference);
+  add("idle", attribution.idle);
+  add("all", attribution.all);
+  return json;
+}
+
+ordered_json SamplingJson(const SamplingReport& sampling) {
+  ordered_json json;
+  json["requested_hz"] = sampling.requested_hz;
+  json["achieved_hz"] = OrNull(sampling.achieved_hz);
+  json["fresh_hz"] = OrNull(sampling.fresh_hz);
+  json["ticks"] = OrNull(sampling.ticks);
+  json["missed"] = sampling.missed;
+  json["failed"] = sampling.failed;
+  json["sources"] = ordered_json::array();
+  for (const v1::SourceStats& source : sampling.sources) {
+    ordered_json item;
+    item["source"] = source.source();
+    item["requested_hz"] = source.requested_hz();
+    item["achieved_hz"] = source.achieved_hz();
+    item["fresh_hz"] = source.fresh_hz();
+    item["ticks"] = source.ticks();
+    item["missed"] = source.missed();
+    item["failed"] = source.failed();
+    json["sources"].push_back(std::move(item));
+  }
+  return json;
+}
+
+ordered_json GapsJson(const std::vector<v1::Gap>& gaps) {
+  ordered_json json = ordered_json::array();
+  for (const v1::Gap& gap : gaps) {
+    ordered_json item;
+    item["source"] = gap.source();
+    item["begin_ns"] = gap.begin_ns();
+    item["end_ns"] = gap.end_ns();
+    item["count"] = gap.count();
+    item["cause"] = GapCauseName(gap.cause());
+    item["detail"] = gap.detail();
+    json.push_back(std::move(item));
+  }
+  return json;
+}
+
+ordered_json NoticesJson(const std::vector<v1::Notice>& notices) {
+  ordered_json json = ordered_json::array();
+  for (const v1::Notice& notice : notices) {
+    ordered_json item;
+    item["at_ns"] = notice.at_ns();
+    item["code"] = notice.code();
+    item["text"] = notice.text();
+    json.push_back(std::move(item));
+  }
+  return json;
+}
+
+}  // namespace
+
+ordered_json RailJson(const v1::RailInfo& rail) {
+  ordered_json json;
+  json["name"] = rail.name();
+  json["scope"] = ScopeName(rail.scope());
+  json["contained_in"] =
+      rail.contained_in().empty() ? ordered_json(nullptr) : ordered_json(rail.contained_in());
+  json["description"] = rail.description();
+  return json;
+}
+
+ordered_json ReportJson(const RunReport& report) {
+  ordered_json json;
+  json["schema_version"] = kReportSchemaVersion;
+  json["run"] = RunJson(report);
+  json["method"] = report.method;
+  json["verdict"] = VerdictName(report.verdict);
+  json["reasons"] = report.reasons;
+  json["rails"] = ordered_json::array();
+  for (const v1::RailInfo& rail : report.header.board().rails()) {
+    json["rails"].push_back(RailJson(rail));
+  }
+  json["ops"] = ordered_json::array();
+  for (const OpReport& op : report.ops) json["ops"].push_back(OpJson(report, op));
+  json["types"] = ordered_json::array();
+  for (const TypeReport& type : report.types) json["types"].push_back(TypeJson(report, type));
+  json["iteration_time_s"] = report.attribution.iteration_time_s
+                                 ? MeanJson(*report.attribution.iteration_time_s)
+                                 : ordered_json(nullptr);
+  json["totals"] = TotalsJson(report);
+  json["sampling"] = SamplingJson(report.sampling);
+  json["gaps"] = GapsJson(report.gaps);
+  json["notices"] = NoticesJson(report.notices);
+  return json;
+}
+
+std::string JsonText(const ordered_json& document) {
+  return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string UtcText(int64_t unix_ns) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> time =
+      floor<milliseconds>(sys_time<nanoseconds>(nanoseconds(unix_ns)));
+  const sys_days day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+}  // namespace synergy

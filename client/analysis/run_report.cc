@@ -1,0 +1,225 @@
+#include "client/analysis/run_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace synergy {
+namespace {
+
+v1::OperatorInfo InfoOf(const RunData& data, uint32_t op) {
+  if (op < data.operators().size()) return data.operators()[op];
+  v1::OperatorInfo unknown;
+  unknown.set_index(op);
+  unknown.set_name(fmt::format("operator {}", op));
+  unknown.set_type("unknown");
+  return unknown;
+}
+
+// One absent part makes the whole absent: a sum of what is known would look like the whole.
+void AddEnergies(const RailEnergies& part, RailEnergies* sum) {
+  for (size_t rail = 0; rail < sum->size(); ++rail) {
+    std::optional<double>& total = (*sum)[rail];
+    if (rail < part.size() && part[rail] && total) {
+      *total += *part[rail];
+    } else {
+      total.reset();
+    }
+  }
+}
+
+// The number by which operators and types are ranked.
+double Cost(std::optional<size_t> rail, const RailEnergies& energy_j, double time_s) {
+  return rail ? energy_j[*rail].value_or(0) : time_s;
+}
+
+std::vector<TypeReport> GroupByType(const RunReport& report) {
+  std::map<std::string, TypeReport> types;
+  for (const OpReport& op : report.ops) {
+    auto [entry, added] = types.try_emplace(op.info.type());
+    TypeReport& type = entry->second;
+    if (added) {
+      type.type = op.info.type();
+      type.energy_j.assign(report.rails().size(), 0.0);
+      type.energy_share.assign(report.rails().size(), 0.0);
+      type.macs = 0;
+    }
+    ++type.operators;
+    type.time_s += op.result.time_s.mean;
+    type.time_share += op.result.time_share;
+    AddEnergies(op.result.mean_energy_j, &type.energy_j);
+    AddEnergies(op.result.energy_share, &type.energy_share);
+    if (op.info.has_cost() && type.macs) {
+      *type.macs += op.info.macs();
+    } else {
+      type.macs.reset();
+    }
+  }
+  std::vector<TypeReport> sorted;
+  for (auto& [name, type] : types) sorted.push_back(std::move(type));
+  const std::optional<size_t> rail = report.top_rail();
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const TypeReport& a, const TypeReport& b) {
+    return Cost(rail, a.energy_j, a.time_s) > Cost(rail, b.energy_j, b.time_s);
+  });
+  return sorted;
+}
+
+SamplingReport SamplingOf(const RunData& data) {
+  SamplingReport sampling;
+  sampling.requested_hz = data.header()->requested_hz();
+  if (data.end() == nullptr) {
+    for (const v1::Gap& gap : data.gaps()) {
+      if (gap.cause() == v1::Gap::CAUSE_READ_FAILED) {
+        sampling.failed += gap.count();
+      } else {
+        sampling.missed += gap.count();
+      }
+    }
+    return sampling;
+  }
+  for (const v1::SourceStats& source : data.end()->sampling().sources()) {
+    sampling.achieved_hz =
+        std::min(sampling.achieved_hz.value_or(source.achieved_hz()), source.achieved_hz());
+    sampling.fresh_hz = std::min(sampling.fresh_hz.value_or(source.fresh_hz()), source.fresh_hz());
+    sampling.ticks = sampling.ticks.value_or(0) + source.ticks();
+    sampling.missed += source.missed();
+    sampling.failed += source.failed();
+    sampling.sources.push_back(source);
+  }
+  return sampling;
+}
+
+void Judge(const RunData& data, RunReport* report) {
+  if (const v1::RunEnd* end = data.end()) {
+    report->state = end->state();
+    report->error = end->error();
+    report->verdict = end->verdict();
+    report->reasons.assign(end->reasons().begin(), end->reasons().end());
+  } else {
+    report->verdict = v1::VERDICT_INVALID;
+    report->reasons.push_back(
+        "incomplete: the run's end is not in the store; synergyctl fetch asks the board for the "
+        "rest");
+  }
+  uint64_t lost = 0;
+  for (const LostRecords& records : data.lost()) lost += records.count;
+  if (lost > 0) {
+    report->reasons.push_back(fmt::format("records_lost: the device dropped {} records", lost));
+    if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
+  }
+}
+
+}  // namespace
+
+std::optional<double> OpReport::power_w(size_t rail) const {
+  if (rail >= result.mean_energy_j.size() || !result.mean_energy_j[rail]) return std::nullopt;
+  if (result.time_s.mean <= 0) return std::nullopt;
+  return *result.mean_energy_j[rail] / result.time_s.mean;
+}
+
+std::optional<double> OpReport::flops_per_s() const {
+  if (!info.has_cost() || result.time_s.mean <= 0) return std::nullopt;
+  return static_cast<double>(info.flops()) / result.time_s.mean;
+}
+
+std::optional<size_t> RunReport::top_rail() const {
+  for (size_t i = 0; i < rails().size(); ++i) {
+    for (const v1::RailInfo& rail : header.board().rails()) {
+      if (rail.name() == rails()[i] && rail.contained_in().empty()) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
+                                      std::string_view method) {
+  if (data.header() == nullptr) {
+    return absl::FailedPreconditionError(
+        "nothing of the run has come from the board yet. synergyctl fetch asks for it.");
+  }
+  RunReport report;
+  report.header = *data.header();
+  report.partial = data.partial();
+  report.method = method;
+  report.attribution = std::move(attribution);
+  for (const OperatorResult& result : report.attribution.ops) {
+    report.ops.push_back({InfoOf(data, result.op), result});
+  }
+  report.types = GroupByType(report);
+  report.sampling = SamplingOf(data);
+  report.gaps = data.gaps();
+  report.notices = data.notices();
+  Judge(data, &report);
+  return report;
+}
+
+void SortOps(OpOrder order, RunReport* report) {
+  const std::optional<size_t> rail =
+      order == OpOrder::kEnergy ? report->top_rail() : std::optional<size_t>();
+  std::stable_sort(report->ops.begin(), report->ops.end(),
+                   [&](const OpReport& a, const OpReport& b) {
+                     if (order == OpOrder::kIndex) return a.result.op < b.result.op;
+                     return Cost(rail, a.result.mean_energy_j, a.result.time_s.mean) >
+                            Cost(rail, b.result.mean_energy_j, b.result.time_s.mean);
+                   });
+}
+
+std::string_view StateName(v1::JobState state) {
+  switch (state) {
+    case v1::JOB_STATE_QUEUED:
+      return "QUEUED";
+    case v1::JOB_STATE_RUNNING:
+      return "RUNNING";
+    case v1::JOB_STATE_DONE:
+      return "DONE";
+    case v1::JOB_STATE_FAILED:
+      return "FAILED";
+    case v1::JOB_STATE_CANCELLED:
+      return "CANCELLED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string_view VerdictName(v1::Verdict verdict) {
+  switch (verdict) {
+    case v1::VERDICT_VALID:
+      return "VALID";
+    case v1::VERDICT_SUSPECT:
+      return "SUSPECT";
+    case v1::VERDICT_INVALID:
+      return "INVALID";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string_view ScopeName(v1::RailScope scope) {
+  switch (scope) {
+    case v1::RAIL_SCOPE_WALL:
+      return "wall";
+    case v1::RAIL_SCOPE_CARRIER:
+      return "carrier";
+    case v1::RAIL_SCOPE_MODULE:
+      return "module";
+    case v1::RAIL_SCOPE_COMPONENT:
+      return "component";
+    default:
+      return "unknown";
+  }
+}
+
+std::string_view GapCauseName(v1::Gap::Cause cause) {
+  switch (cause) {
+    case v1::Gap::CAUSE_MISSED_TICK:
+      return "missed_tick";
+    case v1::Gap::CAUSE_READ_FAILED:
+      return "read_failed";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace synergy

@@ -1,0 +1,87 @@
+// What a run says, ready to be shown: every number of the tables, the JSON and the CSV, without a
+// format. Pure. Seconds, joules, watts; energies by rail are in the order of RunReport::rails().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/attribution/integrate.h"
+#include "common/attribution/run_data.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+inline constexpr std::string_view kMethodIntegrate = "integrate";
+
+// One operator: what it is, as the engine reported it, and what one execution costs.
+struct OpReport {
+  v1::OperatorInfo info;  // index and a made-up name where the engine's table never came
+  OperatorResult result;
+
+  // Of the mean execution; absent where a part is unknown.
+  std::optional<double> power_w(size_t rail) const;
+  std::optional<double> flops_per_s() const;
+};
+
+// All operators of a type, for one inference.
+struct TypeReport {
+  std::string type;
+  uint32_t operators = 0;
+  double time_s = 0;
+  double time_share = 0;
+  RailEnergies energy_j;      // absent where it is absent for one of them
+  RailEnergies energy_share;  // likewise
+  std::optional<int64_t> macs;
+};
+
+// Over all sources of the board: the slowest one's rates, the sum of what is missing.
+struct SamplingReport {
+  double requested_hz = 0;
+  std::optional<double> achieved_hz;  // absent for a run without an end record
+  std::optional<double> fresh_hz;     // likewise; a lower bound
+  std::optional<uint64_t> ticks;      // likewise
+  uint64_t missed = 0;                // deadlines that the sampler came too late for
+  uint64_t failed = 0;                // reads
+  std::vector<v1::SourceStats> sources;
+};
+
+struct RunReport {
+  v1::RunHeader header;
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;  // unspecified: the run has no end record
+  std::string error;
+  bool partial = false;  // not all that was asked for is here
+  v1::Verdict verdict = v1::VERDICT_UNSPECIFIED;
+  std::vector<std::string> reasons;  // "code: words"
+  std::string method;
+  Attribution attribution;  // totals and windows; its ops are in `ops`, with their names
+  std::vector<OpReport> ops;
+  std::vector<TypeReport> types;  // dearest first
+  SamplingReport sampling;
+  std::vector<v1::Gap> gaps;
+  std::vector<v1::Notice> notices;
+
+  const std::vector<std::string>& rails() const { return attribution.rails; }
+  // The rail that contains the others (the first such): what "the" energy of an operator is.
+  // Absent on a board without rails.
+  std::optional<size_t> top_rail() const;
+};
+
+// FailedPrecondition where not even the run's header is there.
+absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
+                                      std::string_view method = kMethodIntegrate);
+
+enum class OpOrder { kIndex, kTime, kEnergy };
+// Dearest first for time and energy (of the top rail; time where there is none).
+void SortOps(OpOrder order, RunReport* report);
+
+// For people and documents: "DONE", "VALID", "module", "missed_tick".
+std::string_view StateName(v1::JobState state);
+std::string_view VerdictName(v1::Verdict verdict);
+std::string_view ScopeName(v1::RailScope scope);
+std::string_view GapCauseName(v1::Gap::Cause cause);
+
+}  // namespace synergy

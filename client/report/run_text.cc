@@ -1,0 +1,202 @@
+#include "client/report/run_text.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "client/analysis/report_json.h"
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+using Align = TextTable::Align;
+
+constexpr const char* kYellow = "33";
+constexpr const char* kRed = "31";
+constexpr const char* kGreen = "32";
+constexpr const char* kUnknown = "-";
+
+std::string Colored(const RunTextOptions& options, const char* color, std::string_view text) {
+  return options.color ? fmt::format("\x1b[{}m{}\x1b[0m", color, text) : std::string(text);
+}
+
+std::string Scaled(const std::optional<double>& value, double factor, int digits) {
+  return value ? fmt::format("{:.{}f}", *value * factor, digits) : kUnknown;
+}
+
+std::string Percent(double share) { return fmt::format("{:.1f}", share * 100); }
+
+const char* VerdictColor(v1::Verdict verdict) {
+  if (verdict == v1::VERDICT_VALID) return kGreen;
+  return verdict == v1::VERDICT_SUSPECT ? kYellow : kRed;
+}
+
+std::string Conditions(const RunReport& report) {
+  const v1::JobSpec& job = report.header.job();
+  std::string text = fmt::format(
+      "  started  {}\n  job      batch {}, {} thread{}, {} of {} iterations after {} of warm-up, "
+      "seed {}\n",
+      UtcText(report.header.wall_time_unix_ns()), job.batch(), job.threads(),
+      job.threads() == 1 ? "" : "s", report.attribution.iterations, job.iterations(), job.warmup(),
+      job.seed());
+  text += fmt::format("  engine   {}: {}\n", Printable(job.engine()),
+                      Printable(report.header.engine_version()));
+  return text;
+}
+
+std::string Sampling(const RunReport& report) {
+  const SamplingReport& sampling = report.sampling;
+  std::string text = fmt::format(
+      "  sampling {:.1f} Hz asked for, {} Hz achieved, at least {} Hz fresh; ",
+      sampling.requested_hz, Scaled(sampling.achieved_hz, 1, 1), Scaled(sampling.fresh_hz, 1, 1));
+  text += fmt::format("{} of {} ticks missed, {} reads failed, {} gaps\n", sampling.missed,
+                      sampling.ticks ? fmt::format("{}", *sampling.ticks) : kUnknown,
+                      sampling.failed, report.gaps.size());
+  return text;
+}
+
+std::string Rails(const RunReport& report) {
+  std::string text;
+  for (const v1::RailInfo& rail : report.header.board().rails()) {
+    text += fmt::format("{}{} ({}{})", text.empty() ? "  rails    " : ", ", Printable(rail.name()),
+                        ScopeName(rail.scope()),
+                        rail.contained_in().empty()
+                            ? ""
+                            : fmt::format(", part of {}", Printable(rail.contained_in())));
+  }
+  return text.empty() ? text : text + "\n";
+}
+
+std::string Header(const RunReport& report, const RunTextOptions& options) {
+  const v1::BoardInfo& board = report.header.board();
+  std::string text =
+      fmt::format("run {} ({}): {} on {}\n", options.number, Printable(report.header.run_id()),
+                  Printable(report.header.job().net_name()), Printable(board.title()));
+  if (board.simulated()) {
+    text += fmt::format("  {}\n", Colored(options, kYellow, kSimulatedNotice));
+  }
+  text += Conditions(report) + Rails(report) + Sampling(report);
+  text += fmt::format("  method   {}\n", report.method);
+  text += fmt::format("  verdict  {}\n",
+                      Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));
+  for (const std::string& reason : report.reasons) {
+    text += fmt::format("           {}\n", Printable(reason));
+  }
+  if (report.partial) {
+    const std::string why = report.error.empty() ? "" : ": " + Printable(report.error);
+    text += fmt::format(
+        "  {}\n", Colored(options, kRed,
+                          fmt::format("PARTIAL: the job is {}{}", StateName(report.state), why)));
+  }
+  for (const v1::Notice& notice : report.notices) {
+    text += fmt::format("  note     {}: {}\n", Printable(notice.code()), Printable(notice.text()));
+  }
+  return text;
+}
+
+std::string Operators(const RunReport& report, const RunTextOptions& options) {
+  const std::optional<size_t> top = report.top_rail();
+  std::vector<TextTable::Column> columns = {
+      {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"+/- 95 %"}};
+  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
+  if (top) columns.push_back({"mean W"});
+  for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
+  for (const ExtraColumn& extra : options.extra_columns) columns.push_back({extra.title});
+  TextTable table(std::move(columns));
+  for (const OpReport& op : report.ops) {
+    const MeanWithInterval& time = op.result.time_s;
+    std::vector<std::string> cells = {fmt::format("{}", op.info.index()), op.info.name(),
+                                      op.info.type(), fmt::format("{:.3f}", time.mean * 1e3)};
+    cells.push_back(time.ci95 ? fmt::format("{:.3f}", (time.ci95->high - time.ci95->low) / 2 * 1e3)
+                              : kUnknown);
+    for (const auto& energy : op.result.mean_energy_j) cells.push_back(Scaled(energy, 1e3, 3));
+    if (top) cells.push_back(Scaled(op.power_w(*top), 1, 2));
+    cells.push_back(op.info.has_cost()
+                        ? fmt::format("{:.2f}", static_cast<double>(op.info.macs()) * 1e-6)
+                        : kUnknown);
+    cells.push_back(Scaled(op.flops_per_s(), 1e-9, 2));
+    cells.push_back(top ? Scaled(op.result.energy_share[*top], 100, 1)
+                        : Percent(op.result.time_share));
+    for (const ExtraColumn& extra : options.extra_columns) {
+      const auto cell = extra.cells.find(op.info.index());
+      cells.push_back(cell == extra.cells.end() ? kUnknown : cell->second);
+    }
+    table.AddRow(std::move(cells));
+  }
+  return table.Text();
+}
+
+std::string Types(const RunReport& report) {
+  const std::optional<size_t> top = report.top_rail();
+  std::vector<TextTable::Column> columns = {{"type", Align::kLeft}, {"operators"}, {"time ms"}};
+  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
+  for (const char* title : {"MMACs", "share %"}) columns.push_back({title});
+  TextTable table(std::move(columns));
+  for (const TypeReport& type : report.types) {
+    std::vector<std::string> cells = {type.type, fmt::format("{}", type.operators),
+                                      fmt::format("{:.3f}", type.time_s * 1e3)};
+    for (const auto& energy : type.energy_j) cells.push_back(Scaled(energy, 1e3, 3));
+    cells.push_back(type.macs ? fmt::format("{:.2f}", static_cast<double>(*type.macs) * 1e-6)
+                              : kUnknown);
+    cells.push_back(top ? Scaled(type.energy_share[*top], 100, 1) : Percent(type.time_share));
+    table.AddRow(std::move(cells));
+  }
+  return table.Text();
+}
+
+std::string Totals(const RunReport& report) {
+  const std::optional<size_t> top = report.top_rail();
+  std::vector<TextTable::Column> columns = {{"total", Align::kLeft}, {"time s"}};
+  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " J"});
+  if (top) columns.push_back({"mean W"});
+  TextTable table(std::move(columns));
+  const auto add = [&](const char* name, const PhaseTotal& total) {
+    std::vector<std::string> cells = {name, fmt::format("{:.3f}", total.time_s)};
+    for (const auto& energy : total.energy_j) cells.push_back(Scaled(energy, 1, 3));
+    if (top) {
+      cells.push_back(total.time_s > 0 ? Scaled(total.energy_j[*top], 1 / total.time_s, 2)
+                                       : kUnknown);
+    }
+    table.AddRow(std::move(cells));
+  };
+  add("setup", report.attribution.setup);
+  add("warm-up", report.attribution.warmup);
+  add("inference", report.attribution.inference);
+  add("idle", report.attribution.idle);
+  add("whole", report.attribution.all);
+  return table.Text();
+}
+
+// What one inference costs: the number that people quote.
+std::string OneInference(const RunReport& report) {
+  const Attribution& attribution = report.attribution;
+  if (!attribution.iteration_time_s || attribution.iterations == 0) return "";
+  const MeanWithInterval& time = *attribution.iteration_time_s;
+  std::string text = fmt::format("one inference: {:.3f} ms", time.mean * 1e3);
+  if (time.ci95) text += fmt::format(" +/- {:.3f}", (time.ci95->high - time.ci95->low) / 2 * 1e3);
+  const auto iterations = static_cast<double>(attribution.iterations);
+  for (size_t i = 0; i < report.rails().size(); ++i) {
+    text += fmt::format(", {} {} mJ", Printable(report.rails()[i]),
+                        Scaled(attribution.inference.energy_j[i], 1e3 / iterations, 3));
+  }
+  return text + " (operators only)\n";
+}
+
+}  // namespace
+
+std::string RunText(const RunReport& report, const RunTextOptions& options) {
+  std::string text = Header(report, options);
+  if (report.ops.empty()) {
+    text += "\nno operator was executed in a measured iteration\n";
+  } else {
+    text += fmt::format("\n{}\n{}", Operators(report, options), Types(report));
+  }
+  text += fmt::format("\n{}{}", Totals(report), OneInference(report));
+  if (report.header.board().simulated()) {
+    text += fmt::format("{}\n", Colored(options, kYellow, kSimulatedNotice));
+  }
+  return text;
+}
+
+}  // namespace synergy

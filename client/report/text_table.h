@@ -1,0 +1,37 @@
+// Plain tables for a terminal: columns as wide as they must be, numbers to the right.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace synergy {
+
+// Text of foreign origin (names in a net, an engine's words) made harmless for a terminal: control
+// characters, escape sequences' first bytes among them, become '?'.
+std::string Printable(std::string_view text);
+
+class TextTable {
+ public:
+  enum class Align { kLeft, kRight };
+  struct Column {
+    std::string title;
+    Align align = Align::kRight;
+  };
+
+  explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  // One cell a column; missing ones are empty.
+  void AddRow(std::vector<std::string> cells);
+  size_t rows() const { return rows_.size(); }
+
+  // Title line, a rule, the rows; each line ends with a newline and has no blanks before it. A
+  // character counts as one column wide.
+  std::string Text() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace synergy
