@@ -12,8 +12,8 @@ namespace synergy {
 // A run goes when all that is given here applies to it. Runs that are not complete only go with
 // `incomplete`, and then only those.
 struct PruneRule {
-  std::optional<double> older_than_days;
-  std::optional<uint64_t> keep;  // spares the newest of the runs, complete or not
+  std::optional<double> older_than_days = std::nullopt;
+  std::optional<uint64_t> keep = std::nullopt;  // spares the newest of the runs, complete or not
   bool incomplete = false;
 
   bool empty() const { return !older_than_days && !keep && !incomplete; }

@@ -1,0 +1,241 @@
+#include "client/store/store.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "client/store/sqlite.h"
+#include "client/store/store_schema.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/sample_run.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+class StoreTest : public testing::Test {
+ protected:
+  std::unique_ptr<Store> Open(StoreAccess access = StoreAccess::kWrite) {
+    auto store = Store::Open(path_, access);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return *std::move(store);
+  }
+  int64_t PutSample(Store& store) {
+    const auto number = store.PutRun(SampleBoard(), SampleStatus());
+    EXPECT_TRUE(number.ok()) << number.status();
+    return *number;
+  }
+  static std::vector<std::string> Stored(Store& store, int64_t number) {
+    std::vector<std::string> chunks;
+    const absl::Status read = store.ForEachChunk(number, [&](const v1::Chunk& chunk) {
+      chunks.push_back(chunk.SerializeAsString());
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(read.ok()) << read;
+    return chunks;
+  }
+  static std::vector<std::string> Bytes(const std::vector<v1::Chunk>& chunks) {
+    std::vector<std::string> bytes;
+    for (const v1::Chunk& chunk : chunks) bytes.push_back(chunk.SerializeAsString());
+    return bytes;
+  }
+
+  TempFolder folder_;
+  const std::string path_ = folder_.File("store.db");
+  const std::vector<v1::Chunk> chunks_ = SampleChunks();
+};
+
+TEST_F(StoreTest, GivesBackTheChunksAsTheyCame) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  EXPECT_EQ(Stored(*store, number), Bytes(chunks_));
+  store.reset();
+  EXPECT_EQ(Stored(*Open(StoreAccess::kRead), number), Bytes(chunks_));
+}
+
+TEST_F(StoreTest, TakesTheIndexFromHeaderAndEnd) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  EXPECT_FALSE(store->Run(number)->started_unix_ns.has_value());
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(1)).ok());
+  StoredRun run = *store->Run(number);
+  EXPECT_EQ(run.started_unix_ns, kSampleWallNs);
+  EXPECT_EQ(run.state, v1::JOB_STATE_RUNNING);
+  EXPECT_FALSE(run.complete);
+  EXPECT_TRUE(run.unfinished());
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).subspan(1)).ok());
+  run = *store->Run(number);
+  EXPECT_EQ(run.state, v1::JOB_STATE_DONE);
+  EXPECT_TRUE(run.complete);
+  EXPECT_EQ(run.next_seq, chunks_.size());
+  EXPECT_TRUE(run.unfinished()) << "the board has not been told";
+  ASSERT_TRUE(store->SetAcknowledged(number, run.next_seq).ok());
+  EXPECT_FALSE(store->Run(number)->unfinished());
+}
+
+TEST_F(StoreTest, ReceivingTwiceStoresOnce) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(3)).ok());
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  EXPECT_EQ(Stored(*store, number), Bytes(chunks_));
+  uint64_t bytes = 0;
+  for (const v1::Chunk& chunk : chunks_) bytes += chunk.data().size();
+  EXPECT_EQ(store->Run(number)->bytes, bytes);
+}
+
+TEST_F(StoreTest, RefusesTheSameChunkWithOtherBytes) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(2)).ok());
+  const std::string other = EncodeReadings(SampleReadings(4999));
+  const std::vector<v1::Chunk> changed = {
+      MakeChunk(1, chunks_[1].channel(), 0, chunks_[1].count(), v1::ENCODING_READINGS, other)};
+  EXPECT_TRUE(absl::IsDataLoss(store->AppendChunks(number, changed)));
+  EXPECT_EQ(Stored(*store, number), Bytes({chunks_[0], chunks_[1]}));
+}
+
+TEST_F(StoreTest, RefusesAHoleADamagedChunkAndAnythingAfterTheEnd) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  const std::vector<v1::Chunk> with_hole = {chunks_[0], chunks_[2]};
+  EXPECT_TRUE(absl::IsDataLoss(store->AppendChunks(number, with_hole)));
+  std::vector<v1::Chunk> damaged = {chunks_[0], chunks_[1]};
+  damaged[1].mutable_data()->back() ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(store->AppendChunks(number, damaged)));
+  EXPECT_TRUE(Stored(*store, number).empty()) << "half a batch was kept";
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  v1::Chunk late = chunks_[0];
+  late.set_seq(chunks_.size());
+  EXPECT_TRUE(absl::IsDataLoss(store->AppendChunks(number, std::span(&late, 1))));
+}
+
+TEST_F(StoreTest, KeysRunsByBoardAndRun) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  EXPECT_EQ(PutSample(*store), number);
+  v1::BoardInfo other = SampleBoard();
+  other.set_board_id("board-2");
+  EXPECT_NE(*store->PutRun(other, SampleStatus()), number);
+  EXPECT_EQ(store->Runs()->size(), 2u);
+  EXPECT_EQ(store->UnfinishedRuns("board-2")->size(), 1u);
+  EXPECT_TRUE(absl::IsNotFound(store->Run(99).status()));
+}
+
+TEST_F(StoreTest, ALateStatusDoesNotTakeBackTheEnd) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  ASSERT_TRUE(store->PutRun(SampleBoard(), SampleStatus(v1::JOB_STATE_RUNNING)).ok());
+  EXPECT_EQ(store->Run(number)->state, v1::JOB_STATE_DONE);
+}
+
+TEST_F(StoreTest, AnAbandonedRunIsNotAskedForAgain) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(2)).ok());
+  ASSERT_TRUE(store->SetAbandoned(number, "the board forgot it").ok());
+  EXPECT_TRUE(store->UnfinishedRuns("board-1")->empty());
+  EXPECT_EQ(store->Run(number)->error, "the board forgot it");
+}
+
+TEST_F(StoreTest, DeletingARunDeletesItsChunksAndItsNumberForEver) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  ASSERT_TRUE(store->Delete(std::span(&number, 1)).ok());
+  EXPECT_TRUE(store->Runs()->empty());
+  auto database = Database::Open(path_, Database::Mode::kExisting);
+  EXPECT_EQ(*database->QueryInt("SELECT count(*) FROM chunks"), 0);
+  EXPECT_GT(PutSample(*store), number);
+}
+
+// A process that dies between its inserts and its commit leaves nothing; the next one goes on from
+// what was committed before.
+TEST_F(StoreTest, DeathBeforeTheCommitLeavesWhatWasCommitted) {
+  const int64_t number = PutSample(*Open());
+  const pid_t child = fork();
+  if (child == 0) {
+    auto store = Store::Open(path_, StoreAccess::kWrite);
+    if (!(*store)->AppendChunks(number, std::span(chunks_).first(2)).ok()) _exit(1);
+    auto database = Database::Open(path_, Database::Mode::kExisting);
+    auto transaction = Transaction::Begin(*database);
+    if (!database->Execute("UPDATE runs SET next_seq = 99; DELETE FROM chunks").ok()) _exit(1);
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  auto store = Open();
+  EXPECT_EQ(store->Run(number)->next_seq, 2u);
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).subspan(2)).ok());
+  EXPECT_EQ(Stored(*store, number), Bytes(chunks_));
+}
+
+TEST_F(StoreTest, AFullDatabaseSaysSoAndKeepsNoHalfOfABatch) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(1)).ok());
+  absl::Status status;
+  {
+    // The log of a transaction does not fit: SQLite meets EFBIG where a full disk gives ENOSPC.
+    const FileSizeLimit limit(8192);
+    status = store->AppendChunks(number, std::span(chunks_).subspan(1));
+  }
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.ToString(), HasSubstr("cannot write to the store"));
+  EXPECT_EQ(Stored(*store, number), Bytes({chunks_[0]}));
+  ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).subspan(1)).ok());
+  EXPECT_EQ(Stored(*store, number), Bytes(chunks_));
+}
+
+TEST_F(StoreTest, TwoProcessesMayCreateAndFillItAtOnce) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      auto store = Store::Open(path_, StoreAccess::kWrite);
+      if (!store.ok()) _exit(1);
+      v1::JobStatus status = SampleStatus();
+      status.set_run_id("run-" + std::to_string(i));
+      const auto number = (*store)->PutRun(SampleBoard(), status);
+      if (!number.ok()) _exit(2);
+      for (const v1::Chunk& chunk : chunks_) {
+        if (!(*store)->AppendChunks(*number, std::span(&chunk, 1)).ok()) _exit(3);
+      }
+      _exit(0);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  auto store = Open(StoreAccess::kRead);
+  const auto runs = store->Runs();
+  ASSERT_EQ(runs->size(), 4u);
+  for (const StoredRun& run : *runs) EXPECT_TRUE(run.complete);
+}
+
+TEST_F(StoreTest, CommitsAreSynchronousAndForeignKeysHold) {
+  Open();
+  const DatabaseSchema schema{kStoreApplicationId, "store", kStoreMigrations};
+  auto database = OpenVersioned(path_, StoreAccess::kWrite, schema);
+  EXPECT_EQ(*database->QueryInt("PRAGMA synchronous"), 2);
+  EXPECT_EQ(*database->QueryInt("PRAGMA foreign_keys"), 1);
+  EXPECT_FALSE(database->Execute("INSERT INTO chunks VALUES (1, 1, 0, 0, 0, 1, 1, 0, x'00')").ok())
+      << "a chunk without its run";
+}
+
+}  // namespace
+}  // namespace synergy

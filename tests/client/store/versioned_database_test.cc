@@ -1,0 +1,158 @@
+#include "client/store/versioned_database.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kFirst[] = {"CREATE TABLE a (x INTEGER)"};
+constexpr const char* kBoth[] = {"CREATE TABLE a (x INTEGER)",
+                                 "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 7"};
+constexpr const char* kBroken[] = {"CREATE TABLE a (x INTEGER)",
+                                   "CREATE TABLE b (x INTEGER); CREATE TABLE a (x INTEGER)"};
+constexpr int32_t kId = 4711;
+
+// Somebody who may not write: files of `nobody`, and this process as another one while it lives.
+class Unprivileged {
+ public:
+  Unprivileged() {
+    if (geteuid() == 0)
+      changed_ = setresgid(65534, 65534, 0) == 0 && setresuid(65534, 65534, 0) == 0;
+  }
+  ~Unprivileged() {
+    if (changed_ && (setresuid(0, 0, 0) != 0 || setresgid(0, 0, 0) != 0)) std::abort();
+  }
+
+ private:
+  bool changed_ = false;
+};
+
+class VersionedDatabaseTest : public testing::Test {
+ protected:
+  absl::StatusOr<Database> Open(std::span<const char* const> migrations,
+                                StoreAccess access = StoreAccess::kWrite) {
+    return OpenVersioned(path_, access, {kId, "store", migrations}, 1000);
+  }
+  std::string FileBytes() const {
+    std::ifstream file(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  TempFolder folder_;
+  const std::string path_ = folder_.File("a.db");
+};
+
+TEST_F(VersionedDatabaseTest, AnOlderFileMigratesAndKeepsItsRows) {
+  {
+    auto old = Open(kFirst);
+    ASSERT_TRUE(old.ok()) << old.status();
+    ASSERT_TRUE(old->Execute("INSERT INTO a VALUES (3)").ok());
+  }
+  auto migrated = Open(kBoth, StoreAccess::kRead);
+  ASSERT_TRUE(migrated.ok()) << migrated.status();
+  EXPECT_EQ(*migrated->QueryInt("PRAGMA user_version"), 2);
+  EXPECT_EQ(*migrated->QueryInt("SELECT x * 10 + y FROM a"), 37);
+}
+
+TEST_F(VersionedDatabaseTest, ANewerFileIsRefusedAndLeftAlone) {
+  ASSERT_TRUE(Open(kBoth).ok());
+  const std::string before = FileBytes();
+  for (const StoreAccess access : {StoreAccess::kRead, StoreAccess::kWrite}) {
+    const auto opened = Open(kFirst, access);
+    EXPECT_TRUE(absl::IsFailedPrecondition(opened.status()));
+    EXPECT_THAT(opened.status().ToString(), HasSubstr("newer"));
+    EXPECT_THAT(opened.status().ToString(), HasSubstr("--store FILE"));
+  }
+  EXPECT_EQ(FileBytes(), before);
+}
+
+TEST_F(VersionedDatabaseTest, AFailingMigrationLeavesTheOldVersion) {
+  ASSERT_TRUE(Open(kFirst).ok());
+  EXPECT_FALSE(Open(kBroken).ok());
+  auto old = Open(kFirst);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(*old->QueryInt("SELECT count(*) FROM sqlite_master WHERE name = 'b'"), 0);
+}
+
+TEST_F(VersionedDatabaseTest, AnotherProgramsDatabaseIsRefusedAndLeftAlone) {
+  {
+    auto other = Database::Open(path_, Database::Mode::kCreate);
+    ASSERT_TRUE(other->Execute("CREATE TABLE photos (x)").ok());
+  }
+  const std::string before = FileBytes();
+  const auto opened = Open(kFirst);
+  EXPECT_TRUE(absl::IsFailedPrecondition(opened.status()));
+  EXPECT_THAT(opened.status().ToString(), HasSubstr("another program"));
+  EXPECT_EQ(FileBytes(), before);
+}
+
+TEST_F(VersionedDatabaseTest, AFileThatIsNoDatabaseIsDataLoss) {
+  std::ofstream(path_) << std::string(4096, 'x');
+  const auto opened = Open(kFirst);
+  EXPECT_TRUE(absl::IsDataLoss(opened.status())) << opened.status();
+  EXPECT_THAT(opened.status().ToString(), HasSubstr("no SQLite database"));
+}
+
+TEST_F(VersionedDatabaseTest, ReadingWhatIsNotThereIsNotFoundAndCreatesNothing) {
+  EXPECT_TRUE(absl::IsNotFound(Open(kFirst, StoreAccess::kRead).status()));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(VersionedDatabaseTest, AMissingFolderIsNamedWithARemedy) {
+  const auto opened =
+      OpenVersioned(folder_.File("none/a.db"), StoreAccess::kWrite, {kId, "store", kFirst});
+  EXPECT_TRUE(absl::IsFailedPrecondition(opened.status()));
+  EXPECT_THAT(opened.status().ToString(), HasSubstr("folder exists"));
+}
+
+TEST_F(VersionedDatabaseTest, AReadOnlyFolderCanBeReadButNotWritten) {
+  {
+    auto database = Open(kFirst);
+    ASSERT_TRUE(database->Execute("INSERT INTO a VALUES (3)").ok());
+  }
+  ASSERT_EQ(chmod(path_.c_str(), 0444), 0);
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0555), 0);
+  {
+    const Unprivileged somebody;
+    auto reader = Open(kFirst, StoreAccess::kRead);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_EQ(*reader->QueryInt("SELECT x FROM a"), 3);
+    const auto writer = Open(kFirst, StoreAccess::kWrite);
+    EXPECT_TRUE(absl::IsFailedPrecondition(writer.status())) << writer.status();
+    EXPECT_THAT(writer.status().ToString(), HasSubstr("writable"));
+    EXPECT_TRUE(absl::IsFailedPrecondition(Open(kBoth, StoreAccess::kRead).status()))
+        << "migrated what cannot be written";
+  }
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+}
+
+TEST_F(VersionedDatabaseTest, AFullDatabaseIsResourceExhausted) {
+  auto database = Open(kFirst);
+  ASSERT_TRUE(database->Execute("PRAGMA max_page_count = 3").ok());
+  auto transaction = Transaction::Begin(*database);
+  const absl::Status full = database->Execute("INSERT INTO a VALUES (zeroblob(100000))");
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_THAT(full.ToString(), HasSubstr("runs prune"));
+}
+
+TEST_F(VersionedDatabaseTest, AWriterThatHoldsOnTooLongIsUnavailable) {
+  auto first = Open(kFirst);
+  auto second = OpenVersioned(path_, StoreAccess::kWrite, {kId, "store", kFirst}, 20);
+  auto transaction = Transaction::Begin(*first);
+  ASSERT_TRUE(transaction.ok());
+  EXPECT_TRUE(absl::IsUnavailable(Transaction::Begin(*second).status()));
+}
+
+}  // namespace
+}  // namespace synergy
