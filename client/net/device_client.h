@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/net/host_address.h"
 #include "common/clock.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/device.pb.h"
@@ -23,10 +24,6 @@
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
-
-// Where to look when the user names no host: $SYNERGY_HOST; else /run/synergy/synergyd.sock if it
-// exists; else $XDG_RUNTIME_DIR/synergy/synergyd.sock if that exists; else the first of the two.
-std::string DefaultHost();
 
 // Thread-safe: calls from several threads share the connection.
 class DeviceClient {

@@ -1,0 +1,260 @@
+#include "client/net/device_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "client/net/host_address.h"
+#include "client/net/preflight.h"
+#include "common/protocol.h"
+#include "common/records/chunk.h"
+#include "fmt/format.h"
+#include "synergy/v1/device.grpc.pb.h"
+
+namespace synergy {
+
+struct DeviceClient::Wire {
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<v1::Device::Stub> stub;
+};
+
+namespace {
+
+constexpr Nanoseconds kUnaryPatience = Seconds(10);
+// Below gRPC's default limit of 4 MiB a message, large enough that its overhead vanishes.
+constexpr size_t kPartBytes = 1u << 20;
+// A list of jobs is the longest answer: 64 queued jobs and the ended ones, up to 60 KiB of spec
+// each.
+constexpr int kMaxReceiveBytes = 64 << 20;
+// The slowest link that a submission is meant for.
+constexpr double kSlowestBytesPerSecond = 1e6;
+
+void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::microseconds(patience.count / 1000));
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+  grpc::ChannelArguments args;
+  args.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY,
+              0);  // a board in the lab is not behind the office's proxy
+  // A board that lost its power does not close its connections: notice within 15 s.
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // The front is back within moments when it was restarted.
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "synergyd");
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+}
+
+// The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only when it goes down.
+absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string& text = status.error_message();
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::UnavailableError(fmt::format(
+          "synergyd at {} did not answer in time: it hangs, or what listens there is no synergyd",
+          host));
+    case grpc::StatusCode::CANCELLED:
+      return absl::UnavailableError(
+          fmt::format("synergyd at {} ended the call: it goes down", host));
+    case grpc::StatusCode::UNAVAILABLE:
+      return absl::UnavailableError(fmt::format("synergyd at {}: {}", host, text));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::UnimplementedError(
+          fmt::format("What listens at {} does not know this call: {}", host, text));
+    default:
+      return absl::Status(static_cast<absl::StatusCode>(status.error_code()), text);
+  }
+}
+
+// Runs one unary call; waits for a front that is just being restarted.
+template <typename Request, typename Response>
+absl::StatusOr<Response> Call(v1::Device::Stub& stub, std::string_view host, Nanoseconds patience,
+                              grpc::Status (v1::Device::Stub::*method)(grpc::ClientContext*,
+                                                                       const Request&, Response*),
+                              const Request& request) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  SetDeadline(&context, patience);
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  if (!status.ok()) return FromGrpc(status, host);
+  return response;
+}
+
+absl::Status Stopped(std::string_view what) {
+  return absl::CancelledError(fmt::format("{} was stopped here", what));
+}
+
+}  // namespace
+
+DeviceClient::DeviceClient(std::string host, std::unique_ptr<Wire> wire)
+    : host_(std::move(host)), wire_(std::move(wire)) {}
+DeviceClient::~DeviceClient() = default;
+
+absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_view host,
+                                                                    Nanoseconds patience) {
+  absl::StatusOr<HostAddress> address = ParseHost(host);
+  if (!address.ok()) return address.status();
+  absl::StatusOr<std::string> target = FindDaemon(*address, patience);
+  if (!target.ok()) return target.status();
+
+  auto wire = std::make_unique<Wire>();
+  wire->channel = OpenChannel(*target);
+  wire->stub = v1::Device::NewStub(wire->channel);
+  std::unique_ptr<DeviceClient> client(new DeviceClient(std::string(host), std::move(wire)));
+  v1::HandshakeRequest request;
+  request.set_oldest_protocol(kProtocols.oldest);
+  request.set_newest_protocol(kProtocols.newest);
+  request.set_client_version(SYNERGY_VERSION);
+  absl::StatusOr<v1::HandshakeResponse> response =
+      Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
+  if (!response.ok()) return response.status();
+  client->peer_ = *std::move(response);
+  return client;
+}
+
+absl::StatusOr<v1::BoardInfo> DeviceClient::DescribeBoard() {
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::DescribeBoard,
+              v1::DescribeBoardRequest());
+}
+
+absl::StatusOr<std::vector<v1::JobStatus>> DeviceClient::List() {
+  absl::StatusOr<v1::ListJobsResponse> response =
+      Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::ListJobs, v1::ListJobsRequest());
+  if (!response.ok()) return response.status();
+  return std::vector<v1::JobStatus>(response->jobs().begin(), response->jobs().end());
+}
+
+absl::StatusOr<v1::JobStatus> DeviceClient::Get(const std::string& run_id) {
+  v1::GetJobRequest request;
+  request.set_run_id(run_id);
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::GetJob, request);
+}
+
+absl::StatusOr<v1::JobStatus> DeviceClient::Cancel(const std::string& run_id) {
+  v1::CancelJobRequest request;
+  request.set_run_id(run_id);
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::CancelJob, request);
+}
+
+absl::Status DeviceClient::Acknowledge(const std::string& run_id, uint64_t next_seq) {
+  v1::AcknowledgeChunksRequest request;
+  request.set_run_id(run_id);
+  request.set_next_seq(next_seq);
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::AcknowledgeChunks, request)
+      .status();
+}
+
+absl::StatusOr<v1::JobStatus> DeviceClient::Submit(const v1::JobSpec& spec,
+                                                   std::string_view predict_net,
+                                                   std::string_view init_net) {
+  const size_t bytes = predict_net.size() + init_net.size();
+  grpc::ClientContext context;
+  SetDeadline(&context, Seconds(30 + static_cast<double>(bytes) / kSlowestBytesPerSecond));
+  v1::JobStatus job;
+  const auto writer = wire_->stub->SubmitJob(&context, &job);
+  v1::SubmitJobRequest request;
+  *request.mutable_spec() = spec;
+  request.set_predict_net_bytes(predict_net.size());
+  request.set_init_net_bytes(init_net.size());
+  // A failed Write means that the daemon has answered already: Finish says what.
+  bool open = writer->Write(request);
+  request.Clear();
+  for (size_t at = 0; open && at < predict_net.size(); at += kPartBytes) {
+    request.set_predict_net(std::string(predict_net.substr(at, kPartBytes)));
+    open = writer->Write(request);
+  }
+  for (size_t at = 0; open && at < init_net.size(); at += kPartBytes) {
+    request.set_init_net(std::string(init_net.substr(at, kPartBytes)));
+    open = writer->Write(request);
+  }
+  writer->WritesDone();
+  if (const grpc::Status status = writer->Finish(); !status.ok()) return FromGrpc(status, host_);
+  return job;
+}
+
+absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, uint64_t from_seq,
+                                                   const Follower& follower, std::stop_token stop) {
+  grpc::ClientContext context;
+  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
+  v1::FollowJobRequest request;
+  request.set_run_id(run_id);
+  request.set_from_seq(from_seq);
+  const auto reader = wire_->stub->FollowJob(&context, request);
+  v1::FollowJobResponse response;
+  v1::JobStatus last;
+  uint64_t next_seq = from_seq;
+  absl::Status ours;  // the first thing that this side did not like
+  while (ours.ok() && reader->Read(&response)) {
+    if (response.has_chunk()) {
+      ours = VerifyChunkUntrusted(response.chunk());
+      if (ours.ok() && response.chunk().seq() != next_seq) {
+        ours =
+            absl::DataLossError(fmt::format("The chunks of run {} have a hole: expected {}, got {}",
+                                            run_id, next_seq, response.chunk().seq()));
+      }
+      if (ours.ok()) ours = follower.on_chunk(std::move(*response.mutable_chunk()));
+      ++next_seq;
+    } else if (response.has_status()) {
+      last = response.status();
+      ours = follower.on_status(last);
+    }
+  }
+  if (!ours.ok()) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!ours.ok()) return ours;
+  if (stop.stop_requested() && !status.ok()) return Stopped("Following the run");
+  if (!status.ok()) return FromGrpc(status, host_);
+  return last;
+}
+
+absl::StatusOr<v1::RunTruth> DeviceClient::Truth(const std::string& run_id) {
+  grpc::ClientContext context;
+  v1::GetTruthRequest request;
+  request.set_run_id(run_id);
+  const auto reader = wire_->stub->GetTruth(&context, request);
+  std::string bytes;
+  v1::TruthPart part;
+  bool too_long = false;
+  while (!too_long && reader->Read(&part)) {
+    too_long = bytes.size() + part.data().size() > kMaxNetBytes;
+    if (!too_long) bytes += part.data();
+  }
+  if (too_long) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!too_long && !status.ok()) return FromGrpc(status, host_);
+  v1::RunTruth truth;
+  if (too_long || !truth.ParseFromString(bytes)) {
+    return absl::DataLossError(fmt::format("The truth of run {} on {} is damaged", run_id, host_));
+  }
+  return truth;
+}
+
+absl::Status DeviceClient::Watch(
+    double rate_hz, const std::function<absl::Status(const v1::TelemetryPoint&)>& on_point,
+    std::stop_token stop) {
+  grpc::ClientContext context;
+  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
+  v1::WatchTelemetryRequest request;
+  request.set_rate_hz(rate_hz);
+  const auto reader = wire_->stub->WatchTelemetry(&context, request);
+  v1::TelemetryPoint point;
+  absl::Status ours;
+  while (ours.ok() && reader->Read(&point)) ours = on_point(point);
+  if (!ours.ok()) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!ours.ok()) return ours;
+  if (stop.stop_requested()) return Stopped("Watching");
+  return FromGrpc(status, host_);
+}
+
+}  // namespace synergy
