@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -41,9 +41,7 @@ struct JobQueueOptions {
   SpecLimits limits;
   v1::BoardInfo board;   // for the header of runs that never started
   size_t capacity = 64;  // jobs that wait
-  uint64_t max_net_bytes = uint64_t{2} << 30;
-  uint64_t min_free_bytes = uint64_t{64}
-                            << 20;  // on the state folder's disk, or no job is taken or run
+  RunStore::Space space;
 };
 
 // Thread-safe.
@@ -88,15 +86,15 @@ class JobQueue {
   JobQueue(JobQueueOptions options, std::unique_ptr<RunStore> store, JobExecutor& executor,
            Clock& clock);
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
-  void RunJobs(const std::stop_token& stop) ABSL_LOCKS_EXCLUDED(mutex_);
-  JobOutcome RunOne(const v1::JobStatus& job, const CancelToken& cancel)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<v1::StoredJob> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
+  JobOutcome RunOne(const v1::JobStatus& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
+  void End(uint64_t number, const JobOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<uint64_t> Find(std::string_view run_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::StoredJob* NextQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void End(v1::StoredJob* job, const JobOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NumberTheQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Announce(const v1::StoredJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -14,6 +14,8 @@ struct RunFolder {
   std::string Spool() const { return path + "/records.spool"; }        // daemon/sampling/spool.h
   std::string Truth() const { return path + "/truth.pb"; }        // RunTruth, simulated boards only
   std::string WorkerLog() const { return path + "/worker.log"; }  // what the engine printed
+  // Space kept back while the job runs, so that its end can be written to a full disk.
+  std::string Reserve() const { return path + "/reserve"; }
 };
 
 }  // namespace synergy

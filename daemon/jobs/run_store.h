@@ -26,6 +26,11 @@ namespace synergy {
 // Thread-safe; two threads do not work on the same run.
 class RunStore {
  public:
+  struct Space {
+    uint64_t max_net_bytes = uint64_t{2} << 30;
+    uint64_t min_free_bytes = uint64_t{64} << 20;  // what must be left on the state folder's disk
+  };
+
   // Creates STATE/runs where it is missing and clears what an interrupted creation or deletion
   // left.
   static absl::StatusOr<std::unique_ptr<RunStore>> Open(const std::string& state_dir);
@@ -34,29 +39,37 @@ class RunStore {
   // as STATE/damaged/<run_id> and logged.
   std::vector<v1::StoredJob> Load();
 
-  // The number of the next submission: greater than any before it, also those that were deleted
-  // since.
-  absl::StatusOr<uint64_t> TakeNumber(bool sync);
-
-  // Makes the folder of `job` and copies the nets into it. InvalidArgument: a net is no regular
-  // file or grows while it is read; ResourceExhausted: longer than `max_net_bytes`, or the disk is
-  // full.
-  absl::Status Create(const v1::StoredJob& job, const UniqueFd& predict_net,
-                      const UniqueFd& init_net, uint64_t max_net_bytes, bool sync);
+  // Makes the folder of a new, queued job and copies the nets into it. Its number is greater than
+  // any before it, also those that were deleted since. InvalidArgument: a net is no regular file,
+  // or the predict net is empty; ResourceExhausted: a net is too long or the disk too full.
+  absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
+                                    const UniqueFd& init_net, const Space& space, bool sync);
   absl::Status Save(const v1::StoredJob& job, bool sync);
   absl::Status Remove(std::string_view run_id);
-  // Makes everything durable that was written with `sync` false.
+  // Makes everything durable that was written with `sync` false, and what SyncLater was told of.
   void Sync();
+  void SyncLater(const std::string& path);
 
-  bool Exists(std::string_view run_id) const;
   RunFolder Folder(std::string_view run_id) const;
-  // Bytes that the disk still takes.
-  absl::StatusOr<uint64_t> FreeBytes() const;
+  // ResourceExhausted, with figures and a remedy, where the disk does not take `bytes` more.
+  absl::Status RequireSpace(uint64_t bytes) const;
+  // Keeps some space back in the run's folder, so that its end can be written to a full disk.
+  absl::Status CreateReserve(std::string_view run_id);
+  void FreeReserve(std::string_view run_id);
+
   const std::string& state_dir() const { return state_dir_; }
 
  private:
+  struct Net {
+    const UniqueFd& fd;
+    uint64_t bytes;
+  };
+
   explicit RunStore(std::string state_dir);
   void ClearLeftovers();
+  absl::StatusOr<uint64_t> TakeNumber(bool sync);
+  absl::Status Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
+                    const Net& init, bool sync);
 
   const std::string state_dir_;
   const std::string runs_dir_;

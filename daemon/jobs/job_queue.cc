@@ -1,0 +1,318 @@
+#include "daemon/jobs/job_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/files.h"
+#include "daemon/jobs/run_closing.h"
+#include "daemon/jobs/run_id.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+constexpr char kDaemonStopped[] = "the daemon stopped while this job ran";
+
+bool Ended(const v1::JobStatus& status) {
+  return status.state() == v1::JOB_STATE_DONE || status.state() == v1::JOB_STATE_FAILED ||
+         status.state() == v1::JOB_STATE_CANCELLED;
+}
+
+bool WhollyAcknowledged(const v1::JobStatus& status) {
+  return Ended(status) && status.chunks() > 0 && status.acknowledged() >= status.chunks();
+}
+
+}  // namespace
+
+JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<RunStore> store, JobExecutor& executor,
+                   Clock& clock)
+    : options_(std::move(options)), executor_(executor), clock_(clock), store_(std::move(store)) {}
+
+absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Open(JobQueueOptions options,
+                                                         JobExecutor& executor, Clock& clock) {
+  absl::StatusOr<std::unique_ptr<RunStore>> store = RunStore::Open(options.state_dir);
+  if (!store.ok()) return store.status();
+  std::unique_ptr<JobQueue> queue(
+      new JobQueue(std::move(options), std::move(*store), executor, clock));
+  queue->Recover();
+  return queue;
+}
+
+JobQueue::~JobQueue() { Stop(); }
+
+void JobQueue::Recover() {
+  std::vector<v1::StoredJob> jobs = store_->Load();
+  absl::MutexLock lock(&mutex_);
+  for (v1::StoredJob& job : jobs) {
+    v1::JobStatus& status = *job.mutable_status();
+    if (status.state() == v1::JOB_STATE_RUNNING) {
+      spdlog::warn("The run {} was running when the daemon stopped: closing it", status.run_id());
+      CloseRun(options_.board, v1::JOB_STATE_FAILED, kDaemonStopped, clock_, store_.get(), &job);
+    }
+    if (WhollyAcknowledged(status)) {
+      const absl::Status removed = store_->Remove(status.run_id());
+      if (!removed.ok()) spdlog::warn("{}", removed.ToString());
+      continue;
+    }
+    jobs_.emplace(job.number(), std::move(job));
+  }
+  NumberTheQueue();
+  store_->Sync();
+}
+
+void JobQueue::SetListener(JobListener* listener) {
+  absl::MutexLock lock(&mutex_);
+  listener_ = listener;
+  if (listener == nullptr) return;
+  for (const auto& [number, job] : jobs_) listener->OnJob(job.status());
+}
+
+void JobQueue::Start() {
+  thread_ = std::jthread([this] { RunJobs(); });
+}
+
+void JobQueue::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (running_ != nullptr) running_->Cancel("the daemon was stopped");
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void JobQueue::RunJobs() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(
+          +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
+            return queue->stopping_ || queue->NextQueued() != nullptr;
+          },
+          this));
+      if (stopping_) return;
+    }
+    std::optional<v1::StoredJob> job = TakeNext();
+    if (!job.has_value()) continue;
+    // Written before the job runs, so that a daemon that dies finds it running at its next start.
+    if (absl::Status saved = store_->Save(*job, true); !saved.ok()) {
+      spdlog::error("Noting that {} runs: {}", job->status().run_id(), saved.ToString());
+    }
+    End(job->number(), RunOne(job->status()));
+    store_->Sync();
+  }
+}
+
+std::optional<v1::StoredJob> JobQueue::TakeNext() {
+  // A submission under way is still syncing its files: wait, so that this does not disturb the job.
+  absl::MutexLock submission(&submit_mutex_);
+  absl::MutexLock lock(&mutex_);
+  v1::StoredJob* job = NextQueued();
+  if (job == nullptr || stopping_) return std::nullopt;
+  running_ = std::make_shared<CancelToken>();
+  job->mutable_status()->set_state(v1::JOB_STATE_RUNNING);
+  job->mutable_status()->set_phase(v1::PHASE_IDLE);
+  job->mutable_status()->set_queue_position(0);
+  Announce(*job);
+  NumberTheQueue();
+  return *job;
+}
+
+JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
+  const std::shared_ptr<CancelToken> cancel = [this] {
+    absl::MutexLock lock(&mutex_);
+    return running_;
+  }();
+  // What was possible when the job was submitted need not be since a restart.
+  absl::Status possible = ValidateSpecUntrusted(job.spec(), options_.limits);
+  if (possible.ok()) possible = store_->RequireSpace(options_.space.min_free_bytes);
+  if (possible.ok()) possible = store_->CreateReserve(job.run_id());
+  JobOutcome outcome;
+  if (possible.ok()) {
+    outcome = executor_.Execute(
+        job, store_->Folder(job.run_id()), *cancel,
+        [this, &job](const JobProgress& progress) { Report(job.run_id(), progress); });
+  } else {
+    outcome.error = std::string(possible.message());
+  }
+  store_->FreeReserve(job.run_id());
+  return outcome;
+}
+
+void JobQueue::Report(std::string_view run_id, const JobProgress& progress) {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<uint64_t> number = Find(run_id);
+  if (!number.ok()) return;
+  v1::StoredJob& job = jobs_.at(*number);
+  v1::JobStatus& status = *job.mutable_status();
+  status.set_phase(progress.phase);
+  status.set_iteration(progress.iteration);
+  status.set_power_w(progress.power_w);
+  status.set_chunks(progress.chunks);
+  Announce(job);
+}
+
+void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
+  v1::StoredJob job;
+  {
+    absl::MutexLock lock(&mutex_);
+    job = jobs_.at(number);
+  }
+  v1::JobStatus& status = *job.mutable_status();
+  status.set_state(outcome.state);
+  status.set_error(outcome.error);
+  status.set_chunks(outcome.chunks);
+  status.set_has_truth(outcome.has_truth);
+  status.set_phase(v1::PHASE_IDLE);
+  status.set_power_w(0);
+  if (outcome.chunks == 0) {  // it never got as far as a spool
+    CloseRun(options_.board, outcome.state, outcome.error, clock_, store_.get(), &job);
+  } else if (absl::Status saved = store_->Save(job, true); !saved.ok()) {
+    // The next start finds a running job whose spool has its end, and takes over what stands there.
+    spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
+  }
+  absl::MutexLock lock(&mutex_);
+  running_ = nullptr;
+  const uint64_t acknowledged = jobs_.at(number).status().acknowledged();  // may have moved
+  status.set_acknowledged(std::min(acknowledged, status.chunks()));
+  jobs_.at(number) = std::move(job);
+  Announce(jobs_.at(number));
+}
+
+absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
+                                               const UniqueFd& init_net) {
+  if (absl::Status valid = ValidateSpecUntrusted(spec, options_.limits); !valid.ok()) return valid;
+  absl::MutexLock submission(&submit_mutex_);
+  bool sync = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    sync = running_ == nullptr;
+    const auto waiting = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
+      return entry.second.status().state() == v1::JOB_STATE_QUEUED;
+    });
+    if (static_cast<size_t>(waiting) >= options_.capacity) {
+      return absl::ResourceExhaustedError(
+          fmt::format("Queueing the job: {} jobs wait already and no more are taken; try again "
+                      "when one has ended, "
+                      "or cancel one",
+                      waiting));
+    }
+  }
+  absl::StatusOr<v1::StoredJob> job =
+      store_->Add(spec, predict_net, init_net, options_.space, sync);
+  if (!job.ok()) return job.status();
+  absl::MutexLock lock(&mutex_);
+  v1::StoredJob& queued = jobs_[job->number()] = *std::move(job);
+  NumberTheQueue();  // announces it
+  return queued.status();
+}
+
+std::vector<v1::JobStatus> JobQueue::List() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<v1::JobStatus> list;
+  for (const auto& [number, job] : jobs_) list.push_back(job.status());
+  return list;
+}
+
+absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<uint64_t> number = Find(run_id);
+  if (!number.ok()) return number.status();
+  return jobs_.at(*number).status();
+}
+
+absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<uint64_t> number = Find(run_id);
+  if (!number.ok()) return number.status();
+  v1::StoredJob& job = jobs_.at(*number);
+  if (job.status().state() == v1::JOB_STATE_RUNNING) {
+    running_->Cancel("cancelled on request");
+  } else if (job.status().state() == v1::JOB_STATE_QUEUED) {
+    CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_,
+             store_.get(), &job);
+    Announce(job);
+    NumberTheQueue();
+  }
+  return job.status();
+}
+
+absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<uint64_t> number = Find(run_id);
+    if (!number.ok()) return number.status();
+    v1::StoredJob& job = jobs_.at(*number);
+    v1::JobStatus& status = *job.mutable_status();
+    // A running job has more chunks than its last progress report said.
+    if (Ended(status) && next_seq > status.chunks()) {
+      return absl::InvalidArgumentError(
+          fmt::format("Acknowledging chunks below {} of {}: it has {}", next_seq, status.run_id(),
+                      status.chunks()));
+    }
+    status.set_acknowledged(std::max(status.acknowledged(), next_seq));
+    if (!WhollyAcknowledged(status)) {
+      // Not synced: what a crash forgets the host tells again.
+      return Ended(status) ? store_->Save(job, false) : absl::OkStatus();
+    }
+    if (listener_ != nullptr) listener_->OnRemoved(status.run_id());
+    jobs_.erase(*number);
+  }
+  return store_->Remove(run_id);
+}
+
+absl::StatusOr<UniqueFd> JobQueue::OpenRun(std::string_view run_id) const {
+  const absl::StatusOr<v1::JobStatus> status = Get(run_id);
+  if (!status.ok()) return status.status();
+  absl::StatusOr<UniqueFd> fd = OpenForReading(store_->Folder(run_id).Spool());
+  if (!absl::IsNotFound(fd.status())) return fd;
+  return absl::UnavailableError(
+      fmt::format("Opening the records of {}: there are none before the job runs", run_id));
+}
+
+absl::StatusOr<UniqueFd> JobQueue::OpenTruth(std::string_view run_id) const {
+  const absl::StatusOr<v1::JobStatus> status = Get(run_id);
+  if (!status.ok()) return status.status();
+  if (!Ended(*status)) {
+    return absl::UnavailableError(
+        fmt::format("Opening the truth of {}: it is written when the job has ended", run_id));
+  }
+  if (!status->has_truth()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "Opening the truth of {}: there is none; only simulated boards know what a job truly cost",
+        run_id));
+  }
+  return OpenForReading(store_->Folder(run_id).Truth());
+}
+
+absl::StatusOr<uint64_t> JobQueue::Find(std::string_view run_id) const {
+  for (const auto& [number, job] : jobs_) {
+    if (job.status().run_id() == run_id) return number;
+  }
+  return absl::NotFoundError(
+      fmt::format("There is no run '{}' on this device", run_id.substr(0, kMaxRunIdBytes)));
+}
+
+v1::StoredJob* JobQueue::NextQueued() {
+  for (auto& [number, job] : jobs_) {
+    if (job.status().state() == v1::JOB_STATE_QUEUED) return &job;
+  }
+  return nullptr;
+}
+
+void JobQueue::NumberTheQueue() {
+  uint32_t position = 0;
+  for (auto& [number, job] : jobs_) {
+    if (job.status().state() != v1::JOB_STATE_QUEUED) continue;
+    ++position;
+    if (job.status().queue_position() == position) continue;
+    job.mutable_status()->set_queue_position(position);
+    Announce(job);
+  }
+}
+
+void JobQueue::Announce(const v1::StoredJob& job) {
+  if (listener_ != nullptr) listener_->OnJob(job.status());
+}
+
+}  // namespace synergy

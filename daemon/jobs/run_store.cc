@@ -1,0 +1,270 @@
+#include "daemon/jobs/run_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "common/files.h"
+#include "daemon/jobs/run_header.h"
+#include "daemon/jobs/run_id.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxJobBytes = 1u << 20;  // a spec is at most some 10 KiB
+constexpr size_t kCopyBytes = 1u << 20;
+// Enough for a RunEnd and a job.pb on disks with blocks of up to 64 KiB.
+constexpr off_t kReserveBytes = 256 << 10;
+// Folders under these names are no runs: half made, half deleted.
+constexpr char kMaking[] = ".new-";
+constexpr char kGone[] = ".gone-";
+
+absl::StatusOr<uint64_t> NetSize(const UniqueFd& net, uint64_t max_bytes) {
+  struct stat info = {};
+  if (fstat(net.get(), &info) != 0) return FileError("Looking at", "the submitted net", errno);
+  // Reading from anything else (a pipe, a terminal) might never end.
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError("Taking the submitted net: it is no regular file");
+  }
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (size > max_bytes) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "Taking the submitted net: it has {} bytes and at most {} are taken", size, max_bytes));
+  }
+  return size;
+}
+
+// Copies exactly the file's present size, by offset: whoever shares the descriptor may move its
+// position.
+absl::Status CopyNet(const UniqueFd& net, uint64_t size, const std::string& path, bool sync) {
+  const UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out.ok()) return FileError("Creating", path, errno);
+  std::string buffer(kCopyBytes, '\0');
+  for (uint64_t done = 0; done < size;) {
+    const size_t wanted = std::min<uint64_t>(buffer.size(), size - done);
+    const ssize_t n = pread(net.get(), buffer.data(), wanted, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FileError("Reading", "the submitted net", errno);
+    if (n == 0) {
+      return absl::InvalidArgumentError("Taking the submitted net: it shrank while it was read");
+    }
+    const std::string_view part(buffer.data(), static_cast<size_t>(n));
+    if (absl::Status status = WriteAll(out.get(), part, path); !status.ok()) return status;
+    done += static_cast<uint64_t>(n);
+  }
+  if (sync && fsync(out.get()) != 0) return FileError("Syncing", path, errno);
+  return absl::OkStatus();
+}
+
+Sync SyncIf(bool sync) { return sync ? Sync::kYes : Sync::kNo; }
+
+}  // namespace
+
+RunStore::RunStore(std::string state_dir)
+    : state_dir_(std::move(state_dir)), runs_dir_(state_dir_ + "/runs") {}
+
+absl::StatusOr<std::unique_ptr<RunStore>> RunStore::Open(const std::string& state_dir) {
+  std::unique_ptr<RunStore> store(new RunStore(state_dir));
+  if (absl::Status status = MakeFolder(store->runs_dir_, 0700); !status.ok()) return status;
+  store->ClearLeftovers();
+  const absl::StatusOr<std::string> text = ReadFile(state_dir + "/last_number", 64);
+  if (text.ok()) {
+    uint64_t number = 0;
+    std::from_chars(text->data(), text->data() + text->size(), number);
+    absl::MutexLock lock(&store->mutex_);
+    store->number_ = number;  // 0 where the file is damaged: Load() raises it above every run's
+  }
+  return store;
+}
+
+void RunStore::ClearLeftovers() {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(runs_dir_, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kMaking) && !name.starts_with(kGone)) continue;
+    std::error_code removing;
+    fs::remove_all(entry.path(), removing);
+    if (removing) spdlog::warn("Clearing {}: {}", entry.path().string(), removing.message());
+  }
+}
+
+std::vector<v1::StoredJob> RunStore::Load() {
+  std::vector<v1::StoredJob> jobs;
+  std::vector<std::string> damaged;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(runs_dir_, error)) {
+    const std::string run_id = entry.path().filename();
+    const absl::StatusOr<std::string> bytes = ReadFile(Folder(run_id).Job(), kMaxJobBytes);
+    v1::StoredJob job;
+    if (bytes.ok() && job.ParseFromString(*bytes) && job.status().run_id() == run_id) {
+      jobs.push_back(std::move(job));
+    } else {
+      damaged.push_back(run_id);
+    }
+  }
+  for (const std::string& run_id : damaged) {
+    const std::string aside = state_dir_ + "/damaged";
+    absl::Status moved = MakeFolder(aside, 0700);
+    if (moved.ok() && rename(Folder(run_id).path.c_str(), (aside + "/" + run_id).c_str()) != 0) {
+      moved = FileError("Renaming", Folder(run_id).path, errno);
+    }
+    spdlog::error("Reading the run {}: its job.pb is missing or damaged; {}", run_id,
+                  moved.ok() ? "set aside in " + aside : moved.ToString());
+  }
+  std::sort(jobs.begin(), jobs.end(),
+            [](const auto& a, const auto& b) { return a.number() < b.number(); });
+  absl::MutexLock lock(&mutex_);
+  if (!jobs.empty()) number_ = std::max(number_, jobs.back().number());
+  return jobs;
+}
+
+absl::StatusOr<uint64_t> RunStore::TakeNumber(bool sync) {
+  absl::MutexLock lock(&mutex_);
+  const std::string path = state_dir_ + "/last_number";
+  const uint64_t number = number_ + 1;
+  absl::Status status = ReplaceFile(path, fmt::format("{}\n", number), SyncIf(sync));
+  if (!status.ok()) return status;
+  if (!sync) unsynced_.push_back(path);
+  number_ = number;
+  return number;
+}
+
+absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
+                                            const UniqueFd& init_net, const Space& space,
+                                            bool sync) {
+  const absl::StatusOr<uint64_t> predict = NetSize(predict_net, space.max_net_bytes);
+  if (!predict.ok()) return predict.status();
+  const absl::StatusOr<uint64_t> init = NetSize(init_net, space.max_net_bytes);
+  if (!init.ok()) return init.status();
+  if (*predict == 0) {
+    return absl::InvalidArgumentError("Taking the submitted nets: the predict net is empty");
+  }
+  absl::Status status = RequireSpace(space.min_free_bytes + *predict + *init);
+  if (!status.ok()) return status;
+
+  v1::StoredJob job;
+  *job.mutable_status()->mutable_spec() = spec;
+  job.mutable_status()->set_state(v1::JOB_STATE_QUEUED);
+  job.mutable_status()->set_submitted_unix_ns(WallTimeUnixNs());
+  std::error_code error;
+  do {
+    const absl::StatusOr<uint64_t> number = TakeNumber(sync);
+    if (!number.ok()) return number.status();
+    job.set_number(*number);
+    job.mutable_status()->set_run_id(
+        MakeRunId(job.status().submitted_unix_ns() / 1'000'000'000, spec.net_name(), *number));
+  } while (fs::exists(Folder(job.status().run_id()).path, error));
+
+  const std::string making = runs_dir_ + "/" + kMaking + job.status().run_id();
+  status = Make(RunFolder{making}, job, {predict_net, *predict}, {init_net, *init}, sync);
+  if (!status.ok()) {
+    fs::remove_all(making, error);  // what stays is cleared at the next start
+    return status;
+  }
+  return job;
+}
+
+absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
+                            const Net& init, bool sync) {
+  const RunFolder folder = Folder(job.status().run_id());
+  if (mkdir(making.path.c_str(), 0700) != 0) {
+    return FileError("Creating the folder", making.path, errno);
+  }
+  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync);
+  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync);
+  if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
+  if (!status.ok()) return status;
+  if (rename(making.path.c_str(), folder.path.c_str()) != 0) {
+    return FileError("Renaming to", folder.path, errno);
+  }
+  if (sync) return SyncPath(runs_dir_);
+  absl::MutexLock lock(&mutex_);
+  unsynced_.insert(unsynced_.end(),
+                   {folder.PredictNet(), folder.InitNet(), folder.Job(), folder.path, runs_dir_});
+  return absl::OkStatus();
+}
+
+absl::Status RunStore::Save(const v1::StoredJob& job, bool sync) {
+  const RunFolder folder = Folder(job.status().run_id());
+  absl::Status status = ReplaceFile(folder.Job(), job.SerializeAsString(), SyncIf(sync));
+  if (!status.ok() || sync) return status;
+  absl::MutexLock lock(&mutex_);
+  unsynced_.push_back(folder.Job());
+  unsynced_.push_back(folder.path);
+  return absl::OkStatus();
+}
+
+absl::Status RunStore::Remove(std::string_view run_id) {
+  const std::string gone = fmt::format("{}/{}{}", runs_dir_, kGone, run_id);
+  if (rename(Folder(run_id).path.c_str(), gone.c_str()) != 0) {
+    return FileError("Deleting", Folder(run_id).path, errno);
+  }
+  std::error_code error;
+  fs::remove_all(gone, error);
+  if (error) spdlog::warn("Deleting {}: {}", gone, error.message());
+  return absl::OkStatus();
+}
+
+void RunStore::Sync() {
+  std::vector<std::string> paths;
+  {
+    absl::MutexLock lock(&mutex_);
+    paths.swap(unsynced_);
+  }
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  for (const std::string& path : paths) {
+    const absl::Status status = SyncPath(path);
+    // Not there: the run was deleted meanwhile.
+    if (!status.ok() && !absl::IsNotFound(status)) spdlog::error("{}", status.ToString());
+  }
+}
+
+void RunStore::SyncLater(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  unsynced_.push_back(path);
+}
+
+RunFolder RunStore::Folder(std::string_view run_id) const {
+  return RunFolder{fmt::format("{}/{}", runs_dir_, run_id)};
+}
+
+absl::Status RunStore::RequireSpace(uint64_t bytes) const {
+  struct statvfs info = {};
+  if (statvfs(runs_dir_.c_str(), &info) != 0) {
+    return FileError("Asking for the free space of", runs_dir_, errno);
+  }
+  const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  if (free >= bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("Not enough space left in {}: {} MiB are free and {} MiB are needed; free some "
+                  "there, or fetch "
+                  "ended runs with synergyctl, which deletes them from the device",
+                  state_dir_, free >> 20, (bytes + (1 << 20) - 1) >> 20));
+}
+
+absl::Status RunStore::CreateReserve(std::string_view run_id) {
+  const std::string path = Folder(run_id).Reserve();
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.ok()) return FileError("Creating", path, errno);
+  const int error = posix_fallocate(fd.get(), 0, kReserveBytes);
+  return error == 0 ? absl::OkStatus() : FileError("Keeping space back in", path, error);
+}
+
+void RunStore::FreeReserve(std::string_view run_id) {
+  unlink(Folder(run_id).Reserve().c_str());  // it need not be there
+}
+
+}  // namespace synergy

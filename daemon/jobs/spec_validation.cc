@@ -1,0 +1,134 @@
+#include "daemon/jobs/spec_validation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string_view>
+
+#include "common/nearest_name.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kMaxNameBytes = 200;
+constexpr uint32_t kMaxWarmup = 1'000'000;
+constexpr uint32_t kMaxBatch = 65536;
+constexpr int kMaxDims = 8;
+
+template <typename... T>
+absl::Status Invalid(fmt::format_string<T...> format, T&&... args) {
+  return absl::InvalidArgumentError(fmt::format(format, std::forward<T>(args)...));
+}
+
+// Names travel into logs, tables and terminals: no control characters.
+bool Printable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+absl::Status CheckNames(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (spec.net_name().empty() || spec.net_name().size() > kMaxNameBytes ||
+      !Printable(spec.net_name())) {
+    return Invalid("net_name: give a name of 1 to {} printable characters", kMaxNameBytes);
+  }
+  const auto& engines = limits.engines;
+  if (std::find(engines.begin(), engines.end(), spec.engine()) != engines.end()) {
+    return absl::OkStatus();
+  }
+  if (engines.empty()) {
+    return Invalid(
+        "engine: this daemon has none: {} holds no executable synergy-worker-<engine>; "
+        "start synergyd with --libexec DIR",
+        limits.libexec_dir);
+  }
+  const std::string nearest = NearestName(spec.engine(), engines);
+  const std::string shown = Printable(spec.engine()) ? spec.engine().substr(0, 64) : "?";
+  return Invalid("engine: there is no '{}' here{}; engines of this daemon: {}", shown,
+                 nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest),
+                 fmt::join(engines, ", "));
+}
+
+absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (spec.iterations() < 1 || spec.iterations() > kMaxIterations) {
+    return Invalid("iterations: {} asked for; 1 to {} can be measured", spec.iterations(),
+                   kMaxIterations);
+  }
+  if (spec.warmup() < 1) {
+    return Invalid(
+        "warmup: at least 1 is needed: the first iteration allocates memory and finds the shapes, "
+        "so "
+        "it is never measured");
+  }
+  if (spec.warmup() > kMaxWarmup) {
+    return Invalid("warmup: {} asked for; at most {} are run", spec.warmup(), kMaxWarmup);
+  }
+  if (spec.threads() < 1 || spec.threads() > limits.cpus) {
+    return Invalid("threads: {} asked for; this board has CPUs for 1 to {}", spec.threads(),
+                   limits.cpus);
+  }
+  if (spec.batch() < 1 || spec.batch() > kMaxBatch) {
+    return Invalid("batch: {} given; 1 to {} are possible", spec.batch(), kMaxBatch);
+  }
+  const double limit = spec.time_limit_s();
+  if (!std::isfinite(limit) || limit < 0 || limit > kMaxTimeLimitS) {
+    return Invalid(
+        "time_limit_s: {} given; up to {:.0f} s (7 days), or 0 for the default of {:.0f} s", limit,
+        kMaxTimeLimitS, kDefaultTimeLimitS);
+  }
+  const double rate = spec.rate_hz();
+  if (rate != 0 && !(rate >= kMinRateHz && rate <= kMaxRateHz)) {
+    return Invalid("rate_hz: {} asked for; {:.0f} to {:.0f} Hz, or 0 for the board's default", rate,
+                   kMinRateHz, kMaxRateHz);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInput(const v1::InputShape& input) {
+  if (input.blob().empty() || input.blob().size() > kMaxNameBytes || !Printable(input.blob())) {
+    return Invalid("inputs: a blob's name has 1 to {} printable characters", kMaxNameBytes);
+  }
+  if (input.dims().empty() || input.dims_size() > kMaxDims) {
+    return Invalid("inputs: blob '{}' has {} dimensions; 1 to {} are possible", input.blob(),
+                   input.dims_size(), kMaxDims);
+  }
+  int64_t elements = 1;
+  for (const int64_t dim : input.dims()) {
+    if (dim < 1 || dim > kMaxInputElements / elements) {
+      return Invalid(
+          "inputs: blob '{}' of dimensions {}: each is at least 1, and together at most {}",
+          input.blob(), fmt::join(input.dims(), " x "), kMaxInputElements);
+    }
+    elements *= dim;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInputs(const v1::JobSpec& spec) {
+  if (spec.inputs_size() > kMaxInputs) {
+    return Invalid("inputs: {} given; at most {}", spec.inputs_size(), kMaxInputs);
+  }
+  std::set<std::string_view> blobs;
+  for (const v1::InputShape& input : spec.inputs()) {
+    if (absl::Status status = CheckInput(input); !status.ok()) return status;
+    if (!blobs.insert(input.blob()).second) {
+      return Invalid("inputs: blob '{}' is given twice", input.blob());
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (absl::Status status = CheckNames(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
+  if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);
+  return absl::OkStatus();
+}
+
+}  // namespace synergy

@@ -1,0 +1,391 @@
+#include "daemon/jobs/job_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "common/files.h"
+#include "common/records/chunk.h"
+#include "common/records/markers.h"
+#include "daemon/jobs/run_folder.h"
+#include "daemon/sampling/spool.h"
+#include "fmt/format.h"
+#include "tests/daemon/jobs/fake_executor.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class JobQueueTest : public testing::Test {
+ protected:
+  JobQueueTest() {
+    options_.state_dir = folder_.path();
+    options_.limits.engines = {"fake"};
+    options_.limits.can_measure = true;
+    options_.limits.cpus = 1;
+    options_.space.min_free_bytes = 0;
+    options_.board.set_name("sim:test");
+    Restart();
+  }
+
+  // A daemon that comes back: reads what the one before left.
+  void Restart() {
+    queue_.reset();
+    auto queue = JobQueue::Open(options_, executor_, clock_);
+    ASSERT_TRUE(queue.ok()) << queue.status();
+    queue_ = std::move(*queue);
+    queue_->SetListener(&news_);
+  }
+
+  absl::StatusOr<v1::JobStatus> TrySubmit(std::string_view net = "predict net",
+                                          std::string_view init = "init net") {
+    v1::JobSpec spec;
+    spec.set_net_name("net");
+    spec.set_engine("fake");
+    spec.set_iterations(1);
+    spec.set_warmup(1);
+    spec.set_threads(1);
+    spec.set_batch(1);
+    return queue_->Submit(spec, MemoryFile(net), MemoryFile(init));
+  }
+  std::string Submit() {
+    auto job = TrySubmit();
+    EXPECT_TRUE(job.ok()) << job.status();
+    return job->run_id();
+  }
+  v1::JobStatus Get(const std::string& run_id) {
+    auto status = queue_->Get(run_id);
+    EXPECT_TRUE(status.ok()) << status.status();
+    return *status;
+  }
+  RunFolder Folder(const std::string& run_id) {
+    return RunFolder{folder_.path() + "/runs/" + run_id};
+  }
+  // All run records of the spool.
+  std::vector<v1::RunRecord> Records(const std::string& run_id) {
+    auto fd = queue_->OpenRun(run_id);
+    EXPECT_TRUE(fd.ok()) << fd.status();
+    SpoolReader reader(*std::move(fd));
+    std::vector<v1::RunRecord> all;
+    for (v1::Chunk chunk; reader.Next(&chunk).value();) {
+      EXPECT_TRUE(VerifyChunkUntrusted(chunk).ok());
+      if (chunk.channel() != kRunRecordsChannel) continue;
+      EXPECT_EQ(chunk.first_sequence(), all.size());
+      const auto records = DecodeRunRecordsUntrusted(chunk.data(), chunk.count());
+      EXPECT_TRUE(records.ok()) << records.status();
+      all.insert(all.end(), records->begin(), records->end());
+    }
+    return all;
+  }
+  // What is on the disk while the job `run_id` runs, for a daemon that dies now.
+  std::string CopyOfState() {
+    const std::string copy = copy_.File("state");
+    std::filesystem::copy(folder_.path(), copy, std::filesystem::copy_options::recursive);
+    return copy;
+  }
+
+  TempFolder folder_;
+  TempFolder copy_;
+  FakeClock clock_;
+  FakeExecutor executor_;
+  NewsLog news_;
+  JobQueueOptions options_;
+  std::unique_ptr<JobQueue> queue_;
+};
+
+TEST_F(JobQueueTest, KeepsASubmittedJobWithItsNets) {
+  const std::string run_id = Submit();
+  EXPECT_EQ(ReadFile(Folder(run_id).PredictNet(), 100).value(), "predict net");
+  EXPECT_EQ(ReadFile(Folder(run_id).InitNet(), 100).value(), "init net");
+  EXPECT_EQ(Get(run_id).state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(Get(run_id).queue_position(), 1u);
+  EXPECT_GT(Get(run_id).submitted_unix_ns(), 0);
+}
+
+TEST_F(JobQueueTest, RunsOneAtATimeInTheOrderOfSubmission) {
+  const std::vector<std::string> ids = {Submit(), Submit(), Submit()};
+  EXPECT_EQ(Get(ids[2]).queue_position(), 3u);
+  queue_->Start();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(executor_.WaitForStarts(i + 1).size(), i + 1) << "one at a time";
+    EXPECT_EQ(Get(ids[i]).state(), v1::JOB_STATE_RUNNING);
+    if (i + 1 < ids.size()) {
+      EXPECT_EQ(Get(ids[i + 1]).queue_position(), 1u);
+    }
+    executor_.Finish(v1::JOB_STATE_DONE);
+    EXPECT_EQ(news_.WaitFor(ids[i], v1::JOB_STATE_DONE).chunks(), 2u);
+  }
+  EXPECT_EQ(executor_.WaitForStarts(3), ids);
+}
+
+TEST_F(JobQueueTest, ReportsTheProgressOfTheRunningJob) {
+  const std::string run_id = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  const v1::JobStatus status = Get(run_id);
+  EXPECT_EQ(status.phase(), v1::PHASE_MEASURE);
+  EXPECT_EQ(status.iteration(), 3u);
+  EXPECT_EQ(status.power_w(), 2.5);
+  EXPECT_EQ(status.chunks(), 1u);
+}
+
+TEST_F(JobQueueTest, AFailedJobDoesNotStopTheNext) {
+  const std::string bad = Submit();
+  const std::string good = Submit();
+  executor_.Finish(v1::JOB_STATE_FAILED, "the engine crashed");
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  EXPECT_EQ(news_.WaitFor(bad, v1::JOB_STATE_FAILED).error(), "the engine crashed");
+  news_.WaitFor(good, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, WaitingJobsSurviveARestartInOrder) {
+  const std::vector<std::string> ids = {Submit(), Submit()};
+  Restart();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(ids[1], v1::JOB_STATE_DONE);
+  EXPECT_EQ(executor_.WaitForStarts(2), ids);
+}
+
+TEST_F(JobQueueTest, AJobThatRanWhenTheDaemonDiedIsClosedAsFailed) {
+  const std::string run_id = Submit();
+  const std::string waiting = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  options_.state_dir = CopyOfState();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  // A frame that was being written when the daemon died.
+  const std::string spool = options_.state_dir + "/runs/" + run_id + "/records.spool";
+  const std::string whole = ReadFile(spool, 10000).value();
+  ASSERT_TRUE(ReplaceFile(spool, whole + whole.substr(0, whole.size() - 1), Sync::kNo).ok());
+  Restart();
+  const v1::JobStatus status = Get(run_id);
+  EXPECT_EQ(status.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(status.error(), "the daemon stopped while this job ran");
+  EXPECT_EQ(status.chunks(), 2u);
+  const auto records = Records(run_id);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_TRUE(records[0].has_header());
+  EXPECT_EQ(records[1].end().state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(records[1].end().verdict(), v1::VERDICT_INVALID);
+  EXPECT_EQ(Get(waiting).queue_position(), 1u);
+}
+
+TEST_F(JobQueueTest, ADaemonThatDiedBetweenTheEndAndItsNoteTakesTheEndOver) {
+  const std::string run_id = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(run_id, v1::JOB_STATE_DONE);
+  queue_.reset();
+  const std::string path = Folder(run_id).Job();
+  v1::StoredJob job;
+  ASSERT_TRUE(job.ParseFromString(ReadFile(path, 10000).value()));
+  job.mutable_status()->set_state(v1::JOB_STATE_RUNNING);
+  ASSERT_TRUE(ReplaceFile(path, job.SerializeAsString(), Sync::kNo).ok());
+  Restart();
+  EXPECT_EQ(Get(run_id).state(), v1::JOB_STATE_DONE);
+  EXPECT_EQ(Get(run_id).chunks(), 2u);
+}
+
+TEST_F(JobQueueTest, ARunThatDiedBeforeItsSpoolGetsHeaderAndEnd) {
+  const std::string run_id = Submit();
+  queue_.reset();
+  const std::string path = Folder(run_id).Job();
+  v1::StoredJob job;
+  ASSERT_TRUE(job.ParseFromString(ReadFile(path, 10000).value()));
+  job.mutable_status()->set_state(v1::JOB_STATE_RUNNING);
+  ASSERT_TRUE(ReplaceFile(path, job.SerializeAsString(), Sync::kNo).ok());
+  Restart();
+  const auto records = Records(run_id);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].header().run_id(), run_id);
+  EXPECT_EQ(records[0].header().board().name(), "sim:test");
+  EXPECT_EQ(records[1].end().error(), "the daemon stopped while this job ran");
+}
+
+TEST_F(JobQueueTest, EndedRunsAreKeptUntilAllIsAcknowledged) {
+  const std::string run_id = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(run_id, v1::JOB_STATE_DONE);
+  EXPECT_EQ(queue_->Acknowledge(run_id, 3).code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(queue_->Acknowledge(run_id, 1).ok());
+  EXPECT_EQ(Get(run_id).acknowledged(), 1u);
+  Restart();
+  EXPECT_EQ(Get(run_id).acknowledged(), 1u);
+  EXPECT_THAT(news_.removed(), IsEmpty());
+  ASSERT_TRUE(queue_->Acknowledge(run_id, 2).ok());
+  EXPECT_THAT(news_.removed(), ElementsAre(run_id));
+  EXPECT_FALSE(std::filesystem::exists(Folder(run_id).path));
+  EXPECT_EQ(queue_->Get(run_id).status().code(), absl::StatusCode::kNotFound);
+  Restart();
+  EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(JobQueueTest, ARunningJobMayBeAcknowledgedAheadOfItsProgressReport) {
+  const std::string run_id = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  ASSERT_TRUE(queue_->Acknowledge(run_id, 50).ok());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  EXPECT_EQ(news_.WaitFor(run_id, v1::JOB_STATE_DONE).acknowledged(), 2u)
+      << "no more than there are";
+}
+
+TEST_F(JobQueueTest, ADescriptorOutlivesTheDeletionOfItsRun) {
+  const std::string run_id = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(run_id, v1::JOB_STATE_DONE);
+  auto fd = queue_->OpenRun(run_id);
+  ASSERT_TRUE(fd.ok());
+  ASSERT_TRUE(queue_->Acknowledge(run_id, 2).ok());
+  SpoolReader reader(*std::move(fd));
+  v1::Chunk chunk;
+  EXPECT_TRUE(reader.Next(&chunk).value());
+}
+
+TEST_F(JobQueueTest, AWaitingJobThatIsCancelledEndsAtOnceWithARecord) {
+  const std::string first = Submit();
+  const std::string second = Submit();
+  const std::string third = Submit();
+  const auto cancelled = queue_->Cancel(second);
+  ASSERT_TRUE(cancelled.ok());
+  EXPECT_EQ(cancelled->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(Get(third).queue_position(), 2u);
+  EXPECT_EQ(Records(second).back().end().state(), v1::JOB_STATE_CANCELLED);
+  Restart();
+  EXPECT_EQ(Get(second).state(), v1::JOB_STATE_CANCELLED);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(third, v1::JOB_STATE_DONE);
+  EXPECT_THAT(executor_.WaitForStarts(2), ElementsAre(first, third));
+}
+
+TEST_F(JobQueueTest, ARunningJobThatIsCancelledEndsAsCancelled) {
+  const std::string run_id = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  EXPECT_EQ(queue_->Cancel(run_id)->state(), v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(news_.WaitFor(run_id, v1::JOB_STATE_CANCELLED).error(), "cancelled on request");
+  EXPECT_EQ(queue_->Cancel(run_id)->state(), v1::JOB_STATE_CANCELLED) << "again is harmless";
+}
+
+TEST_F(JobQueueTest, StopCancelsTheRunningJobAndKeepsTheOthers) {
+  const std::string running = Submit();
+  const std::string waiting = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  queue_->Stop();
+  EXPECT_EQ(Get(running).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(Get(running).error(), HasSubstr("daemon was stopped"));
+  Restart();
+  EXPECT_EQ(Get(running).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(Get(waiting).state(), v1::JOB_STATE_QUEUED);
+}
+
+TEST_F(JobQueueTest, RefusesTheSixtyFifthWaitingJob) {
+  for (int i = 0; i < 64; ++i) Submit();
+  const auto refused = TrySubmit();
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.status().ToString(), HasSubstr("64 jobs wait"));
+  ASSERT_TRUE(queue_->Cancel(queue_->List().front().run_id()).ok());
+  EXPECT_TRUE(TrySubmit().ok());
+}
+
+TEST_F(JobQueueTest, RefusesNetsThatAreTooLongEmptyOrNoFiles) {
+  options_.space.max_net_bytes = 20;
+  Restart();
+  EXPECT_EQ(TrySubmit(std::string(21, 'x')).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(TrySubmit("net", std::string(21, 'x')).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(TrySubmit("").status().code(), absl::StatusCode::kInvalidArgument);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const UniqueFd reading(ends[0]);
+  const UniqueFd writing(ends[1]);
+  v1::JobSpec spec = TrySubmit()->spec();
+  EXPECT_EQ(queue_->Submit(spec, reading, MemoryFile("")).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(queue_->List().size(), 1u);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path() + "/runs"), {}), 1)
+      << "nothing half made stays";
+}
+
+TEST_F(JobQueueTest, RefusesAJobWhereTheDiskIsTooFull) {
+  options_.space.min_free_bytes = uint64_t{1} << 60;
+  Restart();
+  const auto refused = TrySubmit();
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.status().ToString(), HasSubstr("Not enough space left in " + folder_.path()));
+}
+
+TEST_F(JobQueueTest, AJobWhoseTurnComesOnAFullDiskFailsWithTheReasonAndTheNextIsTried) {
+  const std::string run_id = Submit();
+  options_.space.min_free_bytes = uint64_t{1} << 60;
+  Restart();
+  queue_->Start();
+  EXPECT_THAT(news_.WaitFor(run_id, v1::JOB_STATE_FAILED).error(), HasSubstr("Not enough space"));
+  EXPECT_EQ(Records(run_id).back().end().state(), v1::JOB_STATE_FAILED);
+}
+
+TEST_F(JobQueueTest, AJobThatWaitedForAnEngineThatIsGoneFailsWithTheReason) {
+  const std::string run_id = Submit();
+  options_.limits.engines = {"other"};
+  Restart();
+  queue_->Start();
+  EXPECT_THAT(news_.WaitFor(run_id, v1::JOB_STATE_FAILED).error(), HasSubstr("no 'fake' here"));
+}
+
+TEST_F(JobQueueTest, SetsAFolderAsideThatItCannotRead) {
+  const std::string run_id = Submit();
+  queue_.reset();
+  ASSERT_TRUE(ReplaceFile(Folder(run_id).Job(), "garbage", Sync::kNo).ok());
+  Restart();
+  EXPECT_TRUE(queue_->List().empty());
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() + "/damaged/" + run_id + "/predict_net.pb"));
+}
+
+TEST_F(JobQueueTest, NumbersAreNotUsedAgainAfterTheirRunsAreGone) {
+  const std::string run_id = Submit();
+  ASSERT_TRUE(queue_->Cancel(run_id).ok());
+  ASSERT_TRUE(queue_->Acknowledge(run_id, Get(run_id).chunks()).ok());
+  Restart();
+  const std::string next = Submit();
+  EXPECT_NE(next.substr(next.size() - 4), run_id.substr(run_id.size() - 4));
+}
+
+TEST_F(JobQueueTest, OnlyItsOwnerCanReadARun) {
+  const std::string run_id = Submit();
+  struct stat info = {};
+  ASSERT_EQ(stat(Folder(run_id).path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0077u, 0u);
+}
+
+TEST_F(JobQueueTest, AnUnknownRunIsNotFoundAndNoPathIsMadeOfIt) {
+  const std::string run_id = Submit();
+  for (const std::string& name :
+       {std::string("nosuch"), fmt::format("../runs/{}", run_id), std::string()}) {
+    EXPECT_EQ(queue_->Get(name).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(queue_->OpenRun(name).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(queue_->OpenTruth(name).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(queue_->Cancel(name).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(queue_->Acknowledge(name, 0).code(), absl::StatusCode::kNotFound);
+  }
+  EXPECT_EQ(queue_->OpenRun(run_id).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(queue_->OpenTruth(run_id).status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace synergy

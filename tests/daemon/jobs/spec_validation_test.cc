@@ -1,0 +1,123 @@
+#include "daemon/jobs/spec_validation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+namespace synergy {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+SpecLimits Limits() {
+  SpecLimits limits;
+  limits.engines = {"caffe2-eigen", "caffe2-openblas"};
+  limits.libexec_dir = "/usr/libexec/synergy";
+  limits.cpus = 4;
+  limits.can_measure = true;
+  return limits;
+}
+
+v1::JobSpec GoodSpec() {
+  v1::JobSpec spec;
+  spec.set_net_name("squeezenet");
+  spec.set_engine("caffe2-eigen");
+  spec.set_iterations(10);
+  spec.set_warmup(2);
+  spec.set_threads(1);
+  spec.set_batch(1);
+  v1::InputShape* input = spec.add_inputs();
+  input->set_blob("data");
+  for (const int64_t dim : {1, 3, 224, 224}) input->add_dims(dim);
+  return spec;
+}
+
+// The text about a spec that was changed for the worse.
+std::string Refusal(const std::function<void(v1::JobSpec&)>& change) {
+  v1::JobSpec spec = GoodSpec();
+  change(spec);
+  const absl::Status status = ValidateSpecUntrusted(spec, Limits());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  return std::string(status.message());
+}
+
+TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
+  EXPECT_TRUE(ValidateSpecUntrusted(GoodSpec(), Limits()).ok());
+  v1::JobSpec spec = GoodSpec();
+  spec.set_warmup(1);
+  spec.set_iterations(1);
+  spec.set_threads(4);
+  spec.set_rate_hz(kMaxRateHz);
+  spec.set_time_limit_s(kMaxTimeLimitS);
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
+}
+
+TEST(SpecValidation, NamesTheNearestEngineAndAllOfThem) {
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("caffe2-eigne"); }),
+              AllOf(HasSubstr("did you mean 'caffe2-eigen'"), HasSubstr("caffe2-openblas")));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("../../bin/sh"); }),
+              HasSubstr("engines of this daemon: caffe2-eigen, caffe2-openblas"));
+}
+
+TEST(SpecValidation, SaysWhereEnginesWereLookedForWhenThereAreNone) {
+  SpecLimits limits = Limits();
+  limits.engines.clear();
+  EXPECT_THAT(ValidateSpecUntrusted(GoodSpec(), limits).ToString(),
+              AllOf(HasSubstr("/usr/libexec/synergy"), HasSubstr("--libexec")));
+}
+
+TEST(SpecValidation, RefusesCountsOutsideTheirRange) {
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_iterations(0); }), HasSubstr("iterations"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_iterations(kMaxIterations + 1); }),
+              HasSubstr("iterations"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_warmup(0); }),
+              HasSubstr("the first iteration allocates memory"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_threads(0); }), HasSubstr("threads"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_threads(5); }), HasSubstr("1 to 4"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_batch(0); }), HasSubstr("batch"));
+}
+
+TEST(SpecValidation, RefusesRatesAndLimitsThatAreNoNumbersOfUse) {
+  for (const double rate : {0.5, -1.0, 1000.1, std::numeric_limits<double>::quiet_NaN(),
+                            std::numeric_limits<double>::infinity()}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_rate_hz(rate); }), HasSubstr("rate_hz"));
+  }
+  for (const double limit : {-1.0, kMaxTimeLimitS + 1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_time_limit_s(limit); }),
+                HasSubstr("time_limit_s"));
+  }
+}
+
+TEST(SpecValidation, RefusesInputsThatNoMemoryHolds) {
+  EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_inputs(0)->set_dims(1, 0); }),
+              HasSubstr("'data'"));
+  EXPECT_THAT(Refusal([](auto& spec) {
+                for (int i = 0; i < 4; ++i) spec.mutable_inputs(0)->set_dims(i, int64_t{1} << 40);
+              }),
+              HasSubstr("together at most"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_inputs(0)->clear_dims(); }),
+              HasSubstr("0 dimensions"));
+  EXPECT_THAT(Refusal([](auto& spec) { *spec.add_inputs() = spec.inputs(0); }), HasSubstr("twice"));
+}
+
+TEST(SpecValidation, RefusesNamesThatWouldDisturbATerminal) {
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_net_name("a\x1b[2J"); }), HasSubstr("net_name"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_net_name(std::string(201, 'x')); }),
+              HasSubstr("net_name"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.clear_net_name(); }), HasSubstr("net_name"));
+}
+
+TEST(SpecValidation, ABoardWithoutSourcesRefusesWithItsReason) {
+  SpecLimits limits = Limits();
+  limits.can_measure = false;
+  limits.cannot_measure = "no power sensor; for a simulated one: --board sim:jetson-tx1";
+  const absl::Status status = ValidateSpecUntrusted(GoodSpec(), limits);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), HasSubstr("--board sim:jetson-tx1"));
+}
+
+}  // namespace
+}  // namespace synergy
