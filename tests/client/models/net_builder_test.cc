@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/models/fillers.h"
+#include "common/op_spec.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -178,6 +179,31 @@ TEST(SerializeNet, GivesBytesThatParseBack) {
   caffe2::NetDef parsed;
   ASSERT_TRUE(parsed.ParseFromString(*SerializeNet(model.predict)));
   EXPECT_EQ(parsed.SerializeAsString(), model.predict.SerializeAsString());
+}
+
+TEST(OpSpecOf, ReadsScalarsListsOrderAndInPlace) {
+  caffe2::OperatorDef def;
+  def.set_type("MaxPool");
+  def.add_input("x");
+  def.add_output("y");
+  AddIntArg(def, "stride", 2);
+  AddFloatArg(def, "ignored", 0.5);
+  caffe2::Argument* kernels = def.add_arg();
+  kernels->set_name("kernels");
+  kernels->add_ints(3);
+  kernels->add_ints(5);
+  caffe2::Argument* order = def.add_arg();
+  order->set_name("order");
+  order->set_s("NHWC");
+  const OpSpec spec = OpSpecOf(def);
+  EXPECT_EQ(spec.type, "MaxPool");
+  EXPECT_THAT(spec.ints.at("stride"), ElementsAre(2));
+  EXPECT_THAT(spec.ints.at("kernels"), ElementsAre(3, 5));
+  EXPECT_FALSE(spec.ints.contains("ignored"));
+  EXPECT_EQ(spec.order, "NHWC");
+  EXPECT_FALSE(spec.in_place);
+  def.set_output(0, "x");
+  EXPECT_TRUE(OpSpecOf(def).in_place);
 }
 
 TEST(SeedOfBlob, DiffersByBlobAndByRunAndFitsAnInt) {
