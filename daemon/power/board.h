@@ -1,4 +1,5 @@
-// A board as the daemon owns it: its description, its power sources and, where it is simulated, the model.
+// A board as the daemon owns it: its description, its power sources and, where it is simulated, the
+// model.
 #pragma once
 
 #include <memory>
@@ -18,14 +19,14 @@ struct Board {
   // name, title, simulated, rails, default_rate_hz, cannot; the daemon fills in the rest.
   v1::BoardInfo info;
   // Declared before the sources, which may read from it.
-  std::shared_ptr<BoardSimulation> simulation;  // null on real hardware
+  std::shared_ptr<BoardSimulation> simulation;        // null on real hardware
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure
 };
 
-// "auto" looks for real sensors and never simulates: where it finds none, the board has no sources and
-// info.cannot says why and names `--board sim:jetson-tx1`. "sim:jetson-tx1" is the simulated Jetson TX1.
-// Anything else is NotFound with the names that exist. `clock` outlives the board. `seed` sets what
-// differs between two simulated boards of the same kind: oscillator, gain, phase.
+// "auto" looks for real sensors and never simulates: where it finds none, the board has no sources
+// and info.cannot says why and names `--board sim:jetson-tx1`. "sim:jetson-tx1" is the simulated
+// Jetson TX1. Anything else is NotFound with the names that exist. `clock` outlives the board.
+// `seed` sets what differs between two simulated boards of the same kind: oscillator, gain, phase.
 absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock);
 
 }  // namespace synergy

@@ -1,5 +1,6 @@
-// What a simulated board must be told of the running job, so that its true power can follow what the
-// engine really executes, and what it tells of the truth afterwards. Real boards have none of this.
+// What a simulated board must be told of the running job, so that its true power can follow what
+// the engine really executes, and what it tells of the truth afterwards. Real boards have none of
+// this.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +21,19 @@ class ActivityFeed {
   virtual ~ActivityFeed() = default;
 
   struct Snapshot {
-    MonotonicTime as_of;                   // everything before this instant is known
-    std::vector<Marker> completed;         // since the last Poll, operators and kOpLoad / kOpInit only
+    MonotonicTime as_of;            // everything before this instant is known
+    std::vector<Marker> completed;  // since the last Poll, operators and kOpLoad / kOpInit only
     std::vector<CurrentOperator> running;  // per lane, as of `as_of`
   };
-  // Replaces the snapshot's content. Takes `as_of` first, then reads the slots, then drains the markers:
-  // an operator that began before `as_of` is then in one of the two, or in both, which is fine. Called
-  // with the simulation's lock held, about once a millisecond, from a sampling thread: it must be quick
-  // and must not call the simulation.
+  // Replaces the snapshot's content. Takes `as_of` first, then reads the slots, then drains the
+  // markers: an operator that began before `as_of` is then in one of the two, or in both, which is
+  // fine. Called with the simulation's lock held, about once a millisecond, from a sampling thread:
+  // it must be quick and must not call the simulation.
   virtual void Poll(Snapshot* snapshot) = 0;
 };
 
-// Implemented by simulated boards. Thread-safe: the runner calls from its thread while sampling threads
-// read the sensors.
+// Implemented by simulated boards. Thread-safe: the runner calls from its thread while sampling
+// threads read the sensors.
 class BoardSimulation {
  public:
   virtual ~BoardSimulation() = default;
@@ -45,7 +46,8 @@ class BoardSimulation {
   };
   // `feed` stays valid until EndRun returns. Before BeginRun and after EndRun the board idles.
   virtual void BeginRun(const Run& run, ActivityFeed* feed) = 0;
-  // As soon as the engine has told them; operators that run earlier draw the power of an unknown type.
+  // As soon as the engine has told them; operators that run earlier draw the power of an unknown
+  // type.
   virtual void SetOperators(const v1::OperatorTable& operators) = 0;
   // Takes the last activity from the feed and lets go of it. The truth covers the measured phase.
   virtual v1::RunTruth EndRun() = 0;

@@ -17,8 +17,8 @@ struct ChannelReading {
   Reading reading;
 };
 
-// Thread-compatible: one sampling thread owns a source after it was opened. Buses that sources share are
-// locked by the bus.
+// Thread-compatible: one sampling thread owns a source after it was opened. Buses that sources
+// share are locked by the bus.
 class PowerSource {
  public:
   virtual ~PowerSource() = default;
@@ -26,12 +26,13 @@ class PowerSource {
   // For people and logs: "ina3221 0x40".
   virtual const std::string& name() const = 0;
 
-  // Constant over the source's life. ChannelInfo::channel is left 0: a run numbers its channels itself.
+  // Constant over the source's life. ChannelInfo::channel is left 0: a run numbers its channels
+  // itself.
   virtual const std::vector<v1::ChannelInfo>& channels() const = 0;
 
-  // Reads what is due at this tick and appends it, each read stamped at both ends. Readings that were
-  // appended stay valid when an error follows. Unavailable: this tick is lost, try again at the next.
-  // NotFound: the source is gone. Anything else is fatal for this source.
+  // Reads what is due at this tick and appends it, each read stamped at both ends. Readings that
+  // were appended stay valid when an error follows. Unavailable: this tick is lost, try again at
+  // the next. NotFound: the source is gone. Anything else is fatal for this source.
   virtual absl::Status Read(std::vector<ChannelReading>* out) = 0;
 };
 

@@ -1,0 +1,67 @@
+// The power that a simulated TX1 really drew: a timeline of pieces of constant power, built
+// forwards as it becomes known what ran, integrated exactly, and forgotten once nobody asks for it
+// any more.
+//
+// The temperature moves in steps of 10 ms by the mean power of each step and is constant in
+// between, so that the timeline does not depend on how often it is extended.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+
+#include "common/clock.h"
+#include "daemon/power/jetson_tx1_power.h"
+
+namespace synergy::tx1 {
+
+// Thread-compatible.
+class RealisedPower {
+ public:
+  // An idle board at its idle temperature.
+  RealisedPower(MonotonicTime begin, const CpuOperatingPoint& point);
+
+  // From end() on.
+  void SetOperatingPoint(const CpuOperatingPoint& point) { point_ = point; }
+  double temperature_c() const { return temperature_c_; }
+
+  // What is known: [begin(), end()).
+  MonotonicTime begin() const { return {pieces_.empty() ? end_ns_ : pieces_.front().begin_ns}; }
+  MonotonicTime end() const { return {end_ns_}; }
+
+  // Continues the timeline to `until` with `running`; returns the joules of each rail.
+  PerRail Extend(MonotonicTime until, std::span<const OperatorLoad> running);
+
+  // Joules in the part of [begin, end] that is known; with `idle_only`, of its idle pieces.
+  PerRail Energy(MonotonicTime begin, MonotonicTime end, bool idle_only = false) const;
+  // Means over a non-empty known span, in A and V.
+  double MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) const;
+  double MeanVoltage(MonotonicTime begin, MonotonicTime end) const;
+
+  void ForgetBefore(MonotonicTime time);
+  size_t pieces() const { return pieces_.size(); }
+
+ private:
+  struct Piece {
+    int64_t begin_ns = 0;
+    int64_t end_ns = 0;
+    PerRail watts{};
+    double volts = 0;
+    bool idle = false;
+  };
+
+  void Append(int64_t until_ns, const PerRail& watts, bool idle);
+  void StepTemperature();
+  // Calls visit(piece, overlap in seconds) for each piece that overlaps [begin, end].
+  template <typename Visit>
+  void ForEach(MonotonicTime begin, MonotonicTime end, Visit visit) const;
+
+  CpuOperatingPoint point_;
+  double temperature_c_;
+  int64_t end_ns_;
+  int64_t step_begin_ns_;   // of the present thermal step
+  double step_joules_ = 0;  // VDD_IN since then
+  std::deque<Piece> pieces_;
+};
+
+}  // namespace synergy::tx1

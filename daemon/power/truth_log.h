@@ -1,0 +1,53 @@
+// What each execution of an operator truly cost, kept until the run ends. Never read by anything
+// that measures or analyses.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/clock.h"
+#include "daemon/power/executions.h"
+#include "synergy/v1/device.pb.h"
+
+namespace synergy::tx1 {
+
+// Thread-compatible. Lists the first kMaxExecutions executions of the measured phase (56 bytes
+// each), counts the others.
+class TruthLog {
+ public:
+  static constexpr size_t kMaxExecutions = 1'000'000;
+
+  // A piece of the timeline that ends at `end`, its joules, and what ran in it: the joules are
+  // shared equally among them.
+  void OnPiece(MonotonicTime end, const PerRail& joules, std::span<Execution* const> running);
+  // Part of `execution` that the timeline has as idle, since it was told too late.
+  void OnLate(Execution& execution, const PerRail& idle_joules);
+  void OnEnded(const Execution& execution);
+
+  // Leaves the log empty.
+  v1::RunTruth Take();
+
+ private:
+  struct Listed {
+    int64_t begin_ns = 0;
+    int64_t end_ns = 0;
+    uint32_t op = 0;
+    uint32_t iteration = 0;
+    PerRail joules{};
+  };
+
+  void Commit(int64_t end_ns);
+
+  bool started_ = false;
+  int64_t begin_ns_ = 0;
+  int64_t end_ns_ = 0;
+  // Up to the last piece of the measured phase, and from there on: what follows counts once another
+  // measured operator comes.
+  PerRail total_{}, idle_{};
+  PerRail pending_total_{}, pending_idle_{};
+  std::vector<Listed> listed_;
+  uint64_t omitted_ = 0;
+};
+
+}  // namespace synergy::tx1
