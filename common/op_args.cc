@@ -52,13 +52,14 @@ absl::StatusOr<std::vector<int64_t>> HeadPads(const OpSpec& op, size_t rank) {
   return pads;
 }
 
-absl::StatusOr<Image> AsImage(const OpSpec& op, const OpTensor& tensor) {
+absl::StatusOr<ImageShape> AsImage(const OpSpec& op, const OpTensor& tensor) {
   const std::vector<int64_t>& dims = tensor.dims;
   if (dims.size() < 3) {
     return InvalidOp(op, fmt::format("the shape {} is not one of images", FormatShape(dims)));
   }
-  if (op.order == "NCHW") return Image{dims[0], dims[1], {dims.begin() + 2, dims.end()}};
-  if (op.order == "NHWC") return Image{dims[0], dims.back(), {dims.begin() + 1, dims.end() - 1}};
+  if (op.order == "NCHW") return ImageShape{dims[0], dims[1], {dims.begin() + 2, dims.end()}};
+  if (op.order == "NHWC")
+    return ImageShape{dims[0], dims.back(), {dims.begin() + 1, dims.end() - 1}};
   return InvalidOp(op, fmt::format("order '{}' is neither NCHW nor NHWC", op.order));
 }
 
@@ -72,7 +73,7 @@ CheckedInt SumOfSteps(int64_t begin, int64_t end, int64_t step, CheckedInt offse
 
 }  // namespace
 
-absl::StatusOr<CheckedInt> SumOfWindows(const OpSpec& op, const Window& w) {
+absl::StatusOr<CheckedInt> SumOfWindows(const OpSpec& op, const WindowAxis& w) {
   if (w.kernel < 1 || w.stride < 1 || w.pad < 0) {
     return InvalidOp(op, fmt::format("kernel {}, stride {}, pad {}: the first two are at least 1, "
                                      "a pad at least 0",

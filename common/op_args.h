@@ -28,15 +28,15 @@ absl::StatusOr<std::vector<int64_t>> SpatialArg(const OpSpec& op, const std::str
 absl::StatusOr<std::vector<int64_t>> HeadPads(const OpSpec& op, size_t rank);
 
 // An image tensor taken apart by the operator's storage order.
-struct Image {
+struct ImageShape {
   int64_t batch = 0;
   int64_t channels = 0;
   std::vector<int64_t> space;
 };
-absl::StatusOr<Image> AsImage(const OpSpec& op, const OpTensor& tensor);
+absl::StatusOr<ImageShape> AsImage(const OpSpec& op, const OpTensor& tensor);
 
 // One axis of a sliding window over `in` elements with `out` positions.
-struct Window {
+struct WindowAxis {
   int64_t in = 0;
   int64_t out = 0;
   int64_t kernel = 1;
@@ -46,6 +46,6 @@ struct Window {
 
 // Sum over all positions of the elements under the window, those on padding left out.
 // InvalidArgument: a kernel, stride or pad that is none, or a position wholly on padding.
-absl::StatusOr<CheckedInt> SumOfWindows(const OpSpec& op, const Window& window);
+absl::StatusOr<CheckedInt> SumOfWindows(const OpSpec& op, const WindowAxis& window);
 
 }  // namespace synergy
