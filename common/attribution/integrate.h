@@ -1,7 +1,8 @@
 // The plain method of the literature: power, linear between samples, integrated between markers.
 //
-// Windows: `all` = from the begin of the setup (or of the first marker, where there is no setup) to
-// the end of the last measured iteration. Within it every instant belongs to exactly one of
+// Windows: `all` spans the setup, the warm-up and the measured iterations: from the begin of
+// kOpLoad to the end of the last measured iteration (of the last marker, where a run was cut
+// short). Within it every instant belongs to exactly one of
 //   setup      kOpLoad or kOpInit runs
 //   warmup     an operator of a warm-up iteration runs
 //   inference  an operator of a measured iteration runs
@@ -12,7 +13,7 @@
 // that instant; within a thread it goes to what began last (the shorter one, where both began at
 // once). The time of an operator is its whole span.
 //
-// Outside its samples a rail's power is that of the nearest sample for at most kMaxHold; whatever
+// Outside its samples a rail's power is that of the nearest sample for at most 10 ms; whatever
 // reaches farther has no energy on that rail: absent, never zero or NaN. Gaps are bridged linearly.
 #pragma once
 
@@ -21,26 +22,13 @@
 #include <string>
 #include <vector>
 
+#include "common/attribution/mean_interval.h"
 #include "common/attribution/run_data.h"
-#include "common/clock.h"
 
 namespace synergy {
 
-inline constexpr Nanoseconds kMaxHold = Milliseconds(10);
-
 // Joules by rail, in the order of Attribution::rails.
 using RailEnergies = std::vector<std::optional<double>>;
-
-// A mean with its 95 % confidence interval (Student's t over the executions, taken for
-// independent). The interval is absent for fewer than two.
-struct MeanWithInterval {
-  double mean = 0;
-  struct Interval {
-    double low = 0;
-    double high = 0;
-  };
-  std::optional<Interval> ci95;
-};
 
 struct OperatorResult {
   uint32_t op = 0;             // index in the net

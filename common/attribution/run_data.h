@@ -62,7 +62,7 @@ class RunData {
   // Raw readings by channel number, as they came.
   const std::map<uint32_t, std::vector<Reading>>& readings() const { return readings_; }
 
-  // Power of every rail of the board, in the board's order: from the rail's power channel or else
+  // Power of every rail, in the board's order: from the rail's power channel or else
   // from each current times the voltage at that time (linear between its readings, the nearest one
   // outside them). A rail without these, or with only an energy counter, has no samples.
   std::vector<RailPower> Power() const;
@@ -78,9 +78,13 @@ class RunData {
   };
   struct Decoded;
 
-  absl::Status Check(const v1::Chunk& chunk, Decoded* decoded) const;
-  absl::Status CheckRecords(const Decoded& decoded) const;
+  absl::Status Decode(const v1::Chunk& chunk, Decoded* decoded) const;
+  absl::Status CheckRecords(const std::vector<v1::RunRecord>& records) const;
   void Take(const v1::Chunk& chunk, Decoded decoded);
+  void TakeRecord(v1::RunRecord record);
+  const v1::ChannelInfo* FindChannel(const std::string& rail,
+                                     v1::ChannelInfo::Quantity quantity) const;
+  std::vector<PowerSample> PowerOf(const std::string& rail) const;
 
   std::vector<Seen> seen_;
   std::map<uint32_t, uint64_t> next_sequence_;  // by channel
@@ -92,7 +96,7 @@ class RunData {
   std::vector<LostRecords> lost_;
   std::optional<v1::RunEnd> end_;
   std::vector<Marker> markers_;
-  std::map<uint32_t, std::vector<Reading>> readings_;
+  std::map<uint32_t, std::vector<Reading>> readings_;  // every channel of the header
 };
 
 }  // namespace synergy

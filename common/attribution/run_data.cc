@@ -1,0 +1,285 @@
+#include "common/attribution/run_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "common/records/chunk.h"
+#include "common/records/markers.h"
+
+namespace synergy {
+namespace {
+
+// No stamp is later: 146 years after boot. Keeps every difference of stamps within 64 bits.
+constexpr int64_t kLatestNs = int64_t{1} << 62;
+// More than any board has; keeps what is computed per rail and operator small whatever the bytes
+// say.
+constexpr size_t kMostRails = 64;
+// No unit's step is larger; keeps every product of a raw value, a voltage and a time finite.
+constexpr double kLargestScale = 1e6;
+
+bool IsSpan(int64_t begin_ns, int64_t end_ns) {
+  return 0 <= begin_ns && begin_ns <= end_ns && end_ns <= kLatestNs;
+}
+
+int64_t Middle(const Reading& r) { return r.begin_ns + (r.end_ns - r.begin_ns) / 2; }
+
+// The board's rails, then those that only a channel names.
+std::vector<std::string> RailNames(const v1::RunHeader& header) {
+  std::vector<std::string> names;
+  std::set<std::string> known;
+  for (const v1::RailInfo& rail : header.board().rails()) {
+    if (known.insert(rail.name()).second) names.push_back(rail.name());
+  }
+  for (const v1::ChannelInfo& channel : header.channels()) {
+    if (known.insert(channel.rail()).second) names.push_back(channel.rail());
+  }
+  return names;
+}
+
+absl::Status CheckHeader(const v1::RunHeader& header) {
+  std::set<uint32_t> numbers;
+  for (const v1::ChannelInfo& channel : header.channels()) {
+    if (channel.channel() < kFirstSensorChannel || !numbers.insert(channel.channel()).second) {
+      return absl::DataLossError(
+          fmt::format("the run's header gives a sensor the channel {}, which "
+                      "is taken",
+                      channel.channel()));
+    }
+    if (!(channel.scale() > 0 && channel.scale() <= kLargestScale)) {
+      return absl::DataLossError(fmt::format("the run's header gives channel {} the scale {}",
+                                             channel.channel(), channel.scale()));
+    }
+  }
+  if (const size_t rails = RailNames(header).size(); rails > kMostRails) {
+    return absl::DataLossError(
+        fmt::format("the run's header names {} rails, more than the {} that "
+                    "are taken",
+                    rails, kMostRails));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOperators(const v1::OperatorTable& table) {
+  for (int i = 0; i < table.operators_size(); ++i) {
+    if (table.operators(i).index() != static_cast<uint32_t>(i)) {
+      return absl::DataLossError(fmt::format("the run's operator table has operator {} in place {}",
+                                             table.operators(i).index(), i));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMarkers(const std::vector<Marker>& markers) {
+  for (const Marker& m : markers) {
+    if (!IsSpan(m.begin_ns, m.end_ns)) {
+      return absl::DataLossError(
+          fmt::format("a marker of operator {} runs from {} to {} ns", m.op, m.begin_ns, m.end_ns));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckReadings(const std::vector<Reading>& readings, const Reading* last) {
+  for (const Reading& r : readings) {
+    if (!IsSpan(r.begin_ns, r.end_ns)) {
+      return absl::DataLossError(
+          fmt::format("a reading runs from {} to {} ns", r.begin_ns, r.end_ns));
+    }
+    if (last != nullptr && Middle(r) < Middle(*last)) {
+      return absl::DataLossError(
+          fmt::format("a reading at {} ns follows one at {} ns: the channel goes back in time",
+                      Middle(r), Middle(*last)));
+    }
+    last = &r;
+  }
+  return absl::OkStatus();
+}
+
+// A channel's values over time, asked for in order of time: linear between readings, the nearest
+// one outside them.
+class Values {
+ public:
+  Values(const std::vector<Reading>& readings, double scale) : readings_(readings), scale_(scale) {}
+
+  double At(int64_t at_ns) {
+    while (next_ < readings_.size() && Middle(readings_[next_]) <= at_ns) ++next_;
+    if (next_ == 0) return Value(0);
+    if (next_ == readings_.size()) return Value(next_ - 1);
+    const int64_t before = Middle(readings_[next_ - 1]), after = Middle(readings_[next_]);
+    const double part = static_cast<double>(at_ns - before) / static_cast<double>(after - before);
+    return Value(next_ - 1) + part * (Value(next_) - Value(next_ - 1));
+  }
+
+ private:
+  double Value(size_t i) const { return static_cast<double>(readings_[i].raw) * scale_; }
+
+  const std::vector<Reading>& readings_;
+  const double scale_;
+  size_t next_ = 0;  // the first reading after the instant asked for last
+};
+
+}  // namespace
+
+struct RunData::Decoded {
+  std::vector<v1::RunRecord> records;
+  std::vector<Marker> markers;
+  std::vector<Reading> readings;
+};
+
+absl::Status RunData::Add(const v1::Chunk& chunk) {
+  if (absl::Status status = VerifyChunkUntrusted(chunk); !status.ok()) return status;
+  const Seen seen = {chunk.crc32c(), chunk.channel(), chunk.count(), chunk.first_sequence()};
+  if (chunk.seq() < next_seq()) {
+    if (seen_[chunk.seq()] == seen) return absl::OkStatus();
+    return absl::DataLossError(fmt::format(
+        "chunk {} came twice with different content; fetch the run again", chunk.seq()));
+  }
+  if (chunk.seq() > next_seq()) {
+    return absl::OutOfRangeError(
+        fmt::format("chunk {} came where chunk {} was expected; fetch the run again from there",
+                    chunk.seq(), next_seq()));
+  }
+  Decoded decoded;
+  absl::Status status = Decode(chunk, &decoded);
+  if (!status.ok()) {
+    return absl::Status(status.code(), fmt::format("chunk {}, channel {}: {}", chunk.seq(),
+                                                   chunk.channel(), std::string(status.message())));
+  }
+  Take(chunk, std::move(decoded));
+  seen_.push_back(seen);
+  return absl::OkStatus();
+}
+
+absl::Status RunData::Decode(const v1::Chunk& chunk, Decoded* decoded) const {
+  if (end_) return absl::DataLossError("it follows the end of the run");
+  const auto next = next_sequence_.find(chunk.channel());
+  if (next != next_sequence_.end() && chunk.first_sequence() < next->second) {
+    return absl::DataLossError(fmt::format("it begins with record {}, but {} were there already",
+                                           chunk.first_sequence(), next->second));
+  }
+  if (chunk.channel() == kRunRecordsChannel) {
+    auto records = DecodeRunRecordsUntrusted(chunk.data(), chunk.count());
+    if (!records.ok()) return records.status();
+    decoded->records = *std::move(records);
+    return CheckRecords(decoded->records);
+  }
+  if (!header_) return absl::DataLossError("the run does not begin with its header");
+  if (chunk.channel() == kMarkersChannel) {
+    auto markers = DecodeMarkersUntrusted(chunk.data(), chunk.count());
+    if (!markers.ok()) return markers.status();
+    decoded->markers = *std::move(markers);
+    return CheckMarkers(decoded->markers);
+  }
+  const auto channel = readings_.find(chunk.channel());
+  if (channel == readings_.end()) {
+    return absl::DataLossError("the run's header does not have this channel");
+  }
+  auto readings = DecodeReadingsUntrusted(chunk.data(), chunk.count());
+  if (!readings.ok()) return readings.status();
+  decoded->readings = *std::move(readings);
+  return CheckReadings(decoded->readings,
+                       channel->second.empty() ? nullptr : &channel->second.back());
+}
+
+absl::Status RunData::CheckRecords(const std::vector<v1::RunRecord>& records) const {
+  bool has_header = header_.has_value();
+  for (size_t i = 0; i < records.size(); ++i) {
+    const v1::RunRecord& record = records[i];
+    if (record.has_header() == has_header) {
+      return absl::DataLossError(has_header ? "the run has a second header"
+                                            : "the run does not begin with its header");
+    }
+    has_header = true;
+    absl::Status status;
+    if (record.has_header()) status = CheckHeader(record.header());
+    if (record.has_operators()) status = CheckOperators(record.operators());
+    if (record.has_end() && i + 1 < records.size()) {
+      status = absl::DataLossError("records follow the end of the run");
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+void RunData::Take(const v1::Chunk& chunk, Decoded decoded) {
+  uint64_t& next = next_sequence_[chunk.channel()];
+  if (chunk.first_sequence() > next) {
+    lost_.push_back({chunk.channel(), next, chunk.first_sequence() - next});
+  }
+  next = chunk.first_sequence() + chunk.count();
+  for (v1::RunRecord& record : decoded.records) TakeRecord(std::move(record));
+  markers_.insert(markers_.end(), decoded.markers.begin(), decoded.markers.end());
+  if (!decoded.readings.empty()) {
+    std::vector<Reading>& all = readings_.at(chunk.channel());
+    all.insert(all.end(), decoded.readings.begin(), decoded.readings.end());
+  }
+}
+
+void RunData::TakeRecord(v1::RunRecord record) {
+  switch (record.record_case()) {
+    case v1::RunRecord::kHeader:
+      header_ = std::move(*record.mutable_header());
+      for (const v1::ChannelInfo& channel : header_->channels()) readings_[channel.channel()];
+      break;
+    case v1::RunRecord::kOperators:
+      operators_.assign(record.operators().operators().begin(),
+                        record.operators().operators().end());
+      break;
+    case v1::RunRecord::kPhase:
+      phases_.push_back(record.phase());
+      break;
+    case v1::RunRecord::kGap:
+      gaps_.push_back(record.gap());
+      break;
+    case v1::RunRecord::kNotice:
+      notices_.push_back(record.notice());
+      break;
+    case v1::RunRecord::kEnd:
+      end_ = std::move(*record.mutable_end());
+      break;
+    case v1::RunRecord::RECORD_NOT_SET:  // of a newer daemon
+      break;
+  }
+}
+
+bool RunData::partial() const { return !end_ || end_->state() != v1::JOB_STATE_DONE; }
+
+const v1::ChannelInfo* RunData::FindChannel(const std::string& rail,
+                                            v1::ChannelInfo::Quantity quantity) const {
+  for (const v1::ChannelInfo& channel : header_->channels()) {
+    if (channel.rail() == rail && channel.quantity() == quantity) return &channel;
+  }
+  return nullptr;
+}
+
+std::vector<PowerSample> RunData::PowerOf(const std::string& rail) const {
+  const v1::ChannelInfo* const power = FindChannel(rail, v1::ChannelInfo::QUANTITY_POWER);
+  const v1::ChannelInfo* const current = FindChannel(rail, v1::ChannelInfo::QUANTITY_CURRENT);
+  const v1::ChannelInfo* const voltage = FindChannel(rail, v1::ChannelInfo::QUANTITY_VOLTAGE);
+  std::vector<PowerSample> samples;
+  if (power != nullptr) {
+    for (const Reading& r : readings_.at(power->channel())) {
+      samples.push_back({Middle(r), static_cast<double>(r.raw) * power->scale()});
+    }
+  } else if (current != nullptr && voltage != nullptr &&
+             !readings_.at(voltage->channel()).empty()) {
+    Values volts(readings_.at(voltage->channel()), voltage->scale());
+    for (const Reading& r : readings_.at(current->channel())) {
+      const double amperes = static_cast<double>(r.raw) * current->scale();
+      samples.push_back({Middle(r), amperes * volts.At(Middle(r))});
+    }
+  }
+  return samples;
+}
+
+std::vector<RailPower> RunData::Power() const {
+  std::vector<RailPower> rails;
+  if (!header_) return rails;
+  for (const std::string& rail : RailNames(*header_)) rails.push_back({rail, PowerOf(rail)});
+  return rails;
+}
+
+}  // namespace synergy
