@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
@@ -39,9 +40,8 @@ void Markers(std::string_view data, uint32_t count) {
 
 // The input as chunks of a run: 2 bytes channel and count, 2 bytes length, data; checksums and
 // numbers are put right, so that the fuzzer gets past them.
-void Run(std::string_view data) {
-  RunData run;
-  uint64_t next_sequence[256] = {};
+void Run(RunData run, std::string_view data) {
+  uint64_t next_sequence[256] = {run.next_seq()};
   while (data.size() >= 4) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(data[i]); };
     const uint32_t channel = byte(0), count = byte(1);
@@ -52,6 +52,7 @@ void Run(std::string_view data) {
     const v1::Chunk chunk = MakeChunk(run.next_seq(), channel, next_sequence[channel], count,
                                       encoding, std::string(data.substr(4, size)));
     if (run.Add(chunk).ok()) next_sequence[channel] += count;
+    Require(run.next_seq() <= chunk.seq() + 1);
     data.remove_prefix(4 + size);
   }
   const Attribution attribution = Solve(run);
@@ -61,6 +62,25 @@ void Run(std::string_view data) {
   }
 }
 
+// A run with a header: current and voltage of one rail, power of another.
+RunData Begun() {
+  v1::RunRecord record;
+  for (const auto quantity : {v1::ChannelInfo::QUANTITY_CURRENT, v1::ChannelInfo::QUANTITY_VOLTAGE,
+                              v1::ChannelInfo::QUANTITY_POWER}) {
+    v1::ChannelInfo* channel = record.mutable_header()->add_channels();
+    channel->set_channel(kFirstSensorChannel +
+                         static_cast<uint32_t>(record.header().channels_size()) - 1);
+    channel->set_rail(quantity == v1::ChannelInfo::QUANTITY_POWER ? "VDD_CPU" : "VDD_IN");
+    channel->set_quantity(quantity);
+    channel->set_scale(0.008);
+  }
+  RunData run;
+  Require(run.Add(MakeChunk(0, kRunRecordsChannel, 0, 1, v1::ENCODING_RUN_RECORDS,
+                            EncodeRunRecords({record})))
+              .ok());
+  return run;
+}
+
 }  // namespace
 }  // namespace synergy
 
@@ -68,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (size < 2) return 0;
   const std::string_view data(reinterpret_cast<const char*>(bytes) + 2, size - 2);
   const uint32_t count = bytes[1];
-  switch (bytes[0] % 4) {
+  switch (bytes[0] % 5) {
     case 0:
       synergy::Readings(data, count);
       break;
@@ -78,8 +98,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     case 2:
       (void)synergy::DecodeRunRecordsUntrusted(data, count);
       break;
+    case 3:
+      synergy::Run(synergy::RunData(), data);
+      break;
     default:
-      synergy::Run(data);
+      synergy::Run(synergy::Begun(), data);
   }
   return 0;
 }
