@@ -1,0 +1,128 @@
+#include "daemon/worker/protocol_session.h"
+
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "common/worker_protocol.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+// Far above any text of ours; an exception's text holds whole operators.
+constexpr size_t kMaxErrorText = 4000;
+
+class Session {
+ public:
+  Session(Engine& engine, int fd) : engine_(engine), fd_(fd), receiver_(fd) {}
+
+  int Serve() {
+    v1::WorkerEvent event;
+    event.mutable_hello()->set_protocol_version(kWorkerProtocolVersion);
+    event.mutable_hello()->set_engine(engine_.name());
+    event.mutable_hello()->set_engine_version(engine_.version());
+    absl::Status status = Send(event);
+    while (status.ok()) {
+      v1::WorkerCommand command;
+      absl::StatusOr<bool> received = receiver_.ReceiveUntrusted(&command, std::nullopt);
+      if (!received.ok()) {
+        status = received.status();
+        break;
+      }
+      if (!*received || command.has_exit()) return kExitOk;
+      status = Answer(command);
+    }
+    return Fail(status);
+  }
+
+ private:
+  absl::Status Answer(const v1::WorkerCommand& command) {
+    switch (command.command_case()) {
+      case v1::WorkerCommand::kLoad:
+        return AnswerLoad(command.load());
+      case v1::WorkerCommand::kRun:
+        return AnswerRun(command.run());
+      default:
+        return absl::InvalidArgumentError(
+            "the daemon sent a command that this engine does not know; install the daemon and the "
+            "engines of one version");
+    }
+  }
+
+  absl::Status AnswerLoad(const v1::WorkerCommand::Load& load) {
+    if (load.protocol_version() != kWorkerProtocolVersion) {
+      return absl::FailedPreconditionError(fmt::format(
+          "the daemon speaks version {} of the engine protocol, {} speaks version {}; install the "
+          "daemon and the engines of one version",
+          load.protocol_version(), engine_.name(), kWorkerProtocolVersion));
+    }
+    if (loaded_) return absl::FailedPreconditionError("the daemon sent Load twice");
+    if (load.threads() < 1) return absl::InvalidArgumentError("0 threads; ask for at least 1");
+    absl::StatusOr<v1::WorkerEvent::Loaded> loaded = engine_.Load(load);
+    if (!loaded.ok()) return loaded.status();
+    loaded_ = true;
+    v1::WorkerEvent event;
+    *event.mutable_loaded() = *std::move(loaded);
+    return Send(event);
+  }
+
+  absl::Status AnswerRun(const v1::WorkerCommand::Run& run) {
+    if (!loaded_) return absl::FailedPreconditionError("the daemon sent Run before Load");
+    if (run.phase() != v1::PHASE_WARMUP && run.phase() != v1::PHASE_MEASURE) {
+      return absl::InvalidArgumentError(fmt::format(
+          "Run in phase {}: it must be warm-up or measure", static_cast<int>(run.phase())));
+    }
+    if (run.count() < 1 ||
+        run.count() - 1 > std::numeric_limits<uint32_t>::max() - run.first_iteration()) {
+      return absl::InvalidArgumentError(
+          fmt::format("Run of {} iterations from {}: ask for at least 1 and at most 2^32 in all",
+                      run.count(), run.first_iteration()));
+    }
+    absl::Status status = engine_.Run(run, [this](const v1::OperatorTable& operators) {
+      v1::WorkerEvent event;
+      *event.mutable_operators() = operators;
+      return Send(event);
+    });
+    if (!status.ok()) return status;
+    v1::WorkerEvent event;
+    event.mutable_block_done()->set_first_iteration(run.first_iteration());
+    event.mutable_block_done()->set_count(run.count());
+    return Send(event);
+  }
+
+  absl::Status Send(const v1::WorkerEvent& event) {
+    absl::Status status = SendFrame(fd_, event, std::nullopt);
+    sendable_ = status.ok();
+    return status;
+  }
+
+  int Fail(const absl::Status& status) {
+    const std::string text(status.message().substr(0, kMaxErrorText));
+    spdlog::error("{}", text);
+    if (!sendable_) return kExitFailed;
+    v1::WorkerEvent event;
+    event.mutable_failed()->set_text(text);
+    if (const std::optional<uint32_t> op = engine_.failed_operator()) {
+      event.mutable_failed()->set_in_operator(true);
+      event.mutable_failed()->set_op_index(*op);
+    }
+    if (absl::Status sent = Send(event); !sent.ok()) spdlog::error("{}", sent.ToString());
+    return kExitFailed;
+  }
+
+  Engine& engine_;
+  int fd_;
+  FrameReceiver receiver_;
+  bool loaded_ = false;
+  bool sendable_ = true;
+};
+
+}  // namespace
+
+int ServeEngine(Engine& engine, int control_fd) { return Session(engine, control_fd).Serve(); }
+
+}  // namespace synergy

@@ -1,0 +1,42 @@
+// One thread's lane of the marker ring with the clock that stamps it: what is on the path of every
+// operator. No system call, no allocation, no lock.
+#pragma once
+
+#include <cstdint>
+
+#include "common/marker_ring.h"
+#include "daemon/worker/tick_clock.h"
+
+namespace synergy {
+
+class StampedLane {
+ public:
+  StampedLane(MarkerLane lane, const TickClock& clock) : lane_(lane), clock_(clock) {}
+
+  void Begin(uint32_t op, uint32_t iteration, uint8_t phase) {
+    lane_.Begin(op, iteration, phase, Now());
+  }
+  void End() { lane_.End(Now()); }
+
+  int64_t Now() {
+    const uint64_t ticks = ReadCounter();
+    if (clock_.Fresh(ticks)) [[likely]]
+      return clock_.At(ticks);
+    return NowCalibrated();
+  }
+
+  void Write(const Marker& marker) { lane_.Write(marker); }
+
+  // Calibrates the clock and records it, as kOpClock.
+  void Calibrate(uint8_t phase);
+
+  const TickClock& clock() const { return clock_; }
+
+ private:
+  int64_t NowCalibrated();
+
+  MarkerLane lane_;
+  TickClock clock_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,471 @@
+// What any engine must do (proto/synergy/v1/worker.proto), checked on the executable that the
+// environment variable SYNERGY_ENGINE names. SYNERGY_LAUNCHER, where it is set, names the launcher
+// to start it with.
+//
+// To check an engine of your own:
+//   SYNERGY_ENGINE=/path/synergy-worker-mine SYNERGY_LAUNCHER=.../synergy-launcher
+//   engine_conformance_test
+#include <caffe2/proto/caffe2.pb.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "tests/conformance/engine_process.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr int kOperators = 4;
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+caffe2::OperatorDef* AddOp(caffe2::NetDef* net, const std::string& type, const std::string& name,
+                           const std::vector<std::string>& inputs, const std::string& output) {
+  caffe2::OperatorDef* op = net->add_op();
+  op->set_type(type);
+  op->set_name(name);
+  for (const std::string& input : inputs) op->add_input(input);
+  op->add_output(output);
+  return op;
+}
+
+void AddArg(caffe2::OperatorDef* op, const std::string& name, int64_t value) {
+  caffe2::Argument* arg = op->add_arg();
+  arg->set_name(name);
+  arg->set_i(value);
+}
+
+void AddFill(caffe2::NetDef* init, const std::string& blob, const std::vector<int64_t>& dims,
+             float value) {
+  caffe2::OperatorDef* op = AddOp(init, "ConstantFill", "", {}, blob);
+  caffe2::Argument* shape = op->add_arg();
+  shape->set_name("shape");
+  for (const int64_t d : dims) shape->add_ints(d);
+  caffe2::Argument* filled = op->add_arg();
+  filled->set_name("value");
+  filled->set_f(value);
+}
+
+// data (2 x 3 x 8 x 8) -> Conv 3x3 to 4 channels -> Relu in place -> FC to 5 -> Softmax
+caffe2::NetDef SmallNet() {
+  caffe2::NetDef net;
+  net.set_name("small");
+  net.set_type("simple");
+  AddArg(AddOp(&net, "Conv", "conv", {"data", "w", "b"}, "x"), "kernel", 3);
+  AddOp(&net, "Relu", "relu", {"x"}, "x");
+  AddOp(&net, "FC", "fc", {"x", "fw", "fb"}, "y");
+  AddOp(&net, "Softmax", "softmax", {"y"}, "p");
+  for (const char* blob : {"data", "w", "b", "fw", "fb"}) net.add_external_input(blob);
+  net.add_external_output("p");
+  return net;
+}
+
+caffe2::NetDef SmallInit() {
+  caffe2::NetDef init;
+  init.set_name("small_init");
+  AddFill(&init, "w", {4, 3, 3, 3}, 0.1f);
+  AddFill(&init, "b", {4}, 0.2f);
+  AddFill(&init, "fw", {5, 4 * 6 * 6}, 0.01f);
+  AddFill(&init, "fb", {5}, 0.0f);
+  return init;
+}
+
+v1::WorkerCommand LoadCommand() {
+  v1::WorkerCommand command;
+  v1::WorkerCommand::Load* load = command.mutable_load();
+  load->set_protocol_version(kWorkerProtocolVersion);
+  load->set_threads(1);
+  load->set_seed(7);
+  v1::InputShape* input = load->add_inputs();
+  input->set_blob("data");
+  for (const int64_t d : {2, 3, 8, 8}) input->add_dims(d);
+  return command;
+}
+
+v1::WorkerCommand RunCommand(v1::Phase phase, uint32_t first, uint32_t count) {
+  v1::WorkerCommand command;
+  command.mutable_run()->set_phase(phase);
+  command.mutable_run()->set_first_iteration(first);
+  command.mutable_run()->set_count(count);
+  return command;
+}
+
+int64_t NowNs() { return RealClock().Now().ns; }
+
+class EngineConformance : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.engine = Environment("SYNERGY_ENGINE");
+    options_.launcher = Environment("SYNERGY_LAUNCHER");
+    ASSERT_FALSE(options_.engine.empty()) << "set SYNERGY_ENGINE to the engine's path";
+    options_.predict = SmallNet().SerializeAsString();
+    options_.init = SmallInit().SerializeAsString();
+    options_.ring = {.lanes = 4, .capacity = 1024};
+  }
+
+  void Start() { engine_.emplace(options_); }
+
+  // The next event, or one without any case at the end of the connection.
+  v1::WorkerEvent Next() {
+    absl::StatusOr<std::optional<v1::WorkerEvent>> event = engine_->Receive();
+    EXPECT_TRUE(event.ok()) << event.status();
+    if (!event.ok() || !event->has_value()) return {};
+    return **event;
+  }
+
+  void Send(const v1::WorkerCommand& command) { ASSERT_TRUE(engine_->Send(command).ok()); }
+
+  void StartAndLoad() {
+    Start();
+    ASSERT_TRUE(Next().has_hello());
+    Send(LoadCommand());
+    const v1::WorkerEvent event = Next();
+    ASSERT_TRUE(event.has_loaded()) << event.failed().text();
+  }
+
+  // Starts the engine and expects that Load fails; the text of the failure.
+  std::string LoadFailure(const v1::WorkerCommand& load) {
+    Start();
+    EXPECT_TRUE(Next().has_hello());
+    Send(load);
+    return ExpectFailureAndEnd().text();
+  }
+
+  // One Failed event, then the end, with an exit status that is no success and no signal.
+  v1::WorkerEvent::Failed ExpectFailureAndEnd() {
+    const v1::WorkerEvent event = Next();
+    EXPECT_TRUE(event.has_failed()) << event.DebugString();
+    EXPECT_THAT(event.failed().text(), Not(IsEmpty()));
+    ExpectEnd();
+    const int status = engine_->Wait();
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 0) << status;
+    return event.failed();
+  }
+
+  void ExpectEnd() {
+    EXPECT_EQ(Next().event_case(), v1::WorkerEvent::EVENT_NOT_SET) << "an event too many";
+  }
+
+  EngineProcess::Options options_;
+  std::optional<EngineProcess> engine_;
+};
+
+TEST_F(EngineConformance, SaysHelloUnasked) {
+  Start();
+  const v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_hello());
+  EXPECT_EQ(event.hello().protocol_version(), kWorkerProtocolVersion);
+  EXPECT_EQ("synergy-worker-" + event.hello().engine(),
+            std::filesystem::path(options_.engine).filename());
+  EXPECT_THAT(event.hello().engine_version(), Not(IsEmpty()));
+}
+
+TEST_F(EngineConformance, AnswersEachCommandWithOneEvent) {
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_WARMUP, 0, 2));
+  v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_operators()) << "before the first BlockDone";
+  event = Next();
+  ASSERT_TRUE(event.has_block_done());
+  EXPECT_EQ(event.block_done().first_iteration(), 0u);
+  EXPECT_EQ(event.block_done().count(), 2u);
+  for (const uint32_t first : {0u, 5u}) {
+    Send(RunCommand(v1::PHASE_MEASURE, first, 5));
+    event = Next();
+    ASSERT_TRUE(event.has_block_done()) << "Operators come once";
+    EXPECT_EQ(event.block_done().first_iteration(), first);
+    EXPECT_EQ(event.block_done().count(), 5u);
+  }
+  v1::WorkerCommand exit_command;
+  exit_command.mutable_exit();
+  Send(exit_command);
+  ExpectEnd();
+  EXPECT_EQ(engine_->Wait(), 0);
+}
+
+TEST_F(EngineConformance, NamesTheNetAndItsOperators) {
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  Send(LoadCommand());
+  const v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_loaded());
+  EXPECT_EQ(event.loaded().net_name(), "small");
+  EXPECT_EQ(event.loaded().operators(), static_cast<uint32_t>(kOperators));
+}
+
+TEST_F(EngineConformance, ReportsOperatorsWithTheShapesThatTheyReallyHad) {
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  const v1::WorkerEvent event = Next();
+  ASSERT_EQ(event.operators().operators_size(), kOperators);
+  const char* names[] = {"conv", "relu", "fc", "softmax"};
+  const char* types[] = {"Conv", "Relu", "FC", "Softmax"};
+  for (int i = 0; i < kOperators; ++i) {
+    const v1::OperatorInfo& op = event.operators().operators(i);
+    EXPECT_EQ(op.index(), static_cast<uint32_t>(i));
+    EXPECT_EQ(op.name(), names[i]);
+    EXPECT_EQ(op.type(), types[i]);
+  }
+  const v1::OperatorInfo& conv = event.operators().operators(0);
+  ASSERT_EQ(conv.inputs_size(), 3);
+  EXPECT_EQ(conv.inputs(0).blob(), "data");
+  EXPECT_THAT(conv.inputs(0).dims(), ElementsAre(2, 3, 8, 8));
+  EXPECT_THAT(conv.inputs(1).dims(), ElementsAre(4, 3, 3, 3));
+  ASSERT_EQ(conv.outputs_size(), 1);
+  EXPECT_THAT(conv.outputs(0).dims(), ElementsAre(2, 4, 6, 6));
+  EXPECT_THAT(event.operators().operators(3).outputs(0).dims(), ElementsAre(2, 5));
+  if (conv.has_cost()) {
+    EXPECT_EQ(conv.macs(), 2 * 4 * 6 * 6 * 3 * 3 * 3);
+    EXPECT_THAT(conv.cost_source(), testing::AnyOf("caffe2", "synergy"));
+  }
+}
+
+// The heart of the matter: which markers, in which order, at which times.
+TEST_F(EngineConformance, WritesOneMarkerPerOperatorAndIteration) {
+  const int64_t before = NowNs();
+  StartAndLoad();
+  const int64_t loaded = NowNs();
+  const std::vector<Marker> setup = engine_->TakeMarkers();
+  std::map<uint32_t, int> kinds;
+  for (const Marker& m : setup) {
+    EXPECT_EQ(m.phase, v1::PHASE_SETUP);
+    EXPECT_GE(m.begin_ns, before);
+    EXPECT_LE(m.end_ns, loaded);
+    ++kinds[m.op];
+  }
+  EXPECT_GE(kinds[kOpLoad], 1);
+  EXPECT_EQ(kinds[kOpInit], 1);
+  EXPECT_EQ(kinds.size(), kinds.contains(kOpClock) ? 3u : 2u) << "an operator ran before Run";
+
+  Send(RunCommand(v1::PHASE_MEASURE, 10, 3));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  const int64_t done = NowNs();
+  std::vector<Marker> nets;
+  std::vector<Marker> operators;
+  for (const Marker& m : engine_->TakeMarkers()) {
+    EXPECT_GE(m.begin_ns, loaded);
+    EXPECT_LE(m.end_ns, done);
+    if (m.op == kOpClock) continue;
+    EXPECT_EQ(m.phase, v1::PHASE_MEASURE);
+    EXPECT_EQ(m.device, 0);
+    (m.op == kOpNet ? nets : operators).push_back(m);
+  }
+  ASSERT_EQ(nets.size(), 3u);
+  ASSERT_EQ(operators.size(), 3u * kOperators);
+  for (uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(nets[i].iteration, 10 + i);
+    int64_t at = nets[i].begin_ns;
+    for (uint32_t op = 0; op < kOperators; ++op) {
+      const Marker& m = operators[i * kOperators + op];
+      EXPECT_EQ(m.op, op);
+      EXPECT_EQ(m.iteration, 10 + i);
+      EXPECT_GE(m.begin_ns, at) << "operators of a simple net follow each other";
+      at = m.end_ns;
+    }
+    EXPECT_LE(at, nets[i].end_ns);
+    if (i > 0) {
+      EXPECT_GE(nets[i].begin_ns, nets[i - 1].end_ns);
+    }
+  }
+}
+
+TEST_F(EngineConformance, SlotIsEmptyWhenNothingRuns) {
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_WARMUP, 0, 1));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  std::vector<CurrentOperator> current;
+  ASSERT_TRUE(engine_->ring().ReadCurrentUntrusted(&current).ok());
+  ASSERT_FALSE(current.empty());
+  for (const CurrentOperator& c : current) EXPECT_EQ(c.op, kOpNone);
+}
+
+TEST_F(EngineConformance, FullRingDropsAndCounts) {
+  options_.ring = {.lanes = 1, .capacity = 8};
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 10));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  EXPECT_EQ(engine_->TakeMarkers().size(), 8u);
+  EXPECT_GE(*engine_->ring().Dropped(), 10u * kOperators - 8u);
+}
+
+TEST_F(EngineConformance, EndOfTheConnectionEndsIt) {
+  StartAndLoad();
+  engine_->CloseCommands();
+  ExpectEnd();
+  EXPECT_EQ(engine_->Wait(), 0);
+}
+
+TEST_F(EngineConformance, RunsANetWithoutAnInitNet) {
+  caffe2::NetDef net;
+  net.set_name("bare");
+  AddOp(&net, "Relu", "relu", {"data"}, "y");
+  net.add_external_output("y");
+  options_.predict = net.SerializeAsString();
+  options_.init.clear();
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  EXPECT_TRUE(Next().has_operators());
+  EXPECT_TRUE(Next().has_block_done());
+}
+
+TEST_F(EngineConformance, RefusesAnotherProtocolVersion) {
+  v1::WorkerCommand load = LoadCommand();
+  load.mutable_load()->set_protocol_version(kWorkerProtocolVersion + 1);
+  EXPECT_THAT(LoadFailure(load), HasSubstr(std::to_string(kWorkerProtocolVersion + 1)));
+}
+
+TEST_F(EngineConformance, RefusesZeroThreads) {
+  v1::WorkerCommand load = LoadCommand();
+  load.mutable_load()->set_threads(0);
+  LoadFailure(load);
+}
+
+TEST_F(EngineConformance, RefusesCommandsOutOfOrder) {
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  ExpectFailureAndEnd();
+
+  StartAndLoad();
+  Send(LoadCommand());
+  ExpectFailureAndEnd();
+
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  Send(v1::WorkerCommand());
+  ExpectFailureAndEnd();
+}
+
+TEST_F(EngineConformance, RefusesImpossibleBlocks) {
+  for (const v1::WorkerCommand& run :
+       {RunCommand(v1::PHASE_MEASURE, 0, 0), RunCommand(v1::PHASE_SETUP, 0, 1),
+        RunCommand(v1::PHASE_UNSPECIFIED, 0, 1), RunCommand(v1::PHASE_MEASURE, 0xFFFFFFFF, 2)}) {
+    StartAndLoad();
+    Send(run);
+    ExpectFailureAndEnd();
+  }
+}
+
+TEST_F(EngineConformance, EndsOnBytesThatAreNoCommand) {
+  for (const std::string& bytes :
+       {std::string("\x03\x00\x00\x00\xFF\xFF\xFF", 7), std::string("\xFF\xFF\xFF\xFF", 4)}) {
+    StartAndLoad();
+    ASSERT_TRUE(engine_->SendBytes(bytes).ok());
+    ExpectFailureAndEnd();
+  }
+}
+
+TEST_F(EngineConformance, SaysThatANetIsCorrupt) {
+  options_.predict = "these are not the bytes of a net";
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("predict net"));
+  options_.predict = SmallNet().SerializeAsString();
+  options_.init = "neither are these";
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("init net"));
+}
+
+// Wherever a net is cut, Load fails: in the middle of a field, and between two operators, where the
+// bytes are a good NetDef of fewer operators.
+TEST_F(EngineConformance, SaysThatANetIsTruncated) {
+  const std::string whole = SmallNet().SerializeAsString();
+  std::vector<size_t> cuts = {0, 1, whole.size() / 3, whole.size() / 2, whole.size() - 1};
+  caffe2::NetDef shorter = SmallNet();
+  shorter.clear_external_input();
+  shorter.clear_external_output();
+  const size_t whole_operators = shorter.ByteSizeLong();
+  cuts.push_back(whole_operators);
+  shorter.mutable_op()->RemoveLast();
+  shorter.clear_type();  // is written after the operators
+  cuts.push_back(shorter.ByteSizeLong());
+  for (const size_t cut : cuts) {
+    options_.predict = whole.substr(0, cut);
+    EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("predict net")) << "cut at " << cut;
+  }
+  options_.predict = whole;
+  const std::string init = SmallInit().SerializeAsString();
+  for (const size_t cut : {init.size() / 2, init.size() - 1}) {
+    options_.init = init.substr(0, cut);
+    LoadFailure(LoadCommand());
+  }
+}
+
+TEST_F(EngineConformance, SaysThatANetHasNoOperators) {
+  caffe2::NetDef net;
+  net.set_name("nothing");
+  net.add_external_output("p");
+  options_.predict = net.SerializeAsString();
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("no operators"));
+}
+
+TEST_F(EngineConformance, NamesAnOperatorTypeThatItDoesNotKnow) {
+  caffe2::NetDef net = SmallNet();
+  net.mutable_op(1)->set_type("Rellu");
+  options_.predict = net.SerializeAsString();
+  const std::string text = LoadFailure(LoadCommand());
+  EXPECT_THAT(text, HasSubstr("Rellu"));
+  EXPECT_THAT(text, HasSubstr("relu")) << "which operator of the net";
+}
+
+TEST_F(EngineConformance, NamesANetTypeThatItDoesNotKnow) {
+  caffe2::NetDef net = SmallNet();
+  net.set_type("fancy");
+  options_.predict = net.SerializeAsString();
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("fancy"));
+}
+
+TEST_F(EngineConformance, NamesABlobThatNothingGives) {
+  caffe2::NetDef init = SmallInit();
+  init.mutable_op()->DeleteSubrange(2, 1);
+  options_.init = init.SerializeAsString();
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("'fw'"));
+}
+
+TEST_F(EngineConformance, RefusesInputsThatCannotBe) {
+  for (const int64_t dim : {int64_t{0}, int64_t{-1}, int64_t{1} << 40}) {
+    v1::WorkerCommand load = LoadCommand();
+    load.mutable_load()->mutable_inputs(0)->set_dims(0, dim);
+    EXPECT_THAT(LoadFailure(load), HasSubstr("'data'")) << dim;
+  }
+  v1::WorkerCommand load = LoadCommand();
+  load.mutable_load()->mutable_inputs(0)->set_blob("dta");
+  EXPECT_THAT(LoadFailure(load), HasSubstr("'dta'"));
+}
+
+TEST_F(EngineConformance, FailsInTheOperatorThatFailed) {
+  caffe2::NetDef init = SmallInit();
+  init.mutable_op(2)->mutable_arg(0)->set_ints(1, 7);  // fw: 5 x 7 does not fit 5 x 144
+  options_.init = init.SerializeAsString();
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_WARMUP, 0, 1));
+  const v1::WorkerEvent::Failed failed = ExpectFailureAndEnd();
+  EXPECT_TRUE(failed.in_operator());
+  EXPECT_EQ(failed.op_index(), 2u);
+  EXPECT_THAT(failed.text(), HasSubstr("fc"));
+}
+
+TEST_F(EngineConformance, SaysWhichFillerOfTheInitNetFailed) {
+  caffe2::NetDef init = SmallInit();
+  init.mutable_op(2)->set_name("the_filler");
+  init.mutable_op(2)->mutable_arg(0)->set_ints(1, -7);
+  options_.init = init.SerializeAsString();
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("the_filler"));
+}
+
+}  // namespace
+}  // namespace synergy
