@@ -1,0 +1,35 @@
+#include "common/printable.h"
+
+#include <gtest/gtest.h>
+
+namespace synergy {
+namespace {
+
+TEST(Printable, LeavesText) {
+  EXPECT_EQ(Printable("conv1: 3×3, ünï, 漢字, 🙂", 100), "conv1: 3×3, ünï, 漢字, 🙂");
+}
+
+TEST(Printable, TakesTerminalsTheirCommands) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\nc\td\x7f", 100), "a?[2Jb c?d?");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m",
+                      100),
+            "?31m")
+      << "C1: one byte for ESC [";
+}
+
+TEST(Printable, ReplacesWhatIsNoUtf8) {
+  EXPECT_EQ(Printable("a\xff\xc3z", 100), "a??z");
+  EXPECT_EQ(Printable("\xc0\xaf", 100), "??") << "overlong";
+  EXPECT_EQ(Printable("\xed\xa0\x80", 100), "???") << "surrogate";
+  EXPECT_EQ(Printable("\xf4\x90\x80\x80", 100), "????") << "beyond Unicode";
+  EXPECT_EQ(Printable("x\xe6\xbc", 100), "x??") << "cut off";
+}
+
+TEST(Printable, CutsBetweenCharacters) {
+  EXPECT_EQ(Printable("漢字", 5), "漢");
+  EXPECT_EQ(Printable("abc", 0), "");
+}
+
+}  // namespace
+}  // namespace synergy
