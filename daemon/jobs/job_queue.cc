@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/files.h"
+#include "common/printable.h"
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_id.h"
 #include "fmt/format.h"
@@ -290,7 +291,7 @@ absl::StatusOr<uint64_t> JobQueue::Find(std::string_view run_id) const {
     if (job.status().run_id() == run_id) return number;
   }
   return absl::NotFoundError(
-      fmt::format("There is no run '{}' on this device", run_id.substr(0, kMaxRunIdBytes)));
+      fmt::format("There is no run '{}' on this device", Printable(run_id, kMaxRunIdBytes)));
 }
 
 v1::StoredJob* JobQueue::NextQueued() {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/nearest_name.h"
+#include "common/printable.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -23,16 +24,11 @@ absl::Status Invalid(fmt::format_string<T...> format, T&&... args) {
 }
 
 // Names travel into logs, tables and terminals: no control characters.
-bool Printable(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
-}
+bool IsPrintable(const std::string& text) { return Printable(text, text.size()) == text; }
 
 absl::Status CheckNames(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.net_name().empty() || spec.net_name().size() > kMaxNameBytes ||
-      !Printable(spec.net_name())) {
+      !IsPrintable(spec.net_name())) {
     return Invalid("net_name: give a name of 1 to {} printable characters", kMaxNameBytes);
   }
   const auto& engines = limits.engines;
@@ -46,7 +42,7 @@ absl::Status CheckNames(const v1::JobSpec& spec, const SpecLimits& limits) {
         limits.libexec_dir);
   }
   const std::string nearest = NearestName(spec.engine(), engines);
-  const std::string shown = Printable(spec.engine()) ? spec.engine().substr(0, 64) : "?";
+  const std::string shown = Printable(spec.engine(), 64);
   return Invalid("engine: there is no '{}' here{}; engines of this daemon: {}", shown,
                  nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest),
                  fmt::join(engines, ", "));
@@ -88,7 +84,7 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
 }
 
 absl::Status CheckInput(const v1::InputShape& input) {
-  if (input.blob().empty() || input.blob().size() > kMaxNameBytes || !Printable(input.blob())) {
+  if (input.blob().empty() || input.blob().size() > kMaxNameBytes || !IsPrintable(input.blob())) {
     return Invalid("inputs: a blob's name has 1 to {} printable characters", kMaxNameBytes);
   }
   if (input.dims().empty() || input.dims_size() > kMaxDims) {

@@ -1,0 +1,55 @@
+// Whether a marker that an engine wrote can be true. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/marker_ring.h"
+#include "synergy/v1/job.pb.h"
+
+namespace synergy {
+
+// Starts out believing nothing but calibrations; grows with the commands that the engine is given.
+class MarkerCheck {
+ public:
+  // How far an engine's calibrated counter may be ahead of the clock or behind it: beyond 1 ms it
+  // does not use its counter.
+  static constexpr Nanoseconds kClockSlack = Milliseconds(2);
+
+  // `lanes` of the ring. Nothing of the job began before `job_begin`.
+  MarkerCheck(uint32_t lanes, MonotonicTime job_begin);
+
+  void AllowSetup() { setup_ = true; }
+  void SetOperatorCount(uint32_t count) { operators_ = count; }
+  // Iterations [0, end) of WARMUP or MEASURE were asked for.
+  void AllowIterations(v1::Phase phase, uint32_t end);
+
+  // What is wrong with the marker, nothing where it can be true. `now` is a time after it was
+  // written. Markers of a lane are given in the order in which they were written.
+  std::optional<std::string> Complaint(const Marker& marker, MonotonicTime now);
+  // The same for a slot's content.
+  bool Credible(const CurrentOperator& current, MonotonicTime now) const;
+
+  uint32_t operators() const { return operators_; }
+
+ private:
+  // The end of the last marker of each kind; executions of one kind follow each other in a lane.
+  struct LaneEnds {
+    int64_t operator_ns = 0;
+    int64_t net_ns = 0;
+  };
+
+  std::optional<std::string> KindComplaint(uint32_t op, uint32_t phase, uint32_t iteration) const;
+
+  const MonotonicTime begin_;
+  std::vector<LaneEnds> lanes_;
+  bool setup_ = false;
+  uint32_t operators_ = 0;
+  std::array<uint32_t, v1::Phase_ARRAYSIZE> iterations_ = {};
+};
+
+}  // namespace synergy

@@ -1,0 +1,79 @@
+// One engine process: its start through synergy-launcher, the protocol with it, its log and its
+// end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "common/worker_protocol.h"
+#include "daemon/jobs/child_process.h"
+#include "synergy/v1/worker.pb.h"
+
+namespace synergy {
+
+// An unprivileged user that a child runs as.
+struct UserIds {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+// The first of `names` that exists.
+std::optional<UserIds> FindUser(const std::vector<std::string>& names);
+
+// Physical memory, so that an engine which needs more is stopped before the machine is.
+uint64_t EngineMemoryLimit();
+
+struct WorkerSpec {
+  std::string launcher;         // path of synergy-launcher
+  std::string executable;       // path of the engine
+  std::optional<UserIds> user;  // set where the daemon is root
+  std::vector<int> cpus;        // empty: any
+  uint64_t memory_limit = 0;    // bytes
+  uint64_t cpu_limit_s = 0;     // over all threads: the last resort behind the job's time limit
+};
+
+// Thread-compatible; its thread outlives it. Killed with its whole process group when it is
+// destroyed.
+class WorkerProcess {
+ public:
+  static constexpr size_t kMaxLogBytes = 64 << 10;  // half from the begin, half from the end
+
+  // The descriptors are borrowed.
+  static absl::StatusOr<std::unique_ptr<WorkerProcess>> Spawn(const WorkerSpec& spec, int ring_fd,
+                                                              int predict_fd, int init_fd);
+
+  // Unavailable: it is gone or does not read.
+  absl::Status Send(const v1::WorkerCommand& command, MonotonicTime deadline);
+  // The next event if a whole one has come. Unavailable: the engine closed the connection;
+  // DataLoss: what it sent is no event. Never waits.
+  absl::StatusOr<std::optional<v1::WorkerEvent>> NextEvent();
+  // Waits until the engine says something, `cancel_fd` is readable or `deadline` has passed, and
+  // takes what it has printed meanwhile.
+  void Wait(MonotonicTime deadline, int cancel_fd, Clock& clock);
+
+  ChildProcess& child() { return *child_; }
+  // What the engine printed so far, cut in the middle where it was too much.
+  std::string log();
+  // Its last line, printable and short.
+  std::string last_log_line();
+
+ private:
+  WorkerProcess(UniqueFd control, UniqueFd log_pipe, std::unique_ptr<ChildProcess> child);
+  void ReadLog();
+
+  UniqueFd control_;
+  UniqueFd log_pipe_;
+  FrameReceiver receiver_;
+  std::string log_head_;
+  std::string log_tail_;
+  uint64_t log_lost_ = 0;  // bytes between the two
+  std::unique_ptr<ChildProcess> child_;
+};
+
+}  // namespace synergy
