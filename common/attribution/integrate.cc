@@ -20,7 +20,7 @@ void Extend(std::optional<TimeWindow>& window, const Marker& marker) {
 // What a marker belongs to; kIdle where it is nothing that this method knows.
 Activity ActivityOf(const Marker& marker) {
   if (marker.op == kOpLoad || marker.op == kOpInit) return Activity::kSetup;
-  if (marker.op >= kOpNone && marker.op != kOpNet) return Activity::kIdle;
+  if (marker.op >= kOpClock && marker.op != kOpNet) return Activity::kIdle;
   switch (marker.phase) {
     case v1::PHASE_SETUP:
       return Activity::kSetup;

@@ -104,6 +104,18 @@ TEST(Integrate, MeansAreOverExecutionsAndIntervalsAreStudents) {
   EXPECT_NEAR(*a.ops[0].mean_energy_j[0], 10e-3, 1e-12);
 }
 
+TEST(Integrate, CalibrationsOfAnEnginesClockAreNoOperators) {
+  const Attribution a =
+      Bench()
+          .Rail("VDD_IN", Constant)
+          .Markers({OperatorMarker(0, 0, 10 * kMillisecond, 14 * kMillisecond),
+                    OperatorMarker(kOpClock, 1, 15 * kMillisecond, 16 * kMillisecond)})
+          .Solve(0, 50 * kMillisecond, kMillisecond);
+  ASSERT_EQ(a.ops.size(), 1u);
+  EXPECT_EQ(a.ops[0].op, 0u);
+  EXPECT_NEAR(a.inference.time_s, 4e-3, 1e-15);
+}
+
 // Setup, warm-up and measured iterations of a net of `ops` operators with gaps of any length
 // between them.
 std::vector<Marker> AnyRun(std::mt19937_64& random, int64_t* end_ns) {
