@@ -29,8 +29,9 @@ class RunRecorder : public ReadingSink {
   static constexpr size_t kMaxQueuedBytes = 64u << 20;
 
   // Fills in header.channels: numbers the channels of the sampler's sources, in their order, from
-  // kFirstSensorChannel on. `on_chunk` is called from the writer's thread after each chunk with
-  // chunks(). Add the recorder to the sampler as a sink afterwards and remove it before Finish.
+  // kFirstSensorChannel on. `on_chunk` is called after each chunk with chunks(): from the writer's
+  // thread, for the first and last chunks from Start and Finish. Add the recorder to the sampler as
+  // a sink afterwards and remove it before Finish.
   static absl::StatusOr<std::unique_ptr<RunRecorder>> Start(
       v1::RunHeader header, const Sampler& sampler, std::unique_ptr<RunSpool> spool,
       std::function<void(uint64_t chunks)> on_chunk = {});
@@ -42,8 +43,8 @@ class RunRecorder : public ReadingSink {
   void OnMarkers(const std::vector<Marker>& markers);
   void OnRecord(const v1::RunRecord& record);
 
-  // Writes everything that is left and the end record, and syncs the file. The first error of the
-  // run.
+  // Writes everything that is left and the end record, and syncs the file. Gives the first error of
+  // the run; after a write error it still tries to write the end, behind a Notice "spool_failed".
   absl::Status Finish(const v1::RunEnd& end);
 
   uint64_t chunks() const;
