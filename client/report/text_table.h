@@ -5,11 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "common/printable.h"
+
 namespace synergy {
 
-// Text of foreign origin (names in a net, an engine's words) made harmless for a terminal: control
-// characters, escape sequences' first bytes among them, become '?'.
-std::string Printable(std::string_view text);
+// Text of another process (names in a net, an engine's words) made fit for a terminal, cut after 4
+// KiB.
+inline std::string Printable(std::string_view untrusted) { return Printable(untrusted, 4096); }
 
 class TextTable {
  public:
