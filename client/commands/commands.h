@@ -1,0 +1,44 @@
+// The subcommands of synergyctl, one file each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace synergy {
+
+// What the command line chose, run after it was parsed. Errors say how synergyctl ends
+// (exit_code.h).
+using ChosenCommand = std::function<absl::Status()>;
+
+// Each adds its subcommand with its flags to `app`; where it is given, it sets `*chosen`, which
+// outlives the app.
+void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
+void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
+void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
+void AddExportCommand(CLI::App& app, ChosenCommand* chosen);
+void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
+void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
+void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
+
+struct RunsOptions {
+  std::string store;
+  bool json = false;
+};
+// Under `runs`, whose --store and --json it shares.
+void AddPruneCommand(CLI::App& runs, std::shared_ptr<const RunsOptions> shared,
+                     ChosenCommand* chosen);
+
+// Refuses numbers below 0.
+CLI::Validator NotNegative();
+
+// Flags that several commands share.
+void AddStoreOption(CLI::App& command, std::string* store);
+void AddHostOption(CLI::App& command, std::string* host);
+void AddJsonFlag(CLI::App& command, bool* json);
+void AddSortOption(CLI::App& command, std::string* sort);  // "index", "time" or "energy"
+
+}  // namespace synergy

@@ -1,0 +1,45 @@
+#include "client/commands/exit_code.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "absl/strings/cord.h"
+#include "absl/types/optional.h"
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+constexpr const char* kPayload = "synergyctl/exit_code";
+
+}  // namespace
+
+absl::Status Ending(ExitCode code, const absl::Status& status) {
+  absl::Status ending = status;
+  if (!ending.ok() && !ending.GetPayload(kPayload)) {
+    ending.SetPayload(kPayload, absl::Cord(std::to_string(static_cast<int>(code))));
+  }
+  return ending;
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return ExitCode::kOk;
+  if (const absl::optional<absl::Cord> code = status.GetPayload(kPayload)) {
+    return static_cast<ExitCode>(std::stoi(std::string(*code)));
+  }
+  return absl::IsCancelled(status) ? ExitCode::kInterrupted : ExitCode::kRefused;
+}
+
+absl::Status FromDevice(const absl::Status& status) {
+  const bool reached = !absl::IsUnavailable(status) && !absl::IsPermissionDenied(status) &&
+                       !absl::IsDeadlineExceeded(status);
+  if (absl::IsCancelled(status)) return status;
+  return Ending(reached ? ExitCode::kRefused : ExitCode::kNotReached, status);
+}
+
+void PrintNote(const std::string& text) { fmt::print(stderr, "synergyctl: {}\n", Printable(text)); }
+
+void PrintError(const absl::Status& status) { PrintNote(std::string(status.message())); }
+
+}  // namespace synergy

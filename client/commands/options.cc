@@ -1,0 +1,43 @@
+#include <string>
+
+#include "client/commands/commands.h"
+
+namespace synergy {
+
+CLI::Validator NotNegative() {
+  // CLI11's own one names the largest double in its error.
+  return CLI::Validator(
+      [](std::string& value) {
+        return value.starts_with('-') ? value + " is below 0" : std::string();
+      },
+      "0 OR MORE");
+}
+
+void AddStoreOption(CLI::App& command, std::string* store) {
+  command
+      .add_option("--store", *store,
+                  "The store's file (default: synergy/synergy.db in XDG_DATA_HOME)")
+      ->type_name("FILE");
+}
+
+void AddHostOption(CLI::App& command, std::string* host) {
+  command
+      .add_option(
+          "--host", *host,
+          "The board's daemon: unix:PATH or NAME[:PORT] (default: SYNERGY_HOST, else the daemon "
+          "of this machine)")
+      ->type_name("HOST");
+}
+
+void AddJsonFlag(CLI::App& command, bool* json) {
+  command.add_flag("--json", *json, "A JSON document instead of text");
+}
+
+void AddSortOption(CLI::App& command, std::string* sort) {
+  command
+      .add_option("--sort", *sort, "Order of the operators: index (as executed), time or energy")
+      ->check(CLI::IsMember({"index", "time", "energy"}))
+      ->capture_default_str();
+}
+
+}  // namespace synergy

@@ -1,0 +1,55 @@
+#include "client/commands/presentation.h"
+
+#include <fmt/format.h>
+
+#include "client/analysis/report_json.h"
+#include "client/commands/exit_code.h"
+#include "client/commands/output.h"
+#include "client/report/run_text.h"
+
+namespace synergy {
+namespace {
+
+OpOrder OrderOf(const std::string& sort) {
+  if (sort == "time") return OpOrder::kTime;
+  return sort == "energy" ? OpOrder::kEnergy : OpOrder::kIndex;
+}
+
+}  // namespace
+
+nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report) {
+  nlohmann::ordered_json document = ReportJson(report);
+  document["run"]["number"] = run.number;
+  return document;
+}
+
+absl::Status PrintRun(const StoredRun& run, RunReport report, const PresentationOptions& options,
+                      const std::optional<v1::RunTruth>& truth) {
+  SortOps(OrderOf(options.sort), &report);
+  std::optional<TruthComparison> comparison;
+  if (truth) comparison = CompareWithTruth(report, *truth);
+  if (options.json) {
+    nlohmann::ordered_json document = RunDocument(run, report);
+    if (comparison) AddTruth(report, *comparison, &document);
+    return WriteStdout(JsonText(document));
+  }
+  RunTextOptions text{.number = run.number, .extra_columns = {}, .color = StdoutHasColor()};
+  if (comparison) text.extra_columns = TruthColumns(report, *comparison);
+  const std::string errors = comparison ? TruthText(report, *comparison) : "";
+  return WriteStdout(RunText(report, text) + errors);
+}
+
+absl::Status Completeness(const StoredRun& run, const RunReport& report) {
+  if (!report.partial) return absl::OkStatus();
+  const std::string why = !report.error.empty() ? report.error
+                          : !run.error.empty()  ? run.error
+                                                : "its end has not come from the board yet";
+  const char* remedy = run.unfinished() ? " synergyctl fetch asks the board for the rest." : "";
+  return Ending(
+      ExitCode::kPartial,
+      absl::AbortedError(fmt::format(
+          "run {} is partial ({}, {} of {} iterations): {}.{}", run.number, StateName(run.state),
+          report.attribution.iterations, report.header.job().iterations(), why, remedy)));
+}
+
+}  // namespace synergy

@@ -1,0 +1,101 @@
+#include "client/commands/progress.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+constexpr Nanoseconds kLineEvery = Seconds(10);
+
+std::string PhaseText(const v1::JobStatus& status) {
+  switch (status.phase()) {
+    case v1::PHASE_SETUP:
+      return "loading";
+    case v1::PHASE_WARMUP:
+      return fmt::format("warming up {} of {}", status.iteration(), status.spec().warmup());
+    case v1::PHASE_MEASURE:
+      return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
+    default:
+      return "starting";
+  }
+}
+
+std::string StateText(const v1::JobStatus& status) {
+  switch (status.state()) {
+    case v1::JOB_STATE_QUEUED:
+      return fmt::format("queued, {} before it", status.queue_position());
+    case v1::JOB_STATE_RUNNING:
+      return PhaseText(status);
+    case v1::JOB_STATE_DONE:
+      return "done";
+    case v1::JOB_STATE_FAILED:
+      return "failed";
+    case v1::JOB_STATE_CANCELLED:
+      return "cancelled";
+    default:
+      return "unknown state";
+  }
+}
+
+std::string DurationText(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+}  // namespace
+
+std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s) {
+  std::string text = fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status));
+  if (status.state() != v1::JOB_STATE_RUNNING) return text;
+  if (status.power_w() > 0) text += fmt::format(", {:.2f} W", status.power_w());
+  if (left_s) text += fmt::format(", {} left", DurationText(*left_s));
+  return text;
+}
+
+std::optional<double> TimeLeft::Update(const v1::JobStatus& status, MonotonicTime now) {
+  if (status.phase() != phase_ || status.iteration() < first_iteration_) {
+    phase_ = status.phase();
+    first_iteration_ = status.iteration();
+    first_seen_ = now;
+  }
+  const bool warmup = phase_ == v1::PHASE_WARMUP;
+  if (!warmup && phase_ != v1::PHASE_MEASURE) return std::nullopt;
+  const uint32_t passed = status.iteration() - first_iteration_;
+  if (passed == 0) return std::nullopt;
+  const double iteration_s = (now - first_seen_).seconds() / passed;
+  const uint32_t of_phase = warmup ? status.spec().warmup() : status.spec().iterations();
+  double left = of_phase > status.iteration() ? of_phase - status.iteration() : 0;
+  if (warmup) left += status.spec().iterations();
+  return left * iteration_s;
+}
+
+ProgressLine::ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write)
+    : terminal_(terminal), clock_(clock), write_(std::move(write)) {}
+
+void ProgressLine::Update(const v1::JobStatus& status) {
+  const MonotonicTime now = clock_.Now();
+  const std::string text = ProgressText(status, time_left_.Update(status, now));
+  const bool news = status.state() != state_ || status.phase() != phase_;
+  state_ = status.state();
+  phase_ = status.phase();
+  if (terminal_) {
+    write_(fmt::format("\r\x1b[K{}", text));
+    shown_ = true;
+  } else if (news || now - last_line_ >= kLineEvery) {
+    write_(text + "\n");
+    last_line_ = now;
+  }
+}
+
+void ProgressLine::Clear() {
+  if (shown_) write_("\r\x1b[K");
+  shown_ = false;
+}
+
+}  // namespace synergy

@@ -1,0 +1,53 @@
+// What a job is doing, on stderr while it runs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+#include "synergy/v1/job.pb.h"
+
+namespace synergy {
+
+// "squeezenet: measuring 12 of 50, 6.1 W, 8 s left". Pure.
+std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s);
+
+// How long a job will still take, from the pace of its iterations so far. The host's clock is good
+// enough for that: nothing is computed from it.
+class TimeLeft {
+ public:
+  // Absent until an iteration was seen to pass.
+  std::optional<double> Update(const v1::JobStatus& status, MonotonicTime now);
+
+ private:
+  v1::Phase phase_ = v1::PHASE_UNSPECIFIED;
+  uint32_t first_iteration_ = 0;
+  MonotonicTime first_seen_;
+};
+
+// On a terminal one line that is written over, elsewhere a line for each new phase and every 10 s.
+class ProgressLine {
+ public:
+  // `write` gets raw text for stderr.
+  ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write);
+  ~ProgressLine() { Clear(); }
+
+  void Update(const v1::JobStatus& status);
+  // Takes the line away, so that other text can follow.
+  void Clear();
+
+ private:
+  const bool terminal_;
+  Clock& clock_;
+  const std::function<void(std::string_view)> write_;
+  TimeLeft time_left_;
+  bool shown_ = false;
+  v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
+  v1::Phase phase_ = v1::PHASE_UNSPECIFIED;
+  MonotonicTime last_line_;
+};
+
+}  // namespace synergy

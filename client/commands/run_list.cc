@@ -1,0 +1,68 @@
+#include "client/commands/run_list.h"
+
+#include <fmt/format.h>
+
+#include "client/analysis/report_json.h"
+#include "client/analysis/run_report.h"
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string StateText(const StoredRun& run) {
+  std::string text(StateName(run.state));
+  if (run.abandoned) return text + ", incomplete";
+  if (!run.complete) return text + ", unfinished here";
+  return run.unfinished() ? text + ", not yet acknowledged" : text;
+}
+
+}  // namespace
+
+std::string RunListText(const std::vector<StoredRun>& runs) {
+  TextTable table({{"run"},
+                   {"started", TextTable::Align::kLeft},
+                   {"net", TextTable::Align::kLeft},
+                   {"engine", TextTable::Align::kLeft},
+                   {"board", TextTable::Align::kLeft},
+                   {"simulated", TextTable::Align::kLeft},
+                   {"state", TextTable::Align::kLeft},
+                   {"kB"},
+                   {"id", TextTable::Align::kLeft}});
+  for (const StoredRun& run : runs) {
+    table.AddRow({fmt::format("{}", run.number),
+                  run.started_unix_ns ? UtcText(*run.started_unix_ns) : "-", run.net, run.engine,
+                  run.board_title, run.simulated ? "SIMULATED" : "no", StateText(run),
+                  fmt::format("{}", (run.bytes + 999) / 1000), run.run_id});
+  }
+  return table.Text();
+}
+
+ordered_json RunListJson(const std::vector<StoredRun>& runs) {
+  ordered_json list = ordered_json::array();
+  for (const StoredRun& run : runs) {
+    ordered_json json;
+    json["number"] = run.number;
+    json["id"] = run.run_id;
+    json["board"] = run.board_name;
+    json["board_id"] = run.board_id;
+    json["board_title"] = run.board_title;
+    json["simulated"] = run.simulated;
+    json["net"] = run.net;
+    json["engine"] = run.engine;
+    json["submitted_at"] = UtcText(run.submitted_unix_ns);
+    json["started_at"] =
+        run.started_unix_ns ? ordered_json(UtcText(*run.started_unix_ns)) : ordered_json(nullptr);
+    json["state"] = StateName(run.state);
+    json["error"] = run.error.empty() ? ordered_json(nullptr) : ordered_json(run.error);
+    json["complete"] = run.complete;
+    json["unfinished"] = run.unfinished();
+    json["chunks"] = run.next_seq;
+    json["bytes"] = run.bytes;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+}  // namespace synergy
