@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "client/analysis/report_json.h"
+#include "client/commands/board_link.h"
+#include "client/commands/commands.h"
+#include "client/commands/exit_code.h"
+#include "client/commands/output.h"
+#include "client/commands/progress.h"
+#include "client/report/run_text.h"
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct BoardOptions {
+  std::string host;
+  bool json = false;
+};
+
+ordered_json JobJson(const v1::JobStatus& job) {
+  ordered_json json;
+  json["id"] = job.run_id();
+  json["net"] = job.spec().net_name();
+  json["engine"] = job.spec().engine();
+  json["state"] = StateName(job.state());
+  json["queue_position"] = job.queue_position();
+  json["iteration"] = job.iteration();
+  json["iterations"] = job.spec().iterations();
+  json["submitted_at"] = UtcText(job.submitted_unix_ns());
+  json["chunks"] = job.chunks();
+  json["acknowledged"] = job.acknowledged();
+  return json;
+}
+
+ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
+  ordered_json json;
+  json["schema_version"] = kReportSchemaVersion;
+  json["board_id"] = board.board_id();
+  json["name"] = board.name();
+  json["title"] = board.title();
+  json["simulated"] = board.simulated();
+  json["rails"] = ordered_json::array();
+  for (const v1::RailInfo& rail : board.rails()) json["rails"].push_back(RailJson(rail));
+  json["engines"] = std::vector<std::string>(board.engines().begin(), board.engines().end());
+  json["cpus"] = board.cpus();
+  json["default_rate_hz"] = board.default_rate_hz();
+  json["cannot"] = std::vector<std::string>(board.cannot().begin(), board.cannot().end());
+  json["daemon_version"] = board.daemon_version();
+  json["kernel"] = board.kernel();
+  json["jobs"] = ordered_json::array();
+  for (const v1::JobStatus& job : jobs) json["jobs"].push_back(JobJson(job));
+  return json;
+}
+
+std::string BoardText(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
+  std::string text = fmt::format("{} ({}), id {}\n", Printable(board.title()),
+                                 Printable(board.name()), Printable(board.board_id()));
+  if (board.simulated()) text += fmt::format("  {}\n", kSimulatedNotice);
+  text += fmt::format("  daemon   synergyd {}, {}, {} CPUs\n", Printable(board.daemon_version()),
+                      Printable(board.kernel()), board.cpus());
+  text += fmt::format("  engines  {}\n",
+                      board.engines().empty()
+                          ? "none"
+                          : Printable(fmt::format("{}", fmt::join(board.engines(), ", "))));
+  for (const v1::RailInfo& rail : board.rails()) {
+    text += fmt::format("  rail     {} ({}){}{}\n", Printable(rail.name()), ScopeName(rail.scope()),
+                        rail.contained_in().empty() ? "" : ", part of ",
+                        Printable(rail.contained_in()));
+  }
+  for (const std::string& line : board.cannot()) {
+    text += fmt::format("  cannot   {}\n", Printable(line));
+  }
+  for (const v1::JobStatus& job : jobs) {
+    text +=
+        fmt::format("  job      {} {}\n", Printable(job.run_id()), ProgressText(job, std::nullopt));
+  }
+  return text;
+}
+
+absl::Status ShowBoard(const BoardOptions& options) {
+  const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
+  if (!link.ok()) return link.status();
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
+  if (!jobs.ok()) return FromDevice(jobs.status());
+  const v1::BoardInfo& board = (*link)->board();
+  return WriteStdout(options.json ? JsonText(BoardJson(board, *jobs)) : BoardText(board, *jobs));
+}
+
+}  // namespace
+
+void AddBoardCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto options = std::make_shared<BoardOptions>();
+  CLI::App* command =
+      app.add_subcommand("board", "Describe a board: its rails, engines, limits and jobs");
+  AddHostOption(*command, &options->host);
+  AddJsonFlag(*command, &options->json);
+  command->callback([options, chosen] { *chosen = [options] { return ShowBoard(*options); }; });
+}
+
+}  // namespace synergy

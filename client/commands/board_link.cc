@@ -1,0 +1,56 @@
+#include "client/commands/board_link.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "client/commands/exit_code.h"
+
+namespace synergy {
+
+absl::StatusOr<std::unique_ptr<BoardLink>> BoardLink::Open(const std::string& host) {
+  const std::string where = host.empty() ? DefaultHost() : host;
+  absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(where);
+  if (absl::IsInvalidArgument(client.status())) return Ending(ExitCode::kUsage, client.status());
+  if (!client.ok()) return FromDevice(client.status());
+  absl::StatusOr<v1::BoardInfo> board = (*client)->DescribeBoard();
+  if (!board.ok()) return FromDevice(board.status());
+  return std::unique_ptr<BoardLink>(new BoardLink(where, *std::move(client), *std::move(board)));
+}
+
+std::shared_ptr<DeviceClient> BoardLink::client() const {
+  const absl::MutexLock lock(&mutex_);
+  return client_;
+}
+
+absl::StatusOr<v1::JobStatus> BoardLink::Follow(const std::string& run_id, uint64_t from_seq,
+                                                const DeviceClient::Follower& follower,
+                                                std::stop_token stop) {
+  return client()->Follow(run_id, from_seq, follower, stop);
+}
+
+absl::Status BoardLink::Acknowledge(const std::string& run_id, uint64_t next_seq) {
+  return client()->Acknowledge(run_id, next_seq);
+}
+
+absl::StatusOr<v1::RunTruth> BoardLink::Truth(const std::string& run_id) {
+  return client()->Truth(run_id);
+}
+
+absl::Status BoardLink::Reconnect() {
+  absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(host_, Seconds(1));
+  if (!client.ok()) return FromDevice(client.status());
+  if ((*client)->peer().board_id() != board_.board_id()) {
+    return Ending(
+        ExitCode::kRefused,
+        absl::FailedPreconditionError(fmt::format(
+            "another board answers at {} now: {} instead of {}. Name the host of the board "
+            "with --host.",
+            host_, (*client)->peer().board_id(), board_.board_id())));
+  }
+  const absl::MutexLock lock(&mutex_);
+  client_ = *std::move(client);
+  return absl::OkStatus();
+}
+
+}  // namespace synergy

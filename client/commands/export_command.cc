@@ -1,0 +1,50 @@
+#include <memory>
+#include <string>
+
+#include "client/analysis/report_csv.h"
+#include "client/analysis/report_json.h"
+#include "client/commands/commands.h"
+#include "client/commands/output.h"
+#include "client/commands/presentation.h"
+#include "client/commands/stored_report.h"
+
+namespace synergy {
+namespace {
+
+struct ExportOptions {
+  std::string run;
+  std::string store;
+  std::string format;
+  std::string output;
+};
+
+absl::Status Export(const ExportOptions& options) {
+  const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
+  if (!opened.ok()) return opened.status();
+  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run);
+  if (!report.ok()) return report.status();
+  const std::string text =
+      options.format == "csv" ? ReportCsv(*report) : JsonText(RunDocument(opened->run, *report));
+  const absl::Status written =
+      options.output.empty() ? WriteStdout(text) : WriteOutputFile(options.output, text);
+  return written.ok() ? Completeness(opened->run, *report) : written;
+}
+
+}  // namespace
+
+void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto options = std::make_shared<ExportOptions>();
+  CLI::App* command = app.add_subcommand("export", "Write a stored run as CSV or JSON");
+  command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
+      ->type_name("RUN")
+      ->required();
+  command->add_option("--format", options->format, "csv (a row per operator) or json")
+      ->check(CLI::IsMember({"csv", "json"}))
+      ->required();
+  command->add_option("-o,--output", options->output, "Write into this file instead of stdout")
+      ->type_name("FILE");
+  AddStoreOption(*command, &options->store);
+  command->callback([options, chosen] { *chosen = [options] { return Export(*options); }; });
+}
+
+}  // namespace synergy

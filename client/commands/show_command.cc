@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/commands/commands.h"
+#include "client/commands/exit_code.h"
+#include "client/commands/presentation.h"
+#include "client/commands/stored_report.h"
+#include "client/store/truth_store.h"
+
+namespace synergy {
+namespace {
+
+struct ShowOptions {
+  std::string run;
+  std::string store;
+  bool truth = false;
+  PresentationOptions presentation;
+};
+
+absl::StatusOr<v1::RunTruth> LoadTruth(const Store& store, const StoredRun& run) {
+  if (!run.simulated) {
+    return absl::FailedPreconditionError(fmt::format(
+        "run {} was measured on a real board ({}): nobody knows its truth. --truth is for runs of "
+        "simulated boards.",
+        run.number, run.board_title));
+  }
+  const auto missing = [&](const absl::Status& why) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the truth of run {} is not stored ({}). {}", run.number, std::string(why.message()),
+        run.unfinished() ? "synergyctl fetch asks the board for it." : "Show it without --truth."));
+  };
+  auto truths = TruthStore::Open(store.path(), StoreAccess::kRead);
+  if (absl::IsNotFound(truths.status())) return missing(truths.status());
+  if (!truths.ok()) return truths.status();
+  absl::StatusOr<v1::RunTruth> truth = (*truths)->Get(run.board_id, run.run_id);
+  if (absl::IsNotFound(truth.status())) return missing(truth.status());
+  return truth;
+}
+
+absl::Status Show(const ShowOptions& options) {
+  const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
+  if (!opened.ok()) return opened.status();
+  std::optional<v1::RunTruth> truth;
+  if (options.truth) {
+    absl::StatusOr<v1::RunTruth> loaded = LoadTruth(*opened->store, opened->run);
+    if (!loaded.ok()) return loaded.status();
+    truth = *std::move(loaded);
+  }
+  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run);
+  if (!report.ok()) return report.status();
+  const absl::Status printed = PrintRun(opened->run, *report, options.presentation, truth);
+  return printed.ok() ? Completeness(opened->run, *report) : printed;
+}
+
+}  // namespace
+
+void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto options = std::make_shared<ShowOptions>();
+  CLI::App* command = app.add_subcommand("show", "Show a stored run: time and joules per operator");
+  command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
+      ->type_name("RUN")
+      ->required();
+  AddStoreOption(*command, &options->store);
+  AddJsonFlag(*command, &options->presentation.json);
+  AddSortOption(*command, &options->presentation.sort);
+  command->add_flag("--truth", options->truth,
+                    "Simulated boards only: true joules and the error of the estimate");
+  command->callback([options, chosen] { *chosen = [options] { return Show(*options); }; });
+}
+
+}  // namespace synergy

@@ -1,0 +1,54 @@
+// synergyctl: measures networks on boards and shows what they cost.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "client/commands/commands.h"
+#include "client/commands/exit_code.h"
+
+namespace synergy {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 ok, 1 failed check, 2 usage, 3 daemon not reached, 4 refused, 5 partial data, "
+    "130 interrupted.\n"
+    "Environment: SYNERGY_HOST, XDG_DATA_HOME, NO_COLOR.";
+
+void AddCommands(CLI::App& app, ChosenCommand* chosen) {
+  app.set_version_flag("--version", "synergyctl " SYNERGY_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  AddRunCommand(app, chosen);
+  AddRunsCommand(app, chosen);
+  AddShowCommand(app, chosen);
+  AddExportCommand(app, chosen);
+  AddFetchCommand(app, chosen);
+  AddModelsCommand(app, chosen);
+  AddBoardCommand(app, chosen);
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app("Measures what neural networks cost in joules, operator by operator.", "synergyctl");
+  ChosenCommand chosen;
+  AddCommands(app, &chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    PrintNote(fmt::format("{}. synergyctl --help and synergyctl COMMAND --help tell what there is.",
+                          error.what()));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  const absl::Status status = chosen();
+  if (!status.ok()) PrintError(status);
+  return static_cast<int>(ExitCodeOf(status));
+}
+
+}  // namespace
+}  // namespace synergy
+
+int main(int argc, char** argv) { return synergy::Main(argc, argv); }
