@@ -2,12 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
 #include "common/telemetry_ring.h"
 #include "daemon/sampling/sampler.h"
 #include "synergy/v1/board.pb.h"
@@ -17,7 +22,8 @@ namespace synergy {
 
 // A reading's power is current times the rail's last voltage, or the power channel itself. A rail
 // without a voltage has no power: its count of readings is 0. Time moves with the readings' own
-// stamps: a record is closed by the first reading (or gap) after its end. Thread-safe.
+// stamps: a record is closed by the first reading (or gap) after its end; spans without any have no
+// record. Thread-safe.
 class Telemetry : public ReadingSink {
  public:
   static constexpr Nanoseconds kBasePeriod = Milliseconds(10);
@@ -26,7 +32,6 @@ class Telemetry : public ReadingSink {
   // ring.
   static absl::StatusOr<std::unique_ptr<Telemetry>> Create(const v1::BoardInfo& board,
                                                            const Sampler& sampler);
-  ~Telemetry() override;
 
   void OnReadings(size_t source, const std::vector<ChannelReading>& readings) override;
   void OnGap(size_t source, const v1::Gap& gap) override;
@@ -40,13 +45,43 @@ class Telemetry : public ReadingSink {
   std::optional<double> TopRailPower() const;
 
   // Read-only descriptor of the ring, for the front. Owned by the telemetry.
-  int ring_fd() const;
+  int ring_fd() const { return ring_fd_; }
 
  private:
-  struct State;
-  explicit Telemetry(std::unique_ptr<State> state);
+  // What a reading of a source's channel means.
+  struct Channel {
+    std::optional<size_t> rail;  // none: of no rail in the ring
+    v1::ChannelInfo::Quantity quantity;
+    double scale;
+  };
+  // Readings of the top rail.
+  struct TopPower {
+    int64_t at_ns;
+    double sum_w;
+    uint64_t readings;
+  };
 
-  std::unique_ptr<State> state_;
+  Telemetry(TelemetryRingWriter ring, std::vector<std::vector<Channel>> channels, size_t rails,
+            std::optional<size_t> top_rail, Clock& clock);
+
+  // Closes the present record where it ends at or before `at_ns`.
+  void MoveTo(int64_t at_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CloseRecord() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddPower(size_t rail, double watts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::vector<std::vector<Channel>> channels_;  // by source and channel
+  const std::optional<size_t> top_rail_;
+  Clock& clock_;
+  const int ring_fd_;
+
+  mutable absl::Mutex mutex_;
+  TelemetryRingWriter ring_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::optional<double>> volts_ ABSL_GUARDED_BY(mutex_);  // by rail, the last
+  TelemetryRecord record_ ABSL_GUARDED_BY(mutex_);                    // the present one
+  std::vector<double> sums_ ABSL_GUARDED_BY(mutex_);                  // of its powers, by rail
+  int64_t now_ns_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<TopPower> recent_top_ ABSL_GUARDED_BY(mutex_);
+  std::optional<TopPower> last_top_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace synergy
