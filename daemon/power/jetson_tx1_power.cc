@@ -10,7 +10,7 @@ namespace {
 constexpr double kIdleFarad = 0.02e-9;     // clock tree and interrupts of an idle cluster
 constexpr double kClusterFarad = 0.13e-9;  // L2 and interconnect, once any core works
 constexpr double kCoreFarad = 0.50e-9;     // one core in dense arithmetic
-constexpr double kStalled = 0.55;          // a core that waits for memory, relative to that
+constexpr double kStalled = 0.45;          // a core that waits for memory, relative to that
 constexpr double kCores = 4;
 constexpr double kReferenceVoltage = 1.2275;  // of the highest operating point
 
@@ -22,11 +22,11 @@ constexpr double kGpuLeakageW = 0.08;
 constexpr double kSocLeakageW = 0.20;
 
 constexpr double kGpuIdleW = 0.02;  // power-gated while only the CPU works
-constexpr double kSocIdleW =
-    1.30;  // memory in self-refresh, storage, network, regulators' own needs
-constexpr double kSocAwakeW =
-    1.45;  // memory controller and fabric at full clocks, once a core works
-constexpr double kJoulePerDramByte = 170e-12;
+// Memory in self-refresh, storage, network, clocks: whatever the module does when it does nothing.
+constexpr double kSocIdleW = 1.55;
+// Memory controller, memory and fabric at full clocks, once a core works.
+constexpr double kSocAwakeW = 1.60;
+constexpr double kJoulePerDramByte = 200e-12;
 constexpr double kDramBytesPerS = 15e9;
 
 // What a regulator loses: for itself, in proportion to the current, and in its resistance.
@@ -53,23 +53,23 @@ double Leakage(double reference_w, double temperature_c) {
 
 PerRail RailPower(std::span<const OperatorLoad> running, const CpuOperatingPoint& point,
                   double temperature_c) {
-  double cores = 0, core_activity = 0, dram_bytes_per_s = 0;
+  double cores = 0, core_activity = 0, dram_bytes_per_s = 0, awake = 0;
   for (const OperatorLoad& load : running) {
     const double activity = load.switching * load.pipe_share + kStalled * (1.0 - load.pipe_share);
     cores += load.cores;
     core_activity += load.deviation * load.cores * activity;
     dram_bytes_per_s += load.deviation * load.dram_bytes_per_s;
+    awake += load.deviation / static_cast<double>(running.size());
   }
   if (cores > kCores) core_activity *= kCores / cores;  // they take turns
   dram_bytes_per_s = std::min(dram_bytes_per_s, 1.25 * kDramBytesPerS);
-  const bool awake = !running.empty();
 
-  const double farad = kIdleFarad + (awake ? kClusterFarad : 0.0) + kCoreFarad * core_activity;
+  const double farad = kIdleFarad + awake * kClusterFarad + kCoreFarad * core_activity;
   const double cpu_w = farad * point.voltage_v * point.voltage_v * point.frequency_hz +
                        Leakage(kCpuLeakageW, temperature_c) * point.voltage_v / kReferenceVoltage;
   const double gpu_w = kGpuIdleW + Leakage(kGpuLeakageW, temperature_c);
-  const double soc_w = kSocIdleW + Leakage(kSocLeakageW, temperature_c) +
-                       (awake ? kSocAwakeW : 0.0) + kJoulePerDramByte * dram_bytes_per_s;
+  const double soc_w = kSocIdleW + Leakage(kSocLeakageW, temperature_c) + awake * kSocAwakeW +
+                       kJoulePerDramByte * dram_bytes_per_s;
 
   PerRail watts{};
   watts[kVddCpu] = WithLoss(cpu_w, kCoreRegulator);

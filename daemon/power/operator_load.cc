@@ -112,16 +112,15 @@ OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const double cores = BusyCores(use);
   const double operations = OperationsOf(op);
   const double tensor_bytes = BytesOf(op);
-  const double bytes =
-      tensor_bytes + (op.macs() > 0 ? kDenseBytesPerMac * static_cast<double>(op.macs()) : 0);
-
-  // What of the traffic the L2 cache cannot keep.
-  const double dram_bytes = bytes * tensor_bytes / (tensor_bytes + kL2Bytes);
+  // What of the tensors the L2 cache cannot keep.
+  const double tensor_dram_bytes = tensor_bytes * (tensor_bytes / (tensor_bytes + kL2Bytes));
+  const double dram_bytes =
+      tensor_dram_bytes + kDenseBytesPerMac * static_cast<double>(std::max<int64_t>(op.macs(), 0));
   const double dram_rate = std::min(cores * kCoreDramBytesPerS, kAllDramBytesPerS);
   const double l2_rate = cores * kL2BytesPerCycle * use.frequency_hz;
   const double compute_s =
       operations / (cores * type_class.operations_per_cycle * use.frequency_hz);
-  const double memory_s = dram_bytes / dram_rate + (bytes - dram_bytes) / l2_rate;
+  const double memory_s = dram_bytes / dram_rate + (tensor_bytes - tensor_dram_bytes) / l2_rate;
   // Arithmetic and memory overlap in part. Only the ratio of the two times is used below.
   const double time_s = std::hypot(compute_s, memory_s);
 
