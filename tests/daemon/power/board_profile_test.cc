@@ -1,0 +1,145 @@
+#include "daemon/power/board_profile.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace synergy {
+namespace {
+
+const std::string kRails = R"(
+schema = 1
+id = "toy"
+title = "Toy"
+default_rate_hz = 500
+[[rail]]
+name = "IN"
+scope = "module"
+[[rail]]
+name = "CORE"
+scope = "component"
+contained_in = "IN"
+)";
+const std::string kSensor = R"(
+[[sensor]]
+chip = "ina3221"
+bus = "i2c-3"
+bit_rate_hz = 100000
+address = 0x41
+[[sensor.channel]]
+number = 2
+rail = "CORE"
+shunt_ohm = 0.005
+)";
+const std::string kCpu = R"(
+[cpu]
+cores = 2
+operating_points = [{ khz = 100000, microvolts = 800000 }, { khz = 200000, microvolts = 900000 }]
+)";
+
+std::string Replace(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(BoardProfile, ReadsWhatTheFileSays) {
+  const absl::StatusOr<BoardProfile> profile =
+      ParseBoardProfile(kRails + kSensor + kCpu, "toy.toml");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->id, "toy");
+  EXPECT_EQ(profile->default_rate_hz, 500);
+  ASSERT_EQ(profile->rails.size(), 2u);
+  EXPECT_EQ(profile->rails[1].contained_in(), "IN");
+  EXPECT_EQ(profile->rails[1].scope(), v1::RAIL_SCOPE_COMPONENT);
+  ASSERT_EQ(profile->sensors.size(), 1u);
+  EXPECT_EQ(profile->sensors[0].bus, "i2c-3");
+  EXPECT_EQ(profile->sensors[0].address, 0x41);
+  ASSERT_EQ(profile->sensors[0].channels.size(), 1u);
+  EXPECT_EQ(profile->sensors[0].channels[0].number, 2u);
+  EXPECT_DOUBLE_EQ(profile->sensors[0].channels[0].shunt_ohm, 0.005);
+  EXPECT_EQ(profile->cpu_cores, 2u);
+  EXPECT_DOUBLE_EQ(profile->operating_points[1].frequency_hz, 200e6);
+  EXPECT_DOUBLE_EQ(profile->operating_points[1].voltage_v, 0.9);
+}
+
+TEST(BoardProfile, TheTx1IsBuiltIn) {
+  const absl::StatusOr<BoardProfile> profile = BuiltInBoardProfile("jetson-tx1");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->id, "jetson-tx1");
+  ASSERT_EQ(profile->operating_points.size(), 17u);
+  EXPECT_DOUBLE_EQ(profile->operating_points.front().frequency_hz, 102e6);
+  EXPECT_DOUBLE_EQ(profile->operating_points.back().frequency_hz, 1734e6);
+  ASSERT_EQ(profile->sensors.size(), 1u);
+  EXPECT_EQ(profile->sensors[0].address, 0x40);
+  EXPECT_DOUBLE_EQ(profile->sensors[0].channels[0].shunt_ohm, 0.020);
+  EXPECT_DOUBLE_EQ(profile->sensors[0].channels[2].shunt_ohm, 0.010);
+}
+
+TEST(BoardProfile, EveryBuiltInProfileIsValidAndNamedAfterItsId) {
+  ASSERT_FALSE(BuiltInBoardProfileIds().empty());
+  for (const std::string& id : BuiltInBoardProfileIds()) {
+    const absl::StatusOr<BoardProfile> profile = BuiltInBoardProfile(id);
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->id, id);
+  }
+  const absl::Status status = BuiltInBoardProfile("jetson-tx9").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.ToString().find("jetson-tx1"), std::string::npos) << status;
+}
+
+struct Bad {
+  std::string from, to;  // a change to the valid file
+  std::string said;      // part of the error
+};
+
+TEST(BoardProfile, ErrorsSayWhereAndWhat) {
+  const std::string good = kRails + kSensor + kCpu;
+  ASSERT_TRUE(ParseBoardProfile(good, "toy.toml").ok());
+  for (const Bad& bad : {
+           Bad{"schema = 1", "schema = 2", "\"schema\" is 2; allowed is 1 to 1"},
+           Bad{"schema = 1", "schema = \"1\"", "\"schema\" must be an integer"},
+           Bad{"id = \"toy\"", "", "\"id\" must be a text"},
+           Bad{"id = \"toy\"", "id = \"\"", "\"id\" must not be empty"},
+           Bad{"id = \"toy\"", "id = \"toy\"\nnoise = 3", "\"noise\" is no key that is known here"},
+           Bad{"= 500", "= 0", "\"default_rate_hz\" must be above 0"},
+           Bad{"= 500", "= nan", "\"default_rate_hz\" must be above 0"},
+           Bad{"scope = \"module\"", "scope = \"planet\"", "rail[0]: \"scope\" must be wall"},
+           Bad{"name = \"CORE\"", "name = \"IN\"", "rail[1]: \"name\" is the name of a rail above"},
+           Bad{"contained_in = \"IN\"", "contained_in = \"OUT\"", "rail[1]: \"contained_in\""},
+           Bad{"contained_in = \"IN\"", "contained_in = \"CORE\"", "rail[1]: \"contained_in\""},
+           Bad{"chip = \"ina3221\"", "chip = \"ina999\"", "sensor[0]: \"chip\" must be ina3221"},
+           Bad{"0x41", "0x50", "sensor[0]: \"address\" is 80; allowed is 64 to 67"},
+           Bad{"number = 2", "number = 4", "sensor[0]: channel[0]: \"number\" is 4"},
+           Bad{"rail = \"CORE\"", "rail = \"GPU\"", "channel[0]: \"rail\" must name one"},
+           Bad{"0.005", "-1", "channel[0]: \"shunt_ohm\" must be above 0"},
+           Bad{"0.005", "\"5 mOhm\"", "channel[0]: \"shunt_ohm\" must be a number"},
+           Bad{"khz = 200000", "khz = 100000", "operating_points[1]: \"khz\" must be above"},
+           Bad{"cores = 2", "cores = 0", "cpu: \"cores\" is 0"},
+           Bad{"[cpu]", "[cpus]", "\"cpu\" must be there"},
+           Bad{"[[sensor]]", "[[sensors]]", "toy.toml"},
+           Bad{"schema = 1", "schema = ", "line 2"},
+       }) {
+    const absl::Status status =
+        ParseBoardProfile(Replace(good, bad.from, bad.to), "toy.toml").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad.to;
+    EXPECT_NE(status.ToString().find("toy.toml"), std::string::npos) << status;
+    EXPECT_NE(status.ToString().find(bad.said), std::string::npos) << status;
+  }
+}
+
+TEST(BoardProfile, ARailIsMeasuredOnce) {
+  const std::string twice = kRails + kSensor + R"(
+[[sensor.channel]]
+number = 3
+rail = "CORE"
+shunt_ohm = 0.005
+)" + kCpu;
+  const absl::Status status = ParseBoardProfile(twice, "toy.toml").status();
+  EXPECT_NE(status.ToString().find("channel[1]: \"rail\" is measured by a channel above already"),
+            std::string::npos)
+      << status;
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,113 @@
+#include "daemon/power/board.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/power/board_profile.h"
+#include "daemon/power/counter_noise.h"
+#include "daemon/power/sensor_survey.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+TEST(OpenBoard, GivesASimulatedTx1WithThreeRails) {
+  FakeClock clock;
+  const absl::StatusOr<Board> board = OpenBoard("sim:jetson-tx1", 1, clock);
+  ASSERT_TRUE(board.ok()) << board.status();
+  EXPECT_EQ(board->info.name(), "sim:jetson-tx1");
+  EXPECT_EQ(board->info.title(), "NVIDIA Jetson TX1 (simulated)");
+  EXPECT_TRUE(board->info.simulated());
+  EXPECT_EQ(board->info.default_rate_hz(), 1000);
+  ASSERT_EQ(board->info.rails_size(), 3);
+  EXPECT_EQ(board->info.rails(0).name(), "VDD_IN");
+  EXPECT_EQ(board->info.rails(0).scope(), v1::RAIL_SCOPE_MODULE);
+  EXPECT_EQ(board->info.rails(2).name(), "VDD_CPU");
+  EXPECT_EQ(board->info.rails(2).contained_in(), "VDD_IN");
+  EXPECT_NE(board->simulation, nullptr);
+  ASSERT_EQ(board->sources.size(), 1u);
+  EXPECT_EQ(board->sources[0]->channels().size(), 6u);
+}
+
+TEST(OpenBoard, SourcesMayOutliveTheBoard) {
+  FakeClock clock;
+  std::vector<std::unique_ptr<PowerSource>> sources;
+  {
+    absl::StatusOr<Board> board = OpenBoard("sim:jetson-tx1", 1, clock);
+    ASSERT_TRUE(board.ok());
+    sources = std::move(board->sources);
+  }
+  std::vector<ChannelReading> readings;
+  EXPECT_TRUE(sources[0]->Read(&readings).ok());
+}
+
+TEST(OpenBoard, AutoNeverSimulatesAndNamesTheSimulatedBoard) {
+  FakeClock clock;
+  const absl::StatusOr<Board> board = OpenBoard("auto", 1, clock);
+  ASSERT_TRUE(board.ok()) << board.status();
+  EXPECT_FALSE(board->info.simulated());
+  EXPECT_EQ(board->simulation, nullptr);
+  EXPECT_TRUE(board->sources.empty());
+  EXPECT_EQ(board->info.rails_size(), 0);
+  ASSERT_EQ(board->info.cannot_size(), 1);
+  EXPECT_NE(board->info.cannot(0).find("--board sim:jetson-tx1"), std::string::npos);
+}
+
+TEST(OpenBoard, UnknownNamesAreNotFoundWithTheNamesThatExist) {
+  FakeClock clock;
+  const absl::Status status = OpenBoard("sim:jetson-tx2", 1, clock).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.ToString().find("did you mean sim:jetson-tx1?"), std::string::npos) << status;
+  EXPECT_NE(OpenBoard("", 1, clock).status().ToString().find("auto, sim:jetson-tx1"),
+            std::string::npos);
+}
+
+void Put(const std::filesystem::path& file, const std::string& text) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << text << "\n";
+}
+
+TEST(SensorSurvey, FindsHwmonAndPowercapSensorsOfPower) {
+  TempFolder folder;
+  const std::filesystem::path sys = folder.path();
+  Put(sys / "class/hwmon/hwmon0/name", "coretemp");
+  Put(sys / "class/hwmon/hwmon0/temp1_input", "40000");
+  Put(sys / "class/hwmon/hwmon1/name", "ina3221");
+  Put(sys / "class/hwmon/hwmon1/curr1_input", "100");
+  Put(sys / "class/hwmon/hwmon2/power1_average", "1000000");
+  Put(sys / "class/powercap/intel-rapl:0/name", "package-0");
+  Put(sys / "class/powercap/intel-rapl:0/energy_uj", "1");
+  Put(sys / "class/powercap/intel-rapl/enabled", "1");
+  EXPECT_EQ(SurveyPowerSensors(sys.string()),
+            (std::vector<std::string>{"hwmon1 (ina3221)", "hwmon2 (unnamed)",
+                                      "powercap intel-rapl:0 (package-0)"}));
+}
+
+TEST(SensorSurvey, FindsNothingWhereThereIsNothing) {
+  TempFolder folder;
+  EXPECT_TRUE(SurveyPowerSensors(folder.path()).empty());
+  EXPECT_TRUE(SurveyPowerSensors(folder.File("no/such/folder")).empty());
+}
+
+TEST(CounterNoise, IsAFunctionOfKeyAndCounter) {
+  EXPECT_EQ(MixHash(1, 2), MixHash(1, 2));
+  EXPECT_NE(MixHash(1, 2), MixHash(2, 1));
+  EXPECT_NE(MixHash(1, "ab"), MixHash(1, "ba"));
+  double sum = 0, squares = 0, uniform = 0;
+  constexpr int kDraws = 100'000;
+  for (uint64_t i = 0; i < kDraws; ++i) {
+    const double draw = NormalDraw(42, i);
+    sum += draw;
+    squares += draw * draw;
+    uniform += UniformDraw(43, i);
+  }
+  EXPECT_NEAR(sum / kDraws, 0, 0.015);
+  EXPECT_NEAR(squares / kDraws, 1, 0.02);
+  EXPECT_NEAR(uniform / kDraws, 0.5, 0.005);
+}
+
+}  // namespace
+}  // namespace synergy

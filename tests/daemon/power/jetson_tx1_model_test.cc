@@ -1,0 +1,441 @@
+// The simulated board as a whole: activity in, sensor readings and truth out.
+#include "daemon/power/jetson_tx1_model.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "daemon/power/ina3221_source.h"
+#include "tests/daemon/power/fake_feed.h"
+#include "tests/daemon/power/tx1_operators.h"
+#include "tests/support/fake_clock.h"
+
+namespace synergy::tx1 {
+namespace {
+
+using RunOptions = BoardSimulation::Run;
+
+std::shared_ptr<JetsonTx1Model> MakeModel(Clock& clock, uint64_t seed = 1) {
+  auto model = JetsonTx1Model::Create(*BuiltInBoardProfile("jetson-tx1"), seed, {}, clock);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *model;
+}
+
+RunOptions MakeRun(uint64_t seed = 1) {
+  return {.run_id = "r1", .net_name = "squeezenet", .seed = seed, .threads = 1};
+}
+
+// `iterations` of all operators of `table`, back to back with 3 us between them; the first one is
+// warm-up. Operator i takes 50 us x (1 + i % 7). Returns the end.
+MonotonicTime Script(FakeFeed& feed, MonotonicTime begin, int operators, int iterations) {
+  MonotonicTime t = begin;
+  for (int iteration = 0; iteration <= iterations; ++iteration) {
+    for (int op = 0; op < operators; ++op) {
+      const MonotonicTime end = t + Microseconds(50 * (1 + op % 7));
+      const bool warm = iteration == 0;
+      feed.Add(static_cast<uint32_t>(op), t, end, static_cast<uint32_t>(warm ? 0 : iteration - 1),
+               static_cast<uint8_t>(warm ? v1::PHASE_WARMUP : v1::PHASE_MEASURE));
+      t = end + Microseconds(3);
+    }
+  }
+  return t;
+}
+
+// Sums over a run's truth, which its totals must equal.
+struct Books {
+  PerRail operators{}, idle{}, total{};
+};
+Books BooksOf(const v1::RunTruth& truth) {
+  Books books;
+  for (size_t rail = 0; rail < kRails; ++rail) {
+    for (const v1::OperatorTruth& op : truth.operators()) {
+      books.operators[rail] += op.energy_j(static_cast<int>(rail));
+    }
+    books.idle[rail] = truth.idle_j(static_cast<int>(rail));
+    books.total[rail] = truth.energy_j(static_cast<int>(rail));
+  }
+  return books;
+}
+
+// The board, the script of a run, and what sensors could have seen of it.
+class ModelTest : public testing::Test {
+ protected:
+  // Runs the script to its end, looking at the board every `step`.
+  v1::RunTruth Play(JetsonTx1Model& model, FakeFeed& feed, MonotonicTime end, Nanoseconds step,
+                    const RunOptions& run, const v1::OperatorTable& table) {
+    model.BeginRun(run, &feed);
+    model.SetOperators(table);
+    while (clock_.Now() < end) {
+      const MonotonicTime begin = clock_.Now();
+      clock_.SleepUntil(std::min(end, begin + step));
+      model.MeanVoltage(kVddIn, begin, clock_.Now());
+    }
+    return model.EndRun();
+  }
+
+  FakeClock clock_;
+};
+
+TEST_F(ModelTest, OperatorsAndIdleAddUpToTheWhole) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime end = Script(feed, clock_.Now() + Milliseconds(10), 30, 20) + Milliseconds(5);
+  const v1::RunTruth truth = Play(*model, feed, end, Microseconds(470), MakeRun(), MakeTable(30));
+  ASSERT_EQ(truth.operators_size(), 30 * 20);
+  const Books books = BooksOf(truth);
+  for (size_t rail = 0; rail < kRails; ++rail) {
+    EXPECT_NEAR(books.operators[rail] + books.idle[rail], books.total[rail],
+                1e-9 * books.total[rail]);
+    EXPECT_GT(books.idle[rail], 0);
+  }
+  EXPECT_EQ(truth.run_id(), "r1");
+  ASSERT_EQ(truth.rails_size(), 3);
+  EXPECT_EQ(truth.rails(0), "VDD_IN");
+  EXPECT_EQ(truth.begin_ns(), truth.operators(0).begin_ns());
+  EXPECT_EQ(truth.end_ns(), truth.operators(truth.operators_size() - 1).end_ns());
+}
+
+TEST_F(ModelTest, TheTruthIsWhatTheSensorsSaw) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime start = clock_.Now();
+  const MonotonicTime end = Script(feed, start + Milliseconds(1), 12, 4);
+  model->BeginRun(MakeRun(), &feed);
+  model->SetOperators(MakeTable(12));
+  // Current and voltage are constant between these, so their product is the power.
+  std::set<int64_t> borders;
+  for (const Marker& marker : feed.script()) {
+    borders.insert(marker.begin_ns);
+    borders.insert(marker.end_ns);
+  }
+  for (int64_t ns = start.ns; ns < end.ns; ns += 10'000'000) borders.insert(ns);
+  clock_.SleepUntil(start + Milliseconds(2));
+  PerRail seen{};
+  int64_t last_ns = 0;
+  for (const int64_t ns : borders) {
+    clock_.SleepUntil({ns});
+    // The warm-up comes first.
+    if (last_ns >= feed.script()[12].begin_ns) {
+      for (size_t rail = 0; rail < kRails; ++rail) {
+        seen[rail] += model->MeanCurrent(rail, {last_ns}, {ns}) *
+                      model->MeanVoltage(rail, {last_ns}, {ns}) * 1e-9 *
+                      static_cast<double>(ns - last_ns);
+      }
+    }
+    last_ns = ns;
+  }
+  clock_.SleepUntil(end);
+  const Books books = BooksOf(model->EndRun());
+  for (size_t rail = 0; rail < kRails; ++rail) {
+    EXPECT_NEAR(seen[rail], books.total[rail], 1e-9 * books.total[rail]);
+  }
+}
+
+TEST_F(ModelTest, AnOperatorsTruthIsItsPowerTimesItsDuration) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  feed.Add(0, begin, begin + Microseconds(700));
+  const v1::OperatorTable table = MakeTable(1);
+  const v1::RunTruth truth =
+      Play(*model, feed, begin + Milliseconds(3), Microseconds(100), MakeRun(), table);
+  const CpuOperatingPoint point = BuiltInBoardProfile("jetson-tx1")->operating_points.back();
+  OperatorLoad load =
+      LoadOf(table.operators(0), {.threads = 1, .frequency_hz = point.frequency_hz});
+  load.deviation = DeviationOf("squeezenet", table.operators(0));
+  const PerRail watts = RailPower({&load, 1}, point, IdleTemperature(point));
+  ASSERT_EQ(truth.operators_size(), 1);
+  for (int rail = 0; rail < 3; ++rail) {
+    EXPECT_NEAR(truth.operators(0).energy_j(rail), 700e-6 * watts[static_cast<size_t>(rail)],
+                1e-12);
+  }
+}
+
+TEST_F(ModelTest, TruthDoesNotDependOnHowOftenTheBoardIsLookedAt) {
+  std::vector<v1::RunTruth> truths;
+  for (const Nanoseconds step : {Microseconds(37), Microseconds(999), Milliseconds(400)}) {
+    FakeClock clock;
+    auto model = MakeModel(clock);
+    FakeFeed feed(clock);
+    const MonotonicTime end = Script(feed, clock.Now() + Milliseconds(1), 20, 10);
+    model->BeginRun(MakeRun(), &feed);
+    model->SetOperators(MakeTable(20));
+    while (clock.Now() < end) {
+      clock.Advance(step);
+      model->temperature_c();
+    }
+    truths.push_back(model->EndRun());
+  }
+  for (const v1::RunTruth& truth : truths) {
+    ASSERT_EQ(truth.operators_size(), truths[0].operators_size());
+    for (int i = 0; i < truth.operators_size(); ++i) {
+      EXPECT_NEAR(truth.operators(i).energy_j(0), truths[0].operators(i).energy_j(0), 1e-12);
+      EXPECT_EQ(truth.operators(i).op(), truths[0].operators(i).op());
+    }
+  }
+}
+
+TEST_F(ModelTest, AnOperatorDeviatesAlikeInEveryRunAndOnEveryBoard) {
+  std::vector<double> watts;
+  for (const uint64_t seed : {1u, 2u, 99u}) {
+    FakeClock clock;
+    auto model = MakeModel(clock, seed);
+    FakeFeed feed(clock);
+    const MonotonicTime begin = clock.Now() + Milliseconds(1);
+    feed.Add(4, begin, begin + Milliseconds(1));
+    model->BeginRun(MakeRun(seed * 7), &feed);
+    model->SetOperators(MakeTable(6));
+    clock.Advance(Milliseconds(5));
+    watts.push_back(model->EndRun().operators(0).energy_j(0) / 1e-3);
+  }
+  EXPECT_NEAR(watts[0], watts[1], 1e-9);
+  EXPECT_NEAR(watts[0], watts[2], 1e-9);
+}
+
+TEST_F(ModelTest, DynamicPowerSpreadsByTenPercentOverEqualOperators) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  v1::OperatorTable table;
+  MonotonicTime t = clock_.Now() + Milliseconds(1);
+  for (uint32_t i = 0; i < 400; ++i) {
+    v1::OperatorInfo& op = *table.add_operators();
+    op = MakeConv();
+    op.set_index(i);
+    feed.Add(i, t, t + Microseconds(100));
+    t = t + Microseconds(100);
+  }
+  const v1::RunTruth truth = Play(*model, feed, t, Milliseconds(1), MakeRun(), table);
+  const CpuOperatingPoint point = BuiltInBoardProfile("jetson-tx1")->operating_points.back();
+  const double idle_w = RailPower({}, point, IdleTemperature(point))[kVddIn];
+  double sum = 0, squares = 0;
+  for (const v1::OperatorTruth& op : truth.operators()) {
+    const double dynamic_w = op.energy_j(0) / 100e-6 - idle_w;
+    sum += dynamic_w;
+    squares += dynamic_w * dynamic_w;
+  }
+  const double mean = sum / 400;
+  EXPECT_NEAR(std::sqrt(squares / 400 - mean * mean) / mean, 0.10, 0.015);
+}
+
+TEST_F(ModelTest, IdlesWhenNoRunIsOn) {
+  auto model = MakeModel(clock_);
+  const MonotonicTime begin = clock_.Now();
+  clock_.Advance(Seconds(2));
+  const double watts = model->MeanCurrent(kVddIn, begin, clock_.Now()) *
+                       model->MeanVoltage(kVddIn, begin, clock_.Now());
+  EXPECT_GT(watts, 2.0);
+  EXPECT_LT(watts, 2.5);
+}
+
+TEST_F(ModelTest, OperatorsDrawTheirPowerOnlyOnceTheyAreKnown) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  feed.Add(2, begin, begin + Milliseconds(1), 0);
+  feed.Add(2, begin + Milliseconds(2), begin + Milliseconds(3), 1);
+  model->BeginRun(MakeRun(), &feed);
+  clock_.SleepUntil(begin + Microseconds(1500));
+  model->SetOperators(MakeTable(3));
+  clock_.SleepUntil(begin + Milliseconds(4));
+  const v1::RunTruth truth = model->EndRun();
+  ASSERT_EQ(truth.operators_size(), 2);
+  EXPECT_GT(truth.operators(0).energy_j(2), 1e-3) << "an unknown operator works, too";
+  EXPECT_NE(truth.operators(0).energy_j(2), truth.operators(1).energy_j(2));
+}
+
+TEST_F(ModelTest, LoadingIsSeenWhileItLastsAndIsNotInTheTruth) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  feed.Add(kOpLoad, begin, begin + Milliseconds(5), 0, v1::PHASE_SETUP);
+  feed.Add(0, begin + Milliseconds(6), begin + Milliseconds(7));
+  model->BeginRun(MakeRun(), &feed);
+  clock_.SleepUntil(begin + Milliseconds(4));
+  EXPECT_GT(model->MeanCurrent(kVddIn, begin, clock_.Now()) * 19, 5.0);
+  clock_.SleepUntil(begin + Milliseconds(8));
+  EXPECT_EQ(model->EndRun().operators_size(), 1);
+}
+
+TEST_F(ModelTest, ARunStartsWithEmptyBooks) {
+  auto model = MakeModel(clock_);
+  for (int run = 0; run < 3; ++run) {
+    FakeFeed feed(clock_);
+    const MonotonicTime end = Script(feed, clock_.Now() + Milliseconds(1), 5, 2);
+    const v1::RunTruth truth = Play(*model, feed, end, Milliseconds(1), MakeRun(), MakeTable(5));
+    EXPECT_EQ(truth.operators_size(), 10);
+    clock_.Advance(Seconds(1));
+  }
+  FakeFeed nothing(clock_);
+  const v1::RunTruth truth =
+      Play(*model, nothing, clock_.Now() + Milliseconds(5), Milliseconds(1), MakeRun(), {});
+  EXPECT_EQ(truth.operators_size(), 0);
+  EXPECT_EQ(truth.energy_j(0), 0);
+}
+
+TEST_F(ModelTest, AnOperatorCutByTheEndOfTheRunIsNotListed) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  feed.Add(0, begin, begin + Milliseconds(2));
+  feed.Add(1, begin + Milliseconds(3), begin + Milliseconds(100));
+  const v1::RunTruth truth =
+      Play(*model, feed, begin + Milliseconds(10), Milliseconds(1), MakeRun(), MakeTable(2));
+  EXPECT_EQ(truth.operators_size(), 1);
+}
+
+TEST_F(ModelTest, BooksCloseWithLateAndGarbledActivity) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime end = Script(feed, clock_.Now() + Milliseconds(1), 10, 20);
+  std::vector<Marker> held_back;
+  int polls = 0;
+  feed.Distort([&](ActivityFeed::Snapshot& snapshot) {
+    ++polls;
+    if (polls % 5 == 0) snapshot.running.clear();  // slots that could not be read
+    if (polls % 7 == 0) {                          // markers that come a poll too late
+      held_back.swap(snapshot.completed);
+    } else {
+      snapshot.completed.insert(snapshot.completed.end(), held_back.begin(), held_back.end());
+      held_back.clear();
+    }
+    snapshot.completed.push_back({.begin_ns = 50,
+                                  .end_ns = 10,
+                                  .op = 3,
+                                  .iteration = 0,
+                                  .thread = 9,
+                                  .device = 0,
+                                  .phase = v1::PHASE_MEASURE,
+                                  .reserved = 0});
+  });
+  const v1::RunTruth truth = Play(*model, feed, end, Microseconds(333), MakeRun(), MakeTable(10));
+  EXPECT_GE(truth.operators_size(), 195);
+  const Books books = BooksOf(truth);
+  for (size_t rail = 0; rail < kRails; ++rail) {
+    EXPECT_NEAR(books.operators[rail] + books.idle[rail], books.total[rail],
+                1e-9 * books.total[rail]);
+  }
+}
+
+TEST_F(ModelTest, CpuFrequencyChangesPowerAndIsCheckedAgainstTheTable) {
+  auto model = MakeModel(clock_);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  feed.Add(0, begin, begin + Milliseconds(1), 0);
+  feed.Add(0, begin + Milliseconds(2), begin + Milliseconds(3), 1);
+  model->BeginRun(MakeRun(), &feed);
+  model->SetOperators(MakeTable(1));
+  clock_.SleepUntil(begin + Microseconds(1500));
+  EXPECT_TRUE(model->SetCpuFrequency(102e6).ok());
+  EXPECT_NE(model->Disclaimers().back().find("102 MHz"), std::string::npos);
+  const absl::Status status = model->SetCpuFrequency(1e9);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.ToString().find("1734.0 MHz"), std::string::npos) << status;
+  clock_.SleepUntil(begin + Milliseconds(4));
+  const v1::RunTruth truth = model->EndRun();
+  EXPECT_LT(truth.operators(1).energy_j(2), 0.3 * truth.operators(0).energy_j(2));
+}
+
+TEST_F(ModelTest, SaysThatItIsSimulatedAndThatClocksDoNotChangeDurations) {
+  auto model = MakeModel(clock_);
+  std::string all;
+  for (const std::string& line : model->Disclaimers()) all += line + "\n";
+  EXPECT_NE(all.find("simulated board"), std::string::npos);
+  EXPECT_NE(all.find("simulated clocks do not change the durations"), std::string::npos);
+  EXPECT_NE(all.find("1734 MHz"), std::string::npos);
+}
+
+TEST_F(ModelTest, RefusesAProfileOfAnotherBoard) {
+  BoardProfile profile = *BuiltInBoardProfile("jetson-tx1");
+  std::swap(profile.rails[0], profile.rails[1]);
+  EXPECT_EQ(JetsonTx1Model::Create(profile, 1, {}, clock_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  profile = *BuiltInBoardProfile("jetson-tx1");
+  profile.sensors.push_back(profile.sensors.front());
+  EXPECT_EQ(JetsonTx1Model::Create(profile, 1, {}, clock_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ModelTest, ReadingsFollowTheSeedAlone) {
+  std::vector<std::vector<int64_t>> raws;
+  for (const uint64_t seed : {3u, 3u, 4u}) {
+    FakeClock clock;
+    auto model = MakeModel(clock, seed);
+    Ina3221Wiring wiring;
+    wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
+    auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+    FakeFeed feed(clock);
+    Script(feed, clock.Now() + Milliseconds(1), 20, 50);
+    model->BeginRun(MakeRun(5), &feed);
+    model->SetOperators(MakeTable(20));
+    std::vector<ChannelReading> readings;
+    for (int i = 0; i < 200; ++i) {
+      const MonotonicTime next = clock.Now() + Milliseconds(1);
+      EXPECT_TRUE(source->Read(&readings).ok());
+      clock.SleepUntil(next);
+    }
+    model->EndRun();
+    raws.emplace_back();
+    for (const ChannelReading& r : readings) raws.back().push_back(r.reading.raw);
+  }
+  EXPECT_EQ(raws[0], raws[1]);
+  EXPECT_NE(raws[0], raws[2]);
+}
+
+TEST_F(ModelTest, ReadingsAverageToTheTruePowerOverALongRun) {
+  auto model = MakeModel(clock_, 8);
+  Ina3221Wiring wiring;
+  wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
+  auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(1);
+  const MonotonicTime end = Script(feed, begin, 30, 300);  // about 1.8 s
+  model->BeginRun(MakeRun(), &feed);
+  model->SetOperators(MakeTable(30));
+  double amperes = 0;
+  int count = 0;
+  while (clock_.Now() < end) {
+    const MonotonicTime next = clock_.Now() + Milliseconds(1);
+    std::vector<ChannelReading> readings;
+    ASSERT_TRUE(source->Read(&readings).ok());
+    amperes += static_cast<double>(readings[0].reading.raw) * source->channels()[0].scale();
+    ++count;
+    clock_.SleepUntil(next);
+  }
+  const v1::RunTruth truth = model->EndRun();
+  const double true_w =
+      truth.energy_j(0) / (1e-9 * static_cast<double>(truth.end_ns() - truth.begin_ns()));
+  // Gain is off by up to 0.25 %, the voltage by a step, and the slots see a sample of the
+  // operators.
+  EXPECT_NEAR(amperes / count * 18.97, true_w, 0.01 * true_w);
+}
+
+TEST_F(ModelTest, SamplingAndRunningAtTheSameTimeIsSafe) {
+  auto model = MakeModel(clock_);
+  Ina3221Wiring wiring;
+  wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
+  auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+  std::atomic<bool> stop{false};
+  std::jthread sampler([&] {
+    std::vector<ChannelReading> readings;
+    while (!stop) {
+      EXPECT_TRUE(source->Read(&readings).ok());
+      readings.clear();
+    }
+  });
+  for (int run = 0; run < 50; ++run) {
+    FakeFeed feed(clock_);
+    Script(feed, clock_.Now(), 10, 5);
+    model->BeginRun(MakeRun(), &feed);
+    model->SetOperators(MakeTable(10));
+    clock_.Advance(Milliseconds(15));
+    EXPECT_LE(model->EndRun().operators_size(), 50);
+  }
+  stop = true;
+}
+
+}  // namespace
+}  // namespace synergy::tx1
