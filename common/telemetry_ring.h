@@ -7,12 +7,15 @@
 // record p is being written and 2p + 2 afterwards.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/unique_fd.h"
 
 namespace synergy {
 
@@ -52,13 +55,14 @@ class TelemetryRingWriter {
   ~TelemetryRingWriter();
 
   // A read-only descriptor of the ring, to be passed on. Owned by the writer.
-  int fd() const { return read_only_fd_; }
+  int fd() const { return read_only_fd_.get(); }
   void Write(const TelemetryRecord& record);
 
  private:
-  TelemetryRingWriter(void* base, int read_only_fd) : base_(base), read_only_fd_(read_only_fd) {}
+  TelemetryRingWriter(void* base, UniqueFd read_only_fd)
+      : base_(base), read_only_fd_(std::move(read_only_fd)) {}
   void* base_ = nullptr;
-  int read_only_fd_ = -1;
+  UniqueFd read_only_fd_;
   uint64_t next_ = 0;
 };
 

@@ -3,33 +3,35 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/marker_ring.h"
+#include "daemon/sampling/record_batcher.h"
 #include "daemon/sampling/sampler.h"
 #include "daemon/sampling/spool.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
 
-// Thread-safe. Callers only append to memory: batches are encoded and written by the recorder's own
-// thread. A batch ends at kBatchRecords records, or when its first record is kBatchAge older than
-// the newest stamp that the recorder was given; run records go at once. What the writer cannot take
-// in time is dropped by whole batches, counted and told in a Notice (code "records_dropped"); its
-// place in the channel's numbering stays empty. Successive gaps of one source and cause are joined.
+// Thread-safe. Callers only append to memory: batches (RecordBatcher) are encoded and written by
+// the recorder's own thread. What that cannot take in time is dropped by whole batches, counted and
+// told in a Notice (code "records_dropped"); its place in the channel's numbering stays empty.
 class RunRecorder : public ReadingSink {
  public:
-  static constexpr size_t kBatchRecords = 512;
-  static constexpr Nanoseconds kBatchAge = Milliseconds(100);
   static constexpr size_t kMaxQueuedBytes = 64u << 20;
 
   // Fills in header.channels: numbers the channels of the sampler's sources, in their order, from
-  // kFirstSensorChannel on. `on_chunk` is called from the writer's thread after each chunk with
-  // chunks(). Add the recorder to the sampler as a sink afterwards and remove it before Finish.
+  // kFirstSensorChannel on. `on_chunk` is called after each chunk with chunks(): from the writer's
+  // thread, for the first and last chunks from Start and Finish. Add the recorder to the sampler as
+  // a sink afterwards and remove it before Finish.
   static absl::StatusOr<std::unique_ptr<RunRecorder>> Start(
       v1::RunHeader header, const Sampler& sampler, std::unique_ptr<RunSpool> spool,
       std::function<void(uint64_t chunks)> on_chunk = {});
@@ -41,8 +43,8 @@ class RunRecorder : public ReadingSink {
   void OnMarkers(const std::vector<Marker>& markers);
   void OnRecord(const v1::RunRecord& record);
 
-  // Writes everything that is left and the end record, and syncs the file. The first error of the
-  // run.
+  // Writes everything that is left and the end record, and syncs the file. Gives the first error of
+  // the run; after a write error it still tries to write the end, behind a Notice "spool_failed".
   absl::Status Finish(const v1::RunEnd& end);
 
   uint64_t chunks() const;
@@ -53,10 +55,31 @@ class RunRecorder : public ReadingSink {
   uint64_t dropped() const;
 
  private:
-  struct State;
-  explicit RunRecorder(std::unique_ptr<State> state);
+  RunRecorder(std::vector<uint32_t> first_channels, std::unique_ptr<RunSpool> spool,
+              std::function<void(uint64_t)> on_chunk);
 
-  std::unique_ptr<State> state_;
+  // Moves what is ready into the writer's queue, or drops it.
+  void Enqueue(std::vector<Batch> batches) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Write();
+  absl::Status WriteBatch(const Batch& batch);
+  // Tells what was dropped since it was told last.
+  void NoteDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StopWriter();
+
+  const std::vector<uint32_t> first_channels_;  // by source; one more at the end
+  const std::unique_ptr<RunSpool> spool_;
+  const std::function<void(uint64_t)> on_chunk_;
+
+  mutable absl::Mutex mutex_;
+  absl::CondVar work_;
+  RecordBatcher batcher_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Batch> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // with the batch that is being written
+  uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t dropped_told_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::jthread writer_;
 };
 
 }  // namespace synergy

@@ -88,17 +88,16 @@ absl::Status RunSpool::Append(uint32_t channel, uint64_t first_sequence, uint32_
   if (!fd_.ok()) {
     return absl::FailedPreconditionError(fmt::format("spool file {}: it is finished", path_));
   }
+  if (data.size() > kMaxChunkDataBytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("spool file {}: a chunk of {} bytes is longer than the {} allowed", path_,
+                    data.size(), kMaxChunkDataBytes));
+  }
   const uint64_t seq = chunks_.load(std::memory_order_relaxed);
   const v1::Chunk chunk = MakeChunk(seq, channel, first_sequence, count, encoding, std::move(data));
   std::string frame(kLengthBytes, '\0');
   chunk.AppendToString(&frame);
-  const size_t size = frame.size() - kLengthBytes;
-  if (size > kMaxFrameBytes) {
-    return absl::InvalidArgumentError(
-        fmt::format("spool file {}: a chunk of {} bytes is longer than the {} allowed", path_, size,
-                    kMaxFrameBytes));
-  }
-  PutLength(static_cast<uint32_t>(size), frame.data());
+  PutLength(static_cast<uint32_t>(frame.size() - kLengthBytes), frame.data());
 
   if (absl::Status status = WriteAll(fd_.get(), frame, path_); !status.ok()) {
     // Takes back what was written of the frame. Should that fail too, the torn frame stays the last
