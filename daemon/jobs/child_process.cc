@@ -190,6 +190,7 @@ int KillStrays() {
     for (const pid_t pid : OwnChildren()) {
       if (Children().contains(pid)) continue;
       found = true;
+      if (waitpid(pid, nullptr, WNOHANG) != 0) continue;  // it had ended already
       kill(pid, SIGKILL);
       while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
       }

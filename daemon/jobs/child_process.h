@@ -19,11 +19,13 @@
 
 namespace synergy {
 
+// Other descriptors are not inherited where they are close-on-exec, as all of ours are; the
+// launcher closes the rest.
 struct ChildSpec {
   std::string path;
-  std::vector<std::string> arguments;  // without the name itself
-  std::vector<int> fds;                // become 3, 4, ... in the child; no others are inherited
-  std::optional<int> log_fd;           // becomes 1 and 2; those of this process otherwise
+  std::vector<std::string> arguments = {};  // without the name itself
+  std::vector<int> fds = {};                // become 3, 4, ... in the child
+  std::optional<int> log_fd = {};           // becomes 1 and 2; those of this process otherwise
 };
 
 // Thread-compatible.
@@ -56,7 +58,8 @@ std::string DescribeWaitStatus(int status);
 
 // Makes this process the one that orphans among its descendants fall to. Once, at start.
 void AdoptOrphans();
-// Kills and reaps every child of this process that is no living ChildProcess; returns how many.
+// Kills and reaps every child of this process that is no living ChildProcess; returns how many were
+// still alive.
 // Thread-safe, also against Spawn.
 int KillStrays();
 

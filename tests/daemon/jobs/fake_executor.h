@@ -1,6 +1,7 @@
 // An executor that does what a test tells it, and a listener that remembers.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -93,19 +94,16 @@ class NewsLog final : public JobListener {
   }
   // Waits for news of `run_id` in `state` and returns it.
   v1::JobStatus WaitFor(const std::string& run_id, v1::JobState state) {
-    v1::JobStatus found;
-    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      for (const v1::JobStatus& status : news_) {
-        if (status.run_id() != run_id || status.state() != state) continue;
-        found = status;
-        return true;
-      }
-      return false;
-    };
-    absl::MutexLock lock(&mutex_);
-    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(10)))
-        << run_id << " never became " << v1::JobState_Name(state);
-    return found;
+    return WaitUntil(run_id, [state](const v1::JobStatus& job) { return job.state() == state; });
+  }
+  v1::JobStatus WaitForEnd(const std::string& run_id) {
+    return WaitUntil(run_id, [](const v1::JobStatus& job) {
+      return job.state() == v1::JOB_STATE_DONE || job.state() == v1::JOB_STATE_FAILED ||
+             job.state() == v1::JOB_STATE_CANCELLED;
+    });
+  }
+  v1::JobStatus WaitForPhase(const std::string& run_id, v1::Phase phase) {
+    return WaitUntil(run_id, [phase](const v1::JobStatus& job) { return job.phase() == phase; });
   }
   std::vector<v1::JobStatus> news() const {
     absl::MutexLock lock(&mutex_);
@@ -117,6 +115,25 @@ class NewsLog final : public JobListener {
   }
 
  private:
+  // The first news of the run that `wanted` is true of.
+  v1::JobStatus WaitUntil(const std::string& run_id,
+                          const std::function<bool(const v1::JobStatus&)>& wanted) {
+    v1::JobStatus found;
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      for (const v1::JobStatus& status : news_) {
+        if (status.run_id() != run_id || !wanted(status)) continue;
+        found = status;
+        return true;
+      }
+      return false;
+    };
+    absl::MutexLock lock(&mutex_);
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(20)))
+        << run_id << " did not get there; its last news: "
+        << (news_.empty() ? "none" : news_.back().ShortDebugString());
+    return found;
+  }
+
   mutable absl::Mutex mutex_;
   std::vector<v1::JobStatus> news_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> removed_ ABSL_GUARDED_BY(mutex_);

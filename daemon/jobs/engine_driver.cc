@@ -1,0 +1,269 @@
+#include "daemon/jobs/engine_driver.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "common/printable.h"
+#include "common/records/chunk.h"
+#include "daemon/jobs/operator_text.h"
+#include "daemon/jobs/spec_validation.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr uint32_t kMaxOperators = 1'000'000;
+constexpr size_t kMaxTextBytes = 4000;
+constexpr size_t kMaxTableBytes = kMaxChunkDataBytes - 1024;  // it becomes one record
+// Between the end of its connection and that of the process.
+constexpr Nanoseconds kDeathPatience = Seconds(1);
+constexpr Nanoseconds kSendPatience = Seconds(5);
+
+double TimeLimit(const v1::JobSpec& spec) {
+  return spec.time_limit_s() > 0 ? spec.time_limit_s() : kDefaultTimeLimitS;
+}
+
+absl::Status CheckOperatorsUntrusted(const v1::OperatorTable& table, uint32_t count) {
+  if (table.operators_size() != static_cast<int>(count)) {
+    return absl::DataLossError(fmt::format("the engine described {} operators of a net of {}",
+                                           table.operators_size(), count));
+  }
+  for (int i = 0; i < table.operators_size(); ++i) {
+    if (table.operators(i).index() != static_cast<uint32_t>(i)) {
+      return absl::DataLossError("the engine described the net's operators out of order");
+    }
+  }
+  if (table.ByteSizeLong() > kMaxTableBytes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("the engine's description of the net's operators has {} bytes, and at most {} "
+                    "can be recorded",
+                    table.ByteSizeLong(), kMaxTableBytes));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+EngineDriver::EngineDriver(const v1::JobSpec& spec, const EngineLimits& limits, MarkerFeed& feed,
+                           const CancelToken& cancel, Clock& clock, TickCallback on_tick)
+    : spec_(spec),
+      limits_(limits),
+      feed_(feed),
+      cancel_(cancel),
+      clock_(clock),
+      on_tick_(std::move(on_tick)),
+      time_limit_s_(TimeLimit(spec)),
+      deadline_(clock.Now() + Seconds(time_limit_s_)),
+      next_drain_(clock.Now()),
+      last_sign_(clock.Now()) {}
+
+absl::StatusOr<v1::WorkerEvent::Hello> EngineDriver::Start(const WorkerSpec& worker, int ring_fd,
+                                                           int predict_fd, int init_fd) {
+  auto process = WorkerProcess::Spawn(worker, ring_fd, predict_fd, init_fd);
+  if (!process.ok()) return process.status();
+  worker_ = *std::move(process);
+  absl::StatusOr<v1::WorkerEvent> event = Await(limits_.hello);
+  if (!event.ok()) return event.status();
+  if (!event->has_hello()) return Unexpected(*event, "its greeting");
+  const v1::WorkerEvent::Hello& hello = event->hello();
+  if (hello.protocol_version() != kWorkerProtocolVersion) {
+    return absl::FailedPreconditionError(
+        fmt::format("the engine {} speaks version {} of the engine protocol and this synergyd "
+                    "version {}: install "
+                    "the two from the same package",
+                    spec_.engine(), hello.protocol_version(), kWorkerProtocolVersion));
+  }
+  if (hello.engine() != spec_.engine()) {
+    return absl::FailedPreconditionError(
+        fmt::format("the executable of the engine {} says that it is {}: install it anew",
+                    spec_.engine(), Printable(hello.engine(), kMaxTextBytes)));
+  }
+  return hello;
+}
+
+absl::Status EngineDriver::Load() {
+  v1::WorkerCommand command;
+  v1::WorkerCommand::Load& load = *command.mutable_load();
+  load.set_protocol_version(kWorkerProtocolVersion);
+  load.set_threads(spec_.threads());
+  load.set_seed(spec_.seed());
+  *load.mutable_inputs() = spec_.inputs();
+  feed_.AllowSetup();
+  if (absl::Status status = Send(command); !status.ok()) return status;
+  const absl::StatusOr<v1::WorkerEvent> event = Await(limits_.load);
+  if (!event.ok()) return event.status();
+  if (!event->has_loaded()) return Unexpected(*event, "that the nets are loaded");
+  operator_count_ = event->loaded().operators();
+  if (operator_count_ < 1 || operator_count_ > kMaxOperators) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the net has {} operators; 1 to {} can be measured", operator_count_, kMaxOperators));
+  }
+  feed_.SetOperatorCount(operator_count_);
+  return absl::OkStatus();
+}
+
+absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t count) {
+  v1::WorkerCommand command;
+  command.mutable_run()->set_phase(phase);
+  command.mutable_run()->set_first_iteration(first);
+  command.mutable_run()->set_count(count);
+  feed_.AllowIterations(phase, first + count);
+  if (absl::Status status = Send(command); !status.ok()) return status;
+  while (true) {
+    absl::StatusOr<v1::WorkerEvent> event = Await(limits_.silence);
+    if (!event.ok()) return event.status();
+    if (event->has_operators()) {
+      absl::Status status = TakeOperators(std::move(*event->mutable_operators()));
+      if (!status.ok()) return status;
+      continue;
+    }
+    const v1::WorkerEvent::BlockDone& done = event->block_done();
+    if (!event->has_block_done() || done.first_iteration() != first || done.count() != count ||
+        operators_.operators().empty()) {
+      return Unexpected(*event, "that its iterations are done");
+    }
+    return Drain();
+  }
+}
+
+absl::Status EngineDriver::Idle(Nanoseconds time) {
+  const absl::StatusOr<std::optional<v1::WorkerEvent>> event = Pump(clock_.Now() + time);
+  if (!event.ok()) return event.status();
+  return event->has_value() ? Unexpected(**event, "nothing") : absl::OkStatus();
+}
+
+absl::Status EngineDriver::Stop(bool politely) {
+  if (!worker_) return absl::OkStatus();
+  absl::Status result;
+  std::optional<int> status;
+  if (politely) {
+    v1::WorkerCommand command;
+    command.mutable_exit();
+    result = Send(command);
+    status = worker_->child().WaitUntil(clock_.Now() + limits_.exit, clock_);
+    if (!status.has_value()) {
+      result = absl::DeadlineExceededError(fmt::format(
+          "the engine did not end within {} s of being asked to", limits_.exit.seconds()));
+    } else if (*status != 0) {
+      result = absl::InternalError(
+          fmt::format("the engine {} when it was asked to end", DescribeWaitStatus(*status)));
+    }
+  }
+  if (!status.has_value()) worker_->child().Kill();
+  const absl::Status drained = Drain();
+  return result.ok() && politely ? drained : result;
+}
+
+absl::Status EngineDriver::Send(const v1::WorkerCommand& command) {
+  absl::Status status = worker_->Send(command, clock_.Now() + kSendPatience);
+  return absl::IsUnavailable(status) ? Gone(status) : status;
+}
+
+absl::StatusOr<v1::WorkerEvent> EngineDriver::Await(Nanoseconds silence) {
+  last_sign_ = clock_.Now();
+  while (true) {
+    absl::StatusOr<std::optional<v1::WorkerEvent>> event = Pump(last_sign_ + silence);
+    if (!event.ok()) return event.status();
+    if (event->has_value()) {
+      if ((*event)->has_failed()) return Failed((*event)->failed());
+      return **std::move(event);
+    }
+    if (clock_.Now() - last_sign_ >= silence) {
+      return absl::DeadlineExceededError(
+          fmt::format("the engine {} hangs {}: no sign of life for {:g} s; it was killed",
+                      spec_.engine(), Where(), silence.seconds()));
+    }
+  }
+}
+
+absl::StatusOr<std::optional<v1::WorkerEvent>> EngineDriver::Pump(MonotonicTime until) {
+  while (true) {
+    if (cancel_.cancelled()) return absl::CancelledError(cancel_.reason());
+    const MonotonicTime now = clock_.Now();
+    if (now >= next_drain_) {
+      if (absl::Status status = Drain(); !status.ok()) return status;
+      next_drain_ = now + limits_.drain_period;
+    }
+    absl::StatusOr<std::optional<v1::WorkerEvent>> event = worker_->NextEvent();
+    if (!event.ok()) return Gone(event.status());
+    if (event->has_value()) return event;
+    if (now >= deadline_) {
+      return absl::DeadlineExceededError(
+          fmt::format("the time limit of {:g} s is over, the engine {} was {}; allow more time or "
+                      "ask for fewer "
+                      "iterations",
+                      time_limit_s_, spec_.engine(), Where()));
+    }
+    if (now >= until) return std::nullopt;
+    worker_->Wait(std::min({next_drain_, until, deadline_}), cancel_.fd(), clock_);
+  }
+}
+
+absl::Status EngineDriver::Drain() {
+  const uint64_t before = activity_.markers;
+  activity_ = feed_.Drain(&markers_);
+  if (activity_.markers > before) last_sign_ = clock_.Now();
+  if (absl::Status status = on_tick_(activity_, markers_); !status.ok()) return status;
+  if (activity_.garbage > 0) {
+    return absl::DataLossError(fmt::format(
+        "the engine {} wrote markers that cannot be true ({}: {}), so nothing that it said is "
+        "believed; it is broken, hostile or not made for this synergyd",
+        spec_.engine(), activity_.garbage, activity_.first_garbage));
+  }
+  if (!activity_.ring.ok()) {
+    return absl::DataLossError(
+        fmt::format("the engine {} damaged its marker ring {}: {}; it is broken or hostile",
+                    spec_.engine(), Where(), std::string(activity_.ring.message())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineDriver::TakeOperators(v1::OperatorTable operators) {
+  last_sign_ = clock_.Now();
+  if (!operators_.operators().empty()) {
+    return absl::DataLossError("the engine described the net's operators twice");
+  }
+  absl::Status status = CheckOperatorsUntrusted(operators, operator_count_);
+  if (status.ok()) operators_ = std::move(operators);
+  return status;
+}
+
+absl::Status EngineDriver::Gone(const absl::Status& why) {
+  std::optional<int> status = worker_->child().WaitUntil(clock_.Now() + kDeathPatience, clock_);
+  if (!status.has_value()) worker_->child().Kill();
+  const absl::Status drained = Drain();  // says where it was; a complaint would hide the cause
+  std::string text =
+      fmt::format("the engine {} {} {}", spec_.engine(),
+                  status.has_value() ? DescribeWaitStatus(*status)
+                                     : fmt::format("went silent ({})", std::string(why.message())),
+                  Where());
+  const std::string line = worker_->last_log_line();
+  if (!line.empty()) text += fmt::format("; its last words: {}", line);
+  if (!drained.ok()) text += fmt::format("; {}", std::string(drained.message()));
+  if (status.has_value() && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) {
+    text += "; the kernel kills so for want of memory: try a smaller batch";
+  }
+  return absl::InternalError(text);
+}
+
+absl::Status EngineDriver::Failed(const v1::WorkerEvent::Failed& failed) const {
+  std::string text = fmt::format("the engine {} failed: {}", spec_.engine(),
+                                 Printable(failed.text(), kMaxTextBytes));
+  if (failed.in_operator())
+    text += fmt::format(" (in {})", OperatorText(failed.op_index(), operators_));
+  return absl::InternalError(text);
+}
+
+absl::Status EngineDriver::Unexpected(const v1::WorkerEvent& event, const char* instead_of) const {
+  return absl::DataLossError(
+      fmt::format("the engine {} sent event {} where the engine protocol has {}; it is not made "
+                  "for this synergyd",
+                  spec_.engine(), static_cast<int>(event.event_case()), instead_of));
+}
+
+std::string EngineDriver::Where() const { return WhereText(activity_.current, operators_); }
+
+}  // namespace synergy

@@ -1,0 +1,78 @@
+#include "daemon/jobs/verdict.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+void Add(v1::Verdict verdict, std::string reason, Judgement* judgement) {
+  judgement->verdict = std::max(judgement->verdict, verdict);  // VALID < SUSPECT < INVALID
+  judgement->reasons.push_back(std::move(reason));
+}
+
+void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
+  if (source.ticks() == 0) {
+    return Add(v1::VERDICT_SUSPECT, fmt::format("no_readings: {} was never read", source.source()),
+               judgement);
+  }
+  const auto ticks = static_cast<double>(source.ticks());
+  const auto judge = [&](const char* code, uint64_t lost, const char* words) {
+    const double share = static_cast<double>(lost) / ticks;
+    if (share <= kMaxLostTicks) return;
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format("{}: {:.1f} % of the {} ticks of {} {}", code, 100 * share, source.ticks(),
+                    source.source(), words),
+        judgement);
+  };
+  judge("ticks_missed", source.missed(), "were missed");
+  judge("reads_failed", source.failed(), "gave no reading");
+}
+
+void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
+  if (!facts.garbage.empty()) {
+    Add(v1::VERDICT_INVALID, "ring_garbage: " + facts.garbage, judgement);
+  }
+  if (facts.markers_dropped > 0) {
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format("markers_dropped: the marker ring was full and lost {} markers",
+                    facts.markers_dropped),
+        judgement);
+  } else if (facts.state == v1::JOB_STATE_DONE && facts.measured != facts.expected) {
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format(
+            "markers_missing: {} executions of operators were marked where {} were expected",
+            facts.measured, facts.expected),
+        judgement);
+  }
+  if (facts.records_dropped > 0) {
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format("records_dropped: the disk was too slow and {} records were lost",
+                    facts.records_dropped),
+        judgement);
+  }
+}
+
+}  // namespace
+
+Judgement Judge(const RunFacts& facts) {
+  Judgement judgement;
+  if (facts.state == v1::JOB_STATE_FAILED) {
+    Add(v1::VERDICT_INVALID, "job_failed: " + facts.error, &judgement);
+  } else if (facts.state == v1::JOB_STATE_CANCELLED) {
+    Add(facts.measured > 0 ? v1::VERDICT_SUSPECT : v1::VERDICT_INVALID,
+        fmt::format("job_cancelled: {}; {} of {} executions were measured", facts.error,
+                    facts.measured, facts.expected),
+        &judgement);
+  }
+  JudgeMarkers(facts, &judgement);
+  for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
+  for (const std::string& failed : facts.failed_sources) {
+    Add(v1::VERDICT_SUSPECT, "source_failed: " + failed, &judgement);
+  }
+  return judgement;
+}
+
+}  // namespace synergy

@@ -1,0 +1,37 @@
+// What a run is worth as a measurement. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "synergy/v1/job.pb.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// What happened while a job ran.
+struct RunFacts {
+  v1::JobState state = v1::JOB_STATE_DONE;
+  std::string error;
+  uint64_t measured = 0;         // executions of operators in the measured phase
+  uint64_t expected = 0;         // of them: operators times iterations
+  uint64_t markers_dropped = 0;  // the ring was full
+  uint64_t records_dropped = 0;  // the spool's writer was too slow
+  std::string garbage;           // what was wrong with the engine's ring, "" where nothing was
+  std::vector<v1::SourceStats> sources;
+  std::vector<std::string> failed_sources;  // why they are no longer read
+};
+
+// Above this share of missed or failed ticks a run is SUSPECT: what a source did in the time that
+// was not seen is then of the order of the differences that people look for.
+inline constexpr double kMaxLostTicks = 0.01;
+
+struct Judgement {
+  v1::Verdict verdict = v1::VERDICT_VALID;
+  std::vector<std::string> reasons;  // "code: words"; empty where VALID
+};
+
+Judgement Judge(const RunFacts& facts);
+
+}  // namespace synergy

@@ -1,0 +1,404 @@
+// Jobs run to their end with a real process, the simulated board and everything that an engine can
+// do wrong.
+#include "daemon/jobs/job_runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/files.h"
+#include "synergy/v1/device.pb.h"
+#include "tests/daemon/jobs/measuring_device.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/small_disk.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::StartsWith;
+
+class JobRunnerTest : public testing::Test {
+ protected:
+  void Start() { device_.Start(); }
+
+  // Runs a job that must fail, then one that must not: whatever an engine does, the daemon goes on.
+  v1::JobStatus RunBad(const std::string& net, v1::JobSpec spec = MeasuringDevice::Spec()) {
+    Start();
+    const v1::JobStatus bad = device_.Run(net, std::move(spec));
+    EXPECT_EQ(bad.state(), v1::JOB_STATE_FAILED) << bad.error();
+    const RunData data = device_.Records(bad.run_id());
+    EXPECT_TRUE(data.end() != nullptr);
+    if (data.end() != nullptr) {
+      EXPECT_EQ(data.end()->state(), v1::JOB_STATE_FAILED);
+      EXPECT_EQ(data.end()->verdict(), v1::VERDICT_INVALID);
+      EXPECT_EQ(data.end()->error(), bad.error());
+    }
+    const v1::JobStatus good = device_.Run("operators 2");
+    EXPECT_EQ(good.state(), v1::JOB_STATE_DONE) << good.error();
+    return bad;
+  }
+
+  static std::vector<std::string> Codes(const RunData& data) {
+    std::vector<std::string> codes;
+    for (const v1::Notice& notice : data.notices()) codes.push_back(notice.code());
+    return codes;
+  }
+  static size_t Executions(const RunData& data, v1::Phase phase) {
+    return static_cast<size_t>(
+        std::count_if(data.markers().begin(), data.markers().end(), [&](const Marker& m) {
+          return m.op < data.operators().size() && m.phase == static_cast<uint32_t>(phase);
+        }));
+  }
+  std::string WorkerLog(const std::string& run_id) {
+    return ReadFile(folder_.path() + "/runs/" + run_id + "/worker.log", 1 << 20).value();
+  }
+
+  TempFolder folder_;
+  MeasuringDevice device_{folder_.path()};
+};
+
+TEST_F(JobRunnerTest, RecordsACompleteRun) {
+  device_.options.baseline = RunnerOptions{}.baseline;  // every voltage is read once in it
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_warmup(3);
+  spec.set_seed(42);
+  const v1::JobStatus job = device_.Run("operators 4 op_us 300", spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_TRUE(job.has_truth());
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_EQ(data.next_seq(), job.chunks());
+
+  ASSERT_NE(data.header(), nullptr);
+  const v1::RunHeader& header = *data.header();
+  EXPECT_EQ(header.run_id(), job.run_id());
+  EXPECT_EQ(header.job().seed(), 42u);
+  EXPECT_TRUE(header.board().simulated());
+  EXPECT_EQ(header.boot_id().size(), 36u);
+  EXPECT_EQ(header.clock(), "CLOCK_MONOTONIC");
+  EXPECT_GE(header.suspended_s(), 0);
+  EXPECT_GT(header.begin_ns(), 0);
+  EXPECT_GT(header.wall_time_unix_ns(), 1'600'000'000'000'000'000);
+  EXPECT_EQ(header.engine_version(), "fake engine 1.0");
+  EXPECT_EQ(header.requested_hz(), header.board().default_rate_hz());
+  EXPECT_FALSE(header.channels().empty());
+
+  ASSERT_EQ(data.operators().size(), 4u);
+  EXPECT_EQ(data.operators()[2].name(), "op2");
+  std::vector<v1::Phase> phases;
+  for (const v1::PhaseChange& change : data.phases()) phases.push_back(change.phase());
+  EXPECT_THAT(phases, ElementsAre(v1::PHASE_IDLE, v1::PHASE_SETUP, v1::PHASE_WARMUP,
+                                  v1::PHASE_MEASURE, v1::PHASE_IDLE));
+  EXPECT_EQ(Executions(data, v1::PHASE_WARMUP), 3u * 4);
+  EXPECT_EQ(Executions(data, v1::PHASE_MEASURE), 5u * 4);
+  EXPECT_THAT(Codes(data), Contains("simulated"));
+
+  ASSERT_NE(data.end(), nullptr);
+  const v1::RunEnd& end = *data.end();
+  EXPECT_EQ(end.state(), v1::JOB_STATE_DONE);
+  EXPECT_EQ(end.error(), "");
+  EXPECT_EQ(end.markers(), data.markers().size());
+  EXPECT_EQ(end.markers_dropped(), 0u);
+  ASSERT_EQ(end.sampling().sources_size(), 1);
+  EXPECT_GT(end.sampling().sources(0).ticks(), 0u);
+  EXPECT_GT(end.sampling().daemon_cpu_s(), 0);
+  for (const auto& [channel, readings] : data.readings()) EXPECT_FALSE(readings.empty());
+}
+
+TEST_F(JobRunnerTest, TheTruthLiesApartAndCoversTheMeasuredExecutions) {
+  Start();
+  const v1::JobStatus job = device_.Run("operators 4 op_us 300");
+  auto fd = device_.queue().OpenTruth(job.run_id());
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  v1::RunTruth truth;
+  ASSERT_TRUE(truth.ParseFromFileDescriptor(fd->get()));
+  EXPECT_EQ(truth.run_id(), job.run_id());
+  EXPECT_EQ(truth.operators_size(), 5 * 4);
+  for (const auto& op : truth.operators()) {
+    for (const double energy : op.energy_j()) EXPECT_GT(energy, 0);
+  }
+}
+
+TEST_F(JobRunnerTest, TellsEveryPhaseAndTheProgress) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(300);
+  const v1::JobStatus job = device_.Run("operators 4 op_us 1000", spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_EQ(job.phase(), v1::PHASE_IDLE);
+  uint32_t iteration = 0;
+  uint64_t chunks = 0;
+  size_t with_power = 0;
+  std::vector<v1::Phase> phases;
+  for (const v1::JobStatus& status : device_.news.news()) {
+    if (status.state() != v1::JOB_STATE_RUNNING) continue;
+    EXPECT_GE(status.chunks(), chunks);
+    chunks = status.chunks();
+    if (phases.empty() || phases.back() != status.phase()) phases.push_back(status.phase());
+    if (status.phase() == v1::PHASE_MEASURE) {
+      EXPECT_GE(status.iteration(), iteration);
+      iteration = status.iteration();
+      with_power += status.power_w() > 0 ? 1 : 0;
+    }
+  }
+  EXPECT_THAT(phases, ElementsAre(v1::PHASE_IDLE, v1::PHASE_SETUP, v1::PHASE_WARMUP,
+                                  v1::PHASE_MEASURE, v1::PHASE_IDLE));
+  EXPECT_GT(iteration, 0u);
+  EXPECT_LT(iteration, 300u);
+  EXPECT_GE(with_power, 3u) << "five times a second for 1.2 s";
+}
+
+TEST_F(JobRunnerTest, ACrashNamesTheSignalAndTheOperator) {
+  const v1::JobStatus job = RunBad("crash 11 op 1 iteration 2");
+  EXPECT_THAT(job.error(), AllOf(HasSubstr("SIGSEGV"), HasSubstr("in operator 1 \"op1\" (Conv)"),
+                                 HasSubstr("iteration 2 of the measured phase")));
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_EQ(Executions(data, v1::PHASE_MEASURE), 2u * 3 + 1) << "what was done before it stays";
+}
+
+TEST_F(JobRunnerTest, ACrashWhileLoadingSaysSo) {
+  EXPECT_THAT(RunBad("crash_in_load 1").error(),
+              AllOf(HasSubstr("SIGABRT"), HasSubstr("while it loaded the nets")));
+}
+
+TEST_F(JobRunnerTest, AHangEndsAtTheLimitWithTheOperator) {
+  device_.options.engine.silence = Milliseconds(300);
+  EXPECT_THAT(RunBad("hang 1").error(),
+              AllOf(HasSubstr("hangs in operator 1 \"op1\""), HasSubstr("no sign of life")));
+}
+
+TEST_F(JobRunnerTest, AHangWhileLoadingEndsAtItsLimit) {
+  device_.options.engine.load = Milliseconds(300);
+  EXPECT_THAT(RunBad("hang_in_load 1").error(), HasSubstr("hangs while it loaded the nets"));
+}
+
+TEST_F(JobRunnerTest, TheTimeLimitEndsAJobThatIsStillBusy) {
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  spec.set_time_limit_s(0.5);
+  EXPECT_THAT(RunBad("operators 2 op_us 1000", spec).error(),
+              AllOf(HasSubstr("time limit of 0.5 s is over"), HasSubstr("operator")));
+}
+
+TEST_F(JobRunnerTest, GarbageMarkersFailTheJob) {
+  const v1::JobStatus job = RunBad("garbage_op 1");
+  EXPECT_THAT(job.error(), HasSubstr("operator 4711 of a net of 3"));
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_THAT(data.end()->reasons(), Contains(StartsWith("ring_garbage")));
+  for (const Marker& marker : data.markers()) EXPECT_NE(marker.op, 4711u);
+}
+
+TEST_F(JobRunnerTest, MarkersThatEndBeforeTheyBeginFailTheJob) {
+  EXPECT_THAT(RunBad("garbage_end 1").error(), HasSubstr("garbage"));
+}
+
+TEST_F(JobRunnerTest, ARingWhoseCountersAreOverwrittenFailsTheJob) {
+  const v1::JobStatus job = RunBad("garbage_head 1");
+  EXPECT_THAT(job.error(), HasSubstr("damaged its marker ring"));
+  EXPECT_THAT(device_.Records(job.run_id()).end()->reasons(), Contains(StartsWith("ring_garbage")));
+}
+
+TEST_F(JobRunnerTest, ARingCannotBeTruncated) {
+  Start();
+  const v1::JobStatus job = device_.Run("truncate 1");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_THAT(WorkerLog(job.run_id()), HasSubstr("truncating the ring: Operation not permitted"));
+}
+
+TEST_F(JobRunnerTest, AFullRingMakesTheRunSuspect) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(100'000);
+  const v1::JobStatus job = device_.Run("flood 1", spec);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_GT(data.end()->markers_dropped(), 0u);
+  EXPECT_EQ(data.end()->verdict(), v1::VERDICT_SUSPECT);
+  EXPECT_THAT(data.end()->reasons(), Contains(StartsWith("markers_dropped")));
+  EXPECT_EQ(data.end()->markers() + data.end()->markers_dropped(),
+            100'000u * 4 + 2 * 4 + 2);  // iterations, warm-up, load and init
+}
+
+TEST_F(JobRunnerTest, AnEngineThatEndsEarlyIsNamedWithItsExitCode) {
+  EXPECT_THAT(RunBad("exit_early 1").error(), HasSubstr("fake exited with code 3"));
+}
+
+TEST_F(JobRunnerTest, AnEngineOfAnotherVersionIsRefused) {
+  EXPECT_THAT(RunBad("wrong_version 1").error(),
+              AllOf(HasSubstr("version 7"), HasSubstr("this synergyd version 1")));
+}
+
+TEST_F(JobRunnerTest, AnEngineOfAnotherNameIsRefused) {
+  EXPECT_THAT(RunBad("wrong_name 1").error(), HasSubstr("says that it is other"));
+}
+
+TEST_F(JobRunnerTest, FramesThatAreNoneFailTheJob) {
+  EXPECT_THAT(RunBad("bad_frame 1").error(), HasSubstr("the engine fake"));
+}
+
+TEST_F(JobRunnerTest, AFrameBeyondTheLimitFailsTheJob) {
+  EXPECT_THAT(RunBad("huge_frame 1").error(), HasSubstr("the engine fake"));
+}
+
+TEST_F(JobRunnerTest, HalfAFrameHoldsNobodyUpForLongerThanTheLimit) {
+  device_.options.engine.hello = Milliseconds(300);
+  EXPECT_THAT(RunBad("half_frame 1").error(),
+              HasSubstr("hangs before it did anything: no sign of life for 0.3 s"));
+}
+
+TEST_F(JobRunnerTest, AnEngineThatClosesItsConnectionIsKilled) {
+  EXPECT_THAT(RunBad("close 1").error(), AllOf(HasSubstr("went silent"), HasSubstr("op1")));
+}
+
+TEST_F(JobRunnerTest, AFailureThatTheEngineReportsIsPassedOn) {
+  EXPECT_THAT(RunBad("fail 1").error(),
+              AllOf(HasSubstr("out of memory"), HasSubstr("in operator 1 \"op1\" (Conv)")));
+}
+
+TEST_F(JobRunnerTest, AnEnginesTextReachesNoTerminalAsACommand) {
+  EXPECT_THAT(RunBad("fail_in_load 1").error(), HasSubstr("no NetDef: ?[31mgarbage"));
+}
+
+TEST_F(JobRunnerTest, AnOperatorTableThatDoesNotFitFailsTheJob) {
+  EXPECT_THAT(RunBad("wrong_table 1").error(), HasSubstr("out of order"));
+}
+
+TEST_F(JobRunnerTest, ASecondOperatorTableFailsTheJob) {
+  EXPECT_THAT(RunBad("second_table 1").error(), HasSubstr("twice"));
+}
+
+TEST_F(JobRunnerTest, AnEngineThatIsNotThereFailsTheJob) {
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_engine("missing");
+  EXPECT_THAT(RunBad("operators 1", spec).error(), HasSubstr("synergy-worker-missing"));
+}
+
+TEST_F(JobRunnerTest, WhatAnEngineLeavesBehindIsKilled) {
+  Start();
+  const v1::JobStatus job = device_.Run("stray 1");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_THAT(Codes(device_.Records(job.run_id())), Contains("strays_killed"));
+  EXPECT_EQ(KillStrays(), 0);
+}
+
+TEST_F(JobRunnerTest, AnEngineThatEndsBadlyAfterTheLastIterationIsNoted) {
+  Start();
+  const v1::JobStatus job = device_.Run("bad_exit 1");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_THAT(Codes(device_.Records(job.run_id())), Contains("engine_end"));
+}
+
+TEST_F(JobRunnerTest, AnEngineThatTalksALotFillsNoDisk) {
+  Start();
+  const v1::JobStatus job = device_.Run("chatter 1");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const std::string log = WorkerLog(job.run_id());
+  EXPECT_LT(log.size(), WorkerProcess::kMaxLogBytes + 100);
+  EXPECT_THAT(
+      log, AllOf(StartsWith("line 0 of"), HasSubstr("bytes left out"), HasSubstr("line 99999 of")));
+}
+
+TEST_F(JobRunnerTest, ACancelledJobEndsWithinTwoSecondsWithItsRecords) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  const std::string run_id = device_.Submit("operators 2 op_us 1000", spec);
+  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const MonotonicTime begin = RealClock().Now();
+  ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
+  const v1::JobStatus job = device_.WaitForEnd(run_id);
+  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
+  const RunData data = device_.Records(run_id);
+  EXPECT_EQ(data.end()->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(data.end()->reasons(), Contains(StartsWith("job_cancelled")));
+  EXPECT_EQ(data.end()->markers(), data.markers().size());
+}
+
+TEST_F(JobRunnerTest, ACancelledJobEndsAlsoWhileItsEngineHangs) {
+  Start();
+  const std::string run_id = device_.Submit("hang_in_load 1");
+  device_.news.WaitForPhase(run_id, v1::PHASE_SETUP);
+  const MonotonicTime begin = RealClock().Now();
+  ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
+  EXPECT_EQ(device_.WaitForEnd(run_id).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+}
+
+TEST_F(JobRunnerTest, StopEndsTheRunningJobWithinTwoSecondsWithItsRecords) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  const std::string run_id = device_.Submit("operators 2 op_us 1000", spec);
+  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const MonotonicTime begin = RealClock().Now();
+  device_.queue().Stop();
+  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+  const RunData data = device_.Records(run_id);
+  EXPECT_EQ(data.end()->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(data.end()->error(), HasSubstr("daemon was stopped"));
+  EXPECT_GT(data.markers().size(), 0u);
+}
+
+TEST_F(JobRunnerTest, AFullDiskFailsTheJobWithTheReasonAndTheDaemonGoesOn) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  const std::string run_id = device_.Submit("operators 2 op_us 100", spec);
+  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  v1::JobStatus job;
+  {
+    const std::string spool = folder_.path() + "/runs/" + run_id + "/records.spool";
+    const FileSizeLimit disk_full(std::filesystem::file_size(spool) + 5000);
+    job = device_.WaitForEnd(run_id);
+  }
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(job.error(), AllOf(HasSubstr("records could not be written"),
+                                 HasSubstr("no space left"), HasSubstr("records.spool")));
+  EXPECT_EQ(device_.Run("operators 2").state(), v1::JOB_STATE_DONE);
+}
+
+TEST(JobRunnerOnASmallDisk, TheEndOfARunIsWrittenAlsoWhenTheDiskIsFull) {
+  SmallDisk disk(4 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";
+  MeasuringDevice device(disk.path());
+  device.Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  const std::string run_id = device.Submit("operators 2 op_us 100", spec);
+  device.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  disk.FillUpTo(16 << 10);
+  const v1::JobStatus job = device.WaitForEnd(run_id);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(job.error(), HasSubstr("no space left"));
+  const RunData data = device.Records(run_id);
+  ASSERT_NE(data.end(), nullptr);
+  EXPECT_EQ(data.end()->error(), job.error());
+  EXPECT_EQ(data.end()->verdict(), v1::VERDICT_INVALID);
+  EXPECT_EQ(data.next_seq(), job.chunks());
+  disk.Free();
+  EXPECT_EQ(device.Run("operators 2").state(), v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobRunnerTest, AJobThatLeavesCpusGetsTheLastOnes) {
+  if (AvailableCpus().size() < 2) GTEST_SKIP() << "needs two CPUs";
+  Start();
+  const v1::JobStatus job = device_.Run("operators 2");
+  EXPECT_THAT(Codes(device_.Records(job.run_id())), testing::Not(Contains("cores_shared")));
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_threads(static_cast<uint32_t>(AvailableCpus().size()));
+  const v1::JobStatus shared = device_.Run("operators 2", spec);
+  EXPECT_THAT(Codes(device_.Records(shared.run_id())), Contains("cores_shared"));
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,212 @@
+#include "daemon/jobs/marker_feed.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "common/unique_fd.h"
+#include "tests/support/fake_clock.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr RingGeometry kGeometry{.lanes = 2, .capacity = 16};
+
+class MarkerFeedTest : public testing::Test {
+ protected:
+  MarkerFeedTest()
+      : ring_(CreateMarkerRingInFolder(kGeometry, "/dev/shm").value()),
+        writer_(MarkerRingWriter::Map(ring_.get()).value()),
+        lane_(writer_.Claim()),
+        feed_(ring_.get(), kGeometry, clock_.Now(), true, clock_) {
+    feed_.AllowSetup();
+    feed_.SetOperatorCount(3);
+    feed_.AllowIterations(v1::PHASE_MEASURE, 2);
+  }
+
+  int64_t Now() { return clock_.Now().ns; }
+  void RunOperator(uint32_t op, uint32_t iteration = 0) {
+    lane_.Begin(op, iteration, v1::PHASE_MEASURE, Now());
+    clock_.Advance(Microseconds(10));
+    lane_.End(Now());
+  }
+  Marker Plausible() {
+    return {.begin_ns = Now(),
+            .end_ns = Now(),
+            .op = 0,
+            .iteration = 0,
+            .thread = 0,
+            .device = 0,
+            .phase = v1::PHASE_MEASURE,
+            .reserved = 0};
+  }
+  // What the feed says of a marker that no honest engine writes.
+  std::string Complaint(const Marker& marker) {
+    lane_.Write(marker);
+    std::vector<Marker> markers;
+    const MarkerFeed::Activity activity = feed_.Drain(&markers);
+    EXPECT_THAT(markers, IsEmpty());
+    EXPECT_EQ(activity.garbage, 1u);
+    EXPECT_EQ(activity.markers, 0u);
+    return activity.first_garbage;
+  }
+
+  FakeClock clock_;
+  UniqueFd ring_;
+  MarkerRingWriter writer_;
+  MarkerLane lane_;
+  MarkerFeed feed_;
+};
+
+TEST_F(MarkerFeedTest, GivesEveryMarkerOnceToRecorderAndSimulation) {
+  RunOperator(0);
+  ActivityFeed::Snapshot snapshot;
+  feed_.Poll(&snapshot);
+  EXPECT_THAT(snapshot.completed, ElementsAre(Field(&Marker::op, 0u)));
+  RunOperator(1);
+  std::vector<Marker> markers;
+  EXPECT_EQ(feed_.Drain(&markers).markers, 2u);
+  EXPECT_THAT(markers, ElementsAre(Field(&Marker::op, 0u), Field(&Marker::op, 1u)));
+  feed_.Poll(&snapshot);
+  EXPECT_THAT(snapshot.completed, ElementsAre(Field(&Marker::op, 1u)));
+  feed_.Drain(&markers);
+  EXPECT_THAT(markers, IsEmpty());
+}
+
+TEST_F(MarkerFeedTest, ShowsWhatRunsAndSinceWhen) {
+  RunOperator(0);
+  lane_.Begin(2, 1, v1::PHASE_MEASURE, Now());
+  clock_.Advance(Microseconds(5));
+  ActivityFeed::Snapshot snapshot;
+  feed_.Poll(&snapshot);
+  EXPECT_EQ(snapshot.as_of, clock_.Now());
+  ASSERT_THAT(snapshot.running, SizeIs(1));
+  EXPECT_EQ(snapshot.running[0].op, 2u);
+  std::vector<Marker> markers;
+  const MarkerFeed::Activity activity = feed_.Drain(&markers);
+  ASSERT_TRUE(activity.current.has_value());
+  EXPECT_EQ(activity.current->op, 2u);
+  EXPECT_EQ(activity.current->iteration, 1u);
+  EXPECT_EQ(activity.measured, 1u);
+}
+
+TEST_F(MarkerFeedTest, TheSimulationGetsNoIterationsAndNoCalibrations) {
+  Marker marker = Plausible();
+  marker.op = kOpNet;
+  lane_.Write(marker);
+  marker.op = kOpClock;
+  lane_.Write(marker);
+  marker.op = kOpLoad;
+  marker.phase = v1::PHASE_SETUP;
+  lane_.Write(marker);
+  ActivityFeed::Snapshot snapshot;
+  feed_.Poll(&snapshot);
+  EXPECT_THAT(snapshot.completed, ElementsAre(Field(&Marker::op, kOpLoad)));
+  std::vector<Marker> markers;
+  EXPECT_EQ(feed_.Drain(&markers).garbage, 0u);
+  EXPECT_THAT(markers, SizeIs(3));
+}
+
+TEST_F(MarkerFeedTest, AFullRingIsCountedAndNothingElseIsLost) {
+  for (int i = 0; i < 20; ++i) RunOperator(0);
+  std::vector<Marker> markers;
+  const MarkerFeed::Activity activity = feed_.Drain(&markers);
+  EXPECT_EQ(activity.dropped, 4u);
+  EXPECT_THAT(markers, SizeIs(16));
+  EXPECT_TRUE(activity.ring.ok());
+  EXPECT_EQ(activity.garbage, 0u);
+}
+
+TEST_F(MarkerFeedTest, AnOperatorThatTheNetHasNotIsGarbage) {
+  Marker marker = Plausible();
+  marker.op = 3;
+  EXPECT_THAT(Complaint(marker), HasSubstr("operator 3 of a net of 3"));
+}
+
+TEST_F(MarkerFeedTest, AnIterationThatNobodyAskedForIsGarbage) {
+  Marker marker = Plausible();
+  marker.iteration = 2;
+  EXPECT_THAT(Complaint(marker), HasSubstr("iteration 2 where 2 were asked for"));
+}
+
+TEST_F(MarkerFeedTest, APhaseThatDoesNotFitIsGarbage) {
+  Marker marker = Plausible();
+  marker.phase = v1::PHASE_SETUP;
+  EXPECT_THAT(Complaint(marker), HasSubstr("an operator in phase 2"));
+}
+
+TEST_F(MarkerFeedTest, ATimeBeforeTheJobIsGarbage) {
+  Marker marker = Plausible();
+  marker.begin_ns -= 1'000'000'000;
+  EXPECT_THAT(Complaint(marker), HasSubstr("outside of the job's time"));
+}
+
+TEST_F(MarkerFeedTest, ATimeThatHasNotComeIsGarbage) {
+  Marker marker = Plausible();
+  marker.end_ns += 1'000'000'000;
+  EXPECT_THAT(Complaint(marker), HasSubstr("outside of the job's time"));
+}
+
+TEST_F(MarkerFeedTest, ADeviceThatIsNotThereIsGarbage) {
+  Marker marker = Plausible();
+  marker.device = 3;
+  EXPECT_THAT(Complaint(marker), HasSubstr("device 3"));
+}
+
+TEST_F(MarkerFeedTest, OperatorsOfALaneThatOverlapAreGarbage) {
+  RunOperator(0);
+  Marker marker = Plausible();
+  marker.op = 1;
+  marker.begin_ns -= 1;
+  lane_.Write(marker);
+  std::vector<Marker> markers;
+  const MarkerFeed::Activity activity = feed_.Drain(&markers);
+  EXPECT_THAT(activity.first_garbage, HasSubstr("begins 1 ns before the one ahead of it ended"));
+  EXPECT_THAT(markers, SizeIs(1));
+}
+
+TEST_F(MarkerFeedTest, AnEndBeforeItsBeginMakesTheRingUnbelievable) {
+  RunOperator(0);
+  Marker marker = Plausible();
+  marker.end_ns = marker.begin_ns - 1;
+  lane_.Write(marker);
+  RunOperator(1);
+  std::vector<Marker> markers;
+  MarkerFeed::Activity activity = feed_.Drain(&markers);
+  EXPECT_EQ(activity.ring.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(markers, SizeIs(1)) << "what came before stays";
+  activity = feed_.Drain(&markers);
+  EXPECT_EQ(activity.ring.code(), absl::StatusCode::kDataLoss) << "for good";
+  EXPECT_THAT(markers, IsEmpty());
+}
+
+TEST_F(MarkerFeedTest, ASlotWithGarbageIsNotShown) {
+  lane_.Begin(99, 0, v1::PHASE_MEASURE, Now());
+  ActivityFeed::Snapshot snapshot;
+  feed_.Poll(&snapshot);
+  EXPECT_THAT(snapshot.running, IsEmpty());
+  std::vector<Marker> markers;
+  EXPECT_THAT(feed_.Drain(&markers).first_garbage, HasSubstr("what the net does not have"));
+}
+
+TEST_F(MarkerFeedTest, ATruncatedRingIsAnErrorAndNoSignal) {
+  RunOperator(0);
+  ASSERT_EQ(ftruncate(ring_.get(), 0), 0);
+  std::vector<Marker> markers;
+  const MarkerFeed::Activity activity = feed_.Drain(&markers);
+  EXPECT_EQ(activity.ring.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(activity.ring.ToString(), HasSubstr("truncated"));
+  ActivityFeed::Snapshot snapshot;
+  feed_.Poll(&snapshot);
+  EXPECT_THAT(snapshot.completed, IsEmpty());
+  EXPECT_THAT(snapshot.running, IsEmpty());
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,122 @@
+// A device with the simulated Jetson TX1, the fake engine (tests/support/fake_engine.cc) and a
+// queue, in this process and in real time.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/attribution/run_data.h"
+#include "daemon/jobs/child_process.h"
+#include "daemon/jobs/core_plan.h"
+#include "daemon/jobs/job_queue.h"
+#include "daemon/jobs/job_runner.h"
+#include "daemon/power/board.h"
+#include "daemon/sampling/sampler.h"
+#include "daemon/sampling/spool.h"
+#include "daemon/sampling/telemetry.h"
+#include "gtest/gtest.h"
+#include "tests/daemon/jobs/fake_executor.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+
+class MeasuringDevice {
+ public:
+  explicit MeasuringDevice(const std::string& state_dir) {
+    AdoptOrphans();
+    board_ = OpenBoard("sim:jetson-tx1", 1, RealClock()).value();
+    sampler_ = std::make_unique<Sampler>(std::move(board_.sources), RealClock());
+    telemetry_ = Telemetry::Create(board_.info, *sampler_).value();
+    sampler_->AddSink(telemetry_.get());
+    sampler_->Start();
+    options.launcher = SYNERGY_TEST_LAUNCHER;
+    options.libexec_dir = SYNERGY_TEST_LIBEXEC;
+    if (geteuid() == 0) options.engine_user = FindUser({"nobody"});
+    options.baseline = Milliseconds(20);
+    options.tail = Milliseconds(20);
+    queue_options.state_dir = state_dir;
+    queue_options.limits.engines = {"fake", "missing"};
+    queue_options.limits.can_measure = true;
+    queue_options.limits.cpus = static_cast<uint32_t>(AvailableCpus().size());
+    queue_options.board = board_.info;
+    queue_options.space.min_free_bytes = 0;
+  }
+  ~MeasuringDevice() {
+    queue_.reset();
+    sampler_->Stop();
+    EXPECT_EQ(KillStrays(), 0) << "a process was left behind";
+  }
+
+  // After options and queue_options were set.
+  void Start() {
+    RunnerParts parts;
+    parts.board = board_.info;
+    parts.simulation = board_.simulation.get();
+    parts.sampler = sampler_.get();
+    parts.telemetry = telemetry_.get();
+    parts.clock = &RealClock();
+    parts.cpus = AvailableCpus();
+    parts.pin = [](const std::vector<int>& cpus) { EXPECT_TRUE(PinProcess(getpid(), cpus).ok()); };
+    parts.on_chunk = [] {};
+    runner_ = std::make_unique<JobRunner>(options, parts);
+    queue_ = JobQueue::Open(queue_options, *runner_, RealClock()).value();
+    queue_->SetListener(&news);
+    queue_->Start();
+  }
+
+  std::string Submit(const std::string& net, v1::JobSpec spec = Spec()) {
+    const auto job = queue_->Submit(spec, MemoryFile(net), MemoryFile(""));
+    EXPECT_TRUE(job.ok()) << job.status();
+    return job->run_id();
+  }
+  static v1::JobSpec Spec() {
+    v1::JobSpec spec;
+    spec.set_net_name("net");
+    spec.set_engine("fake");
+    spec.set_iterations(5);
+    spec.set_warmup(2);
+    spec.set_threads(1);
+    spec.set_batch(1);
+    return spec;
+  }
+  // Submits and waits for the job's end.
+  v1::JobStatus Run(const std::string& net, v1::JobSpec spec = Spec()) {
+    return WaitForEnd(Submit(net, std::move(spec)));
+  }
+  v1::JobStatus WaitForEnd(const std::string& run_id) { return news.WaitForEnd(run_id); }
+
+  // Everything that the run's spool holds.
+  RunData Records(const std::string& run_id) {
+    auto fd = queue_->OpenRun(run_id);
+    EXPECT_TRUE(fd.ok()) << fd.status();
+    RunData data;
+    SpoolReader reader(*std::move(fd));
+    for (v1::Chunk chunk;;) {
+      const auto more = reader.Next(&chunk);
+      EXPECT_TRUE(more.ok()) << more.status();
+      if (!more.ok() || !*more) return data;
+      const absl::Status added = data.Add(chunk);
+      EXPECT_TRUE(added.ok()) << added;
+    }
+  }
+
+  JobQueue& queue() { return *queue_; }
+
+  RunnerOptions options;
+  JobQueueOptions queue_options;
+  NewsLog news;
+
+ private:
+  Board board_;
+  std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<JobRunner> runner_;
+  std::unique_ptr<JobQueue> queue_;
+};
+
+}  // namespace synergy

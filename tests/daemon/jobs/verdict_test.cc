@@ -1,0 +1,105 @@
+#include "daemon/jobs/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace synergy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+RunFacts Good() {
+  RunFacts facts;
+  facts.measured = facts.expected = 300;
+  v1::SourceStats source;
+  source.set_source("ina3221 0x40");
+  source.set_ticks(10000);
+  source.set_missed(100);  // just not too many
+  facts.sources = {source};
+  return facts;
+}
+
+TEST(Verdict, ACompleteRunIsValid) {
+  const Judgement judgement = Judge(Good());
+  EXPECT_EQ(judgement.verdict, v1::VERDICT_VALID);
+  EXPECT_THAT(judgement.reasons, IsEmpty());
+}
+
+TEST(Verdict, MoreThanOnePercentOfMissedTicksIsSuspect) {
+  RunFacts facts = Good();
+  facts.sources[0].set_missed(101);
+  const Judgement judgement = Judge(facts);
+  EXPECT_EQ(judgement.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(judgement.reasons,
+              ElementsAre("ticks_missed: 1.0 % of the 10000 ticks of ina3221 0x40 were missed"));
+}
+
+TEST(Verdict, FailedReadsCountLikeMissedOnes) {
+  RunFacts facts = Good();
+  facts.sources[0].set_failed(200);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("reads_failed: 2.0 %")));
+}
+
+TEST(Verdict, ASourceThatWasNeverReadOrFailedIsSuspect) {
+  RunFacts facts = Good();
+  facts.sources[0].set_ticks(0);
+  facts.failed_sources = {"ina3221 0x40: it is gone"};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(StartsWith("no_readings"), StartsWith("source_failed: ina3221 0x40")));
+}
+
+TEST(Verdict, DroppedMarkersAreSuspectAndTheMissingOnesAreNotCountedTwice) {
+  RunFacts facts = Good();
+  facts.markers_dropped = 7;
+  facts.measured = 293;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(HasSubstr("lost 7 markers")));
+}
+
+TEST(Verdict, MarkersThatNeverCameAreSuspect) {
+  RunFacts facts = Good();
+  facts.measured = 299;
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("markers_missing: 299 ")));
+}
+
+TEST(Verdict, RecordsThatTheDiskCouldNotTakeAreSuspect) {
+  RunFacts facts = Good();
+  facts.records_dropped = 512;
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("records_dropped")));
+}
+
+TEST(Verdict, GarbageInTheRingIsInvalidWhateverElseIsWrong) {
+  RunFacts facts = Good();
+  facts.garbage = "operator 4711 of a net of 3";
+  facts.markers_dropped = 1;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_INVALID);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("ring_garbage: operator 4711"),
+                                                StartsWith("markers_dropped")));
+}
+
+TEST(Verdict, AFailedJobIsInvalid) {
+  RunFacts facts = Good();
+  facts.state = v1::JOB_STATE_FAILED;
+  facts.error = "the engine was killed by SIGSEGV";
+  facts.measured = 10;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_INVALID);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre("job_failed: the engine was killed by SIGSEGV"));
+}
+
+TEST(Verdict, ACancelledJobKeepsWhatItMeasuredAsSuspect) {
+  RunFacts facts = Good();
+  facts.state = v1::JOB_STATE_CANCELLED;
+  facts.error = "cancelled on request";
+  facts.measured = 10;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(HasSubstr("10 of 300 executions")));
+  facts.measured = 0;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_INVALID) << "nothing was measured";
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,210 @@
+// synergy-worker-fake: an engine for tests. Speaks the worker protocol and marks operators that it
+// does not have; its "predict net" is text that says how, a word and a number a line:
+//
+//   operators 3        of the net
+//   op_us 100          microseconds that each takes
+//   MODE 1             one of the modes below: what goes wrong in operator 1, iteration 2 of the
+//   measured iteration 2        phase (op 1, iteration 2 by default), or at the place that its name
+//   says op 1
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "common/clock.h"
+#include "common/marker_ring.h"
+#include "common/worker_protocol.h"
+#include "synergy/v1/worker.pb.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kFirstLaneEnd = sizeof(RingHeader) + sizeof(Lane);
+
+class FakeEngine {
+ public:
+  explicit FakeEngine(MarkerLane lane) : words_(ReadNet()), lane_(lane) {}
+
+  int Serve() {
+    if (Mode("silent")) pause();
+    if (Mode("exit_early")) return 3;
+    if (Mode("bad_frame")) return SendRaw(std::string("\x05\0\0\0\xff\xff\xff\xff\xff", 9));
+    if (Mode("huge_frame")) return SendRaw("\xff\xff\xff\xff");
+    if (Mode("half_frame")) return SendRaw(std::string("\x40\0\0\0half", 8));
+    v1::WorkerEvent event;
+    v1::WorkerEvent::Hello& hello = *event.mutable_hello();
+    hello.set_protocol_version(Mode("wrong_version") ? 7 : kWorkerProtocolVersion);
+    hello.set_engine(Mode("wrong_name") ? "other" : "fake");
+    hello.set_engine_version("fake engine 1.0");
+    Send(event);
+    FrameReceiver receiver(kWorkerControlFd);
+    for (v1::WorkerCommand command;;) {
+      const absl::StatusOr<bool> received = receiver.ReceiveUntrusted(&command, std::nullopt);
+      if (!received.ok() || !*received) return 0;
+      if (command.has_exit()) return Mode("bad_exit") ? 9 : 0;
+      command.has_load() ? Load() : Run(command.run());
+    }
+  }
+
+ private:
+  bool Mode(const char* mode) const { return words_.contains(mode); }
+  uint32_t Number(const char* word, uint32_t otherwise) const {
+    const auto found = words_.find(word);
+    return found == words_.end() ? otherwise : found->second;
+  }
+
+  static std::map<std::string, uint32_t> ReadNet() {
+    char buffer[4096] = {};
+    if (pread(kWorkerPredictFd, buffer, sizeof(buffer) - 1, 0) < 0) std::abort();
+    std::istringstream text(buffer);
+    std::map<std::string, uint32_t> words;
+    uint32_t number = 0;
+    for (std::string word; text >> word >> number;) words[word] = number;
+    return words;
+  }
+
+  static void Send(const v1::WorkerEvent& event) {
+    if (!SendFrame(kWorkerControlFd, event, std::nullopt).ok()) std::exit(1);
+  }
+  static int SendRaw(const std::string& bytes) {
+    if (send(kWorkerControlFd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) return 1;
+    pause();
+    return 0;
+  }
+  static int64_t Now() { return RealClock().Now().ns; }
+
+  void Load() {
+    if (Mode("truncate")) {
+      const int result = ftruncate(kWorkerRingFd, 0);
+      std::printf("truncating the ring: %s\n", result == 0 ? "done" : std::strerror(errno));
+      std::fflush(stdout);
+    }
+    if (Mode("chatter")) {
+      for (int i = 0; i < 100'000; ++i) std::printf("line %d of an engine that talks a lot\n", i);
+      std::fflush(stdout);
+    }
+    lane_.Begin(kOpLoad, 0, v1::PHASE_SETUP, Now());
+    if (Mode("crash_in_load")) std::raise(SIGABRT);
+    if (Mode("hang_in_load")) pause();
+    lane_.End(Now());
+    lane_.Begin(kOpInit, 0, v1::PHASE_SETUP, Now());
+    lane_.End(Now());
+    v1::WorkerEvent event;
+    if (Mode("fail_in_load")) {
+      event.mutable_failed()->set_text("the net is no NetDef: \x1b[31mgarbage at byte 0");
+    } else {
+      event.mutable_loaded()->set_net_name("fake");
+      event.mutable_loaded()->set_operators(operators_);
+    }
+    Send(event);
+  }
+
+  void Run(const v1::WorkerCommand::Run& run) {
+    const auto phase = static_cast<uint8_t>(run.phase());
+    for (uint32_t i = run.first_iteration(); i < run.first_iteration() + run.count(); ++i) {
+      const int64_t begin = Now();
+      for (uint32_t op = 0; op < operators_; ++op) RunOperator(op, i, phase);
+      lane_.Write({.begin_ns = begin,
+                   .end_ns = Now(),
+                   .op = kOpNet,
+                   .iteration = i,
+                   .thread = 0,
+                   .device = 0,
+                   .phase = phase,
+                   .reserved = 0});
+      if (phase == v1::PHASE_WARMUP && i == 0) SendOperators();
+    }
+    v1::WorkerEvent event;
+    event.mutable_block_done()->set_first_iteration(run.first_iteration());
+    event.mutable_block_done()->set_count(run.count());
+    Send(event);
+  }
+
+  void RunOperator(uint32_t op, uint32_t iteration, uint8_t phase) {
+    const int64_t begin = Now();
+    lane_.Begin(op, iteration, phase, begin);
+    if (Mode("flood") && phase == v1::PHASE_MEASURE) return lane_.End(begin);
+    const bool here = op == Number("op", 1) && iteration == Number("iteration", 2);
+    if (here && phase == v1::PHASE_MEASURE) Misbehave();
+    RealClock().SleepUntil({begin + Number("op_us", 100) * int64_t{1000}});
+    lane_.End(Now());
+  }
+
+  void Misbehave() {
+    if (Mode("crash")) std::raise(static_cast<int>(Number("crash", SIGSEGV)));
+    if (Mode("hang")) pause();
+    if (Mode("stray")) LeaveStray();
+    Marker marker{.begin_ns = Now(),
+                  .end_ns = Now(),
+                  .op = 0,
+                  .iteration = 0,
+                  .thread = 0,
+                  .device = 0,
+                  .phase = v1::PHASE_MEASURE,
+                  .reserved = 0};
+    if (Mode("garbage_op")) marker.op = 4711;
+    if (Mode("garbage_end")) marker.end_ns = 0;
+    if (marker.op != 0 || marker.end_ns == 0) lane_.Write(marker);
+    if (Mode("garbage_head")) {  // of lane 0
+      void* ring = mmap(nullptr, kFirstLaneEnd, PROT_WRITE, MAP_SHARED, kWorkerRingFd, 0);
+      if (ring == MAP_FAILED) std::abort();
+      reinterpret_cast<Lane*>(static_cast<char*>(ring) + sizeof(RingHeader))->head = 1ull << 60;
+      pause();  // so that the lane does not put it right
+    }
+    v1::WorkerEvent event;
+    if (Mode("fail")) {
+      event.mutable_failed()->set_text("out of memory");
+      event.mutable_failed()->set_in_operator(true);
+      event.mutable_failed()->set_op_index(Number("op", 1));
+      Send(event);
+    }
+    if (Mode("second_table")) SendOperators();
+    if (Mode("close")) {
+      close(kWorkerControlFd);
+      pause();
+    }
+  }
+
+  // A grandchild in a session of its own, which no kill of the group finds.
+  static void LeaveStray() {
+    if (fork() != 0) return;
+    setsid();
+    for (;;) pause();
+  }
+
+  void SendOperators() const {
+    v1::WorkerEvent event;
+    for (uint32_t i = 0; i < operators_; ++i) {
+      v1::OperatorInfo& info = *event.mutable_operators()->add_operators();
+      info.set_index(Mode("wrong_table") ? i + 1 : i);
+      info.set_name("op" + std::to_string(i));
+      info.set_type("Conv");
+      info.set_has_cost(true);
+      info.set_macs(1'000'000);
+    }
+    Send(event);
+  }
+
+  const std::map<std::string, uint32_t> words_;
+  MarkerLane lane_;
+  const uint32_t operators_ = Number("operators", 3);
+};
+
+}  // namespace
+}  // namespace synergy
+
+int main() {
+  absl::StatusOr<synergy::MarkerRingWriter> ring =
+      synergy::MarkerRingWriter::Map(synergy::kWorkerRingFd);
+  if (!ring.ok()) return 2;
+  return synergy::FakeEngine(ring->Claim()).Serve();
+}
