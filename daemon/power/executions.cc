@@ -73,37 +73,31 @@ void Executions::EndVanished(const std::vector<CurrentOperator>& slots, Monotoni
   }
 }
 
-void Executions::Sweep(
-    MonotonicTime from, MonotonicTime until,
-    const std::function<void(MonotonicTime end, std::span<Execution* const>)>& on_piece) {
+void Executions::Sweep(MonotonicTime from, MonotonicTime until, const OnPiece& on_piece,
+                       const OnEnded& on_ended) {
   std::ranges::stable_sort(executions_, {}, &Execution::begin_ns);
   std::vector<Execution*> running;
   size_t next = 0;
-  int64_t at = from.ns;
-  while (at < until.ns) {
+  for (int64_t at = from.ns;;) {
     while (next < executions_.size() && executions_[next].begin_ns <= at) {
       running.push_back(&executions_[next++]);
     }
-    std::erase_if(running, [at](const Execution* e) { return e->end_ns <= at; });
+    std::erase_if(running, [&](Execution* e) {
+      if (e->end_ns > at) return false;
+      if (e->has_marker) on_ended(*e);
+      e->told = e->has_marker;
+      return true;
+    });
+    if (at >= until.ns) break;
     int64_t end = until.ns;
     if (next < executions_.size()) end = std::min(end, executions_[next].begin_ns);
     for (const Execution* e : running) end = std::min(end, e->end_ns);
     on_piece({end}, running);
     at = end;
   }
-}
-
-void Executions::Remove(MonotonicTime until,
-                        const std::function<void(const Execution&)>& on_ended) {
-  const auto first_ended = std::ranges::partition(executions_, [until](const Execution& e) {
-                             const int64_t patience = e.has_marker ? 0 : kMarkerPatienceNs;
-                             return e.end_ns > until.ns - patience;
-                           }).begin();
-  std::ranges::sort(first_ended, executions_.end(), {}, &Execution::end_ns);
-  for (auto e = first_ended; e != executions_.end(); ++e) {
-    if (e->has_marker) on_ended(*e);
-  }
-  executions_.erase(first_ended, executions_.end());
+  std::erase_if(executions_, [until](const Execution& e) {
+    return e.told || e.end_ns <= until.ns - kMarkerPatienceNs;
+  });
 }
 
 }  // namespace synergy::tx1

@@ -22,6 +22,7 @@ struct Execution {
   uint16_t thread = 0;
   uint8_t phase = 0;
   bool has_marker = false;  // false: known from its slot alone
+  bool told = false;        // its end was told to whoever sweeps
   int64_t begin_ns = 0;
   int64_t end_ns = kRunning;  // on the timeline
   int64_t marker_end_ns = 0;  // as the marker has it
@@ -40,14 +41,15 @@ class Executions {
   void Take(const ActivityFeed::Snapshot& snapshot, MonotonicTime known, MonotonicTime now,
             const OnLate& on_late);
 
-  // Cuts [from, until] into pieces in which the same executions run, in order, and calls `on_piece`
-  // with each piece's end and what runs in it.
-  void Sweep(MonotonicTime from, MonotonicTime until,
-             const std::function<void(MonotonicTime end, std::span<Execution* const>)>& on_piece);
+  using OnPiece = std::function<void(MonotonicTime end, std::span<Execution* const> running)>;
+  using OnEnded = std::function<void(const Execution& execution)>;
 
-  // Removes what ended by `until`; executions with a marker are given to `on_ended`, by their end.
-  // Executions whose marker never comes are dropped after a second.
-  void Remove(MonotonicTime until, const std::function<void(const Execution&)>& on_ended);
+  // Cuts [from, until] into pieces in which the same executions run. In the order of time: calls
+  // `on_piece` with each piece's end and what runs in it, and `on_ended` with each execution that
+  // has a marker, once all its pieces were given. Forgets those; and after a second those whose
+  // marker never came.
+  void Sweep(MonotonicTime from, MonotonicTime until, const OnPiece& on_piece,
+             const OnEnded& on_ended);
 
   void Clear() { executions_.clear(); }
 

@@ -186,13 +186,14 @@ void JetsonTx1Model::Advance(MonotonicTime at_least) {
                        truth_.OnLate(late, power_.Energy({late.begin_ns}, end, true));
                      });
   }
-  executions_.Sweep(power_.end(), until,
-                    [this](MonotonicTime end, std::span<Execution* const> running) {
-                      running_.clear();
-                      for (const Execution* e : running) running_.push_back(Load(e->op));
-                      truth_.OnPiece(end, power_.Extend(end, running_), running);
-                    });
-  executions_.Remove(power_.end(), [this](const Execution& ended) { truth_.OnEnded(ended); });
+  executions_.Sweep(
+      power_.end(), until,
+      [this](MonotonicTime end, std::span<Execution* const> running) {
+        running_.clear();
+        for (const Execution* e : running) running_.push_back(Load(e->op));
+        truth_.OnPiece(power_.Extend(end, running_), running);
+      },
+      [this](const Execution& ended) { truth_.OnEnded(ended); });
 }
 
 }  // namespace synergy::tx1

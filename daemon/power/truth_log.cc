@@ -18,24 +18,14 @@ void Write(const PerRail& joules, google::protobuf::RepeatedField<double>* out) 
 
 }  // namespace
 
-void TruthLog::OnPiece(MonotonicTime end, const PerRail& joules,
-                       std::span<Execution* const> running) {
+void TruthLog::OnPiece(const PerRail& joules, std::span<Execution* const> running) {
   for (Execution* execution : running) {
     Add(execution->joules, joules, 1.0 / static_cast<double>(running.size()));
+    if (!started_ && IsMeasured(*execution)) Start(*execution);
   }
-  const bool measured =
-      std::ranges::any_of(running, [](const Execution* e) { return IsMeasured(*e); });
-  if (!started_ && !measured) return;
-  if (!started_) {
-    started_ = true;
-    const auto first =
-        std::ranges::find_if(running, [](const Execution* e) { return IsMeasured(*e); });
-    begin_ns_ = (*first)->begin_ns;
-  }
+  if (!started_) return;
   Add(pending_total_, joules);
   if (running.empty()) Add(pending_idle_, joules);
-  if (!measured) return;
-  Commit(end.ns);
 }
 
 void TruthLog::OnLate(Execution& execution, const PerRail& idle_joules) {
@@ -44,21 +34,21 @@ void TruthLog::OnLate(Execution& execution, const PerRail& idle_joules) {
   if (started_) {
     Add(pending_idle_, idle_joules, -1.0);
   } else {
-    started_ = true;
-    begin_ns_ = execution.begin_ns;
+    Start(execution);
     Add(pending_total_, idle_joules);
   }
-  Commit(execution.end_ns);
 }
 
-void TruthLog::Commit(int64_t end_ns) {
-  if (end_ns != Execution::kRunning) end_ns_ = std::max(end_ns_, end_ns);
-  Add(total_, std::exchange(pending_total_, PerRail{}));
-  Add(idle_, std::exchange(pending_idle_, PerRail{}));
+void TruthLog::Start(const Execution& first) {
+  started_ = true;
+  begin_ns_ = first.begin_ns;
 }
 
 void TruthLog::OnEnded(const Execution& execution) {
   if (!IsMeasured(execution)) return;
+  end_ns_ = std::max(end_ns_, execution.marker_end_ns);
+  Add(total_, std::exchange(pending_total_, PerRail{}));
+  Add(idle_, std::exchange(pending_idle_, PerRail{}));
   if (listed_.size() == kMaxExecutions) {
     ++omitted_;
     return;

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "common/clock.h"
 #include "daemon/power/executions.h"
 #include "synergy/v1/device.pb.h"
 
@@ -18,11 +17,12 @@ class TruthLog {
  public:
   static constexpr size_t kMaxExecutions = 1'000'000;
 
-  // A piece of the timeline that ends at `end`, its joules, and what ran in it: the joules are
-  // shared equally among them.
-  void OnPiece(MonotonicTime end, const PerRail& joules, std::span<Execution* const> running);
+  // The joules of the timeline's next piece and what ran in it: they are shared equally among
+  // those.
+  void OnPiece(const PerRail& joules, std::span<Execution* const> running);
   // Part of `execution` that the timeline has as idle, since it was told too late.
   void OnLate(Execution& execution, const PerRail& idle_joules);
+  // After the last piece of `execution`.
   void OnEnded(const Execution& execution);
 
   // Leaves the log empty.
@@ -37,13 +37,13 @@ class TruthLog {
     PerRail joules{};
   };
 
-  void Commit(int64_t end_ns);
+  void Start(const Execution& first);
 
   bool started_ = false;
   int64_t begin_ns_ = 0;
   int64_t end_ns_ = 0;
-  // Up to the last piece of the measured phase, and from there on: what follows counts once another
-  // measured operator comes.
+  // Up to the last end of a measured operator, and from there on: what follows counts once another
+  // one has ended.
   PerRail total_{}, idle_{};
   PerRail pending_total_{}, pending_idle_{};
   std::vector<Listed> listed_;

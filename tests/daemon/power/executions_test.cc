@@ -29,15 +29,15 @@ class ExecutionsTest : public testing::Test {
     executions_.Take(snapshot, {known_ns_}, {now_ns}, [&](Execution& e, MonotonicTime end) {
       late_.emplace_back(e.op, std::pair(e.begin_ns, end.ns));
     });
-    executions_.Sweep({known_ns_}, {as_of_ns},
-                      [&](MonotonicTime end, std::span<Execution* const> running_now) {
-                        timeline_ += std::to_string(known_ns_) + "-" + std::to_string(end.ns) + ":";
-                        for (const Execution* e : running_now)
-                          timeline_ += std::to_string(e->op) + ",";
-                        timeline_ += " ";
-                        known_ns_ = end.ns;
-                      });
-    executions_.Remove({as_of_ns}, [&](const Execution& e) { ended_.push_back(e); });
+    executions_.Sweep(
+        {known_ns_}, {as_of_ns},
+        [&](MonotonicTime end, std::span<Execution* const> running_now) {
+          timeline_ += std::to_string(known_ns_) + "-" + std::to_string(end.ns) + ":";
+          for (const Execution* e : running_now) timeline_ += std::to_string(e->op) + ",";
+          timeline_ += " ";
+          known_ns_ = end.ns;
+        },
+        [&](const Execution& e) { ended_.push_back(e); });
   }
 
   int64_t known_ns_ = 0;
@@ -139,15 +139,15 @@ TEST(TruthLog, CoversTheMeasuredPhaseFromItsFirstOperatorToItsLast) {
   Execution warm = MakeExecution(0, 0, 10, v1::PHASE_WARMUP);
   Execution first = MakeExecution(0, 20, 30), second = MakeExecution(1, 40, 50);
   Execution *warm_p = &warm, *first_p = &first, *second_p = &second;
-  log.OnPiece({10}, {1, 1, 1}, {&warm_p, 1});
+  log.OnPiece({1, 1, 1}, {&warm_p, 1});
   log.OnEnded(warm);
-  log.OnPiece({20}, {2, 2, 2}, {});
-  log.OnPiece({30}, {4, 4, 4}, {&first_p, 1});
+  log.OnPiece({2, 2, 2}, {});
+  log.OnPiece({4, 4, 4}, {&first_p, 1});
   log.OnEnded(first);
-  log.OnPiece({40}, {8, 8, 8}, {});
-  log.OnPiece({50}, {16, 16, 16}, {&second_p, 1});
+  log.OnPiece({8, 8, 8}, {});
+  log.OnPiece({16, 16, 16}, {&second_p, 1});
   log.OnEnded(second);
-  log.OnPiece({60}, {32, 32, 32}, {});
+  log.OnPiece({32, 32, 32}, {});
   const v1::RunTruth truth = log.Take();
   EXPECT_EQ(truth.begin_ns(), 20);
   EXPECT_EQ(truth.end_ns(), 50);
@@ -160,11 +160,25 @@ TEST(TruthLog, CoversTheMeasuredPhaseFromItsFirstOperatorToItsLast) {
   EXPECT_EQ(log.Take().operators_size(), 0) << "a log is taken once";
 }
 
+TEST(TruthLog, DoesNotCountAnOperatorThatNeverEnds) {
+  TruthLog log;
+  Execution first = MakeExecution(0, 20, 30), cut = MakeExecution(1, 40, 50);
+  Execution *first_p = &first, *cut_p = &cut;
+  log.OnPiece({4, 4, 4}, {&first_p, 1});
+  log.OnEnded(first);
+  log.OnPiece({8, 8, 8}, {});
+  log.OnPiece({16, 16, 16}, {&cut_p, 1});
+  const v1::RunTruth truth = log.Take();
+  EXPECT_EQ(truth.energy_j(0), 4);
+  EXPECT_EQ(truth.idle_j(0), 0);
+  EXPECT_EQ(truth.end_ns(), 30);
+}
+
 TEST(TruthLog, SharesOverlapsEqually) {
   TruthLog log;
   Execution a = MakeExecution(0, 0, 10), b = MakeExecution(1, 0, 10);
   Execution* both[] = {&a, &b};
-  log.OnPiece({10}, {3, 1, 2}, both);
+  log.OnPiece({3, 1, 2}, both);
   log.OnEnded(a);
   log.OnEnded(b);
   const v1::RunTruth truth = log.Take();
@@ -177,8 +191,8 @@ TEST(TruthLog, WhatWasToldLateTakesFromIdle) {
   TruthLog log;
   Execution a = MakeExecution(0, 0, 10), late = MakeExecution(1, 12, 18);
   Execution* a_p = &a;
-  log.OnPiece({10}, {1, 1, 1}, {&a_p, 1});
-  log.OnPiece({20}, {4, 4, 4}, {});
+  log.OnPiece({1, 1, 1}, {&a_p, 1});
+  log.OnPiece({4, 4, 4}, {});
   log.OnLate(late, {3, 3, 3});
   log.OnEnded(a);
   log.OnEnded(late);
@@ -193,7 +207,7 @@ TEST(TruthLog, ListsAMillionExecutionsAndCountsTheRest) {
   for (int64_t i = 0; i < 1'000'003; ++i) {
     Execution e = MakeExecution(0, 10 * i, 10 * i + 10);
     Execution* running = &e;
-    log.OnPiece({10 * i + 10}, {1, 1, 1}, {&running, 1});
+    log.OnPiece({1, 1, 1}, {&running, 1});
     log.OnEnded(e);
   }
   const v1::RunTruth truth = log.Take();
