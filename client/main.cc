@@ -3,10 +3,12 @@
 
 #include <csignal>
 #include <cstdio>
-#include <exception>
+#include <string>
+#include <vector>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
+#include "common/nearest_name.h"
 
 namespace synergy {
 namespace {
@@ -29,6 +31,19 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddBoardCommand(app, chosen);
 }
 
+// CLI11 only says that a command is missing where it did not know the one that was given.
+std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (!app.get_subcommands().empty() || unknown.empty()) return error.what();
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    commands.push_back(command->get_name());
+  }
+  const std::string nearest = NearestName(unknown.front(), commands);
+  return fmt::format("there is no command '{}'{}", unknown.front(),
+                     nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+}
+
 int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Measures what neural networks cost in joules, operator by operator.", "synergyctl");
@@ -39,8 +54,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    PrintNote(fmt::format("{}. synergyctl --help and synergyctl COMMAND --help tell what there is.",
-                          error.what()));
+    PrintNote(fmt::format("{} (synergyctl --help and synergyctl COMMAND --help tell what there is)",
+                          UsageText(app, error)));
     return static_cast<int>(ExitCode::kUsage);
   }
   const absl::Status status = chosen();
