@@ -1,0 +1,245 @@
+#include "client/commands/run_transfer.h"
+
+#include <deque>
+
+#include "client/commands/exit_code.h"
+#include "client/store/truth_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/sample_run.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A board that holds the sample run. Keeps the daemon's promise: a run that is wholly acknowledged
+// is gone.
+class FakeBoard : public RunSource {
+ public:
+  explicit FakeBoard(FakeClock& clock) : clock_(clock) {}
+
+  absl::StatusOr<v1::JobStatus> Follow(const std::string&, uint64_t from_seq,
+                                       const DeviceClient::Follower& follower,
+                                       std::stop_token stop) override {
+    followed_from.push_back(from_seq);
+    if (forgotten) return absl::NotFoundError("no such run");
+    if (from_seq > chunks.size()) return absl::OutOfRangeError("fewer chunks");
+    for (uint64_t seq = from_seq; seq < chunks.size(); ++seq) {
+      if (!breaks_at.empty() && breaks_at.front() == seq) {
+        breaks_at.pop_front();
+        return absl::UnavailableError("connection reset");
+      }
+      if (stop.stop_requested()) return absl::CancelledError("stopped");
+      clock_.Advance(chunk_every);
+      if (before_chunk) before_chunk(seq);
+      if (absl::Status status = follower.on_chunk(chunks[seq]); !status.ok()) return status;
+    }
+    v1::JobStatus last = SampleStatus(final_state);
+    last.set_chunks(chunks.size());
+    last.set_error(final_error);
+    if (absl::Status status = follower.on_status(last); !status.ok()) return status;
+    return last;
+  }
+
+  absl::Status Acknowledge(const std::string&, uint64_t next_seq) override {
+    if (forgotten) return absl::NotFoundError("no such run");
+    acknowledged.push_back(next_seq);
+    if (next_seq == chunks.size()) forgotten = true;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id) override {
+    if (forgotten) return absl::NotFoundError("no such run");
+    v1::RunTruth truth;
+    truth.set_run_id(run_id);
+    return truth;
+  }
+
+  absl::Status Reconnect() override {
+    ++reconnects;
+    return away_for-- > 0 ? FromDevice(absl::UnavailableError("refused")) : absl::OkStatus();
+  }
+
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  std::deque<uint64_t> breaks_at;  // each breaks the connection once
+  Nanoseconds chunk_every = Milliseconds(250);
+  std::function<void(uint64_t)> before_chunk;
+  v1::JobState final_state = v1::JOB_STATE_DONE;
+  std::string final_error;
+  bool forgotten = false;
+  int away_for = 0;  // reconnects that fail
+
+  std::vector<uint64_t> followed_from;
+  std::vector<uint64_t> acknowledged;
+  int reconnects = 0;
+
+ private:
+  FakeClock& clock_;
+};
+
+class RunTransferTest : public testing::Test {
+ protected:
+  RunTransferTest() {
+    auto store = Store::Open(folder_.File("store.db"), StoreAccess::kWrite);
+    EXPECT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+    number_ = *store_->PutRun(SampleBoard(), SampleStatus());
+  }
+
+  absl::Status Transfer(std::stop_token stop = {}) {
+    RunTransfer transfer(*store_, info_, board_, clock_,
+                         {.on_status = [&](const v1::JobStatus&) { ++statuses_; },
+                          .on_note = [&](const std::string& note) { notes_.push_back(note); }});
+    return transfer.Complete(number_, stop);
+  }
+  StoredRun Stored() { return *store_->Run(number_); }
+  bool HasTruth() {
+    auto truths = TruthStore::Open(store_->path(), StoreAccess::kRead);
+    return truths.ok() && *(*truths)->Has("board-1", kSampleRunId);
+  }
+
+  TempFolder folder_;
+  FakeClock clock_;
+  FakeBoard board_{clock_};
+  const v1::BoardInfo info_ = SampleBoard();
+  std::unique_ptr<Store> store_;
+  int64_t number_ = 0;
+  int statuses_ = 0;
+  std::vector<std::string> notes_;
+};
+
+TEST_F(RunTransferTest, StoresEverythingAndThenTheBoardMayForget) {
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_FALSE(Stored().unfinished());
+  EXPECT_TRUE(board_.forgotten);
+  EXPECT_EQ(statuses_, 1);
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(RunTransferTest, TheTruthIsFetchedBeforeTheLastAcknowledgement) {
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(HasTruth());
+}
+
+TEST_F(RunTransferTest, AcknowledgesOnlyWhatIsCommitted) {
+  board_.before_chunk = [&](uint64_t) {
+    for (const uint64_t next_seq : board_.acknowledged) EXPECT_LE(next_seq, Stored().next_seq);
+  };
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_THAT(board_.acknowledged, ElementsAre(1, 2, 3, 4, 5));
+}
+
+TEST_F(RunTransferTest, CommitsAtMostEvery200Milliseconds) {
+  board_.chunk_every = Milliseconds(90);
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_THAT(board_.acknowledged, ElementsAre(3, 5));
+}
+
+TEST_F(RunTransferTest, ResumesWhereTheStoreEnds) {
+  ASSERT_TRUE(store_->AppendChunks(number_, std::span(board_.chunks).first(2)).ok());
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_THAT(board_.followed_from, ElementsAre(2));
+  EXPECT_TRUE(Stored().complete);
+}
+
+TEST_F(RunTransferTest, ALostConnectionIsTakenUpAgainWithoutLossOrRepeats) {
+  board_.breaks_at = {1, 3};
+  board_.away_for = 2;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_THAT(board_.followed_from, ElementsAre(0, 1, 3));
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_EQ(notes_.size(), 2u);
+}
+
+TEST_F(RunTransferTest, ABoardThatStaysAwayIsPartialDataAndACallLaterGoesOn) {
+  board_.breaks_at = {2};
+  board_.away_for = 1'000'000;
+  const MonotonicTime begin = clock_.Now();
+  const absl::Status status = Transfer();
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kPartial) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("synergyctl fetch"));
+  EXPECT_LT((clock_.Now() - begin).seconds(), 15);
+  EXPECT_EQ(Stored().next_seq, 2u);
+  board_.away_for = 0;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+}
+
+TEST_F(RunTransferTest, DeathBetweenCommitAndAcknowledgementIsMadeUpFor) {
+  ASSERT_TRUE(store_->AppendChunks(number_, board_.chunks).ok());
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_THAT(board_.followed_from, IsEmpty());
+  EXPECT_THAT(board_.acknowledged, ElementsAre(5));
+  EXPECT_TRUE(HasTruth());
+  EXPECT_FALSE(Stored().unfinished());
+}
+
+TEST_F(RunTransferTest, DeathAfterTheLastAcknowledgementIsNoLoss) {
+  ASSERT_TRUE(store_->AppendChunks(number_, board_.chunks).ok());
+  board_.forgotten = true;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_FALSE(Stored().unfinished());
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("has no truth")));
+}
+
+TEST_F(RunTransferTest, ABoardThatForgotTheRestAbandonsTheRun) {
+  ASSERT_TRUE(store_->AppendChunks(number_, std::span(board_.chunks).first(2)).ok());
+  board_.forgotten = true;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().abandoned);
+  EXPECT_FALSE(Stored().unfinished());
+  EXPECT_THAT(Stored().error, HasSubstr("no longer has the rest"));
+}
+
+TEST_F(RunTransferTest, ARunWithoutItsEndRecordSaysWhatTheBoardSaid) {
+  board_.chunks.pop_back();
+  board_.final_state = v1::JOB_STATE_FAILED;
+  board_.final_error = "no space left on the board";
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().abandoned);
+  EXPECT_EQ(Stored().state, v1::JOB_STATE_FAILED);
+  EXPECT_EQ(Stored().error, "no space left on the board");
+  EXPECT_TRUE(board_.forgotten) << "the board may free its disk";
+}
+
+TEST_F(RunTransferTest, AStoreThatCannotBeWrittenKeepsTheBoardFromForgetting) {
+  absl::Status status;
+  {
+    const FileSizeLimit limit(8192);
+    status = Transfer();
+  }
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kPartial) << status;
+  EXPECT_FALSE(board_.forgotten);
+  EXPECT_EQ(Stored().next_seq, board_.acknowledged.empty() ? 0u : board_.acknowledged.back());
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+}
+
+TEST_F(RunTransferTest, StoppingKeepsWhatCame) {
+  std::stop_source stop;
+  board_.chunk_every = Milliseconds(1);  // nothing would be committed yet
+  board_.before_chunk = [&](uint64_t seq) {
+    if (seq == 2) stop.request_stop();
+  };
+  const absl::Status status = Transfer(stop.get_token());
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kInterrupted);
+  EXPECT_EQ(Stored().next_seq, 3u);
+}
+
+TEST_F(RunTransferTest, ADamagedChunkIsRefusedAndNothingOfItKept) {
+  board_.chunks[1].mutable_data()->back() ^= 1;
+  const absl::Status status = Transfer();
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kPartial);
+  EXPECT_THAT(status.ToString(), HasSubstr("checksum"));
+  EXPECT_EQ(Stored().next_seq, 1u);
+}
+
+}  // namespace
+}  // namespace synergy

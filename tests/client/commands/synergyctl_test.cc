@@ -1,0 +1,277 @@
+// The program itself, against stores that were made here and hosts where nothing listens.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "client/store/sqlite.h"
+#include "client/store/store.h"
+#include "client/store/truth_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/sample_run.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+struct Ended {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string FileBytes(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class SynergyctlTest : public testing::Test {
+ protected:
+  Ended Run(std::vector<std::string> arguments, const std::string& out_path = "") {
+    const std::string out = out_path.empty() ? folder_.File("out") : out_path;
+    const std::string err = folder_.File("err");
+    arguments.insert(arguments.begin(), SYNERGYCTL);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    std::string home = "HOME=" + folder_.path();
+    std::string host = "SYNERGY_HOST=unix:" + folder_.File("none.sock");
+    char* environment[] = {home.data(), host.data(), nullptr};
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid = 0;
+    EXPECT_EQ(posix_spawn(&pid, SYNERGYCTL, &files, nullptr, argv.data(), environment), 0);
+    posix_spawn_file_actions_destroy(&files);
+    int status = 0;
+    EXPECT_EQ(waitpid(pid, &status, 0), pid);
+    Ended ended;
+    ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    if (out_path.empty()) ended.out = FileBytes(out);
+    ended.err = FileBytes(err);
+    return ended;
+  }
+  // With --store.
+  Ended RunStored(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--store", store_});
+    return Run(std::move(arguments));
+  }
+
+  // `text` is in the one line on stderr, and nothing is on stdout.
+  void ExpectRefusal(const Ended& ended, int code, const std::string& text) {
+    EXPECT_EQ(ended.code, code) << ended.err;
+    EXPECT_THAT(ended.err, StartsWith("synergyctl: "));
+    EXPECT_THAT(ended.err, HasSubstr(text));
+    EXPECT_EQ(ended.err.find('\n'), ended.err.size() - 1) << "one line";
+    EXPECT_THAT(ended.out, IsEmpty());
+  }
+
+  // Stores a sample run, of which `count` chunks came.
+  void Fill(size_t count = 5, const v1::BoardInfo& board = SampleBoard(),
+            const std::string& run_id = kSampleRunId) {
+    auto store = Store::Open(store_, StoreAccess::kWrite);
+    EXPECT_TRUE(store.ok()) << store.status();
+    v1::JobStatus status = SampleStatus();
+    status.set_run_id(run_id);
+    const auto number = (*store)->PutRun(board, status);
+    EXPECT_TRUE(number.ok()) << number.status();
+    const std::vector<v1::Chunk> chunks = SampleChunks();
+    ASSERT_EQ(chunks.size(), 5u);
+    EXPECT_TRUE((*store)->AppendChunks(*number, std::span(chunks).first(count)).ok());
+  }
+
+  TempFolder folder_;
+  const std::string store_ = folder_.File("store.db");
+};
+
+TEST_F(SynergyctlTest, UsageErrorsEndWith2AndNameTheFlag) {
+  ExpectRefusal(Run({}), 2, "subcommand");
+  ExpectRefusal(Run({"fly"}), 2, "'fly'");
+  ExpectRefusal(Run({"shwo", "last"}), 2, "did you mean 'show'?");
+  ExpectRefusal(Run({"run"}), 2, "--net");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--iterations", "0"}), 2, "--iterations");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--iterations", "many"}), 2, "--iterations");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--threads", "0"}), 2, "--threads");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--batch", "-1"}), 2, "--batch");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--rate", "-1"}), 2, "--rate");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--method", "guess"}), 2, "integrate");
+  ExpectRefusal(Run({"show"}), 2, "run");
+  ExpectRefusal(Run({"show", "last", "--sort", "name"}), 2, "--sort");
+  ExpectRefusal(Run({"export", "last", "--format", "xml"}), 2, "csv");
+  ExpectRefusal(Run({"runs", "prune"}), 2, "--older-than DAYS");
+  ExpectRefusal(Run({"runs", "prune", "--keep", "-1"}), 2, "--keep");
+  ExpectRefusal(Run({"board", "--host", "unix:"}), 2, "unix:PATH");
+}
+
+TEST_F(SynergyctlTest, HelpAndVersionGoToStdout) {
+  const Ended help = Run({"run", "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--iterations"));
+  EXPECT_EQ(Run({"--version"}).code, 0);
+}
+
+TEST_F(SynergyctlTest, AnUnknownNetNamesTheNearest) {
+  ExpectRefusal(Run({"run", "--net", "sqeezenet"}), 2, "squeezenet");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--batch", "65535"}), 2, "smaller batch");
+}
+
+TEST_F(SynergyctlTest, WithoutADaemonEndsWith3AndLeavesNoRun) {
+  for (const char* command : {"fetch", "board"}) {
+    ExpectRefusal(Run({command}), 3, "none.sock");
+  }
+  ExpectRefusal(RunStored({"run", "--net", "squeezenet1.1"}), 3, "synergyd");
+  EXPECT_EQ(json::parse(RunStored({"runs", "--json"}).out)["runs"].size(), 0u);
+}
+
+TEST_F(SynergyctlTest, ModelsListsTheZoo) {
+  const Ended listed = Run({"models", "--json"});
+  ASSERT_EQ(listed.code, 0) << listed.err;
+  const json document = json::parse(listed.out);
+  EXPECT_EQ(document["schema_version"], 1);
+  std::vector<std::string> names;
+  for (const json& model : document["models"]) {
+    names.push_back(model["name"]);
+    EXPECT_EQ(model["input"].size(), 3u);
+    EXPECT_GT(model["layers"], 10);
+    EXPECT_GT(model["macs"], 1e8);
+    EXPECT_GT(model["params"], 1e6);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("squeezenet", "squeezenet1.1", "alexnet",
+                                                   "resnet50", "mobilenet"));
+  EXPECT_THAT(Run({"models"}).out, HasSubstr("mobilenet"));
+}
+
+TEST_F(SynergyctlTest, WithoutAStoreThereAreNoRuns) {
+  const Ended runs = RunStored({"runs", "--json"});
+  EXPECT_EQ(runs.code, 0);
+  EXPECT_THAT(json::parse(runs.out)["runs"], IsEmpty());
+  EXPECT_THAT(runs.err, HasSubstr("no store"));
+  ExpectRefusal(RunStored({"show", "last"}), 2, "no run 'last'");
+  EXPECT_NE(access(store_.c_str(), F_OK), 0) << "reading created a store";
+}
+
+TEST_F(SynergyctlTest, ShowsAndExportsAStoredRun) {
+  Fill();
+  const Ended shown = RunStored({"show", "last"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("conv1"));
+  EXPECT_THAT(shown.out, HasSubstr("SIMULATED"));
+  EXPECT_THAT(shown.out, Not(HasSubstr("\x1b"))) << "no colours into a file";
+  const json document = json::parse(RunStored({"show", "run-0123", "--json"}).out);
+  EXPECT_EQ(document["run"]["number"], 1);
+  EXPECT_EQ(json::parse(RunStored({"export", "1", "--format", "json"}).out), document);
+  const json sorted =
+      json::parse(RunStored({"show", "1", "--json", "--sort", "energy"}).out)["ops"];
+  EXPECT_EQ(sorted[0]["name"], "conv1");
+  const std::string csv = folder_.File("run.csv");
+  const Ended exported = RunStored({"export", "1", "--format", "csv", "-o", csv});
+  EXPECT_EQ(exported.code, 0) << exported.err;
+  EXPECT_THAT(exported.out, IsEmpty());
+  EXPECT_THAT(FileBytes(csv), HasSubstr("0,conv1,Conv,true,"));
+  EXPECT_THAT(RunStored({"runs"}).out, HasSubstr("SIMULATED"));
+  ExpectRefusal(RunStored({"show", "nosuchrun"}), 2, "nosuchrun");
+}
+
+TEST_F(SynergyctlTest, APartialRunIsShownAndEndsWith5) {
+  Fill(4);
+  const Ended shown = RunStored({"show", "last"});
+  EXPECT_EQ(shown.code, 5);
+  EXPECT_THAT(shown.out, HasSubstr("PARTIAL"));
+  EXPECT_THAT(shown.err, HasSubstr("synergyctl fetch"));
+  const Ended exported = RunStored({"export", "last", "--format", "csv"});
+  EXPECT_EQ(exported.code, 5);
+  EXPECT_THAT(exported.out, HasSubstr("conv1"));
+}
+
+TEST_F(SynergyctlTest, ARunOfWhichNothingCameSaysSo) {
+  Fill(0);
+  ExpectRefusal(RunStored({"show", "last"}), 5, "nothing of it has come");
+}
+
+TEST_F(SynergyctlTest, TruthIsShownForSimulatedRunsOnly) {
+  Fill();
+  ExpectRefusal(RunStored({"show", "1", "--truth"}), 4, "not stored");
+  v1::RunTruth truth;
+  truth.set_run_id(kSampleRunId);
+  truth.add_rails("VDD_IN");
+  v1::OperatorTruth* execution = truth.add_operators();
+  execution->add_energy_j(0.040);
+  {
+    auto truths = TruthStore::Open(store_, StoreAccess::kWrite);
+    ASSERT_TRUE((*truths)->Put("board-1", truth).ok());
+  }
+  const json document = json::parse(RunStored({"show", "1", "--truth", "--json"}).out);
+  EXPECT_NEAR(document["ops"][0]["error"]["VDD_IN"].get<double>(), 0.25, 1e-6);
+  EXPECT_THAT(RunStored({"show", "1", "--truth"}).out, HasSubstr("worst 25.0 % (operator 0)"));
+
+  v1::BoardInfo real = SampleBoard();
+  real.set_board_id("board-2");
+  real.set_simulated(false);
+  Fill(5, real);
+  ExpectRefusal(RunStored({"show", "2", "--truth"}), 4, "real board");
+}
+
+TEST_F(SynergyctlTest, PruneRemovesWhatItShowedBefore) {
+  Fill();
+  Fill(5, SampleBoard(), "run-b");
+  Fill(2, SampleBoard(), "run-c");
+  const json dry =
+      json::parse(RunStored({"runs", "prune", "--keep", "2", "--dry-run", "--json"}).out);
+  EXPECT_EQ(dry["dry_run"], true);
+  const json pruned = json::parse(RunStored({"runs", "prune", "--keep", "2", "--json"}).out);
+  EXPECT_EQ(pruned["pruned"], dry["pruned"]);
+  ASSERT_EQ(pruned["pruned"].size(), 1u);
+  EXPECT_EQ(pruned["pruned"][0]["number"], 1);
+  EXPECT_EQ(RunStored({"runs", "prune", "--incomplete"}).code, 0);
+  const json left = json::parse(RunStored({"runs", "--json"}).out)["runs"];
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0]["id"], "run-b");
+}
+
+TEST_F(SynergyctlTest, PruneTakesTheStoreThatWasGivenToRuns) {
+  Fill();
+  EXPECT_EQ(Run({"runs", "--store", store_, "prune", "--keep", "0"}).code, 0);
+  EXPECT_THAT(json::parse(RunStored({"runs", "--json"}).out)["runs"], IsEmpty());
+}
+
+TEST_F(SynergyctlTest, AStoreOfANewerVersionIsRefusedByEveryCommand) {
+  Fill();
+  {
+    auto database = Database::Open(store_, Database::Mode::kExisting);
+    ASSERT_TRUE(database->Execute("PRAGMA user_version = 999").ok());
+  }
+  ExpectRefusal(RunStored({"runs"}), 4, "newer");
+  ExpectRefusal(RunStored({"show", "1"}), 4, "newer");
+  ExpectRefusal(RunStored({"runs", "prune", "--keep", "0"}), 4, "newer");
+  ExpectRefusal(RunStored({"run", "--net", "squeezenet1.1"}), 4, "newer");
+}
+
+TEST_F(SynergyctlTest, AFileThatIsNoStoreIsRefused) {
+  std::ofstream(store_) << "not a database, but long enough to be looked at as one: "
+                        << std::string(500, 'x');
+  ExpectRefusal(RunStored({"runs"}), 4, "no SQLite database");
+}
+
+TEST_F(SynergyctlTest, AFullDiskBehindStdoutIsNotSuccess) {
+  Fill();
+  const Ended ended = Run({"show", "1", "--store", store_}, "/dev/full");
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.err, HasSubstr("no space left"));
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,117 @@
+#include "client/report/run_text.h"
+
+#include "client/report/text_table.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/sample_run.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+RunReport SampleReport(v1::JobState state = v1::JOB_STATE_DONE) {
+  RunData data;
+  for (const v1::Chunk& chunk : SampleChunks(state)) EXPECT_TRUE(data.Add(chunk).ok());
+  auto report = BuildReport(data, Solve(data));
+  EXPECT_TRUE(report.ok()) << report.status();
+  return *std::move(report);
+}
+
+TEST(TextTable, AlignsWordsLeftAndNumbersRight) {
+  TextTable table({{"name", TextTable::Align::kLeft}, {"mJ"}});
+  table.AddRow({"a", "1.5"});
+  table.AddRow({"longer", "100.0"});
+  table.AddRow({"none"});
+  EXPECT_EQ(table.Text(),
+            "name       mJ\n"
+            "------  -----\n"
+            "a         1.5\n"
+            "longer  100.0\n"
+            "none\n");
+}
+
+TEST(TextTable, CountsCharactersNotBytes) {
+  TextTable table({{"n", TextTable::Align::kLeft}, {"x"}});
+  table.AddRow({"\xC3\xBC", "1"});
+  table.AddRow({"u", "2"});
+  EXPECT_EQ(table.Text(), "n  x\n-  -\n\xC3\xBC  1\nu  2\n");
+}
+
+TEST(TextTable, EscapeSequencesInNamesDoNotReachTheTerminal) {
+  TextTable table({{"n", TextTable::Align::kLeft}});
+  table.AddRow({"\x1b[2Jgone"});
+  EXPECT_THAT(table.Text(), Not(HasSubstr("\x1b")));
+}
+
+TEST(RunText, ShowsWhatWasMeasuredAndHow) {
+  EXPECT_EQ(
+      RunText(SampleReport(), {.number = 3, .extra_columns = {}}),
+      "run 3 (run-0123456789abcdef): tiny on Jetson TX1 (simulated)\n"
+      "  SIMULATED: the powers come from a model of the board, not from a sensor.\n"
+      "  started  2024-05-01T12:00:00.250Z\n"
+      "  job      batch 1, 1 thread, 2 of 2 iterations after 1 of warm-up, seed 7\n"
+      "  engine   caffe2-eigen: Caffe2 of a test\n"
+      "  rails    VDD_IN (module), VDD_CPU (component, part of VDD_IN)\n"
+      "  sampling 1000.0 Hz asked for, 999.5 Hz achieved, at least 998.0 Hz fresh; 1 of 90 "
+      "ticks missed, 0 reads failed, 0 gaps\n"
+      "  method   integrate\n"
+      "  verdict  VALID\n"
+      "\n"
+      "#  operator  type  time ms  +/- 95 %  VDD_IN mJ  VDD_CPU mJ  mean W  MMACs  GFLOP/s  "
+      "share %\n"
+      "-  --------  ----  -------  --------  ---------  ----------  ------  -----  -------  "
+      "-------\n"
+      "0  conv1     Conv   10.000     0.000     50.000      20.000    5.00   1.00     0.20     "
+      "66.7\n"
+      "1  relu1     Relu    5.000     0.000     25.000      10.000    5.00      -        -     "
+      "33.3\n"
+      "\n"
+      "type  operators  time ms  VDD_IN mJ  VDD_CPU mJ  MMACs  share %\n"
+      "----  ---------  -------  ---------  ----------  -----  -------\n"
+      "Conv          1   10.000     50.000      20.000   1.00     66.7\n"
+      "Relu          1    5.000     25.000      10.000      -     33.3\n"
+      "\n"
+      "total      time s  VDD_IN J  VDD_CPU J  mean W\n"
+      "---------  ------  --------  ---------  ------\n"
+      "setup       0.030     0.150      0.060    5.00\n"
+      "warm-up     0.015     0.075      0.030    5.00\n"
+      "inference   0.030     0.150      0.060    5.00\n"
+      "idle        0.011     0.055      0.022    5.00\n"
+      "whole       0.086     0.430      0.172    5.00\n"
+      "one inference: 16.000 ms +/- 0.000, VDD_IN 75.000 mJ, VDD_CPU 30.000 mJ (operators "
+      "only)\n"
+      "SIMULATED: the powers come from a model of the board, not from a sensor.\n");
+}
+
+TEST(RunText, ARealBoardIsNotCalledSimulated) {
+  RunReport report = SampleReport();
+  report.header.mutable_board()->set_simulated(false);
+  report.header.mutable_board()->set_title("Jetson TX1");
+  EXPECT_THAT(RunText(report, {}), Not(HasSubstr("SIMULATED")));
+}
+
+TEST(RunText, APartialRunSaysSoAndWhy) {
+  EXPECT_THAT(RunText(SampleReport(v1::JOB_STATE_FAILED), {}),
+              HasSubstr("PARTIAL: the job is FAILED: the worker died of SIGSEGV in conv1"));
+}
+
+TEST(RunText, ExtraColumnsStandAtTheEndOfTheirOperator) {
+  RunTextOptions options;
+  options.extra_columns = {{"truth mJ", {{1, "24.000"}}}};
+  const std::string text = RunText(SampleReport(), options);
+  EXPECT_THAT(text, HasSubstr("share %  truth mJ\n"));
+  EXPECT_THAT(text, HasSubstr("33.3    24.000\n"));
+  EXPECT_THAT(text, HasSubstr("66.7         -\n"));
+}
+
+TEST(RunText, ColoursOnlyWhereTheyAreWanted) {
+  EXPECT_THAT(RunText(SampleReport(), {}), Not(HasSubstr("\x1b")));
+  RunTextOptions options;
+  options.color = true;
+  EXPECT_THAT(RunText(SampleReport(), options), HasSubstr("\x1b[32mVALID\x1b[0m"));
+}
+
+}  // namespace
+}  // namespace synergy
