@@ -1,4 +1,5 @@
-// synergy-launcher: takes away every privilege of the process that it is, then becomes an engine.
+// synergy-launcher: takes away every privilege of the process that it is, then becomes an engine or
+// synergyd-front.
 //
 // synergyd is threaded and must not fork; it starts this program by posix_spawn from a permanent
 // thread (the parent-death signal fires when the *thread* that spawned ends), and this program,
@@ -11,6 +12,9 @@
 //     --memory-limit B    bytes of private memory
 //     --cpu-limit S       seconds of CPU time, over all threads
 //     --file-limit N      open files, 64 by default
+//     --write-limit B     bytes of the longest file that it may write, shared memory included (by
+//     write
+//                         and ftruncate; not by a mapping); 0 by default
 //     --process-limit N   processes and threads of the user, 256 by default; only with --uid, since
 //     a
 //                         person's own user has other processes, which would count
@@ -60,6 +64,7 @@ struct Options {
   std::optional<rlim_t> memory_limit;
   std::optional<rlim_t> cpu_limit_s;
   rlim_t file_limit = 64;
+  rlim_t write_limit = 0;
   rlim_t process_limit = 256;
   char** command = nullptr;
 };
@@ -111,6 +116,7 @@ Options ParseOptions(int argc, char** argv) {
                                {"memory-limit", required_argument, nullptr, 'm'},
                                {"cpu-limit", required_argument, nullptr, 't'},
                                {"file-limit", required_argument, nullptr, 'f'},
+                               {"write-limit", required_argument, nullptr, 'w'},
                                {"process-limit", required_argument, nullptr, 'n'},
                                {nullptr, 0, nullptr, 0}};
   constexpr unsigned long long kIdLimit = 0xFFFFFFFE;  // the last one means "leave as it is"
@@ -138,6 +144,9 @@ Options ParseOptions(int argc, char** argv) {
         break;
       case 'f':
         o.file_limit = ParseNumber("--file-limit", optarg, 1 << 20);
+        break;
+      case 'w':
+        o.write_limit = ParseNumber("--write-limit", optarg, kSizeLimit);
         break;
       case 'n':
         o.process_limit = ParseNumber("--process-limit", optarg, 1 << 20);
@@ -195,7 +204,7 @@ bool KernelCountsMappingsAsData() {  // since 4.7; before, RLIMIT_DATA is the he
 
 void SetLimits(const Options& o) {
   Limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
-  Limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE");  // an engine writes no file; shared memory is not counted
+  Limit(RLIMIT_FSIZE, o.write_limit, "RLIMIT_FSIZE");  // an engine maps its ring and writes no file
   Limit(RLIMIT_NOFILE, o.file_limit, "RLIMIT_NOFILE");
   if (o.uid.has_value()) Limit(RLIMIT_NPROC, o.process_limit, "RLIMIT_NPROC");
   // SIGXCPU, which tells the cause, comes a little before SIGKILL, which would not.

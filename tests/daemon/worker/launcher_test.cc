@@ -230,6 +230,12 @@ TEST(Launcher, SetsLimits) {
   }
 }
 
+TEST(Launcher, LetsAProgramWriteFilesWhereItIsTold) {
+  const Result result =
+      RunShell({"--write-limit", "1048576"}, "ulimit -f | grep -qE '^(1024|2048)$'");
+  EXPECT_EQ(result.status, 0) << "in blocks of 1024 or 512 bytes";
+}
+
 TEST(Launcher, MemoryLimitHolds) {
   // The shell's variable grows by doubling until the limit stops it.
   const Result result =
