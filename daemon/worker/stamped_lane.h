@@ -19,10 +19,12 @@ class StampedLane {
   void End() { lane_.End(Now()); }
 
   int64_t Now() {
-    const uint64_t ticks = ReadCounter();
-    if (clock_.Fresh(ticks)) [[likely]]
-      return clock_.At(ticks);
-    return NowCalibrated();
+    if (clock_.uses_counter()) [[likely]] {
+      const uint64_t ticks = ReadCounter();
+      if (clock_.Fresh(ticks)) [[likely]] return clock_.At(ticks);
+      Calibrate(lane_.current().phase);
+    }
+    return NowByCall();
   }
 
   void Write(const Marker& marker) { lane_.Write(marker); }
@@ -33,7 +35,7 @@ class StampedLane {
   const TickClock& clock() const { return clock_; }
 
  private:
-  int64_t NowCalibrated();
+  int64_t NowByCall();
 
   MarkerLane lane_;
   TickClock clock_;
