@@ -20,8 +20,9 @@ namespace synergy {
 inline constexpr size_t kMaxControlMessageBytes = 64u << 10;
 inline constexpr size_t kMaxControlFds = 16;
 
-// Send may be called from any thread, Receive from one other. After ResourceExhausted or DataLoss of
-// Receive the next packet can still be read, but the peer is broken or hostile: end the connection.
+// Send may be called from any thread, Receive from one other. After ResourceExhausted or DataLoss
+// of Receive the next packet can still be read, but the peer is broken or hostile: end the
+// connection.
 class ControlChannel {
  public:
   explicit ControlChannel(UniqueFd socket) : socket_(std::move(socket)) {}
