@@ -1,5 +1,6 @@
 #include "client/net/device_client.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -36,8 +37,18 @@ void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
                         std::chrono::microseconds(patience.count / 1000));
 }
 
+// Keeps gRPC from shutting down with its last channel: that waits up to 10 s for a poller
+// (gRPC 1.51).
+void KeepGrpcUp() {
+  static const bool kept = (grpc_init(), true);
+  (void)kept;
+}
+
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+  KeepGrpcUp();
   grpc::ChannelArguments args;
+  // A connection of its own: a shared one may be that of a front which is dead already.
+  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   args.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY,
               0);  // a board in the lab is not behind the office's proxy
@@ -75,17 +86,22 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
   }
 }
 
-// Runs one unary call; waits for a front that is just being restarted.
+// Runs one unary call that may be repeated; waits for a front that is just being restarted.
 template <typename Request, typename Response>
 absl::StatusOr<Response> Call(v1::Device::Stub& stub, std::string_view host, Nanoseconds patience,
                               grpc::Status (v1::Device::Stub::*method)(grpc::ClientContext*,
                                                                        const Request&, Response*),
                               const Request& request) {
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  SetDeadline(&context, patience);
   Response response;
-  const grpc::Status status = (stub.*method)(&context, request, &response);
+  grpc::Status status;
+  // The first attempt may only find out that the connection died since the last call.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    SetDeadline(&context, patience);
+    status = (stub.*method)(&context, request, &response);
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+  }
   if (!status.ok()) return FromGrpc(status, host);
   return response;
 }
