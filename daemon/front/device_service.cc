@@ -1,0 +1,227 @@
+#include "daemon/front/device_service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "common/protocol.h"
+#include "daemon/front/run_follower.h"
+#include "daemon/front/telemetry_decimator.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kMaxStatusTextBytes = 4096;  // a status travels in HTTP/2 headers: 8 KiB in all
+constexpr size_t kTruthPartBytes = 1u << 20;
+constexpr size_t kTelemetryBatch = 256;
+constexpr Nanoseconds kShortestPoll = Milliseconds(5);
+constexpr Nanoseconds kLongestPoll = Milliseconds(200);  // how late a client's end may be seen
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      std::string(status.message().substr(0, kMaxStatusTextBytes)));
+}
+
+// Hands the answer's value to gRPC.
+template <typename T>
+grpc::Status Reply(absl::StatusOr<T> answer, T* response) {
+  if (!answer.ok()) return ToGrpc(answer.status());
+  *response = *std::move(answer);
+  return grpc::Status::OK;
+}
+
+absl::Status ValidateSubmissionUntrusted(const v1::SubmitJobRequest& first) {
+  if (!first.has_spec()) {
+    return absl::InvalidArgumentError("The first message of a submission must hold the job's spec");
+  }
+  if (first.spec().ByteSizeLong() > kMaxSpecBytes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("The job's spec has {} bytes, at most {} are possible",
+                    first.spec().ByteSizeLong(), kMaxSpecBytes));
+  }
+  if (first.predict_net_bytes() == 0) {
+    return absl::InvalidArgumentError("The submission has no predict net: there is nothing to run");
+  }
+  return absl::OkStatus();
+}
+
+class GrpcFollowSink final : public FollowSink {
+ public:
+  GrpcFollowSink(grpc::ServerContext* context, grpc::ServerWriter<v1::FollowJobResponse>* writer)
+      : context_(context), writer_(writer) {}
+  bool Send(const v1::FollowJobResponse& item) override { return writer_->Write(item); }
+  bool Cancelled() override { return context_->IsCancelled(); }
+
+ private:
+  grpc::ServerContext* const context_;
+  grpc::ServerWriter<v1::FollowJobResponse>* const writer_;
+};
+
+}  // namespace
+
+DeviceService::DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
+                             const TelemetryRingReader& telemetry, Clock& clock)
+    : board_(std::move(board)),
+      root_(root),
+      news_(news),
+      telemetry_(telemetry),
+      clock_(clock),
+      uploads_(2 * kMaxNetBytes) {}  // the two nets of one job at their largest
+
+grpc::Status DeviceService::Handshake(grpc::ServerContext*, const v1::HandshakeRequest* request,
+                                      v1::HandshakeResponse* response) {
+  const ProtocolRange client{.oldest = request->oldest_protocol(),
+                             .newest = request->newest_protocol()};
+  const std::string version = request->client_version().substr(0, 64);
+  absl::StatusOr<uint32_t> protocol =
+      NegotiateProtocol(client, version, kProtocols, board_.daemon_version());
+  if (!protocol.ok()) return ToGrpc(protocol.status());
+  response->set_protocol(*protocol);
+  response->set_daemon_version(board_.daemon_version());
+  response->set_board_id(board_.board_id());
+  return grpc::Status::OK;
+}
+
+grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*, const v1::DescribeBoardRequest*,
+                                          v1::BoardInfo* response) {
+  *response = board_;
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<v1::JobStatus> DeviceService::TakeSubmission(
+    grpc::ServerReader<v1::SubmitJobRequest>* reader) {
+  v1::SubmitJobRequest request;
+  if (!reader->Read(&request)) {
+    return absl::InvalidArgumentError("The first message of a submission must hold the job's spec");
+  }
+  if (absl::Status status = ValidateSubmissionUntrusted(request); !status.ok()) return status;
+  const v1::JobSpec spec = request.spec();
+  absl::StatusOr<NetUpload> predict =
+      NetUpload::Create("predict net", request.predict_net_bytes(), &uploads_);
+  if (!predict.ok()) return predict.status();
+  absl::StatusOr<NetUpload> init =
+      NetUpload::Create("init net", request.init_net_bytes(), &uploads_);
+  if (!init.ok()) return init.status();
+  while (reader->Read(&request)) {
+    absl::Status status;
+    if (request.part_case() == v1::SubmitJobRequest::kPredictNet) {
+      status = predict->Append(request.predict_net());
+    } else if (request.part_case() == v1::SubmitJobRequest::kInitNet) {
+      status = init->Append(request.init_net());
+    } else {
+      status = absl::InvalidArgumentError("After the spec a submission holds parts of nets only");
+    }
+    if (!status.ok()) return status;
+  }
+  absl::StatusOr<const UniqueFd*> predict_file = predict->Finish();
+  if (!predict_file.ok()) return predict_file.status();
+  absl::StatusOr<const UniqueFd*> init_file = init->Finish();
+  if (!init_file.ok()) return init_file.status();
+  return root_.Submit(spec, **predict_file, **init_file);
+}
+
+grpc::Status DeviceService::SubmitJob(grpc::ServerContext*,
+                                      grpc::ServerReader<v1::SubmitJobRequest>* reader,
+                                      v1::JobStatus* response) {
+  return Reply(TakeSubmission(reader), response);
+}
+
+grpc::Status DeviceService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+                                     v1::ListJobsResponse* response) {
+  for (v1::JobStatus& job : root_.jobs().List()) *response->add_jobs() = std::move(job);
+  return grpc::Status::OK;
+}
+
+grpc::Status DeviceService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
+                                   v1::JobStatus* response) {
+  const std::shared_ptr<const TrackedJob> job = root_.jobs().Find(request->run_id());
+  if (!job) {
+    return ToGrpc(absl::NotFoundError(
+        fmt::format("There is no run {} on this device", request->run_id().substr(0, 64))));
+  }
+  *response = job->status();
+  return grpc::Status::OK;
+}
+
+grpc::Status DeviceService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
+                                      v1::JobStatus* response) {
+  return Reply(root_.Cancel(request->run_id()), response);
+}
+
+grpc::Status DeviceService::FollowJob(grpc::ServerContext* context,
+                                      const v1::FollowJobRequest* request,
+                                      grpc::ServerWriter<v1::FollowJobResponse>* writer) {
+  GrpcFollowSink sink(context, writer);
+  RunFollower follower(root_, news_, clock_);
+  return ToGrpc(follower.Follow(request->run_id(), request->from_seq(), sink));
+}
+
+grpc::Status DeviceService::AcknowledgeChunks(grpc::ServerContext*,
+                                              const v1::AcknowledgeChunksRequest* request,
+                                              v1::AcknowledgeChunksResponse*) {
+  return ToGrpc(root_.Acknowledge(request->run_id(), request->next_seq()));
+}
+
+grpc::Status DeviceService::GetTruth(grpc::ServerContext*, const v1::GetTruthRequest* request,
+                                     grpc::ServerWriter<v1::TruthPart>* writer) {
+  if (!board_.simulated()) {
+    return ToGrpc(absl::FailedPreconditionError(
+        "This board is real: nobody knows what its operators truly cost; a simulated one does"));
+  }
+  absl::StatusOr<UniqueFd> file = root_.OpenTruth(request->run_id());
+  if (!file.ok()) return ToGrpc(file.status());
+  v1::TruthPart part;
+  off_t at = 0;
+  for (;;) {
+    part.mutable_data()->resize(kTruthPartBytes);
+    const ssize_t size = pread(file->get(), part.mutable_data()->data(), kTruthPartBytes, at);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) {
+      return ToGrpc(absl::DataLossError(
+          fmt::format("Reading the truth of run {}: {}", request->run_id(), strerror(errno))));
+    }
+    if (size == 0) return grpc::Status::OK;
+    part.mutable_data()->resize(static_cast<size_t>(size));
+    if (!writer->Write(part)) return grpc::Status::CANCELLED;
+    at += size;
+  }
+}
+
+grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
+                                           const v1::WatchTelemetryRequest* request,
+                                           grpc::ServerWriter<v1::TelemetryPoint>* writer) {
+  if (absl::Status status = ValidateTelemetryRateUntrusted(request->rate_hz()); !status.ok()) {
+    return ToGrpc(status);
+  }
+  if (telemetry_.rails().empty()) {
+    return ToGrpc(absl::FailedPreconditionError(fmt::format(
+        "The board {} has no power source, so there is no live power; start synergyd with "
+        "--board sim:jetson-tx1 for a simulated one",
+        board_.name())));
+  }
+  TelemetryDecimator decimator(request->rate_hz(), telemetry_.rails(), board_.simulated());
+  const Nanoseconds poll =
+      std::clamp(Seconds(0.5 / request->rate_hz()), kShortestPoll, kLongestPoll);
+  uint64_t position = telemetry_.head(), lost = 0;
+  std::vector<TelemetryRecord> records;
+  while (!news_.stopped() && !context->IsCancelled()) {
+    records.clear();
+    telemetry_.Read(&position, kTelemetryBatch, &records, &lost);
+    for (const TelemetryRecord& record : records) {
+      std::optional<v1::TelemetryPoint> point = decimator.Add(record);
+      if (!point) continue;
+      point->set_lost(lost);
+      if (!writer->Write(*point)) return grpc::Status::CANCELLED;
+    }
+    // A reader that has caught up waits; one that fell behind goes on at once.
+    if (records.size() < kTelemetryBatch) news_.WaitForStop(poll);
+  }
+  return ToGrpc(absl::UnavailableError("The daemon goes down; watch again"));
+}
+
+}  // namespace synergy

@@ -1,0 +1,53 @@
+// The gRPC handlers: each one checks what came, asks the part that knows, and maps the answer.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/clock.h"
+#include "common/telemetry_ring.h"
+#include "daemon/front/net_upload.h"
+#include "daemon/front/news.h"
+#include "daemon/front/root_client.h"
+#include "synergy/v1/device.grpc.pb.h"
+
+namespace synergy {
+
+// Thread-safe. Everything that it is given outlives it. A handler occupies one of the server's
+// threads while its call lasts.
+class DeviceService final : public v1::Device::Service {
+ public:
+  DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
+                const TelemetryRingReader& telemetry, Clock& clock);
+
+  grpc::Status Handshake(grpc::ServerContext*, const v1::HandshakeRequest*,
+                         v1::HandshakeResponse*) override;
+  grpc::Status DescribeBoard(grpc::ServerContext*, const v1::DescribeBoardRequest*,
+                             v1::BoardInfo*) override;
+  grpc::Status SubmitJob(grpc::ServerContext*, grpc::ServerReader<v1::SubmitJobRequest>*,
+                         v1::JobStatus*) override;
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+                        v1::ListJobsResponse*) override;
+  grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest*, v1::JobStatus*) override;
+  grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest*,
+                         v1::JobStatus*) override;
+  grpc::Status FollowJob(grpc::ServerContext*, const v1::FollowJobRequest*,
+                         grpc::ServerWriter<v1::FollowJobResponse>*) override;
+  grpc::Status AcknowledgeChunks(grpc::ServerContext*, const v1::AcknowledgeChunksRequest*,
+                                 v1::AcknowledgeChunksResponse*) override;
+  grpc::Status GetTruth(grpc::ServerContext*, const v1::GetTruthRequest*,
+                        grpc::ServerWriter<v1::TruthPart>*) override;
+  grpc::Status WatchTelemetry(grpc::ServerContext*, const v1::WatchTelemetryRequest*,
+                              grpc::ServerWriter<v1::TelemetryPoint>*) override;
+
+ private:
+  absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);
+
+  const v1::BoardInfo board_;
+  RootClient& root_;
+  const News& news_;
+  const TelemetryRingReader& telemetry_;
+  Clock& clock_;
+  UploadBudget uploads_;
+};
+
+}  // namespace synergy

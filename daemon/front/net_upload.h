@@ -1,0 +1,57 @@
+// A net on its way in: bytes from the network into an anonymous file that goes to the root side.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/unique_fd.h"
+
+namespace synergy {
+
+// Anonymous files are memory: all uploads under way share this budget. Thread-safe.
+class UploadBudget {
+ public:
+  explicit UploadBudget(uint64_t bytes) : left_(bytes) {}
+  bool Take(uint64_t bytes);
+  void GiveBack(uint64_t bytes) { left_.fetch_add(bytes); }
+
+ private:
+  std::atomic<uint64_t> left_;
+};
+
+// A memfd that can be sealed or, on kernels without (before 3.17), an unlinked file in `folder`.
+absl::StatusOr<UniqueFd> CreateAnonymousFile();
+absl::StatusOr<UniqueFd> CreateUnlinkedFile(const std::string& folder);
+
+// Thread-compatible.
+class NetUpload {
+ public:
+  // Reserves `bytes` of `budget`, which outlives the upload. `what` is for texts ("predict net").
+  // ResourceExhausted: larger than kMaxNetBytes, or than what is left.
+  static absl::StatusOr<NetUpload> Create(std::string what, uint64_t bytes, UploadBudget* budget);
+  NetUpload(NetUpload&& other) noexcept;
+  NetUpload& operator=(NetUpload&&) = delete;
+  ~NetUpload();
+
+  // InvalidArgument: more than was announced. ResourceExhausted: no memory is left for it.
+  absl::Status Append(std::string_view part);
+  // The file with its offset at 0, for as long as the upload lives; no Append afterwards. Sealed
+  // where the kernel can, so that nobody changes it while the root side reads. InvalidArgument:
+  // less came than was announced.
+  absl::StatusOr<const UniqueFd*> Finish();
+
+ private:
+  NetUpload(std::string what, uint64_t announced, UploadBudget* budget, UniqueFd file);
+
+  std::string what_;
+  uint64_t announced_;
+  UploadBudget* budget_;
+  UniqueFd file_;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace synergy

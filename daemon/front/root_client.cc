@@ -1,0 +1,191 @@
+#include "daemon/front/root_client.h"
+
+#include <sys/eventfd.h>
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+// The root side copies the nets, up to 4 GiB, onto an SD card.
+constexpr Nanoseconds kSubmitPatience = Seconds(300);
+
+}  // namespace
+
+absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
+  v1::ControlEvent event;
+  std::vector<UniqueFd> fds;
+  if (absl::Status status = channel->Receive(&event, &fds); !status.ok()) return status;
+  const size_t listeners = static_cast<size_t>(event.start().listeners_size());
+  if (!event.has_start() || fds.size() != listeners + 2) {
+    return absl::FailedPreconditionError(
+        fmt::format("The first message on the control channel is no Start with a ring, an eventfd "
+                    "and {} listeners "
+                    "(it has {} descriptors): synergyd and synergyd-front are of different "
+                    "versions, install both "
+                    "from the same package",
+                    listeners, fds.size()));
+  }
+  FrontStart start{.board = event.start().board(),
+                   .telemetry_ring = std::move(fds[0]),
+                   .news = std::move(fds[1]),
+                   .listeners = {}};
+  for (size_t i = 0; i < listeners; ++i) {
+    start.listeners.push_back(
+        {event.start().listeners(static_cast<int>(i)).address(), std::move(fds[i + 2])});
+  }
+  return start;
+}
+
+RootClient::RootClient(std::unique_ptr<ControlChannel> channel, News& news, Nanoseconds patience)
+    : channel_(std::move(channel)),
+      news_(news),
+      patience_(patience),
+      lost_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      thread_([this] { Listen(); }) {}
+
+RootClient::~RootClient() { channel_->Shutdown(); }
+
+absl::StatusOr<v1::JobStatus> RootClient::Submit(const v1::JobSpec& spec,
+                                                 const UniqueFd& predict_net,
+                                                 const UniqueFd& init_net) {
+  v1::ControlRequest request;
+  *request.mutable_submit()->mutable_spec() = spec;
+  const int fds[] = {predict_net.get(), init_net.get()};
+  absl::StatusOr<v1::JobStatus> job = AskForJob(std::move(request), fds, kSubmitPatience);
+  if (job.ok()) jobs_.AddIfUnknown(*job);
+  return job;
+}
+
+absl::StatusOr<v1::JobStatus> RootClient::Cancel(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_cancel()->set_run_id(run_id);
+  return AskForJob(std::move(request), {}, patience_);
+}
+
+absl::Status RootClient::Acknowledge(const std::string& run_id, uint64_t next_seq) {
+  v1::ControlRequest request;
+  request.mutable_acknowledge()->set_run_id(run_id);
+  request.mutable_acknowledge()->set_next_seq(next_seq);
+  return Ask(std::move(request), {}, patience_).status();
+}
+
+absl::StatusOr<UniqueFd> RootClient::OpenRun(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_open_run()->set_run_id(run_id);
+  return AskForFile(std::move(request));
+}
+
+absl::StatusOr<UniqueFd> RootClient::OpenTruth(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_open_truth()->set_run_id(run_id);
+  return AskForFile(std::move(request));
+}
+
+absl::Status RootClient::lost() const {
+  absl::MutexLock lock(&mutex_);
+  return lost_;
+}
+
+absl::StatusOr<v1::JobStatus> RootClient::AskForJob(v1::ControlRequest request,
+                                                    std::span<const int> fds,
+                                                    Nanoseconds patience) {
+  absl::StatusOr<Answer> answer = Ask(std::move(request), fds, patience);
+  if (!answer.ok()) return answer.status();
+  if (!answer->event.has_job())
+    return absl::InternalError("synergyd answered without the job's status");
+  return std::move(*answer->event.mutable_job());
+}
+
+absl::StatusOr<UniqueFd> RootClient::AskForFile(v1::ControlRequest request) {
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  if (answer->fds.size() != 1)
+    return absl::InternalError("synergyd answered without the run's file");
+  return std::move(answer->fds[0]);
+}
+
+absl::StatusOr<RootClient::Answer> RootClient::Ask(v1::ControlRequest request,
+                                                   std::span<const int> fds, Nanoseconds patience) {
+  Answer answer;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!lost_.ok()) return lost_;
+    request.set_id(next_id_++);
+    waiting_.emplace(request.id(), &answer);
+  }
+  const absl::Status sent = channel_->Send(request, fds, patience);
+
+  absl::MutexLock lock(&mutex_);
+  if (sent.ok()) {
+    const auto done = [this, &answer]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return answer.arrived || !lost_.ok();
+    };
+    mutex_.AwaitWithTimeout(absl::Condition(&done), absl::Nanoseconds(patience.count));
+  }
+  waiting_.erase(request.id());  // an answer that comes later finds nobody
+  if (answer.arrived) {
+    const auto code = static_cast<absl::StatusCode>(answer.event.code());
+    if (code != absl::StatusCode::kOk) return absl::Status(code, answer.event.text());
+    return answer;
+  }
+  if (!lost_.ok()) return lost_;
+  if (sent.code() == absl::StatusCode::kResourceExhausted) return sent;
+  return absl::UnavailableError(
+      fmt::format("synergyd did not answer within {} s: it is overloaded or hangs; try again",
+                  patience.seconds()));
+}
+
+void RootClient::Listen() {
+  for (;;) {
+    v1::ControlEvent event;
+    std::vector<UniqueFd> fds;
+    if (absl::Status status = channel_->Receive(&event, &fds); !status.ok()) return Lose(status);
+    if (event.id() != 0) {
+      TakeAnswer(std::move(event), std::move(fds));
+    } else {
+      TakeNews(event);
+    }
+  }
+}
+
+void RootClient::TakeAnswer(v1::ControlEvent event, std::vector<UniqueFd> fds) {
+  absl::MutexLock lock(&mutex_);
+  const auto waiting = waiting_.find(event.id());
+  if (waiting == waiting_.end()) {
+    spdlog::warn("synergyd answered request {} too late, or twice", event.id());
+    return;
+  }
+  waiting->second->event = std::move(event);
+  waiting->second->fds = std::move(fds);
+  waiting->second->arrived = true;
+}
+
+void RootClient::TakeNews(const v1::ControlEvent& event) {
+  if (event.has_job()) {
+    jobs_.Update(event.job());
+  } else if (event.has_removed()) {
+    jobs_.Remove(event.removed().run_id());
+  } else {
+    spdlog::warn("synergyd sent news that this front does not understand");
+    return;
+  }
+  news_.Publish();
+}
+
+void RootClient::Lose(const absl::Status& why) {
+  {
+    absl::MutexLock lock(&mutex_);
+    lost_ = absl::UnavailableError(
+        fmt::format("The connection between synergyd-front and synergyd is lost ({}); try again",
+                    why.ToString()));
+  }
+  eventfd_write(lost_fd_.get(), 1);
+  news_.Publish();
+}
+
+}  // namespace synergy

@@ -1,0 +1,94 @@
+// The front's side of the control channel: requests to synergyd and what it tells by itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "daemon/control/control_channel.h"
+#include "daemon/front/job_book.h"
+#include "daemon/front/news.h"
+#include "synergy/v1/control.pb.h"
+
+namespace synergy {
+
+// What synergyd hands over before anything else.
+struct FrontStart {
+  struct Listener {
+    std::string address;
+    UniqueFd socket;
+  };
+  v1::BoardInfo board;
+  UniqueFd telemetry_ring;
+  UniqueFd news;
+  std::vector<Listener> listeners;
+};
+
+// The first message on `channel`. FailedPrecondition: something else came first, or its descriptors
+// do not fit; otherwise as of ControlChannel::Receive.
+absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel);
+
+// Any number of requests at a time, from any thread. Errors are the root side's own; Unavailable
+// where it does not answer in time or is gone.
+class RootClient {
+ public:
+  // Starts to read from `channel`. `news` outlives the client and hears of every change of a job.
+  RootClient(std::unique_ptr<ControlChannel> channel, News& news,
+             Nanoseconds patience = Seconds(5));
+  ~RootClient();
+  RootClient(const RootClient&) = delete;
+  RootClient& operator=(const RootClient&) = delete;
+
+  absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
+                                       const UniqueFd& init_net);
+  absl::StatusOr<v1::JobStatus> Cancel(const std::string& run_id);
+  absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq);
+  absl::StatusOr<UniqueFd> OpenRun(const std::string& run_id);
+  absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);
+
+  const JobBook& jobs() const { return jobs_; }
+
+  // Readable once the root side is gone or sent garbage: nothing works any more, why is in lost().
+  int lost_fd() const { return lost_fd_.get(); }
+  absl::Status lost() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Answer {
+    bool arrived = false;
+    v1::ControlEvent event;
+    std::vector<UniqueFd> fds;
+  };
+
+  absl::StatusOr<Answer> Ask(v1::ControlRequest request, std::span<const int> fds,
+                             Nanoseconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::JobStatus> AskForJob(v1::ControlRequest request, std::span<const int> fds,
+                                          Nanoseconds patience);
+  absl::StatusOr<UniqueFd> AskForFile(v1::ControlRequest request);
+  void Listen() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeAnswer(v1::ControlEvent event, std::vector<UniqueFd> fds) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeNews(const v1::ControlEvent& event);
+  void Lose(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::unique_ptr<ControlChannel> channel_;
+  News& news_;
+  const Nanoseconds patience_;
+  JobBook jobs_;
+  const UniqueFd lost_fd_;
+  mutable absl::Mutex mutex_;
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);
+  absl::Status lost_ ABSL_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+}  // namespace synergy

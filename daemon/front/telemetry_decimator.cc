@@ -1,0 +1,85 @@
+#include "daemon/front/telemetry_decimator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr double kMaxRateHz = 100;  // of WatchTelemetryRequest.rate_hz
+
+v1::RailPower ToProto(const std::string& name, const TelemetryRail& rail) {
+  v1::RailPower power;
+  power.set_rail(name);
+  power.set_readings(static_cast<uint32_t>(std::min<uint64_t>(rail.readings, UINT32_MAX)));
+  if (rail.readings == 0) return power;
+  power.set_min_w(rail.min_w);
+  power.set_mean_w(rail.mean_w);
+  power.set_max_w(rail.max_w);
+  return power;
+}
+
+}  // namespace
+
+absl::Status ValidateTelemetryRateUntrusted(double rate_hz) {
+  if (rate_hz > 0 && rate_hz <= kMaxRateHz) return absl::OkStatus();  // false for NaN
+  return absl::InvalidArgumentError(
+      fmt::format("A rate of {} points a second is not possible: it must be above 0 and at most {}",
+                  rate_hz, kMaxRateHz));
+}
+
+TelemetryDecimator::TelemetryDecimator(double rate_hz, std::vector<std::string> rails,
+                                       bool simulated)
+    : rails_(std::move(rails)),
+      simulated_(simulated),
+      // A point a day is as slow as anybody can mean, and keeps the arithmetic in range.
+      period_(Seconds(std::min(1 / rate_hz, 86400.0))),
+      merged_(rails_.size()) {}
+
+void TelemetryDecimator::Merge(const TelemetryRecord& record) {
+  if (empty_) {
+    begin_ns_ = record.begin_ns;
+    std::ranges::fill(merged_, TelemetryRail());
+    empty_ = false;
+  }
+  const size_t rails = std::min<size_t>({rails_.size(), record.rail_count, kMaxTelemetryRails});
+  for (size_t i = 0; i < rails; ++i) {
+    const TelemetryRail& in = record.rails[i];
+    TelemetryRail& sum = merged_[i];
+    if (in.readings == 0) continue;
+    sum.min_w = sum.readings == 0 ? in.min_w : std::min(sum.min_w, in.min_w);
+    sum.max_w = sum.readings == 0 ? in.max_w : std::max(sum.max_w, in.max_w);
+    const double weight =
+        static_cast<double>(in.readings) / static_cast<double>(sum.readings + in.readings);
+    sum.mean_w += (in.mean_w - sum.mean_w) * weight;
+    sum.readings += in.readings;
+  }
+}
+
+std::optional<v1::TelemetryPoint> TelemetryDecimator::Add(const TelemetryRecord& record) {
+  if (!period_end_ns_) period_end_ns_ = record.begin_ns + period_.count;
+  Merge(record);
+  // Records do not end on the period's edge to the nanosecond: the nearest one closes it.
+  const int64_t half_record_ns = (record.end_ns - record.begin_ns) / 2;
+  if (record.end_ns + half_record_ns < *period_end_ns_) return std::nullopt;
+  const int64_t periods = (record.end_ns + half_record_ns - *period_end_ns_) / period_.count + 1;
+  *period_end_ns_ += periods * period_.count;
+  empty_ = true;
+
+  v1::TelemetryPoint point;
+  point.set_begin_ns(begin_ns_);
+  point.set_end_ns(record.end_ns);
+  for (size_t i = 0; i < rails_.size(); ++i) *point.add_rails() = ToProto(rails_[i], merged_[i]);
+  point.set_simulated(simulated_);
+  point.set_run_id(std::string(record.run_id, strnlen(record.run_id, sizeof(record.run_id))));
+  point.set_phase(static_cast<v1::Phase>(record.phase));
+  point.set_iteration(record.iteration);
+  point.set_in_operator(record.in_operator != 0);
+  if (record.in_operator != 0) point.set_op_index(record.op);
+  return point;
+}
+
+}  // namespace synergy

@@ -1,0 +1,225 @@
+#include "tests/daemon/front/fake_root.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+UniqueFd ListenAt(const std::string& path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  memcpy(name.sun_path, path.c_str(), path.size());
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0) << strerror(errno);
+  EXPECT_EQ(listen(fd.get(), 64), 0);
+  return fd;
+}
+
+UniqueFd ListenAtLoopback(uint16_t* port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
+  EXPECT_EQ(listen(fd.get(), 64), 0);
+  socklen_t size = sizeof(name);
+  EXPECT_EQ(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
+  *port = ntohs(name.sin_port);
+  return fd;
+}
+
+std::string ContentOf(int fd) {
+  struct stat info {};
+  EXPECT_EQ(fstat(fd, &info), 0);
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  EXPECT_EQ(pread(fd, bytes.data(), bytes.size(), 0), info.st_size);
+  return bytes;
+}
+
+v1::ControlEvent NewsOf(const v1::JobStatus& job) {
+  v1::ControlEvent event;
+  *event.mutable_job() = job;
+  return event;
+}
+
+void Fail(absl::StatusCode code, std::string text, v1::ControlEvent* event) {
+  event->set_code(static_cast<uint32_t>(code));
+  event->set_text(std::move(text));
+}
+
+}  // namespace
+
+FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
+    : board_(std::move(board)), eventfd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  uint16_t port = 0;
+  unix_host_ = "unix:" + folder_.File("d.sock");
+  listeners_.push_back(ListenAt(folder_.File("d.sock")));
+  listeners_.push_back(ListenAtLoopback(&port));
+  tcp_host_ = fmt::format("127.0.0.1:{}", port);
+  absl::StatusOr<TelemetryRingWriter> ring = TelemetryRingWriter::Create(rails);
+  EXPECT_TRUE(ring.ok()) << ring.status();
+  ring_.emplace(*std::move(ring));
+}
+
+FakeRoot::~FakeRoot() { CutFront(); }
+
+UniqueFd FakeRoot::StartFront() {
+  CutFront();
+  auto pair = ControlChannel::Pair();
+  EXPECT_TRUE(pair.ok()) << pair.status();
+  channel_ = std::make_unique<ControlChannel>(std::move(pair->first));
+  v1::ControlEvent start;
+  *start.mutable_start()->mutable_board() = board_;
+  for (const std::string& host : {unix_host_, tcp_host_}) {
+    start.mutable_start()->add_listeners()->set_address(host);
+  }
+  const int fds[] = {ring_->fd(), eventfd_.get(), listeners_[0].get(), listeners_[1].get()};
+  EXPECT_TRUE(channel_->Send(start, fds).ok());
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const v1::JobStatus& job : jobs_) EXPECT_TRUE(channel_->Send(NewsOf(job)).ok());
+  }
+  thread_ = std::jthread([this] { Serve(channel_.get()); });
+  return std::move(pair->second);
+}
+
+void FakeRoot::CutFront() {
+  if (channel_) channel_->Shutdown();
+  if (thread_.joinable()) thread_.join();
+  absl::MutexLock lock(&mutex_);
+  channel_.reset();
+}
+
+void FakeRoot::SendRaw(const std::string& packet) {
+  EXPECT_EQ(send(channel_->fd(), packet.data(), packet.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(packet.size()));
+}
+
+void FakeRoot::SetJob(const v1::JobStatus& job) {
+  absl::MutexLock lock(&mutex_);
+  const auto known = std::ranges::find(jobs_, job.run_id(), &v1::JobStatus::run_id);
+  if (known == jobs_.end()) {
+    jobs_.push_back(job);
+  } else {
+    *known = job;
+  }
+  if (channel_) {
+    EXPECT_TRUE(channel_->Send(NewsOf(job)).ok());
+  }
+}
+
+void FakeRoot::RemoveJob(const std::string& run_id) {
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(jobs_, [&run_id](const v1::JobStatus& job) { return job.run_id() == run_id; });
+  v1::ControlEvent event;
+  event.mutable_removed()->set_run_id(run_id);
+  EXPECT_TRUE(channel_->Send(event).ok());
+}
+
+RunSpool& FakeRoot::Spool(const std::string& run_id) {
+  std::unique_ptr<RunSpool>& spool = spools_[run_id];
+  if (!spool) {
+    auto created = RunSpool::Create(SpoolPath(run_id));
+    EXPECT_TRUE(created.ok()) << created.status();
+    spool = *std::move(created);
+  }
+  return *spool;
+}
+
+void FakeRoot::AppendChunks(const std::string& run_id, int count, size_t bytes) {
+  RunSpool& spool = Spool(run_id);
+  for (int i = 0; i < count; ++i) {
+    const uint64_t number = spool.chunks();
+    const std::string data(bytes, static_cast<char>('a' + number % 26));
+    EXPECT_TRUE(spool.Append(2, number, 1, v1::ENCODING_READINGS, data).ok());
+  }
+  eventfd_write(eventfd_.get(), 1);
+}
+
+void FakeRoot::WriteTruth(const std::string& run_id, const v1::RunTruth& truth) {
+  std::ofstream(TruthPath(run_id), std::ios::binary) << truth.SerializeAsString();
+}
+
+void FakeRoot::Hang() {
+  absl::MutexLock lock(&mutex_);
+  hangs_ = true;
+}
+
+std::vector<FakeRoot::Submission> FakeRoot::WaitForSubmissions(size_t count) {
+  absl::MutexLock lock(&mutex_);
+  const auto arrived = [this, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return submissions_.size() >= count;
+  };
+  mutex_.Await(absl::Condition(&arrived));
+  return submissions_;
+}
+
+std::map<std::string, uint64_t> FakeRoot::acknowledged() const {
+  absl::MutexLock lock(&mutex_);
+  return acknowledged_;
+}
+
+void FakeRoot::Serve(ControlChannel* channel) {
+  v1::ControlRequest request;
+  std::vector<UniqueFd> fds;
+  while (channel->Receive(&request, &fds).ok()) Answer(channel, request, fds);
+}
+
+void FakeRoot::Answer(ControlChannel* channel, const v1::ControlRequest& request,
+                      const std::vector<UniqueFd>& fds) {
+  absl::MutexLock lock(&mutex_);
+  if (hangs_) return;
+  UniqueFd reply_fd;
+  v1::ControlEvent event = Handle(request, fds, &reply_fd);
+  event.set_id(request.id());
+  const int raw = reply_fd.get();
+  // A front that was killed in the meantime does not read the answer.
+  (void)channel->Send(event, reply_fd.ok() ? std::span(&raw, 1) : std::span<const int>());
+}
+
+v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
+                                  const std::vector<UniqueFd>& fds, UniqueFd* reply_fd) {
+  v1::ControlEvent event;
+  if (request.has_submit()) {
+    EXPECT_EQ(fds.size(), 2u);
+    submissions_.push_back(
+        {request.submit().spec(), ContentOf(fds[0].get()), ContentOf(fds[1].get())});
+    jobs_.push_back(JobOf(fmt::format("r{}", submissions_.size()), v1::JOB_STATE_QUEUED));
+    *jobs_.back().mutable_spec() = request.submit().spec();
+    *event.mutable_job() = jobs_.back();
+  } else if (request.has_cancel()) {
+    const auto job = std::ranges::find(jobs_, request.cancel().run_id(), &v1::JobStatus::run_id);
+    if (job == jobs_.end()) {
+      Fail(absl::StatusCode::kNotFound, "no such run", &event);
+    } else {
+      job->set_state(v1::JOB_STATE_CANCELLED);
+      *event.mutable_job() = *job;
+    }
+  } else if (request.has_acknowledge()) {
+    acknowledged_[request.acknowledge().run_id()] = request.acknowledge().next_seq();
+  } else if (request.has_open_run()) {
+    OpenForReply(SpoolPath(request.open_run().run_id()), reply_fd, &event);
+  } else if (request.has_open_truth()) {
+    OpenForReply(TruthPath(request.open_truth().run_id()), reply_fd, &event);
+  }
+  return event;
+}
+
+void FakeRoot::OpenForReply(const std::string& path, UniqueFd* reply_fd, v1::ControlEvent* event) {
+  reply_fd->reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reply_fd->ok()) Fail(absl::StatusCode::kNotFound, "no such file: " + path, event);
+}
+
+}  // namespace synergy

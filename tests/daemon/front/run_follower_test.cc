@@ -1,0 +1,217 @@
+#include "daemon/front/run_follower.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "tests/daemon/front/fake_root.h"
+#include "tests/support/fake_clock.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Keeps what it gets; `on_item` runs after each item and may change the world.
+class RecordingSink final : public FollowSink {
+ public:
+  bool Send(const v1::FollowJobResponse& item) override {
+    items.push_back(item);
+    if (on_item) on_item(item);
+    return !gone;
+  }
+  bool Cancelled() override { return gone; }
+
+  std::vector<uint64_t> Seqs() const {
+    std::vector<uint64_t> seqs;
+    for (const auto& item : items) {
+      if (item.has_chunk()) seqs.push_back(item.chunk().seq());
+    }
+    return seqs;
+  }
+  std::vector<v1::JobState> States() const {
+    std::vector<v1::JobState> states;
+    for (const auto& item : items) {
+      if (item.has_status()) states.push_back(item.status().state());
+    }
+    return states;
+  }
+
+  std::vector<v1::FollowJobResponse> items;
+  std::function<void(const v1::FollowJobResponse&)> on_item;
+  bool gone = false;
+};
+
+class RunFollowerTest : public testing::Test {
+ protected:
+  void Connect() {
+    auto channel = std::make_unique<ControlChannel>(root_.StartFront());
+    auto start = ReceiveStart(channel.get());
+    ASSERT_TRUE(start.ok()) << start.status();
+    news_.emplace(std::move(start->news));
+    client_.emplace(std::move(channel), *news_);
+    if (!expected_.empty()) WaitForJob(expected_);
+  }
+
+  // The front hears of jobs in its own time.
+  void WaitForJob(const std::string& run_id) {
+    for (uint64_t seen = news_->count(); client_->jobs().Find(run_id) == nullptr;
+         seen = news_->count()) {
+      news_->Wait(seen, Milliseconds(50));
+    }
+  }
+
+  void SetJob(const v1::JobStatus& job) {
+    root_.SetJob(job);
+    expected_ = job.run_id();
+  }
+
+  absl::Status Follow(uint64_t from_seq) {
+    return RunFollower(*client_, *news_, clock_).Follow("r", from_seq, sink_);
+  }
+
+  FakeRoot root_;
+  FakeClock clock_;
+  std::string expected_;
+  std::optional<News> news_;
+  std::optional<RootClient> client_;
+  RecordingSink sink_;
+};
+
+TEST_F(RunFollowerTest, AnEndedRunGivesItsChunksAndThenItsFinalStatusOnce) {
+  root_.AppendChunks("r", 3);
+  SetJob(JobOf("r", v1::JOB_STATE_DONE, 3));
+  Connect();
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1, 2));
+  EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_DONE));
+  EXPECT_TRUE(sink_.items.back().has_status());
+}
+
+TEST_F(RunFollowerTest, StartsAtAnySeq) {
+  root_.AppendChunks("r", 4);
+  SetJob(JobOf("r", v1::JOB_STATE_FAILED, 4));
+  Connect();
+  for (uint64_t from = 0; from <= 4; ++from) {
+    sink_.items.clear();
+    ASSERT_TRUE(Follow(from).ok());
+    EXPECT_EQ(sink_.Seqs().size(), 4 - from);
+    EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_FAILED));
+    if (from < 4) {
+      EXPECT_EQ(sink_.Seqs().front(), from);
+    }
+  }
+}
+
+TEST_F(RunFollowerTest, ADeviceThatLostTheRunsEndSaysSo) {
+  root_.AppendChunks("r", 4);
+  SetJob(JobOf("r", v1::JOB_STATE_FAILED, 4));
+  Connect();
+  const absl::Status status = Follow(5);
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(status.ToString(), HasSubstr("4 chunks"));
+}
+
+TEST_F(RunFollowerTest, AnUnknownRunIsNotFound) {
+  Connect();
+  EXPECT_EQ(Follow(0).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RunFollowerTest, FollowsAJobFromTheQueueToItsEnd) {
+  SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  Connect();
+  sink_.on_item = [&](const v1::FollowJobResponse& item) {
+    if (item.status().state() == v1::JOB_STATE_QUEUED) {
+      root_.SetJob(JobOf("r", v1::JOB_STATE_RUNNING));  // its spool comes later
+    } else if (item.status().state() == v1::JOB_STATE_RUNNING) {
+      root_.AppendChunks("r", 2);
+    } else if (item.has_chunk() && item.chunk().seq() == 1) {
+      root_.AppendChunks("r", 3);
+    } else if (item.has_chunk() && item.chunk().seq() == 4) {
+      root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 5));
+    }
+  };
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(sink_.States(),
+              ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_RUNNING, v1::JOB_STATE_DONE));
+}
+
+TEST_F(RunFollowerTest, AJobCancelledInTheQueueHasNoChunks) {
+  SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  Connect();
+  sink_.on_item = [&](const v1::FollowJobResponse&) {
+    if (sink_.items.size() == 1) root_.SetJob(JobOf("r", v1::JOB_STATE_CANCELLED));
+  };
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_CANCELLED));
+}
+
+TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
+  v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
+  root_.AppendChunks("r", 1);
+  SetJob(job);
+  Connect();
+  // Every chunk takes 10 ms and is followed by a new status and a new chunk: 100 a second for 2 s.
+  sink_.on_item = [&](const v1::FollowJobResponse& item) {
+    if (!item.has_chunk()) return;
+    clock_.Advance(Milliseconds(10));
+    job.set_iteration(job.iteration() + 1);
+    if (job.iteration() == 200) {
+      root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 200));
+      return;
+    }
+    root_.SetJob(job);
+    root_.AppendChunks("r", 1);
+  };
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_EQ(sink_.Seqs().size(), 200u);
+  EXPECT_LE(sink_.States().size(), 12u);  // at 0, 0.2, ... 2.0 s, and the final one
+  EXPECT_GE(sink_.States().size(), 3u);
+}
+
+TEST_F(RunFollowerTest, ARunThatIsForgottenWhileItIsFollowedIsStillGivenWhole) {
+  root_.AppendChunks("r", 2);
+  SetJob(JobOf("r", v1::JOB_STATE_RUNNING));
+  Connect();
+  sink_.on_item = [&](const v1::FollowJobResponse& item) {
+    if (!item.has_chunk() || item.chunk().seq() != 0) return;
+    root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 2));
+    root_.RemoveJob("r");
+    std::filesystem::remove(root_.folder().File("r.spool"));
+  };
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1));
+  EXPECT_EQ(sink_.States().back(), v1::JOB_STATE_DONE);
+}
+
+TEST_F(RunFollowerTest, ASpoolShorterThanPromisedIsDataLoss) {
+  root_.AppendChunks("r", 2);
+  SetJob(JobOf("r", v1::JOB_STATE_DONE, 3));
+  Connect();
+  EXPECT_EQ(Follow(0).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(RunFollowerTest, StopsWithTheFrontAndWithItsReader) {
+  SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  Connect();
+  sink_.on_item = [&](const v1::FollowJobResponse&) { news_->Stop(); };
+  EXPECT_EQ(Follow(0).code(), absl::StatusCode::kUnavailable);
+  sink_.on_item = [&](const v1::FollowJobResponse&) { sink_.gone = true; };
+  EXPECT_EQ(Follow(0).code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(RunFollowerTest, EndsWhenTheRootSideIsLost) {
+  SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  Connect();
+  sink_.on_item = [&](const v1::FollowJobResponse&) { root_.CutFront(); };
+  EXPECT_EQ(Follow(0).code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace synergy
