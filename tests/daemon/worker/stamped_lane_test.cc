@@ -11,25 +11,10 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdlib>
 #include <iterator>
-#include <new>
 
 #include "common/unique_fd.h"
-
-namespace {
-thread_local int64_t allocations = 0;
-}  // namespace
-
-// Counts; the path of an operator must not come here.
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace synergy {
 namespace {
@@ -114,13 +99,13 @@ TEST_F(StampedLaneTest, RecordsACalibrationAtLeastEverySecond) {
 
 TEST_F(StampedLaneTest, AllocatesNothing) {
   StampedLane lane = Claim(CounterIsTrusted());
-  const int64_t before = allocations;
+  const int64_t before = AllocationCount();
   for (uint32_t op = 0; op < 20'000; ++op) {  // the ring fills up on the way
     lane.Begin(op, 0, kMeasure);
     lane.End();
   }
   lane.Calibrate(kMeasure);
-  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(AllocationCount() - before, 0);
   EXPECT_GT(*reader_.Dropped(), 0u);
 }
 
