@@ -133,12 +133,17 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Spawn(const ChildSpe
 
 ChildProcess::~ChildProcess() { Kill(); }
 
+// Does not reap: until then the child's number, which is its group's, is not given to anyone else.
+bool ChildProcess::HasEnded() const {
+  if (status_.has_value()) return true;
+  siginfo_t info = {};
+  const int result = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+  return result == 0 && info.si_pid == pid_;
+}
+
 std::optional<int> ChildProcess::TryWait() {
   if (status_.has_value()) return status_;
-  siginfo_t info = {};
-  // Not reaped yet: until then its number, which is its group's, is not given to anyone else.
-  const int result = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
-  if (result != 0 || info.si_pid != pid_) return std::nullopt;
+  if (!HasEnded()) return std::nullopt;
   kill(-pid_, SIGKILL);
   int status = 0;
   absl::MutexLock lock(&children_mutex);

@@ -38,6 +38,7 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   pid_t pid() const { return pid_; }
+  bool HasEnded() const;
   // The wait status once the child has ended; what is left of its group is killed then.
   std::optional<int> TryWait();
   // TryWait until it has ended or `deadline` has passed.

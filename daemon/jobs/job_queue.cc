@@ -74,6 +74,7 @@ void JobQueue::Start() {
 }
 
 void JobQueue::Stop() {
+  store_->StopAdding();
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;

@@ -48,11 +48,13 @@ absl::StatusOr<uint64_t> NetSize(const UniqueFd& net, uint64_t max_bytes) {
 
 // Copies exactly the file's present size, by offset: whoever shares the descriptor may move its
 // position.
-absl::Status CopyNet(const UniqueFd& net, uint64_t size, const std::string& path, bool sync) {
+absl::Status CopyNet(const UniqueFd& net, uint64_t size, const std::string& path, bool sync,
+                     const std::atomic<bool>& stopped) {
   const UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out.ok()) return FileError("Creating", path, errno);
   std::string buffer(kCopyBytes, '\0');
   for (uint64_t done = 0; done < size;) {
+    if (stopped) return absl::UnavailableError("Taking the submitted net: synergyd goes down");
     const size_t wanted = std::min<uint64_t>(buffer.size(), size - done);
     const ssize_t n = pread(net.get(), buffer.data(), wanted, static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
@@ -182,8 +184,8 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   if (mkdir(making.path.c_str(), 0700) != 0) {
     return FileError("Creating the folder", making.path, errno);
   }
-  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync);
-  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync);
+  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped_);
+  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped_);
   if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
   if (!status.ok()) return status;
   if (rename(making.path.c_str(), folder.path.c_str()) != 0) {

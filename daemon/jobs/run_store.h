@@ -7,6 +7,7 @@
 // nothing either way.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/protocol.h"
 #include "common/unique_fd.h"
 #include "daemon/jobs/run_folder.h"
 #include "synergy/v1/stored_job.pb.h"
@@ -27,7 +29,7 @@ namespace synergy {
 class RunStore {
  public:
   struct Space {
-    uint64_t max_net_bytes = uint64_t{2} << 30;
+    uint64_t max_net_bytes = kMaxNetBytes;
     uint64_t min_free_bytes = uint64_t{64} << 20;  // what must be left on the state folder's disk
   };
 
@@ -44,6 +46,8 @@ class RunStore {
   // or the predict net is empty; ResourceExhausted: a net is too long or the disk too full.
   absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                     const UniqueFd& init_net, const Space& space, bool sync);
+  // An Add under way ends with Unavailable, and so do later ones: the daemon goes down.
+  void StopAdding() { stopped_ = true; }
   absl::Status Save(const v1::StoredJob& job, bool sync);
   absl::Status Remove(std::string_view run_id);
   // Makes everything durable that was written with `sync` false, and what SyncLater was told of.
@@ -73,6 +77,7 @@ class RunStore {
 
   const std::string state_dir_;
   const std::string runs_dir_;
+  std::atomic<bool> stopped_ = false;
   mutable absl::Mutex mutex_;
   uint64_t number_ ABSL_GUARDED_BY(mutex_) = 0;  // the last one taken
   std::vector<std::string> unsynced_ ABSL_GUARDED_BY(mutex_);

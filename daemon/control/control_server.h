@@ -1,0 +1,64 @@
+// The root side of the control protocol (proto/synergy/v1/control.proto): answers the front's
+// requests and sends it news. Takes nothing that the front says for granted: the front parses the
+// network.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/unique_fd.h"
+#include "daemon/control/control_session.h"
+#include "daemon/jobs/job_queue.h"
+#include "synergy/v1/board.pb.h"
+
+namespace synergy {
+
+// What a front is given first. The descriptors are borrowed.
+struct ControlStart {
+  v1::BoardInfo board;
+  int telemetry_ring = -1;  // read only
+  struct Listener {
+    std::string address;
+    int fd = -1;
+  };
+  std::vector<Listener> listeners;
+};
+
+// Thread-safe. Serves one front at a time, one after the other.
+class ControlServer final : public JobListener {
+ public:
+  // `queue` outlives the server, which is its listener.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(ControlStart start, JobQueue& queue);
+  ~ControlServer() override;
+
+  // Serves the front at the other end of `socket` until it is gone, misbehaves or Shutdown is
+  // called; the reason. Each front hears of every job that exists first.
+  absl::Status Serve(UniqueFd socket);
+  // Waits until the front has been sent all news, for `patience` at most.
+  void Flush(Nanoseconds patience);
+  // Ends Serve, now and from now on; does not wait for it.
+  void Shutdown();
+
+  // A run's spool has grown: wakes the front's followers. From any thread, never waits.
+  void SpoolGrew();
+
+  void OnJob(const v1::JobStatus& job) override;
+  void OnRemoved(const std::string& run_id) override;
+
+ private:
+  ControlServer(ControlStart start, JobQueue& queue, UniqueFd news_fd);
+
+  const ControlStart start_;
+  JobQueue& queue_;
+  const UniqueFd news_fd_;
+  absl::Mutex mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<ControlSession> session_ ABSL_GUARDED_BY(mutex_);  // null: no front
+};
+
+}  // namespace synergy

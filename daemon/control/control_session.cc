@@ -1,0 +1,225 @@
+#include "daemon/control/control_session.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "common/printable.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kMaxTextBytes = 8 << 10;
+
+// Kernels before 3.17 have neither memfd nor seals.
+bool KernelHasSeals() {
+  static const bool has = [] {
+    const UniqueFd fd(memfd_create("probe", MFD_CLOEXEC));
+    return fd.ok() || errno != ENOSYS;
+  }();
+  return has;
+}
+
+size_t ExpectedFds(const v1::ControlRequest& request) { return request.has_submit() ? 2 : 0; }
+
+}  // namespace
+
+bool IsMemoryFile(int fd) {
+  // Answered by the kernel alone, whatever file system the file pretends to be on.
+  if (KernelHasSeals()) return fcntl(fd, F_GET_SEALS) >= 0;
+  struct statfs info = {};
+  return fstatfs(fd, &info) == 0 && info.f_type == TMPFS_MAGIC;
+}
+
+ControlSession::ControlSession(UniqueFd socket, JobQueue& queue)
+    : channel_(std::move(socket)),
+      queue_(queue),
+      sender_([this] { SendNews(); }),
+      submitter_([this] { Submit(); }) {}
+
+ControlSession::~ControlSession() { Close(); }
+
+absl::Status ControlSession::SendStart(const v1::ControlEvent& start, std::span<const int> fds) {
+  return channel_.Send(start, fds);
+}
+
+absl::Status ControlSession::Run() {
+  while (true) {
+    v1::ControlRequest request;
+    std::vector<UniqueFd> fds;
+    absl::Status status = channel_.Receive(&request, &fds);
+    if (status.ok()) status = Handle(request, std::move(fds));
+    if (!status.ok()) return status;
+  }
+}
+
+void ControlSession::Close() {
+  {
+    absl::MutexLock lock(&mutex_);
+    closing_ = true;
+  }
+  channel_.Shutdown();
+}
+
+void ControlSession::Flush(Nanoseconds patience) {
+  const auto sent = [this]()
+                        ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return news_.empty() && !sending_; };
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&sent), absl::Nanoseconds(patience.count));
+}
+
+absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
+  const uint64_t id = request.id();
+  if (id == 0) {
+    return absl::InvalidArgumentError("the front sent a request without an id: it is broken");
+  }
+  if (fds.size() != ExpectedFds(request)) {
+    Answer(id, absl::InvalidArgumentError(
+                   fmt::format("a request came with {} descriptors instead of {}", fds.size(),
+                               ExpectedFds(request))));
+    return absl::OkStatus();
+  }
+  switch (request.request_case()) {
+    case v1::ControlRequest::kSubmit:
+      HandleSubmit(request, std::move(fds));
+      break;
+    case v1::ControlRequest::kCancel:
+      AnswerJob(id, queue_.Cancel(request.cancel().run_id()));
+      break;
+    case v1::ControlRequest::kOpenRun:
+      AnswerFile(id, queue_.OpenRun(request.open_run().run_id()));
+      break;
+    case v1::ControlRequest::kOpenTruth:
+      AnswerFile(id, queue_.OpenTruth(request.open_truth().run_id()));
+      break;
+    case v1::ControlRequest::kAcknowledge:
+      Answer(id,
+             queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
+      break;
+    default:
+      Answer(id,
+             absl::UnimplementedError("synergyd does not know this request: install synergyd and "
+                                      "synergyd-front from the same package"));
+  }
+  return absl::OkStatus();
+}
+
+void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
+  for (const UniqueFd& fd : fds) {
+    if (IsMemoryFile(fd.get())) continue;
+    return Answer(request.id(), absl::InvalidArgumentError("a submitted net is no file in memory"));
+  }
+  Submission submission{.id = request.id(),
+                        .spec = request.submit().spec(),
+                        .predict_net = std::move(fds[0]),
+                        .init_net = std::move(fds[1])};
+  {
+    absl::MutexLock lock(&mutex_);
+    if (submissions_.size() < kMaxSubmissions) {
+      submissions_.push_back(std::move(submission));
+      return;
+    }
+  }
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many nets are being submitted at the same time; try again"));
+}
+
+void ControlSession::Submit() {
+  const auto something = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return closing_ || !submissions_.empty();
+  };
+  while (true) {
+    Submission submission;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&something));
+      if (closing_) return;
+      submission = std::move(submissions_.front());
+      submissions_.pop_front();
+    }
+    AnswerJob(submission.id,
+              queue_.Submit(submission.spec, submission.predict_net, submission.init_net));
+  }
+}
+
+void ControlSession::SendNews() {
+  const auto something = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return closing_ || !news_.empty();
+  };
+  while (true) {
+    v1::ControlEvent event;
+    {
+      absl::MutexLock lock(&mutex_);
+      sending_ = false;
+      mutex_.Await(absl::Condition(&something));
+      if (closing_) return;
+      sending_ = true;
+      event = std::move(news_.front().second);
+      news_.pop_front();
+    }
+    Send(event);
+  }
+}
+
+void ControlSession::Tell(v1::ControlEvent event, const std::string& run_id) {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [of, waiting] : news_) {
+    if (of != run_id || waiting.event_case() != event.event_case()) continue;
+    waiting = std::move(event);
+    return;
+  }
+  news_.emplace_back(run_id, std::move(event));
+}
+
+void ControlSession::TellJob(const v1::JobStatus& job) {
+  v1::ControlEvent event;
+  *event.mutable_job() = job;
+  Tell(std::move(event), job.run_id());
+}
+
+void ControlSession::TellRemoved(const std::string& run_id) {
+  v1::ControlEvent event;
+  event.mutable_removed()->set_run_id(run_id);
+  Tell(std::move(event), run_id);
+}
+
+void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job) {
+  if (!job.ok()) return Answer(id, job.status());
+  v1::ControlEvent event;
+  event.set_id(id);
+  *event.mutable_job() = *job;
+  Send(event);
+}
+
+void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file) {
+  if (!file.ok()) return Answer(id, file.status());
+  v1::ControlEvent event;
+  event.set_id(id);
+  const int fds[] = {file->get()};
+  Send(event, fds);
+}
+
+void ControlSession::Answer(uint64_t id, const absl::Status& status) {
+  v1::ControlEvent event;
+  event.set_id(id);
+  event.set_code(static_cast<uint32_t>(status.code()));
+  event.set_text(Printable(std::string(status.message()), kMaxTextBytes));
+  Send(event);
+}
+
+// A front that does not take what it is sent is of no more use: ending the channel ends it.
+void ControlSession::Send(const v1::ControlEvent& event, std::span<const int> fds) {
+  const absl::Status status = channel_.Send(event, fds);
+  if (status.ok()) return;
+  if (!absl::IsUnavailable(status)) spdlog::error("{}", status.ToString());
+  channel_.Shutdown();
+}
+
+}  // namespace synergy

@@ -1,0 +1,81 @@
+// The root side of one front's control channel: its requests, its answers, its news.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "daemon/control/control_channel.h"
+#include "daemon/jobs/job_queue.h"
+#include "synergy/v1/control.pb.h"
+
+namespace synergy {
+
+// Whether reading from `fd` can only mean reading memory: a file of tmpfs or a memfd. A front could
+// hand over a file whose reads it answers itself, late or never.
+bool IsMemoryFile(int fd);
+
+// Thread-safe.
+class ControlSession {
+ public:
+  // Submissions that may wait while one is being copied.
+  static constexpr size_t kMaxSubmissions = 4;
+
+  // `queue` outlives the session.
+  ControlSession(UniqueFd socket, JobQueue& queue);
+  ~ControlSession();
+
+  // First, before any news.
+  absl::Status SendStart(const v1::ControlEvent& start, std::span<const int> fds);
+  // Answers requests until the front is gone or misbehaves; the reason. Once.
+  absl::Status Run();
+  // Waits until all news are sent, for `patience` at most.
+  void Flush(Nanoseconds patience);
+  // Ends Run, for good.
+  void Close();
+
+  // News; they replace older ones of the same job that were not sent yet. Never wait.
+  void TellJob(const v1::JobStatus& job);
+  void TellRemoved(const std::string& run_id);
+
+ private:
+  struct Submission {
+    uint64_t id = 0;
+    v1::JobSpec spec;
+    UniqueFd predict_net;
+    UniqueFd init_net;
+  };
+
+  void SendNews();
+  void Submit();
+  absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
+  void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
+  void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
+  void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
+  void Answer(uint64_t id, const absl::Status& status);
+  void Send(const v1::ControlEvent& event, std::span<const int> fds = {});
+  void Tell(v1::ControlEvent event, const std::string& run_id);
+
+  ControlChannel channel_;
+  JobQueue& queue_;
+  absl::Mutex mutex_;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool sending_ ABSL_GUARDED_BY(mutex_) = false;  // news, right now
+  std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
+  std::deque<Submission> submissions_ ABSL_GUARDED_BY(mutex_);
+  std::jthread sender_;
+  std::jthread submitter_;  // copying a net takes long, and nobody else should wait for it
+};
+
+}  // namespace synergy

@@ -1,0 +1,54 @@
+// Where synergyd listens. The root process makes the sockets, so that they outlive the front that
+// accepts on them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/unique_fd.h"
+
+namespace synergy {
+
+struct ListenAddress {
+  std::string unix_path;  // "" for TCP
+  std::string host;       // numeric, of the loopback network
+  uint16_t port = 0;
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+// unix:PATH, HOST:PORT, HOST, [IPV6]:PORT or an IPv6 address; without a port common/protocol.h's.
+// Only loopback hosts (127.0.0.0/8, ::1, localhost). InvalidArgument with the reason otherwise.
+absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
+
+// One listening socket; a Unix socket's file goes with it.
+class ListeningSocket {
+ public:
+  // A Unix socket is for root and the group `synergy` (mode 0660), or for its owner alone (0600)
+  // where there is no such group or we are not root; its folder is made (mode 0755). A socket that
+  // nobody listens on is replaced. AlreadyExists: a daemon listens there; FailedPrecondition:
+  // something else lies there.
+  static absl::StatusOr<std::unique_ptr<ListeningSocket>> Open(const ListenAddress& address);
+  ~ListeningSocket();
+  ListeningSocket(const ListeningSocket&) = delete;
+  ListeningSocket& operator=(const ListeningSocket&) = delete;
+
+  // "unix:/run/synergy/synergyd.sock", "127.0.0.1:7741", with the port that was really taken.
+  const std::string& address() const { return address_; }
+  int fd() const { return fd_.get(); }
+
+ private:
+  ListeningSocket(std::string address, UniqueFd fd, std::string unix_path)
+      : address_(std::move(address)), fd_(std::move(fd)), unix_path_(std::move(unix_path)) {}
+  static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenUnix(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenTcp(const ListenAddress& address);
+
+  const std::string address_;
+  const UniqueFd fd_;
+  const std::string unix_path_;
+};
+
+}  // namespace synergy

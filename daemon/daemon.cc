@@ -1,0 +1,206 @@
+#include "daemon/daemon.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "common/files.h"
+#include "daemon/jobs/child_process.h"
+#include "daemon/jobs/core_plan.h"
+#include "daemon/jobs/engines.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+constexpr char kLauncher[] = "synergy-launcher";
+constexpr char kFront[] = "synergyd-front";
+
+// FNV-1a: one installation's simulated chips differ from another's and stay what they are.
+uint64_t SeedOf(const std::string& board_id) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : board_id) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  return hash;
+}
+
+std::string KernelName() {
+  utsname name = {};
+  uname(&name);
+  return fmt::format("{} {}", name.sysname, name.release);
+}
+
+}  // namespace
+
+Daemon::Daemon(const DaemonOptions& options, StateFolder state)
+    : options_(options), state_(std::move(state)), cpus_(AvailableCpus()) {}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+  AdoptOrphans();
+  absl::StatusOr<StateFolder> state = StateFolder::Open(options.state_dir);
+  if (!state.ok()) return state.status();
+  std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(state)));
+  for (const ListenAddress& address : options.listen) {
+    auto listener = ListeningSocket::Open(address);
+    if (!listener.ok()) return listener.status();
+    daemon->listeners_.push_back(*std::move(listener));
+  }
+  absl::Status status = daemon->CheckExecutables();
+  if (status.ok()) status = daemon->FindUsers();
+  if (status.ok()) status = daemon->OpenBoardAndSensors();
+  if (status.ok()) status = daemon->OpenQueue();
+  if (status.ok()) status = daemon->Serve();
+  if (!status.ok()) return status;
+  return daemon;
+}
+
+Daemon::~Daemon() {
+  if (queue_) queue_->Stop();  // the front, still there, tells its clients how the job ended
+  if (front_) front_->Stop();
+  front_.reset();
+  server_.reset();
+  queue_.reset();
+  if (sampler_) sampler_->Stop();
+  KillStrays();
+}
+
+absl::Status Daemon::CheckExecutables() const {
+  for (const char* name : {kLauncher, kFront}) {
+    if (access(Executable(name).c_str(), X_OK) == 0) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("{}; start synergyd with --libexec DIR, the folder of {}, {} and the engines",
+                    std::string(FileError("Looking for", Executable(name), errno).message()),
+                    kLauncher, kFront));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::FindUsers() {
+  if (geteuid() != 0) return absl::OkStatus();
+  engine_user_ = FindUser({"synergy-worker", "nobody"});
+  front_user_ = FindUser({"synergy", "nobody"});
+  if (engine_user_ && engine_user_->uid != 0 && front_user_ && front_user_->uid != 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "Looking for an unprivileged user for the engines and the front: there is neither "
+      "synergy-worker "
+      "nor synergy nor nobody; create one (useradd --system synergy)");
+}
+
+absl::Status Daemon::OpenBoardAndSensors() {
+  const absl::StatusOr<std::string> board_id = state_.BoardId();
+  if (!board_id.ok()) return board_id.status();
+  absl::StatusOr<Board> board = OpenBoard(options_.board, SeedOf(*board_id), RealClock());
+  if (absl::IsNotFound(board.status())) {
+    return absl::InvalidArgumentError(std::string(board.status().message()));
+  }
+  if (!board.ok()) return board.status();
+  board_ = *std::move(board);
+  DescribeBoard(*board_id);
+  sampler_ = std::make_unique<Sampler>(std::move(board_.sources), RealClock());
+  auto telemetry = Telemetry::Create(board_.info, *sampler_);
+  if (!telemetry.ok()) return telemetry.status();
+  telemetry_ = *std::move(telemetry);
+  absl::Status rate = sampler_->SetRate(RunnerOptions{}.idle_rate_hz);
+  if (!rate.ok()) return rate;
+  sampler_->AddSink(telemetry_.get());
+  sampler_->Start();
+  for (const std::string& note : sampler_->notes()) board_.info.add_cannot(note);
+  for (const std::string& cannot : board_.info.cannot()) spdlog::warn("cannot {}", cannot);
+  return absl::OkStatus();
+}
+
+void Daemon::DescribeBoard(const std::string& board_id) {
+  v1::BoardInfo& info = board_.info;
+  info.set_board_id(board_id);
+  for (const std::string& engine : FindEngines(options_.libexec_dir)) info.add_engines(engine);
+  info.set_cpus(static_cast<uint32_t>(cpus_.size()));
+  info.set_daemon_version(SYNERGY_VERSION);
+  info.set_kernel(KernelName());
+  if (geteuid() != 0) {
+    info.add_cannot(
+        "separate engines and the front by users of their own, or use sensors and clocks that need "
+        "root: "
+        "synergyd does not run as root; start it as root for that");
+  }
+  if (info.engines().empty()) {
+    info.add_cannot(
+        fmt::format("run jobs: {} holds no executable {}<engine>; start synergyd with "
+                    "--libexec DIR",
+                    options_.libexec_dir, kWorkerPrefix));
+  }
+}
+
+absl::Status Daemon::OpenQueue() {
+  RunnerOptions runner;
+  runner.launcher = Executable(kLauncher);
+  runner.libexec_dir = options_.libexec_dir;
+  runner.engine_user = engine_user_;
+  RunnerParts parts;
+  parts.board = board_.info;
+  parts.simulation = board_.simulation.get();
+  parts.sampler = sampler_.get();
+  parts.telemetry = telemetry_.get();
+  parts.clock = &RealClock();
+  parts.cpus = cpus_;
+  parts.pin = [this](const std::vector<int>& cpus) { Pin(cpus); };
+  parts.on_chunk = [this] { server_->SpoolGrew(); };  // jobs run from Serve() on
+  runner_ = std::make_unique<JobRunner>(std::move(runner), std::move(parts));
+
+  JobQueueOptions options;
+  options.state_dir = state_.path();
+  options.board = board_.info;
+  options.limits.engines.assign(board_.info.engines().begin(), board_.info.engines().end());
+  options.limits.libexec_dir = options_.libexec_dir;
+  options.limits.cpus = static_cast<uint32_t>(cpus_.size());
+  options.limits.can_measure = sampler_->source_count() > 0;
+  if (!options.limits.can_measure) {
+    options.limits.cannot_measure = fmt::format("This board ({}) cannot {}", board_.info.name(),
+                                                fmt::join(board_.info.cannot(), "; "));
+  }
+  absl::StatusOr<std::unique_ptr<JobQueue>> queue =
+      JobQueue::Open(std::move(options), *runner_, RealClock());
+  if (!queue.ok()) return queue.status();
+  queue_ = *std::move(queue);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Serve() {
+  ControlStart start;
+  start.board = board_.info;
+  start.telemetry_ring = telemetry_->ring_fd();
+  for (const auto& listener : listeners_) {
+    start.listeners.push_back({.address = listener->address(), .fd = listener->fd()});
+  }
+  absl::StatusOr<std::unique_ptr<ControlServer>> server =
+      ControlServer::Create(std::move(start), *queue_);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  FrontOptions front;
+  front.launcher = Executable(kLauncher);
+  front.executable = Executable(kFront);
+  front.user = front_user_;
+  front_ = std::make_unique<FrontProcess>(std::move(front), *server_);
+  front_->Start();
+  queue_->Start();
+  return absl::OkStatus();
+}
+
+void Daemon::Pin(const std::vector<int>& cpus) const {
+  if (absl::Status status = PinProcess(getpid(), cpus); !status.ok()) {
+    spdlog::warn("{}", status.ToString());
+  }
+  const std::optional<pid_t> front = front_->pid();
+  if (!front.has_value()) return;  // the next one inherits our CPUs
+  if (absl::Status status = PinProcess(*front, cpus); !status.ok()) {
+    spdlog::warn("{}", status.ToString());
+  }
+}
+
+}  // namespace synergy

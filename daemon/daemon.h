@@ -1,0 +1,68 @@
+// The root process, composed: builds, starts and stops all of its parts in order.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/control/control_server.h"
+#include "daemon/control/front_process.h"
+#include "daemon/control/listening_socket.h"
+#include "daemon/installation.h"
+#include "daemon/jobs/job_queue.h"
+#include "daemon/jobs/job_runner.h"
+#include "daemon/power/board.h"
+#include "daemon/sampling/sampler.h"
+#include "daemon/sampling/telemetry.h"
+
+namespace synergy {
+
+struct DaemonOptions {
+  std::string board = "auto";
+  std::vector<ListenAddress> listen;
+  std::string state_dir;
+  std::string libexec_dir;
+};
+
+class Daemon {
+ public:
+  // Everything runs on return. InvalidArgument: the options; anything else: this machine. A thread
+  // that is to take signals blocks them before.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonOptions& options);
+  // Cancels the running job, completes its records and ends all processes, within 2 s.
+  ~Daemon();
+
+  const std::vector<std::unique_ptr<ListeningSocket>>& listeners() const { return listeners_; }
+  const v1::BoardInfo& board() const { return board_.info; }
+
+ private:
+  Daemon(const DaemonOptions& options, StateFolder state);
+  absl::Status CheckExecutables() const;
+  absl::Status OpenBoardAndSensors();
+  void DescribeBoard(const std::string& board_id);
+  absl::Status FindUsers();
+  absl::Status OpenQueue();
+  absl::Status Serve();
+  void Pin(const std::vector<int>& cpus) const;
+  std::string Executable(const char* name) const { return options_.libexec_dir + "/" + name; }
+
+  const DaemonOptions options_;
+  const StateFolder state_;
+  const std::vector<int> cpus_;
+  std::optional<UserIds> engine_user_;  // nothing: we are not root, all run as we do
+  std::optional<UserIds> front_user_;
+  // In the order of their start.
+  std::vector<std::unique_ptr<ListeningSocket>> listeners_;
+  Board board_;
+  std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<JobRunner> runner_;
+  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<FrontProcess> front_;
+};
+
+}  // namespace synergy

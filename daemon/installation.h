@@ -1,0 +1,40 @@
+// Where synergyd keeps things and finds its parts on this machine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/unique_fd.h"
+
+namespace synergy {
+
+// /var/lib/synergy for root; $XDG_STATE_HOME/synergy or ~/.local/state/synergy for others. "":
+// unknown.
+std::string DefaultStateDir();
+// unix:/run/synergy/synergyd.sock for root; unix:$XDG_RUNTIME_DIR/synergy/synergyd.sock for others.
+// "": unknown.
+std::string DefaultListenAddress();
+// The folder of this executable where synergy-launcher lies there, else ../libexec/synergy beside
+// it.
+std::string DefaultLibexecDir();
+
+// The state folder, held by one daemon at a time: its lock ends with this object or the process.
+class StateFolder {
+ public:
+  // Makes it (mode 0700). FailedPrecondition: another daemon holds it.
+  static absl::StatusOr<StateFolder> Open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  // Random, made once and kept in the folder: names this installation.
+  absl::StatusOr<std::string> BoardId() const;
+
+ private:
+  StateFolder(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  std::string path_;
+  UniqueFd lock_;
+};
+
+}  // namespace synergy

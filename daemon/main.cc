@@ -1,0 +1,113 @@
+// synergyd: measures networks on this board. The root process; see docs and --help.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <pthread.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "common/protocol.h"
+#include "daemon/control/control_channel.h"
+#include "daemon/daemon.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2 };
+
+// Start, the telemetry ring and the eventfd travel with the listeners in one packet.
+constexpr size_t kMaxListeners = kMaxControlFds - 2;
+
+// All threads to come inherit the mask, so that sigwait alone takes these signals.
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // the end of a terminal is no reason to stop measuring
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+int Complain(const absl::Status& status) {
+  spdlog::error("{}", std::string(status.message()));
+  return absl::IsInvalidArgument(status) ? kUsage : kFailed;
+}
+
+int Serve(const DaemonOptions& options, const sigset_t& signals) {
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
+  if (!daemon.ok()) return Complain(daemon.status());
+  std::vector<std::string> addresses;
+  for (const auto& listener : (*daemon)->listeners()) addresses.push_back(listener->address());
+  const v1::BoardInfo& board = (*daemon)->board();
+  spdlog::info("board {}{}, engines: {}", board.name(), board.simulated() ? " (SIMULATED)" : "",
+               fmt::join(board.engines(), ", "));
+  spdlog::info("listening on {}", fmt::join(addresses, ", "));
+  int number = 0;
+  sigwait(&signals, &number);
+  spdlog::info("stopping (SIG{})", sigabbrev_np(number));
+  daemon->reset();
+  spdlog::info("stopped");
+  return kOk;
+}
+
+absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* options) {
+  if (texts.size() > kMaxListeners) {
+    return absl::InvalidArgumentError(
+        fmt::format("--listen: {} addresses given, at most {}", texts.size(), kMaxListeners));
+  }
+  for (const std::string& text : texts) {
+    absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+    if (!address.ok()) return address.status();
+    options->listen.push_back(*std::move(address));
+  }
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  const sigset_t signals = BlockSignals();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd"));
+  DaemonOptions options;
+  options.state_dir = DefaultStateDir();
+  options.libexec_dir = DefaultLibexecDir();
+  std::vector<std::string> listen;
+  CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
+  app.set_version_flag("--version", "synergyd " SYNERGY_VERSION);
+  app.add_option("--board", options.board,
+                 "the board: auto (real sensors only) or sim:jetson-tx1 (a simulated Jetson TX1)")
+      ->capture_default_str();
+  app.add_option(
+         "--listen", listen,
+         fmt::format("unix:PATH, or a loopback HOST[:PORT] (port {}); repeatable. Default: {}",
+                     kDefaultPort, DefaultListenAddress()))
+      ->allow_extra_args(false);
+  app.add_option("--state", options.state_dir,
+                 "folder of the queue and of runs that no host has yet")
+      ->capture_default_str();
+  app.add_option("--libexec", options.libexec_dir,
+                 "folder of the engines, the launcher and the front")
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  if (listen.empty()) listen.push_back(DefaultListenAddress());
+  if (options.state_dir.empty() || listen.front().empty()) {
+    return Complain(absl::InvalidArgumentError(
+        "Neither XDG_STATE_HOME nor HOME, or no XDG_RUNTIME_DIR, is set: give --state DIR and "
+        "--listen unix:PATH"));
+  }
+  if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
+  return Serve(options, signals);
+}
+
+}  // namespace
+}  // namespace synergy
+
+int main(int argc, char** argv) { return synergy::Main(argc, argv); }

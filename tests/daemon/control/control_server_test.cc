@@ -1,0 +1,285 @@
+// The test is the front: it speaks with the server over the channel, politely or not.
+#include "daemon/control/control_server.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <map>
+#include <thread>
+
+#include "daemon/control/control_channel.h"
+#include "daemon/sampling/spool.h"
+#include "tests/daemon/jobs/fake_executor.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class ControlServerTest : public testing::Test {
+ protected:
+  ControlServerTest() {
+    JobQueueOptions options;
+    options.state_dir = folder_.path();
+    options.limits.engines = {"fake"};
+    options.limits.can_measure = true;
+    options.space.min_free_bytes = 0;
+    queue_ = JobQueue::Open(options, executor_, RealClock()).value();
+    ControlStart start;
+    start.board.set_name("board");
+    start.telemetry_ring = ring_.get();
+    start.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
+    server_ = ControlServer::Create(start, *queue_).value();
+    Connect();
+  }
+  ~ControlServerTest() override {
+    server_->Shutdown();
+    serving_.join();
+    queue_->Stop();
+  }
+
+  void Connect() {
+    auto pair = ControlChannel::Pair().value();
+    channel_ = std::make_unique<ControlChannel>(std::move(pair.first));
+    serving_ = std::thread([this, socket = std::move(pair.second)]() mutable {
+      served_ = server_->Serve(std::move(socket));
+    });
+  }
+  // Ends the present front and waits until the server has noticed.
+  absl::Status Disconnect() {
+    channel_->Shutdown();
+    serving_.join();
+    return served_;
+  }
+
+  v1::ControlEvent Next() {
+    v1::ControlEvent event;
+    const absl::Status status = channel_->Receive(&event, &fds_);
+    EXPECT_TRUE(status.ok()) << status;
+    return event;
+  }
+  // The answer to `request`; news that come before it are kept.
+  v1::ControlEvent Ask(v1::ControlRequest request, std::vector<int> fds = {}) {
+    request.set_id(++last_id_);
+    EXPECT_TRUE(channel_->Send(request, fds).ok());
+    while (true) {
+      v1::ControlEvent event = Next();
+      if (event.id() == last_id_) return event;
+      EXPECT_EQ(event.id(), 0u);
+      news_.push_back(event);
+    }
+  }
+  v1::ControlEvent NextNews() {
+    if (news_.empty()) return Next();
+    v1::ControlEvent event = news_.front();
+    news_.erase(news_.begin());
+    return event;
+  }
+  v1::ControlRequest SubmitRequest() {
+    v1::ControlRequest request;
+    v1::JobSpec& spec = *request.mutable_submit()->mutable_spec();
+    spec.set_net_name("net");
+    spec.set_engine("fake");
+    spec.set_iterations(1);
+    spec.set_warmup(1);
+    spec.set_threads(1);
+    spec.set_batch(1);
+    return request;
+  }
+  v1::ControlEvent Submit() {
+    const UniqueFd predict = MemoryFile("predict");
+    const UniqueFd init = MemoryFile("");
+    return Ask(SubmitRequest(), {predict.get(), init.get()});
+  }
+
+  TempFolder folder_;
+  FakeExecutor executor_;
+  const UniqueFd ring_ = MemoryFile("ring");
+  const UniqueFd listener_ = MemoryFile("listener");
+  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<ControlChannel> channel_;
+  std::thread serving_;
+  absl::Status served_;
+  std::vector<UniqueFd> fds_;
+  std::vector<v1::ControlEvent> news_;
+  uint64_t last_id_ = 0;
+};
+
+TEST_F(ControlServerTest, BeginsWithTheBoardAndItsDescriptors) {
+  const v1::ControlEvent event = Next();
+  EXPECT_EQ(event.start().board().name(), "board");
+  ASSERT_EQ(event.start().listeners_size(), 1);
+  EXPECT_EQ(event.start().listeners(0).address(), "unix:/x");
+  ASSERT_THAT(fds_, SizeIs(3));
+  char text[8] = {};
+  EXPECT_EQ(pread(fds_[0].get(), text, 4, 0), 4);
+  EXPECT_STREQ(text, "ring");
+  server_->SpoolGrew();
+  eventfd_t count = 0;
+  EXPECT_EQ(eventfd_read(fds_[1].get(), &count), 0);
+  EXPECT_EQ(pread(fds_[2].get(), text, 8, 0), 8);
+}
+
+TEST_F(ControlServerTest, AnswersASubmissionAndTellsTheJobsNews) {
+  Next();
+  const v1::ControlEvent answer = Submit();
+  EXPECT_EQ(answer.code(), 0u) << answer.text();
+  const std::string run_id = answer.job().run_id();
+  EXPECT_EQ(NextNews().job().state(), v1::JOB_STATE_QUEUED);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  v1::JobState last = v1::JOB_STATE_QUEUED;
+  while (last != v1::JOB_STATE_DONE) {
+    const v1::ControlEvent event = NextNews();
+    ASSERT_EQ(event.job().run_id(), run_id);
+    EXPECT_GE(event.job().state(), last);
+    last = event.job().state();
+  }
+}
+
+TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {
+  Next();
+  const std::string run_id = Submit().job().run_id();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  while (NextNews().job().state() != v1::JOB_STATE_DONE) {
+  }
+  v1::ControlRequest request;
+  request.mutable_open_run()->set_run_id(run_id);
+  EXPECT_EQ(Ask(request).code(), 0u);
+  ASSERT_THAT(fds_, SizeIs(1));
+  EXPECT_EQ(fcntl(fds_[0].get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+  SpoolReader reader(std::move(fds_[0]));
+  v1::Chunk chunk;
+  EXPECT_TRUE(reader.Next(&chunk).value());
+
+  v1::ControlRequest acknowledge;
+  acknowledge.mutable_acknowledge()->set_run_id(run_id);
+  acknowledge.mutable_acknowledge()->set_next_seq(2);
+  EXPECT_EQ(Ask(acknowledge).code(), 0u);
+  EXPECT_EQ(NextNews().removed().run_id(), run_id);
+}
+
+TEST_F(ControlServerTest, ErrorsComeAsCodeAndTextAlone) {
+  Next();
+  v1::ControlRequest request;
+  request.mutable_cancel()->set_run_id("no\x1bsuch");
+  const v1::ControlEvent answer = Ask(request);
+  EXPECT_EQ(answer.code(), static_cast<uint32_t>(absl::StatusCode::kNotFound));
+  EXPECT_THAT(answer.text(), HasSubstr("'no?such'"));
+  EXPECT_EQ(answer.event_case(), v1::ControlEvent::EVENT_NOT_SET);
+  EXPECT_THAT(fds_, SizeIs(0));
+}
+
+TEST_F(ControlServerTest, ValidatesTheSpecAgain) {
+  Next();
+  v1::ControlRequest request = SubmitRequest();
+  request.mutable_submit()->mutable_spec()->set_iterations(0);
+  const UniqueFd net = MemoryFile("net");
+  const v1::ControlEvent answer = Ask(request, {net.get(), net.get()});
+  EXPECT_EQ(answer.code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(answer.text(), HasSubstr("iterations"));
+}
+
+TEST_F(ControlServerTest, RefusesAWrongNumberOfDescriptors) {
+  Next();
+  const UniqueFd net = MemoryFile("net");
+  EXPECT_THAT(Ask(SubmitRequest(), {net.get()}).text(), HasSubstr("1 descriptors instead of 2"));
+  v1::ControlRequest request;
+  request.mutable_cancel()->set_run_id("x");
+  EXPECT_THAT(Ask(request, {net.get()}).text(), HasSubstr("1 descriptors instead of 0"));
+}
+
+TEST_F(ControlServerTest, TakesNetsFromMemoryOnly) {
+  Next();
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reading(ends[0]);
+  const UniqueFd writing(ends[1]);
+  const UniqueFd file(open("/proc/version", O_RDONLY | O_CLOEXEC));
+  const UniqueFd net = MemoryFile("net");
+  for (const int bad : {reading.get(), file.get()}) {
+    EXPECT_THAT(Ask(SubmitRequest(), {bad, net.get()}).text(), HasSubstr("no file in memory"));
+    EXPECT_THAT(Ask(SubmitRequest(), {net.get(), bad}).text(), HasSubstr("no file in memory"));
+  }
+  EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(ControlServerTest, ARequestThatIsNoneIsAnsweredAsUnknown) {
+  Next();
+  EXPECT_EQ(Ask(v1::ControlRequest()).code(),
+            static_cast<uint32_t>(absl::StatusCode::kUnimplemented));
+}
+
+TEST_F(ControlServerTest, ARequestWithoutAnIdEndsTheFront) {
+  Next();
+  v1::ControlRequest request;
+  request.mutable_cancel()->set_run_id("x");
+  ASSERT_TRUE(channel_->Send(request).ok());
+  serving_.join();
+  EXPECT_EQ(served_.code(), absl::StatusCode::kInvalidArgument);
+  Connect();
+}
+
+TEST_F(ControlServerTest, GarbageEndsTheFront) {
+  Next();
+  ASSERT_EQ(write(channel_->fd(), "\xff\xff\xff", 3), 3);
+  serving_.join();
+  EXPECT_EQ(served_.code(), absl::StatusCode::kDataLoss);
+  Connect();
+}
+
+TEST_F(ControlServerTest, ANewFrontHearsOfEveryJobOldestFirst) {
+  Next();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(Submit().job().run_id());
+  EXPECT_EQ(Disconnect().code(), absl::StatusCode::kUnavailable);
+  Connect();
+  news_.clear();
+  EXPECT_TRUE(Next().has_start());
+  for (const std::string& run_id : ids) EXPECT_EQ(Next().job().run_id(), run_id);
+}
+
+TEST_F(ControlServerTest, AFrontThatDoesNotReadHoldsUpNoJob) {
+  const std::string run_id = Submit().job().run_id();
+  for (int i = 0; i < 3; ++i) executor_.Finish(v1::JOB_STATE_DONE);
+  NewsLog log;
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  const v1::JobStatus spec = queue_->Get(run_id).value();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(queue_->Submit(spec.spec(), MemoryFile("net"), MemoryFile("")).ok());
+  }
+  EXPECT_THAT(executor_.WaitForStarts(3), SizeIs(3));
+}
+
+TEST_F(ControlServerTest, NewsOfOneJobReplaceEachOtherWhileTheFrontIsSlow) {
+  Next();
+  Submit();  // from the answer on the server tells news
+  v1::JobStatus job;
+  job.set_run_id("r");
+  for (uint32_t i = 0; i < 100'000; ++i) {
+    job.set_iteration(i);
+    server_->OnJob(job);
+  }
+  server_->OnRemoved("r");
+  size_t count = 0;
+  uint32_t last = 0;
+  for (v1::ControlEvent event = Next(); !event.has_removed(); event = Next()) {
+    if (event.has_job()) last = event.job().iteration();
+    ++count;
+  }
+  EXPECT_EQ(last, 99'999u) << "the newest comes, and before the removal";
+  EXPECT_LT(count, 100'000u);
+}
+
+}  // namespace
+}  // namespace synergy
