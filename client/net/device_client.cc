@@ -106,6 +106,20 @@ absl::StatusOr<Response> Call(v1::Device::Stub& stub, std::string_view host, Nan
   return response;
 }
 
+absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower& follower,
+                        v1::FollowJobResponse* response, uint64_t* next_seq) {
+  for (v1::Chunk& chunk : *response->mutable_chunks()) {
+    if (absl::Status status = VerifyChunkUntrusted(chunk); !status.ok()) return status;
+    if (chunk.seq() != *next_seq) {
+      return absl::DataLossError(fmt::format(
+          "The chunks of run {} have a hole: expected {}, got {}", run_id, *next_seq, chunk.seq()));
+    }
+    if (absl::Status status = follower.on_chunk(std::move(chunk)); !status.ok()) return status;
+    ++*next_seq;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Stopped(std::string_view what) {
   return absl::CancelledError(fmt::format("{} was stopped here", what));
 }
@@ -211,16 +225,8 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, ui
   uint64_t next_seq = from_seq;
   absl::Status ours;  // the first thing that this side did not like
   while (ours.ok() && reader->Read(&response)) {
-    if (response.has_chunk()) {
-      ours = VerifyChunkUntrusted(response.chunk());
-      if (ours.ok() && response.chunk().seq() != next_seq) {
-        ours =
-            absl::DataLossError(fmt::format("The chunks of run {} have a hole: expected {}, got {}",
-                                            run_id, next_seq, response.chunk().seq()));
-      }
-      if (ours.ok()) ours = follower.on_chunk(std::move(*response.mutable_chunk()));
-      ++next_seq;
-    } else if (response.has_status()) {
+    ours = TakeChunks(run_id, follower, &response, &next_seq);
+    if (ours.ok() && response.has_status()) {
       last = response.status();
       ours = follower.on_status(last);
     }

@@ -44,6 +44,8 @@ class RunFollower {
   // Sends chunks that are there, at most for one status period; sets *more where there may be
   // others.
   absl::Status SendChunks(FollowSink& sink, bool* more);
+  // Fills item_ with the next chunks that are there. What was read before an error stays in it.
+  absl::Status ReadBatch();
   absl::Status SendStatusIfDue(const v1::JobStatus& job, FollowSink& sink);
 
   RootClient& root_;

@@ -1,12 +1,14 @@
 // Bar: how fast recorded chunks go from the daemon's side to a client over the Unix socket, beside
-// a bare gRPC byte stream with messages of the same sizes, in the same run.
+// bare gRPC byte streams in the same run.
 //
 //   stream_bench [ROUNDS [MEGABYTES]]
 //
-// Ours: synergyd-front (a process) serves a spool by FollowJob, DeviceClient checks and takes each
-// chunk. Bare: another process sends byte buffers of the same sizes by a gRPC server stream without
-// protobuf, without files and without looking at the bytes. Both over a Unix socket. Rounds
-// alternate in random order; medians.
+// synergy: synergyd-front (a process) serves a spool by FollowJob; DeviceClient checks every chunk.
+// bare: a process sends byte buffers by a gRPC server stream, without protobuf, without files and
+// without looking at the bytes, once with a message for each chunk (of the chunk's size on the
+// wire) and once with messages as large as synergy's, in which chunks that are there at once travel
+// together. All over Unix sockets. Rounds in random order; medians. CPU is the time of both
+// processes.
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -19,9 +21,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <string_view>
@@ -121,19 +125,30 @@ struct Spooled {
   uint64_t chunks = 0;
   uint64_t records = 0;
   uint64_t data_bytes = 0;
-  std::vector<uint32_t> message_sizes;  // of the FollowJobResponses
+  uint32_t readings_a_chunk = 0;
+  std::vector<uint32_t> chunk_sizes;  // on the wire
+  std::vector<uint32_t> batch_sizes;  // of the same in messages of a quarter megabyte
+
+  uint64_t wire_bytes() const {
+    return std::accumulate(chunk_sizes.begin(), chunk_sizes.end(), uint64_t{0});
+  }
 };
 
 Spooled FillSpool(RunSpool& spool, uint32_t readings_a_chunk, uint64_t bytes) {
+  constexpr uint32_t kBatchBytes = 256u << 10;
   std::mt19937_64 random(1);
   const std::string data = EncodeReadings(MakeReadings(readings_a_chunk, random));
   Spooled spooled;
-  v1::FollowJobResponse message;
+  spooled.readings_a_chunk = readings_a_chunk;
   while (spooled.data_bytes < bytes) {
-    v1::Chunk& chunk = *message.mutable_chunk();
-    chunk = MakeChunk(spooled.chunks, 2, spooled.records, readings_a_chunk, v1::ENCODING_READINGS,
-                      data);
-    spooled.message_sizes.push_back(static_cast<uint32_t>(message.ByteSizeLong()));
+    v1::FollowJobResponse message;
+    *message.add_chunks() = MakeChunk(spooled.chunks, 2, spooled.records, readings_a_chunk,
+                                      v1::ENCODING_READINGS, data);
+    spooled.chunk_sizes.push_back(static_cast<uint32_t>(message.ByteSizeLong()));
+    if (spooled.batch_sizes.empty() || spooled.batch_sizes.back() >= kBatchBytes) {
+      spooled.batch_sizes.push_back(0);
+    }
+    spooled.batch_sizes.back() += spooled.chunk_sizes.back();
     if (!spool.Append(2, spooled.records, readings_a_chunk, v1::ENCODING_READINGS, data).ok()) {
       fmt::print(stderr, "cannot write the spool\n");
       std::exit(1);
@@ -147,16 +162,79 @@ Spooled FillSpool(RunSpool& spool, uint32_t readings_a_chunk, uint64_t bytes) {
 
 // ---- The measurement.
 
-double ElapsedSeconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+double CpuSeconds(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
+
+// One way of streaming: wall time, and CPU time of the serving process and of this one.
+class Contestant {
+ public:
+  // `transfer` returns whether everything arrived.
+  Contestant(std::string name, pid_t server, std::function<bool()> transfer)
+      : name_(std::move(name)), transfer_(std::move(transfer)) {
+    clock_getcpuclockid(server, &server_clock_);
+  }
+
+  const std::string& name() const { return name_; }
+  bool WarmUp() const { return transfer_(); }
+  bool Run() {
+    const double cpu = Cpu();
+    const auto begin = std::chrono::steady_clock::now();
+    const bool complete = transfer_();
+    wall_s_.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    cpu_s_.push_back(Cpu() - cpu);
+    return complete;
+  }
+
+  const std::vector<double>& wall_s() const { return wall_s_; }
+  const std::vector<double>& cpu_s() const { return cpu_s_; }
+
+ private:
+  double Cpu() const { return CpuSeconds(server_clock_) + CpuSeconds(CLOCK_PROCESS_CPUTIME_ID); }
+
+  std::string name_;
+  std::function<bool()> transfer_;
+  clockid_t server_clock_ = 0;
+  std::vector<double> wall_s_;
+  std::vector<double> cpu_s_;
+};
 
 double Median(std::vector<double> values) {
   std::ranges::sort(values);
   const size_t n = values.size();
   return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// Round by round.
+std::vector<double> Ratios(const std::vector<double>& above, const std::vector<double>& below) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < above.size(); ++i) ratios.push_back(above[i] / below[i]);
+  return ratios;
+}
+
+void Print(const Spooled& spooled, const std::vector<Contestant>& all) {
+  const double records = static_cast<double>(spooled.records);
+  const double bytes = static_cast<double>(spooled.wire_bytes());
+  fmt::print("{} readings a chunk: {:.2f} bytes a record encoded, {:.2f} on the wire\n",
+             spooled.readings_a_chunk, static_cast<double>(spooled.data_bytes) / records,
+             bytes / records);
+  for (const Contestant& each : all) {
+    const double wall_s = Median(each.wall_s());
+    fmt::print("  {:<30} {:>7.2f} Mrecords/s {:>7.1f} MB/s {:>6.2f} us CPU/chunk", each.name(),
+               records / wall_s / 1e6, bytes / wall_s / 1e6,
+               Median(each.cpu_s()) / static_cast<double>(spooled.chunks) * 1e6);
+    if (&each == &all[0]) {
+      fmt::print("\n");
+      continue;
+    }
+    const std::vector<double> wall = Ratios(each.wall_s(), all[0].wall_s());
+    fmt::print("   synergy's speed over it {:.2f} [{:.2f}, {:.2f}], per CPU {:.2f}\n", Median(wall),
+               *std::ranges::min_element(wall), *std::ranges::max_element(wall),
+               Median(Ratios(each.cpu_s(), all[0].cpu_s())));
+  }
 }
 
 uint64_t FollowRun(DeviceClient& client, const std::string& run_id) {
@@ -173,7 +251,30 @@ uint64_t FollowRun(DeviceClient& client, const std::string& run_id) {
   return records;
 }
 
-// One size of chunk: prints a line; false where something did not arrive.
+// A process that streams messages of `sizes`, and a channel to it.
+class BareStream {
+ public:
+  BareStream(const char* self, const TempFolder& folder, const std::string& name,
+             const std::vector<uint32_t>& sizes)
+      : socket_("unix:" + folder.File(name + ".sock")),
+        process_({self, kServeFlag, socket_, WriteSizes(folder.File(name + ".sizes"), sizes)}),
+        channel_(grpc::CreateChannel(socket_, grpc::InsecureChannelCredentials())) {}
+
+  pid_t pid() const { return process_.pid(); }
+  uint64_t Receive() const { return ReceiveBytes(channel_.get()); }
+
+ private:
+  static std::string WriteSizes(const std::string& path, const std::vector<uint32_t>& sizes) {
+    std::ofstream(path) << fmt::format("{}", fmt::join(sizes, "\n"));
+    return path;
+  }
+
+  const std::string socket_;
+  const ChildProcess process_;
+  const std::shared_ptr<grpc::Channel> channel_;
+};
+
+// One size of chunk; false where something did not arrive.
 bool Measure(const char* self, uint32_t readings_a_chunk, int rounds, uint64_t bytes) {
   FakeRoot root;
   const Spooled spooled = FillSpool(root.Spool("r"), readings_a_chunk, bytes);
@@ -185,48 +286,31 @@ bool Measure(const char* self, uint32_t readings_a_chunk, int rounds, uint64_t b
     fmt::print(stderr, "{}\n", client.status().ToString());
     return false;
   }
-  const std::string sizes_file = root.folder().File("sizes");
-  const std::string bare_socket = "unix:" + root.folder().File("bare.sock");
-  std::ofstream(sizes_file) << fmt::format("{}", fmt::join(spooled.message_sizes, "\n"));
-  const ChildProcess bare({self, kServeFlag, bare_socket, sizes_file});
-  const auto channel = grpc::CreateChannel(bare_socket, grpc::InsecureChannelCredentials());
-  uint64_t message_bytes = 0;
-  for (const uint32_t size : spooled.message_sizes) message_bytes += size;
+  const BareStream single(self, root.folder(), "single", spooled.chunk_sizes);
+  const BareStream batched(self, root.folder(), "batched", spooled.batch_sizes);
+  const uint64_t wire_bytes = spooled.wire_bytes();
 
-  std::vector<double> ours_s, bare_s, ratios;
-  std::mt19937 order(7);
-  bool complete = FollowRun(**client, "r") == spooled.records &&  // both once, unmeasured
-                  ReceiveBytes(channel.get()) == message_bytes;
+  std::vector<Contestant> all;
+  all.emplace_back("synergy", front.pid(),
+                   [&] { return FollowRun(**client, "r") == spooled.records; });
+  all.emplace_back("bare gRPC, a message a chunk", single.pid(),
+                   [&] { return single.Receive() == wire_bytes; });
+  all.emplace_back("bare gRPC, messages as ours", batched.pid(),
+                   [&] { return batched.Receive() == wire_bytes; });
+  bool complete = true;
+  for (const Contestant& each : all) complete = each.WarmUp() && complete;
+  std::vector<size_t> order{0, 1, 2};
+  std::mt19937 random(7);
   for (int i = 0; i < rounds; ++i) {
-    const bool ours_first = order() % 2 == 0;
-    for (const bool ours : {ours_first, !ours_first}) {
-      const double s = ElapsedSeconds([&] {
-        complete = complete && (ours ? FollowRun(**client, "r") == spooled.records
-                                     : ReceiveBytes(channel.get()) == message_bytes);
-      });
-      (ours ? ours_s : bare_s).push_back(s);
-    }
-    ratios.push_back(bare_s.back() / ours_s.back());
+    std::ranges::shuffle(order, random);
+    for (const size_t index : order) complete = all[index].Run() && complete;
   }
-  const double records = static_cast<double>(spooled.records);
-  const double mb = static_cast<double>(message_bytes) / 1e6;
-  fmt::print(
-      "{:>9} {:>9.2f} {:>9.2f} | {:>9.2f} {:>7.1f} | {:>9.2f} {:>7.1f} | {:>6.2f} {:>6.2f} "
-      "{:>6.2f}\n",
-      readings_a_chunk, static_cast<double>(spooled.data_bytes) / records,
-      static_cast<double>(message_bytes) / records, records / Median(ours_s) / 1e6,
-      mb / Median(ours_s), records / Median(bare_s) / 1e6, mb / Median(bare_s), Median(ratios),
-      *std::ranges::min_element(ratios), *std::ranges::max_element(ratios));
+  Print(spooled, all);
   if (!complete) fmt::print(stderr, "not everything arrived\n");
   return complete;
 }
 
 int Run(const char* self, int rounds, uint64_t megabytes) {
-  fmt::print(
-      "readings/     bytes/record |      synergy stream |    bare gRPC stream |  ratio of speed\n");
-  fmt::print(
-      "    chunk   encoded   on wire |  Mrecords/s   MB/s |  Mrecords/s   MB/s | median  least   "
-      "most\n");
   bool complete = true;
   // 100: what the recorder writes at 1 kHz (batches of 100 ms). 512: its longest batch.
   for (const uint32_t readings : {100u, 512u}) {

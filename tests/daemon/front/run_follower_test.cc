@@ -17,33 +17,31 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Keeps what it gets; `on_item` runs after each item and may change the world.
+// Keeps what it gets; `on_chunk` and `on_status` run after each and may change the world.
 class RecordingSink final : public FollowSink {
  public:
   bool Send(const v1::FollowJobResponse& item) override {
-    items.push_back(item);
-    if (on_item) on_item(item);
+    EXPECT_NE(item.chunks_size() > 0, item.has_status());
+    last_is_status = item.has_status();
+    batches.push_back(item.chunks_size());
+    for (const v1::Chunk& chunk : item.chunks()) {
+      seqs.push_back(chunk.seq());
+      if (on_chunk) on_chunk(chunk.seq());
+    }
+    if (item.has_status()) {
+      states.push_back(item.status().state());
+      if (on_status) on_status(item.status().state());
+    }
     return !gone;
   }
   bool Cancelled() override { return gone; }
 
-  std::vector<uint64_t> Seqs() const {
-    std::vector<uint64_t> seqs;
-    for (const auto& item : items) {
-      if (item.has_chunk()) seqs.push_back(item.chunk().seq());
-    }
-    return seqs;
-  }
-  std::vector<v1::JobState> States() const {
-    std::vector<v1::JobState> states;
-    for (const auto& item : items) {
-      if (item.has_status()) states.push_back(item.status().state());
-    }
-    return states;
-  }
-
-  std::vector<v1::FollowJobResponse> items;
-  std::function<void(const v1::FollowJobResponse&)> on_item;
+  std::vector<uint64_t> seqs;
+  std::vector<v1::JobState> states;
+  std::vector<int> batches;  // chunks in each item
+  bool last_is_status = false;
+  std::function<void(uint64_t seq)> on_chunk;
+  std::function<void(v1::JobState state)> on_status;
   bool gone = false;
 };
 
@@ -88,9 +86,9 @@ TEST_F(RunFollowerTest, AnEndedRunGivesItsChunksAndThenItsFinalStatusOnce) {
   SetJob(JobOf("r", v1::JOB_STATE_DONE, 3));
   Connect();
   ASSERT_TRUE(Follow(0).ok());
-  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1, 2));
-  EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_DONE));
-  EXPECT_TRUE(sink_.items.back().has_status());
+  EXPECT_THAT(sink_.seqs, ElementsAre(0, 1, 2));
+  EXPECT_THAT(sink_.states, ElementsAre(v1::JOB_STATE_DONE));
+  EXPECT_TRUE(sink_.last_is_status);
 }
 
 TEST_F(RunFollowerTest, StartsAtAnySeq) {
@@ -98,12 +96,13 @@ TEST_F(RunFollowerTest, StartsAtAnySeq) {
   SetJob(JobOf("r", v1::JOB_STATE_FAILED, 4));
   Connect();
   for (uint64_t from = 0; from <= 4; ++from) {
-    sink_.items.clear();
+    sink_.seqs.clear();
+    sink_.states.clear();
     ASSERT_TRUE(Follow(from).ok());
-    EXPECT_EQ(sink_.Seqs().size(), 4 - from);
-    EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_FAILED));
+    EXPECT_EQ(sink_.seqs.size(), 4 - from);
+    EXPECT_THAT(sink_.states, ElementsAre(v1::JOB_STATE_FAILED));
     if (from < 4) {
-      EXPECT_EQ(sink_.Seqs().front(), from);
+      EXPECT_EQ(sink_.seqs.front(), from);
     }
   }
 }
@@ -117,6 +116,17 @@ TEST_F(RunFollowerTest, ADeviceThatLostTheRunsEndSaysSo) {
   EXPECT_THAT(status.ToString(), HasSubstr("4 chunks"));
 }
 
+TEST_F(RunFollowerTest, ChunksThatAreThereAtOnceShareAMessageUpToAQuarterMegabyte) {
+  root_.AppendChunks("r", 1000, 1000);
+  root_.AppendChunks("r", 2, 1 << 20);
+  SetJob(JobOf("r", v1::JOB_STATE_DONE, 1002));
+  Connect();
+  ASSERT_TRUE(Follow(0).ok());
+  EXPECT_EQ(sink_.seqs.size(), 1002u);
+  // 263 x 1000 bytes are the first to reach 262144.
+  EXPECT_THAT(sink_.batches, ElementsAre(263, 263, 263, 212, 1, 0));
+}
+
 TEST_F(RunFollowerTest, AnUnknownRunIsNotFound) {
   Connect();
   EXPECT_EQ(Follow(0).code(), absl::StatusCode::kNotFound);
@@ -125,31 +135,31 @@ TEST_F(RunFollowerTest, AnUnknownRunIsNotFound) {
 TEST_F(RunFollowerTest, FollowsAJobFromTheQueueToItsEnd) {
   SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
   Connect();
-  sink_.on_item = [&](const v1::FollowJobResponse& item) {
-    if (item.status().state() == v1::JOB_STATE_QUEUED) {
+  sink_.on_status = [&](v1::JobState state) {
+    if (state == v1::JOB_STATE_QUEUED) {
       root_.SetJob(JobOf("r", v1::JOB_STATE_RUNNING));  // its spool comes later
-    } else if (item.status().state() == v1::JOB_STATE_RUNNING) {
+    } else if (state == v1::JOB_STATE_RUNNING) {
       root_.AppendChunks("r", 2);
-    } else if (item.has_chunk() && item.chunk().seq() == 1) {
-      root_.AppendChunks("r", 3);
-    } else if (item.has_chunk() && item.chunk().seq() == 4) {
-      root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 5));
     }
   };
+  sink_.on_chunk = [&](uint64_t seq) {
+    if (seq == 1) root_.AppendChunks("r", 3);
+    if (seq == 4) root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 5));
+  };
   ASSERT_TRUE(Follow(0).ok());
-  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(sink_.States(),
+  EXPECT_THAT(sink_.seqs, ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(sink_.states,
               ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_RUNNING, v1::JOB_STATE_DONE));
 }
 
 TEST_F(RunFollowerTest, AJobCancelledInTheQueueHasNoChunks) {
   SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
   Connect();
-  sink_.on_item = [&](const v1::FollowJobResponse&) {
-    if (sink_.items.size() == 1) root_.SetJob(JobOf("r", v1::JOB_STATE_CANCELLED));
+  sink_.on_status = [&](v1::JobState state) {
+    if (state == v1::JOB_STATE_QUEUED) root_.SetJob(JobOf("r", v1::JOB_STATE_CANCELLED));
   };
   ASSERT_TRUE(Follow(0).ok());
-  EXPECT_THAT(sink_.States(), ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_CANCELLED));
+  EXPECT_THAT(sink_.states, ElementsAre(v1::JOB_STATE_QUEUED, v1::JOB_STATE_CANCELLED));
 }
 
 TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
@@ -158,8 +168,7 @@ TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
   SetJob(job);
   Connect();
   // Every chunk takes 10 ms and is followed by a new status and a new chunk: 100 a second for 2 s.
-  sink_.on_item = [&](const v1::FollowJobResponse& item) {
-    if (!item.has_chunk()) return;
+  sink_.on_chunk = [&](uint64_t) {
     clock_.Advance(Milliseconds(10));
     job.set_iteration(job.iteration() + 1);
     if (job.iteration() == 200) {
@@ -170,24 +179,24 @@ TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
     root_.AppendChunks("r", 1);
   };
   ASSERT_TRUE(Follow(0).ok());
-  EXPECT_EQ(sink_.Seqs().size(), 200u);
-  EXPECT_LE(sink_.States().size(), 12u);  // at 0, 0.2, ... 2.0 s, and the final one
-  EXPECT_GE(sink_.States().size(), 3u);
+  EXPECT_EQ(sink_.seqs.size(), 200u);
+  EXPECT_LE(sink_.states.size(), 12u);  // at 0, 0.2, ... 2.0 s, and the final one
+  EXPECT_GE(sink_.states.size(), 3u);
 }
 
 TEST_F(RunFollowerTest, ARunThatIsForgottenWhileItIsFollowedIsStillGivenWhole) {
   root_.AppendChunks("r", 2);
   SetJob(JobOf("r", v1::JOB_STATE_RUNNING));
   Connect();
-  sink_.on_item = [&](const v1::FollowJobResponse& item) {
-    if (!item.has_chunk() || item.chunk().seq() != 0) return;
+  sink_.on_chunk = [&](uint64_t seq) {
+    if (seq != 0) return;
     root_.SetJob(JobOf("r", v1::JOB_STATE_DONE, 2));
     root_.RemoveJob("r");
     std::filesystem::remove(root_.folder().File("r.spool"));
   };
   ASSERT_TRUE(Follow(0).ok());
-  EXPECT_THAT(sink_.Seqs(), ElementsAre(0, 1));
-  EXPECT_EQ(sink_.States().back(), v1::JOB_STATE_DONE);
+  EXPECT_THAT(sink_.seqs, ElementsAre(0, 1));
+  EXPECT_EQ(sink_.states.back(), v1::JOB_STATE_DONE);
 }
 
 TEST_F(RunFollowerTest, ASpoolShorterThanPromisedIsDataLoss) {
@@ -200,16 +209,16 @@ TEST_F(RunFollowerTest, ASpoolShorterThanPromisedIsDataLoss) {
 TEST_F(RunFollowerTest, StopsWithTheFrontAndWithItsReader) {
   SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
   Connect();
-  sink_.on_item = [&](const v1::FollowJobResponse&) { news_->Stop(); };
+  sink_.on_status = [&](v1::JobState) { news_->Stop(); };
   EXPECT_EQ(Follow(0).code(), absl::StatusCode::kUnavailable);
-  sink_.on_item = [&](const v1::FollowJobResponse&) { sink_.gone = true; };
+  sink_.on_status = [&](v1::JobState) { sink_.gone = true; };
   EXPECT_EQ(Follow(0).code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(RunFollowerTest, EndsWhenTheRootSideIsLost) {
   SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
   Connect();
-  sink_.on_item = [&](const v1::FollowJobResponse&) { root_.CutFront(); };
+  sink_.on_status = [&](v1::JobState) { root_.CutFront(); };
   EXPECT_EQ(Follow(0).code(), absl::StatusCode::kUnavailable);
 }
 
