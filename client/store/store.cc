@@ -80,6 +80,28 @@ absl::Status InsertChunk(Statement& insert, int64_t number, const v1::Chunk& chu
       .Run();
 }
 
+// Runs a statement over a board's run that returns its number, or no row.
+absl::StatusOr<std::optional<int64_t>> StepForNumber(Database& database, std::string_view sql,
+                                                     const v1::BoardInfo& board,
+                                                     const v1::JobStatus& status) {
+  absl::StatusOr<Statement> statement = database.Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Bind(1, board.board_id())
+                                       .Bind(2, status.run_id())
+                                       .Bind(3, status.spec().net_name())
+                                       .Bind(4, status.spec().engine())
+                                       .Bind(5, status.submitted_unix_ns())
+                                       .Bind(6, int64_t{status.state()})
+                                       .Bind(7, status.error())
+                                       .Bind(8, int64_t{status.has_truth()})
+                                       .Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return std::optional<int64_t>();
+  const int64_t number = statement->Int(0);
+  if (absl::Status done = statement->Run(); !done.ok()) return done;
+  return std::optional<int64_t>(number);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, StoreAccess access) {
@@ -103,28 +125,26 @@ absl::StatusOr<int64_t> Store::PutRun(const v1::BoardInfo& board, const v1::JobS
                          .Run();
   if (!put.ok()) return put;
   // What the RunEnd record said stands; a late status does not take it back.
-  absl::StatusOr<Statement> put_run = database_.Prepare(
-      "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, state, error, simulated, "
-      "has_truth) "
-      "SELECT board, ?2, ?3, ?4, ?5, ?6, ?7, simulated, ?8 FROM boards WHERE board_id = ?1 "
-      "ON CONFLICT (board, run_id) DO UPDATE SET has_truth = max(has_truth, ?8), "
-      "state = iif(complete, state, ?6), error = iif(complete, error, ?7) RETURNING run");
-  if (!put_run.ok()) return put_run.status();
-  const absl::StatusOr<bool> row = put_run->Bind(1, board.board_id())
-                                       .Bind(2, status.run_id())
-                                       .Bind(3, status.spec().net_name())
-                                       .Bind(4, status.spec().engine())
-                                       .Bind(5, status.submitted_unix_ns())
-                                       .Bind(6, int64_t{status.state()})
-                                       .Bind(7, status.error())
-                                       .Bind(8, int64_t{status.has_truth()})
-                                       .Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return absl::InternalError("entering a run gave no number");
-  const int64_t number = put_run->Int(0);
-  if (absl::Status done = put_run->Run(); !done.ok()) return done;
+  absl::StatusOr<std::optional<int64_t>> number = StepForNumber(
+      database_,
+      "UPDATE runs SET has_truth = max(has_truth, ?8), state = iif(complete, state, ?6), "
+      "error = iif(complete, error, ?7) "
+      "WHERE run_id = ?2 AND board = (SELECT board FROM boards WHERE board_id = ?1) RETURNING run",
+      board, status);
+  // No upsert: that would use up a number at each call.
+  if (number.ok() && !*number) {
+    number = StepForNumber(
+        database_,
+        "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, state, error, simulated, "
+        "has_truth) "
+        "SELECT board, ?2, ?3, ?4, ?5, ?6, ?7, simulated, ?8 FROM boards WHERE board_id = ?1 "
+        "RETURNING run",
+        board, status);
+  }
+  if (!number.ok()) return number.status();
+  if (!*number) return absl::InternalError("entering a run gave no number");
   if (absl::Status committed = transaction->Commit(); !committed.ok()) return committed;
-  return number;
+  return **number;
 }
 
 absl::StatusOr<std::vector<StoredRun>> Store::Select(std::optional<int64_t> number,

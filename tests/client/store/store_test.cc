@@ -131,6 +131,17 @@ TEST_F(StoreTest, KeysRunsByBoardAndRun) {
   EXPECT_TRUE(absl::IsNotFound(store->Run(99).status()));
 }
 
+TEST_F(StoreTest, NumbersRunsWithoutHoles) {
+  auto store = Open();
+  v1::JobStatus status = SampleStatus();
+  for (int64_t number = 1; number <= 3; ++number) {
+    status.set_run_id("run-" + std::to_string(number));
+    for (int again = 0; again < 3; ++again) {
+      EXPECT_EQ(*store->PutRun(SampleBoard(), status), number);
+    }
+  }
+}
+
 TEST_F(StoreTest, ALateStatusDoesNotTakeBackTheEnd) {
   auto store = Open();
   const int64_t number = PutSample(*store);
