@@ -52,6 +52,7 @@ absl::Status ApplyRecords(const v1::Chunk& chunk, StoredRun* run) {
     if (record.has_header()) {
       run->started_unix_ns = record.header().wall_time_unix_ns();
       run->engine = record.header().job().engine();
+      run->state = v1::JOB_STATE_RUNNING;  // as far as the records tell
     } else if (record.has_end()) {
       run->state = record.end().state();
       run->error = record.end().error();

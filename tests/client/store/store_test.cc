@@ -63,7 +63,7 @@ TEST_F(StoreTest, GivesBackTheChunksAsTheyCame) {
 
 TEST_F(StoreTest, TakesTheIndexFromHeaderAndEnd) {
   auto store = Open();
-  const int64_t number = PutSample(*store);
+  const int64_t number = *store->PutRun(SampleBoard(), SampleStatus(v1::JOB_STATE_QUEUED));
   EXPECT_FALSE(store->Run(number)->started_unix_ns.has_value());
   ASSERT_TRUE(store->AppendChunks(number, std::span(chunks_).first(1)).ok());
   StoredRun run = *store->Run(number);
