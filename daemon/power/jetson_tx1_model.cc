@@ -42,13 +42,15 @@ absl::StatusOr<std::shared_ptr<JetsonTx1Model>> JetsonTx1Model::Create(
     const BoardProfile& profile, uint64_t seed, const SimulatedSensorOptions& sensors,
     Clock& clock) {
   if (absl::Status status = CheckProfile(profile); !status.ok()) return status;
-  std::shared_ptr<JetsonTx1Model> model(new JetsonTx1Model(profile, clock));
-  model->AttachSensor(profile.sensors.front(), seed, sensors);
+  std::shared_ptr<JetsonTx1Model> model(new JetsonTx1Model(profile, sensors, clock));
+  model->AttachSensor(profile.sensors.front(), seed);
   return model;
 }
 
-JetsonTx1Model::JetsonTx1Model(const BoardProfile& profile, Clock& clock)
+JetsonTx1Model::JetsonTx1Model(const BoardProfile& profile, const SimulatedSensorOptions& sensors,
+                               Clock& clock)
     : clock_(clock),
+      sensors_(sensors),
       rails_(profile.rails),
       points_(profile.operating_points),
       cores_(profile.cpu_cores),
@@ -57,8 +59,7 @@ JetsonTx1Model::JetsonTx1Model(const BoardProfile& profile, Clock& clock)
       unknown_(LoadOfUnknown({.cores = cores_, .frequency_hz = point_.frequency_hz})),
       bus_(profile.sensors.front().bus, profile.sensors.front().bit_rate_hz, clock) {}
 
-void JetsonTx1Model::AttachSensor(const SensorProfile& sensor, uint64_t seed,
-                                  const SimulatedSensorOptions& options) {
+void JetsonTx1Model::AttachSensor(const SensorProfile& sensor, uint64_t seed) {
   // Pins without a rail have no shunt: they see the supply and no current.
   std::array<Ina3221Input, ina3221::kChannels> inputs{};
   for (const SensorChannelProfile& channel : sensor.channels) {
@@ -66,9 +67,9 @@ void JetsonTx1Model::AttachSensor(const SensorProfile& sensor, uint64_t seed,
   }
   auto chip = std::make_unique<Ina3221Chip>(
       Ina3221ChipOptions{.seed = MixHash(seed, sensor.address),
-                         .noise_steps = options.noise_steps,
-                         .oscillator_tolerance = options.oscillator_tolerance,
-                         .gain_tolerance = options.gain_tolerance},
+                         .noise_steps = sensors_.noise_steps,
+                         .oscillator_tolerance = sensors_.oscillator_tolerance,
+                         .gain_tolerance = sensors_.gain_tolerance},
       inputs, *this, clock_.Now());
   chip_ = chip.get();
   bus_.Attach(sensor.address, std::move(chip));
@@ -114,6 +115,10 @@ std::vector<std::string> JetsonTx1Model::Disclaimers() const {
       "simulated board: power, temperature and sensor readings come from a model of a Jetson TX1, "
       "not "
       "from a measurement",
+      fmt::format("simulated sensor: {:.2g} steps of noise per conversion, an oscillator within "
+                  "{:.3g} % and gains within {:.3g} % of nominal",
+                  sensors_.noise_steps, 100 * sensors_.oscillator_tolerance,
+                  100 * sensors_.gain_tolerance),
       "the operators' durations are this machine's own, not a Jetson TX1's",
       fmt::format("simulated clocks do not change the durations: the model's CPU is at {:.0f} MHz",
                   point_.frequency_hz * 1e-6)};

@@ -61,15 +61,15 @@ class JetsonTx1Model final : public BoardSimulation, public PowerTrace {
   double temperature_c();
 
  private:
-  JetsonTx1Model(const BoardProfile& profile, Clock& clock);
-  void AttachSensor(const SensorProfile& sensor, uint64_t seed,
-                    const SimulatedSensorOptions& options);
+  JetsonTx1Model(const BoardProfile& profile, const SimulatedSensorOptions& sensors, Clock& clock);
+  void AttachSensor(const SensorProfile& sensor, uint64_t seed);
   // Extends the timeline to the present, at least to `at_least`.
   void Advance(MonotonicTime at_least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const OperatorLoad& Load(uint32_t op) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RebuildLoads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;
+  const SimulatedSensorOptions sensors_;
   const std::vector<v1::RailInfo> rails_;
   const std::vector<CpuOperatingPoint> points_;
   const uint32_t cores_;

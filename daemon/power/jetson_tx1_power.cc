@@ -27,7 +27,8 @@ constexpr double kSocIdleW = 1.55;
 // Memory controller, memory and fabric at full clocks, once a core works.
 constexpr double kSocAwakeW = 1.60;
 constexpr double kJoulePerDramByte = 200e-12;
-constexpr double kDramBytesPerS = 15e9;
+// The most that deviating operators may reach together.
+constexpr double kHighestDramBytesPerS = 1.25 * kDramBytesPerS;
 
 // What a regulator loses: for itself, in proportion to the current, and in its resistance.
 struct Regulator {
@@ -62,7 +63,7 @@ PerRail RailPower(std::span<const OperatorLoad> running, const CpuOperatingPoint
     awake += load.deviation / static_cast<double>(running.size());
   }
   if (cores > kCores) core_activity *= kCores / cores;  // they take turns
-  dram_bytes_per_s = std::min(dram_bytes_per_s, 1.25 * kDramBytesPerS);
+  dram_bytes_per_s = std::min(dram_bytes_per_s, kHighestDramBytesPerS);
 
   const double farad = kIdleFarad + awake * kClusterFarad + kCoreFarad * core_activity;
   const double cpu_w = farad * point.voltage_v * point.voltage_v * point.frequency_hz +

@@ -70,7 +70,6 @@ TypeClass ClassOf(std::string_view type) {
 constexpr double kDenseBytesPerMac = 0.2454 * 0.06639 * 16;
 
 constexpr double kCoreDramBytesPerS = 6e9;  // one core
-constexpr double kAllDramBytesPerS = 15e9;  // all cores together
 constexpr double kL2Bytes = 2.0 * 1024 * 1024;
 constexpr double kL2BytesPerCycle = 8;  // one core
 // Each further thread adds this much of a core's work: 3.07 times the speed of one thread with
@@ -116,7 +115,7 @@ OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const double tensor_dram_bytes = tensor_bytes * (tensor_bytes / (tensor_bytes + kL2Bytes));
   const double dram_bytes =
       tensor_dram_bytes + kDenseBytesPerMac * static_cast<double>(std::max<int64_t>(op.macs(), 0));
-  const double dram_rate = std::min(cores * kCoreDramBytesPerS, kAllDramBytesPerS);
+  const double dram_rate = std::min(cores * kCoreDramBytesPerS, kDramBytesPerS);
   const double l2_rate = cores * kL2BytesPerCycle * use.frequency_hz;
   const double compute_s =
       operations / (cores * type_class.operations_per_cycle * use.frequency_hz);
@@ -137,7 +136,7 @@ OperatorLoad LoadOfUnknown(const CpuUse& use) {
   return {.cores = cores,
           .pipe_share = 0.8,
           .switching = 0.9,
-          .dram_bytes_per_s = 0.2 * std::min(cores * kCoreDramBytesPerS, kAllDramBytesPerS)};
+          .dram_bytes_per_s = 0.2 * std::min(cores * kCoreDramBytesPerS, kDramBytesPerS)};
 }
 
 OperatorLoad LoadOfLoading() {

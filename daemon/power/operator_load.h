@@ -11,6 +11,9 @@
 
 namespace synergy {
 
+// Bandwidth of the memory, all cores together.
+inline constexpr double kDramBytesPerS = 15e9;
+
 struct OperatorLoad {
   double cores = 1;       // cores kept busy, on average
   double pipe_share = 0;  // share of the time in which a core's pipes are the limit, 0 to 1

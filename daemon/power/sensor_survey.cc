@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <system_error>
 
 namespace synergy {
@@ -29,12 +28,17 @@ std::string FirstLine(const fs::path& file) {
   return line.empty() ? "unnamed" : line;
 }
 
+// Documentation/hwmon/sysfs-interface.rst: power*_input in uW, energy*_input in uJ, curr*_input in
+// mA.
+bool IsPowerAttribute(const std::string& name) {
+  const bool quantity =
+      name.starts_with("power") || name.starts_with("energy") || name.starts_with("curr");
+  return quantity && (name.ends_with("_input") || name.ends_with("_average"));
+}
+
 bool MeasuresPower(const fs::path& hwmon) {
-  // Documentation/hwmon/sysfs-interface.rst: power*_input in uW, energy*_input in uJ, curr*_input
-  // in mA.
-  static const std::regex kInput("(power|energy|curr)[0-9]+_(input|average)");
   return std::ranges::any_of(EntriesOf(hwmon), [](const fs::path& file) {
-    return std::regex_match(file.filename().string(), kInput);
+    return IsPowerAttribute(file.filename().string());
   });
 }
 

@@ -346,6 +346,8 @@ TEST_F(ModelTest, SaysThatItIsSimulatedAndThatClocksDoNotChangeDurations) {
   EXPECT_NE(all.find("simulated board"), std::string::npos);
   EXPECT_NE(all.find("simulated clocks do not change the durations"), std::string::npos);
   EXPECT_NE(all.find("1734 MHz"), std::string::npos);
+  EXPECT_NE(all.find("0.3 steps of noise"), std::string::npos) << all;
+  EXPECT_NE(all.find("within 10 % and gains within 0.25 %"), std::string::npos) << all;
 }
 
 TEST_F(ModelTest, RefusesAProfileOfAnotherBoard) {
