@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
-import time
 import unittest
 
 from board import BIN, Board, alive, processes, wait_for
@@ -81,7 +80,7 @@ class BadInput(unittest.TestCase):
     def test_worker_crash_names_signal_and_operator(self):
         client = self.board.start_ctl(*LONG)
         worker = self.board.worker()
-        self.wait_until_measuring()
+        self.board.wait_until_measuring()
         os.kill(worker, signal.SIGSEGV)
         _, err = client.communicate(timeout=30)
         self.assertEqual(client.returncode, 5, err)
@@ -91,7 +90,7 @@ class BadInput(unittest.TestCase):
     def test_worker_hang_ends_at_the_time_limit(self):
         client = self.board.start_ctl(*LONG, "--time-limit", "4")
         worker = self.board.worker()
-        self.wait_until_measuring()
+        self.board.wait_until_measuring()
         os.kill(worker, signal.SIGSTOP)
         _, err = client.communicate(timeout=30)
         self.assertEqual(client.returncode, 5, err)
@@ -101,7 +100,7 @@ class BadInput(unittest.TestCase):
 
     def test_front_killed_while_measuring(self):
         client = self.board.start_ctl("run", "--net", "squeezenet", "--iterations", "150", "--json")
-        self.wait_until_measuring()
+        self.board.wait_until_measuring()
         before = self.board.front()
         os.kill(before, signal.SIGKILL)
         wait_for(lambda: any(p != before for p in processes("synergyd-front", self.board.process.pid)),
@@ -117,7 +116,7 @@ class BadInput(unittest.TestCase):
 
     def test_client_killed_resumes_at_the_next_contact(self):
         client = self.board.start_ctl("run", "--net", "squeezenet", "--iterations", "120")
-        self.wait_until_measuring()
+        self.board.wait_until_measuring()
         client.kill()
         client.communicate()
         done = self.board.ctl("fetch", timeout=60)
@@ -128,7 +127,7 @@ class BadInput(unittest.TestCase):
     def test_interrupt_cancels_and_keeps_what_came(self):
         client = self.board.start_ctl(*LONG)
         worker = self.board.worker()
-        self.wait_until_measuring()
+        self.board.wait_until_measuring()
         client.send_signal(signal.SIGINT)
         _, err = client.communicate(timeout=20)
         self.assertEqual(client.returncode, 130, err)
@@ -138,18 +137,12 @@ class BadInput(unittest.TestCase):
         self.assertIn("squeezenet", shown.stdout)
         self.assert_works()
 
-    def wait_until_measuring(self):
-        log_run = lambda: self.board.ctl("board", "--json").returncode == 0
-        wait_for(log_run, 10, "an answer of the daemon")
-        time.sleep(1.5)  # a point in the middle of the run, whichever: nothing depends on which
-
 
 class Daemon(unittest.TestCase):
     def test_sigterm_ends_within_two_seconds_with_records_kept(self):
         with Board() as board:
             client = board.start_ctl(*LONG)
-            board.worker()
-            time.sleep(1.5)
+            board.wait_until_measuring()
             code, seconds = board.stop()
             self.assertEqual(code, 0)
             self.assertLess(seconds, 2.0)
@@ -165,7 +158,7 @@ class Daemon(unittest.TestCase):
         with Board() as board:
             client = board.start_ctl(*LONG)
             worker = board.worker()
-            time.sleep(1.5)
+            board.wait_until_measuring()
             board.stop(signal.SIGKILL)
             self.assertFalse(alive(worker))
             client.communicate(timeout=30)
