@@ -112,13 +112,11 @@ v1::RunTruth JetsonTx1Model::EndRun() {
 std::vector<std::string> JetsonTx1Model::Disclaimers() const {
   absl::MutexLock lock(&mutex_);
   return {
-      "simulated board: power, temperature and sensor readings come from a model of a Jetson TX1, "
-      "not "
-      "from a measurement",
-      fmt::format("simulated sensor: {:.2g} steps of noise per conversion, an oscillator within "
-                  "{:.3g} % and gains within {:.3g} % of nominal",
-                  sensors_.noise_steps, 100 * sensors_.oscillator_tolerance,
-                  100 * sensors_.gain_tolerance),
+      "power, temperature and readings come from a model of a Jetson TX1, not from a measurement",
+      fmt::format(
+          "the sensor's model has {:.2g} steps of noise per conversion, an oscillator within "
+          "{:.3g} % and gains within {:.3g} % of nominal",
+          sensors_.noise_steps, 100 * sensors_.oscillator_tolerance, 100 * sensors_.gain_tolerance),
       "the operators' durations are this machine's own, not a Jetson TX1's",
       fmt::format("simulated clocks do not change the durations: the model's CPU is at {:.0f} MHz",
                   point_.frequency_hz * 1e-6)};

@@ -343,7 +343,7 @@ TEST_F(ModelTest, SaysThatItIsSimulatedAndThatClocksDoNotChangeDurations) {
   auto model = MakeModel(clock_);
   std::string all;
   for (const std::string& line : model->Disclaimers()) all += line + "\n";
-  EXPECT_NE(all.find("simulated board"), std::string::npos);
+  EXPECT_NE(all.find("a model of a Jetson TX1, not from a measurement"), std::string::npos);
   EXPECT_NE(all.find("simulated clocks do not change the durations"), std::string::npos);
   EXPECT_NE(all.find("1734 MHz"), std::string::npos);
   EXPECT_NE(all.find("0.3 steps of noise"), std::string::npos) << all;
