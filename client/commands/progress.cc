@@ -19,6 +19,8 @@ std::string PhaseText(const v1::JobStatus& status) {
       return fmt::format("warming up {} of {}", status.iteration(), status.spec().warmup());
     case v1::PHASE_MEASURE:
       return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
+    case v1::PHASE_IDLE:
+      return "between phases";
     default:
       return "starting";
   }
@@ -43,6 +45,7 @@ std::string StateText(const v1::JobStatus& status) {
 
 std::string DurationText(double seconds) {
   const auto whole = static_cast<int64_t>(seconds + 0.5);
+  if (whole < 1) return "under 1 s";
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);

@@ -25,7 +25,7 @@ absl::Status StoreError(const absl::Status& status) { return Ending(ExitCode::kP
 }  // namespace
 
 absl::Status RunTransfer::Complete(int64_t number, std::stop_token stop) {
-  last_contact_ = clock_.Now();
+  lost_since_.reset();
   while (true) {
     const absl::Status status = Attempt(number, stop);
     if (!ContactLost(status)) return status;
@@ -35,11 +35,15 @@ absl::Status RunTransfer::Complete(int64_t number, std::stop_token stop) {
 }
 
 absl::Status RunTransfer::AwaitBoard(const absl::Status& lost, std::stop_token stop) {
-  listener_.on_note(fmt::format("lost the board ({}); looking for it", Message(lost)));
+  // A board that answers and then breaks off again, without a word between, is lost all the time.
+  if (!lost_since_) {
+    lost_since_ = clock_.Now();
+    listener_.on_note(fmt::format("lost the board ({}); looking for it", Message(lost)));
+  }
   while (true) {
     if (stop.stop_requested()) return absl::CancelledError("stopped while the board was away");
     const MonotonicTime now = clock_.Now();
-    if (now - last_contact_ >= kReconnectFor) break;
+    if (now - *lost_since_ >= kReconnectFor) break;
     const absl::Status back = source_.Reconnect();
     if (!ContactLost(back)) {
       if (back.ok()) clock_.SleepUntil(now + kReconnectEvery);
@@ -47,11 +51,12 @@ absl::Status RunTransfer::AwaitBoard(const absl::Status& lost, std::stop_token s
     }
     clock_.SleepUntil(now + kReconnectEvery);
   }
-  return Ending(ExitCode::kPartial,
-                absl::UnavailableError(fmt::format(
-                    "lost the board and did not find it again: {} What came so far is stored; the "
-                    "board keeps the rest, and synergyctl fetch completes the run.",
-                    Message(lost))));
+  return Ending(
+      ExitCode::kPartial,
+      absl::UnavailableError(fmt::format(
+          "lost the board and did not find it again ({}). What came so far is stored; the "
+          "board keeps the rest, and synergyctl fetch completes the run.",
+          Message(lost))));
 }
 
 absl::Status RunTransfer::Attempt(int64_t number, std::stop_token stop) {
@@ -77,7 +82,7 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
       .on_chunk = [&](v1::Chunk chunk) { return taken = Take(run, std::move(chunk)); },
       .on_status =
           [&](const v1::JobStatus& status) {
-            last_contact_ = clock_.Now();
+            lost_since_.reset();
             listener_.on_status(status);
             return absl::OkStatus();
           }};
@@ -99,10 +104,10 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
 }
 
 absl::Status RunTransfer::Take(const StoredRun& run, v1::Chunk chunk) {
-  last_contact_ = clock_.Now();
+  lost_since_.reset();
   batch_bytes_ += chunk.data().size();
   batch_.push_back(std::move(chunk));
-  if (last_contact_ - last_commit_ < kCommitEvery && batch_bytes_ < kMaxBatchBytes) {
+  if (clock_.Now() - last_commit_ < kCommitEvery && batch_bytes_ < kMaxBatchBytes) {
     return absl::OkStatus();
   }
   return Commit(run);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -70,7 +71,7 @@ class RunTransfer {
   std::vector<v1::Chunk> batch_;
   size_t batch_bytes_ = 0;
   MonotonicTime last_commit_;
-  MonotonicTime last_contact_;
+  std::optional<MonotonicTime> lost_since_;
 };
 
 }  // namespace synergy

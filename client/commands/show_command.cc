@@ -27,16 +27,14 @@ absl::StatusOr<v1::RunTruth> LoadTruth(const Store& store, const StoredRun& run)
         "simulated boards.",
         run.number, run.board_title));
   }
-  const auto missing = [&](const absl::Status& why) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the truth of run {} is not stored ({}). {}", run.number, std::string(why.message()),
-        run.unfinished() ? "synergyctl fetch asks the board for it." : "Show it without --truth."));
-  };
+  const absl::Status missing = absl::FailedPreconditionError(fmt::format(
+      "the truth of run {} is not stored. {}", run.number,
+      run.unfinished() ? "synergyctl fetch asks the board for it." : "Show it without --truth."));
   auto truths = TruthStore::Open(store.path(), StoreAccess::kRead);
-  if (absl::IsNotFound(truths.status())) return missing(truths.status());
+  if (absl::IsNotFound(truths.status())) return missing;
   if (!truths.ok()) return truths.status();
   absl::StatusOr<v1::RunTruth> truth = (*truths)->Get(run.board_id, run.run_id);
-  if (absl::IsNotFound(truth.status())) return missing(truth.status());
+  if (absl::IsNotFound(truth.status())) return missing;
   return truth;
 }
 

@@ -84,10 +84,11 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
     text += fmt::format("           {}\n", Printable(reason));
   }
   if (report.partial) {
-    const std::string why = report.error.empty() ? "" : ": " + Printable(report.error);
-    text += fmt::format(
-        "  {}\n", Colored(options, kRed,
-                          fmt::format("PARTIAL: the job is {}{}", StateName(report.state), why)));
+    const std::string what =
+        report.state == v1::JOB_STATE_UNSPECIFIED
+            ? "the run's end is not in the store"
+            : fmt::format("the job is {}: {}", StateName(report.state), Printable(report.error));
+    text += fmt::format("  {}\n", Colored(options, kRed, "PARTIAL: " + what));
   }
   for (const v1::Notice& notice : report.notices) {
     text += fmt::format("  note     {}: {}\n", Printable(notice.code()), Printable(notice.text()));

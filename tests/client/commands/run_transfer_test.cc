@@ -172,6 +172,25 @@ TEST_F(RunTransferTest, ABoardThatStaysAwayIsPartialDataAndACallLaterGoesOn) {
   EXPECT_TRUE(Stored().complete);
 }
 
+TEST_F(RunTransferTest, ABoardThatKeepsBreakingOffIsGivenUp) {
+  board_.breaks_at = std::deque<uint64_t>(1000, 2);
+  const MonotonicTime begin = clock_.Now();
+  EXPECT_EQ(ExitCodeOf(Transfer()), ExitCode::kPartial);
+  EXPECT_LT((clock_.Now() - begin).seconds(), 15);
+  EXPECT_EQ(notes_.size(), 1u) << "said once";
+}
+
+TEST_F(RunTransferTest, ALossThatWasNoticedLateIsStillLookedFor) {
+  // What a keepalive takes to find out that a board lost its power.
+  board_.before_chunk = [&](uint64_t seq) {
+    if (seq == 1) clock_.Advance(Seconds(60));
+  };
+  board_.breaks_at = {2};
+  board_.away_for = 3;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+}
+
 TEST_F(RunTransferTest, DeathBetweenCommitAndAcknowledgementIsMadeUpFor) {
   ASSERT_TRUE(store_->AppendChunks(number_, board_.chunks).ok());
   ASSERT_TRUE(Transfer().ok());
