@@ -111,7 +111,9 @@ absl::Status Daemon::OpenBoardAndSensors() {
   if (!rate.ok()) return rate;
   sampler_->AddSink(telemetry_.get());
   sampler_->Start();
-  for (const std::string& note : sampler_->notes()) board_.info.add_cannot(note);
+  for (const std::string& note : sampler_->notes()) {
+    board_.info.add_cannot(fmt::format("keep its sampling undisturbed: {}", note));
+  }
   for (const std::string& cannot : board_.info.cannot()) spdlog::warn("cannot {}", cannot);
   return absl::OkStatus();
 }
@@ -128,6 +130,11 @@ void Daemon::DescribeBoard(const std::string& board_id) {
         "separate engines and the front by users of their own, or use sensors and clocks that need "
         "root: "
         "synergyd does not run as root; start it as root for that");
+  }
+  if (engine_user_ && front_user_ && engine_user_->uid == front_user_->uid) {
+    info.add_cannot(
+        "separate the engines from the front: both run as one user; create users of their own with "
+        "useradd --system synergy and useradd --system synergy-worker");
   }
   if (info.engines().empty()) {
     info.add_cannot(

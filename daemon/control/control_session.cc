@@ -214,12 +214,13 @@ void ControlSession::Answer(uint64_t id, const absl::Status& status) {
   Send(event);
 }
 
-// A front that does not take what it is sent is of no more use: ending the channel ends it.
+// A front that does not take what it is sent is of no more use: ending the channel ends it. A
+// message that is too long is our own mistake and costs only itself.
 void ControlSession::Send(const v1::ControlEvent& event, std::span<const int> fds) {
   const absl::Status status = channel_.Send(event, fds);
   if (status.ok()) return;
   if (!absl::IsUnavailable(status)) spdlog::error("{}", status.ToString());
-  channel_.Shutdown();
+  if (!absl::IsResourceExhausted(status)) channel_.Shutdown();
 }
 
 }  // namespace synergy

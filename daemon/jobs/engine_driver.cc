@@ -191,11 +191,9 @@ absl::StatusOr<std::optional<v1::WorkerEvent>> EngineDriver::Pump(MonotonicTime 
     if (!event.ok()) return Gone(event.status());
     if (event->has_value()) return event;
     if (now >= deadline_) {
-      return absl::DeadlineExceededError(
-          fmt::format("the time limit of {:g} s is over, the engine {} was {}; allow more time or "
-                      "ask for fewer "
-                      "iterations",
-                      time_limit_s_, spec_.engine(), Where()));
+      return absl::DeadlineExceededError(fmt::format(
+          "the time limit of {:g} s is over, the engine {} was {}; allow more time or ask for less",
+          time_limit_s_, spec_.engine(), Where()));
     }
     if (now >= until) return std::nullopt;
     worker_->Wait(std::min({next_drain_, until, deadline_}), cancel_.fd(), clock_);

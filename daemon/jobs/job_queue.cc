@@ -184,6 +184,8 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                                const UniqueFd& init_net) {
   if (absl::Status valid = ValidateSpecUntrusted(spec, options_.limits); !valid.ok()) return valid;
+  v1::JobSpec known = spec;
+  known.DiscardUnknownFields();  // nobody has validated those, and they could fill every message
   absl::MutexLock submission(&submit_mutex_);
   bool sync = false;
   {
@@ -193,15 +195,13 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
       return entry.second.status().state() == v1::JOB_STATE_QUEUED;
     });
     if (static_cast<size_t>(waiting) >= options_.capacity) {
-      return absl::ResourceExhaustedError(
-          fmt::format("Queueing the job: {} jobs wait already and no more are taken; try again "
-                      "when one has ended, "
-                      "or cancel one",
-                      waiting));
+      return absl::ResourceExhaustedError(fmt::format(
+          "Queueing the job: {} jobs wait already; try again when one has ended, or cancel one",
+          waiting));
     }
   }
   absl::StatusOr<v1::StoredJob> job =
-      store_->Add(spec, predict_net, init_net, options_.space, sync);
+      store_->Add(known, predict_net, init_net, options_.space, sync);
   if (!job.ok()) return job.status();
   absl::MutexLock lock(&mutex_);
   v1::StoredJob& queued = jobs_[job->number()] = *std::move(job);

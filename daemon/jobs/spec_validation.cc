@@ -56,8 +56,7 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.warmup() < 1) {
     return Invalid(
         "warmup: at least 1 is needed: the first iteration allocates memory and finds the shapes, "
-        "so "
-        "it is never measured");
+        "so it is never measured");
   }
   if (spec.warmup() > kMaxWarmup) {
     return Invalid("warmup: {} asked for; at most {} are run", spec.warmup(), kMaxWarmup);

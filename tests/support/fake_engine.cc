@@ -6,6 +6,7 @@
 //   MODE 1             one of the modes below: what goes wrong in operator 1, iteration 2 of the
 //   measured iteration 2        phase (op 1, iteration 2 by default), or at the place that its name
 //   says op 1
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -83,6 +84,14 @@ class FakeEngine {
   static int64_t Now() { return RealClock().Now().ns; }
 
   void Load() {
+    cpu_set_t cpus;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) std::abort();
+    std::printf("CPUs:");
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &cpus)) std::printf(" %d", cpu);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
     if (Mode("truncate")) {
       const int result = ftruncate(kWorkerRingFd, 0);
       std::printf("truncating the ring: %s\n", result == 0 ? "done" : std::strerror(errno));

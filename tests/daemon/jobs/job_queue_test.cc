@@ -110,6 +110,17 @@ TEST_F(JobQueueTest, KeepsASubmittedJobWithItsNets) {
   EXPECT_GT(Get(run_id).submitted_unix_ns(), 0);
 }
 
+TEST_F(JobQueueTest, KeepsNothingOfASpecThatNobodyValidated) {
+  v1::JobSpec spec = TrySubmit()->spec();
+  std::string bytes = spec.SerializeAsString();
+  bytes += "\x9a\x3f\x04junk";  // field 1011
+  ASSERT_TRUE(spec.ParseFromString(bytes));
+  ASSERT_EQ(spec.ByteSizeLong(), bytes.size());
+  const auto job = queue_->Submit(spec, MemoryFile("net"), MemoryFile(""));
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_LT(job->spec().ByteSizeLong(), bytes.size());
+}
+
 TEST_F(JobQueueTest, RunsOneAtATimeInTheOrderOfSubmission) {
   const std::vector<std::string> ids = {Submit(), Submit(), Submit()};
   EXPECT_EQ(Get(ids[2]).queue_position(), 3u);

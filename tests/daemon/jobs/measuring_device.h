@@ -61,7 +61,10 @@ class MeasuringDevice {
     parts.telemetry = telemetry_.get();
     parts.clock = &RealClock();
     parts.cpus = AvailableCpus();
-    parts.pin = [](const std::vector<int>& cpus) { EXPECT_TRUE(PinProcess(getpid(), cpus).ok()); };
+    parts.pin = [this](const std::vector<int>& cpus) {
+      EXPECT_TRUE(PinProcess(getpid(), cpus).ok());
+      pinned.push_back(cpus);
+    };
     parts.on_chunk = [] {};
     runner_ = std::make_unique<JobRunner>(options, parts);
     queue_ = JobQueue::Open(queue_options, *runner_, RealClock()).value();
@@ -110,6 +113,7 @@ class MeasuringDevice {
   RunnerOptions options;
   JobQueueOptions queue_options;
   NewsLog news;
+  std::vector<std::vector<int>> pinned;  // what the daemon was bound to, one after the other
 
  private:
   Board board_;
