@@ -19,6 +19,8 @@ foreach(name proto core math_eigen math_openblas)
 endforeach()
 target_include_directories(caffe2_proto INTERFACE ${CMAKE_CURRENT_LIST_DIR}/proto)
 target_link_libraries(caffe2_proto INTERFACE protobuf::libprotobuf)
+# Whoever links both the messages and an engine gets the messages after the archive that needs them.
+target_link_libraries(caffe2_core_archive INTERFACE caffe2_proto)
 
 foreach(engine eigen openblas)
   add_library(caffe2_${engine} INTERFACE IMPORTED GLOBAL)

@@ -1,7 +1,7 @@
 #pragma once
 
-// The two functions of libcpuinfo that Caffe2's thread pool calls. Debian's libcpuinfo-dev cannot be
-// installed for two architectures at once, which cross builds need.
+// The two functions of libcpuinfo that Caffe2's thread pool calls. Debian's libcpuinfo-dev cannot
+// be installed for two architectures at once, which cross builds need.
 
 #include <stdint.h>
 #include <unistd.h>
