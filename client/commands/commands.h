@@ -39,6 +39,7 @@ CLI::Validator NotNegative();
 void AddStoreOption(CLI::App& command, std::string* store);
 void AddHostOption(CLI::App& command, std::string* host);
 void AddJsonFlag(CLI::App& command, bool* json);
+void AddMethodOption(CLI::App& command, std::string* method);
 void AddSortOption(CLI::App& command, std::string* sort);  // "index", "time" or "energy"
 
 }  // namespace synergy

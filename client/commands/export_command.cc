@@ -14,6 +14,7 @@ namespace {
 struct ExportOptions {
   std::string run;
   std::string store;
+  std::string method{kMethodIntegrate};
   std::string format;
   std::string output;
 };
@@ -21,7 +22,7 @@ struct ExportOptions {
 absl::Status Export(const ExportOptions& options) {
   const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
   if (!opened.ok()) return opened.status();
-  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run);
+  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
   if (!report.ok()) return report.status();
   const std::string text =
       options.format == "csv" ? ReportCsv(*report) : JsonText(RunDocument(opened->run, *report));
@@ -43,6 +44,7 @@ void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
       ->required();
   command->add_option("-o,--output", options->output, "Write into this file instead of stdout")
       ->type_name("FILE");
+  AddMethodOption(*command, &options->method);
   AddStoreOption(*command, &options->store);
   command->callback([options, chosen] { *chosen = [options] { return Export(*options); }; });
 }

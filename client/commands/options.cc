@@ -1,5 +1,6 @@
 #include <string>
 
+#include "client/analysis/run_report.h"
 #include "client/commands/commands.h"
 
 namespace synergy {
@@ -31,6 +32,14 @@ void AddHostOption(CLI::App& command, std::string* host) {
 
 void AddJsonFlag(CLI::App& command, bool* json) {
   command.add_flag("--json", *json, "A JSON document instead of text");
+}
+
+void AddMethodOption(CLI::App& command, std::string* method) {
+  command
+      .add_option("--method", *method,
+                  "How energy is attributed: integrate (power between markers)")
+      ->check(CLI::IsMember({std::string(kMethodIntegrate)}))
+      ->capture_default_str();
 }
 
 void AddSortOption(CLI::App& command, std::string* sort) {

@@ -101,7 +101,7 @@ absl::Status PresentResult(const RunOptions& options, Store& store, int64_t numb
                            bool interrupted) {
   const absl::StatusOr<StoredRun> run = store.Run(number);
   if (!run.ok()) return run.status();
-  const absl::StatusOr<RunReport> report = LoadReport(store, *run);
+  const absl::StatusOr<RunReport> report = LoadReport(store, *run, options.method);
   if (interrupted) return InterruptedNote(*run, report);
   if (!report.ok()) return report.status();
   const absl::Status printed = PrintRun(*run, *report, options.presentation);
@@ -189,11 +189,7 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   CLI::App* command =
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
   AddJobOptions(*command, *options);
-  command
-      ->add_option("--method", options->method,
-                   "How energy is attributed: integrate (power between markers)")
-      ->check(CLI::IsMember({std::string(kMethodIntegrate)}))
-      ->capture_default_str();
+  AddMethodOption(*command, &options->method);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);

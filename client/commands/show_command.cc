@@ -16,6 +16,7 @@ namespace {
 struct ShowOptions {
   std::string run;
   std::string store;
+  std::string method{kMethodIntegrate};
   bool truth = false;
   PresentationOptions presentation;
 };
@@ -47,7 +48,7 @@ absl::Status Show(const ShowOptions& options) {
     if (!loaded.ok()) return loaded.status();
     truth = *std::move(loaded);
   }
-  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run);
+  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
   if (!report.ok()) return report.status();
   const absl::Status printed = PrintRun(opened->run, *report, options.presentation, truth);
   return printed.ok() ? Completeness(opened->run, *report) : printed;
@@ -61,6 +62,7 @@ void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
+  AddMethodOption(*command, &options->method);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);
   AddSortOption(*command, &options->presentation.sort);

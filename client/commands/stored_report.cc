@@ -29,7 +29,8 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
   return OpenedRun{*std::move(store), *std::move(found)};
 }
 
-absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run) {
+absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
+                                     const std::string& method) {
   RunData data;
   const absl::Status read =
       store.ForEachChunk(run.number, [&](const v1::Chunk& chunk) { return data.Add(chunk); });
@@ -44,7 +45,7 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run) {
                              : "Measure again; synergyctl runs prune --incomplete removes "
                                "what is left of it.")));
   }
-  return BuildReport(data, Solve(data));
+  return BuildReport(data, Solve(data), method);
 }
 
 }  // namespace synergy

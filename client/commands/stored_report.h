@@ -17,7 +17,7 @@ struct OpenedRun {
 };
 absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::string& run);
 
-// Decodes the run's chunks and attributes their energy.
-absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run);
+// Decodes the run's chunks and attributes their energy by the method named.
+absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method);
 
 }  // namespace synergy

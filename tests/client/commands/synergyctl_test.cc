@@ -186,6 +186,39 @@ TEST_F(SynergyctlTest, ShowsAndExportsAStoredRun) {
   ExpectRefusal(RunStored({"show", "nosuchrun"}), 2, "nosuchrun");
 }
 
+// What `show last` writes to a terminal.
+std::string OnATerminal(const std::string& store, const char* no_color) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  EXPECT_EQ(grantpt(terminal) | unlockpt(terminal), 0);
+  const char* arguments[] = {SYNERGYCTL, "show", "last", "--store", store.c_str(), nullptr};
+  const char* environment[] = {"TERM=xterm", no_color, nullptr};
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 1, ptsname(terminal), O_WRONLY | O_NOCTTY, 0);
+  pid_t pid = 0;
+  EXPECT_EQ(posix_spawn(&pid, SYNERGYCTL, &files, nullptr, const_cast<char**>(arguments),
+                        const_cast<char**>(environment)),
+            0);
+  posix_spawn_file_actions_destroy(&files);
+  std::string text;
+  char part[4096];
+  ssize_t size = 0;
+  // The read fails once the last writer has gone.
+  while ((size = read(terminal, part, sizeof(part))) > 0)
+    text.append(part, static_cast<size_t>(size));
+  close(terminal);
+  EXPECT_EQ(waitpid(pid, nullptr, 0), pid);
+  return text;
+}
+
+TEST_F(SynergyctlTest, ColoursATerminalUnlessNoColorIsSet) {
+  Fill();
+  EXPECT_THAT(OnATerminal(store_, "NO_COLOR="), HasSubstr("\x1b[32mVALID"));
+  const std::string plain = OnATerminal(store_, "NO_COLOR=1");
+  EXPECT_THAT(plain, HasSubstr("VALID"));
+  EXPECT_THAT(plain, Not(HasSubstr("\x1b")));
+}
+
 TEST_F(SynergyctlTest, APartialRunIsShownAndEndsWith5) {
   Fill(4);
   const Ended shown = RunStored({"show", "last"});
