@@ -185,7 +185,11 @@ std::string DescribeWaitStatus(int status) {
   return fmt::format("was killed by SIG{} ({})", name, words);
 }
 
-void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
+void AdoptOrphans() {
+  absl::MutexLock lock(&children_mutex);
+  for (const pid_t pid : OwnChildren()) Children().insert(pid);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
 
 int KillStrays() {
   absl::MutexLock lock(&children_mutex);

@@ -57,7 +57,9 @@ class ChildProcess {
 // "was killed by SIGSEGV (Segmentation fault)", "exited with code 3".
 std::string DescribeWaitStatus(int status);
 
-// Makes this process the one that orphans among its descendants fall to. Once, at start.
+// Makes this process the one that orphans among its descendants fall to. Once, at start: children
+// that it has then were there before it became what it is (a shell's, after exec) and are left
+// alone.
 void AdoptOrphans();
 // Kills and reaps every child of this process that is no living ChildProcess; returns how many were
 // still alive.
