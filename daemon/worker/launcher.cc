@@ -202,6 +202,13 @@ bool KernelCountsMappingsAsData() {  // since 4.7; before, RLIMIT_DATA is the he
          (major > 4 || (major == 4 && minor >= 7));
 }
 
+// A sanitizer reserves terabytes as data; its builds are for tests, and have no memory limit.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLimitsMemory = false;
+#else
+constexpr bool kLimitsMemory = true;
+#endif
+
 void SetLimits(const Options& o) {
   Limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
   Limit(RLIMIT_FSIZE, o.write_limit, "RLIMIT_FSIZE");  // an engine maps its ring and writes no file
@@ -209,7 +216,7 @@ void SetLimits(const Options& o) {
   if (o.uid.has_value()) Limit(RLIMIT_NPROC, o.process_limit, "RLIMIT_NPROC");
   // SIGXCPU, which tells the cause, comes a little before SIGKILL, which would not.
   if (o.cpu_limit_s.has_value()) Limit(RLIMIT_CPU, *o.cpu_limit_s, "RLIMIT_CPU", 2);
-  if (!o.memory_limit.has_value()) return;
+  if (!kLimitsMemory || !o.memory_limit.has_value()) return;
   // Not RLIMIT_AS where it can be avoided: libraries reserve far more address space than they use.
   Limit(RLIMIT_DATA, *o.memory_limit, "RLIMIT_DATA");
   if (!KernelCountsMappingsAsData()) {

@@ -131,6 +131,15 @@ TEST_F(OperatorReport, Caffe2IsRightAboutFullyConnectedAndSum) {
   EXPECT_EQ(info.cost_source(), "caffe2");
 }
 
+TEST_F(OperatorReport, Caffe2IsRightAboutConcat) {
+  FeedNormal("x", {2, 3, 4, 4});
+  FeedNormal("x2", {2, 5, 4, 4});
+  const v1::OperatorInfo info = Describe(MakeOp("Concat", {"x", "x2"}, {"y", "sizes"}));
+  EXPECT_EQ(CostOf(info), (Cost{0, 0, 4 * 256, 4 * 256 + 4 * 2, 0}))
+      << "the sizes are an output too";
+  EXPECT_EQ(info.cost_source(), "caffe2");
+}
+
 TEST_F(OperatorReport, Caffe2CountsNoComparisonInRelu) {
   FeedNormal("x", {2, 5});
   const auto op = MakeOp("Relu", {"x"}, {"y"});
