@@ -337,6 +337,26 @@ TEST_F(EngineConformance, RefusesZeroThreads) {
   LoadFailure(load);
 }
 
+TEST_F(EngineConformance, RunsWithTheThreadsAskedForOrSaysWhyNot) {
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  v1::WorkerCommand load = LoadCommand();
+  load.mutable_load()->set_threads(2);
+  Send(load);
+  const v1::WorkerEvent event = Next();
+  if (event.has_failed()) {
+    EXPECT_THAT(event.failed().text(), HasSubstr("thread"));
+    return;
+  }
+  ASSERT_TRUE(event.has_loaded());
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 2));
+  ASSERT_TRUE(Next().has_operators());
+  EXPECT_TRUE(Next().has_block_done());
+  int operators = 0;
+  for (const Marker& m : engine_->TakeMarkers()) operators += m.op < kOpClock ? 1 : 0;
+  EXPECT_EQ(operators, 2 * kOperators) << "threads within an operator have no markers of their own";
+}
+
 TEST_F(EngineConformance, RefusesCommandsOutOfOrder) {
   Start();
   ASSERT_TRUE(Next().has_hello());
