@@ -21,7 +21,8 @@ class StampedLane {
   int64_t Now() {
     if (clock_.uses_counter()) [[likely]] {
       const uint64_t ticks = ReadCounter();
-      if (clock_.Fresh(ticks)) [[likely]] return clock_.At(ticks);
+      if (clock_.Fresh(ticks)) [[likely]]
+        return clock_.At(ticks);
       Calibrate(lane_.current().phase);
     }
     return NowByCall();
