@@ -82,15 +82,11 @@ absl::Status Daemon::CheckExecutables() const {
 
 absl::Status Daemon::FindUsers() {
   if (geteuid() != 0) return absl::OkStatus();
-  engine_user_ = FindUser({"synergy-worker", "nobody"});
-  front_user_ = FindUser({"synergy", "nobody"});
-  if (engine_user_ && engine_user_->uid != 0 && front_user_ && front_user_->uid != 0) {
-    return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(
-      "Looking for an unprivileged user for the engines and the front: there is neither "
-      "synergy-worker "
-      "nor synergy nor nobody; create one (useradd --system synergy)");
+  const absl::StatusOr<ServiceUsers> users = FindServiceUsers();
+  if (!users.ok()) return users.status();
+  engine_user_ = users->engine;
+  front_user_ = users->front;
+  return absl::OkStatus();
 }
 
 absl::Status Daemon::OpenBoardAndSensors() {
@@ -130,11 +126,6 @@ void Daemon::DescribeBoard(const std::string& board_id) {
         "separate engines and the front by users of their own, or use sensors and clocks that need "
         "root: "
         "synergyd does not run as root; start it as root for that");
-  }
-  if (engine_user_ && front_user_ && engine_user_->uid == front_user_->uid) {
-    info.add_cannot(
-        "separate the engines from the front: both run as one user; create users of their own with "
-        "useradd --system synergy and useradd --system synergy-worker");
   }
   if (info.engines().empty()) {
     info.add_cannot(

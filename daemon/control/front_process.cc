@@ -18,7 +18,7 @@ namespace {
 
 // Connections, their runs' files, nets that are being received.
 constexpr int kFileLimit = 4096;
-// Threads of gRPC; the engine's and others' count too where they run as the same user.
+// Threads of gRPC; those of other daemons' fronts count too.
 constexpr int kProcessLimit = 4096;
 
 constexpr Nanoseconds kFlushPatience = Milliseconds(300);

@@ -65,6 +65,7 @@ int Run() {
   }
   spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd-front"));
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nobody but root may trace us or read our memory
   const UniqueFd signals = TakeSignals();
   absl::StatusOr<std::unique_ptr<FrontServer>> server =
       FrontServer::Start(std::make_unique<ControlChannel>(UniqueFd(kControlFd)), RealClock());

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,17 +39,6 @@ std::vector<std::string> LauncherArguments(const WorkerSpec& spec) {
 }
 
 }  // namespace
-
-std::optional<UserIds> FindUser(const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    std::string buffer(16384, '\0');
-    passwd entry = {};
-    passwd* found = nullptr;
-    getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    if (found != nullptr) return UserIds{.uid = found->pw_uid, .gid = found->pw_gid};
-  }
-  return std::nullopt;
-}
 
 uint64_t EngineMemoryLimit() {
   const long pages = sysconf(_SC_PHYS_PAGES);

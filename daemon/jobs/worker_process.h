@@ -14,17 +14,10 @@
 #include "common/unique_fd.h"
 #include "common/worker_protocol.h"
 #include "daemon/jobs/child_process.h"
+#include "daemon/jobs/service_users.h"
 #include "synergy/v1/worker.pb.h"
 
 namespace synergy {
-
-// An unprivileged user that a child runs as.
-struct UserIds {
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-// The first of `names` that exists.
-std::optional<UserIds> FindUser(const std::vector<std::string>& names);
 
 // Physical memory, so that an engine which needs more is stopped before the machine is.
 uint64_t EngineMemoryLimit();

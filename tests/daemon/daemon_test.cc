@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include "common/attribution/run_data.h"
 #include "common/files.h"
@@ -62,6 +64,16 @@ std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& name) {
 bool Alive(pid_t pid) {
   const std::string status = ReadFile(fmt::format("/proc/{}/status", pid), 1 << 16).value_or("");
   return !status.empty() && status.find("State:\tZ") == std::string::npos;
+}
+
+// The effective user of a process.
+uid_t UserOf(pid_t pid) {
+  const std::string status = ReadFile(fmt::format("/proc/{}/status", pid), 1 << 16).value_or("");
+  uid_t real = 0;
+  uid_t effective = 0;
+  const size_t at = status.find("\nUid:");
+  if (at != std::string::npos) sscanf(status.c_str() + at, "\nUid: %u %u", &real, &effective);
+  return effective;
 }
 
 class DaemonTest : public testing::Test {
@@ -172,6 +184,22 @@ TEST_F(DaemonTest, StartsServesAndStops) {
   Start();
   EXPECT_TRUE(Eventually([&] { return ChildrenOf(daemon_->pid(), "synergyd-front").size() == 1; }));
   EXPECT_THAT(Log(), HasSubstr("board sim:jetson-tx1 (SIMULATED), engines: fake"));
+  Stop();
+}
+
+TEST_F(DaemonTest, TheEngineAndTheFrontAreOfDifferentUsersAndNobodyTracesTheFront) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string run_id = Queue(kEndless, 1'000'000);
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Measures(run_id); })) << Log();
+  const pid_t front = ChildrenOf(daemon_->pid(), "synergyd-front").at(0);
+  const pid_t engine = ChildrenOf(daemon_->pid(), "synergy-worker-fake").at(0);
+  const std::set<uid_t> users = {UserOf(front), UserOf(engine), uid_t{0}};
+  EXPECT_EQ(users.size(), 3u);
+  // The kernel gives the files of a process that may not be traced to root.
+  struct stat info = {};
+  ASSERT_EQ(stat(fmt::format("/proc/{}/environ", front).c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 0u);
   Stop();
 }
 
