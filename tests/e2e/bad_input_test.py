@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -185,8 +186,11 @@ class Daemon(unittest.TestCase):
         self.assertIn("loopback", done.stderr)
 
     def test_loopback_tcp_serves_the_same(self):
-        with Board(listen=("127.0.0.1:17741",)) as board:
-            done = board.ctl(*SHORT, "--host", "localhost:17741")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        with Board(listen=(f"127.0.0.1:{port}",)) as board:
+            done = board.ctl(*SHORT, "--host", f"localhost:{port}")
             self.assertEqual(done.returncode, 0, done.stderr)
 
     @unittest.skipIf(os.geteuid() != 0, "needs root to mount a small disk")
