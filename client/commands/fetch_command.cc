@@ -69,13 +69,17 @@ absl::Status Fetch(const FetchOptions& options) {
         fmt::format("the board holds {} run{} that this store did not start; --all takes them",
                     foreign->size(), foreign->size() == 1 ? "" : "s"));
   }
-  const auto completed = CompleteUnfinishedRuns(**store, **link, stop.get_token());
-  if (!completed.ok()) return completed.status();
-  if (completed->empty()) {
-    PrintNote("nothing to fetch");
-    return absl::OkStatus();
+  const auto outcome = CompleteUnfinishedRuns(**store, (*link)->board(), **link, stop.get_token());
+  if (!outcome.ok()) return outcome.status();
+  if (outcome->completed.empty() && outcome->left.empty()) PrintNote("nothing to fetch");
+  if (!outcome->completed.empty()) {
+    const absl::Status written = WriteStdout(RunListText(outcome->completed));
+    if (!written.ok()) return written;
   }
-  return WriteStdout(RunListText(*completed));
+  if (outcome->left.empty()) return absl::OkStatus();
+  return Ending(ExitCode::kPartial,
+                absl::DataLossError(fmt::format("{} of the board's runs could not be completed",
+                                                outcome->left.size())));
 }
 
 }  // namespace

@@ -3,20 +3,22 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
 #include "client/commands/progress.h"
-#include "client/commands/run_transfer.h"
+#include "client/store/run_claim.h"
 
 namespace synergy {
 
-absl::Status ReceiveRun(Store& store, BoardLink& link, int64_t number, std::stop_token stop) {
+absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
+                        std::stop_token stop) {
   ProgressLine progress(StderrIsTerminal(), RealClock(),
                         [](std::string_view text) { fmt::print(stderr, "{}", text); });
-  RunTransfer transfer(store, link.board(), link, RealClock(),
+  RunTransfer transfer(store, board, source, RealClock(),
                        {.on_status = [&](const v1::JobStatus& status) { progress.Update(status); },
                         .on_note =
                             [&](const std::string& note) {
@@ -26,29 +28,32 @@ absl::Status ReceiveRun(Store& store, BoardLink& link, int64_t number, std::stop
   return transfer.Complete(number, stop);
 }
 
-absl::StatusOr<std::vector<StoredRun>> CompleteUnfinishedRuns(Store& store, BoardLink& link,
-                                                              std::stop_token stop) {
-  const absl::StatusOr<std::vector<StoredRun>> unfinished =
-      store.UnfinishedRuns(link.board().board_id());
+absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::BoardInfo& board,
+                                                     RunSource& source, std::stop_token stop) {
+  const absl::StatusOr<std::vector<StoredRun>> unfinished = store.UnfinishedRuns(board.board_id());
   if (!unfinished.ok()) return unfinished.status();
-  std::vector<StoredRun> completed;
+  ResumeOutcome outcome;
   for (const StoredRun& run : *unfinished) {
     const absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::Take(store.path(), run.number);
     if (!claim.ok()) return claim.status();
     if (!*claim) continue;
     PrintNote(fmt::format("completing run {} ({}) of an earlier command, from chunk {} on",
                           run.number, run.net, run.next_seq));
-    const absl::Status received = ReceiveRun(store, link, run.number, stop);
-    if (ExitCodeOf(received) == ExitCode::kRefused) {
+    const absl::Status received = ReceiveRun(store, board, source, run.number, stop);
+    if (ExitCodeOf(received) == ExitCode::kRefused || absl::IsDataLoss(received)) {
       PrintError(received);
+      PrintNote(
+          fmt::format("run {} stays as it is; synergyctl runs prune --incomplete removes such runs",
+                      run.number));
+      outcome.left.push_back(run.number);
       continue;
     }
     if (!received.ok()) return received;
     absl::StatusOr<StoredRun> now = store.Run(run.number);
     if (!now.ok()) return now.status();
-    completed.push_back(*std::move(now));
+    outcome.completed.push_back(*std::move(now));
   }
-  return completed;
+  return outcome;
 }
 
 }  // namespace synergy

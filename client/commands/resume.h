@@ -7,20 +7,25 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "client/commands/board_link.h"
-#include "client/store/run_claim.h"
+#include "client/commands/run_transfer.h"
 #include "client/store/store.h"
 
 namespace synergy {
 
 // Receives one stored run to its end, with a progress line on stderr. Errors as
 // RunTransfer::Complete.
-absl::Status ReceiveRun(Store& store, BoardLink& link, int64_t number, std::stop_token stop);
+absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
+                        std::stop_token stop);
+
+struct ResumeOutcome {
+  std::vector<StoredRun> completed;  // as they are stored now
+  std::vector<int64_t> left;         // whose records the board refuses, or gives damaged
+};
 
 // Completes every unfinished run of the board that no other synergyctl is receiving, each announced
-// on stderr. Returns them as they are stored now. A run that the board refuses is reported on
-// stderr and left for later; other errors end it.
-absl::StatusOr<std::vector<StoredRun>> CompleteUnfinishedRuns(Store& store, BoardLink& link,
-                                                              std::stop_token stop);
+// on stderr. A run that cannot be completed is reported there and does not keep the others, or a
+// new one, from being measured; a lost board, a store that cannot be written and `stop` end it.
+absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::BoardInfo& board,
+                                                     RunSource& source, std::stop_token stop);
 
 }  // namespace synergy

@@ -128,7 +128,7 @@ absl::Status Run(const RunOptions& options) {
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
   link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const auto earlier = CompleteUnfinishedRuns(**store, **link, interrupt.token());
+  const auto earlier = CompleteUnfinishedRuns(**store, (*link)->board(), **link, interrupt.token());
   if (!earlier.ok()) return earlier.status();
   if (interrupt.interrupted()) return absl::CancelledError("interrupted before the job was sent");
 
@@ -141,7 +141,8 @@ absl::Status Run(const RunOptions& options) {
   if (!claim.ok()) return Ending(ExitCode::kPartial, claim.status());
   PrintNote(fmt::format("run {}: {} on {}, {}", *number, options.net, (*link)->board().title(),
                         options.engine));
-  const absl::Status received = ReceiveRun(**store, **link, *number, interrupt.token());
+  const absl::Status received =
+      ReceiveRun(**store, (*link)->board(), **link, *number, interrupt.token());
   if (!received.ok() && !interrupt.interrupted()) return received;
   return PresentResult(options, **store, *number, interrupt.interrupted());
 }

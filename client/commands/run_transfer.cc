@@ -88,9 +88,9 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
           }};
   const absl::StatusOr<v1::JobStatus> last =
       source_.Follow(run.run_id, run.next_seq, follower, stop);
-  if (!taken.ok()) return taken;
   // Whatever ended the following: what has come is worth keeping.
   if (absl::Status status = Commit(run); !status.ok()) return status;
+  if (!taken.ok()) return taken;
   if (absl::IsNotFound(last.status()) || absl::IsOutOfRange(last.status())) {
     return Abandon(
         run, fmt::format("the board no longer has the rest of it ({})", Message(last.status())));
