@@ -22,6 +22,7 @@ namespace {
 // Lanes beside one for each thread of the job: those that the engine loads with.
 constexpr uint32_t kSpareLanes = 4;
 constexpr size_t kMaxVersionBytes = 200;
+constexpr Nanoseconds kReadingStep = Milliseconds(2);
 
 double ProcessCpuSeconds() {
   rusage usage = {};
@@ -51,6 +52,7 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       progress_(progress),
       clock_(*parts.clock),
       cores_(PlanCores(parts.cpus, job.spec().threads())),
+      tally_(*parts.sampler),
       next_report_(clock_.Now()) {}
 
 JobOutcome RunSession::Run() {
@@ -120,16 +122,17 @@ absl::Status RunSession::StartRecording() {
                                 &*feed_);
   }
   cpu_s_at_begin_ = ProcessCpuSeconds();
-  absl::Status rate = parts_.sampler->SetRate(header_.requested_hz());
+  absl::Status rate = parts_.sampler->SetRate(EdgeRateHz());
   parts_.sampler->TakeStats();  // counts from here on
   parts_.sampler->AddSink(recorder_.get());
+  parts_.sampler->AddSink(&tally_);
   SetPhase(v1::PHASE_IDLE);
   AddRunNotices();
   return rate;
 }
 
 absl::Status RunSession::Conduct() {
-  absl::Status status = driver_->Idle(options_.baseline);
+  absl::Status status = Baseline();
   if (!status.ok()) return status;
   SetPhase(v1::PHASE_SETUP);
   if (status = driver_->Load(); !status.ok()) return status;
@@ -137,10 +140,62 @@ absl::Status RunSession::Conduct() {
   SetPhase(v1::PHASE_WARMUP);
   if (status = Warmup(); !status.ok()) return status;
   SetPhase(v1::PHASE_MEASURE);
-  status = driver_->RunBlock(v1::PHASE_MEASURE, 0, job_.spec().iterations());
-  if (!status.ok()) return status;
+  if (status = Measure(); !status.ok()) return status;
   SetPhase(v1::PHASE_IDLE);
-  return driver_->Idle(options_.tail);
+  return Tail();
+}
+
+// However slow the sampling that was asked for: what the power was around the job must be known.
+double RunSession::EdgeRateHz() const {
+  return std::max(header_.requested_hz(), options_.idle_rate_hz);
+}
+
+absl::StatusOr<bool> RunSession::AwaitReadings(MonotonicTime since, bool voltages) {
+  const MonotonicTime limit = clock_.Now() + options_.reading_patience;
+  while (!tally_.AllReadSince(since, voltages)) {
+    if (clock_.Now() >= limit) return false;
+    if (absl::Status status = driver_->Idle(kReadingStep); !status.ok()) return status;
+  }
+  return true;
+}
+
+absl::Status RunSession::Baseline() {
+  const MonotonicTime begin = clock_.Now();
+  if (absl::Status status = driver_->Idle(options_.baseline); !status.ok()) return status;
+  const absl::StatusOr<bool> read = AwaitReadings(begin, true);
+  if (!read.ok()) return read.status();
+  facts_.read_before = *read;
+  if (EdgeRateHz() == header_.requested_hz()) return absl::OkStatus();
+  absl::Status rate = parts_.sampler->SetRate(header_.requested_hz());
+  parts_.sampler->TakeStats();  // counts what was asked for
+  return rate;
+}
+
+absl::Status RunSession::Measure() {
+  const std::vector<ReadingTally::Rail> before = tally_.Count();
+  const uint32_t iterations = job_.spec().iterations();
+  absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
+  if (!status.ok()) return status;
+  const std::vector<ReadingTally::Rail> after = tally_.Count();
+  for (size_t i = 0; i < after.size(); ++i) {
+    facts_.rails.push_back(
+        {.rail = after[i].rail, .readings = after[i].readings - before[i].readings});
+  }
+  facts_.iterations = iterations;
+  return status;
+}
+
+absl::Status RunSession::Tail() {
+  const MonotonicTime begin = clock_.Now();
+  if (EdgeRateHz() != header_.requested_hz()) {
+    facts_.sources = parts_.sampler->TakeStats();
+    if (absl::Status rate = parts_.sampler->SetRate(EdgeRateHz()); !rate.ok()) return rate;
+  }
+  if (absl::Status status = driver_->Idle(options_.tail); !status.ok()) return status;
+  const absl::StatusOr<bool> read = AwaitReadings(begin, false);
+  if (!read.ok()) return read.status();
+  facts_.read_after = *read;
+  return absl::OkStatus();
 }
 
 // The first iteration finds the shapes; what follows knows its operators.
@@ -219,9 +274,10 @@ void RunSession::StopRecording(const absl::Status& result) {
   const absl::Status stopped = driver_->Stop(result.ok());
   if (!stopped.ok()) AddNotice("engine_end", std::string(stopped.message()));
   if (parts_.simulation != nullptr) truth_ = parts_.simulation->EndRun();
+  parts_.sampler->RemoveSink(&tally_);
   parts_.sampler->RemoveSink(recorder_.get());
-  const std::vector<v1::SourceStats> sources = parts_.sampler->TakeStats();
-  facts_.sources.assign(sources.begin(), sources.end());
+  std::vector<v1::SourceStats> sources = parts_.sampler->TakeStats();
+  if (facts_.sources.empty()) facts_.sources = std::move(sources);
   if (absl::Status rate = parts_.sampler->SetRate(options_.idle_rate_hz); !rate.ok()) {
     spdlog::error("{}", rate.ToString());
   }

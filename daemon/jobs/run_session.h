@@ -15,6 +15,7 @@
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/job_executor.h"
+#include "daemon/jobs/reading_tally.h"
 #include "daemon/jobs/verdict.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/sampling/run_recorder.h"
@@ -29,9 +30,12 @@ struct RunnerOptions {
   std::string libexec_dir;             // holds the engines
   std::optional<UserIds> engine_user;  // set where the daemon is root
   double idle_rate_hz = 100;  // of the sampler between jobs: a reading per telemetry record
-  Nanoseconds baseline = Milliseconds(200);  // idle before the job
-  // After the last iteration: the sensors' windows reach beyond its end.
+  // Idle before the job, and until every channel was read.
+  Nanoseconds baseline = Milliseconds(200);
+  // After the last iteration, and until every rail was read: the sensors' windows reach beyond its
+  // end.
   Nanoseconds tail = Milliseconds(50);
+  Nanoseconds reading_patience = Seconds(2);  // with channels that do not get read
   Nanoseconds progress_period = Milliseconds(200);
   EngineLimits engine;
 };
@@ -62,6 +66,13 @@ class RunSession {
   absl::Status StartRecording();
   absl::Status Conduct();
   absl::Status Warmup();
+  absl::Status Baseline();
+  absl::Status Measure();
+  absl::Status Tail();
+  // Lets time pass until every channel (`voltages` or not) was read since then. False: in vain.
+  absl::StatusOr<bool> AwaitReadings(MonotonicTime since, bool voltages);
+  // What is sampled at before and after the job: what was asked for, or faster.
+  double EdgeRateHz() const;
   void SetPhase(v1::Phase phase);
   void AddNotice(const char* code, std::string text);
   void AddRunNotices();
@@ -89,6 +100,7 @@ class RunSession {
   std::optional<EngineDriver> driver_;
   v1::RunHeader header_;
   std::unique_ptr<RunRecorder> recorder_;  // null before the recording has started
+  ReadingTally tally_;
   std::optional<v1::RunTruth> truth_;
   RunFacts facts_;
   v1::Phase phase_ = v1::PHASE_UNSPECIFIED;

@@ -31,6 +31,45 @@ void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
   judge("reads_failed", source.failed(), "gave no reading");
 }
 
+// Too few for the phase, or fewer than one an iteration.
+void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail, Judgement* judgement) {
+  if (rail.readings < kFewestReadings) {
+    return Add(v1::VERDICT_SUSPECT,
+               fmt::format("few_readings: {} was read {} times in the measured phase, and at least "
+                           "{} are needed; sample faster or measure more iterations",
+                           rail.rail, rail.readings, kFewestReadings),
+               judgement);
+  }
+  if (rail.readings < facts.iterations) {
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format("few_readings: {} was read {} times in {} iterations, less than once in each, "
+                    "so the joules of single operators mean little; sample faster",
+                    rail.rail, rail.readings, facts.iterations),
+        judgement);
+  }
+}
+
+void JudgeReadings(const RunFacts& facts, Judgement* judgement) {
+  const bool none =
+      !facts.rails.empty() && std::all_of(facts.rails.begin(), facts.rails.end(),
+                                          [](const auto& rail) { return rail.readings == 0; });
+  if (none) {
+    Add(v1::VERDICT_INVALID,
+        "few_readings: no rail was read in the measured phase; sample faster or measure more "
+        "iterations",
+        judgement);
+  } else {
+    for (const auto& rail : facts.rails) JudgeRail(facts, rail, judgement);
+  }
+  if (!facts.read_before || !facts.read_after) {
+    Add(v1::VERDICT_SUSPECT,
+        fmt::format("edge_unread: not every rail was read {} the job, so some of its energy is "
+                    "missing",
+                    facts.read_before ? "after" : "before"),
+        judgement);
+  }
+}
+
 void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
   if (!facts.garbage.empty()) {
     Add(v1::VERDICT_INVALID, "ring_garbage: " + facts.garbage, judgement);
@@ -68,6 +107,7 @@ Judgement Judge(const RunFacts& facts) {
         &judgement);
   }
   JudgeMarkers(facts, &judgement);
+  JudgeReadings(facts, &judgement);
   for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
   for (const std::string& failed : facts.failed_sources) {
     Add(v1::VERDICT_SUSPECT, "source_failed: " + failed, &judgement);

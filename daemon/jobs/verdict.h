@@ -21,11 +21,25 @@ struct RunFacts {
   std::string garbage;           // what was wrong with the engine's ring, "" where nothing was
   std::vector<v1::SourceStats> sources;
   std::vector<std::string> failed_sources;  // why they are no longer read
+  // Readings of each rail's power in the measured phase; nothing where that was not completed.
+  struct RailReadings {
+    std::string rail;
+    uint64_t readings = 0;
+  };
+  std::vector<RailReadings> rails;
+  uint64_t iterations = 0;  // measured ones that were asked for
+  bool read_before = true;  // every channel was read before the setup began
+  bool read_after = true;   // every rail was read after the last iteration
 };
 
 // Above this share of missed or failed ticks a run is SUSPECT: what a source did in the time that
 // was not seen is then of the order of the differences that people look for.
 inline constexpr double kMaxLostTicks = 0.01;
+
+// A rail with fewer readings than this in the measured phase makes a run SUSPECT: energy is a line
+// between readings, and the ends of the phase alone then weigh a tenth of it. A run in which no
+// rail was read in that phase is INVALID.
+inline constexpr uint64_t kFewestReadings = 10;
 
 struct Judgement {
   v1::Verdict verdict = v1::VERDICT_VALID;

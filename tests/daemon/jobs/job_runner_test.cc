@@ -72,6 +72,25 @@ TEST_F(JobRunnerTest, RecordsACompleteRun) {
   for (const auto& [channel, readings] : data.readings()) EXPECT_FALSE(readings.empty());
 }
 
+TEST_F(JobRunnerTest, SlowSamplingIsNotValidAndItsReadingsEncloseTheJobNevertheless) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_rate_hz(1);
+  const v1::JobStatus job = device_.Run("operators 4 op_us 300", spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_NE(data.end()->verdict(), v1::VERDICT_VALID);
+  EXPECT_THAT(data.end()->reasons(), Contains(StartsWith("few_readings")));
+  EXPECT_THAT(data.end()->reasons(), Not(Contains(StartsWith("edge_unread"))));
+  EXPECT_EQ(data.end()->sampling().sources(0).requested_hz(), 1);
+  ASSERT_FALSE(data.markers().empty());
+  for (const RailPower& rail : data.Power()) {
+    ASSERT_FALSE(rail.samples.empty()) << rail.rail;
+    EXPECT_LT(rail.samples.front().at_ns, data.markers().front().begin_ns) << rail.rail;
+    EXPECT_GT(rail.samples.back().at_ns, data.markers().back().end_ns) << rail.rail;
+  }
+}
+
 TEST_F(JobRunnerTest, TheTruthLiesApartAndCoversTheMeasuredExecutions) {
   Start();
   const v1::JobStatus job = device_.Run("operators 4 op_us 300");

@@ -19,6 +19,8 @@ RunFacts Good() {
   source.set_ticks(10000);
   source.set_missed(100);  // just not too many
   facts.sources = {source};
+  facts.rails = {{.rail = "VDD_IN", .readings = 100}, {.rail = "VDD_CPU", .readings = 100}};
+  facts.iterations = 100;
   return facts;
 }
 
@@ -50,6 +52,42 @@ TEST(Verdict, ASourceThatWasNeverReadOrFailedIsSuspect) {
   EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
   EXPECT_THAT(Judge(facts).reasons,
               ElementsAre(StartsWith("no_readings"), StartsWith("source_failed: ina3221 0x40")));
+}
+
+TEST(Verdict, FewerThanTenReadingsOfARailAreSuspect) {
+  RunFacts facts = Good();
+  facts.iterations = 5;
+  facts.rails[1].readings = kFewestReadings;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+  facts.rails[1].readings = kFewestReadings - 1;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(StartsWith("few_readings: VDD_CPU was read 9 times")));
+}
+
+TEST(Verdict, FewerReadingsThanIterationsAreSuspect) {
+  RunFacts facts = Good();
+  facts.rails[0].readings = 99;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(StartsWith("few_readings: VDD_IN was read 99 times in 100 iterations")));
+}
+
+TEST(Verdict, AMeasuredPhaseInWhichNothingWasReadIsInvalid) {
+  RunFacts facts = Good();
+  for (auto& rail : facts.rails) rail.readings = 0;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_INVALID);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("few_readings: no rail")));
+}
+
+TEST(Verdict, AJobThatNoReadingsEncloseIsSuspect) {
+  for (const bool before : {false, true}) {
+    RunFacts facts = Good();
+    facts.read_before = before;
+    facts.read_after = !before;
+    EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+    EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("edge_unread")));
+  }
 }
 
 TEST(Verdict, DroppedMarkersAreSuspectAndTheMissingOnesAreNotCountedTwice) {
