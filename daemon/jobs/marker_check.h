@@ -16,8 +16,8 @@ namespace synergy {
 // Starts out believing nothing but calibrations; grows with the commands that the engine is given.
 class MarkerCheck {
  public:
-  // How far an engine's calibrated counter may be ahead of the clock or behind it: beyond 1 ms it
-  // does not use its counter.
+  // How far a marker may lie ahead of the clock or before the job: far above what an engine's
+  // calibrated counter goes astray, so that what is beyond is no matter of accuracy.
   static constexpr Nanoseconds kClockSlack = Milliseconds(2);
 
   // `lanes` of the ring. Nothing of the job began before `job_begin`.

@@ -40,6 +40,10 @@ void MarkerFeed::Take(const Marker& marker, MonotonicTime now) {
   if (auto complaint = check_.Complaint(marker, now)) return Distrust(*std::move(complaint));
   ++activity_.markers;
   for_recorder_.push_back(marker);
+  if (marker.op == kOpClock) {
+    activity_.worst_clock_error_ns =
+        std::max(activity_.worst_clock_error_ns, marker.end_ns - marker.begin_ns);
+  }
   const bool execution = marker.op < check_.operators();
   if (execution && marker.phase == v1::PHASE_MEASURE) ++activity_.measured;
   const bool setup = marker.op == kOpLoad || marker.op == kOpInit;

@@ -37,13 +37,14 @@ class MarkerFeed final : public ActivityFeed {
   // Where the engine is and how far it came.
   struct Activity {
     std::optional<CurrentOperator>
-        current;                // of the lane that began something last; may be kOpNone
-    uint64_t markers = 0;       // believed so far, calibrations among them
-    uint64_t measured = 0;      // executions of operators in the measured phase
-    uint64_t dropped = 0;       // by the engine: the ring was full
-    uint64_t garbage = 0;       // that cannot be true
-    std::string first_garbage;  // what was wrong with the first
-    absl::Status ring;          // DataLoss: the ring cannot be believed any more
+        current;                       // of the lane that began something last; may be kOpNone
+    uint64_t markers = 0;              // believed so far, calibrations among them
+    uint64_t measured = 0;             // executions of operators in the measured phase
+    uint64_t dropped = 0;              // by the engine: the ring was full
+    int64_t worst_clock_error_ns = 0;  // that a calibration of the engine's counter found
+    uint64_t garbage = 0;              // that cannot be true
+    std::string first_garbage;         // what was wrong with the first
+    absl::Status ring;                 // DataLoss: the ring cannot be believed any more
   };
   // Drains the ring and replaces `markers` by those that the recorder has not had yet.
   Activity Drain(std::vector<Marker>* markers) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -283,6 +283,9 @@ void RunSession::StopRecording(const absl::Status& result) {
   }
   parts_.telemetry->SetActivity("", v1::PHASE_IDLE, 0, std::nullopt);
   if (!cores_.daemon.empty()) parts_.pin(parts_.cpus);
+  if (const int64_t error = driver_->activity().worst_clock_error_ns; error > kMaxClockErrorNs) {
+    AddNotice("clock_astray", ClockErrorText(error));
+  }
   if (const int strays = KillStrays(); strays > 0) {
     AddNotice("strays_killed",
               fmt::format("the engine left {} processes behind; they were killed", strays));
@@ -297,6 +300,7 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
   }
   facts_.measured = activity.measured;
   facts_.markers_dropped = activity.dropped;
+  facts_.clock_error_ns = activity.worst_clock_error_ns;
   facts_.records_dropped = recorder_->dropped();
   facts_.garbage =
       activity.ring.ok() ? activity.first_garbage : std::string(activity.ring.message());

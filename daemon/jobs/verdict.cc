@@ -86,6 +86,9 @@ void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
             facts.measured, facts.expected),
         judgement);
   }
+  if (facts.clock_error_ns > kMaxClockErrorNs) {
+    Add(v1::VERDICT_SUSPECT, "clock_astray: " + ClockErrorText(facts.clock_error_ns), judgement);
+  }
   if (facts.records_dropped > 0) {
     Add(v1::VERDICT_SUSPECT,
         fmt::format("records_dropped: the disk was too slow and {} records were lost",
@@ -95,6 +98,13 @@ void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
 }
 
 }  // namespace
+
+std::string ClockErrorText(int64_t error_ns) {
+  return fmt::format(
+      "the engine's stamps were up to {:.1f} us astray of CLOCK_MONOTONIC (at most {:.0f} us are "
+      "well), so operators near that time may be too long, too short or of no length",
+      static_cast<double>(error_ns) * 1e-3, static_cast<double>(kMaxClockErrorNs) * 1e-3);
+}
 
 Judgement Judge(const RunFacts& facts) {
   Judgement judgement;

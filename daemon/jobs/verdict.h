@@ -19,6 +19,7 @@ struct RunFacts {
   uint64_t markers_dropped = 0;  // the ring was full
   uint64_t records_dropped = 0;  // the spool's writer was too slow
   std::string garbage;           // what was wrong with the engine's ring, "" where nothing was
+  int64_t clock_error_ns = 0;    // the worst that the engine's calibrations of its stamps found
   std::vector<v1::SourceStats> sources;
   std::vector<std::string> failed_sources;  // why they are no longer read
   // Readings of each rail's power in the measured phase; nothing where that was not completed.
@@ -41,11 +42,18 @@ inline constexpr double kMaxLostTicks = 0.01;
 // rail was read in that phase is INVALID.
 inline constexpr uint64_t kFewestReadings = 10;
 
+// Above this error of its markers' clock a run is SUSPECT: 20 us is the length of a short operator.
+// Our engines stop using the counter there (TickClock::kMaxErrorNs).
+inline constexpr int64_t kMaxClockErrorNs = 20'000;
+
 struct Judgement {
   v1::Verdict verdict = v1::VERDICT_VALID;
   std::vector<std::string> reasons;  // "code: words"; empty where VALID
 };
 
 Judgement Judge(const RunFacts& facts);
+
+// What a clock error above kMaxClockErrorNs means, for people.
+std::string ClockErrorText(int64_t error_ns);
 
 }  // namespace synergy

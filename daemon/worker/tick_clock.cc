@@ -29,8 +29,8 @@ bool CounterIsTrusted() {
 TickClock::TickClock(bool use_counter) : use_counter_(use_counter) { Calibrate(); }
 
 // The closest of a few readings: an interrupt between the two would shift them apart.
-TickClock::Pair TickClock::ReadBoth() {
-  Pair best = {0, 0};
+TickClock::Instant TickClock::ReadBoth() {
+  Instant best = {0, 0};
   uint64_t best_span = ~uint64_t{0};
   for (int i = 0; i < 4; ++i) {
     const uint64_t before = ReadCounter();
@@ -47,7 +47,7 @@ TickClock::Pair TickClock::ReadBoth() {
 // Over the longest span yet, up to half a second; then over fresh ones, so that the rate follows
 // the clock where that is being slewed. A rate is trusted for four times the span that it was
 // measured over: its two readings are within some 20 ns, so stamps stay within some 200 ns.
-void TickClock::UpdateRate(const Pair& now) {
+void TickClock::UpdateRate(const Instant& now) {
   const int64_t span_ns = now.ns - anchor_->ns;
   if (span_ns < kMinBaselineNs || span_ns < baseline_ns_ || now.ticks <= anchor_->ticks) return;
   __extension__ using Wide = unsigned __int128;
@@ -61,14 +61,26 @@ void TickClock::UpdateRate(const Pair& now) {
 
 std::optional<TickClock::Calibration> TickClock::Calibrate() {
   if (!use_counter_) return std::nullopt;
-  const Pair now = ReadBoth();
+  return CalibrateAt(ReadBoth());
+}
+
+// Stamps end with the rate's validity: where a calibration comes later than that (a long operator,
+// a pause between blocks), what a wrong rate has made of the whole time counts only for that part.
+int64_t TickClock::ErrorOfStamps(const Instant& now) const {
+  __extension__ using Wide = __int128;
+  const uint64_t ticks = now.ticks - base_.ticks;
+  const auto elapsed = static_cast<int64_t>((static_cast<Wide>(ticks) * ns_per_tick_) >> kFraction);
+  const int64_t error = base_.ns + elapsed - now.ns;
+  if (ticks <= valid_ticks_) return error;
+  return static_cast<int64_t>(static_cast<Wide>(error) * valid_ticks_ / ticks);
+}
+
+std::optional<TickClock::Calibration> TickClock::CalibrateAt(const Instant& now) {
   std::optional<Calibration> result;
   if (baseline_ns_ > 0) {
-    __extension__ using Wide = __int128;
-    const Wide elapsed = (static_cast<Wide>(now.ticks) - base_.ticks) * ns_per_tick_;
-    result = {.clock_ns = now.ns,
-              .counter_ns = base_.ns + static_cast<int64_t>(elapsed >> kFraction)};
-    if (std::abs(result->counter_ns - result->clock_ns) > kMaxErrorNs) {
+    const int64_t error = ErrorOfStamps(now);
+    result = {.clock_ns = now.ns, .counter_ns = now.ns + error};
+    if (std::abs(error) > kMaxErrorNs) {
       use_counter_ = false;
       valid_ticks_ = 0;
       return result;

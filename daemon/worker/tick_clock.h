@@ -39,19 +39,31 @@ bool CounterIsTrusted();
 // Thread-compatible; copies go their own ways.
 class TickClock {
  public:
-  // One calibration: the clock and what the counter would have said, at one instant.
+  // One calibration: the clock, and the clock plus how far stamps may have gone astray by then.
   struct Calibration {
     int64_t clock_ns;
     int64_t counter_ns;
   };
 
-  // An error that only a stopped, migrated or broken machine makes.
-  static constexpr int64_t kMaxErrorNs = 1'000'000;
+  // A counter and a clock at one instant.
+  struct Instant {
+    uint64_t ticks;
+    int64_t ns;
+  };
+
+  // A hundred times what a good counter goes astray between two calibrations: only a stopped,
+  // migrated or broken machine, or a clock that is being set, makes more. Until the calibration
+  // that finds it out, stamps were off by as much, and those after it stand still (none goes back)
+  // for as long as the counter was ahead: the record of that calibration says so, and the daemon
+  // makes the run SUSPECT.
+  static constexpr int64_t kMaxErrorNs = 20'000;
   static constexpr int64_t kIntervalNs = 500'000'000;
 
   // With a counter, stamps are the counter's from the second Calibrate on that comes kMinBaselineNs
   // after the first; without one, always clock_gettime's.
   explicit TickClock(bool use_counter);
+  // With a counter, first calibrated at `first`.
+  explicit TickClock(const Instant& first) : use_counter_(true) { CalibrateAt(first); }
 
   // True: At(ticks) is good. False: call Calibrate, and Slow if it is not Fresh even then.
   bool Fresh(uint64_t ticks) const { return ticks - base_.ticks < valid_ticks_; }
@@ -69,24 +81,23 @@ class TickClock {
   // Compares the counter with the clock and follows the clock. Nothing where no counter is in use,
   // and as long as there is nothing to compare with. Some 200 ns, no system call.
   std::optional<Calibration> Calibrate();
+  // Calibrate, but for the reading of the two; instants come in order of time.
+  std::optional<Calibration> CalibrateAt(const Instant& now);
 
  private:
-  struct Pair {
-    uint64_t ticks;
-    int64_t ns;
-  };
   static constexpr int64_t kMinBaselineNs = 5'000'000;
   // ns_per_tick_ is in units of 2^-32 ns; valid_ticks_, at most half a second, keeps products in 64
   // bits.
   static constexpr int kFraction = 32;
 
-  static Pair ReadBoth();
-  void UpdateRate(const Pair& now);
+  static Instant ReadBoth();
+  int64_t ErrorOfStamps(const Instant& now) const;
+  void UpdateRate(const Instant& now);
 
   bool use_counter_;
-  Pair base_ = {0, 0};          // where stamps count from: the last calibration
-  std::optional<Pair> anchor_;  // where the next measurement of the rate begins
-  int64_t baseline_ns_ = 0;     // how long the present rate was measured; 0: there is none
+  Instant base_ = {0, 0};          // where stamps count from: the last calibration
+  std::optional<Instant> anchor_;  // where the next measurement of the rate begins
+  int64_t baseline_ns_ = 0;        // how long the present rate was measured; 0: there is none
   uint64_t ns_per_tick_ = 0;
   uint64_t valid_ticks_ = 0;
   int64_t last_ns_ = 0;

@@ -113,6 +113,18 @@ TEST_F(MarkerFeedTest, TheSimulationGetsNoIterationsAndNoCalibrations) {
   EXPECT_THAT(markers, SizeIs(3));
 }
 
+TEST_F(MarkerFeedTest, TheWorstCalibrationIsKept) {
+  clock_.Advance(Microseconds(1000));
+  for (const int64_t error_ns : {200, 45'000, 3'000}) {
+    Marker marker = Plausible();
+    marker.op = kOpClock;
+    marker.begin_ns -= error_ns;
+    lane_.Write(marker);
+  }
+  std::vector<Marker> markers;
+  EXPECT_EQ(feed_.Drain(&markers).worst_clock_error_ns, 45'000);
+}
+
 TEST_F(MarkerFeedTest, AFullRingIsCountedAndNothingElseIsLost) {
   for (int i = 0; i < 20; ++i) RunOperator(0);
   std::vector<Marker> markers;

@@ -6,6 +6,7 @@
 namespace synergy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -88,6 +89,16 @@ TEST(Verdict, AJobThatNoReadingsEncloseIsSuspect) {
     EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
     EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("edge_unread")));
   }
+}
+
+TEST(Verdict, MarkersOfAClockThatWentAstrayAreSuspectWithTheWorstError) {
+  RunFacts facts = Good();
+  facts.clock_error_ns = kMaxClockErrorNs;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+  facts.clock_error_ns = 900'000;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(AllOf(StartsWith("clock_astray"), HasSubstr("900.0 us"))));
 }
 
 TEST(Verdict, DroppedMarkersAreSuspectAndTheMissingOnesAreNotCountedTwice) {
