@@ -32,7 +32,7 @@ struct RunsOptions {
 void AddPruneCommand(CLI::App& runs, std::shared_ptr<const RunsOptions> shared,
                      ChosenCommand* chosen);
 
-// Refuses numbers below 0.
+// Refuses numbers below 0 and those that are not finite.
 CLI::Validator NotNegative();
 
 // Flags that several commands share.

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
 #include <string>
 
 #include "client/analysis/run_report.h"
@@ -6,10 +10,15 @@
 namespace synergy {
 
 CLI::Validator NotNegative() {
-  // CLI11's own one names the largest double in its error.
+  // CLI11's own one names the largest double in its error, and its conversions take "nan" as a
+  // number and -1 as the largest unsigned one.
   return CLI::Validator(
       [](std::string& value) {
-        return value.starts_with('-') ? value + " is below 0" : std::string();
+        char* end = nullptr;
+        const double number = std::strtod(value.c_str(), &end);
+        if (value.empty() || *end != '\0') return fmt::format("'{}' is no number", value);
+        if (!std::isfinite(number)) return fmt::format("{} is no finite number", value);
+        return std::signbit(number) ? fmt::format("{} is below 0", value) : std::string();
       },
       "0 OR MORE");
 }

@@ -37,6 +37,17 @@ struct RunOptions {
   PresentationOptions presentation;
 };
 
+// The first inference allocates memory and tells the operators' shapes: it is never measured.
+CLI::Validator AtLeastOneWarmup() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return std::string(value == "0" ? "0 is too few, at least 1 is needed: the first inference "
+                                          "allocates memory and finds the shapes"
+                                        : "");
+      },
+      "");
+}
+
 absl::StatusOr<Model> BuildModel(const RunOptions& options) {
   const absl::StatusOr<const ZooEntry*> entry = FindModel(options.net);
   if (!entry.ok()) return Ending(ExitCode::kUsage, entry.status());
@@ -158,7 +169,8 @@ void AddJobOptions(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
   command.add_option("--warmup", options.warmup, "Inferences before them, not measured")
-      ->check(CLI::Range(0u, 10'000'000u))
+      ->check(AtLeastOneWarmup())
+      ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
   command.add_option("--threads", options.threads, "Threads of the engine")
       ->check(CLI::Range(1u, 65'535u))
@@ -169,6 +181,7 @@ void AddJobOptions(CLI::App& command, RunOptions& options) {
   command
       .add_option("--seed", options.seed,
                   "Of the weights, of the input and of a simulated board's noise")
+      ->check(NotNegative())
       ->capture_default_str();
   command
       .add_option("--rate", options.rate_hz, "Readings a second of each sensor (0: the board's)")

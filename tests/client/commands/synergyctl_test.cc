@@ -117,6 +117,25 @@ TEST_F(SynergyctlTest, UsageErrorsEndWith2AndNameTheFlag) {
   ExpectRefusal(Run({"board", "--host", "unix:"}), 2, "unix:PATH");
 }
 
+TEST_F(SynergyctlTest, NumbersThatAreNoneOrBelowZeroAreUsageErrors) {
+  for (const char* flag : {"--rate", "--time-limit"}) {
+    for (const char* value : {"nan", "inf", "1e999", "-nan"}) {
+      ExpectRefusal(Run({"run", "--net", "squeezenet", flag, value}), 2, flag);
+    }
+  }
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--seed", "-1"}), 2, "--seed: -1 is below 0");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--warmup", "0"}), 2, "allocates memory");
+}
+
+// `runs prune --older-than nan` deleted every run: nothing is younger than NaN.
+TEST_F(SynergyctlTest, PruneByAnAgeThatIsNoNumberDeletesNothing) {
+  Fill();
+  for (const char* age : {"nan", "NaN", "inf", "-1", "0x"}) {
+    ExpectRefusal(RunStored({"runs", "prune", "--older-than", age}), 2, "--older-than");
+  }
+  EXPECT_EQ(json::parse(RunStored({"runs", "--json"}).out)["runs"].size(), 1u);
+}
+
 TEST_F(SynergyctlTest, HelpAndVersionGoToStdout) {
   const Ended help = Run({"run", "--help"});
   EXPECT_EQ(help.code, 0);
