@@ -64,6 +64,7 @@ absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* o
   for (const std::string& text : texts) {
     absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
     if (!address.ok()) return address.status();
+    address->make_folder = text == DefaultListenAddress();
     options->listen.push_back(*std::move(address));
   }
   return absl::OkStatus();
@@ -97,11 +98,18 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
-  if (listen.empty()) listen.push_back(DefaultListenAddress());
-  if (options.state_dir.empty() || listen.front().empty()) {
+  if (options.state_dir.empty()) {
     return Complain(absl::InvalidArgumentError(
-        "Neither XDG_STATE_HOME nor HOME, or no XDG_RUNTIME_DIR, is set: give --state DIR and "
-        "--listen unix:PATH"));
+        "Neither XDG_STATE_HOME nor HOME is set, so there is no default state folder: give --state "
+        "DIR"));
+  }
+  if (listen.empty()) {
+    listen.push_back(DefaultListenAddress());
+    if (listen.front().empty()) {
+      return Complain(absl::InvalidArgumentError(
+          "XDG_RUNTIME_DIR is not set, so there is no default address to listen on: give --listen "
+          "unix:PATH"));
+    }
   }
   if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
   return Serve(options, signals);

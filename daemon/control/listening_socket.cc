@@ -125,11 +125,12 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
 
 absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::Open(
     const ListenAddress& address) {
-  return address.unix_path.empty() ? OpenTcp(address) : OpenUnix(address.unix_path);
+  return address.unix_path.empty() ? OpenTcp(address) : OpenUnix(address);
 }
 
 absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
-    const std::string& path) {
+    const ListenAddress& where) {
+  const std::string& path = where.unix_path;
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof(address.sun_path) - 1);
@@ -144,7 +145,15 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
   if (taken.ok()) unlink(path.c_str());  // left behind by a daemon that died
   const size_t slash = path.rfind('/');
   if (slash != std::string::npos && slash > 0) {
-    if (absl::Status made = MakeFolder(path.substr(0, slash), 0755); !made.ok()) return made;
+    const std::string folder = path.substr(0, slash);
+    if (where.make_folder) {
+      if (absl::Status made = MakeFolder(folder, 0755); !made.ok()) return made;
+    } else if (access(folder.c_str(), F_OK) != 0 && errno == ENOENT) {
+      return absl::NotFoundError(fmt::format(
+          "Listening on {}: there is no folder {}; make it or choose another path with --listen "
+          "unix:PATH",
+          path, folder));
+    }
   }
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.ok()) return FileError("Creating the socket", path, errno);

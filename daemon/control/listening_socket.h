@@ -14,8 +14,9 @@
 namespace synergy {
 
 struct ListenAddress {
-  std::string unix_path;  // "" for TCP
-  std::string host;       // numeric, of the loopback network
+  std::string unix_path;     // "" for TCP
+  bool make_folder = false;  // the socket's, where there is none
+  std::string host;          // numeric, of the loopback network
   uint16_t port = 0;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
@@ -28,9 +29,9 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
 class ListeningSocket {
  public:
   // A Unix socket is for root and the group `synergy` (mode 0660), or for its owner alone (0600)
-  // where there is no such group or we are not root; its folder is made (mode 0755). A socket that
-  // nobody listens on is replaced. AlreadyExists: a daemon listens there; FailedPrecondition:
-  // something else lies there.
+  // where there is no such group or we are not root; its folder is made (mode 0755) only where the
+  // address says so. NotFound: there is none. A socket that nobody listens on is replaced.
+  // AlreadyExists: a daemon listens there; FailedPrecondition: something else lies there.
   static absl::StatusOr<std::unique_ptr<ListeningSocket>> Open(const ListenAddress& address);
   ~ListeningSocket();
   ListeningSocket(const ListeningSocket&) = delete;
@@ -43,7 +44,7 @@ class ListeningSocket {
  private:
   ListeningSocket(std::string address, UniqueFd fd, std::string unix_path)
       : address_(std::move(address)), fd_(std::move(fd)), unix_path_(std::move(unix_path)) {}
-  static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenUnix(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenUnix(const ListenAddress& where);
   static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenTcp(const ListenAddress& address);
 
   const std::string address_;

@@ -192,7 +192,7 @@ absl::StatusOr<std::optional<v1::WorkerEvent>> EngineDriver::Pump(MonotonicTime 
     if (event->has_value()) return event;
     if (now >= deadline_) {
       return absl::DeadlineExceededError(fmt::format(
-          "the time limit of {:g} s is over, the engine {} was {}; allow more time or ask for less",
+          "the time limit of {:g} s ran out on the engine {} {}; allow more time or ask for less",
           time_limit_s_, spec_.engine(), Where()));
     }
     if (now >= until) return std::nullopt;
@@ -242,7 +242,8 @@ absl::Status EngineDriver::Gone(const absl::Status& why) {
   if (!line.empty()) text += fmt::format("; its last words: {}", line);
   if (!drained.ok()) text += fmt::format("; {}", std::string(drained.message()));
   if (status.has_value() && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) {
-    text += "; the kernel kills so for want of memory: try a smaller batch";
+    text +=
+        "; that may be the kernel, out of memory (then try a smaller batch), or somebody's kill";
   }
   return absl::InternalError(text);
 }

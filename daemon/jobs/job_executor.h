@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "daemon/jobs/run_folder.h"
 #include "synergy/v1/job.pb.h"
+#include "synergy/v1/records.pb.h"
 
 namespace synergy {
 
@@ -48,6 +50,8 @@ struct JobOutcome {
   std::string error;                          // why not DONE
   uint64_t chunks = 0;  // in the spool, a RunEnd among them where it could be written
   bool has_truth = false;
+  v1::Verdict verdict = v1::VERDICT_INVALID;
+  std::vector<std::string> reasons = {};  // of the verdict
 };
 
 class JobExecutor {

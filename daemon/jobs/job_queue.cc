@@ -8,16 +8,39 @@
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_id.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
 
+constexpr std::string_view kVerdictPrefix = "VERDICT_";
 constexpr char kDaemonStopped[] = "the daemon stopped while this job ran";
 
 bool Ended(const v1::JobStatus& status) {
   return status.state() == v1::JOB_STATE_DONE || status.state() == v1::JOB_STATE_FAILED ||
          status.state() == v1::JOB_STATE_CANCELLED;
+}
+
+// One line of the log. Names are printable: they were validated.
+void LogSubmitted(const v1::JobStatus& job) {
+  const v1::JobSpec& spec = job.spec();
+  spdlog::info("run {}: submitted: {} on {}, {} iterations, {} threads", job.run_id(),
+               spec.net_name(), spec.engine(), spec.iterations(), spec.threads());
+}
+
+void LogEnded(const std::string& run_id, const JobOutcome& outcome) {
+  const std::string reasons =
+      outcome.reasons.empty() ? "" : fmt::format(" ({})", fmt::join(outcome.reasons, "; "));
+  switch (outcome.state) {
+    case v1::JOB_STATE_DONE:
+      return spdlog::info("run {}: done, {}{}", run_id,
+                          v1::Verdict_Name(outcome.verdict).substr(kVerdictPrefix.size()), reasons);
+    case v1::JOB_STATE_CANCELLED:
+      return spdlog::info("run {}: cancelled: {}", run_id, outcome.error);
+    default:
+      return spdlog::warn("run {}: failed: {}", run_id, outcome.error);
+  }
 }
 
 bool WhollyAcknowledged(const v1::JobStatus& status) {
@@ -100,7 +123,10 @@ void JobQueue::RunJobs() {
     if (absl::Status saved = store_->Save(*job, true); !saved.ok()) {
       spdlog::error("Noting that {} runs: {}", job->status().run_id(), saved.ToString());
     }
-    End(job->number(), RunOne(job->status()));
+    spdlog::info("run {}: started", job->status().run_id());
+    const JobOutcome outcome = RunOne(job->status());
+    LogEnded(job->status().run_id(), outcome);
+    End(job->number(), outcome);
     store_->Sync();
   }
 }
@@ -205,6 +231,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   if (!job.ok()) return job.status();
   absl::MutexLock lock(&mutex_);
   v1::StoredJob& queued = jobs_[job->number()] = *std::move(job);
+  LogSubmitted(queued.status());
   NumberTheQueue();  // announces it
   return queued.status();
 }
@@ -233,6 +260,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
   } else if (job.status().state() == v1::JOB_STATE_QUEUED) {
     CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_,
              store_.get(), &job);
+    spdlog::info("run {}: cancelled: {}", run_id, job.status().error());
     Announce(job);
     NumberTheQueue();
   }

@@ -340,11 +340,13 @@ JobOutcome RunSession::Finish(v1::RunEnd end) {
     outcome.state = end.state();
     outcome.error = end.error();
     const absl::StatusOr<ClosedSpool> closed =
-        CloseSpool(folder_.Spool(), header_, std::move(end), Sync::kYes);
+        CloseSpool(folder_.Spool(), header_, end, Sync::kYes);
     outcome.chunks = closed.ok() ? closed->chunks : 0;
     if (!closed.ok()) spdlog::error("Closing {}: {}", job_.run_id(), closed.status().ToString());
   }
   outcome.has_truth = WriteTruth();
+  outcome.verdict = end.verdict();
+  outcome.reasons.assign(end.reasons().begin(), end.reasons().end());
   const absl::Status logged = ReplaceFile(folder_.WorkerLog(), driver_->log(), Sync::kNo);
   if (!logged.ok()) spdlog::warn("{}", logged.ToString());
   return outcome;

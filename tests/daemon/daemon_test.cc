@@ -80,6 +80,7 @@ class DaemonTest : public testing::Test {
  protected:
   DaemonTest() {
     fs::permissions(folder_.path(), fs::perms(0755));
+    fs::create_directory(folder_.File("run"));
     for (const char* executable :
          {SYNERGY_TEST_DAEMON, SYNERGY_TEST_LAUNCHER, SYNERGY_TEST_FRONT, SYNERGY_TEST_ENGINE}) {
       fs::copy(executable, folder_.File(fs::path(executable).filename()));
@@ -292,6 +293,7 @@ TEST_F(DaemonTest, UsageErrorsEndWithTwo) {
   };
   refused({"--listen", "0.0.0.0:7741"}, "loopback");
   refused({"--listen", "unix:" + folder_.File(std::string(200, 'x'))}, "shorter");
+  refused({"--listen", ""}, "'' is no address to listen on");
   refused({"--no-such-flag"}, "--no-such-flag");
   std::vector<std::string> many;
   for (int i = 0; i < 15; ++i) many.insert(many.end(), {"--listen", "127.0.0.1:0"});
@@ -299,6 +301,41 @@ TEST_F(DaemonTest, UsageErrorsEndWithTwo) {
   EXPECT_EQ(Run({"--board", "sim:jetson-tx2", "--state", state_, "--listen", "unix:" + socket_}),
             2);
   EXPECT_THAT(Log(), HasSubstr("sim:jetson-tx1"));
+}
+
+TEST_F(DaemonTest, AMissingDefaultIsNamed) {
+  const auto log_without = [&](const std::vector<std::string>& variables,
+                               const std::vector<std::string>& flags) {
+    std::vector<std::string> wrapper;
+    if (geteuid() == 0) {  // root has defaults that need no variables
+      wrapper = {folder_.File("synergy-launcher"),
+                 "--uid",
+                 "65534",
+                 "--gid",
+                 "65534",
+                 "--file-limit",
+                 "1024",
+                 "--write-limit",
+                 "1000000",
+                 "--"};
+    }
+    wrapper.push_back("/usr/bin/env");  // behind the launcher, which sets an environment
+    for (const std::string& name : variables) wrapper.insert(wrapper.end(), {"-u", name});
+    const auto child = Spawn(flags, wrapper);
+    child->WaitUntil(RealClock().Now() + Seconds(20), RealClock());
+    return Log();
+  };
+  EXPECT_THAT(log_without({"XDG_RUNTIME_DIR"}, {"--state", state_}),
+              AllOf(HasSubstr("XDG_RUNTIME_DIR is not set"), Not(HasSubstr("HOME"))));
+  EXPECT_THAT(log_without({"XDG_STATE_HOME", "HOME"}, {"--listen", "unix:" + socket_}),
+              AllOf(HasSubstr("XDG_STATE_HOME nor HOME"), Not(HasSubstr("XDG_RUNTIME_DIR"))));
+}
+
+TEST_F(DaemonTest, AnAddressInAFolderThatIsNotThereIsRefusedAndNoFolderMade) {
+  const std::string folder = folder_.File("nowhere");
+  EXPECT_EQ(Run({"--state", state_, "--listen", "unix:" + folder + "/d.sock"}), 1);
+  EXPECT_THAT(Log(), HasSubstr("there is no folder " + folder));
+  EXPECT_FALSE(fs::exists(folder));
 }
 
 TEST_F(DaemonTest, HelpAndVersionEndWithZero) {
@@ -325,6 +362,8 @@ TEST_F(DaemonTest, WithoutASensorItStartsAndRefusesToMeasure) {
   }
   EXPECT_TRUE(Eventually([&] { return Status(run_id).state() == v1::JOB_STATE_FAILED; }));
   EXPECT_THAT(Status(run_id).error(), HasSubstr("--board sim:jetson-tx1"));
+  EXPECT_THAT(Log(), AllOf(HasSubstr(fmt::format("run {}: started", run_id)),
+                           HasSubstr(fmt::format("run {}: failed: This board", run_id))));
   Stop();
 }
 

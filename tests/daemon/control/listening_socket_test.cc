@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 ListenAddress Tcp(const std::string& host, uint16_t port) {
-  return {.unix_path = "", .host = host, .port = port};
+  return {.unix_path = "", .make_folder = false, .host = host, .port = port};
 }
 
 TEST(ListenAddress, ParsesWhatTheHelpSays) {
@@ -59,7 +59,7 @@ TEST(ListenAddress, RefusesWhatIsNoAddress) {
 class ListeningSocketTest : public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<ListeningSocket>> Open() {
-    return ListeningSocket::Open({.unix_path = path_, .host = "", .port = 0});
+    return ListeningSocket::Open({.unix_path = path_, .make_folder = true, .host = "", .port = 0});
   }
   // A socket that nobody listens on any more.
   void LeaveStaleSocket() {
@@ -85,6 +85,14 @@ TEST_F(ListeningSocketTest, MakesItsFolderAndGoesWithItsFile) {
     EXPECT_EQ(info.st_mode & 0777u, shared ? 0660u : 0600u);
   }
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListeningSocketTest, MakesNoFolderThatWasNotAskedFor) {
+  const auto listener =
+      ListeningSocket::Open({.unix_path = path_, .make_folder = false, .host = "", .port = 0});
+  EXPECT_TRUE(absl::IsNotFound(listener.status()));
+  EXPECT_THAT(listener.status().ToString(), testing::HasSubstr("no folder " + folder_.File("run")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("run")));
 }
 
 TEST_F(ListeningSocketTest, ReplacesASocketThatNobodyListensOn) {

@@ -60,8 +60,9 @@ TEST_F(BadEngine, TheTimeLimitEndsAJobThatIsStillBusy) {
   v1::JobSpec spec = MeasuringDevice::Spec();
   spec.set_iterations(1'000'000);
   spec.set_time_limit_s(0.5);
-  EXPECT_THAT(RunBad("operators 2 op_us 1000", spec).error(),
-              AllOf(HasSubstr("time limit of 0.5 s is over"), HasSubstr("operator")));
+  EXPECT_THAT(
+      RunBad("operators 2 op_us 1000", spec).error(),
+      AllOf(HasSubstr("time limit of 0.5 s ran out on the engine fake"), HasSubstr("operator")));
 }
 
 TEST_F(BadEngine, GarbageMarkersFailTheJob) {

@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
+#include <sstream>
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "spdlog/sinks/ostream_sink.h"
+#include "spdlog/spdlog.h"
 #include "synergy/v1/device.pb.h"
 #include "tests/daemon/jobs/job_runner_fixture.h"
 #include "tests/support/file_size_limit.h"
@@ -70,6 +74,26 @@ TEST_F(JobRunnerTest, RecordsACompleteRun) {
   EXPECT_GT(end.sampling().sources(0).ticks(), 0u);
   EXPECT_GT(end.sampling().daemon_cpu_s(), 0);
   for (const auto& [channel, readings] : data.readings()) EXPECT_FALSE(readings.empty());
+}
+
+TEST_F(JobRunnerTest, TheLogTellsOfEveryJob) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(50);
+  const std::string good = device_.Run("operators 4 op_us 300", spec).run_id();
+  const std::string bad = device_.Run("operators 3 crash 11").run_id();
+  device_.queue().Stop();
+  spdlog::set_default_logger(before);
+  for (const std::string& run_id : {good, bad}) {
+    EXPECT_THAT(log.str(), AllOf(HasSubstr(fmt::format("run {}: submitted: net on fake", run_id)),
+                                 HasSubstr(fmt::format("[info] run {}: started", run_id))));
+  }
+  EXPECT_THAT(log.str(), HasSubstr(fmt::format("[info] run {}: done, ", good)));
+  EXPECT_THAT(log.str(), HasSubstr(fmt::format("[warning] run {}: failed: the engine fake", bad)));
 }
 
 TEST_F(JobRunnerTest, SlowSamplingIsNotValidAndItsReadingsEncloseTheJobNevertheless) {
