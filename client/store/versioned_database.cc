@@ -1,8 +1,12 @@
 #include "client/store/versioned_database.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -88,6 +92,34 @@ absl::Status Migrate(Database& database, const DatabaseSchema& schema) {
   }
 }
 
+// SQLite says of most of these only that it cannot open the file.
+absl::Status CheckFile(const std::string& path, const DatabaseSchema& schema, StoreAccess access) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISREG(info.st_mode)) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        fmt::format("{} cannot be the {}: it is no regular file. Name another file with --store "
+                    "FILE.",
+                    path, schema.title));
+  }
+  if (access == StoreAccess::kRead) return absl::OkStatus();
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "cannot create the {} {}: its folder: {}. Check that the folder exists and can be "
+      "written, or name another file with --store FILE.",
+      schema.title, path, std::strerror(errno)));
+}
+
+// What a disk that was full leaves of a new file: nothing, or a header without tables.
+bool IsBlank(Database& database) {
+  const absl::StatusOr<int64_t> id = database.QueryInt("PRAGMA application_id");
+  const absl::StatusOr<int64_t> version = database.QueryInt("PRAGMA user_version");
+  const absl::StatusOr<int64_t> objects = database.QueryInt("SELECT count(*) FROM sqlite_master");
+  return id.ok() && version.ok() && objects.ok() && *id == 0 && *version == 0 && *objects == 0;
+}
+
 absl::StatusOr<Database> OpenForWriting(const std::string& path, const DatabaseSchema& schema,
                                         int busy_timeout_ms) {
   absl::StatusOr<Database> database =
@@ -122,15 +154,14 @@ absl::StatusOr<Database> OpenForWriting(const std::string& path, const DatabaseS
 
 absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseSchema& schema,
                                         int busy_timeout_ms) {
+  const absl::Status missing = absl::NotFoundError(fmt::format(
+      "there is no {} {} yet: synergyctl run creates it with the first run.", schema.title, path));
   std::error_code error;
-  if (!std::filesystem::exists(path, error) && !error) {
-    return absl::NotFoundError(
-        fmt::format("there is no {} {} yet: synergyctl run creates it with the first run.",
-                    schema.title, path));
-  }
+  if (!std::filesystem::exists(path, error) && !error) return missing;
   absl::StatusOr<Database> database =
       Database::Open(path, Database::Mode::kExisting, busy_timeout_ms);
   if (!database.ok()) return database;
+  if (IsBlank(*database)) return missing;
   absl::Status status = Migrate(*database, schema);
   // In a folder that cannot be written SQLite cannot set up the log's index, and refuses even to
   // read.
@@ -149,6 +180,7 @@ absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseS
 
 absl::StatusOr<Database> OpenVersioned(const std::string& path, StoreAccess access,
                                        const DatabaseSchema& schema, int busy_timeout_ms) {
+  if (absl::Status status = CheckFile(path, schema, access); !status.ok()) return status;
   return access == StoreAccess::kWrite ? OpenForWriting(path, schema, busy_timeout_ms)
                                        : OpenForReading(path, schema, busy_timeout_ms);
 }
