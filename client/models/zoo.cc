@@ -81,9 +81,10 @@ absl::StatusOr<const ZooEntry*> FindModel(std::string_view name) {
     names.emplace_back(entry.name);
   }
   const std::string nearest = NearestName(name, names);
-  return absl::NotFoundError(fmt::format(
-      "find network '{}': no network has this name{}. There are: {}", name.substr(0, 64),
-      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest), fmt::join(names, ", ")));
+  return absl::NotFoundError(
+      fmt::format("find network '{}': no network has this name{} There are: {}", name.substr(0, 64),
+                  nearest.empty() ? "." : fmt::format("; did you mean '{}'?", nearest),
+                  fmt::join(names, ", ")));
 }
 
 int64_t CountMacs(const Model& model, MacScope scope) {

@@ -55,6 +55,11 @@ absl::Status UnixPermissionDenied(const std::string& path) {
 }
 
 absl::Status UnixError(const std::string& path, int error) {
+  struct stat info {};
+  // Linux refuses the connection to a plain file as if nobody listened.
+  if (error == ECONNREFUSED && stat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode)) {
+    error = ENOTSOCK;
+  }
   switch (error) {
     case ENOENT:
     case ENOTDIR:
