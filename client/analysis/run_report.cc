@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <utility>
 
@@ -91,6 +92,52 @@ SamplingReport SamplingOf(const RunData& data) {
   return sampling;
 }
 
+// Below this a rail's energy is that of a handful of instants.
+constexpr size_t kFewestReadings = 10;
+
+bool HasPowerChannel(const v1::RunHeader& header, const std::string& rail) {
+  return std::any_of(
+      header.channels().begin(), header.channels().end(), [&](const v1::ChannelInfo& channel) {
+        return channel.rail() == rail && (channel.quantity() == v1::ChannelInfo::QUANTITY_POWER ||
+                                          channel.quantity() == v1::ChannelInfo::QUANTITY_CURRENT);
+      });
+}
+
+// Of the measured rail with the fewest in the span of the measured operators; absent without such a
+// span.
+std::optional<size_t> MeasuredReadings(const RunData& data) {
+  std::optional<int64_t> begin, end;
+  for (const Marker& marker : data.markers()) {
+    if (marker.phase != v1::PHASE_MEASURE) continue;
+    begin = std::min(begin.value_or(marker.begin_ns), marker.begin_ns);
+    end = std::max(end.value_or(marker.end_ns), marker.end_ns);
+  }
+  std::optional<size_t> fewest;
+  if (!begin) return fewest;
+  for (const RailPower& rail : data.Power()) {
+    if (!HasPowerChannel(*data.header(), rail.rail)) continue;
+    const auto inside = std::count_if(
+        rail.samples.begin(), rail.samples.end(),
+        [&](const PowerSample& sample) { return sample.at_ns >= *begin && sample.at_ns <= *end; });
+    fewest = std::min(fewest.value_or(SIZE_MAX), static_cast<size_t>(inside));
+  }
+  return fewest;
+}
+
+// Of runs whose device did not say so itself.
+void JudgeReadings(const RunData& data, RunReport* report) {
+  const std::optional<size_t> readings = MeasuredReadings(data);
+  const bool said =
+      std::any_of(report->reasons.begin(), report->reasons.end(),
+                  [](const auto& reason) { return reason.starts_with("few_readings"); });
+  if (!readings || *readings >= kFewestReadings || said) return;
+  report->reasons.push_back(fmt::format(
+      "few_readings: only {} readings of a rail lie in the measured phase, which is too "
+      "few for energies; measure more iterations",
+      *readings));
+  if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
+}
+
 void Judge(const RunData& data, RunReport* report) {
   if (const v1::RunEnd* end = data.end()) {
     report->state = end->state();
@@ -99,9 +146,7 @@ void Judge(const RunData& data, RunReport* report) {
     report->reasons.assign(end->reasons().begin(), end->reasons().end());
   } else {
     report->verdict = v1::VERDICT_INVALID;
-    report->reasons.push_back(
-        "incomplete: the run's end is not in the store; synergyctl fetch asks the board for the "
-        "rest");
+    report->reasons.push_back("incomplete: the run's end is not in the store");
   }
   uint64_t lost = 0;
   for (const LostRecords& records : data.lost()) lost += records.count;
@@ -146,12 +191,15 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.attribution = std::move(attribution);
   for (const OperatorResult& result : report.attribution.ops) {
     report.ops.push_back({InfoOf(data, result.op), result});
+    // No execution takes less than no time: an interval that reaches below is cut off at 0.
+    if (auto& ci95 = report.ops.back().result.time_s.ci95) ci95->low = std::max(ci95->low, 0.0);
   }
   report.types = GroupByType(report);
   report.sampling = SamplingOf(data);
   report.gaps = data.gaps();
   report.notices = data.notices();
   Judge(data, &report);
+  JudgeReadings(data, &report);
   return report;
 }
 

@@ -54,6 +54,7 @@ struct RunReport {
   v1::JobState state = v1::JOB_STATE_UNSPECIFIED;  // unspecified: the run has no end record
   std::string error;
   bool partial = false;  // not all that was asked for is here
+  std::string damage;    // what is wrong with the stored records; what comes after it is missing
   v1::Verdict verdict = v1::VERDICT_UNSPECIFIED;
   std::vector<std::string> reasons;  // "code: words"
   std::string method;

@@ -101,7 +101,7 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
   std::vector<TextTable::Column> columns = {
       {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"+/- 95 %"}};
   for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
-  if (top) columns.push_back({"mean W"});
+  if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
   for (const ExtraColumn& extra : options.extra_columns) columns.push_back({extra.title});
   TextTable table(std::move(columns));
@@ -109,7 +109,7 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
     const MeanWithInterval& time = op.result.time_s;
     std::vector<std::string> cells = {fmt::format("{}", op.info.index()), op.info.name(),
                                       op.info.type(), fmt::format("{:.3f}", time.mean * 1e3)};
-    cells.push_back(time.ci95 ? fmt::format("{:.3f}", (time.ci95->high - time.ci95->low) / 2 * 1e3)
+    cells.push_back(time.ci95 ? fmt::format("{:.3f}", (time.ci95->high - time.mean) * 1e3)
                               : kUnknown);
     for (const auto& energy : op.result.mean_energy_j) cells.push_back(Scaled(energy, 1e3, 3));
     if (top) cells.push_back(Scaled(op.power_w(*top), 1, 2));
@@ -150,7 +150,7 @@ std::string Totals(const RunReport& report) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {{"total", Align::kLeft}, {"time s"}};
   for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " J"});
-  if (top) columns.push_back({"mean W"});
+  if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   TextTable table(std::move(columns));
   const auto add = [&](const char* name, const PhaseTotal& total) {
     std::vector<std::string> cells = {name, fmt::format("{:.3f}", total.time_s)};
@@ -175,7 +175,7 @@ std::string OneInference(const RunReport& report) {
   if (!attribution.iteration_time_s || attribution.iterations == 0) return "";
   const MeanWithInterval& time = *attribution.iteration_time_s;
   std::string text = fmt::format("one inference: {:.3f} ms", time.mean * 1e3);
-  if (time.ci95) text += fmt::format(" +/- {:.3f}", (time.ci95->high - time.ci95->low) / 2 * 1e3);
+  if (time.ci95) text += fmt::format(" +/- {:.3f}", (time.ci95->high - time.mean) * 1e3);
   const auto iterations = static_cast<double>(attribution.iterations);
   for (size_t i = 0; i < report.rails().size(); ++i) {
     text += fmt::format(", {} {} mJ", Printable(report.rails()[i]),

@@ -239,5 +239,22 @@ TEST(UtcText, KnowsLeapDaysAndTimesBeforeTheEpoch) {
   EXPECT_EQ(UtcText(-1), "1969-12-31T23:59:59.999Z");
 }
 
+TEST(RunReport, FewReadingsInTheMeasuredPhaseMakeItSuspect) {
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  for (v1::Chunk& chunk : chunks) {
+    if (chunk.channel() != kFirstSensorChannel) continue;
+    // 50 ms to 55 ms after the begin: the measured phase begins at 50 ms.
+    std::vector<Reading> few = SampleReadings(5000);
+    few = {few.begin() + 50, few.begin() + 56};
+    chunk = MakeChunk(chunk.seq(), chunk.channel(), 0, static_cast<uint32_t>(few.size()),
+                      v1::ENCODING_READINGS, EncodeReadings(few));
+  }
+  RunData data;
+  for (const v1::Chunk& chunk : chunks) ASSERT_TRUE(data.Add(chunk).ok());
+  const RunReport report = *BuildReport(data, Solve(data));
+  EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(report.reasons, ElementsAre(StartsWith("few_readings: only 6 ")));
+}
+
 }  // namespace
 }  // namespace synergy
