@@ -20,7 +20,13 @@ std::string Message(const absl::Status& status) { return std::string(status.mess
 bool ContactLost(const absl::Status& status) { return ExitCodeOf(status) == ExitCode::kNotReached; }
 
 // What is stored stays, and the board keeps the rest.
-absl::Status StoreError(const absl::Status& status) { return Ending(ExitCode::kPartial, status); }
+absl::Status StoreError(const absl::Status& status) {
+  const absl::Status said(
+      status.code(), fmt::format("{} The board goes on measuring and keeps what is not stored yet: "
+                                 "synergyctl fetch completes the run once that is mended.",
+                                 Message(status)));
+  return Ending(ExitCode::kPartial, said);
+}
 
 }  // namespace
 
@@ -68,7 +74,10 @@ absl::Status RunTransfer::Attempt(int64_t number, std::stop_token stop) {
     if (!run.ok()) return StoreError(run.status());
   }
   if (run->complete && run->simulated && run->has_truth) {
-    if (absl::Status status = SaveTruth(*run); !status.ok()) return status;
+    const absl::StatusOr<bool> saved = SaveTruth(*run);
+    if (!saved.ok()) return saved.status();
+    // The board forgets what is wholly acknowledged: the truth is asked for again another time.
+    if (!*saved) return absl::OkStatus();
   }
   return Acknowledge(*run, run->next_seq);
 }
@@ -134,22 +143,29 @@ absl::Status RunTransfer::Acknowledge(const StoredRun& run, uint64_t next_seq) {
   return noted.ok() ? noted : StoreError(noted);
 }
 
-absl::Status RunTransfer::SaveTruth(const StoredRun& run) {
+absl::StatusOr<bool> RunTransfer::SaveTruth(const StoredRun& run) {
+  const auto not_stored = [&](const absl::Status& why) {
+    listener_.on_note(fmt::format(
+        "the truth of run {} is not stored: {} The run itself is whole; the board keeps both until "
+        "synergyctl fetch has brought the truth.",
+        run.number, Message(why)));
+    return false;
+  };
   auto truths = TruthStore::Open(store_.path(), StoreAccess::kWrite);
-  if (!truths.ok()) return StoreError(truths.status());
+  if (!truths.ok()) return not_stored(truths.status());
   const absl::StatusOr<bool> has = (*truths)->Has(run.board_id, run.run_id);
-  if (!has.ok()) return StoreError(has.status());
-  if (*has) return absl::OkStatus();
+  if (!has.ok()) return not_stored(has.status());
+  if (*has) return true;
   const absl::StatusOr<v1::RunTruth> truth = source_.Truth(run.run_id);
   if (!truth.ok()) {
     const absl::Status status = FromDevice(truth.status());
     if (ContactLost(status)) return status;
     // The records are what counts: they are not held back for lack of the truth.
     listener_.on_note(fmt::format("run {} has no truth: {}", run.number, Message(status)));
-    return absl::OkStatus();
+    return true;
   }
   const absl::Status put = (*truths)->Put(run.board_id, *truth);
-  return put.ok() ? put : StoreError(put);
+  return put.ok() ? absl::StatusOr<bool>(true) : not_stored(put);
 }
 
 absl::Status RunTransfer::Abandon(const StoredRun& run, const std::string& why) {

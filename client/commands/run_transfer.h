@@ -49,8 +49,9 @@ class RunTransfer {
   // Brings everything that the board has of the stored run `number` into the store, staying with a
   // queued or running job until it has ended, with the truth of a simulated board; then nothing of
   // the run is left to do. A board that no longer has the rest makes the run abandoned, which is no
-  // error. Errors: kPartial (contact lost for good, store not writable: what was committed stays, a
-  // later call goes on from there), kRefused (the board), Cancelled (`stop`).
+  // error; a truth that cannot be stored is none either, and leaves the run unfinished. Errors:
+  // kPartial (contact lost for good, store not writable: what was committed stays, a later call
+  // goes on from there), kRefused (the board), Cancelled (`stop`).
   absl::Status Complete(int64_t number, std::stop_token stop);
 
  private:
@@ -59,7 +60,8 @@ class RunTransfer {
   absl::Status Take(const StoredRun& run, v1::Chunk chunk);
   absl::Status Commit(const StoredRun& run);
   absl::Status Acknowledge(const StoredRun& run, uint64_t next_seq);
-  absl::Status SaveTruth(const StoredRun& run);
+  // False: the truth could not be stored here, and the run must stay on the board for it.
+  absl::StatusOr<bool> SaveTruth(const StoredRun& run);
   absl::Status Abandon(const StoredRun& run, const std::string& why);
   absl::Status AwaitBoard(const absl::Status& lost, std::stop_token stop);
 

@@ -1,6 +1,9 @@
 #include "client/commands/run_transfer.h"
 
+#include <filesystem>
+
 #include "client/commands/exit_code.h"
+#include "client/store/sqlite.h"
 #include "client/store/truth_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -13,6 +16,7 @@
 namespace synergy {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -60,6 +64,24 @@ TEST_F(RunTransferTest, StoresEverythingAndThenTheBoardMayForget) {
 TEST_F(RunTransferTest, TheTruthIsFetchedBeforeTheLastAcknowledgement) {
   ASSERT_TRUE(Transfer().ok());
   EXPECT_TRUE(HasTruth());
+}
+
+TEST_F(RunTransferTest, ATruthThatCannotBeStoredHoldsUpNothingAndStaysOnTheBoard) {
+  const std::string path = store_->path() + ".truth";
+  {
+    auto truths = TruthStore::Open(store_->path(), StoreAccess::kWrite);
+    auto database = Database::Open(path, Database::Mode::kExisting);
+    ASSERT_TRUE(database->Execute("PRAGMA user_version = 999").ok());
+  }
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_THAT(notes_, ElementsAre(AllOf(HasSubstr("newer"), HasSubstr("synergyctl fetch"))));
+  EXPECT_FALSE(board_.forgotten);
+  EXPECT_TRUE(Stored().unfinished());
+  std::filesystem::remove(path);
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(HasTruth());
+  EXPECT_TRUE(board_.forgotten);
 }
 
 TEST_F(RunTransferTest, AcknowledgesOnlyWhatIsCommitted) {
@@ -169,6 +191,8 @@ TEST_F(RunTransferTest, AStoreThatCannotBeWrittenKeepsTheBoardFromForgetting) {
     status = Transfer();
   }
   EXPECT_EQ(ExitCodeOf(status), ExitCode::kPartial) << status;
+  EXPECT_THAT(status.ToString(),
+              AllOf(HasSubstr("goes on measuring"), HasSubstr("synergyctl fetch")));
   EXPECT_FALSE(board_.forgotten);
   EXPECT_EQ(Stored().next_seq, board_.acknowledged.empty() ? 0u : board_.acknowledged.back());
   ASSERT_TRUE(Transfer().ok());
