@@ -41,6 +41,9 @@ absl::Status PrintRun(const StoredRun& run, RunReport report, const Presentation
 
 absl::Status Completeness(const StoredRun& run, const RunReport& report) {
   if (!report.partial) return absl::OkStatus();
+  if (!report.damage.empty()) {
+    return Ending(ExitCode::kPartial, absl::DataLossError(report.damage));
+  }
   const std::string why = !report.error.empty() ? report.error
                           : !run.error.empty()  ? run.error
                                                 : "its end has not come from the board yet";

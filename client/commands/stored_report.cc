@@ -29,23 +29,60 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
   return OpenedRun{*std::move(store), *std::move(found)};
 }
 
+namespace {
+
+// Takes the run's chunks up to the first one that is damaged or missing, and says which one that
+// is; "" where all are there. Errors: a store that cannot be read now.
+absl::StatusOr<std::string> ReadChunks(Store& store, const StoredRun& run, RunData* data) {
+  absl::Status damaged;
+  const absl::Status read = store.ForEachChunk(
+      run.number, [&](const v1::Chunk& chunk) { return damaged = data->Add(chunk); });
+  if (absl::IsOutOfRange(damaged) || (read.ok() && data->next_seq() < run.next_seq)) {
+    return fmt::format("chunk {} of {} is missing", data->next_seq(), run.next_seq);
+  }
+  if (!damaged.ok()) {
+    return fmt::format("chunk {} of {} is damaged ({})", data->next_seq(), run.next_seq,
+                       std::string(damaged.message()));
+  }
+  if (absl::IsDataLoss(read)) return std::string(read.message());
+  if (!read.ok()) return read;
+  return std::string();
+}
+
+absl::Status NothingCame(const StoredRun& run) {
+  return Ending(ExitCode::kPartial,
+                absl::FailedPreconditionError(fmt::format(
+                    "run {} ({}): nothing of it has come from the board{}{}. {}", run.number,
+                    run.run_id, run.error.empty() ? "" : ", which says: ", run.error,
+                    run.unfinished() ? "synergyctl fetch asks the board for it."
+                                     : "Measure again; synergyctl runs prune --incomplete removes "
+                                       "what is left of it.")));
+}
+
+}  // namespace
+
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
                                      const std::string& method) {
   RunData data;
-  const absl::Status read =
-      store.ForEachChunk(run.number, [&](const v1::Chunk& chunk) { return data.Add(chunk); });
-  if (!read.ok()) return read;
+  const absl::StatusOr<std::string> damage = ReadChunks(store, run, &data);
+  if (!damage.ok()) return damage.status();
+  // The board has been told that they are safe here: asking it again brings nothing.
+  const std::string said = damage->empty()
+                               ? ""
+                               : fmt::format(
+                                     "run {} in {}: {}. Restore the store from a copy, or measure "
+                                     "again.",
+                                     run.number, store.path(), *damage);
   if (data.header() == nullptr) {
-    return Ending(
-        ExitCode::kPartial,
-        absl::FailedPreconditionError(fmt::format(
-            "run {} ({}): nothing of it has come from the board{}{}. {}", run.number, run.run_id,
-            run.error.empty() ? "" : ", which says: ", run.error,
-            run.unfinished() ? "synergyctl fetch asks the board for it."
-                             : "Measure again; synergyctl runs prune --incomplete removes "
-                               "what is left of it.")));
+    return said.empty() ? NothingCame(run) : Ending(ExitCode::kPartial, absl::DataLossError(said));
   }
-  return BuildReport(data, Solve(data), method);
+  absl::StatusOr<RunReport> report = BuildReport(data, Solve(data), method);
+  if (report.ok() && !said.empty()) {
+    report->partial = true;
+    report->damage = said;
+    report->reasons.push_back("store_damaged: " + *damage);
+  }
+  return report;
 }
 
 }  // namespace synergy
