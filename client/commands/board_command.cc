@@ -25,12 +25,28 @@ struct BoardOptions {
   bool json = false;
 };
 
+std::string_view PhaseName(v1::Phase phase) {
+  switch (phase) {
+    case v1::PHASE_IDLE:
+      return "idle";
+    case v1::PHASE_SETUP:
+      return "setup";
+    case v1::PHASE_WARMUP:
+      return "warmup";
+    case v1::PHASE_MEASURE:
+      return "measure";
+    default:
+      return "none";
+  }
+}
+
 ordered_json JobJson(const v1::JobStatus& job) {
   ordered_json json;
   json["id"] = job.run_id();
   json["net"] = job.spec().net_name();
   json["engine"] = job.spec().engine();
   json["state"] = StateName(job.state());
+  json["phase"] = PhaseName(job.phase());
   json["queue_position"] = job.queue_position();
   json["iteration"] = job.iteration();
   json["iterations"] = job.spec().iterations();

@@ -32,22 +32,20 @@ ordered_json ModelJson(const ZooEntry& entry, const Model& model) {
 }
 
 std::string ModelsText(const std::vector<Model>& models) {
-  TextTable table({{"name", TextTable::Align::kLeft},
-                   {"input"},
-                   {"layers"},
-                   {"MMACs"},
-                   {"Mparams"},
-                   {"what it is", TextTable::Align::kLeft}});
+  TextTable table(
+      {{"name", TextTable::Align::kLeft}, {"input"}, {"layers"}, {"MMACs"}, {"Mparams"}});
   for (size_t i = 0; i < models.size(); ++i) {
     const ZooEntry& entry = Zoo()[i];
     const OpCost& total = models[i].total;
     table.AddRow({std::string(entry.name), fmt::format("{}", fmt::join(entry.input, "x")),
                   fmt::format("{}", models[i].layers.size()),
                   fmt::format("{:.1f}", static_cast<double>(total.macs) * 1e-6),
-                  fmt::format("{:.2f}", static_cast<double>(total.params) * 1e-6),
-                  std::string(entry.variant)});
+                  fmt::format("{:.2f}", static_cast<double>(total.params) * 1e-6)});
   }
-  return table.Text();
+  // Below the table, which would be too wide for a terminal with it.
+  std::string text = table.Text();
+  for (const ZooEntry& entry : Zoo()) text += fmt::format("\n{}: {}", entry.name, entry.variant);
+  return text + "\n";
 }
 
 absl::Status ListModels(bool json) {

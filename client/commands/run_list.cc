@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "client/analysis/report_json.h"
 #include "client/analysis/run_report.h"
 #include "client/report/text_table.h"
@@ -11,11 +13,14 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// "2024-05-01T12:00Z": the seconds are in the run itself.
+std::string MinuteText(int64_t unix_ns) { return UtcText(unix_ns).substr(0, 16) + "Z"; }
+
 std::string StateText(const StoredRun& run) {
   std::string text(StateName(run.state));
   if (run.abandoned) return text + ", incomplete";
-  if (!run.complete) return text + ", unfinished here";
-  return run.unfinished() ? text + ", not yet acknowledged" : text;
+  if (!run.complete) return text + ", unfinished";
+  return run.unfinished() ? text + ", not told" : text;
 }
 
 }  // namespace
@@ -26,17 +31,16 @@ std::string RunListText(const std::vector<StoredRun>& runs) {
                    {"net", TextTable::Align::kLeft},
                    {"engine", TextTable::Align::kLeft},
                    {"board", TextTable::Align::kLeft},
-                   {"simulated", TextTable::Align::kLeft},
                    {"state", TextTable::Align::kLeft},
-                   {"kB"},
-                   {"id", TextTable::Align::kLeft}});
+                   {"kB"}});
   for (const StoredRun& run : runs) {
     table.AddRow({fmt::format("{}", run.number),
-                  run.started_unix_ns ? UtcText(*run.started_unix_ns) : "-", run.net, run.engine,
-                  run.board_title, run.simulated ? "SIMULATED" : "no", StateText(run),
-                  fmt::format("{}", (run.bytes + 999) / 1000), run.run_id});
+                  run.started_unix_ns ? MinuteText(*run.started_unix_ns) : "-", run.net, run.engine,
+                  run.board_name, StateText(run), fmt::format("{}", (run.bytes + 999) / 1000)});
   }
-  return table.Text();
+  const bool simulated =
+      std::any_of(runs.begin(), runs.end(), [](const StoredRun& run) { return run.simulated; });
+  return table.Text() + (simulated ? "boards called sim:... are SIMULATED\n" : "");
 }
 
 ordered_json RunListJson(const std::vector<StoredRun>& runs) {

@@ -78,6 +78,13 @@ std::string SignedPercent(const std::optional<double>& share) {
   return share ? fmt::format("{:+.1f}", *share * 100) : "-";
 }
 
+std::string OperatorName(const RunReport& report, uint32_t index) {
+  for (const OpReport& op : report.ops) {
+    if (op.info.index() == index) return Printable(op.info.name());
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 TruthComparison CompareWithTruth(const RunReport& report, const v1::RunTruth& truth) {
@@ -139,11 +146,13 @@ std::string TruthText(const RunReport& report, const TruthComparison& comparison
   std::string text;
   for (size_t rail = 0; rail < report.rails().size(); ++rail) {
     const RailComparison& of_rail = comparison.rails[rail];
-    text += fmt::format("error on {}: mean {} % of an operator, worst {} %{}, sum of all {} %\n",
-                        Printable(report.rails()[rail]), Percent(of_rail.mean_error),
-                        Percent(of_rail.worst_error),
-                        of_rail.worst_error ? fmt::format(" (operator {})", of_rail.worst_op) : "",
-                        SignedPercent(of_rail.total_error));
+    text += fmt::format(
+        "error on {}: mean {} % of an operator, worst {} %{}, sum of all {} %\n",
+        Printable(report.rails()[rail]), Percent(of_rail.mean_error), Percent(of_rail.worst_error),
+        of_rail.worst_error ? fmt::format(" ({}, operator {})",
+                                          OperatorName(report, of_rail.worst_op), of_rail.worst_op)
+                            : "",
+        SignedPercent(of_rail.total_error));
   }
   return text;
 }
