@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/output.h"
 #include "common/nearest_name.h"
 
 namespace synergy {
@@ -27,12 +27,16 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddShowCommand(app, chosen);
   AddExportCommand(app, chosen);
   AddFetchCommand(app, chosen);
+  AddCancelCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
 }
 
 // CLI11 only says that a command is missing where it did not know the one that was given.
 std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+  for (const std::string& argument : app.remaining(/*recurse=*/true)) {
+    if (argument.starts_with('-')) return fmt::format("there is no flag '{}'", argument);
+  }
   const std::vector<std::string> unknown = app.remaining();
   if (!app.get_subcommands().empty() || unknown.empty()) return error.what();
   std::vector<std::string> commands;
@@ -45,6 +49,7 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int Main(int argc, char** argv) {
+  OccupyStandardDescriptors();
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Measures what neural networks cost in joules, operator by operator.", "synergyctl");
   ChosenCommand chosen;

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "absl/strings/cord.h"
 #include "absl/types/optional.h"
+#include "client/commands/output.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -38,7 +37,9 @@ absl::Status FromDevice(const absl::Status& status) {
   return Ending(reached ? ExitCode::kRefused : ExitCode::kNotReached, status);
 }
 
-void PrintNote(const std::string& text) { fmt::print(stderr, "synergyctl: {}\n", Printable(text)); }
+void PrintNote(const std::string& text) {
+  WriteStderr(fmt::format("synergyctl: {}\n", Printable(text)));
+}
 
 void PrintError(const absl::Status& status) { PrintNote(std::string(status.message())); }
 

@@ -27,7 +27,7 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // Errors of client/net: kNotReached where the daemon was not reached, kRefused otherwise.
 absl::Status FromDevice(const absl::Status& status);
 
-// "synergyctl: <message>" on stderr.
+// "synergyctl: <message>" on stderr, where it can be written.
 void PrintError(const absl::Status& status);
 void PrintNote(const std::string& text);  // the same for what is no error
 

@@ -8,40 +8,31 @@ namespace synergy {
 
 void JobInterrupt::OnSignal(int nth) {
   if (nth > 2) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
-  BoardLink* link = nullptr;
-  std::string run_id;
-  {
-    const absl::MutexLock lock(&mutex_);
-    interrupted_ = true;
-    link = link_;
-    run_id = run_id_;
-  }
-  if (nth > 1 || link == nullptr) {
+  if (nth == 2) {
     stop_.request_stop();
-  } else {
-    Cancel(link, run_id);
+    return;
   }
+  const absl::MutexLock lock(&mutex_);
+  first_.request_stop();
+  if (link_ != nullptr) StartCancelling();
 }
 
 void JobInterrupt::SetJob(BoardLink* link, const std::string& run_id) {
-  bool too_late = false;
-  {
-    const absl::MutexLock lock(&mutex_);
-    link_ = link;
-    run_id_ = run_id;
-    too_late = interrupted_;
-  }
-  if (too_late) Cancel(link, run_id);
-}
-
-bool JobInterrupt::interrupted() const {
   const absl::MutexLock lock(&mutex_);
-  return interrupted_;
+  link_ = link;
+  run_id_ = run_id;
+  if (first_.stop_requested()) StartCancelling();
 }
 
-void JobInterrupt::Cancel(BoardLink* link, const std::string& run_id) {
+void JobInterrupt::StartCancelling() {
   PrintNote("cancelling the job on the board; Ctrl-C again stops waiting for its last records");
-  const absl::StatusOr<v1::JobStatus> cancelled = link->client()->Cancel(run_id);
+  // Not on the thread of the signals: a board that does not answer must not hold up the next one.
+  canceller_ =
+      std::jthread([this, client = link_->client(), run_id = run_id_] { Cancel(*client, run_id); });
+}
+
+void JobInterrupt::Cancel(DeviceClient& client, const std::string& run_id) {
+  const absl::StatusOr<v1::JobStatus> cancelled = client.Cancel(run_id);
   if (cancelled.ok()) return;
   PrintError(cancelled.status());
   stop_.request_stop();

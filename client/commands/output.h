@@ -1,6 +1,7 @@
 // Where a command's data go: stdout or a file, whole or with an error.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,17 @@ absl::Status WriteStdout(std::string_view text);
 // Everything to `path`, which is replaced as a whole where it is a plain file.
 absl::Status WriteOutputFile(const std::string& path, std::string_view text);
 
+// Makes the standard descriptors that the caller closed (`2>&-`) refuse what is written to them,
+// instead of being given to the next file or socket that is opened. First thing in main.
+void OccupyStandardDescriptors();
+
+// To stderr as far as it can be written: what cannot be said ends nothing.
+void WriteStderr(std::string_view text);
+
 // Colours on stdout: it is a terminal that knows them, and NO_COLOR (no-color.org) is not set.
 bool StdoutHasColor();
 bool StderrIsTerminal();
+// Of the terminal at stderr; 0 where it does not say.
+size_t StderrColumns();
 
 }  // namespace synergy

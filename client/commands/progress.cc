@@ -11,7 +11,7 @@ namespace {
 
 constexpr Nanoseconds kLineEvery = Seconds(10);
 
-std::string PhaseText(const v1::JobStatus& status) {
+std::string PhaseText(const v1::JobStatus& status, bool measured) {
   switch (status.phase()) {
     case v1::PHASE_SETUP:
       return "loading";
@@ -19,19 +19,17 @@ std::string PhaseText(const v1::JobStatus& status) {
       return fmt::format("warming up {} of {}", status.iteration(), status.spec().warmup());
     case v1::PHASE_MEASURE:
       return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
-    case v1::PHASE_IDLE:
-      return "between phases";
     default:
-      return "starting";
+      return measured ? "finishing" : "starting";
   }
 }
 
-std::string StateText(const v1::JobStatus& status) {
+std::string StateText(const v1::JobStatus& status, bool measured) {
   switch (status.state()) {
     case v1::JOB_STATE_QUEUED:
       return fmt::format("queued, {} before it", status.queue_position());
     case v1::JOB_STATE_RUNNING:
-      return PhaseText(status);
+      return PhaseText(status, measured);
     case v1::JOB_STATE_DONE:
       return "done";
     case v1::JOB_STATE_FAILED:
@@ -41,6 +39,14 @@ std::string StateText(const v1::JobStatus& status) {
     default:
       return "unknown state";
   }
+}
+
+// The first `columns` code points of UTF-8 text.
+std::string_view Clipped(std::string_view text, size_t columns) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] & 0xC0) != 0x80 && columns-- == 0) return text.substr(0, i);
+  }
+  return text;
 }
 
 std::string DurationText(double seconds) {
@@ -53,8 +59,9 @@ std::string DurationText(double seconds) {
 
 }  // namespace
 
-std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s) {
-  std::string text = fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status));
+std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s, bool measured) {
+  std::string text =
+      fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status, measured));
   if (status.state() != v1::JOB_STATE_RUNNING) return text;
   if (status.power_w() > 0) text += fmt::format(", {:.2f} W", status.power_w());
   if (left_s) text += fmt::format(", {} left", DurationText(*left_s));
@@ -78,17 +85,22 @@ std::optional<double> TimeLeft::Update(const v1::JobStatus& status, MonotonicTim
   return left * iteration_s;
 }
 
-ProgressLine::ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write)
-    : terminal_(terminal), clock_(clock), write_(std::move(write)) {}
+ProgressLine::ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write,
+                           std::function<size_t()> columns)
+    : terminal_(terminal), clock_(clock), write_(std::move(write)), columns_(std::move(columns)) {}
 
 void ProgressLine::Update(const v1::JobStatus& status) {
   const MonotonicTime now = clock_.Now();
-  const std::string text = ProgressText(status, time_left_.Update(status, now));
+  measured_ = measured_ || status.phase() == v1::PHASE_MEASURE;
+  const std::string text = ProgressText(status, time_left_.Update(status, now), measured_);
   const bool news = status.state() != state_ || status.phase() != phase_;
   state_ = status.state();
   phase_ = status.phase();
   if (terminal_) {
-    write_(fmt::format("\r\x1b[K{}", text));
+    // The last column stays free: some terminals wrap there.
+    const size_t columns = columns_();
+    write_(fmt::format("\r\x1b[K{}",
+                       columns > 1 ? Clipped(text, columns - 1) : std::string_view(text)));
     shown_ = true;
   } else if (news || now - last_line_ >= kLineEvery) {
     write_(text + "\n");

@@ -13,7 +13,9 @@
 namespace synergy {
 
 // "squeezenet: measuring 12 of 50, 6.1 W, 8 s left". Pure.
-std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s);
+// `measured`: the measured phase was seen, so that what comes between phases now is the end.
+std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s,
+                         bool measured = false);
 
 // How long a job will still take, from the pace of its iterations so far. The host's clock is good
 // enough for that: nothing is computed from it.
@@ -31,8 +33,10 @@ class TimeLeft {
 // On a terminal one line that is written over, elsewhere a line for each new phase and every 10 s.
 class ProgressLine {
  public:
-  // `write` gets raw text for stderr.
-  ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write);
+  // `write` gets raw text for stderr, whose lines have `columns()` columns (0: nobody knows): a
+  // line that wraps cannot be written over.
+  ProgressLine(bool terminal, Clock& clock, std::function<void(std::string_view)> write,
+               std::function<size_t()> columns);
   ~ProgressLine() { Clear(); }
 
   void Update(const v1::JobStatus& status);
@@ -43,8 +47,10 @@ class ProgressLine {
   const bool terminal_;
   Clock& clock_;
   const std::function<void(std::string_view)> write_;
+  const std::function<size_t()> columns_;
   TimeLeft time_left_;
   bool shown_ = false;
+  bool measured_ = false;
   v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
   v1::Phase phase_ = v1::PHASE_UNSPECIFIED;
   MonotonicTime last_line_;

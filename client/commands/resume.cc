@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
@@ -16,8 +14,7 @@ namespace synergy {
 
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
                         std::stop_token stop) {
-  ProgressLine progress(StderrIsTerminal(), RealClock(),
-                        [](std::string_view text) { fmt::print(stderr, "{}", text); });
+  ProgressLine progress(StderrIsTerminal(), RealClock(), WriteStderr, StderrColumns);
   RunTransfer transfer(store, board, source, RealClock(),
                        {.on_status = [&](const v1::JobStatus& status) { progress.Update(status); },
                         .on_note =
@@ -28,8 +25,20 @@ absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& sou
   return transfer.Complete(number, stop);
 }
 
+namespace {
+
+absl::Status StoppedFollowing(const StoredRun& run) {
+  return absl::CancelledError(
+      fmt::format("stopped while completing run {} ({}). Where its job has not ended it goes on on "
+                  "the board: synergyctl cancel {} ends it, synergyctl fetch takes it up again.",
+                  run.number, run.net, run.number));
+}
+
+}  // namespace
+
 absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::BoardInfo& board,
-                                                     RunSource& source, std::stop_token stop) {
+                                                     RunSource& source, std::stop_token stop,
+                                                     const std::set<std::string>& leave_alone) {
   const absl::StatusOr<std::vector<StoredRun>> unfinished = store.UnfinishedRuns(board.board_id());
   if (!unfinished.ok()) return unfinished.status();
   ResumeOutcome outcome;
@@ -37,6 +46,10 @@ absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::Boa
     const absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::Take(store.path(), run.number);
     if (!claim.ok()) return claim.status();
     if (!*claim) continue;
+    if (leave_alone.contains(run.run_id)) {
+      outcome.going_on.push_back(run);
+      continue;
+    }
     PrintNote(fmt::format("completing run {} ({}) of an earlier command, from chunk {} on",
                           run.number, run.net, run.next_seq));
     const absl::Status received = ReceiveRun(store, board, source, run.number, stop);
@@ -48,6 +61,7 @@ absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::Boa
       outcome.left.push_back(run.number);
       continue;
     }
+    if (absl::IsCancelled(received) && stop.stop_requested()) return StoppedFollowing(run);
     if (!received.ok()) return received;
     absl::StatusOr<StoredRun> now = store.Run(run.number);
     if (!now.ok()) return now.status();

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,12 +22,15 @@ absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& sou
 struct ResumeOutcome {
   std::vector<StoredRun> completed;  // as they are stored now
   std::vector<int64_t> left;         // whose records the board refuses, or gives damaged
+  std::vector<StoredRun> going_on;   // left alone, as asked
 };
 
-// Completes every unfinished run of the board that no other synergyctl is receiving, each announced
-// on stderr. A run that cannot be completed is reported there and does not keep the others, or a
-// new one, from being measured; a lost board, a store that cannot be written and `stop` end it.
+// Completes every unfinished run of the board that no other synergyctl is receiving and whose id is
+// not in `leave_alone`, each announced on stderr. A run that cannot be completed is reported there
+// and does not keep the others, or a new one, from being measured; a lost board, a store that
+// cannot be written and `stop` end it, the latter with how to cancel the job that was followed.
 absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::BoardInfo& board,
-                                                     RunSource& source, std::stop_token stop);
+                                                     RunSource& source, std::stop_token stop,
+                                                     const std::set<std::string>& leave_alone = {});
 
 }  // namespace synergy

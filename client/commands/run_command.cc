@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include "client/commands/board_link.h"
 #include "client/commands/commands.h"
@@ -126,6 +129,39 @@ absl::Status PresentResult(const RunOptions& options, Store& store, int64_t numb
           "run {} is INVALID ({}): do not use its numbers; measure again.", number, reason)));
 }
 
+// Ids of the jobs that have not ended on the board.
+absl::StatusOr<std::set<std::string>> JobsGoingOn(const BoardLink& link) {
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.client()->List();
+  if (!jobs.ok()) return FromDevice(jobs.status());
+  std::set<std::string> ids;
+  for (const v1::JobStatus& job : *jobs) {
+    if (job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING) {
+      ids.insert(job.run_id());
+    }
+  }
+  return ids;
+}
+
+// What earlier commands left on the board, as far as it has ended there. Our own job is on the
+// board by now and neither waits for that nor fails by it.
+void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bool announce) {
+  const absl::StatusOr<std::set<std::string>> going_on = JobsGoingOn(link);
+  const absl::StatusOr<ResumeOutcome> outcome =
+      going_on.ok() ? CompleteUnfinishedRuns(store, link.board(), link, stop, *going_on)
+                    : absl::StatusOr<ResumeOutcome>(going_on.status());
+  if (!outcome.ok()) {
+    if (!stop.stop_requested()) PrintError(outcome.status());
+    return;
+  }
+  if (!announce) return;
+  for (const StoredRun& run : outcome->going_on) {
+    PrintNote(fmt::format(
+        "run {} ({}) of an earlier command has not ended on the board: synergyctl cancel {} ends "
+        "it, synergyctl fetch completes it",
+        run.number, run.net, run.number));
+  }
+}
+
 absl::Status Run(const RunOptions& options) {
   const absl::StatusOr<Model> model = BuildModel(options);
   if (!model.ok()) return model.status();
@@ -139,8 +175,6 @@ absl::Status Run(const RunOptions& options) {
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
   link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const auto earlier = CompleteUnfinishedRuns(**store, (*link)->board(), **link, interrupt.token());
-  if (!earlier.ok()) return earlier.status();
   if (interrupt.interrupted()) return absl::CancelledError("interrupted before the job was sent");
 
   const absl::StatusOr<v1::JobStatus> job = Submit(options, *model, **link);
@@ -152,10 +186,15 @@ absl::Status Run(const RunOptions& options) {
   if (!claim.ok()) return Ending(ExitCode::kPartial, claim.status());
   PrintNote(fmt::format("run {}: {} on {}, {}", *number, options.net, (*link)->board().title(),
                         options.engine));
+  CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
   const absl::Status received =
       ReceiveRun(**store, (*link)->board(), **link, *number, interrupt.token());
   if (!received.ok() && !interrupt.interrupted()) return received;
-  return PresentResult(options, **store, *number, interrupt.interrupted());
+  const absl::Status result = PresentResult(options, **store, *number, interrupt.interrupted());
+  if (!interrupt.interrupted()) {
+    CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/false);
+  }
+  return result;
 }
 
 void AddJobOptions(CLI::App& command, RunOptions& options) {
@@ -190,7 +229,7 @@ void AddJobOptions(CLI::App& command, RunOptions& options) {
       ->capture_default_str();
   command
       .add_option("--time-limit", options.time_limit_s,
-                  "The job fails after this long (0: the daemon's limit)")
+                  "The job fails after this long (0: the daemon's limit, 3600 s by default)")
       ->type_name("SECONDS")
       ->check(NotNegative())
       ->capture_default_str();

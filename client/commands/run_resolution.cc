@@ -6,6 +6,8 @@
 #include <charconv>
 #include <string>
 
+#include "client/analysis/run_report.h"
+
 namespace synergy {
 
 absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::string_view text) {
@@ -38,6 +40,38 @@ absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::st
   }
   return absl::InvalidArgumentError(
       fmt::format("'{}' may be any of {}: give more of it, or the number.", text, candidates));
+}
+
+absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
+                                         const std::vector<StoredRun>& stored,
+                                         const std::string& board_id, std::string_view text) {
+  std::vector<StoredRun> candidates;
+  for (const v1::JobStatus& job : jobs) {
+    const bool known = std::any_of(stored.begin(), stored.end(), [&](const StoredRun& run) {
+      return run.board_id == board_id && run.run_id == job.run_id();
+    });
+    if (known) continue;
+    candidates.emplace_back().run_id = job.run_id();
+    candidates.back().number = -1;  // no number in this store
+  }
+  for (const StoredRun& run : stored) {
+    if (run.board_id == board_id) candidates.push_back(run);
+  }
+  if (candidates.empty()) {
+    return absl::NotFoundError(fmt::format("there is no run '{}': the board has no jobs.", text));
+  }
+  const absl::StatusOr<StoredRun> run = ResolveRun(candidates, text);
+  if (!run.ok()) return run.status();
+  for (const v1::JobStatus& job : jobs) {
+    if (job.run_id() != run->run_id) continue;
+    if (job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING) return job;
+    return absl::FailedPreconditionError(fmt::format(
+        "run {} has ended already ({}): there is nothing to cancel. synergyctl fetch brings its "
+        "records.",
+        run->run_id, StateName(job.state())));
+  }
+  return absl::FailedPreconditionError(
+      fmt::format("run {} is no longer on the board: it ended before.", run->run_id));
 }
 
 }  // namespace synergy

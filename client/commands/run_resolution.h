@@ -1,6 +1,7 @@
 // Which stored run the user means.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,5 +13,12 @@ namespace synergy {
 // `text` is "last" (the newest), a short number, a run id or the beginning of one. NotFound with
 // what there is, InvalidArgument where several runs begin so. Pure.
 absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::string_view text);
+
+// The job on a board that the user means: by what ResolveRun takes for the runs of this board in
+// the store, or by the id of a job that the store does not have. FailedPrecondition where it has
+// ended or is no longer on the board; else errors as ResolveRun. Pure.
+absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
+                                         const std::vector<StoredRun>& stored,
+                                         const std::string& board_id, std::string_view text);
 
 }  // namespace synergy

@@ -125,6 +125,29 @@ class BadInput(unittest.TestCase):
         run = json.loads(self.board.ctl("show", "last", "--json").stdout)
         self.assertTrue(all(op["executions"] == 120 for op in run["ops"]))
 
+    def test_the_job_of_a_killed_client_holds_up_no_other_command_and_can_be_cancelled(self):
+        client = self.board.start_ctl(*LONG)
+        self.board.wait_until_measuring()
+        client.kill()
+        client.communicate()
+        orphan = self.board.json("runs")["runs"][-1]
+        later = self.board.start_ctl(*SHORT)
+
+        def queued():
+            jobs = self.board.json("board")["jobs"]
+            return [j for j in jobs if j["state"] == "QUEUED"]
+
+        wait_for(queued, 20, "the later job's place in the queue")
+        done = self.board.ctl("cancel", str(orphan["number"]))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        _, err = later.communicate(timeout=60)
+        self.assertEqual(later.returncode, 0, err)
+        self.assertIn(f"synergyctl cancel {orphan['number']}", err)
+        runs = {r["id"]: r for r in self.board.json("runs")["runs"]}
+        self.assertEqual(runs[orphan["id"]]["state"], "CANCELLED")
+        self.assertTrue(runs[orphan["id"]]["complete"], "the later command brought its records")
+        self.assertEqual(self.board.ctl("cancel", orphan["id"]).returncode, 4)
+
     def test_interrupt_cancels_and_keeps_what_came(self):
         client = self.board.start_ctl(*LONG)
         worker = self.board.worker()

@@ -113,7 +113,7 @@ class Board:
         return env | {"HOME": str(self.scratch), "SYNERGY_HOST": self.host} | extra
 
     def arguments(self, *args):
-        stored = args[0] in ("run", "runs", "show", "export", "fetch")
+        stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel")
         return [BIN / "synergyctl", *args, *(("--store", self.store) if stored else ())]
 
     def ctl(self, *args, timeout=120, **extra):

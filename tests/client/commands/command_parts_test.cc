@@ -37,6 +37,32 @@ TEST(ResolveRun, TakesNumbersIdsUniqueBeginningsAndLast) {
   EXPECT_EQ(ResolveRun(Runs(), "2-")->number, 3);
 }
 
+v1::JobStatus Job(const std::string& id, v1::JobState state) {
+  v1::JobStatus job;
+  job.set_run_id(id);
+  job.set_state(state);
+  return job;
+}
+
+TEST(ResolveJob, TakesRunsOfThisBoardInTheStoreAndJobsThatTheStoreDoesNotHave) {
+  std::vector<StoredRun> stored = Runs();
+  for (StoredRun& run : stored) run.board_id = "here";
+  stored[0].board_id = "elsewhere";
+  const std::vector<v1::JobStatus> jobs = {Job("20240501-aa22", v1::JOB_STATE_RUNNING),
+                                           Job("3foreign", v1::JOB_STATE_QUEUED),
+                                           Job("4foreign", v1::JOB_STATE_DONE)};
+  EXPECT_EQ(ResolveJob(jobs, stored, "here", "2")->run_id(), "20240501-aa22");
+  EXPECT_EQ(ResolveJob(jobs, stored, "here", "3f")->run_id(), "3foreign");
+  EXPECT_EQ(ResolveJob(jobs, {}, "here", "2024")->run_id(), "20240501-aa22");
+  EXPECT_TRUE(absl::IsNotFound(ResolveJob(jobs, stored, "here", "1").status()))
+      << "a run of another board";
+  EXPECT_TRUE(absl::IsNotFound(ResolveJob({}, {}, "here", "last").status()));
+  const absl::Status ended = ResolveJob(jobs, stored, "here", "4foreign").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(ended));
+  EXPECT_THAT(ended.ToString(), HasSubstr("DONE"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ResolveJob(jobs, stored, "here", "3").status()));
+}
+
 TEST(ResolveRun, RefusesWhatIsUnknownOrCouldBeSeveral) {
   EXPECT_TRUE(absl::IsNotFound(ResolveRun(Runs(), "99").status()));
   EXPECT_TRUE(absl::IsNotFound(ResolveRun(Runs(), "").status()));
@@ -80,6 +106,20 @@ TEST(Progress, SaysPhaseIterationPowerAndTimeLeft) {
   EXPECT_EQ(ProgressText(SampleStatus(v1::JOB_STATE_FAILED), std::nullopt), "tiny: failed");
 }
 
+TEST(Progress, BetweenTheLastIterationAndTheEndItIsFinishing) {
+  v1::JobStatus status = SampleStatus();
+  status.set_phase(v1::PHASE_IDLE);
+  EXPECT_EQ(ProgressText(status, std::nullopt), "tiny: starting");
+  EXPECT_EQ(ProgressText(status, std::nullopt, /*measured=*/true), "tiny: finishing");
+  FakeClock clock;
+  std::string written;
+  ProgressLine line(
+      false, clock, [&](std::string_view text) { written += text; }, [] { return size_t{0}; });
+  line.Update(Measuring(50));
+  line.Update(status);
+  EXPECT_TRUE(written.ends_with("tiny: finishing\n")) << written;
+}
+
 TEST(Progress, TimeLeftFollowsThePace) {
   TimeLeft left;
   const MonotonicTime begin{0};
@@ -98,10 +138,12 @@ TEST(Progress, ATerminalLineIsWrittenOverAndTakenAway) {
   FakeClock clock;
   std::string written;
   {
-    ProgressLine line(true, clock, [&](std::string_view text) { written += text; });
+    ProgressLine line(
+        true, clock, [&](std::string_view text) { written += text; }, [] { return size_t{20}; });
     line.Update(Measuring(1));
     line.Update(Measuring(2));
     EXPECT_EQ(written.find('\n'), std::string::npos);
+    EXPECT_TRUE(written.ends_with("\x1b[Ktiny: measuring 2 o")) << "19 of 20 columns: " << written;
   }
   EXPECT_TRUE(written.ends_with("\r\x1b[K"));
 }
@@ -109,7 +151,9 @@ TEST(Progress, ATerminalLineIsWrittenOverAndTakenAway) {
 TEST(Progress, WithoutATerminalLinesAreSparse) {
   FakeClock clock;
   std::vector<std::string> lines;
-  ProgressLine line(false, clock, [&](std::string_view text) { lines.emplace_back(text); });
+  ProgressLine line(
+      false, clock, [&](std::string_view text) { lines.emplace_back(text); },
+      [] { return size_t{0}; });
   for (uint32_t i = 0; i < 100; ++i) {
     line.Update(Measuring(i));
     clock.Advance(Milliseconds(200));
@@ -166,8 +210,9 @@ TEST(TruthComparison, StandsBesideTheEstimatesInJsonAndText) {
   EXPECT_EQ(document["truth"]["VDD_IN"]["worst_op"], 1);
   EXPECT_THAT(
       TruthText(report, comparison),
-      HasSubstr("error on VDD_IN: mean 12.5 % of an operator, worst 25.0 % (operator 1), sum "
-                "of all +7.1 %\n"));
+      HasSubstr(
+          "error on VDD_IN: mean 12.5 % of an operator, worst 25.0 % (relu1, operator 1), sum "
+          "of all +7.1 %\n"));
   const std::vector<ExtraColumn> columns = TruthColumns(report, comparison);
   EXPECT_EQ(columns[0].cells.at(1), "20.000");
   EXPECT_EQ(columns[1].cells.at(1), "+25.0");

@@ -52,6 +52,24 @@ TEST_F(ResumeTest, LeavesRunsOfOtherBoardsAndThoseThatAnotherProcessReceives) {
   EXPECT_THAT(board_.followed_from, IsEmpty());
 }
 
+// A job of a killed client held up the next `run` until it had ended.
+TEST_F(ResumeTest, LeavesJobsAloneThatHaveNotEnded) {
+  const auto outcome = CompleteUnfinishedRuns(*store_, SampleBoard(), board_, {}, {kSampleRunId});
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_THAT(outcome->completed, IsEmpty());
+  ASSERT_EQ(outcome->going_on.size(), 1u);
+  EXPECT_EQ(outcome->going_on[0].number, number_);
+  EXPECT_THAT(board_.followed_from, IsEmpty());
+}
+
+TEST_F(ResumeTest, StoppingSaysHowToCancelTheJob) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto outcome = CompleteUnfinishedRuns(*store_, SampleBoard(), board_, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(outcome.status()));
+  EXPECT_NE(outcome.status().ToString().find("synergyctl cancel 1"), std::string::npos);
+}
+
 TEST_F(ResumeTest, ADamagedRunDoesNotStandInTheWayForEver) {
   board_.chunks[1].mutable_data()->back() ^= 1;
   const ResumeOutcome outcome = Resume();

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -39,9 +40,11 @@ std::string FileBytes(const std::string& path) {
 
 class SynergyctlTest : public testing::Test {
  protected:
-  Ended Run(std::vector<std::string> arguments, const std::string& out_path = "") {
+  // "-" closes the descriptor.
+  Ended Run(std::vector<std::string> arguments, const std::string& out_path = "",
+            const std::string& err_path = "") {
     const std::string out = out_path.empty() ? folder_.File("out") : out_path;
-    const std::string err = folder_.File("err");
+    const std::string err = err_path.empty() ? folder_.File("err") : err_path;
     arguments.insert(arguments.begin(), SYNERGYCTL);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -52,8 +55,14 @@ class SynergyctlTest : public testing::Test {
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    for (const auto& [fd, path] : {std::pair(1, out), std::pair(2, err)}) {
+      if (path == "-") {
+        posix_spawn_file_actions_addclose(&files, fd);
+      } else {
+        posix_spawn_file_actions_addopen(&files, fd, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                         0600);
+      }
+    }
     pid_t pid = 0;
     EXPECT_EQ(posix_spawn(&pid, SYNERGYCTL, &files, nullptr, argv.data(), environment), 0);
     posix_spawn_file_actions_destroy(&files);
@@ -62,7 +71,7 @@ class SynergyctlTest : public testing::Test {
     Ended ended;
     ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     if (out_path.empty()) ended.out = FileBytes(out);
-    ended.err = FileBytes(err);
+    if (err_path.empty()) ended.err = FileBytes(err);
     return ended;
   }
   // With --store.
@@ -103,6 +112,7 @@ TEST_F(SynergyctlTest, UsageErrorsEndWith2AndNameTheFlag) {
   ExpectRefusal(Run({"fly"}), 2, "'fly'");
   ExpectRefusal(Run({"shwo", "last"}), 2, "did you mean 'show'?");
   ExpectRefusal(Run({"run"}), 2, "--net");
+  ExpectRefusal(Run({"run", "--itterations", "3"}), 2, "--itterations");
   ExpectRefusal(Run({"run", "--net", "squeezenet", "--iterations", "0"}), 2, "--iterations");
   ExpectRefusal(Run({"run", "--net", "squeezenet", "--iterations", "many"}), 2, "--iterations");
   ExpectRefusal(Run({"run", "--net", "squeezenet", "--threads", "0"}), 2, "--threads");
@@ -249,6 +259,25 @@ TEST_F(SynergyctlTest, APartialRunIsShownAndEndsWith5) {
   EXPECT_THAT(exported.out, HasSubstr("conv1"));
 }
 
+TEST_F(SynergyctlTest, ADamagedOrMissingChunkLeavesAPartialRunWithARemedy) {
+  for (const char* harm :
+       {"UPDATE chunks SET data = zeroblob(length(data)) WHERE seq = 3",
+        "DELETE FROM chunks WHERE seq = 3", "DELETE FROM chunks WHERE seq >= 3"}) {
+    Fill();
+    {
+      auto database = Database::Open(store_, Database::Mode::kExisting);
+      ASSERT_TRUE(database->Execute(harm).ok());
+    }
+    const Ended shown = RunStored({"show", "1"});
+    EXPECT_EQ(shown.code, 5) << harm;
+    EXPECT_THAT(shown.out, HasSubstr("PARTIAL"));
+    EXPECT_THAT(shown.err, HasSubstr("run 1 in " + store_ + ": chunk 3 of 5"));
+    EXPECT_THAT(shown.err, HasSubstr("Restore the store from a copy, or measure again."));
+    EXPECT_THAT(shown.err + shown.out, Not(HasSubstr("fetch")));
+    std::filesystem::remove(store_);
+  }
+}
+
 TEST_F(SynergyctlTest, ARunOfWhichNothingCameSaysSo) {
   Fill(0);
   ExpectRefusal(RunStored({"show", "last"}), 5, "nothing of it has come");
@@ -268,7 +297,8 @@ TEST_F(SynergyctlTest, TruthIsShownForSimulatedRunsOnly) {
   }
   const json document = json::parse(RunStored({"show", "1", "--truth", "--json"}).out);
   EXPECT_NEAR(document["ops"][0]["error"]["VDD_IN"].get<double>(), 0.25, 1e-6);
-  EXPECT_THAT(RunStored({"show", "1", "--truth"}).out, HasSubstr("worst 25.0 % (operator 0)"));
+  EXPECT_THAT(RunStored({"show", "1", "--truth"}).out,
+              HasSubstr("worst 25.0 % (conv1, operator 0)"));
 
   v1::BoardInfo real = SampleBoard();
   real.set_board_id("board-2");
@@ -316,6 +346,40 @@ TEST_F(SynergyctlTest, AFileThatIsNoStoreIsRefused) {
   std::ofstream(store_) << "not a database, but long enough to be looked at as one: "
                         << std::string(500, 'x');
   ExpectRefusal(RunStored({"runs"}), 4, "no SQLite database");
+}
+
+// These ended in SIGABRT.
+TEST_F(SynergyctlTest, AStoreThatIsNoRegularFileSaysSo) {
+  for (const char* command : {"runs", "fetch"}) {
+    ExpectRefusal(Run({command, "--store", "/dev/null"}), 4, "no regular file");
+    ExpectRefusal(Run({command, "--store", folder_.path()}), 4, "no regular file");
+  }
+  ExpectRefusal(Run({"fetch", "--store", folder_.File("none/store.db")}), 4,
+                "its folder: No such file");
+}
+
+// A full disk left an empty file, with which reading commands then failed.
+TEST_F(SynergyctlTest, AnEmptyFileIsAStoreWithoutRuns) {
+  std::ofstream(store_).close();
+  EXPECT_EQ(RunStored({"runs", "--json"}).code, 0);
+  ExpectRefusal(RunStored({"show", "last"}), 2, "no run 'last'");
+  EXPECT_EQ(FileBytes(store_), "") << "reading wrote to it";
+}
+
+TEST_F(SynergyctlTest, DiagnosticsThatCannotBeWrittenEndNothing) {
+  Fill(4);
+  for (const char* nowhere : {"/dev/full", "-"}) {
+    const Ended shown = Run({"show", "last", "--store", store_}, "", nowhere);
+    EXPECT_EQ(shown.code, 5) << nowhere;
+    EXPECT_THAT(shown.out, HasSubstr("conv1"));
+    EXPECT_EQ(Run({"board"}, "", nowhere).code, 3) << nowhere;
+    EXPECT_EQ(Run({"fly"}, "", nowhere).code, 2) << nowhere;
+  }
+}
+
+TEST_F(SynergyctlTest, AClosedStdoutIsNotSuccess) {
+  Fill();
+  EXPECT_EQ(Run({"show", "1", "--store", store_}, "-").code, 1);
 }
 
 TEST_F(SynergyctlTest, AFullDiskBehindStdoutIsNotSuccess) {
