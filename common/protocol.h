@@ -30,7 +30,10 @@ inline constexpr uint16_t kDefaultPort = 7741;
 
 // A net as serialized NetDef: protobuf itself cannot parse more.
 inline constexpr uint64_t kMaxNetBytes = uint64_t{2} << 30;
-// A job's spec: with its envelope it fits into one packet between front and root (64 KiB).
-inline constexpr size_t kMaxSpecBytes = 60u << 10;
+// A job's spec: with all that a job's status has besides it fits into one packet between front and
+// root (64 KiB).
+inline constexpr size_t kMaxSpecBytes = 32u << 10;
+// Why a job failed, in its status; the record of its end has all of it.
+inline constexpr size_t kMaxJobErrorBytes = 2u << 10;
 
 }  // namespace synergy

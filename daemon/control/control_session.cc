@@ -164,7 +164,7 @@ void ControlSession::SendNews() {
       event = std::move(news_.front().second);
       news_.pop_front();
     }
-    Send(event);
+    Send(event).IgnoreError();  // Send has dealt with it
   }
 }
 
@@ -195,7 +195,7 @@ void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>&
   v1::ControlEvent event;
   event.set_id(id);
   *event.mutable_job() = *job;
-  Send(event);
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
 }
 
 void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file) {
@@ -203,7 +203,7 @@ void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& fil
   v1::ControlEvent event;
   event.set_id(id);
   const int fds[] = {file->get()};
-  Send(event, fds);
+  Send(event, fds).IgnoreError();  // Send has dealt with it
 }
 
 void ControlSession::Answer(uint64_t id, const absl::Status& status) {
@@ -211,16 +211,21 @@ void ControlSession::Answer(uint64_t id, const absl::Status& status) {
   event.set_id(id);
   event.set_code(static_cast<uint32_t>(status.code()));
   event.set_text(Printable(std::string(status.message()), kMaxTextBytes));
-  Send(event);
+  Send(event).IgnoreError();  // Send has dealt with it
 }
 
 // A front that does not take what it is sent is of no more use: ending the channel ends it. A
-// message that is too long is our own mistake and costs only itself.
-void ControlSession::Send(const v1::ControlEvent& event, std::span<const int> fds) {
-  const absl::Status status = channel_.Send(event, fds);
-  if (status.ok()) return;
-  if (!absl::IsUnavailable(status)) spdlog::error("{}", status.ToString());
+// message that is too long is our own mistake and costs only itself: it would be as long for the
+// next front.
+absl::Status ControlSession::Send(const v1::ControlEvent& event, std::span<const int> fds) {
+  absl::Status status = channel_.Send(event, fds);
+  if (status.ok()) return status;
+  if (!absl::IsUnavailable(status)) {
+    spdlog::error("{}{}", event.has_job() ? "News of " + event.job().run_id() + " left out: " : "",
+                  status.ToString());
+  }
   if (!absl::IsResourceExhausted(status)) channel_.Shutdown();
+  return status;
 }
 
 }  // namespace synergy

@@ -64,7 +64,9 @@ class ControlSession {
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
   void Answer(uint64_t id, const absl::Status& status);
-  void Send(const v1::ControlEvent& event, std::span<const int> fds = {});
+  // ResourceExhausted: the event is too long and was left out. After any other error the channel
+  // is at its end.
+  absl::Status Send(const v1::ControlEvent& event, std::span<const int> fds = {});
   void Tell(v1::ControlEvent event, const std::string& run_id);
 
   ControlChannel channel_;

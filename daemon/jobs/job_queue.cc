@@ -5,6 +5,7 @@
 
 #include "common/files.h"
 #include "common/printable.h"
+#include "common/protocol.h"
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_id.h"
 #include "fmt/format.h"
@@ -188,7 +189,7 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   }
   v1::JobStatus& status = *job.mutable_status();
   status.set_state(outcome.state);
-  status.set_error(outcome.error);
+  status.set_error(Printable(outcome.error, kMaxJobErrorBytes));
   status.set_chunks(outcome.chunks);
   status.set_has_truth(outcome.has_truth);
   status.set_phase(v1::PHASE_IDLE);
@@ -209,9 +210,9 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
 
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                                const UniqueFd& init_net) {
-  if (absl::Status valid = ValidateSpecUntrusted(spec, options_.limits); !valid.ok()) return valid;
   v1::JobSpec known = spec;
-  known.DiscardUnknownFields();  // nobody has validated those, and they could fill every message
+  known.DiscardUnknownFields();  // nobody validates those, and they could fill every message
+  if (absl::Status valid = ValidateSpecUntrusted(known, options_.limits); !valid.ok()) return valid;
   absl::MutexLock submission(&submit_mutex_);
   bool sync = false;
   {

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/printable.h"
+#include "common/protocol.h"
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
 #include "common/records/readings.h"
@@ -117,12 +119,13 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
   status.set_has_truth(access(folder.Truth().c_str(), R_OK) == 0);
   if (!closed.ok()) {
     status.set_state(state);
-    status.set_error(fmt::format("{}; {}", error, closed.status().ToString()));
+    status.set_error(
+        Printable(fmt::format("{}; {}", error, closed.status().ToString()), kMaxJobErrorBytes));
     spdlog::error("Closing the run {}: {}", status.run_id(), closed.status().ToString());
     return;
   }
   status.set_state(closed->end.state());
-  status.set_error(closed->end.error());
+  status.set_error(Printable(closed->end.error(), kMaxJobErrorBytes));
   status.set_chunks(closed->chunks);
   store->SyncLater(folder.Spool());
   if (absl::Status saved = store->Save(*job, false); !saved.ok()) {

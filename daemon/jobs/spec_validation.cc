@@ -7,6 +7,7 @@
 
 #include "common/nearest_name.h"
 #include "common/printable.h"
+#include "common/protocol.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -119,6 +120,10 @@ absl::Status CheckInputs(const v1::JobSpec& spec) {
 }  // namespace
 
 absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (spec.ByteSizeLong() > kMaxSpecBytes) {
+    return Invalid("spec: it has {} bytes; at most {} are taken", spec.ByteSizeLong(),
+                   kMaxSpecBytes);
+  }
   if (absl::Status status = CheckNames(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;

@@ -261,6 +261,22 @@ TEST_F(ControlServerTest, AFrontThatDoesNotReadHoldsUpNoJob) {
   EXPECT_THAT(executor_.WaitForStarts(3), SizeIs(3));
 }
 
+TEST_F(ControlServerTest, NewsThatAreTooLongAreLeftOutAndTheFrontLives) {
+  Next();
+  Submit();  // from the answer on the server tells news
+  v1::JobStatus job;
+  job.set_run_id("long");
+  job.set_error(std::string(kMaxControlMessageBytes, 'x'));
+  server_->OnJob(job);
+  server_->OnRemoved("r");
+  v1::ControlEvent event = Next();
+  while (!event.has_removed()) {
+    EXPECT_NE(event.job().run_id(), "long");
+    event = Next();
+  }
+  EXPECT_EQ(event.removed().run_id(), "r");
+}
+
 TEST_F(ControlServerTest, NewsOfOneJobReplaceEachOtherWhileTheFrontIsSlow) {
   Next();
   Submit();  // from the answer on the server tells news

@@ -158,6 +158,15 @@ TEST_F(JobQueueTest, AFailedJobDoesNotStopTheNext) {
   news_.WaitFor(good, v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobQueueTest, AnEndlessErrorIsCutBetweenCharacters) {
+  const std::string run_id = Submit();
+  std::string error = "x";
+  for (int i = 0; i < 50'000; ++i) error += "\xc3\xa9";
+  executor_.Finish(v1::JOB_STATE_FAILED, error);
+  queue_->Start();
+  EXPECT_EQ(news_.WaitFor(run_id, v1::JOB_STATE_FAILED).error(), error.substr(0, 2047));
+}
+
 TEST_F(JobQueueTest, WaitingJobsSurviveARestartInOrder) {
   const std::vector<std::string> ids = {Submit(), Submit()};
   Restart();

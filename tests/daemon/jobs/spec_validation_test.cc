@@ -44,6 +44,11 @@ std::string Refusal(const std::function<void(v1::JobSpec&)>& change) {
   return std::string(status.message());
 }
 
+TEST(SpecValidation, ASpecThatFitsIntoNoPacketIsRefused) {
+  EXPECT_THAT(Refusal([](v1::JobSpec& spec) { spec.set_net_name(std::string(32 << 10, 'x')); }),
+              HasSubstr("at most 32768 are taken"));
+}
+
 TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
   EXPECT_TRUE(ValidateSpecUntrusted(GoodSpec(), Limits()).ok());
   v1::JobSpec spec = GoodSpec();
