@@ -7,6 +7,11 @@ namespace {
 
 bool IsSetup(uint32_t op) { return op == kOpLoad || op == kOpInit; }
 
+// Grows from iteration to iteration and from warm-up to measuring; never 0.
+uint64_t Order(const Marker& marker) {
+  return (uint64_t{marker.phase} << 32 | marker.iteration) + 1;
+}
+
 }  // namespace
 
 MarkerCheck::MarkerCheck(uint32_t lanes, MonotonicTime job_begin)
@@ -42,15 +47,41 @@ std::optional<std::string> MarkerCheck::Complaint(const Marker& marker, Monotoni
   }
   if (marker.thread >= lanes_.size()) return fmt::format("lane {}", marker.thread);
   if (marker.device != 0) return fmt::format("device {}, which this board has not", marker.device);
-  if (marker.op == kOpClock) return std::nullopt;
+  LaneState& lane = lanes_[marker.thread];
+  if (marker.op == kOpClock) return ClockComplaint(&lane, now);
   if (auto complaint = KindComplaint(marker.op, marker.phase, marker.iteration)) return complaint;
-  LaneEnds& ends = lanes_[marker.thread];
-  int64_t& last_ns = marker.op == kOpNet ? ends.net_ns : ends.operator_ns;
+  int64_t& last_ns = marker.op == kOpNet ? lane.net_ns : lane.operator_ns;
   if (marker.begin_ns < last_ns) {
     return fmt::format("begins {} ns before the one ahead of it ended", last_ns - marker.begin_ns);
   }
+  if (auto complaint = OrderComplaint(marker, &lane)) return complaint;
+  if (IsSetup(marker.op) && ++setup_markers_ > kMaxSetupMarkers) return "loading without an end";
   last_ns = marker.end_ns;
   return std::nullopt;
+}
+
+std::optional<std::string> MarkerCheck::OrderComplaint(const Marker& marker,
+                                                       LaneState* lane) const {
+  if (IsSetup(marker.op)) return std::nullopt;
+  const uint64_t order = Order(marker);
+  const bool net = marker.op == kOpNet;
+  uint64_t& newest = net ? lane->net_iteration : lane->iteration;
+  if (order < newest) return fmt::format("iteration {} after a later one", marker.iteration);
+  if (!net && lane->ran_in.empty()) lane->ran_in.resize(operators_);
+  uint64_t& ran_in = net ? lane->net_iteration : lane->ran_in[marker.op];
+  if (order == ran_in) {
+    return net ? fmt::format("iteration {} twice", marker.iteration)
+               : fmt::format("operator {} twice in iteration {}", marker.op, marker.iteration);
+  }
+  ran_in = order;
+  newest = order;
+  return std::nullopt;
+}
+
+std::optional<std::string> MarkerCheck::ClockComplaint(LaneState* lane, MonotonicTime now) const {
+  const auto seconds = static_cast<uint64_t>((now - begin_).count / 1'000'000'000);
+  if (++lane->clocks <= kClocksPerSecond * (seconds + 1)) return std::nullopt;
+  return fmt::format("more than {} calibrations a second", kClocksPerSecond);
 }
 
 bool MarkerCheck::Credible(const CurrentOperator& current, MonotonicTime now) const {

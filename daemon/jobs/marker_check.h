@@ -20,6 +20,11 @@ class MarkerCheck {
   // calibrated counter goes astray, so that what is beyond is no matter of accuracy.
   static constexpr Nanoseconds kClockSlack = Milliseconds(2);
 
+  // Calibrations of a lane: a TickClock makes two a second and two a block of iterations.
+  static constexpr uint64_t kClocksPerSecond = 100;
+  // Parts of loading; our engines have three.
+  static constexpr uint32_t kMaxSetupMarkers = 1000;
+
   // `lanes` of the ring. Nothing of the job began before `job_begin`.
   MarkerCheck(uint32_t lanes, MonotonicTime job_begin);
 
@@ -37,17 +42,25 @@ class MarkerCheck {
   uint32_t operators() const { return operators_; }
 
  private:
-  // The end of the last marker of each kind; executions of one kind follow each other in a lane.
-  struct LaneEnds {
-    int64_t operator_ns = 0;
+  // The last marker of each kind: executions of one kind follow each other in a lane, iterations
+  // never go back, and an operator runs once in each. Without that an engine could fill any disk.
+  struct LaneState {
+    int64_t operator_ns = 0;  // where it ended
     int64_t net_ns = 0;
+    uint64_t iteration = 0;  // Order() of the last operator
+    uint64_t net_iteration = 0;
+    uint64_t clocks = 0;
+    std::vector<uint64_t> ran_in;  // by operator, Order() of its last execution
   };
 
   std::optional<std::string> KindComplaint(uint32_t op, uint32_t phase, uint32_t iteration) const;
+  std::optional<std::string> OrderComplaint(const Marker& marker, LaneState* lane) const;
+  std::optional<std::string> ClockComplaint(LaneState* lane, MonotonicTime now) const;
 
   const MonotonicTime begin_;
-  std::vector<LaneEnds> lanes_;
+  std::vector<LaneState> lanes_;
   bool setup_ = false;
+  uint32_t setup_markers_ = 0;
   uint32_t operators_ = 0;
   std::array<uint32_t, v1::Phase_ARRAYSIZE> iterations_ = {};
 };

@@ -102,7 +102,8 @@ absl::Status RunSession::StartEngine() {
 }
 
 absl::Status RunSession::StartRecording() {
-  absl::StatusOr<std::unique_ptr<RunSpool>> spool = RunSpool::Create(folder_.Spool());
+  absl::StatusOr<std::unique_ptr<RunSpool>> spool =
+      RunSpool::Create(folder_.Spool(), options_.spool);
   if (!spool.ok()) return spool.status();
   v1::RunHeader header = MakeRunHeader(job_, parts_.board, clock_);
   header.set_engine_version(header_.engine_version());

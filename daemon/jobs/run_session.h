@@ -20,6 +20,7 @@
 #include "daemon/power/board_simulation.h"
 #include "daemon/sampling/run_recorder.h"
 #include "daemon/sampling/sampler.h"
+#include "daemon/sampling/spool.h"
 #include "daemon/sampling/telemetry.h"
 #include "synergy/v1/board.pb.h"
 
@@ -38,6 +39,9 @@ struct RunnerOptions {
   Nanoseconds reading_patience = Seconds(2);  // with channels that do not get read
   Nanoseconds progress_period = Milliseconds(200);
   EngineLimits engine;
+  // Seven days at 1 kHz, three rails, with markers every 30 us: no honest job comes near. What
+  // stays free is half of what a job needs to begin (RunStore::Space).
+  SpoolLimits spool = {.max_bytes = uint64_t{256} << 30, .min_free_bytes = uint64_t{32} << 20};
 };
 
 // What a job is measured with. Borrowed.

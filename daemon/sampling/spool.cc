@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,10 +54,11 @@ absl::Status ReadError(uint64_t offset, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Create(const std::string& path) {
+absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Create(const std::string& path,
+                                                           SpoolLimits limits) {
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!fd.ok()) return FileError("creating the spool file", path, errno);
-  return std::unique_ptr<RunSpool>(new RunSpool(path, std::move(fd)));
+  return std::unique_ptr<RunSpool>(new RunSpool(path, std::move(fd), limits));
 }
 
 absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Reopen(const std::string& path) {
@@ -77,10 +79,33 @@ absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Reopen(const std::string& pa
   if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
     return FileError("cutting the torn end off the spool file", path, errno);
   }
-  std::unique_ptr<RunSpool> spool(new RunSpool(path, std::move(fd)));
+  std::unique_ptr<RunSpool> spool(new RunSpool(path, std::move(fd), {}));
   spool->bytes_ = bytes;
   spool->chunks_.store(chunks, std::memory_order_release);
   return spool;
+}
+
+absl::Status RunSpool::CheckLimits(uint64_t more) {
+  if (more > limits_.max_bytes - std::min(bytes_, limits_.max_bytes)) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "spool file {}: the records of one run may take {} MiB; measure fewer iterations, or at a "
+        "lower rate",
+        path_, limits_.max_bytes >> 20));
+  }
+  if (limits_.min_free_bytes == 0 || bytes_ < next_check_) return absl::OkStatus();
+  struct statvfs info {};
+  if (fstatvfs(fd_.get(), &info) != 0) {
+    return FileError("asking for the free space of the disk of the spool file", path_, errno);
+  }
+  const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  if (free < limits_.min_free_bytes) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "spool file {}: no space left: {} MiB are free and {} MiB must stay so; free some there, "
+        "or fetch ended runs with synergyctl, which deletes them from the device",
+        path_, free >> 20, limits_.min_free_bytes >> 20));
+  }
+  next_check_ = bytes_ + kFreeCheckBytes;
+  return absl::OkStatus();
 }
 
 absl::Status RunSpool::Append(uint32_t channel, uint64_t first_sequence, uint32_t count,
@@ -99,6 +124,7 @@ absl::Status RunSpool::Append(uint32_t channel, uint64_t first_sequence, uint32_
   chunk.AppendToString(&frame);
   PutLength(static_cast<uint32_t>(frame.size() - kLengthBytes), frame.data());
 
+  if (absl::Status status = CheckLimits(frame.size()); !status.ok()) return status;
   if (absl::Status status = WriteAll(fd_.get(), frame, path_); !status.ok()) {
     // Takes back what was written of the frame. Should that fail too, the torn frame stays the last
     // one: nothing more may follow it.

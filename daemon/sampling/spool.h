@@ -15,17 +15,28 @@
 
 namespace synergy {
 
+// What one run may take of the disk.
+struct SpoolLimits {
+  uint64_t max_bytes = UINT64_MAX;
+  // What must stay free on its disk, looked at every kFreeCheckBytes.
+  uint64_t min_free_bytes = 0;
+};
+
 // Writes a spool. One thread appends; chunks() may be asked by any.
 class RunSpool {
  public:
+  static constexpr uint64_t kFreeCheckBytes = uint64_t{1} << 20;
+
   // Creates `path`; AlreadyExists where it is there.
-  static absl::StatusOr<std::unique_ptr<RunSpool>> Create(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<RunSpool>> Create(const std::string& path,
+                                                          SpoolLimits limits = {});
   // Goes on behind the last whole, undamaged chunk of a spool that a dead process left, and cuts
   // off what follows it. Creates `path` where it is missing.
   static absl::StatusOr<std::unique_ptr<RunSpool>> Reopen(const std::string& path);
 
   // Numbers the chunk itself. One write call. On an error nothing is left of the chunk and its
-  // number is used again. ResourceExhausted: disk or quota is full; the text names the file.
+  // number is used again. ResourceExhausted: disk or quota is full, or a
+  // limit was reached; the text names the file.
   absl::Status Append(uint32_t channel, uint64_t first_sequence, uint32_t count,
                       v1::Encoding encoding, std::string data);
 
@@ -37,11 +48,15 @@ class RunSpool {
   absl::Status Finish();
 
  private:
-  RunSpool(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  RunSpool(std::string path, UniqueFd fd, SpoolLimits limits)
+      : path_(std::move(path)), limits_(limits), fd_(std::move(fd)) {}
+  absl::Status CheckLimits(uint64_t more);
 
   const std::string path_;
+  const SpoolLimits limits_;
   UniqueFd fd_;
-  uint64_t bytes_ = 0;  // of whole frames
+  uint64_t bytes_ = 0;       // of whole frames
+  uint64_t next_check_ = 0;  // of the free space, in bytes_
   std::atomic<uint64_t> chunks_ = 0;
 };
 

@@ -218,6 +218,19 @@ TEST_F(JobRunnerTest, AFullDiskFailsTheJobWithTheReasonAndTheDaemonGoesOn) {
   EXPECT_EQ(device_.Run("operators 2").state(), v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobRunnerTest, RecordsBeyondTheirLimitFailTheJobWithTheReason) {
+  device_.options.spool.max_bytes = 100'000;
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_iterations(1'000'000);
+  const v1::JobStatus job = device_.Run("operators 2 op_us 100", spec);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(job.error(), HasSubstr("the records of one run may take"));
+  const RunData data = device_.Records(job.run_id());
+  ASSERT_NE(data.end(), nullptr);
+  EXPECT_EQ(data.end()->state(), v1::JOB_STATE_FAILED);
+}
+
 TEST(JobRunnerOnASmallDisk, TheEndOfARunIsWrittenAlsoWhenTheDiskIsFull) {
   SmallDisk disk(4 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";

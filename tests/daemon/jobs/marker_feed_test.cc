@@ -18,6 +18,8 @@ using ::testing::SizeIs;
 
 constexpr RingGeometry kGeometry{.lanes = 2, .capacity = 16};
 
+constexpr uint32_t kIterations = 20;
+
 class MarkerFeedTest : public testing::Test {
  protected:
   MarkerFeedTest()
@@ -27,7 +29,7 @@ class MarkerFeedTest : public testing::Test {
         feed_(ring_.get(), kGeometry, clock_.Now(), true, clock_) {
     feed_.AllowSetup();
     feed_.SetOperatorCount(3);
-    feed_.AllowIterations(v1::PHASE_MEASURE, 2);
+    feed_.AllowIterations(v1::PHASE_MEASURE, kIterations);
   }
 
   int64_t Now() { return clock_.Now().ns; }
@@ -126,7 +128,7 @@ TEST_F(MarkerFeedTest, TheWorstCalibrationIsKept) {
 }
 
 TEST_F(MarkerFeedTest, AFullRingIsCountedAndNothingElseIsLost) {
-  for (int i = 0; i < 20; ++i) RunOperator(0);
+  for (uint32_t i = 0; i < kIterations; ++i) RunOperator(0, i);
   std::vector<Marker> markers;
   const MarkerFeed::Activity activity = feed_.Drain(&markers);
   EXPECT_EQ(activity.dropped, 4u);
@@ -143,8 +145,8 @@ TEST_F(MarkerFeedTest, AnOperatorThatTheNetHasNotIsGarbage) {
 
 TEST_F(MarkerFeedTest, AnIterationThatNobodyAskedForIsGarbage) {
   Marker marker = Plausible();
-  marker.iteration = 2;
-  EXPECT_THAT(Complaint(marker), HasSubstr("iteration 2 where 2 were asked for"));
+  marker.iteration = 20;
+  EXPECT_THAT(Complaint(marker), HasSubstr("iteration 20 where 20 were asked for"));
 }
 
 TEST_F(MarkerFeedTest, APhaseThatDoesNotFitIsGarbage) {
@@ -181,6 +183,56 @@ TEST_F(MarkerFeedTest, OperatorsOfALaneThatOverlapAreGarbage) {
   const MarkerFeed::Activity activity = feed_.Drain(&markers);
   EXPECT_THAT(activity.first_garbage, HasSubstr("begins 1 ns before the one ahead of it ended"));
   EXPECT_THAT(markers, SizeIs(1));
+}
+
+// The marker is garbage although the ones before it were not.
+class MarkerFeedRepeatTest : public MarkerFeedTest {
+ protected:
+  std::string LastComplaint(const std::vector<Marker>& markers) {
+    for (const Marker& marker : markers) lane_.Write(marker);
+    std::vector<Marker> believed;
+    const MarkerFeed::Activity activity = feed_.Drain(&believed);
+    EXPECT_EQ(activity.garbage, 1u);
+    EXPECT_THAT(believed, SizeIs(markers.size() - 1));
+    return activity.first_garbage;
+  }
+};
+
+TEST_F(MarkerFeedRepeatTest, AnOperatorRunsOnceInAnIteration) {
+  const Marker first = Plausible();
+  Marker next = first;
+  next.iteration = 1;
+  EXPECT_THAT(LastComplaint({first, next, next}), HasSubstr("operator 0 twice in iteration 1"));
+}
+
+TEST_F(MarkerFeedRepeatTest, IterationsNeverGoBack) {
+  Marker later = Plausible();
+  later.iteration = 1;
+  Marker earlier = later;
+  earlier.iteration = 0;
+  earlier.op = 1;
+  EXPECT_THAT(LastComplaint({later, earlier}), HasSubstr("iteration 0 after a later one"));
+}
+
+TEST_F(MarkerFeedRepeatTest, AnIterationEndsOnce) {
+  Marker net = Plausible();
+  net.op = kOpNet;
+  EXPECT_THAT(LastComplaint({net, net}), HasSubstr("iteration 0 twice"));
+}
+
+TEST_F(MarkerFeedTest, CalibrationsWithoutEndAreGarbage) {
+  Marker marker = Plausible();
+  marker.op = kOpClock;
+  std::vector<Marker> markers;
+  for (uint64_t i = 0; i < MarkerCheck::kClocksPerSecond; ++i) {
+    lane_.Write(marker);
+    EXPECT_EQ(feed_.Drain(&markers).garbage, 0u);
+  }
+  lane_.Write(marker);
+  EXPECT_THAT(feed_.Drain(&markers).first_garbage, HasSubstr("calibrations a second"));
+  clock_.Advance(Seconds(1));
+  lane_.Write(marker);
+  EXPECT_EQ(feed_.Drain(&markers).garbage, 1u) << "another second, another hundred";
 }
 
 TEST_F(MarkerFeedTest, AnEndBeforeItsBeginMakesTheRingUnbelievable) {

@@ -39,6 +39,7 @@ class MeasuringDevice {
     if (geteuid() == 0) options.engine_user = FindUser({"nobody"});
     options.baseline = Milliseconds(20);
     options.tail = Milliseconds(20);
+    options.spool.min_free_bytes = 0;
     queue_options.state_dir = state_dir;
     queue_options.limits.engines = {"fake", "missing"};
     queue_options.limits.can_measure = true;

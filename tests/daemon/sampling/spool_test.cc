@@ -146,6 +146,25 @@ TEST_F(Spool, AFullDiskIsResourceExhaustedAndLeavesWholeFramesOnly) {
   EXPECT_EQ(chunk.data(), "again");
 }
 
+TEST_F(Spool, TakesNoMoreThanItsLimitAndStaysWhole) {
+  auto spool = RunSpool::Create(path_, {.max_bytes = 200, .min_free_bytes = 0}).value();
+  ASSERT_TRUE(AppendText(*spool, "kept").ok());
+  const std::string before = Bytes();
+  const absl::Status full = AppendText(*spool, std::string(200, 'x'));
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(full.ToString(), HasSubstr("fewer iterations"));
+  EXPECT_EQ(Bytes(), before);
+  EXPECT_EQ(spool->chunks(), 1u);
+}
+
+TEST_F(Spool, LooksForFreeSpaceWhileItIsWritten) {
+  auto spool = RunSpool::Create(path_, {.max_bytes = UINT64_MAX, .min_free_bytes = UINT64_MAX});
+  const absl::Status full = AppendText(**spool, "text");
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(full.ToString(), HasSubstr("must stay so"));
+  EXPECT_EQ(Bytes(), "");
+}
+
 TEST_F(Spool, ReopenGoesOnBehindTheLastWholeChunkWhateverFollowsIt) {
   auto spool = Create();
   ASSERT_TRUE(AppendText(*spool, "kept").ok());
