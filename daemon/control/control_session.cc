@@ -64,6 +64,7 @@ void ControlSession::Close() {
   {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
+    stop_submitting_ = true;
   }
   channel_.Shutdown();
 }
@@ -144,8 +145,8 @@ void ControlSession::Submit() {
       submission = std::move(submissions_.front());
       submissions_.pop_front();
     }
-    AnswerJob(submission.id,
-              queue_.Submit(submission.spec, submission.predict_net, submission.init_net));
+    AnswerJob(submission.id, queue_.Submit(submission.spec, submission.predict_net,
+                                           submission.init_net, &stop_submitting_));
   }
 }
 

@@ -1,6 +1,7 @@
 // The root side of one front's control channel: its requests, its answers, its news.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -71,6 +72,7 @@ class ControlSession {
 
   ControlChannel channel_;
   JobQueue& queue_;
+  std::atomic<bool> stop_submitting_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool sending_ ABSL_GUARDED_BY(mutex_) = false;  // news, right now

@@ -71,7 +71,7 @@ DeviceService::DeviceService(v1::BoardInfo board, RootClient& root, const News& 
       news_(news),
       telemetry_(telemetry),
       clock_(clock),
-      uploads_(2 * kMaxNetBytes) {}  // the two nets of one job at their largest
+      uploads_(UploadBudgetBytes()) {}
 
 grpc::Status DeviceService::Handshake(grpc::ServerContext*, const v1::HandshakeRequest* request,
                                       v1::HandshakeResponse* response) {

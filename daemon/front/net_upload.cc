@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -24,6 +26,14 @@ bool UploadBudget::Take(uint64_t bytes) {
     if (left_.compare_exchange_weak(left, left - bytes)) return true;
   }
   return false;
+}
+
+uint64_t UploadBudgetBytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return kMaxNetBytes / 4;
+  const uint64_t memory = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes);
+  return std::min(2 * kMaxNetBytes, memory / 4);
 }
 
 absl::StatusOr<UniqueFd> CreateAnonymousFile() {

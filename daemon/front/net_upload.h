@@ -23,6 +23,10 @@ class UploadBudget {
   std::atomic<uint64_t> left_;
 };
 
+// Of the uploads of one front: the two nets of one job at their largest, but no more than a quarter
+// of the memory.
+uint64_t UploadBudgetBytes();
+
 // A memfd that can be sealed or, on kernels without (before 3.17), an unlinked file in `folder`.
 absl::StatusOr<UniqueFd> CreateAnonymousFile();
 absl::StatusOr<UniqueFd> CreateUnlinkedFile(const std::string& folder);

@@ -201,6 +201,10 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
     spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
   }
   absl::MutexLock lock(&mutex_);
+  // Made durable with the rest, unless the daemon is to end: a long truth takes long.
+  if (outcome.has_truth && !stopping_) {
+    store_->SyncLater(store_->Folder(status.run_id()).Truth());
+  }
   running_ = nullptr;
   const uint64_t acknowledged = jobs_.at(number).status().acknowledged();  // may have moved
   status.set_acknowledged(std::min(acknowledged, status.chunks()));
@@ -209,26 +213,31 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                               const UniqueFd& init_net) {
+                                               const UniqueFd& init_net,
+                                               const std::atomic<bool>* stop) {
   v1::JobSpec known = spec;
   known.DiscardUnknownFields();  // nobody validates those, and they could fill every message
   if (absl::Status valid = ValidateSpecUntrusted(known, options_.limits); !valid.ok()) return valid;
   absl::MutexLock submission(&submit_mutex_);
   bool sync = false;
+  std::vector<std::string> waiting;
   {
     absl::MutexLock lock(&mutex_);
     sync = running_ == nullptr;
-    const auto waiting = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
-      return entry.second.status().state() == v1::JOB_STATE_QUEUED;
-    });
-    if (static_cast<size_t>(waiting) >= options_.capacity) {
-      return absl::ResourceExhaustedError(fmt::format(
-          "Queueing the job: {} jobs wait already; try again when one has ended, or cancel one",
-          waiting));
+    for (const auto& [number, job] : jobs_) {
+      if (job.status().state() == v1::JOB_STATE_QUEUED) waiting.push_back(job.status().run_id());
     }
   }
+  if (waiting.size() >= options_.capacity) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "Queueing the job: {} jobs wait already; try again when one has ended, or cancel one",
+        waiting.size()));
+  }
+  if (absl::Status room = store_->RequireRoom(waiting, predict_net, init_net); !room.ok()) {
+    return room;
+  }
   absl::StatusOr<v1::StoredJob> job =
-      store_->Add(known, predict_net, init_net, options_.space, sync);
+      store_->Add(known, predict_net, init_net, options_.space, sync, stop);
   if (!job.ok()) return job.status();
   absl::MutexLock lock(&mutex_);
   v1::StoredJob& queued = jobs_[job->number()] = *std::move(job);
@@ -252,44 +261,55 @@ absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<uint64_t> number = Find(run_id);
-  if (!number.ok()) return number.status();
-  v1::StoredJob& job = jobs_.at(*number);
-  if (job.status().state() == v1::JOB_STATE_RUNNING) {
-    running_->Cancel("cancelled on request");
-  } else if (job.status().state() == v1::JOB_STATE_QUEUED) {
-    CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_,
-             store_.get(), &job);
-    spdlog::info("run {}: cancelled: {}", run_id, job.status().error());
-    Announce(job);
-    NumberTheQueue();
+  absl::MutexLock files(&files_mutex_);
+  uint64_t number = 0;
+  v1::StoredJob job;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<uint64_t> found = Find(run_id);
+    if (!found.ok()) return found.status();
+    number = *found;
+    v1::JobStatus& status = *jobs_.at(number).mutable_status();
+    if (status.state() == v1::JOB_STATE_RUNNING) running_->Cancel("cancelled on request");
+    if (status.state() != v1::JOB_STATE_QUEUED) return status;
+    status.set_state(v1::JOB_STATE_CANCELLED);  // it will not be taken any more
+    job = jobs_.at(number);
   }
-  return job.status();
+  CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_, store_.get(),
+           &job);
+  absl::MutexLock lock(&mutex_);
+  v1::StoredJob& cancelled = jobs_.at(number);
+  cancelled = std::move(job);
+  Announce(cancelled);
+  NumberTheQueue();
+  return cancelled.status();
 }
 
 absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
+  absl::MutexLock files(&files_mutex_);
+  v1::StoredJob job;
   {
     absl::MutexLock lock(&mutex_);
     const absl::StatusOr<uint64_t> number = Find(run_id);
     if (!number.ok()) return number.status();
-    v1::StoredJob& job = jobs_.at(*number);
-    v1::JobStatus& status = *job.mutable_status();
-    // A running job has more chunks than its last progress report said.
+    v1::JobStatus& status = *jobs_.at(*number).mutable_status();
+    // A running job has more chunks than its last progress report said. An ended one can have fewer
+    // than the host: its last ones were lost in a crash. Refusing would keep it for good.
     if (Ended(status) && next_seq > status.chunks()) {
-      return absl::InvalidArgumentError(
-          fmt::format("Acknowledging chunks below {} of {}: it has {}", next_seq, status.run_id(),
-                      status.chunks()));
+      spdlog::warn("The host has {} chunks of {} and this device {}: taken as all of them",
+                   next_seq, status.run_id(), status.chunks());
+      next_seq = status.chunks();
     }
     status.set_acknowledged(std::max(status.acknowledged(), next_seq));
-    if (!WhollyAcknowledged(status)) {
-      // Not synced: what a crash forgets the host tells again.
-      return Ended(status) ? store_->Save(job, false) : absl::OkStatus();
+    if (!Ended(status)) return absl::OkStatus();
+    job = jobs_.at(*number);
+    if (WhollyAcknowledged(status)) {
+      if (listener_ != nullptr) listener_->OnRemoved(status.run_id());
+      jobs_.erase(*number);
     }
-    if (listener_ != nullptr) listener_->OnRemoved(status.run_id());
-    jobs_.erase(*number);
   }
-  return store_->Remove(run_id);
+  // Not synced: what a crash forgets the host tells again.
+  return WhollyAcknowledged(job.status()) ? store_->Remove(run_id) : store_->Save(job, false);
 }
 
 absl::StatusOr<UniqueFd> JobQueue::OpenRun(std::string_view run_id) const {

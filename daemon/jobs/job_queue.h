@@ -3,6 +3,7 @@
 // as failed, and what ended is kept until the host has acknowledged every chunk of it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -64,16 +65,19 @@ class JobQueue {
 
   // Copies the nets (regular files) into a new run's folder and queues it. InvalidArgument: the
   // spec or a net; FailedPrecondition: this board cannot measure; ResourceExhausted: queue, net
-  // size or disk.
+  // size or disk; Unavailable: `stop` became true, or the daemon goes down.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                       const UniqueFd& init_net) ABSL_LOCKS_EXCLUDED(mutex_);
+                                       const UniqueFd& init_net,
+                                       const std::atomic<bool>* stop = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
   // NotFound for a run that is not on this device, here and below.
   absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
   absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // All chunks below `next_seq` are durable on the host. Deletes an ended run that is wholly
+  // All chunks below `next_seq` are durable on the host; of an ended run there may be fewer here.
+  // Deletes an ended run that is wholly
   // acknowledged.
   absl::Status Acknowledge(std::string_view run_id, uint64_t next_seq) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -104,6 +108,9 @@ class JobQueue {
   const std::unique_ptr<RunStore> store_;
   absl::Mutex submit_mutex_
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
+  // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the
+  // running job reports under that one.
+  absl::Mutex files_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable absl::Mutex mutex_;
   std::map<uint64_t, v1::StoredJob> jobs_ ABSL_GUARDED_BY(mutex_);  // by number
   JobListener* listener_ ABSL_GUARDED_BY(mutex_) = nullptr;

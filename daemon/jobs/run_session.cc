@@ -353,10 +353,11 @@ JobOutcome RunSession::Finish(v1::RunEnd end) {
   return outcome;
 }
 
-// Apart from the records: nothing that computes from those can see it.
+// Apart from the records: nothing that computes from those can see it. Not synced here, since a
+// daemon that is to end has 2 s: the queue has it synced.
 bool RunSession::WriteTruth() {
   if (!truth_.has_value()) return false;
-  const absl::Status status = ReplaceFile(folder_.Truth(), truth_->SerializeAsString(), Sync::kYes);
+  const absl::Status status = ReplaceFile(folder_.Truth(), truth_->SerializeAsString(), Sync::kNo);
   if (!status.ok()) spdlog::error("Writing the truth of {}: {}", job_.run_id(), status.ToString());
   return status.ok();
 }

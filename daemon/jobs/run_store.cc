@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include "common/files.h"
@@ -49,12 +50,14 @@ absl::StatusOr<uint64_t> NetSize(const UniqueFd& net, uint64_t max_bytes) {
 // Copies exactly the file's present size, by offset: whoever shares the descriptor may move its
 // position.
 absl::Status CopyNet(const UniqueFd& net, uint64_t size, const std::string& path, bool sync,
-                     const std::atomic<bool>& stopped) {
+                     const std::function<bool()>& stopped) {
   const UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out.ok()) return FileError("Creating", path, errno);
   std::string buffer(kCopyBytes, '\0');
   for (uint64_t done = 0; done < size;) {
-    if (stopped) return absl::UnavailableError("Taking the submitted net: synergyd goes down");
+    if (stopped()) {
+      return absl::UnavailableError("Taking the submitted net: synergyd or its front goes down");
+    }
     const size_t wanted = std::min<uint64_t>(buffer.size(), size - done);
     const ssize_t n = pread(net.get(), buffer.data(), wanted, static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
@@ -144,8 +147,8 @@ absl::StatusOr<uint64_t> RunStore::TakeNumber(bool sync) {
 }
 
 absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                            const UniqueFd& init_net, const Space& space,
-                                            bool sync) {
+                                            const UniqueFd& init_net, const Space& space, bool sync,
+                                            const std::atomic<bool>* stop) {
   const absl::StatusOr<uint64_t> predict = NetSize(predict_net, space.max_net_bytes);
   if (!predict.ok()) return predict.status();
   const absl::StatusOr<uint64_t> init = NetSize(init_net, space.max_net_bytes);
@@ -170,7 +173,7 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const Uniqu
   } while (fs::exists(Folder(job.status().run_id()).path, error));
 
   const std::string making = runs_dir_ + "/" + kMaking + job.status().run_id();
-  status = Make(RunFolder{making}, job, {predict_net, *predict}, {init_net, *init}, sync);
+  status = Make(RunFolder{making}, job, {predict_net, *predict}, {init_net, *init}, sync, stop);
   if (!status.ok()) {
     fs::remove_all(making, error);  // what stays is cleared at the next start
     return status;
@@ -179,13 +182,14 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const Uniqu
 }
 
 absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
-                            const Net& init, bool sync) {
+                            const Net& init, bool sync, const std::atomic<bool>* stop) {
+  const auto stopped = [&] { return stopped_ || (stop != nullptr && *stop); };
   const RunFolder folder = Folder(job.status().run_id());
   if (mkdir(making.path.c_str(), 0700) != 0) {
     return FileError("Creating the folder", making.path, errno);
   }
-  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped_);
-  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped_);
+  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
+  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
   if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
   if (!status.ok()) return status;
   if (rename(making.path.c_str(), folder.path.c_str()) != 0) {
@@ -255,6 +259,31 @@ absl::Status RunStore::RequireSpace(uint64_t bytes) const {
                   "there, or fetch "
                   "ended runs with synergyctl, which deletes them from the device",
                   state_dir_, free >> 20, (bytes + (1 << 20) - 1) >> 20));
+}
+
+absl::Status RunStore::RequireRoom(const std::vector<std::string>& waiting,
+                                   const UniqueFd& predict_net, const UniqueFd& init_net) const {
+  uint64_t queued = 0;
+  struct stat info = {};
+  for (const std::string& run_id : waiting) {
+    for (const std::string& path : {Folder(run_id).PredictNet(), Folder(run_id).InitNet()}) {
+      if (stat(path.c_str(), &info) == 0) queued += static_cast<uint64_t>(info.st_size);
+    }
+  }
+  uint64_t more = 0;
+  for (const UniqueFd* net : {&predict_net, &init_net}) {
+    if (fstat(net->get(), &info) == 0) more += static_cast<uint64_t>(info.st_size);
+  }
+  struct statvfs disk = {};
+  if (statvfs(runs_dir_.c_str(), &disk) != 0) {
+    return FileError("Asking for the free space of", runs_dir_, errno);
+  }
+  const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (queued + more <= (free + queued) / 2) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "Queueing the job: its nets have {} MiB and those that wait {} MiB, which together is more "
+      "than half of the space in {}; try again when a job has ended, or free some there",
+      more >> 20, queued >> 20, state_dir_));
 }
 
 absl::Status RunStore::CreateReserve(std::string_view run_id) {

@@ -43,9 +43,14 @@ class RunStore {
 
   // Makes the folder of a new, queued job and copies the nets into it. Its number is greater than
   // any before it, also those that were deleted since. InvalidArgument: a net is no regular file,
-  // or the predict net is empty; ResourceExhausted: a net is too long or the disk too full.
+  // or the predict net is empty; ResourceExhausted: a net is too long or the disk too full;
+  // Unavailable: `stop` became true meanwhile.
   absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                    const UniqueFd& init_net, const Space& space, bool sync);
+                                    const UniqueFd& init_net, const Space& space, bool sync,
+                                    const std::atomic<bool>* stop = nullptr);
+  // Nets that wait take at most half of the space that there is for them: ResourceExhausted.
+  absl::Status RequireRoom(const std::vector<std::string>& waiting, const UniqueFd& predict_net,
+                           const UniqueFd& init_net) const;
   // An Add under way ends with Unavailable, and so do later ones: the daemon goes down.
   void StopAdding() { stopped_ = true; }
   absl::Status Save(const v1::StoredJob& job, bool sync);
@@ -73,7 +78,7 @@ class RunStore {
   void ClearLeftovers();
   absl::StatusOr<uint64_t> TakeNumber(bool sync);
   absl::Status Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
-                    const Net& init, bool sync);
+                    const Net& init, bool sync, const std::atomic<bool>* stop);
 
   const std::string state_dir_;
   const std::string runs_dir_;

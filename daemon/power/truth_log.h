@@ -12,10 +12,10 @@
 namespace synergy::tx1 {
 
 // Thread-compatible. Lists the first kMaxExecutions executions of the measured phase (56 bytes
-// each), counts the others.
+// each), counts the others. So many are written in a fraction of the 2 s that a daemon has to end.
 class TruthLog {
  public:
-  static constexpr size_t kMaxExecutions = 1'000'000;
+  static constexpr size_t kMaxExecutions = 250'000;
 
   // The joules of the timeline's next piece and what ran in it: they are shared equally among
   // those.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -31,6 +32,14 @@ TEST(NetUpload, KeepsThePartsInOrderAndStartsAtTheBegin) {
   auto file = upload->Finish();
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(ContentOf(**file), "abcdef");
+}
+
+TEST(UploadBudget, IsAQuarterOfTheMemoryAtMost) {
+  const auto memory =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  EXPECT_GT(UploadBudgetBytes(), 0u);
+  EXPECT_LE(UploadBudgetBytes(), memory / 4);
+  EXPECT_LE(UploadBudgetBytes(), 2 * kMaxNetBytes);
 }
 
 TEST(NetUpload, AFinishedFileCannotBeChanged) {
