@@ -108,6 +108,16 @@ absl::StatusOr<TelemetryRingWriter> TelemetryRingWriter::Create(
   if (fallocate(fd.get(), 0, 0, sizeof(Ring)) != 0) return Failure("fallocate", errno);
   void* base = mmap(nullptr, sizeof(Ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (base == MAP_FAILED) return Failure("mmap", errno);
+  // Who is handed the read-only descriptor could open its file anew, for writing, where the mode
+  // let him (another user) or could be changed (the same one; seal since Linux 5.1).
+  if (fchmod(fd.get(), 0400) != 0) {
+    absl::Status status = Failure("fchmod", errno);
+    Unmap(base);
+    return status;
+  }
+#ifdef F_SEAL_FUTURE_WRITE
+  fcntl(fd.get(), F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+#endif
   fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   UniqueFd read_only(open(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!read_only.ok()) {

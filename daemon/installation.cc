@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,6 +55,15 @@ std::string DefaultLibexecDir() {
 
 absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
   if (absl::Status made = MakeFolder(path, 0700); !made.ok()) return made;
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return FileError("Looking at", path, errno);
+  if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return absl::FailedPreconditionError(fmt::format(
+        "The state folder {} belongs to user {} and has mode {:o}: it must belong to user {}, who "
+        "runs synergyd, and nobody else may write it (chown, chmod go-w); or choose another with "
+        "--state",
+        path, info.st_uid, info.st_mode & 07777u, geteuid()));
+  }
   const std::string file = path + "/lock";
   UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.ok()) return FileError("Opening", file, errno);

@@ -23,7 +23,8 @@ std::string DefaultLibexecDir();
 // The state folder, held by one daemon at a time: its lock ends with this object or the process.
 class StateFolder {
  public:
-  // Makes it (mode 0700). FailedPrecondition: another daemon holds it.
+  // Makes it (mode 0700). FailedPrecondition: another daemon holds it, or it belongs to
+  // somebody else or can be written by others.
   static absl::StatusOr<StateFolder> Open(const std::string& path);
 
   const std::string& path() const { return path_; }

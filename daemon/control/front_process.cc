@@ -25,6 +25,7 @@ constexpr Nanoseconds kFlushPatience = Milliseconds(300);
 
 std::vector<std::string> LauncherArguments(const FrontOptions& options) {
   std::vector<std::string> arguments = {"--parent",        fmt::format("{}", getpid()),
+                                        "--fds",           "1",
                                         "--file-limit",    fmt::format("{}", kFileLimit),
                                         "--process-limit", fmt::format("{}", kProcessLimit),
                                         "--write-limit",   fmt::format("{}", kMaxNetBytes)};

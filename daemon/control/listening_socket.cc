@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -83,10 +84,23 @@ std::string HostPort(const std::string& host, uint16_t port) {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
-void SetOwner(const std::string& path) {
+// Makes the socket's file with its final mode and group from its first instant: whatever is done by
+// path afterwards could be led astray by who may write the folder. 0 or errno.
+int BindForGroup(int fd, const sockaddr_un& address) {
   const group* synergy = geteuid() == 0 ? getgrnam(kGroup) : nullptr;
-  const bool given = synergy != nullptr && chown(path.c_str(), 0, synergy->gr_gid) == 0;
-  chmod(path.c_str(), given ? 0660 : 0600);
+  const mode_t before = umask(synergy != nullptr ? 0117 : 0177);
+  const int group_before = synergy != nullptr ? setfsgid(synergy->gr_gid) : 0;
+  const int result = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int error = errno;
+  if (synergy != nullptr) setfsgid(static_cast<gid_t>(group_before));
+  umask(before);
+  return result == 0 ? 0 : error;
+}
+
+FileId IdOf(const std::string& path) {
+  struct stat info = {};
+  if (lstat(path.c_str(), &info) != 0) return {};
+  return {.device = info.st_dev, .inode = info.st_ino};
 }
 
 }  // namespace
@@ -157,16 +171,13 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
   }
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.ok()) return FileError("Creating the socket", path, errno);
-  // Nobody may connect between bind and SetOwner.
-  const mode_t before = umask(0177);
-  const bool bound = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  const int error = errno;
-  umask(before);
-  if (!bound) return FileError("Listening on", path, error);
-  SetOwner(path);
+  if (const int error = BindForGroup(fd.get(), address); error != 0) {
+    return FileError("Listening on", path, error);
+  }
+  const FileId id = IdOf(path);
   if (listen(fd.get(), kBacklog) != 0) return FileError("Listening on", path, errno);
   return std::unique_ptr<ListeningSocket>(
-      new ListeningSocket(fmt::format("{}{}", kUnix, path), std::move(fd), path));
+      new ListeningSocket(fmt::format("{}{}", kUnix, path), std::move(fd), path, id));
 }
 
 absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenTcp(
@@ -200,11 +211,11 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenTcp(
   if (getsockname(fd.get(), generic, &size) != 0) return FileError("Asking for", name, errno);
   const uint16_t port = ntohs(v6 ? in6->sin6_port : in4->sin_port);
   return std::unique_ptr<ListeningSocket>(
-      new ListeningSocket(HostPort(address.host, port), std::move(fd), ""));
+      new ListeningSocket(HostPort(address.host, port), std::move(fd), "", {}));
 }
 
 ListeningSocket::~ListeningSocket() {
-  if (!unix_path_.empty()) unlink(unix_path_.c_str());
+  if (!unix_path_.empty() && IdOf(unix_path_) == unix_id_) unlink(unix_path_.c_str());
 }
 
 }  // namespace synergy

@@ -2,6 +2,8 @@
 // accepts on them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,7 +27,13 @@ struct ListenAddress {
 // Only loopback hosts (127.0.0.0/8, ::1, localhost). InvalidArgument with the reason otherwise.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
 
-// One listening socket; a Unix socket's file goes with it.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const FileId&, const FileId&) = default;
+};
+
+// One listening socket; a Unix socket's file goes with it, unless somebody has replaced it.
 class ListeningSocket {
  public:
   // A Unix socket is for root and the group `synergy` (mode 0660), or for its owner alone (0600)
@@ -42,14 +50,18 @@ class ListeningSocket {
   int fd() const { return fd_.get(); }
 
  private:
-  ListeningSocket(std::string address, UniqueFd fd, std::string unix_path)
-      : address_(std::move(address)), fd_(std::move(fd)), unix_path_(std::move(unix_path)) {}
+  ListeningSocket(std::string address, UniqueFd fd, std::string unix_path, FileId unix_id)
+      : address_(std::move(address)),
+        fd_(std::move(fd)),
+        unix_path_(std::move(unix_path)),
+        unix_id_(unix_id) {}
   static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenUnix(const ListenAddress& where);
   static absl::StatusOr<std::unique_ptr<ListeningSocket>> OpenTcp(const ListenAddress& address);
 
   const std::string address_;
   const UniqueFd fd_;
   const std::string unix_path_;
+  const FileId unix_id_;
 };
 
 }  // namespace synergy

@@ -33,6 +33,8 @@ std::vector<std::string> LauncherArguments(const WorkerSpec& spec) {
   if (!spec.cpus.empty()) add("--cpus", fmt::format("{}", fmt::join(spec.cpus, ",")));
   if (spec.memory_limit > 0) add("--memory-limit", fmt::format("{}", spec.memory_limit));
   if (spec.cpu_limit_s > 0) add("--cpu-limit", fmt::format("{}", spec.cpu_limit_s));
+  add("--oom-score-adj", "1000");  // rather the engine than the daemon
+  if (!spec.cgroup.empty()) add("--cgroup", spec.cgroup);
   arguments.emplace_back("--");
   arguments.push_back(spec.executable);
   return arguments;
@@ -44,7 +46,7 @@ uint64_t EngineMemoryLimit() {
   const long pages = sysconf(_SC_PHYS_PAGES);
   const long page_bytes = sysconf(_SC_PAGESIZE);
   return pages > 0 && page_bytes > 0
-             ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes)
+             ? static_cast<uint64_t>(pages) / 4 * 3 * static_cast<uint64_t>(page_bytes)
              : 0;
 }
 

@@ -19,7 +19,8 @@
 
 namespace synergy {
 
-// Physical memory, so that an engine which needs more is stopped before the machine is.
+// Three quarters of physical memory, so that an engine which needs more is stopped before the
+// machine is.
 uint64_t EngineMemoryLimit();
 
 struct WorkerSpec {
@@ -28,6 +29,7 @@ struct WorkerSpec {
   std::optional<UserIds> user;  // set where the daemon is root
   std::vector<int> cpus;        // empty: any
   uint64_t memory_limit = 0;    // bytes
+  std::string cgroup = {};      // a folder of cgroup v2 that it joins; "": none
   uint64_t cpu_limit_s = 0;     // over all threads: the last resort behind the job's time limit
 };
 

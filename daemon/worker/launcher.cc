@@ -19,7 +19,12 @@
 //     a
 //                         person's own user has other processes, which would count
 //
-// Descriptors 0 to 6 are handed on (common/worker_protocol.h), all others are closed. PATH is
+//     --fds N             descriptors handed on beside 0 to 2: 3 to 2 + N, 4 by default
+//                         (common/worker_protocol.h)
+//     --oom-score-adj N   1000: the first that the kernel kills when memory runs out
+//     --cgroup PATH       join this cgroup (v2)
+//
+// All other descriptors are closed. PATH is
 // opened before the user changes, so it may lie in a folder that only root can enter. It must be a
 // binary: a script's interpreter could not open it again. Exit status: 126 when something could not
 // be prepared, 127 when PATH could not be executed; the reason is on stderr.
@@ -49,7 +54,9 @@
 namespace synergy {
 namespace {
 
-constexpr int kExecutableFd = 7;  // the first after those that an engine inherits
+constexpr int kFirstFd = 3;
+constexpr int kMaxFds = 4;  // what an engine inherits
+constexpr int kExecutableFd = kFirstFd + kMaxFds;
 constexpr int kExitNotPrepared = 126;
 constexpr int kExitNotExecuted = 127;
 // What address space an engine may reserve beyond its memory limit where only RLIMIT_AS can hold
@@ -63,6 +70,9 @@ struct Options {
   std::optional<cpu_set_t> cpus;
   std::optional<rlim_t> memory_limit;
   std::optional<rlim_t> cpu_limit_s;
+  int fds = kMaxFds;
+  std::optional<int> oom_score_adj;
+  const char* cgroup = nullptr;
   rlim_t file_limit = 64;
   rlim_t write_limit = 0;
   rlim_t process_limit = 256;
@@ -118,6 +128,9 @@ Options ParseOptions(int argc, char** argv) {
                                {"file-limit", required_argument, nullptr, 'f'},
                                {"write-limit", required_argument, nullptr, 'w'},
                                {"process-limit", required_argument, nullptr, 'n'},
+                               {"fds", required_argument, nullptr, 'd'},
+                               {"oom-score-adj", required_argument, nullptr, 'o'},
+                               {"cgroup", required_argument, nullptr, 'G'},
                                {nullptr, 0, nullptr, 0}};
   constexpr unsigned long long kIdLimit = 0xFFFFFFFE;  // the last one means "leave as it is"
   constexpr unsigned long long kSizeLimit = 1ull << 62;
@@ -151,6 +164,15 @@ Options ParseOptions(int argc, char** argv) {
       case 'n':
         o.process_limit = ParseNumber("--process-limit", optarg, 1 << 20);
         break;
+      case 'd':
+        o.fds = static_cast<int>(ParseNumber("--fds", optarg, kMaxFds));
+        break;
+      case 'o':
+        o.oom_score_adj = static_cast<int>(ParseNumber("--oom-score-adj", optarg, 1000));
+        break;
+      case 'G':
+        o.cgroup = optarg;
+        break;
       default:
         Fail(kExitNotPrepared, "usage: synergy-launcher [flags] -- PATH [ARGUMENT...]");
     }
@@ -173,6 +195,17 @@ void OpenExecutable(const char* path) {
     Fail(kExitNotExecuted, "%s is no regular file", path);
   }
   if (fd != kExecutableFd) Require(dup3(fd, kExecutableFd, O_CLOEXEC) >= 0, "dup3");
+}
+
+// Writes a file of the kernel's.
+bool WriteKernelFile(const std::string& path, const std::string& text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return written;
 }
 
 void CloseFrom(unsigned first) {
@@ -278,7 +311,15 @@ void Launch(int argc, char** argv) {
   // where it is a group's leader already, which is as good.
   if (setsid() < 0) Require(getpgrp() == getpid(), "setsid");
   OpenExecutable(options.command[0]);
+  for (int fd = kFirstFd + options.fds; fd < kExecutableFd; ++fd) close(fd);
   CloseFrom(kExecutableFd + 1);
+  if (options.cgroup != nullptr) {
+    Require(WriteKernelFile(std::string(options.cgroup) + "/cgroup.procs", "0"), options.cgroup);
+  }
+  if (options.oom_score_adj.has_value()) {
+    Require(WriteKernelFile("/proc/self/oom_score_adj", std::to_string(*options.oom_score_adj)),
+            "--oom-score-adj");
+  }
   if (options.cpus.has_value()) {
     Require(sched_setaffinity(0, sizeof(cpu_set_t), &*options.cpus) == 0, "--cpus");
   }

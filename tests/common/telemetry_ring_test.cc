@@ -64,6 +64,14 @@ TEST(TelemetryRing, GivesEveryRecordOnceInOrder) {
   EXPECT_EQ(lost, 0u);
 }
 
+TEST(TelemetryRing, WhoGetsItsDescriptorCannotWriteIt) {
+  RingPair ring;
+  struct stat info {};
+  ASSERT_EQ(fstat(ring.writer.fd(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0400u);
+  EXPECT_LT(write(ring.writer.fd(), "x", 1), 0);
+}
+
 TEST(TelemetryRing, CountsWhatWasOverwritten) {
   RingPair ring;
   for (uint64_t i = 0; i < kTelemetrySlots + 70; ++i) ring.writer.Write(Record(i));

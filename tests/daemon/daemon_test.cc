@@ -284,6 +284,20 @@ TEST_F(DaemonTest, TwoDaemonsDoNotShareAStateFolderOrASocket) {
   Stop();
 }
 
+TEST_F(DaemonTest, AStateFolderThatOthersMayWriteIsRefused) {
+  fs::create_directory(state_);
+  fs::permissions(state_, fs::perms(0777));
+  EXPECT_EQ(Run({"--board", "sim:jetson-tx1", "--state", state_, "--listen", "unix:" + socket_}),
+            1);
+  EXPECT_THAT(Log(), AllOf(HasSubstr("mode 777"), HasSubstr("--state")));
+  if (geteuid() != 0) return;
+  fs::permissions(state_, fs::perms(0700));
+  ASSERT_EQ(chown(state_.c_str(), 65534, 65534), 0);
+  EXPECT_EQ(Run({"--board", "sim:jetson-tx1", "--state", state_, "--listen", "unix:" + socket_}),
+            1);
+  EXPECT_THAT(Log(), HasSubstr("belongs to user 65534"));
+}
+
 TEST_F(DaemonTest, UsageErrorsEndWithTwo) {
   const std::vector<std::string> common = {"--state", state_, "--board", "sim:jetson-tx1"};
   const auto refused = [&](std::vector<std::string> arguments, const std::string& text) {

@@ -117,6 +117,23 @@ TEST_F(ListeningSocketTest, LeavesAFileThatIsNoSocketAlone) {
   EXPECT_EQ(ReadFile(path_, 100).value(), "precious");
 }
 
+TEST_F(ListeningSocketTest, LeavesWhatHasTakenItsPlaceAlone) {
+  {
+    const auto listener = Open();
+    ASSERT_TRUE(listener.ok());
+    std::filesystem::remove(path_);
+    ASSERT_TRUE(ReplaceFile(path_, "precious", Sync::kNo).ok());
+  }
+  EXPECT_EQ(ReadFile(path_, 100).value(), "precious");
+}
+
+TEST_F(ListeningSocketTest, FollowsNoSymbolicLink) {
+  ASSERT_TRUE(MakeFolder(folder_.File("run"), 0755).ok());
+  std::filesystem::create_symlink(folder_.File("elsewhere"), path_);
+  EXPECT_FALSE(Open().ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("elsewhere")));
+}
+
 TEST_F(ListeningSocketTest, SaysWhichPortItGot) {
   const auto v4 = ListeningSocket::Open(Tcp("127.0.0.1", 0));
   ASSERT_TRUE(v4.ok()) << v4.status();

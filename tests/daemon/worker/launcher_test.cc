@@ -155,6 +155,13 @@ TEST(Launcher, HandsOnDescriptorsZeroToSixAlone) {
   const Result result = RunShell(
       {}, "for fd in 0 1 2 3 4 5 6 7 8 20 63; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
   EXPECT_EQ(result.output, "0\n1\n2\n3\n4\n5\n6\n");
+  const Result fewer = RunShell(
+      {"--fds", "1"}, "for fd in 2 3 4 5 6 7 8; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
+  EXPECT_EQ(fewer.output, "2\n3\n");
+}
+
+TEST(Launcher, MakesAnEngineTheFirstToGoWhenMemoryRunsOut) {
+  EXPECT_EQ(RunShell({"--oom-score-adj", "1000"}, "cat /proc/self/oom_score_adj").output, "1000\n");
 }
 
 TEST(Launcher, GivesNoNewPrivileges) {
