@@ -1,5 +1,6 @@
 #include "daemon/daemon.h"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -52,6 +53,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   }
   absl::Status status = daemon->CheckExecutables();
   if (status.ok()) status = daemon->FindUsers();
+  if (status.ok()) daemon->MakeCgroup();
   if (status.ok()) status = daemon->OpenBoardAndSensors();
   if (status.ok()) status = daemon->OpenQueue();
   if (status.ok()) status = daemon->Serve();
@@ -87,6 +89,20 @@ absl::Status Daemon::FindUsers() {
   engine_user_ = users->engine;
   front_user_ = users->front;
   return absl::OkStatus();
+}
+
+// Named after the state folder, which one daemon holds at a time: a cgroup of that name is a dead
+// daemon's.
+void Daemon::MakeCgroup() {
+  struct stat info = {};
+  if (geteuid() != 0 || stat(state_.path().c_str(), &info) != 0) return;
+  auto cgroup = WorkerCgroup::Create(fmt::format("synergy-{:x}-{}", info.st_dev, info.st_ino));
+  if (cgroup.ok()) {
+    cgroup_ = *std::move(cgroup);
+  } else {
+    spdlog::info("engines are killed by process group, not by cgroup: {}",
+                 cgroup.status().ToString());
+  }
 }
 
 absl::Status Daemon::OpenBoardAndSensors() {
@@ -143,6 +159,7 @@ absl::Status Daemon::OpenQueue() {
   RunnerParts parts;
   parts.board = board_.info;
   parts.simulation = board_.simulation.get();
+  parts.cgroup = cgroup_.get();
   parts.sampler = sampler_.get();
   parts.telemetry = telemetry_.get();
   parts.clock = &RealClock();

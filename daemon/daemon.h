@@ -14,6 +14,7 @@
 #include "daemon/installation.h"
 #include "daemon/jobs/job_queue.h"
 #include "daemon/jobs/job_runner.h"
+#include "daemon/jobs/worker_cgroup.h"
 #include "daemon/power/board.h"
 #include "daemon/sampling/sampler.h"
 #include "daemon/sampling/telemetry.h"
@@ -44,6 +45,7 @@ class Daemon {
   absl::Status OpenBoardAndSensors();
   void DescribeBoard(const std::string& board_id);
   absl::Status FindUsers();
+  void MakeCgroup();
   absl::Status OpenQueue();
   absl::Status Serve();
   void Pin(const std::vector<int>& cpus) const;
@@ -52,7 +54,8 @@ class Daemon {
   const DaemonOptions options_;
   const StateFolder state_;
   const std::vector<int> cpus_;
-  std::optional<UserIds> engine_user_;  // nothing: we are not root, all run as we do
+  std::unique_ptr<WorkerCgroup> cgroup_;  // null: there is none
+  std::optional<UserIds> engine_user_;    // nothing: we are not root, all run as we do
   std::optional<UserIds> front_user_;
   // In the order of their start.
   std::vector<std::unique_ptr<ListeningSocket>> listeners_;

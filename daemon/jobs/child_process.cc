@@ -29,8 +29,8 @@ constexpr int kFirstFd = 3;
 // Copies of descriptors for the child start here, above all of their targets.
 constexpr int kAboveTargets = 32;
 constexpr Nanoseconds kWaitStep = Milliseconds(2);
-// A stray may leave strays of its own when it is killed.
-constexpr int kStrayPasses = 16;
+// For strays to end; each may leave strays of its own.
+constexpr Nanoseconds kStrayPatience = Milliseconds(500);
 
 // Living children. Held during a spawn, so that no child is taken for a stray before it is known.
 absl::Mutex children_mutex(absl::kConstInit);
@@ -97,6 +97,16 @@ std::vector<pid_t> OwnChildren() {
     if (ParentOf(pid) == getpid()) children.push_back(pid);
   }
   return children;
+}
+
+// Children that nobody here has spawned.
+std::vector<pid_t> FindStrays() {
+  absl::MutexLock lock(&children_mutex);
+  std::vector<pid_t> strays = OwnChildren();
+  std::erase_if(strays, [](pid_t pid) ABSL_EXCLUSIVE_LOCKS_REQUIRED(children_mutex) {
+    return Children().contains(pid);
+  });
+  return strays;
 }
 
 }  // namespace
@@ -192,22 +202,22 @@ void AdoptOrphans() {
 }
 
 int KillStrays() {
-  absl::MutexLock lock(&children_mutex);
-  int killed = 0;
-  for (int pass = 0; pass < kStrayPasses; ++pass) {
-    bool found = false;
-    for (const pid_t pid : OwnChildren()) {
-      if (Children().contains(pid)) continue;
-      found = true;
-      if (waitpid(pid, nullptr, WNOHANG) != 0) continue;  // it had ended already
+  // Nobody else reaps strays, so their numbers stay theirs. Not children_mutex: one that the kernel
+  // does not let die must not hold up a spawn.
+  static absl::Mutex strays_mutex(absl::kConstInit);
+  absl::MutexLock lock(&strays_mutex);
+  const MonotonicTime limit = RealClock().Now() + kStrayPatience;
+  std::set<pid_t> killed;
+  for (std::vector<pid_t> strays = FindStrays(); !strays.empty(); strays = FindStrays()) {
+    for (const pid_t pid : strays) {
+      if (waitpid(pid, nullptr, WNOHANG) != 0) continue;  // it has ended
       kill(pid, SIGKILL);
-      while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-      }
-      ++killed;
+      killed.insert(pid);
     }
-    if (!found) break;
+    if (RealClock().Now() >= limit) break;
+    RealClock().SleepUntil(RealClock().Now() + kWaitStep);
   }
-  return killed;
+  return static_cast<int>(killed.size());
 }
 
 }  // namespace synergy

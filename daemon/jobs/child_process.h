@@ -62,7 +62,7 @@ std::string DescribeWaitStatus(int status);
 // alone.
 void AdoptOrphans();
 // Kills and reaps every child of this process that is no living ChildProcess; returns how many were
-// still alive.
+// still alive. Waits for their ends for half a second at most.
 // Thread-safe, also against Spawn.
 int KillStrays();
 

@@ -60,6 +60,7 @@ JobOutcome RunSession::Run() {
   if (result.ok()) result = StartRecording();
   if (!recorder_) {
     if (driver_) driver_->Stop(false).IgnoreError();  // the cause is known
+    KillLeftBehind();
     const bool cancelled = absl::IsCancelled(result);
     return {.state = cancelled ? v1::JOB_STATE_CANCELLED : v1::JOB_STATE_FAILED,
             .error = std::string(result.message())};
@@ -92,6 +93,7 @@ absl::Status RunSession::StartEngine() {
   worker.executable = EnginePath(options_.libexec_dir, job_.spec().engine());
   worker.user = options_.engine_user;
   worker.cpus = cores_.job;
+  if (parts_.cgroup != nullptr) worker.cgroup = parts_.cgroup->path();
   worker.memory_limit = EngineMemoryLimit();
   worker.cpu_limit_s = CpuLimitS(job_.spec());
   const absl::StatusOr<v1::WorkerEvent::Hello> hello =
@@ -270,6 +272,11 @@ void RunSession::ReportProgress(const MarkerFeed::Activity& activity) {
              .chunks = recorder_->chunks()});
 }
 
+int RunSession::KillLeftBehind() {
+  const int in_cgroup = parts_.cgroup != nullptr ? parts_.cgroup->KillAll() : 0;
+  return std::max(in_cgroup, KillStrays());
+}
+
 void RunSession::StopRecording(const absl::Status& result) {
   if (phase_ != v1::PHASE_IDLE) SetPhase(v1::PHASE_IDLE);
   const absl::Status stopped = driver_->Stop(result.ok());
@@ -287,7 +294,7 @@ void RunSession::StopRecording(const absl::Status& result) {
   if (const int64_t error = driver_->activity().worst_clock_error_ns; error > kMaxClockErrorNs) {
     AddNotice("clock_astray", ClockErrorText(error));
   }
-  if (const int strays = KillStrays(); strays > 0) {
+  if (const int strays = KillLeftBehind(); strays > 0) {
     AddNotice("strays_killed",
               fmt::format("the engine left {} processes behind; they were killed", strays));
   }

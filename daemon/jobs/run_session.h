@@ -17,6 +17,7 @@
 #include "daemon/jobs/job_executor.h"
 #include "daemon/jobs/reading_tally.h"
 #include "daemon/jobs/verdict.h"
+#include "daemon/jobs/worker_cgroup.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/sampling/run_recorder.h"
 #include "daemon/sampling/sampler.h"
@@ -48,6 +49,7 @@ struct RunnerOptions {
 struct RunnerParts {
   v1::BoardInfo board;
   BoardSimulation* simulation = nullptr;  // null on real hardware
+  WorkerCgroup* cgroup = nullptr;         // null: the engine is killed with its process group
   Sampler* sampler = nullptr;
   Telemetry* telemetry = nullptr;
   Clock* clock = nullptr;
@@ -83,6 +85,8 @@ class RunSession {
   absl::Status OnTick(const MarkerFeed::Activity& activity, const std::vector<Marker>& markers);
   void ReportProgress(const MarkerFeed::Activity& activity);
 
+  // What the engine, which has ended, left behind; how many processes.
+  int KillLeftBehind();
   void StopRecording(const absl::Status& result);
   v1::RunEnd MakeEnd(const absl::Status& result);
   JobOutcome Finish(v1::RunEnd end);

@@ -66,6 +66,21 @@ bool Alive(pid_t pid) {
   return !status.empty() && status.find("State:\tZ") == std::string::npos;
 }
 
+// Living processes of an executable.
+std::vector<pid_t> Running(const std::string& executable) {
+  std::vector<pid_t> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string text = entry.path().filename();
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    std::error_code error;
+    if (pid != 0 && fs::read_symlink(entry.path() / "exe", error) == executable) {
+      found.push_back(pid);
+    }
+  }
+  return found;
+}
+
 // The effective user of a process.
 uid_t UserOf(pid_t pid) {
   const std::string status = ReadFile(fmt::format("/proc/{}/status", pid), 1 << 16).value_or("");
@@ -247,6 +262,30 @@ TEST_F(DaemonTest, ADaemonThatIsKilledTakesItsProcessesAlongAndItsSuccessorGoesO
   ASSERT_NE(data.end(), nullptr);
   EXPECT_EQ(data.end()->error(), "the daemon stopped while this job ran");
   EXPECT_EQ(data.next_seq(), Status(killed).chunks());
+  Stop();
+}
+
+TEST_F(DaemonTest, WhatAnEngineOfADaemonThatIsKilledLeftBehindEndsWithTheNextStart) {
+  const std::string run_id = Queue(std::string(kEndless) + " stray 1", 1'000'000);
+  Start();
+  const std::string engine = folder_.File("synergy-worker-fake");
+  ASSERT_TRUE(Eventually([&] { return Running(engine).size() == 2; })) << Log();
+  const bool by_cgroup = Log().find("not by cgroup") == std::string::npos && geteuid() == 0;
+  kill(daemon_->pid(), SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return Running(engine).size() == 1; })) << "the stray alone";
+  daemon_->Kill();
+  Start();
+  if (by_cgroup) EXPECT_TRUE(Eventually([&] { return Running(engine).empty(); }));
+  for (const pid_t pid : Running(engine)) kill(pid, SIGKILL);
+  Stop();
+  EXPECT_EQ(Status(run_id).state(), v1::JOB_STATE_FAILED);
+}
+
+TEST_F(DaemonTest, AnEngineThatForksIntoAnotherSessionLeavesNoOrphan) {
+  const std::string run_id = Queue("operators 3 stray 1", 5);
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Status(run_id).state() == v1::JOB_STATE_DONE; })) << Log();
+  EXPECT_TRUE(Running(folder_.File("synergy-worker-fake")).empty());
   Stop();
 }
 
