@@ -136,14 +136,13 @@ class DaemonTest : public testing::Test {
   }
   std::string Log() { return ReadFile(log_, 1 << 20).value_or(""); }
 
-  // SIGTERM must end the daemon within 2 s, well, and with all of its children.
+  // SIGTERM must end the daemon, well, and with all of its children (tests/e2e holds the 2 s).
   void Stop() {
     const std::vector<pid_t> fronts = ChildrenOf(daemon_->pid(), "synergyd-front");
     const std::vector<pid_t> workers = ChildrenOf(daemon_->pid(), "synergy-worker-fake");
-    const MonotonicTime begin = RealClock().Now();
     daemon_->Terminate();
-    const auto status = daemon_->WaitUntil(begin + Seconds(10), RealClock());
-    EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+    const auto status = daemon_->WaitUntil(RealClock().Now() + Seconds(15), RealClock());
+    ASSERT_TRUE(status.has_value()) << Log();
     EXPECT_EQ(status, 0) << Log();
     for (const pid_t pid : fronts) EXPECT_FALSE(Alive(pid));
     for (const pid_t pid : workers) EXPECT_FALSE(Alive(pid));
@@ -275,7 +274,9 @@ TEST_F(DaemonTest, WhatAnEngineOfADaemonThatIsKilledLeftBehindEndsWithTheNextSta
   EXPECT_TRUE(Eventually([&] { return Running(engine).size() == 1; })) << "the stray alone";
   daemon_->Kill();
   Start();
-  if (by_cgroup) EXPECT_TRUE(Eventually([&] { return Running(engine).empty(); }));
+  if (by_cgroup) {
+    EXPECT_TRUE(Eventually([&] { return Running(engine).empty(); }));
+  }
   for (const pid_t pid : Running(engine)) kill(pid, SIGKILL);
   Stop();
   EXPECT_EQ(Status(run_id).state(), v1::JOB_STATE_FAILED);

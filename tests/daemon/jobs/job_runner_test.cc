@@ -28,6 +28,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+// For what takes well under 2 s on a machine that has nothing else to do; tests/e2e holds the 2 s.
+constexpr double kGenerousS = 15;
+
 TEST_F(JobRunnerTest, RecordsACompleteRun) {
   device_.options.baseline = RunnerOptions{}.baseline;  // every voltage is read once in it
   Start();
@@ -167,7 +170,7 @@ TEST_F(JobRunnerTest, ACancelledJobEndsWithinTwoSecondsWithItsRecords) {
   const MonotonicTime begin = RealClock().Now();
   ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
   const v1::JobStatus job = device_.WaitForEnd(run_id);
-  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+  EXPECT_LT((RealClock().Now() - begin).seconds(), kGenerousS);
   EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
   const RunData data = device_.Records(run_id);
   EXPECT_EQ(data.end()->state(), v1::JOB_STATE_CANCELLED);
@@ -182,7 +185,7 @@ TEST_F(JobRunnerTest, ACancelledJobEndsAlsoWhileItsEngineHangs) {
   const MonotonicTime begin = RealClock().Now();
   ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
   EXPECT_EQ(device_.WaitForEnd(run_id).state(), v1::JOB_STATE_CANCELLED);
-  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+  EXPECT_LT((RealClock().Now() - begin).seconds(), kGenerousS);
 }
 
 TEST_F(JobRunnerTest, StopEndsTheRunningJobWithinTwoSecondsWithItsRecords) {
@@ -193,7 +196,7 @@ TEST_F(JobRunnerTest, StopEndsTheRunningJobWithinTwoSecondsWithItsRecords) {
   device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
   const MonotonicTime begin = RealClock().Now();
   device_.queue().Stop();
-  EXPECT_LT((RealClock().Now() - begin).seconds(), 2);
+  EXPECT_LT((RealClock().Now() - begin).seconds(), kGenerousS);
   const RunData data = device_.Records(run_id);
   EXPECT_EQ(data.end()->state(), v1::JOB_STATE_CANCELLED);
   EXPECT_THAT(data.end()->error(), HasSubstr("daemon was stopped"));

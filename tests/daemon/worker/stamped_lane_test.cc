@@ -83,18 +83,18 @@ TEST_F(StampedLaneTest, RecordsACalibrationAtLeastEverySecond) {
   WriteFor(&lane, 20'000'000);
   const int64_t begin = MonotonicNs();
   lane.Calibrate(kMeasure);
-  std::vector<Marker> calibrations;
-  for (const Marker& m : WriteFor(&lane, 1'600'000'000)) {
-    if (m.op == kOpClock) calibrations.push_back(m);
-  }
   int64_t last = begin;
-  for (const Marker& m : calibrations) {
+  size_t calibrations = 0;
+  // By the stamps themselves, so that a machine that lets this thread wait does not matter.
+  for (const Marker& m : WriteFor(&lane, 1'600'000'000)) {
     EXPECT_LE(m.end_ns - last, 1'000'000'000);
-    EXPECT_LT(m.end_ns - m.begin_ns, 20'000) << "how far the counter had gone astray";
+    if (m.op != kOpClock) continue;
+    EXPECT_LT(m.end_ns - m.begin_ns, TickClock::kMaxErrorNs) << "how far the counter had gone";
     EXPECT_EQ(m.phase, kMeasure);
     last = m.end_ns;
+    ++calibrations;
   }
-  EXPECT_LE(MonotonicNs() - last, 1'000'000'000);
+  EXPECT_GT(calibrations, 0u);
 }
 
 TEST_F(StampedLaneTest, AllocatesNothing) {
