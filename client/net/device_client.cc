@@ -26,8 +26,7 @@ namespace {
 constexpr Nanoseconds kUnaryPatience = Seconds(10);
 // Below gRPC's default limit of 4 MiB a message, large enough that its overhead vanishes.
 constexpr size_t kPartBytes = 1u << 20;
-// A list of jobs is the longest answer: 64 queued jobs and the ended ones, up to 60 KiB of spec
-// each.
+// A list of jobs is the longest answer: some hundred of them, each with a spec of up to 32 KiB.
 constexpr int kMaxReceiveBytes = 64 << 20;
 // The slowest link that a submission is meant for.
 constexpr double kSlowestBytesPerSecond = 1e6;
@@ -236,6 +235,9 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, ui
   if (!ours.ok()) return ours;
   if (stop.stop_requested() && !status.ok()) return Stopped("Following the run");
   if (!status.ok()) return FromGrpc(status, host_);
+  if (last.run_id().empty()) {
+    return absl::InternalError(fmt::format("{} ended run {} without a status", host_, run_id));
+  }
   return last;
 }
 

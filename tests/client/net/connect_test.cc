@@ -1,5 +1,6 @@
 // What Connect says where there is no daemon to connect to.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
@@ -128,6 +129,39 @@ TEST_F(ConnectTest, AListenerThatNeverAnswersIsGivenUpInTime) {
   const absl::Status status = ConnectTo(host_, Milliseconds(300));
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(status.ToString(), HasSubstr("did not answer in time"));
+}
+
+// Connections that wait to be accepted.
+int WaitingAt(const UniqueFd& listener) {
+  fcntl(listener.get(), F_SETFL, O_NONBLOCK);
+  int count = 0;
+  while (UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)).ok()) ++count;
+  return count;
+}
+
+// The first connection is the check's own, the others are gRPC's, which was given the right
+// address.
+TEST_F(ConnectTest, GrpcIsLedToTheSameSocketWhateverItsPath) {
+  const std::string odd = folder_.path() + "/a b%20ü?#d.sock";
+  const UniqueFd listener = ListenAt(odd);
+  EXPECT_EQ(ConnectTo("unix:" + odd, Milliseconds(300)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_GE(WaitingAt(listener), 2);
+}
+
+TEST_F(ConnectTest, GrpcIsLedToIpv6Addresses) {
+  sockaddr_in6 name{};
+  name.sin6_family = AF_INET6;
+  name.sin6_addr = in6addr_loopback;
+  socklen_t size = sizeof(name);
+  const UniqueFd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&name), size) != 0) {
+    GTEST_SKIP() << "this machine has no IPv6";
+  }
+  ASSERT_EQ(listen(listener.get(), 16), 0);
+  ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
+  const std::string host = fmt::format("[::1]:{}", ntohs(name.sin6_port));
+  EXPECT_EQ(ConnectTo(host, Milliseconds(300)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_GE(WaitingAt(listener), 2);
 }
 
 }  // namespace
