@@ -41,11 +41,14 @@ TEST(Interrupts, EndsWithoutASignal) {
   const Interrupts interrupts([](int) { ADD_FAILURE() << "nobody sent one"; });
 }
 
-TEST(JobInterrupt, BeforeThereIsAJobTheFirstSignalStops) {
+TEST(JobInterrupt, BeforeThereIsAJobTheFirstSignalIsKeptAndTheSecondStops) {
   JobInterrupt interrupt;
   EXPECT_FALSE(interrupt.interrupted());
   interrupt.OnSignal(1);
   EXPECT_TRUE(interrupt.interrupted());
+  EXPECT_TRUE(interrupt.first().stop_requested());
+  EXPECT_FALSE(interrupt.token().stop_requested());
+  interrupt.OnSignal(2);
   EXPECT_TRUE(interrupt.token().stop_requested());
 }
 
