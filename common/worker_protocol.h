@@ -23,6 +23,9 @@ inline constexpr int kWorkerControlFd = 3;  // the stream socket
 inline constexpr int kWorkerRingFd = 4;     // common/marker_ring.h
 inline constexpr int kWorkerPredictFd = 5;
 inline constexpr int kWorkerInitFd = 6;
+inline constexpr int kWorkerWeightsFd = 7;  // common/tensor_pack.h
+inline constexpr int kWorkerInputsFd = 8;   // likewise
+inline constexpr int kWorkerOutputsFd = 9;  // likewise, for writing
 
 // Sends all of one message, whether the socket blocks or not. Without a deadline it waits for as
 // long as the peer takes. Unavailable: the peer is gone. DeadlineExceeded: it does not read; part

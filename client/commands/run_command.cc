@@ -71,8 +71,8 @@ v1::JobSpec SpecOf(const RunOptions& options, const Model& model) {
   spec.set_rate_hz(options.rate_hz);
   spec.set_time_limit_s(options.time_limit_s);
   v1::InputShape* input = spec.add_inputs();
-  input->set_blob(model.input_blob);
-  input->mutable_dims()->Add(model.input_dims.begin(), model.input_dims.end());
+  input->set_blob(model.inputs[0].blob);
+  input->mutable_dims()->Add(model.inputs[0].dims.begin(), model.inputs[0].dims.end());
   return spec;
 }
 

@@ -17,28 +17,28 @@ struct Life {
   CheckedInt bytes = 0;
 };
 
-CheckedInt BytesOf(const std::vector<int64_t>& dims) {
-  CheckedInt bytes(4);
-  for (int64_t dim : dims) bytes *= dim;
+CheckedInt BytesOf(const BlobShape& shape) {
+  CheckedInt bytes(static_cast<int64_t>(ElementSize(shape.type)));
+  for (int64_t dim : shape.dims) bytes *= dim;
   return bytes;
 }
 
 std::map<std::string, Life> LivesOf(const Model& model) {
   const auto& external = model.predict.external_input();
   std::set<std::string> weights(external.begin(), external.end());
-  weights.erase(model.input_blob);
+  for (const BlobShape& input : model.inputs) weights.erase(input.blob);
   std::map<std::string, Life> lives;
-  lives[model.input_blob] = {0, 0, BytesOf(model.input_dims)};
+  for (const BlobShape& input : model.inputs) lives[input.blob] = {0, 0, BytesOf(input)};
   for (size_t i = 0; i < model.layers.size(); ++i) {
     for (const BlobShape& input : model.layers[i].inputs) {
       if (!weights.contains(input.blob)) lives[input.blob].last = i;
     }
     for (const BlobShape& output : model.layers[i].outputs) {
-      auto [life, made_here] = lives.try_emplace(output.blob, Life{i, i, BytesOf(output.dims)});
+      auto [life, made_here] = lives.try_emplace(output.blob, Life{i, i, BytesOf(output)});
       if (!made_here) life->second.last = i;
     }
   }
-  lives[model.output_blob].last = model.layers.size() - 1;
+  for (const std::string& blob : model.outputs) lives[blob].last = model.layers.size() - 1;
   return lives;
 }
 

@@ -12,8 +12,8 @@ struct ActivationMemory {
   int64_t peak_bytes = 0;  // the most at one operator, were each freed after its last use
 };
 
-// From the layers, the input and the output of a model; 4 bytes per element. Weights are what the
-// predict net takes from outside, besides its input. OutOfRange when a sum does not fit in 64 bits.
+// From the layers, the inputs and the outputs of a model. Weights are what the predict net takes
+// from outside, besides its inputs. OutOfRange when a sum does not fit in 64 bits.
 absl::StatusOr<ActivationMemory> MeasureActivations(const Model& model);
 
 }  // namespace synergy

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/op_cost.h"
+#include "common/tensor_pack.h"
 
 // A network ready to be sent to an engine, with what is known of it before it runs. Plain data.
 namespace synergy {
@@ -16,6 +18,7 @@ namespace synergy {
 struct BlobShape {
   std::string blob;
   std::vector<int64_t> dims;
+  v1::DataType type = v1::DATA_TYPE_FLOAT32;
 };
 
 // One operator of the predict net.
@@ -29,13 +32,17 @@ struct Layer {
 
 struct Model {
   std::string name;
-  std::string input_blob;           // filled by whoever runs the net; no filler makes it
-  std::vector<int64_t> input_dims;  // NCHW, the batch included
-  std::string output_blob;
-  uint64_t seed = 0;  // of the weights
+  // Filled by whoever runs the net; neither a filler nor `weights` makes them. Networks of the zoo
+  // have one, NCHW with the batch.
+  std::vector<BlobShape> inputs;
+  std::vector<std::string> outputs;  // blobs; one in networks of the zoo
+  uint64_t seed = 0;                 // of seeded weights
 
-  caffe2::NetDef predict;     // external inputs: the input blob, then the weights
-  caffe2::NetDef init;        // one seeded filler per weight; external outputs: the weights
+  caffe2::NetDef predict;  // external inputs: the inputs, then the weights
+  caffe2::NetDef init;     // fillers that make weights; external outputs: these
+  // Weights that no filler makes, in memory that `weights_owner` keeps.
+  std::vector<TensorView> weights;
+  std::shared_ptr<const void> weights_owner;
   std::vector<Layer> layers;  // as predict.op(), in its order
 
   OpCost total;                                 // of all layers

@@ -10,7 +10,7 @@
 namespace synergy {
 namespace {
 
-constexpr std::string_view kInput = "data";
+constexpr const char* kInput = "data";
 
 std::string Text(std::string_view text) { return std::string(text); }
 
@@ -19,16 +19,15 @@ std::string Text(std::string_view text) { return std::string(text); }
 NetBuilder::NetBuilder(std::string_view name, const Dims& input, uint64_t seed) {
   model_.name = name;
   model_.seed = seed;
-  model_.input_blob = kInput;
-  model_.input_dims = input;
+  model_.inputs = {{kInput, input}};
   model_.predict.set_name(model_.name);
-  model_.predict.add_external_input(model_.input_blob);
+  model_.predict.add_external_input(kInput);
   model_.init.set_name(model_.name + "_init");
-  shapes_[model_.input_blob] = input;
+  shapes_[kInput] = input;
   if (auto status = CheckBlobShape(input); !status.ok()) Fail("data", status);
 }
 
-Blob NetBuilder::Input() const { return {model_.input_blob}; }
+Blob NetBuilder::Input() const { return {kInput}; }
 
 Blob NetBuilder::Conv(std::string_view layer, const Blob& x, const ConvSpec& spec) {
   const auto in = ShapesOf(layer, {x});
@@ -166,7 +165,7 @@ absl::StatusOr<Model> NetBuilder::Build(const Blob& output) {
     Fail("output", absl::InvalidArgumentError("the net has no layer"));
   }
   if (!status_.ok()) return status_;
-  model_.output_blob = output.name;
+  model_.outputs = {output.name};
   model_.predict.add_external_output(output.name);
   if (auto status = SumUp(); !status.ok()) return status;
   return std::move(model_);

@@ -93,8 +93,8 @@ class Nets {
       : fd_(*CreateMarkerRing(geometry_)), writer_(*MarkerRingWriter::Map(fd_.get())) {
     if (!LinkedMathBackend().set_threads(1).ok()) std::abort();
     if (!workspace_.RunNetOnce(model.init)) std::abort();
-    caffe2::Tensor* input = caffe2::BlobGetMutableTensor(workspace_.CreateBlob(model.input_blob),
-                                                         model.input_dims, at::dtype<float>());
+    caffe2::Tensor* input = caffe2::BlobGetMutableTensor(
+        workspace_.CreateBlob(model.inputs[0].blob), model.inputs[0].dims, at::dtype<float>());
     FillSeededNormal(1, 0, input->mutable_data<float>(), static_cast<size_t>(input->numel()));
     caffe2::NetDef def = model.predict;
     def.set_name("one");

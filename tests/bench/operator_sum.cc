@@ -39,8 +39,8 @@ void Load(EngineProcess& engine, const Model& model) {
   command.mutable_load()->set_threads(1);
   command.mutable_load()->set_seed(1);
   v1::InputShape* input = command.mutable_load()->add_inputs();
-  input->set_blob(model.input_blob);
-  input->mutable_dims()->Assign(model.input_dims.begin(), model.input_dims.end());
+  input->set_blob(model.inputs[0].blob);
+  input->mutable_dims()->Assign(model.inputs[0].dims.begin(), model.inputs[0].dims.end());
   if (!engine.Send(command).ok()) Fail("Load could not be sent");
   Expect(engine, v1::WorkerEvent::kLoaded);
 }

@@ -42,8 +42,8 @@ TEST(NetBuilder, OperatorsCarryTheLayersNamesAndBlobs) {
   EXPECT_THAT(model.predict.op(1).output(), ElementsAre("conv"));
   EXPECT_THAT(model.predict.external_input(), ElementsAre("data", "conv_w", "conv_b"));
   EXPECT_THAT(model.predict.external_output(), ElementsAre("prob"));
-  EXPECT_EQ(model.input_blob, "data");
-  EXPECT_EQ(model.output_blob, "prob");
+  EXPECT_EQ(model.inputs[0].blob, "data");
+  EXPECT_EQ(model.outputs[0], "prob");
 }
 
 TEST(NetBuilder, InitNetMakesEveryWeightAndNothingElse) {

@@ -76,8 +76,8 @@ class ZooRun : public ::testing::TestWithParam<ZooEntry> {
     ASSERT_TRUE(workspace_.RunNetOnce(model.init));
     std::mt19937 generator(1234);
     std::normal_distribution<float> normal;
-    caffe2::Tensor* input = caffe2::BlobGetMutableTensor(workspace_.CreateBlob(model.input_blob),
-                                                         model.input_dims, at::dtype<float>());
+    caffe2::Tensor* input = caffe2::BlobGetMutableTensor(
+        workspace_.CreateBlob(model.inputs[0].blob), model.inputs[0].dims, at::dtype<float>());
     std::generate_n(input->mutable_data<float>(), input->numel(),
                     [&] { return normal(generator); });
   }
@@ -99,7 +99,7 @@ class ZooRun : public ::testing::TestWithParam<ZooEntry> {
   }
 
   void ExpectProbabilities(const Model& model, int64_t batch) const {
-    const caffe2::Tensor& prob = Tensor(model.output_blob);
+    const caffe2::Tensor& prob = Tensor(model.outputs[0]);
     ASSERT_EQ(prob.numel(), batch * 1000);
     for (int64_t i = 0; i < batch; ++i) {
       const float* row = prob.data<float>() + i * 1000;
@@ -166,7 +166,7 @@ TEST_P(ZooRun, WholeNetOfABatchGivesAProbabilityDistributionPerImage) {
   ASSERT_NE(net, nullptr);
   ASSERT_TRUE(net->Run());
   ExpectProbabilities(model, 2);
-  const float* prob = Tensor(model.output_blob).data<float>();
+  const float* prob = Tensor(model.outputs[0]).data<float>();
   EXPECT_FALSE(std::equal(prob, prob + 1000, prob + 1000));  // two images, two answers
 }
 
@@ -178,7 +178,7 @@ TEST_P(ZooRun, SameSeedGivesTheSameWeightsAndAnswerAndAnotherSeedOthers) {
     Load(model);
     weights.push_back(Values(model.layers[0].inputs[1].blob));
     ASSERT_TRUE(workspace_.RunNetOnce(model.predict));
-    answers.push_back(Values(model.output_blob));
+    answers.push_back(Values(model.outputs[0]));
   }
   EXPECT_EQ(weights[0], weights[1]);
   EXPECT_NE(weights[0], weights[2]);

@@ -73,12 +73,12 @@ TEST_P(ZooNetwork, HasThePublishedParametersWithin1Percent) {
 TEST_P(ZooNetwork, TakesThePublishedInputAndEndsInASoftmaxOf1000) {
   const Model model = GetParam().build(2, 1).value();
   EXPECT_EQ(model.name, GetParam().name);
-  EXPECT_EQ(model.input_dims[0], 2);
-  EXPECT_EQ(std::vector<int64_t>(model.input_dims.begin() + 1, model.input_dims.end()),
+  EXPECT_EQ(model.inputs[0].dims[0], 2);
+  EXPECT_EQ(std::vector<int64_t>(model.inputs[0].dims.begin() + 1, model.inputs[0].dims.end()),
             GetParam().input);
   const Layer& last = model.layers.back();
   EXPECT_EQ(last.type, "Softmax");
-  EXPECT_EQ(last.outputs[0].blob, model.output_blob);
+  EXPECT_EQ(last.outputs[0].blob, model.outputs[0]);
   EXPECT_EQ(last.outputs[0].dims[0], 2);
   EXPECT_EQ(last.outputs[0].dims[1], 1000);
 }

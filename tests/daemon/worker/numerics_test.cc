@@ -212,7 +212,7 @@ TEST_P(NumericsOfNet, EveryOperatorAgrees) {
   const auto model = (*entry)->build(1, 3);
   ASSERT_TRUE(model.ok()) << model.status();
   ASSERT_TRUE(workspace_.RunNetOnce(model->init));
-  FeedNormal(model->input_blob, model->input_dims);
+  FeedNormal(model->inputs[0].blob, model->inputs[0].dims);
   for (const caffe2::OperatorDef& op : model->predict.op()) {
     Check(op);
     if (HasFailure()) return;  // what follows has no good inputs
