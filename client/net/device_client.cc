@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "client/net/device_wire.h"
 #include "client/net/host_address.h"
 #include "client/net/preflight.h"
 #include "common/protocol.h"
@@ -16,25 +17,12 @@
 
 namespace synergy {
 
-struct DeviceClient::Wire {
-  std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<v1::Device::Stub> stub;
-};
-
 namespace {
 
-constexpr Nanoseconds kUnaryPatience = Seconds(10);
-// Below gRPC's default limit of 4 MiB a message, large enough that its overhead vanishes.
-constexpr size_t kPartBytes = 1u << 20;
 // A list of jobs is the longest answer: some hundred of them, each with a spec of up to 32 KiB.
 constexpr int kMaxReceiveBytes = 64 << 20;
 // The slowest link that a submission is meant for.
 constexpr double kSlowestBytesPerSecond = 1e6;
-
-void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
-  context->set_deadline(std::chrono::system_clock::now() +
-                        std::chrono::microseconds(patience.count / 1000));
-}
 
 // Keeps gRPC from shutting down with its last channel: that waits up to 10 s for a poller
 // (gRPC 1.51).
@@ -63,48 +51,6 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
 }
 
-// The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only when it goes down.
-absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
-  if (status.ok()) return absl::OkStatus();
-  const std::string& text = status.error_message();
-  switch (status.error_code()) {
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return absl::UnavailableError(fmt::format(
-          "synergyd at {} did not answer in time: it hangs, or what listens there is no synergyd",
-          host));
-    case grpc::StatusCode::CANCELLED:
-      return absl::UnavailableError(
-          fmt::format("synergyd at {} ended the call: it goes down", host));
-    case grpc::StatusCode::UNAVAILABLE:
-      return absl::UnavailableError(fmt::format("synergyd at {}: {}", host, text));
-    case grpc::StatusCode::UNIMPLEMENTED:
-      return absl::UnimplementedError(
-          fmt::format("What listens at {} does not know this call: {}", host, text));
-    default:
-      return absl::Status(static_cast<absl::StatusCode>(status.error_code()), text);
-  }
-}
-
-// Runs one unary call that may be repeated; waits for a front that is just being restarted.
-template <typename Request, typename Response>
-absl::StatusOr<Response> Call(v1::Device::Stub& stub, std::string_view host, Nanoseconds patience,
-                              grpc::Status (v1::Device::Stub::*method)(grpc::ClientContext*,
-                                                                       const Request&, Response*),
-                              const Request& request) {
-  Response response;
-  grpc::Status status;
-  // The first attempt may only find out that the connection died since the last call.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    grpc::ClientContext context;
-    context.set_wait_for_ready(true);
-    SetDeadline(&context, patience);
-    status = (stub.*method)(&context, request, &response);
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
-  }
-  if (!status.ok()) return FromGrpc(status, host);
-  return response;
-}
-
 absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower& follower,
                         v1::FollowJobResponse* response, uint64_t* next_seq) {
   for (v1::Chunk& chunk : *response->mutable_chunks()) {
@@ -117,10 +63,6 @@ absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower&
     ++*next_seq;
   }
   return absl::OkStatus();
-}
-
-absl::Status Stopped(std::string_view what) {
-  return absl::CancelledError(fmt::format("{} was stopped here", what));
 }
 
 }  // namespace
@@ -198,12 +140,12 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Submit(const v1::JobSpec& spec,
   // A failed Write means that the daemon has answered already: Finish says what.
   bool open = writer->Write(request);
   request.Clear();
-  for (size_t at = 0; open && at < predict_net.size(); at += kPartBytes) {
-    request.set_predict_net(std::string(predict_net.substr(at, kPartBytes)));
+  for (size_t at = 0; open && at < predict_net.size(); at += kMessagePartBytes) {
+    request.set_predict_net(std::string(predict_net.substr(at, kMessagePartBytes)));
     open = writer->Write(request);
   }
-  for (size_t at = 0; open && at < init_net.size(); at += kPartBytes) {
-    request.set_init_net(std::string(init_net.substr(at, kPartBytes)));
+  for (size_t at = 0; open && at < init_net.size(); at += kMessagePartBytes) {
+    request.set_init_net(std::string(init_net.substr(at, kMessagePartBytes)));
     open = writer->Write(request);
   }
   writer->WritesDone();

@@ -56,6 +56,29 @@ class DeviceClient {
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, std::string_view predict_net,
                                        std::string_view init_net);
 
+  // How much of an object the device has.
+  absl::StatusOr<v1::ObjectStatus> QueryObject(const v1::ObjectRef& object);
+
+  // Gives the `size` bytes of the object from `offset` on, all of them.
+  using ObjectReader = std::function<absl::Status(uint64_t offset, char* into, size_t size)>;
+  // How much of the object the device has, at most once a part of 1 MiB.
+  using UploadProgress = std::function<void(uint64_t bytes_there)>;
+  // Sends what the device does not have of an object: nothing, where it has all of it; the rest,
+  // after an interruption. Returns how many bytes were sent. Both callbacks are called from the
+  // calling thread. Waits while another client sends the same object. Unavailable: the connection
+  // was lost, and calling it again continues. Cancelled: `stop` was requested; what was sent stays
+  // there. DataLoss: `read` gave bytes that do not have the hash. ResourceExhausted: the device has
+  // no room. An error of `read` is handed on.
+  absl::StatusOr<uint64_t> Upload(const v1::ObjectRef& object, const ObjectReader& read,
+                                  const UploadProgress& on_progress = {},
+                                  std::stop_token stop = {});
+
+  // The parts of the outputs that a job left (JobStatus.has_outputs), in order: a tensor pack. Only
+  // until the run's chunks are all acknowledged, which deletes it from the device. An error of
+  // `on_part` is handed on. FailedPrecondition: the job left none; Unavailable: it goes on.
+  absl::Status Outputs(const std::string& run_id,
+                       const std::function<absl::Status(std::string_view part)>& on_part);
+
   // Called from the thread that called Follow. An error ends the following and is what Follow
   // returns.
   struct Follower {

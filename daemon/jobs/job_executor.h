@@ -50,6 +50,7 @@ struct JobOutcome {
   std::string error;                          // why not DONE
   uint64_t chunks = 0;  // in the spool, a RunEnd among them where it could be written
   bool has_truth = false;
+  bool has_outputs = false;  // RunFolder::Outputs() is there, whole
   v1::Verdict verdict = v1::VERDICT_INVALID;
   std::vector<std::string> reasons = {};  // of the verdict
 };

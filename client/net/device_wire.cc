@@ -1,0 +1,41 @@
+#include "client/net/device_wire.h"
+
+#include <chrono>
+#include <string>
+
+#include "fmt/format.h"
+
+namespace synergy {
+
+void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::microseconds(patience.count / 1000));
+}
+
+// The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only when it goes down.
+absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string& text = status.error_message();
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::UnavailableError(fmt::format(
+          "synergyd at {} did not answer in time: it hangs, or what listens there is no synergyd",
+          host));
+    case grpc::StatusCode::CANCELLED:
+      return absl::UnavailableError(
+          fmt::format("synergyd at {} ended the call: it goes down", host));
+    case grpc::StatusCode::UNAVAILABLE:
+      return absl::UnavailableError(fmt::format("synergyd at {}: {}", host, text));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::UnimplementedError(
+          fmt::format("What listens at {} does not know this call: {}", host, text));
+    default:
+      return absl::Status(static_cast<absl::StatusCode>(status.error_code()), text);
+  }
+}
+
+absl::Status Stopped(std::string_view what) {
+  return absl::CancelledError(fmt::format("{} was stopped here", what));
+}
+
+}  // namespace synergy
