@@ -21,7 +21,6 @@ namespace {
 
 // Lanes beside one for each thread of the job: those that the engine loads with.
 constexpr uint32_t kSpareLanes = 4;
-constexpr size_t kMaxVersionBytes = 200;
 constexpr Nanoseconds kReadingStep = Milliseconds(2);
 
 double ProcessCpuSeconds() {
@@ -99,7 +98,7 @@ absl::Status RunSession::StartEngine() {
   const absl::StatusOr<v1::WorkerEvent::Hello> hello =
       driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get());
   if (!hello.ok()) return hello.status();
-  header_.set_engine_version(Printable(hello->engine_version(), kMaxVersionBytes));
+  header_.set_engine_version(Printable(hello->engine_version(), kMaxEngineVersionBytes));
   return absl::OkStatus();
 }
 
