@@ -10,7 +10,7 @@
 #include "common/files.h"
 #include "daemon/jobs/child_process.h"
 #include "daemon/jobs/core_plan.h"
-#include "daemon/jobs/engines.h"
+#include "daemon/jobs/engine_probe.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -54,6 +54,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   absl::Status status = daemon->CheckExecutables();
   if (status.ok()) status = daemon->FindUsers();
   if (status.ok()) daemon->MakeCgroup();
+  if (status.ok()) status = daemon->AskEngines();
   if (status.ok()) status = daemon->OpenBoardAndSensors();
   if (status.ok()) status = daemon->OpenQueue();
   if (status.ok()) status = daemon->Serve();
@@ -105,6 +106,25 @@ void Daemon::MakeCgroup() {
   }
 }
 
+absl::Status Daemon::AskEngines() {
+  ProbeOptions options;
+  options.launcher = Executable(kLauncher);
+  options.libexec_dir = options_.libexec_dir;
+  options.user = engine_user_;
+  if (cgroup_) options.cgroup = cgroup_->path();
+  options.stop_fd = options_.stop_fd;
+  absl::StatusOr<std::vector<InstalledEngine>> engines = ProbeEngines(options, RealClock());
+  if (cgroup_) cgroup_->KillAll();
+  KillStrays();
+  if (!engines.ok()) return engines.status();
+  engines_ = *std::move(engines);
+  for (const InstalledEngine& engine : engines_) {
+    if (engine.unusable.empty()) continue;
+    spdlog::warn("the engine {} cannot be used: {}", engine.name, engine.unusable);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::OpenBoardAndSensors() {
   const absl::StatusOr<std::string> board_id = state_.BoardId();
   if (!board_id.ok()) return board_id.status();
@@ -133,7 +153,14 @@ absl::Status Daemon::OpenBoardAndSensors() {
 void Daemon::DescribeBoard(const std::string& board_id) {
   v1::BoardInfo& info = board_.info;
   info.set_board_id(board_id);
-  for (const std::string& engine : FindEngines(options_.libexec_dir)) info.add_engines(engine);
+  for (const InstalledEngine& engine : engines_) {
+    if (engine.unusable.empty()) info.add_engines(engine.name);
+    v1::EngineInfo& details = *info.add_engine_details();
+    details.set_name(engine.name);
+    details.set_version(engine.version);
+    details.set_max_threads(engine.max_threads);
+    details.set_unusable(engine.unusable);
+  }
   info.set_cpus(static_cast<uint32_t>(cpus_.size()));
   info.set_daemon_version(SYNERGY_VERSION);
   info.set_kernel(KernelName());
@@ -143,7 +170,7 @@ void Daemon::DescribeBoard(const std::string& board_id) {
         "root: "
         "synergyd does not run as root; start it as root for that");
   }
-  if (info.engines().empty()) {
+  if (engines_.empty()) {
     info.add_cannot(
         fmt::format("run jobs: {} holds no executable {}<engine>; start synergyd with "
                     "--libexec DIR",
@@ -171,7 +198,7 @@ absl::Status Daemon::OpenQueue() {
   JobQueueOptions options;
   options.state_dir = state_.path();
   options.board = board_.info;
-  options.limits.engines.assign(board_.info.engines().begin(), board_.info.engines().end());
+  options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());
   options.limits.can_measure = sampler_->source_count() > 0;

@@ -12,6 +12,7 @@
 #include "daemon/control/front_process.h"
 #include "daemon/control/listening_socket.h"
 #include "daemon/installation.h"
+#include "daemon/jobs/engines.h"
 #include "daemon/jobs/job_queue.h"
 #include "daemon/jobs/job_runner.h"
 #include "daemon/jobs/worker_cgroup.h"
@@ -26,12 +27,14 @@ struct DaemonOptions {
   std::vector<ListenAddress> listen;
   std::string state_dir;
   std::string libexec_dir;
+  int stop_fd = -1;  // readable: give up starting. Borrowed; -1: never
 };
 
 class Daemon {
  public:
-  // Everything runs on return. InvalidArgument: the options; anything else: this machine. A thread
-  // that is to take signals blocks them before.
+  // Everything runs on return. InvalidArgument: the options; Cancelled: `stop_fd` was readable;
+  // anything else: this machine. A thread that is to take signals blocks them before. Engines that
+  // do not answer hold it up for 10 s at most.
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonOptions& options);
   // Cancels the running job, completes its records and ends all processes, within 2 s.
   ~Daemon();
@@ -46,6 +49,7 @@ class Daemon {
   void DescribeBoard(const std::string& board_id);
   absl::Status FindUsers();
   void MakeCgroup();
+  absl::Status AskEngines();
   absl::Status OpenQueue();
   absl::Status Serve();
   void Pin(const std::vector<int>& cpus) const;
@@ -57,6 +61,7 @@ class Daemon {
   std::unique_ptr<WorkerCgroup> cgroup_;  // null: there is none
   std::optional<UserIds> engine_user_;    // nothing: we are not root, all run as we do
   std::optional<UserIds> front_user_;
+  std::vector<InstalledEngine> engines_;
   // In the order of their start.
   std::vector<std::unique_ptr<ListeningSocket>> listeners_;
   Board board_;

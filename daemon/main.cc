@@ -2,13 +2,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <pthread.h>
+#include <sys/signalfd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/protocol.h"
+#include "common/unique_fd.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/daemon.h"
 #include "spdlog/sinks/stdout_sinks.h"
@@ -39,8 +42,15 @@ int Complain(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kUsage : kFailed;
 }
 
-int Serve(const DaemonOptions& options, const sigset_t& signals) {
+int Serve(DaemonOptions options, const sigset_t& signals) {
+  // Readable while a signal waits to be taken.
+  const UniqueFd stop(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  options.stop_fd = stop.get();
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
+  if (absl::IsCancelled(daemon.status())) {
+    spdlog::info("stopped: {}", std::string(daemon.status().message()));
+    return kOk;
+  }
   if (!daemon.ok()) return Complain(daemon.status());
   std::vector<std::string> addresses;
   for (const auto& listener : (*daemon)->listeners()) addresses.push_back(listener->address());
@@ -112,7 +122,7 @@ int Main(int argc, char** argv) {
     }
   }
   if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
-  return Serve(options, signals);
+  return Serve(std::move(options), signals);
 }
 
 }  // namespace

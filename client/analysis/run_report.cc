@@ -7,6 +7,8 @@
 #include <map>
 #include <utility>
 
+#include "common/run_codes.h"
+
 namespace synergy {
 namespace {
 
@@ -129,12 +131,13 @@ void JudgeReadings(const RunData& data, RunReport* report) {
   const std::optional<size_t> readings = MeasuredReadings(data);
   const bool said =
       std::any_of(report->reasons.begin(), report->reasons.end(),
-                  [](const auto& reason) { return reason.starts_with("few_readings"); });
+                  [](const auto& reason) { return HasCode(reason, ReasonCode::kFewReadings); });
   if (!readings || *readings >= kFewestReadings || said) return;
-  report->reasons.push_back(fmt::format(
-      "few_readings: only {} readings of a rail lie in the measured phase, which is too "
-      "few for energies; measure more iterations",
-      *readings));
+  report->reasons.push_back(
+      Reason(ReasonCode::kFewReadings,
+             fmt::format("only {} readings of a rail lie in the measured phase, which is too "
+                         "few for energies; measure more iterations",
+                         *readings)));
   if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
 }
 
@@ -146,12 +149,13 @@ void Judge(const RunData& data, RunReport* report) {
     report->reasons.assign(end->reasons().begin(), end->reasons().end());
   } else {
     report->verdict = v1::VERDICT_INVALID;
-    report->reasons.push_back("incomplete: the run's end is not in the store");
+    report->reasons.push_back(Reason(ReasonCode::kIncomplete, "the run's end is not in the store"));
   }
   uint64_t lost = 0;
   for (const LostRecords& records : data.lost()) lost += records.count;
   if (lost > 0) {
-    report->reasons.push_back(fmt::format("records_lost: the device dropped {} records", lost));
+    report->reasons.push_back(
+        Reason(ReasonCode::kRecordsLost, fmt::format("the device dropped {} records", lost)));
     if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
   }
 }

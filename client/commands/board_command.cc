@@ -56,6 +56,17 @@ ordered_json JobJson(const v1::JobStatus& job) {
   return json;
 }
 
+ordered_json EngineJson(const v1::EngineInfo& engine) {
+  ordered_json json;
+  json["name"] = engine.name();
+  json["version"] = engine.version();
+  json["max_threads"] = nullptr;
+  if (engine.max_threads() > 0) json["max_threads"] = engine.max_threads();
+  json["unusable"] = nullptr;
+  if (!engine.unusable().empty()) json["unusable"] = engine.unusable();
+  return json;
+}
+
 ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
   ordered_json json;
   json["schema_version"] = kReportSchemaVersion;
@@ -66,6 +77,10 @@ ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStat
   json["rails"] = ordered_json::array();
   for (const v1::RailInfo& rail : board.rails()) json["rails"].push_back(RailJson(rail));
   json["engines"] = std::vector<std::string>(board.engines().begin(), board.engines().end());
+  json["engine_details"] = ordered_json::array();
+  for (const v1::EngineInfo& engine : board.engine_details()) {
+    json["engine_details"].push_back(EngineJson(engine));
+  }
   json["cpus"] = board.cpus();
   json["default_rate_hz"] = board.default_rate_hz();
   json["cannot"] = std::vector<std::string>(board.cannot().begin(), board.cannot().end());
@@ -76,16 +91,33 @@ ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStat
   return json;
 }
 
+// A line for each, with what it says about threads. A daemon one version back names them only.
+std::string EnginesText(const v1::BoardInfo& board) {
+  std::string text;
+  for (const v1::EngineInfo& engine : board.engine_details()) {
+    std::string words = engine.version();
+    if (!engine.unusable().empty()) {
+      words = "cannot be used: " + engine.unusable();
+    } else if (engine.max_threads() > 0) {
+      words += engine.max_threads() == 1 ? ", one thread"
+                                         : fmt::format(", up to {} threads", engine.max_threads());
+    }
+    text += fmt::format("  engine   {}: {}\n", Printable(engine.name()), Printable(words));
+  }
+  if (!text.empty()) return text;
+  return fmt::format("  engines  {}\n",
+                     board.engines().empty()
+                         ? "none"
+                         : Printable(fmt::format("{}", fmt::join(board.engines(), ", "))));
+}
+
 std::string BoardText(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
   std::string text = fmt::format("{} ({}), id {}\n", Printable(board.title()),
                                  Printable(board.name()), Printable(board.board_id()));
   if (board.simulated()) text += fmt::format("  {}\n", kSimulatedNotice);
   text += fmt::format("  daemon   synergyd {}, {}, {} CPUs\n", Printable(board.daemon_version()),
                       Printable(board.kernel()), board.cpus());
-  text += fmt::format("  engines  {}\n",
-                      board.engines().empty()
-                          ? "none"
-                          : Printable(fmt::format("{}", fmt::join(board.engines(), ", "))));
+  text += EnginesText(board);
   for (const v1::RailInfo& rail : board.rails()) {
     text += fmt::format("  rail     {} ({}){}{}\n", Printable(rail.name()), ScopeName(rail.scope()),
                         rail.contained_in().empty() ? "" : ", part of ",

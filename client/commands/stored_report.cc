@@ -9,6 +9,7 @@
 #include "client/store/store_path.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
+#include "common/run_codes.h"
 
 namespace synergy {
 
@@ -80,7 +81,7 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
   if (report.ok() && !said.empty()) {
     report->partial = true;
     report->damage = said;
-    report->reasons.push_back("store_damaged: " + *damage);
+    report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, *damage));
   }
   return report;
 }

@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include "common/clock.h"
 
 namespace synergy {
 namespace {
+
+constexpr Nanoseconds kRetryPeriod = Milliseconds(5);
 
 // A file that was closed well has no write-ahead log, or an empty one.
 bool HasPendingLog(const std::string& path) {
@@ -25,14 +27,14 @@ bool HasPendingLog(const std::string& path) {
 // Changing the journal mode ignores the busy timeout: two processes that create the same file at
 // once meet here, and the second one must try again.
 absl::Status SwitchToWriteAheadLog(Database& database, int busy_timeout_ms) {
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_timeout_ms);
+  Clock& clock = RealClock();  // the other process's time
+  const MonotonicTime deadline = clock.Now() + Milliseconds(busy_timeout_ms);
   while (true) {
     const absl::Status status = database.Execute("PRAGMA journal_mode = WAL");
-    if (!absl::IsUnavailable(status) || std::chrono::steady_clock::now() >= deadline) {
+    if (!absl::IsUnavailable(status) || clock.Now() >= deadline) {
       return status;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    clock.SleepUntil(clock.Now() + kRetryPeriod);
   }
 }
 

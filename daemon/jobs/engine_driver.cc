@@ -8,6 +8,7 @@
 
 #include "common/printable.h"
 #include "common/records/chunk.h"
+#include "daemon/jobs/engines.h"
 #include "daemon/jobs/operator_text.h"
 #include "daemon/jobs/spec_validation.h"
 #include "fmt/format.h"
@@ -68,20 +69,9 @@ absl::StatusOr<v1::WorkerEvent::Hello> EngineDriver::Start(const WorkerSpec& wor
   absl::StatusOr<v1::WorkerEvent> event = Await(limits_.hello);
   if (!event.ok()) return event.status();
   if (!event->has_hello()) return Unexpected(*event, "its greeting");
-  const v1::WorkerEvent::Hello& hello = event->hello();
-  if (hello.protocol_version() != kWorkerProtocolVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("the engine {} speaks version {} of the engine protocol and this synergyd "
-                    "version {}: install "
-                    "the two from the same package",
-                    spec_.engine(), hello.protocol_version(), kWorkerProtocolVersion));
-  }
-  if (hello.engine() != spec_.engine()) {
-    return absl::FailedPreconditionError(
-        fmt::format("the executable of the engine {} says that it is {}: install it anew",
-                    spec_.engine(), Printable(hello.engine(), kMaxTextBytes)));
-  }
-  return hello;
+  absl::Status greeting = CheckGreetingUntrusted(spec_.engine(), event->hello());
+  if (!greeting.ok()) return greeting;
+  return event->hello();
 }
 
 absl::Status EngineDriver::Load() {

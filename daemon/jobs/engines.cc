@@ -6,9 +6,16 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/printable.h"
+#include "common/worker_protocol.h"
 #include "fmt/format.h"
 
 namespace synergy {
+namespace {
+
+constexpr size_t kMaxNameBytes = 200;
+
+}  // namespace
 
 std::vector<std::string> FindEngines(const std::string& libexec_dir) {
   std::vector<std::string> engines;
@@ -25,6 +32,21 @@ std::vector<std::string> FindEngines(const std::string& libexec_dir) {
 
 std::string EnginePath(const std::string& libexec_dir, std::string_view engine) {
   return fmt::format("{}/{}{}", libexec_dir, kWorkerPrefix, engine);
+}
+
+absl::Status CheckGreetingUntrusted(std::string_view engine, const v1::WorkerEvent::Hello& hello) {
+  if (hello.protocol_version() != kWorkerProtocolVersion) {
+    return absl::FailedPreconditionError(
+        fmt::format("the engine {} speaks version {} of the engine protocol and this synergyd "
+                    "version {}: install the two from the same package",
+                    engine, hello.protocol_version(), kWorkerProtocolVersion));
+  }
+  if (hello.engine() != engine) {
+    return absl::FailedPreconditionError(
+        fmt::format("the executable of the engine {} says that it is {}: install it anew", engine,
+                    Printable(hello.engine(), kMaxNameBytes)));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace synergy

@@ -13,6 +13,7 @@
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
 #include "common/records/readings.h"
+#include "common/run_codes.h"
 #include "daemon/jobs/run_header.h"
 #include "daemon/sampling/spool.h"
 #include "fmt/format.h"
@@ -112,7 +113,7 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
   end.set_state(state);
   end.set_error(error);
   end.set_verdict(v1::VERDICT_INVALID);
-  end.add_reasons("not_complete: " + error);
+  end.add_reasons(Reason(ReasonCode::kNotComplete, error));
   const absl::StatusOr<ClosedSpool> closed =
       CloseSpool(folder.Spool(), MakeRunHeader(status, board, clock), std::move(end), Sync::kNo);
   status.set_queue_position(0);

@@ -27,26 +27,62 @@ absl::Status Invalid(fmt::format_string<T...> format, T&&... args) {
 // Names travel into logs, tables and terminals: no control characters.
 bool IsPrintable(const std::string& text) { return Printable(text, text.size()) == text; }
 
-absl::Status CheckNames(const v1::JobSpec& spec, const SpecLimits& limits) {
+absl::Status CheckNames(const v1::JobSpec& spec) {
   if (spec.net_name().empty() || spec.net_name().size() > kMaxNameBytes ||
       !IsPrintable(spec.net_name())) {
     return Invalid("net_name: give a name of 1 to {} printable characters", kMaxNameBytes);
   }
-  const auto& engines = limits.engines;
-  if (std::find(engines.begin(), engines.end(), spec.engine()) != engines.end()) {
-    return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+const InstalledEngine* FindEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
+  const auto found = std::find_if(limits.engines.begin(), limits.engines.end(),
+                                  [&](const auto& engine) { return engine.name == spec.engine(); });
+  return found == limits.engines.end() ? nullptr : &*found;
+}
+
+absl::Status CheckEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (const InstalledEngine* engine = FindEngine(spec, limits); engine != nullptr) {
+    if (engine->unusable.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(fmt::format(
+        "engine: {} cannot be used here: {}; install it anew and restart synergyd, or name "
+        "another with --engine",
+        engine->name, engine->unusable));
   }
-  if (engines.empty()) {
+  if (limits.engines.empty()) {
     return Invalid(
         "engine: this daemon has none: {} holds no executable synergy-worker-<engine>; "
         "start synergyd with --libexec DIR",
         limits.libexec_dir);
   }
-  const std::string nearest = NearestName(spec.engine(), engines);
+  std::vector<std::string> names;
+  for (const InstalledEngine& engine : limits.engines) names.push_back(engine.name);
+  const std::string nearest = NearestName(spec.engine(), names);
   const std::string shown = Printable(spec.engine(), 64);
   return Invalid("engine: there is no '{}' here{}; engines of this daemon: {}", shown,
                  nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest),
-                 fmt::join(engines, ", "));
+                 fmt::join(names, ", "));
+}
+
+// The engine is there.
+absl::Status CheckThreads(const v1::JobSpec& spec, const SpecLimits& limits) {
+  const uint32_t threads = spec.threads();
+  if (threads < 1 || threads > limits.cpus) {
+    return Invalid("threads: {} asked for; this board has CPUs for 1 to {}", threads, limits.cpus);
+  }
+  const auto can = [&](const InstalledEngine& engine) {
+    return engine.unusable.empty() && (engine.max_threads == 0 || threads <= engine.max_threads);
+  };
+  const InstalledEngine& engine = *FindEngine(spec, limits);
+  if (can(engine)) return absl::OkStatus();
+  std::string others;
+  for (const InstalledEngine& other : limits.engines) {
+    if (can(other)) others += fmt::format("--engine {} or ", other.name);
+  }
+  return Invalid("threads: engine {} runs {}; asked for {}: use {}--threads {}", engine.name,
+                 engine.max_threads == 1 ? "one thread"
+                                         : fmt::format("at most {} threads", engine.max_threads),
+                 threads, others, engine.max_threads);
 }
 
 absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
@@ -62,10 +98,7 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.warmup() > kMaxWarmup) {
     return Invalid("warmup: {} asked for; at most {} are run", spec.warmup(), kMaxWarmup);
   }
-  if (spec.threads() < 1 || spec.threads() > limits.cpus) {
-    return Invalid("threads: {} asked for; this board has CPUs for 1 to {}", spec.threads(),
-                   limits.cpus);
-  }
+  if (absl::Status status = CheckThreads(spec, limits); !status.ok()) return status;
   if (spec.batch() < 1 || spec.batch() > kMaxBatch) {
     return Invalid("batch: {} given; 1 to {} are possible", spec.batch(), kMaxBatch);
   }
@@ -124,7 +157,8 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
     return Invalid("spec: it has {} bytes; at most {} are taken", spec.ByteSizeLong(),
                    kMaxSpecBytes);
   }
-  if (absl::Status status = CheckNames(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckNames(spec); !status.ok()) return status;
+  if (absl::Status status = CheckEngine(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
   if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);

@@ -7,17 +7,18 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "daemon/jobs/engines.h"
 #include "synergy/v1/job.pb.h"
 
 namespace synergy {
 
 // What this daemon can run.
 struct SpecLimits {
-  std::vector<std::string> engines;  // names found in the libexec folder
-  std::string libexec_dir;           // for the text about an unknown engine
-  uint32_t cpus = 1;                 // that a job may use
-  bool can_measure = false;          // the board has a power source
-  std::string cannot_measure;        // why not, where it has none
+  std::vector<InstalledEngine> engines;  // found in the libexec folder
+  std::string libexec_dir;               // for the text about an unknown engine
+  uint32_t cpus = 1;                     // that a job may use
+  bool can_measure = false;              // the board has a power source
+  std::string cannot_measure;            // why not, where it has none
 };
 
 inline constexpr uint32_t kMaxIterations = 10'000'000;
@@ -29,7 +30,7 @@ inline constexpr int kMaxInputs = 64;
 inline constexpr int64_t kMaxInputElements = int64_t{1} << 29;  // 2 GiB of floats
 
 // InvalidArgument with the field, what is wrong with it and what is allowed; FailedPrecondition
-// where the board cannot measure.
+// where the board cannot measure or the engine cannot be used.
 absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits);
 
 }  // namespace synergy

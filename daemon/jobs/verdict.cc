@@ -1,48 +1,49 @@
 #include "daemon/jobs/verdict.h"
 
 #include <algorithm>
-#include <utility>
+#include <string_view>
 
+#include "common/run_codes.h"
 #include "fmt/format.h"
 
 namespace synergy {
 namespace {
 
-void Add(v1::Verdict verdict, std::string reason, Judgement* judgement) {
+void Add(v1::Verdict verdict, ReasonCode code, std::string_view words, Judgement* judgement) {
   judgement->verdict = std::max(judgement->verdict, verdict);  // VALID < SUSPECT < INVALID
-  judgement->reasons.push_back(std::move(reason));
+  judgement->reasons.push_back(Reason(code, words));
 }
 
 void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
   if (source.ticks() == 0) {
-    return Add(v1::VERDICT_SUSPECT, fmt::format("no_readings: {} was never read", source.source()),
-               judgement);
+    return Add(v1::VERDICT_SUSPECT, ReasonCode::kNoReadings,
+               fmt::format("{} was never read", source.source()), judgement);
   }
   const auto ticks = static_cast<double>(source.ticks());
-  const auto judge = [&](const char* code, uint64_t lost, const char* words) {
+  const auto judge = [&](ReasonCode code, uint64_t lost, const char* words) {
     const double share = static_cast<double>(lost) / ticks;
     if (share <= kMaxLostTicks) return;
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format("{}: {:.1f} % of the {} ticks of {} {}", code, 100 * share, source.ticks(),
+    Add(v1::VERDICT_SUSPECT, code,
+        fmt::format("{:.1f} % of the {} ticks of {} {}", 100 * share, source.ticks(),
                     source.source(), words),
         judgement);
   };
-  judge("ticks_missed", source.missed(), "were missed");
-  judge("reads_failed", source.failed(), "gave no reading");
+  judge(ReasonCode::kTicksMissed, source.missed(), "were missed");
+  judge(ReasonCode::kReadsFailed, source.failed(), "gave no reading");
 }
 
 // Too few for the phase, or fewer than one an iteration.
 void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail, Judgement* judgement) {
   if (rail.readings < kFewestReadings) {
-    return Add(v1::VERDICT_SUSPECT,
-               fmt::format("few_readings: {} was read {} times in the measured phase, and at least "
+    return Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
+               fmt::format("{} was read {} times in the measured phase, and at least "
                            "{} are needed; sample faster or measure more iterations",
                            rail.rail, rail.readings, kFewestReadings),
                judgement);
   }
   if (rail.readings < facts.iterations) {
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format("few_readings: {} was read {} times in {} iterations, less than once in each, "
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
+        fmt::format("{} was read {} times in {} iterations, less than once in each, "
                     "so the joules of single operators mean little; sample faster",
                     rail.rail, rail.readings, facts.iterations),
         judgement);
@@ -54,16 +55,16 @@ void JudgeReadings(const RunFacts& facts, Judgement* judgement) {
       !facts.rails.empty() && std::all_of(facts.rails.begin(), facts.rails.end(),
                                           [](const auto& rail) { return rail.readings == 0; });
   if (none) {
-    Add(v1::VERDICT_INVALID,
-        "few_readings: no rail was read in the measured phase; sample faster or measure more "
+    Add(v1::VERDICT_INVALID, ReasonCode::kFewReadings,
+        "no rail was read in the measured phase; sample faster or measure more "
         "iterations",
         judgement);
   } else {
     for (const auto& rail : facts.rails) JudgeRail(facts, rail, judgement);
   }
   if (!facts.read_before || !facts.read_after) {
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format("edge_unread: not every rail was read {} the job, so some of its energy is "
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kEdgeUnread,
+        fmt::format("not every rail was read {} the job, so some of its energy is "
                     "missing",
                     facts.read_before ? "after" : "before"),
         judgement);
@@ -72,27 +73,25 @@ void JudgeReadings(const RunFacts& facts, Judgement* judgement) {
 
 void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
   if (!facts.garbage.empty()) {
-    Add(v1::VERDICT_INVALID, "ring_garbage: " + facts.garbage, judgement);
+    Add(v1::VERDICT_INVALID, ReasonCode::kRingGarbage, facts.garbage, judgement);
   }
   if (facts.markers_dropped > 0) {
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format("markers_dropped: the marker ring was full and lost {} markers",
-                    facts.markers_dropped),
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kMarkersDropped,
+        fmt::format("the marker ring was full and lost {} markers", facts.markers_dropped),
         judgement);
   } else if (facts.state == v1::JOB_STATE_DONE && facts.measured != facts.expected) {
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format(
-            "markers_missing: {} executions of operators were marked where {} were expected",
-            facts.measured, facts.expected),
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kMarkersMissing,
+        fmt::format("{} executions of operators were marked where {} were expected", facts.measured,
+                    facts.expected),
         judgement);
   }
   if (facts.clock_error_ns > kMaxClockErrorNs) {
-    Add(v1::VERDICT_SUSPECT, "clock_astray: " + ClockErrorText(facts.clock_error_ns), judgement);
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kClockAstray, ClockErrorText(facts.clock_error_ns),
+        judgement);
   }
   if (facts.records_dropped > 0) {
-    Add(v1::VERDICT_SUSPECT,
-        fmt::format("records_dropped: the disk was too slow and {} records were lost",
-                    facts.records_dropped),
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kRecordsDropped,
+        fmt::format("the disk was too slow and {} records were lost", facts.records_dropped),
         judgement);
   }
 }
@@ -109,18 +108,18 @@ std::string ClockErrorText(int64_t error_ns) {
 Judgement Judge(const RunFacts& facts) {
   Judgement judgement;
   if (facts.state == v1::JOB_STATE_FAILED) {
-    Add(v1::VERDICT_INVALID, "job_failed: " + facts.error, &judgement);
+    Add(v1::VERDICT_INVALID, ReasonCode::kJobFailed, facts.error, &judgement);
   } else if (facts.state == v1::JOB_STATE_CANCELLED) {
-    Add(facts.measured > 0 ? v1::VERDICT_SUSPECT : v1::VERDICT_INVALID,
-        fmt::format("job_cancelled: {}; {} of {} executions were measured", facts.error,
-                    facts.measured, facts.expected),
+    Add(facts.measured > 0 ? v1::VERDICT_SUSPECT : v1::VERDICT_INVALID, ReasonCode::kJobCancelled,
+        fmt::format("{}; {} of {} executions were measured", facts.error, facts.measured,
+                    facts.expected),
         &judgement);
   }
   JudgeMarkers(facts, &judgement);
   JudgeReadings(facts, &judgement);
   for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
   for (const std::string& failed : facts.failed_sources) {
-    Add(v1::VERDICT_SUSPECT, "source_failed: " + failed, &judgement);
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kSourceFailed, failed, &judgement);
   }
   return judgement;
 }

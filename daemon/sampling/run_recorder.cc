@@ -8,14 +8,15 @@
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
 #include "common/records/readings.h"
+#include "common/run_codes.h"
 
 namespace synergy {
 namespace {
 
-v1::RunRecord NoticeRecord(int64_t at_ns, const std::string& code, const std::string& text) {
+v1::RunRecord NoticeRecord(int64_t at_ns, NoticeCode code, const std::string& text) {
   v1::RunRecord record;
   record.mutable_notice()->set_at_ns(at_ns);
-  record.mutable_notice()->set_code(code);
+  record.mutable_notice()->set_code(std::string(CodeName(code)));
   record.mutable_notice()->set_text(text);
   return record;
 }
@@ -49,7 +50,7 @@ absl::StatusOr<std::unique_ptr<RunRecorder>> RunRecorder::Start(
   for (size_t i = 0; i < sampler.source_count(); ++i) {
     if (absl::Status gone = sampler.source_status(i); !gone.ok()) {
       recorder->OnRecord(NoticeRecord(
-          begin_ns, "source_stopped",
+          begin_ns, NoticeCode::kSourceStopped,
           fmt::format("{} is not read: {}", sampler.source(i).name(), gone.ToString())));
     }
   }
@@ -156,7 +157,7 @@ absl::Status RunRecorder::WriteBatch(const Batch& batch) {
 void RunRecorder::NoteDropped() {
   if (!status_.ok() || dropped_ == dropped_told_) return;
   batcher_.AddRecord(NoticeRecord(
-      batcher_.now_ns(), "records_dropped",
+      batcher_.now_ns(), NoticeCode::kRecordsDropped,
       fmt::format("{} records were dropped: {} could not be written as fast as they came",
                   dropped_ - dropped_told_, spool_->path())));
   dropped_told_ = dropped_;
@@ -187,7 +188,7 @@ absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
     status = status_;
     if (!status.ok()) {
       batcher_.AddRecord(
-          NoticeRecord(batcher_.now_ns(), "spool_failed",
+          NoticeRecord(batcher_.now_ns(), NoticeCode::kSpoolFailed,
                        fmt::format("{} records were dropped: {}", dropped_, status.ToString())));
     }
     v1::RunRecord last;

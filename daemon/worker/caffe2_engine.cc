@@ -69,6 +69,7 @@ class Caffe2Engine final : public Engine {
 
   std::string name() const override { return "caffe2-" + math_.name; }
   std::string version() const override { return "Caffe2 of PyTorch 1.13.1, " + math_.version; }
+  uint32_t max_threads() const override { return math_.max_threads; }
   std::optional<uint32_t> failed_operator() const override { return failed_operator_; }
 
   absl::StatusOr<v1::WorkerEvent::Loaded> Load(const v1::WorkerCommand::Load& load) override {
@@ -119,9 +120,17 @@ class Caffe2Engine final : public Engine {
     if (absl::Status s = CheckOperators(init_, "init net", {}); !s.ok()) return s;
     init_.set_type("simple");  // seeded fillers: their order must not matter, their threads neither
     if (predict_.name().empty()) predict_.set_name("unnamed");
-    if (EffectiveNetType(predict_) == "simple") return math_.set_threads(load.threads());
+    if (EffectiveNetType(predict_) == "simple") return SetMathThreads(load.threads());
     predict_.set_num_workers(static_cast<int>(load.threads()));
     return math_.set_threads(1);
+  }
+
+  absl::Status SetMathThreads(uint32_t threads) {
+    if (threads <= math_.max_threads) return math_.set_threads(threads);
+    return absl::InvalidArgumentError(
+        fmt::format("{} threads: {} runs operators on at most {}; ask for fewer, or for another "
+                    "engine",
+                    threads, name(), math_.max_threads));
   }
 
   absl::Status RunInitNet() {

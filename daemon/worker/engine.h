@@ -23,6 +23,8 @@ class Engine {
   virtual std::string name() const = 0;
   // What does the work: "Caffe2 of PyTorch 1.13.1, OpenBLAS 0.3.21".
   virtual std::string version() const = 0;
+  // The most threads that Load will be asked for; 0: any number may be tried.
+  virtual uint32_t max_threads() const = 0;
 
   virtual absl::StatusOr<v1::WorkerEvent::Loaded> Load(const v1::WorkerCommand::Load& load) = 0;
 

@@ -12,7 +12,9 @@ namespace synergy {
 struct MathBackend {
   std::string name;     // "eigen"
   std::string version;  // "Eigen 3.4.0"
-  // From then on matrix products use this many threads. InvalidArgument where the library cannot.
+  uint32_t max_threads = 1;
+  // From then on matrix products use this many threads, 1 to max_threads. InvalidArgument where the
+  // library cannot.
   std::function<absl::Status(uint32_t threads)> set_threads;
 };
 

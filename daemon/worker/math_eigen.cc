@@ -11,18 +11,13 @@ std::string Version() {
                      EIGEN_MINOR_VERSION);
 }
 
-absl::Status SetThreads(uint32_t threads) {
-  if (threads == 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format(
-      "{} threads: Caffe2 uses Eigen on one thread only; ask for 1 thread, or for the engine "
-      "caffe2-openblas",
-      threads));
-}
-
 }  // namespace
 
+// Caffe2 uses Eigen on one thread only.
 MathBackend LinkedMathBackend() {
-  return {.name = "eigen", .version = Version(), .set_threads = SetThreads};
+  return {.name = "eigen", .version = Version(), .max_threads = 1, .set_threads = [](uint32_t) {
+            return absl::OkStatus();
+          }};
 }
 
 }  // namespace synergy

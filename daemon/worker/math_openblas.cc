@@ -8,6 +8,9 @@
 namespace synergy {
 namespace {
 
+// What Debian builds OpenBLAS for, and well within an int.
+constexpr uint32_t kMaxThreads = 64;
+
 // openblas_get_config() begins with "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...".
 std::string Version() {
   const std::string config = openblas_get_config();
@@ -17,12 +20,6 @@ std::string Version() {
 }
 
 absl::Status SetThreads(uint32_t threads) {
-  // A limit of its own keeps the number within an int and within what OpenBLAS was built for.
-  constexpr uint32_t kMaxThreads = 64;
-  if (threads > kMaxThreads) {
-    return absl::InvalidArgumentError(fmt::format(
-        "{} threads: OpenBLAS was built for at most {}; ask for fewer", threads, kMaxThreads));
-  }
   openblas_set_num_threads(static_cast<int>(threads));
   if (openblas_get_num_threads() == static_cast<int>(threads)) return absl::OkStatus();
   return absl::InvalidArgumentError(fmt::format(
@@ -34,7 +31,10 @@ absl::Status SetThreads(uint32_t threads) {
 }  // namespace
 
 MathBackend LinkedMathBackend() {
-  return {.name = "openblas", .version = Version(), .set_threads = SetThreads};
+  return {.name = "openblas",
+          .version = Version(),
+          .max_threads = kMaxThreads,
+          .set_threads = SetThreads};
 }
 
 }  // namespace synergy

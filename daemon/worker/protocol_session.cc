@@ -25,6 +25,7 @@ class Session {
     event.mutable_hello()->set_protocol_version(kWorkerProtocolVersion);
     event.mutable_hello()->set_engine(engine_.name());
     event.mutable_hello()->set_engine_version(engine_.version());
+    event.mutable_hello()->set_max_threads(engine_.max_threads());
     absl::Status status = Send(event);
     while (status.ok()) {
       v1::WorkerCommand command;

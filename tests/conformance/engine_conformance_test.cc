@@ -337,15 +337,35 @@ TEST_F(EngineConformance, RefusesZeroThreads) {
   LoadFailure(load);
 }
 
-TEST_F(EngineConformance, RunsWithTheThreadsAskedForOrSaysWhyNot) {
+TEST_F(EngineConformance, GreetsBeforeItLooksAtTheNets) {
+  options_.predict.clear();
+  options_.init.clear();
   Start();
-  ASSERT_TRUE(Next().has_hello());
+  EXPECT_TRUE(Next().has_hello());
+}
+
+TEST_F(EngineConformance, RefusesMoreThreadsThanItsGreetingSays) {
+  Start();
+  const v1::WorkerEvent hello = Next();
+  ASSERT_TRUE(hello.has_hello());
+  if (hello.hello().max_threads() == 0) GTEST_SKIP() << "it does not say how many it takes";
+  v1::WorkerCommand load = LoadCommand();
+  load.mutable_load()->set_threads(hello.hello().max_threads() + 1);
+  Send(load);
+  EXPECT_THAT(ExpectFailureAndEnd().text(), HasSubstr("thread"));
+}
+
+TEST_F(EngineConformance, RunsWithTheThreadsThatItSaysOrSaysWhyNot) {
+  Start();
+  const v1::WorkerEvent hello = Next();
+  ASSERT_TRUE(hello.has_hello());
   v1::WorkerCommand load = LoadCommand();
   load.mutable_load()->set_threads(2);
   Send(load);
   const v1::WorkerEvent event = Next();
   if (event.has_failed()) {
     EXPECT_THAT(event.failed().text(), HasSubstr("thread"));
+    EXPECT_LT(hello.hello().max_threads(), 2u) << "it said that it takes 2";
     return;
   }
   ASSERT_TRUE(event.has_loaded());

@@ -202,6 +202,26 @@ TEST_F(DaemonTest, StartsServesAndStops) {
   Stop();
 }
 
+TEST_F(DaemonTest, StartsWithoutTheEnginesThatCrashAndSaysWhy) {
+  fs::copy(SYNERGY_TEST_ENGINE, folder_.File("synergy-worker-fake-crash_early"));
+  fs::copy(SYNERGY_TEST_ENGINE, folder_.File("synergy-worker-fake-stray_early"));
+  Start();
+  EXPECT_THAT(Log(), AllOf(HasSubstr("engines: fake, fake-stray_early\n"),
+                           HasSubstr("the engine fake-crash_early cannot be used: it was killed by "
+                                     "SIGABRT")));
+  EXPECT_TRUE(Running(folder_.File("synergy-worker-fake-stray_early")).empty()) << "an orphan";
+  Stop();
+}
+
+TEST_F(DaemonTest, SigtermEndsItAlsoWhileItStillAsksAnEngine) {
+  fs::copy(SYNERGY_TEST_ENGINE, folder_.File("synergy-worker-fake-silent"));
+  daemon_ = Spawn({"--board", "sim:jetson-tx1", "--listen", "unix:" + socket_, "--state", state_});
+  ASSERT_TRUE(
+      Eventually([&] { return !Running(folder_.File("synergy-worker-fake-silent")).empty(); }));
+  Stop();
+  EXPECT_THAT(Log(), HasSubstr("stopped: asked to stop before all engines had greeted"));
+}
+
 TEST_F(DaemonTest, TheEngineAndTheFrontAreOfDifferentUsersAndNobodyTracesTheFront) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   const std::string run_id = Queue(kEndless, 1'000'000);

@@ -45,6 +45,13 @@ class BadInput(unittest.TestCase):
     def test_too_many_threads(self):
         self.refused(4, "threads", "run", "--net", "squeezenet", "--threads", "4000")
 
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs a second CPU")
+    def test_more_threads_than_the_engine_has(self):
+        self.refused(4, "engine caffe2-eigen runs one thread; asked for 2: use --engine caffe2-openblas",
+                     "run", "--net", "squeezenet", "--engine", "caffe2-eigen", "--threads", "2")
+        limits = {e["name"]: e["max_threads"] for e in self.board.json("board")["engine_details"]}
+        self.assertEqual(limits["caffe2-eigen"], 1)
+
     def test_daemon_not_running(self):
         self.refused(3, "synergyd", *SHORT, "--host", "unix:/nonexistent/synergyd.sock")
 

@@ -6,6 +6,8 @@
 //   MODE 1             one of the modes below: what goes wrong in operator 1, iteration 2 of the
 //   measured iteration 2        phase (op 1, iteration 2 by default), or at the place that its name
 //   says op 1
+//
+// Under the name synergy-worker-fake-MODE it does so without being told by a net.
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -17,9 +19,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/marker_ring.h"
@@ -29,23 +34,33 @@
 namespace synergy {
 namespace {
 
+constexpr std::string_view kExecutablePrefix = "synergy-worker-";
+constexpr std::string_view kModePrefix = "fake-";
 constexpr size_t kFirstLaneEnd = sizeof(RingHeader) + sizeof(Lane);
 
 class FakeEngine {
  public:
-  explicit FakeEngine(MarkerLane lane) : words_(ReadNet()), lane_(lane) {}
+  FakeEngine(std::string name, MarkerLane lane)
+      : name_(std::move(name)), words_(ReadWords(name_)), lane_(lane) {}
 
   int Serve() {
     if (Mode("silent")) pause();
     if (Mode("exit_early")) return 3;
+    if (Mode("crash_early")) std::raise(SIGABRT);
+    if (Mode("close_early")) {
+      close(kWorkerControlFd);
+      pause();
+    }
+    if (Mode("stray_early")) LeaveStray();
     if (Mode("bad_frame")) return SendRaw(std::string("\x05\0\0\0\xff\xff\xff\xff\xff", 9));
     if (Mode("huge_frame")) return SendRaw("\xff\xff\xff\xff");
     if (Mode("half_frame")) return SendRaw(std::string("\x40\0\0\0half", 8));
     v1::WorkerEvent event;
     v1::WorkerEvent::Hello& hello = *event.mutable_hello();
     hello.set_protocol_version(Mode("wrong_version") ? 7 : kWorkerProtocolVersion);
-    hello.set_engine(Mode("wrong_name") ? "other" : "fake");
+    hello.set_engine(Mode("wrong_name") ? "other" : name_);
     hello.set_engine_version("fake engine 1.0");
+    hello.set_max_threads(Mode("one_thread") ? 1 : 0);
     Send(event);
     FrameReceiver receiver(kWorkerControlFd);
     for (v1::WorkerCommand command;;) {
@@ -63,11 +78,12 @@ class FakeEngine {
     return found == words_.end() ? otherwise : found->second;
   }
 
-  static std::map<std::string, uint32_t> ReadNet() {
+  static std::map<std::string, uint32_t> ReadWords(const std::string& name) {
     char buffer[4096] = {};
     if (pread(kWorkerPredictFd, buffer, sizeof(buffer) - 1, 0) < 0) std::abort();
     std::istringstream text(buffer);
     std::map<std::string, uint32_t> words;
+    if (name.starts_with(kModePrefix)) words[name.substr(kModePrefix.size())] = 1;
     uint32_t number = 0;
     for (std::string word; text >> word >> number;) words[word] = number;
     return words;
@@ -203,6 +219,7 @@ class FakeEngine {
     Send(event);
   }
 
+  const std::string name_;
   const std::map<std::string, uint32_t> words_;
   MarkerLane lane_;
   const uint32_t operators_ = Number("operators", 3);
@@ -211,9 +228,11 @@ class FakeEngine {
 }  // namespace
 }  // namespace synergy
 
-int main() {
+int main(int /*argc*/, char** argv) {
   absl::StatusOr<synergy::MarkerRingWriter> ring =
       synergy::MarkerRingWriter::Map(synergy::kWorkerRingFd);
   if (!ring.ok()) return 2;
-  return synergy::FakeEngine(ring->Claim()).Serve();
+  const std::string executable(std::filesystem::path(argv[0]).filename());
+  return synergy::FakeEngine(executable.substr(synergy::kExecutablePrefix.size()), ring->Claim())
+      .Serve();
 }

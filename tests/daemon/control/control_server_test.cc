@@ -28,7 +28,7 @@ class ControlServerTest : public testing::Test {
   ControlServerTest() {
     JobQueueOptions options;
     options.state_dir = folder_.path();
-    options.limits.engines = {"fake"};
+    options.limits.engines = {{.name = "fake"}};
     options.limits.can_measure = true;
     options.space.min_free_bytes = 0;
     queue_ = JobQueue::Open(options, executor_, RealClock()).value();

@@ -30,7 +30,7 @@ class JobQueueTest : public testing::Test {
  protected:
   JobQueueTest() {
     options_.state_dir = folder_.path();
-    options_.limits.engines = {"fake"};
+    options_.limits.engines = {{.name = "fake"}};
     options_.limits.can_measure = true;
     options_.limits.cpus = 1;
     options_.space.min_free_bytes = 0;
@@ -379,7 +379,7 @@ TEST(JobQueueOnASmallDisk, NetsThatWaitTakeHalfOfItAtMost) {
   FakeExecutor executor;
   JobQueueOptions options;
   options.state_dir = disk.path();
-  options.limits.engines = {"fake"};
+  options.limits.engines = {{.name = "fake"}};
   options.limits.can_measure = true;
   options.space.min_free_bytes = 0;
   const auto queue = JobQueue::Open(options, executor, clock).value();
@@ -409,7 +409,7 @@ TEST_F(JobQueueTest, AJobWhoseTurnComesOnAFullDiskFailsWithTheReasonAndTheNextIs
 
 TEST_F(JobQueueTest, AJobThatWaitedForAnEngineThatIsGoneFailsWithTheReason) {
   const std::string run_id = Submit();
-  options_.limits.engines = {"other"};
+  options_.limits.engines = {{.name = "other"}};
   Restart();
   queue_->Start();
   EXPECT_THAT(news_.WaitFor(run_id, v1::JOB_STATE_FAILED).error(), HasSubstr("no 'fake' here"));

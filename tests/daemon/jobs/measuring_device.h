@@ -41,7 +41,7 @@ class MeasuringDevice {
     options.tail = Milliseconds(20);
     options.spool.min_free_bytes = 0;
     queue_options.state_dir = state_dir;
-    queue_options.limits.engines = {"fake", "missing"};
+    queue_options.limits.engines = {{.name = "fake"}, {.name = "missing"}};
     queue_options.limits.can_measure = true;
     queue_options.limits.cpus = static_cast<uint32_t>(AvailableCpus().size());
     queue_options.board = board_.info;

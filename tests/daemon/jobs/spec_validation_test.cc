@@ -14,7 +14,10 @@ using ::testing::HasSubstr;
 
 SpecLimits Limits() {
   SpecLimits limits;
-  limits.engines = {"caffe2-eigen", "caffe2-openblas"};
+  limits.engines = {{.name = "broken", .unusable = "it was killed by SIGSEGV"},
+                    {.name = "caffe2-eigen", .max_threads = 1},
+                    {.name = "caffe2-openblas", .max_threads = 3},
+                    {.name = "old"}};
   limits.libexec_dir = "/usr/libexec/synergy";
   limits.cpus = 4;
   limits.can_measure = true;
@@ -52,6 +55,7 @@ TEST(SpecValidation, ASpecThatFitsIntoNoPacketIsRefused) {
 TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
   EXPECT_TRUE(ValidateSpecUntrusted(GoodSpec(), Limits()).ok());
   v1::JobSpec spec = GoodSpec();
+  spec.set_engine("old");
   spec.set_warmup(1);
   spec.set_iterations(1);
   spec.set_threads(4);
@@ -64,7 +68,38 @@ TEST(SpecValidation, NamesTheNearestEngineAndAllOfThem) {
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("caffe2-eigne"); }),
               AllOf(HasSubstr("did you mean 'caffe2-eigen'"), HasSubstr("caffe2-openblas")));
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("../../bin/sh"); }),
-              HasSubstr("engines of this daemon: caffe2-eigen, caffe2-openblas"));
+              HasSubstr("engines of this daemon: broken, caffe2-eigen, caffe2-openblas, old"));
+}
+
+TEST(SpecValidation, RefusesMoreThreadsThanTheEngineHasAndSaysWhatHasThem) {
+  EXPECT_EQ(Refusal([](auto& spec) { spec.set_threads(2); }),
+            "threads: engine caffe2-eigen runs one thread; asked for 2: use --engine "
+            "caffe2-openblas or --engine old or --threads 1");
+  EXPECT_EQ(Refusal([](auto& spec) {
+              spec.set_engine("caffe2-openblas");
+              spec.set_threads(4);
+            }),
+            "threads: engine caffe2-openblas runs at most 3 threads; asked for 4: use --engine old "
+            "or --threads 3");
+}
+
+TEST(SpecValidation, TakesAnyNumberOfThreadsForAnEngineThatDoesNotSay) {
+  v1::JobSpec spec = GoodSpec();
+  spec.set_engine("old");
+  for (const uint32_t threads : {1u, 2u, 4u}) {
+    spec.set_threads(threads);
+    EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
+  }
+}
+
+TEST(SpecValidation, RefusesAnEngineThatCannotBeUsedWithTheReason) {
+  v1::JobSpec spec = GoodSpec();
+  spec.set_engine("broken");
+  const absl::Status status = ValidateSpecUntrusted(spec, Limits());
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), AllOf(HasSubstr("broken cannot be used here: it was killed by "
+                                                 "SIGSEGV"),
+                                       HasSubstr("restart synergyd")));
 }
 
 TEST(SpecValidation, SaysWhereEnginesWereLookedForWhenThereAreNone) {

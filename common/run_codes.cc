@@ -1,0 +1,39 @@
+#include "common/run_codes.h"
+
+#include <cstddef>
+#include <iterator>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr std::string_view kReasons[] = {
+    "clock_astray",  "edge_unread",     "few_readings",    "incomplete",   "job_cancelled",
+    "job_failed",    "markers_dropped", "markers_missing", "no_readings",  "not_complete",
+    "reads_failed",  "records_dropped", "records_lost",    "ring_garbage", "source_failed",
+    "store_damaged", "ticks_missed"};
+static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kTicksMissed) + 1);
+
+constexpr std::string_view kNotices[] = {"clock_astray",    "cores_shared", "engine_end",
+                                         "records_dropped", "simulated",    "source_stopped",
+                                         "spool_failed",    "strays_killed"};
+static_assert(std::size(kNotices) == static_cast<size_t>(NoticeCode::kStraysKilled) + 1);
+
+}  // namespace
+
+std::string_view CodeName(ReasonCode code) { return kReasons[static_cast<size_t>(code)]; }
+std::string_view CodeName(NoticeCode code) { return kNotices[static_cast<size_t>(code)]; }
+std::span<const std::string_view> ReasonCodeNames() { return kReasons; }
+std::span<const std::string_view> NoticeCodeNames() { return kNotices; }
+
+std::string Reason(ReasonCode code, std::string_view words) {
+  return fmt::format("{}: {}", CodeName(code), words);
+}
+
+bool HasCode(std::string_view reason, ReasonCode code) {
+  const std::string_view name = CodeName(code);
+  return reason.starts_with(name) && reason.substr(name.size()).starts_with(':');
+}
+
+}  // namespace synergy
