@@ -162,6 +162,11 @@ void Daemon::DescribeBoard(const std::string& board_id) {
     details.set_unusable(engine.unusable);
   }
   info.set_cpus(static_cast<uint32_t>(cpus_.size()));
+  const int64_t pages = sysconf(_SC_PHYS_PAGES);
+  const int64_t page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page_bytes > 0) {
+    info.set_memory_bytes(static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes));
+  }
   info.set_daemon_version(SYNERGY_VERSION);
   info.set_kernel(KernelName());
   if (geteuid() != 0) {

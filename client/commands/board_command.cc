@@ -82,6 +82,8 @@ ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStat
     json["engine_details"].push_back(EngineJson(engine));
   }
   json["cpus"] = board.cpus();
+  json["memory_bytes"] =
+      board.memory_bytes() > 0 ? ordered_json(board.memory_bytes()) : ordered_json(nullptr);
   json["default_rate_hz"] = board.default_rate_hz();
   json["cannot"] = std::vector<std::string>(board.cannot().begin(), board.cannot().end());
   json["daemon_version"] = board.daemon_version();
