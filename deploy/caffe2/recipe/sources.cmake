@@ -37,6 +37,12 @@ caffe2_sources(OPERATOR_SOURCES caffe2/operators cc
   elementwise_sum_op elementwise_add_op elementwise_sub_op elementwise_mul_op elementwise_div_op
   elementwise_ops elementwise_ops_utils elementwise_ops_schema
   filler_op given_tensor_fill_op)
+# What users' networks have and the zoo's do not, or not yet.
+caffe2_sources(OPERATOR_SOURCES caffe2/operators cc
+  instance_norm_op affine_channel_op elu_op hard_sigmoid_op softplus_op softsign_op swish_op
+  abs_op exp_op log_op negative_op reciprocal_op sqr_op sqrt_op floor_op ceil_op pow_op
+  minmax_ops mean_op reduce_ops matmul_op batch_matmul_op
+  cast_op expand_op tile_op gather_op slice_op resize_op upsample_op order_switch_ops)
 # Convolution engine DEPTHWISE_3x3.
 caffe2_sources(OPERATOR_SOURCES caffe2/share/contrib/depthwise cc depthwise3x3_conv_op)
 

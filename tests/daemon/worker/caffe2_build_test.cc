@@ -130,6 +130,17 @@ INSTANTIATE_TEST_SUITE_P(
                       "XavierFill", "MSRAFill", "GivenTensorFill"),
     [](const auto& operator_type) { return std::string(operator_type.param); });
 
+// What users' networks have besides.
+INSTANTIATE_TEST_SUITE_P(
+    Users, ZooOperator,
+    ::testing::Values("InstanceNorm", "AffineChannel", "Elu", "HardSigmoid", "Softplus", "Softsign",
+                      "Swish", "Abs", "Exp", "Log", "Negative", "Reciprocal", "Sqr", "Sqrt",
+                      "Floor", "Ceil", "Pow", "Max", "Min", "Mean", "ReduceMean", "ReduceSum",
+                      "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "MatMul", "BatchMatMul",
+                      "Cast", "Expand", "Tile", "Gather", "Slice", "ResizeNearest",
+                      "UpsampleBilinear", "NCHW2NHWC", "NHWC2NCHW"),
+    [](const auto& operator_type) { return std::string(operator_type.param); });
+
 class ZooOperatorCost : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ZooOperatorCost, IsInferredByCaffe2) {
