@@ -33,11 +33,6 @@ absl::StatusOr<std::vector<int64_t>> SpatialArg(const OpSpec& op, const std::str
 }
 
 absl::StatusOr<std::vector<int64_t>> HeadPads(const OpSpec& op, size_t rank) {
-  constexpr int64_t kLegacySame = 2;  // caffe2_legacy.proto
-  if (IntArg(op, "legacy_pad", 0) == kLegacySame) {
-    return absl::UnimplementedError(fmt::format(
-        "cost of a {} operator: legacy_pad SAME is not counted; give explicit pads", op.type));
-  }
   std::vector<int64_t> pads(rank, IntArg(op, "pad", 0));
   auto list = op.ints.find("pads");
   if (!op.ints.contains("pad") && list != op.ints.end() && !list->second.empty()) {

@@ -24,7 +24,7 @@ absl::StatusOr<std::vector<int64_t>> SpatialArg(const OpSpec& op, const std::str
                                                 size_t rank, int64_t otherwise);
 
 // Padding before the first element of every spatial axis. What is behind the last one follows from
-// the output's size. Unimplemented for legacy_pad SAME.
+// the output's size. None with legacy_pad SAME, whose padding follows from it too.
 absl::StatusOr<std::vector<int64_t>> HeadPads(const OpSpec& op, size_t rank);
 
 // An image tensor taken apart by the operator's storage order.

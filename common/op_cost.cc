@@ -8,191 +8,28 @@
 #include "absl/status/status.h"
 #include "common/checked_int.h"
 #include "common/op_args.h"
+#include "common/op_cost_rules.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
 namespace synergy {
 namespace {
 
-CheckedInt Product(const std::vector<int64_t>& dims) {
-  CheckedInt product(1);
-  for (int64_t dim : dims) product *= dim;
-  return product;
-}
+CheckedInt Product(const std::vector<int64_t>& dims) { return Elements({dims}); }
 
-CheckedInt Elements(const OpTensor& tensor) { return Product(tensor.dims); }
-
-// What an operator's own rule finds; bytes and parameters follow from the tensors for all of them.
-struct Work {
-  CheckedInt macs = 0;
-  CheckedInt flops = 0;
-};
-
-using Rule = absl::StatusOr<Work> (*)(const OpSpec&);
-
-absl::Status NeedTensors(const OpSpec& op, size_t least, size_t most) {
-  if (op.inputs.size() < least || op.inputs.size() > most || op.outputs.empty()) {
-    return InvalidOp(op,
-                     fmt::format("it has {} inputs and {} outputs, needs {} to {} and at least 1",
-                                 op.inputs.size(), op.outputs.size(), least, most));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Work> CostOfConv(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 2, 3); !status.ok()) return status;
-  auto x = AsImage(op, op.inputs[0]);
-  auto w = AsImage(op, op.inputs[1]);
-  auto y = AsImage(op, op.outputs[0]);
-  for (const auto* image : {&x, &w, &y}) {
-    if (!image->ok()) return image->status();
-  }
-  const int64_t group = IntArg(op, "group", 1);
-  const size_t rank = x->space.size();
-  // The filter is {M, C/group, kernel...}, or {M, kernel..., C/group} when NHWC.
-  CheckedInt channels = CheckedInt(w->channels) * group;
-  if (group < 1 || channels.overflow() || channels.value() != x->channels ||
-      w->batch % group != 0) {
-    return InvalidOp(op, fmt::format("{} channels in {} groups do not fit a filter of {} x {}",
-                                     x->channels, group, w->batch, w->channels));
-  }
-  if (y->channels != w->batch || y->batch != x->batch || w->space.size() != rank ||
-      y->space.size() != rank) {
-    return InvalidOp(op, fmt::format("input {}, filter {} and output {} do not fit",
-                                     FormatShape(op.inputs[0].dims), FormatShape(op.inputs[1].dims),
-                                     FormatShape(op.outputs[0].dims)));
-  }
-  const bool bias = op.inputs.size() == 3;
-  if (bias && op.inputs[2].dims != std::vector<int64_t>{w->batch}) {
-    return InvalidOp(op, fmt::format("the bias is not one of {} values", w->batch));
-  }
-  Work work;
-  work.macs = Elements(op.outputs[0]) * w->channels * Product(w->space);
-  work.flops = work.macs * 2 + (bias ? Elements(op.outputs[0]) : 0);
-  return work;
-}
-
-absl::StatusOr<Work> CostOfFc(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 2, 3); !status.ok()) return status;
-  if (op.inputs[1].dims.empty()) return InvalidOp(op, "the weights are a scalar");
-  const int64_t m = op.inputs[1].dims[0];
-  const CheckedInt k = Product({op.inputs[1].dims.begin() + 1, op.inputs[1].dims.end()});
-  const CheckedInt x = Elements(op.inputs[0]);
-  const CheckedInt y = Elements(op.outputs[0]);
-  // Whatever axis the input is flattened at, it is N rows of K.
-  Work work;
-  work.macs = x * m;
-  work.flops = work.macs * 2;
-  if (work.flops.overflow() || k.overflow() || y.overflow()) return work;
-  if (k.value() == 0 || x.value() % k.value() != 0 || x.value() / k.value() * m != y.value()) {
-    return InvalidOp(op, fmt::format("input {}, weights {} and output {} do not fit",
-                                     FormatShape(op.inputs[0].dims), FormatShape(op.inputs[1].dims),
-                                     FormatShape(op.outputs[0].dims)));
-  }
-  if (op.inputs.size() == 3) {
-    if (op.inputs[2].dims != std::vector<int64_t>{m}) {
-      return InvalidOp(op, fmt::format("the bias is not one of {} values", m));
-    }
-    work.flops += y;
-  }
-  return work;
-}
-
-absl::StatusOr<CheckedInt> WindowsOfPool(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 1, 1); !status.ok()) return status;
-  auto x = AsImage(op, op.inputs[0]);
-  if (!x.ok()) return x.status();
-  auto y = AsImage(op, op.outputs[0]);
-  if (!y.ok()) return y.status();
-  const size_t rank = x->space.size();
-  if (y->space.size() != rank || y->channels != x->channels || y->batch != x->batch) {
-    return InvalidOp(
-        op, fmt::format("input {} and output {} do not fit", FormatShape(op.inputs[0].dims),
-                        FormatShape(op.outputs[0].dims)));
-  }
-  if (IntArg(op, "global_pooling", 0) != 0) return Elements(op.inputs[0]);
-  auto kernel = SpatialArg(op, "kernel", rank, 0);
-  auto stride = SpatialArg(op, "stride", rank, 1);
-  auto dilation = SpatialArg(op, "dilation", rank, 1);
-  auto pad = HeadPads(op, rank);
-  for (const auto* arg : {&kernel, &stride, &dilation, &pad}) {
-    if (!arg->ok()) return arg->status();
-  }
-  CheckedInt windows = CheckedInt(x->batch) * x->channels;
-  for (size_t axis = 0; axis < rank; ++axis) {
-    if ((*dilation)[axis] != 1) return InvalidOp(op, "a pool has no dilation");
-    auto sum = SumOfWindows(
-        op, {x->space[axis], y->space[axis], (*kernel)[axis], (*stride)[axis], (*pad)[axis]});
-    if (!sum.ok()) return sum.status();
-    windows *= *sum;
-  }
-  return windows;
-}
-
-absl::StatusOr<Work> CostOfMaxPool(const OpSpec& op) {
-  auto windows = WindowsOfPool(op);
-  if (!windows.ok()) return windows.status();
-  return Work{0, *windows};
-}
-
-absl::StatusOr<Work> CostOfAveragePool(const OpSpec& op) {
-  auto windows = WindowsOfPool(op);
-  if (!windows.ok()) return windows.status();
-  return Work{0, *windows + Elements(op.outputs[0])};
-}
-
-absl::Status NeedSameShape(const OpSpec& op, size_t inputs) {
-  for (size_t i = 0; i < inputs; ++i) {
-    if (op.inputs[i].dims != op.outputs[0].dims) {
-      return InvalidOp(
-          op, fmt::format("input {} is {} but the output {}", i, FormatShape(op.inputs[i].dims),
-                          FormatShape(op.outputs[0].dims)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Work> CostOfLrn(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 1, 1); !status.ok()) return status;
-  if (auto status = NeedSameShape(op, 1); !status.ok()) return status;
-  auto x = AsImage(op, op.inputs[0]);
-  if (!x.ok()) return x.status();
-  const int64_t size = IntArg(op, "size", 0);
-  if (size < 1) return InvalidOp(op, "size is missing or below 1");
-  // Caffe2 centres the window: (size - 1) / 2 channels before.
-  auto windows = SumOfWindows(op, {x->channels, x->channels, size, 1, (size - 1) / 2});
-  if (!windows.ok()) return windows.status();
-  return Work{0, Elements(op.outputs[0]) * 5 + *windows * x->batch * Product(x->space)};
-}
-
-absl::StatusOr<Work> CostOfSpatialBn(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 5, 5); !status.ok()) return status;
-  if (auto status = NeedSameShape(op, 1); !status.ok()) return status;
-  auto x = AsImage(op, op.inputs[0]);
-  if (!x.ok()) return x.status();
-  for (size_t i = 1; i < 5; ++i) {
-    if (op.inputs[i].dims != std::vector<int64_t>{x->channels}) {
-      return InvalidOp(op, fmt::format("input {} is not one of {} values", i, x->channels));
-    }
-  }
-  return Work{0, Elements(op.outputs[0]) * 2 + CheckedInt(x->channels) * 5};
-}
-
-absl::StatusOr<Work> CostOfSum(const OpSpec& op) {
-  if (auto status = NeedTensors(op, 1, SIZE_MAX); !status.ok()) return status;
-  if (auto status = NeedSameShape(op, op.inputs.size()); !status.ok()) return status;
-  return Work{0, Elements(op.outputs[0]) * (static_cast<int64_t>(op.inputs.size()) - 1)};
-}
+using Rule = absl::StatusOr<OpWork> (*)(const OpSpec&);
 
 // An operator with a fixed number of FLOPs per element of its first output.
 template <int kFlops, size_t kLeast, size_t kMost>
-absl::StatusOr<Work> CostPerElement(const OpSpec& op) {
+absl::StatusOr<OpWork> CostPerElement(const OpSpec& op) {
   if (auto status = NeedTensors(op, kLeast, kMost); !status.ok()) return status;
-  return Work{0, Elements(op.outputs[0]) * kFlops};
+  return OpWork{0, Elements(op.outputs[0]) * kFlops};
 }
 
+template <int kFlops>
+constexpr Rule kUnary = CostPerElement<kFlops, 1, 1>;
 constexpr Rule kCopies = CostPerElement<0, 1, SIZE_MAX>;
-constexpr Rule kFills = CostPerElement<0, 0, 1>;
+constexpr Rule kFills = CostPerElement<0, 0, 3>;
 constexpr Rule kBinary = CostPerElement<1, 2, 2>;
 
 struct Row {
@@ -204,41 +41,122 @@ struct Row {
 
 constexpr std::array kRows = {
     Row{"Conv", CostOfConv, 3, 3},
+    Row{"Conv1D", CostOfConv, 3, 3},
+    Row{"Conv2D", CostOfConv, 3, 3},
+    Row{"Conv3D", CostOfConv, 3, 3},
+    Row{"ConvTranspose", CostOfConvTranspose, 3, 3},
     Row{"FC", CostOfFc, 3, 3},
+    Row{"FCTransposed", CostOfFcTransposed, 3, 3},
+    Row{"MatMul", CostOfMatMul},
+    Row{"BatchMatMul", CostOfMatMul},
     Row{"MaxPool", CostOfMaxPool},
+    Row{"MaxPool1D", CostOfMaxPool},
+    Row{"MaxPool2D", CostOfMaxPool},
+    Row{"MaxPool3D", CostOfMaxPool},
     Row{"AveragePool", CostOfAveragePool},
+    Row{"AveragePool1D", CostOfAveragePool},
+    Row{"AveragePool2D", CostOfAveragePool},
+    Row{"AveragePool3D", CostOfAveragePool},
     Row{"LRN", CostOfLrn},
     Row{"SpatialBN", CostOfSpatialBn, 3, 5},
-    Row{"Softmax", CostPerElement<5, 1, 1>},
+    Row{"InstanceNorm", CostOfInstanceNorm, 3, 3},
+    Row{"AffineChannel", CostPerElement<2, 3, 3>, 3, 3},
+    Row{"Softmax", kUnary<5>},
     Row{"Sum", CostOfSum},
+    Row{"Max", CostOfSum},
+    Row{"Min", CostOfSum},
+    Row{"Mean", CostOfMean},
     Row{"Add", kBinary},
     Row{"Sub", kBinary},
     Row{"Mul", kBinary},
     Row{"Div", kBinary},
-    Row{"Relu", CostPerElement<1, 1, 1>},
-    Row{"Clip", CostPerElement<2, 1, 1>},
-    Row{"Sigmoid", CostPerElement<4, 1, 1>},
+    Row{"LT", kBinary},
+    Row{"LE", kBinary},
+    Row{"GT", kBinary},
+    Row{"GE", kBinary},
+    Row{"EQ", kBinary},
+    Row{"NE", kBinary},
+    Row{"Pow", CostPerElement<1, 1, 2>},
+    Row{"ReduceMean", CostOfReduction},
+    Row{"ReduceSum", CostOfReduction},
+    Row{"ReduceMax", CostOfReduction},
+    Row{"ReduceMin", CostOfReduction},
+    Row{"ReduceL1", CostOfReduction},
+    Row{"ReduceL2", CostOfReduction},
+    Row{"PRelu", CostPerElement<2, 2, 2>, 2, 2},
+    Row{"Relu", kUnary<1>},
+    Row{"Abs", kUnary<1>},
+    Row{"Negative", kUnary<1>},
+    Row{"Exp", kUnary<1>},
+    Row{"Log", kUnary<1>},
+    Row{"Sqr", kUnary<1>},
+    Row{"Sqrt", kUnary<1>},
+    Row{"Reciprocal", kUnary<1>},
+    Row{"Floor", kUnary<1>},
+    Row{"Ceil", kUnary<1>},
+    Row{"LeakyRelu", kUnary<2>},
+    Row{"Clip", kUnary<2>},
+    Row{"Sign", kUnary<2>},
+    Row{"Softplus", kUnary<3>},
+    Row{"Softsign", kUnary<3>},
+    Row{"Sigmoid", kUnary<4>},
+    Row{"HardSigmoid", kUnary<4>},
+    Row{"Elu", kUnary<4>},
+    Row{"Tanh", kUnary<5>},
+    Row{"Swish", kUnary<5>},
+    Row{"UpsampleBilinear", CostPerElement<11, 1, 2>},
     Row{"Concat", kCopies},
+    Row{"DepthConcat", kCopies},
     Row{"Split", kCopies},
+    Row{"DepthSplit", kCopies},
+    Row{"SplitByLengths", kCopies},
     Row{"Dropout", kCopies},
     Row{"Reshape", kCopies},
     Row{"Flatten", kCopies},
     Row{"Transpose", kCopies},
+    Row{"ExpandDims", kCopies},
+    Row{"Squeeze", kCopies},
     Row{"ChannelShuffle", kCopies},
+    Row{"PadImage", kCopies},
     Row{"Copy", kCopies},
+    Row{"CopyFromCPUInput", kCopies},
+    Row{"CopyOnDeviceLike", kCopies},
+    Row{"Cast", kCopies},
+    Row{"Slice", kCopies},
+    Row{"Gather", kCopies},
+    Row{"Tile", kCopies},
+    Row{"Expand", kCopies},
+    Row{"ResizeNearest", kCopies},
+    Row{"NCHW2NHWC", kCopies},
+    Row{"NHWC2NCHW", kCopies},
+    Row{"And", kCopies},
+    Row{"Or", kCopies},
+    Row{"Xor", kCopies},
+    Row{"Not", kCopies},
+    Row{"BitwiseAnd", kCopies},
+    Row{"BitwiseOr", kCopies},
+    Row{"BitwiseXor", kCopies},
     Row{"ConstantFill", kFills},
+    Row{"DiagonalFill", kFills},
     Row{"GaussianFill", kFills},
+    Row{"RangeFill", kFills},
     Row{"UniformFill", kFills},
+    Row{"UniformIntFill", kFills},
     Row{"XavierFill", kFills},
     Row{"MSRAFill", kFills},
     Row{"GivenTensorFill", kFills},
+    Row{"GivenTensorDoubleFill", kFills},
+    Row{"GivenTensorBoolFill", kFills},
+    Row{"GivenTensorIntFill", kFills},
+    Row{"GivenTensorInt64Fill", kFills},
 };
 
 bool MovesNothingInPlace(const OpSpec& op) {
-  return op.in_place && (op.type == "Dropout" || op.type == "Reshape");
+  constexpr std::array kIdle = {"Dropout", "Reshape", "ExpandDims", "Squeeze"};
+  return op.in_place && std::find(kIdle.begin(), kIdle.end(), op.type) != kIdle.end();
 }
 
-absl::StatusOr<OpCost> Finish(const OpSpec& op, const Row& row, const Work& work) {
+absl::StatusOr<OpCost> Finish(const OpSpec& op, const Row& row, const OpWork& work) {
   CheckedInt read(0), written(0), params(0), statistics(0), params_bytes(0);
   for (size_t i = 0; i < op.inputs.size(); ++i) {
     const CheckedInt elements = Elements(op.inputs[i]);

@@ -305,11 +305,18 @@ TEST(OpCost, TensorsThatDoNotFitAreInvalid) {
   }
 }
 
-TEST(OpCost, LegacySamePoolIsUnimplementedAndSaysWhatToDo) {
-  const auto cost = ComputeOpCost(
-      Op("MaxPool", {{1, 1, 4, 4}}, {{1, 1, 4, 4}}, {{"kernel", {2}}, {"legacy_pad", {2}}}));
-  EXPECT_EQ(cost.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(cost.status().ToString(), HasSubstr("explicit pads"));
+TEST(OpCost, LegacySamePoolHasHalfOfItsPaddingBeforeTheFirstElement) {
+  // 2 wide, stride 1 over 4: 4 windows, of which the last has one element on padding behind the
+  // end. 7 elements per axis.
+  EXPECT_EQ(
+      Cost(Op("MaxPool", {{1, 1, 4, 4}}, {{1, 1, 4, 4}}, {{"kernel", {2}}, {"legacy_pad", {2}}}))
+          .flops,
+      49);
+  // 3 wide: one before, one behind.
+  EXPECT_EQ(
+      Cost(Op("MaxPool", {{1, 1, 4, 4}}, {{1, 1, 4, 4}}, {{"kernel", {3}}, {"legacy_pad", {2}}}))
+          .flops,
+      100);
 }
 
 TEST(OpCost, CountsBeyond64BitsAreOutOfRange) {
