@@ -18,19 +18,30 @@
 // memory. Pure.
 namespace synergy {
 
+// Values of integer blobs that are known before anything runs (a shape that the init net holds), by
+// blob. Some operators' outputs have shapes that depend on values.
+using KnownInts = std::map<std::string, std::vector<int64_t>, std::less<>>;
+
 // Operator types of the table, in alphabetical order.
 std::vector<std::string> KnownOperatorTypes();
 
 // Shapes and element types of all outputs, in the operator's order, computed as Caffe2 computes
 // them. `inputs` has a shape per input of `op`. NotFound: the engines lack the type (with the
 // nearest known one). InvalidArgument: inputs or arguments do not fit. Unimplemented: an argument
-// or element type that Caffe2's operator takes but the engines are not sure to run.
+// or element type that Caffe2's operator takes but the engines are not sure to run, or a shape that
+// depends on values which `known` has not. An output that Caffe2 leaves empty (the mask of a
+// Dropout in inference) has the shape {0}.
 absl::StatusOr<std::vector<BlobShape>> InferOperator(const caffe2::OperatorDef& op,
-                                                     const std::vector<BlobShape>& inputs);
+                                                     const std::vector<BlobShape>& inputs,
+                                                     const KnownInts& known = {});
+
+// No negative dimension, and no more elements than Caffe2's operators can index (they use int).
+// InvalidArgument with the shape.
+absl::Status CheckBlobSize(const std::vector<int64_t>& dims);
 
 // The layer that ComputeOpCost, InferOperator and the names of `op` make.
-absl::StatusOr<Layer> MakeLayer(const caffe2::OperatorDef& op,
-                                const std::vector<BlobShape>& inputs);
+absl::StatusOr<Layer> MakeLayer(const caffe2::OperatorDef& op, const std::vector<BlobShape>& inputs,
+                                const KnownInts& known = {});
 
 // Fills in `layers`, `total`, `macs_by_type` and the activation bytes of a model whose nets,
 // inputs, outputs and weights are set. Checks the whole graph: every blob is an input, a weight, or
