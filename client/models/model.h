@@ -44,6 +44,8 @@ struct Model {
   std::vector<TensorView> weights;
   std::shared_ptr<const void> weights_owner;
   std::vector<Layer> layers;  // as predict.op(), in its order
+  // For people, a line each: what was changed when the model was read, weights that are not finite.
+  std::vector<std::string> notes;
 
   OpCost total;                                 // of all layers
   std::map<std::string, int64_t> macs_by_type;  // types without MACs are left out
