@@ -37,6 +37,11 @@ absl::StatusOr<v1::RunTruth> BoardLink::Truth(const std::string& run_id) {
   return client()->Truth(run_id);
 }
 
+absl::Status BoardLink::Outputs(const std::string& run_id,
+                                const std::function<absl::Status(std::string_view part)>& on_part) {
+  return client()->Outputs(run_id, on_part);
+}
+
 absl::Status BoardLink::Reconnect() {
   absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(host_, Seconds(1));
   if (!client.ok()) return FromDevice(client.status());

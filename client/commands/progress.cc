@@ -96,14 +96,18 @@ void ProgressLine::Update(const v1::JobStatus& status) {
   const bool news = status.state() != state_ || status.phase() != phase_;
   state_ = status.state();
   phase_ = status.phase();
+  Show(text, news);
+}
+
+void ProgressLine::Show(std::string_view text, bool news) {
+  const MonotonicTime now = clock_.Now();
   if (terminal_) {
     // The last column stays free: some terminals wrap there.
     const size_t columns = columns_();
-    write_(fmt::format("\r\x1b[K{}",
-                       columns > 1 ? Clipped(text, columns - 1) : std::string_view(text)));
+    write_(fmt::format("\r\x1b[K{}", columns > 1 ? Clipped(text, columns - 1) : text));
     shown_ = true;
   } else if (news || now - last_line_ >= kLineEvery) {
-    write_(text + "\n");
+    write_(fmt::format("{}\n", text));
     last_line_ = now;
   }
 }

@@ -1,4 +1,4 @@
-// What a job is doing, on stderr while it runs.
+// What goes on, on stderr while it does.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,8 @@ class ProgressLine {
   ~ProgressLine() { Clear(); }
 
   void Update(const v1::JobStatus& status);
+  // Any text; `news`: also where lines are rare.
+  void Show(std::string_view text, bool news);
   // Takes the line away, so that other text can follow.
   void Clear();
 

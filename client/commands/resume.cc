@@ -13,7 +13,8 @@
 namespace synergy {
 
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
-                        std::stop_token stop) {
+                        std::stop_token stop,
+                        const std::function<absl::Status(const StoredRun&)>& on_complete) {
   ProgressLine progress(StderrIsTerminal(), RealClock(), WriteStderr, StderrColumns);
   RunTransfer transfer(store, board, source, RealClock(),
                        {.on_status = [&](const v1::JobStatus& status) { progress.Update(status); },
@@ -21,7 +22,8 @@ absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& sou
                             [&](const std::string& note) {
                               progress.Clear();
                               PrintNote(note);
-                            }});
+                            },
+                        .on_complete = on_complete});
   return transfer.Complete(number, stop);
 }
 

@@ -15,9 +15,10 @@
 namespace synergy {
 
 // Receives one stored run to its end, with a progress line on stderr. Errors as
-// RunTransfer::Complete.
+// RunTransfer::Complete; `on_complete` as RunTransfer::Listener's.
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
-                        std::stop_token stop);
+                        std::stop_token stop,
+                        const std::function<absl::Status(const StoredRun&)>& on_complete = {});
 
 struct ResumeOutcome {
   std::vector<StoredRun> completed;  // as they are stored now

@@ -1,22 +1,28 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/commands/board_link.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/input_values.h"
 #include "client/commands/interrupts.h"
 #include "client/commands/job_interrupt.h"
+#include "client/commands/job_submission.h"
+#include "client/commands/model_source.h"
+#include "client/commands/output_files.h"
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
 #include "client/commands/stored_report.h"
-#include "client/models/zoo.h"
 #include "client/store/run_claim.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
@@ -27,16 +33,11 @@ namespace {
 struct RunOptions {
   std::string host;
   std::string store;
-  std::string net;
-  std::string engine = "caffe2-openblas";
   std::string method{kMethodIntegrate};
-  uint32_t iterations = 50;
-  uint32_t warmup = 5;
-  uint32_t threads = 1;
-  uint32_t batch = 1;
-  uint64_t seed = 1;
-  double rate_hz = 0;
-  double time_limit_s = 0;
+  ModelOptions model;
+  JobOptions job;
+  std::vector<std::string> inputs;
+  std::string outputs;
   PresentationOptions presentation;
 };
 
@@ -51,42 +52,56 @@ CLI::Validator AtLeastOneWarmup() {
       "");
 }
 
-absl::StatusOr<Model> BuildModel(const RunOptions& options) {
-  const absl::StatusOr<const ZooEntry*> entry = FindModel(options.net);
-  if (!entry.ok()) return Ending(ExitCode::kUsage, entry.status());
-  absl::StatusOr<Model> model = (*entry)->build(options.batch, options.seed);
-  if (!model.ok()) return Ending(ExitCode::kUsage, model.status());
-  return model;
+// What is sent and where outputs go to, with everything refused that can be refused here.
+struct PreparedRun {
+  Job job;
+  std::map<std::string, std::string> output_files;
+};
+absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
+  PreparedRun run;
+  absl::StatusOr<LoadedModel> loaded = LoadModel(options.model);
+  if (!loaded.ok()) return loaded.status();
+  run.job.loaded = *std::move(loaded);
+  absl::StatusOr<InputValues> inputs = ReadInputValues(options.inputs, run.job.loaded.model);
+  if (!inputs.ok()) return inputs.status();
+  run.job.inputs = *std::move(inputs);
+  run.job.keep_outputs = !options.outputs.empty();
+  if (!run.job.keep_outputs) return run;
+  absl::StatusOr<std::map<std::string, std::string>> files =
+      PlanOutputFiles(options.outputs, run.job.loaded.model.outputs);
+  if (!files.ok()) return files.status();
+  run.output_files = *std::move(files);
+  return run;
 }
 
-v1::JobSpec SpecOf(const RunOptions& options, const Model& model) {
-  v1::JobSpec spec;
-  spec.set_net_name(options.net);
-  spec.set_engine(options.engine);
-  spec.set_iterations(options.iterations);
-  spec.set_warmup(options.warmup);
-  spec.set_threads(options.threads);
-  spec.set_batch(options.batch);
-  spec.set_seed(options.seed);
-  spec.set_rate_hz(options.rate_hz);
-  spec.set_time_limit_s(options.time_limit_s);
-  v1::InputShape* input = spec.add_inputs();
-  input->set_blob(model.inputs[0].blob);
-  input->mutable_dims()->Add(model.inputs[0].dims.begin(), model.inputs[0].dims.end());
-  return spec;
-}
+// Brings the outputs while the board still has them; what became of that is said later.
+class OutputsTaker {
+ public:
+  OutputsTaker(const std::map<std::string, std::string>& files, RunSource& source)
+      : files_(files), source_(source) {}
 
-absl::StatusOr<v1::JobStatus> Submit(const RunOptions& options, const Model& model,
-                                     BoardLink& link) {
-  const absl::StatusOr<std::string> predict = SerializeNet(model.predict);
-  if (!predict.ok()) return predict.status();
-  const absl::StatusOr<std::string> init = SerializeNet(model.init);
-  if (!init.ok()) return init.status();
-  absl::StatusOr<v1::JobStatus> job =
-      link.client()->Submit(SpecOf(options, model), *predict, *init);
-  if (!job.ok()) return FromDevice(job.status());
-  return job;
-}
+  absl::Status Take(const StoredRun& run) {
+    if (files_.empty() || run.state != v1::JOB_STATE_DONE) return absl::OkStatus();
+    const absl::StatusOr<std::vector<std::string>> notes =
+        FetchOutputFiles(files_, [&](const std::function<absl::Status(std::string_view)>& on_part) {
+          const absl::Status status = source_.Outputs(run.run_id, on_part);
+          return status.ok() ? status : FromDevice(status);
+        });
+    result_ = notes.status();
+    if (notes.ok()) notes_ = *notes;
+    return result_;
+  }
+  absl::Status Report() const {
+    for (const std::string& note : notes_) PrintNote(note);
+    return result_;
+  }
+
+ private:
+  const std::map<std::string, std::string>& files_;
+  RunSource& source_;
+  std::vector<std::string> notes_;
+  absl::Status result_;
+};
 
 // The run's number. The job is on the board by now: it is not lost where it cannot be entered here.
 absl::StatusOr<int64_t> Enter(Store& store, const BoardLink& link, const v1::JobStatus& job) {
@@ -162,9 +177,25 @@ void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bo
   }
 }
 
+// Follows the job to its end and shows what came of it.
+absl::Status Receive(const RunOptions& options, const PreparedRun& run, Store& store,
+                     BoardLink& link, int64_t number, const JobInterrupt& interrupt) {
+  OutputsTaker outputs(run.output_files, link);
+  const absl::Status received =
+      ReceiveRun(store, link.board(), link, number, interrupt.token(),
+                 [&](const StoredRun& stored) { return outputs.Take(stored); });
+  if (!received.ok() && !interrupt.interrupted()) return received;
+  const absl::Status result = PresentResult(options, store, number, interrupt.interrupted());
+  const absl::Status taken = outputs.Report();
+  if (!interrupt.interrupted()) {
+    CompleteEarlierRuns(store, link, interrupt.first(), /*announce=*/false);
+  }
+  return result.ok() ? taken : result;
+}
+
 absl::Status Run(const RunOptions& options) {
-  const absl::StatusOr<Model> model = BuildModel(options);
-  if (!model.ok()) return model.status();
+  const absl::StatusOr<PreparedRun> run = Prepare(options);
+  if (!run.ok()) return run.status();
   const absl::StatusOr<std::string> path = StorePath(options.store, /*create_folder=*/true);
   if (!path.ok()) return path.status();
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kWrite);
@@ -175,32 +206,39 @@ absl::Status Run(const RunOptions& options) {
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
   link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  if (interrupt.interrupted()) return absl::CancelledError("interrupted before the job was sent");
+  const absl::Status fits = FitsMemory(run->job.loaded.model, (*link)->board().memory_bytes());
+  if (!fits.ok()) return fits;
 
-  const absl::StatusOr<v1::JobStatus> job = Submit(options, *model, **link);
+  const absl::StatusOr<v1::JobStatus> job =
+      SubmitJob(options.job, options.model, run->job, *(*link)->client(), interrupt.first());
   if (!job.ok()) return job.status();
   interrupt.SetJob(link->get(), job->run_id());
   const absl::StatusOr<int64_t> number = Enter(**store, **link, *job);
   if (!number.ok()) return number.status();
   const absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::Take(*path, *number);
   if (!claim.ok()) return Ending(ExitCode::kPartial, claim.status());
-  PrintNote(fmt::format("run {}: {} on {}, {}", *number, options.net, (*link)->board().title(),
-                        options.engine));
+  PrintNote(fmt::format("run {}: {} on {}, {}", *number, run->job.loaded.model.name,
+                        (*link)->board().title(), options.job.engine));
   CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
-  const absl::Status received =
-      ReceiveRun(**store, (*link)->board(), **link, *number, interrupt.token());
-  if (!received.ok() && !interrupt.interrupted()) return received;
-  const absl::Status result = PresentResult(options, **store, *number, interrupt.interrupted());
-  if (!interrupt.interrupted()) {
-    CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/false);
-  }
-  return result;
+  return Receive(options, *run, **store, **link, *number, interrupt);
 }
 
-void AddJobOptions(CLI::App& command, RunOptions& options) {
-  command.add_option("--net", options.net, "Network to measure (synergyctl models lists them)")
-      ->type_name("NAME")
-      ->required();
+void AddInputOptions(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--input", options.inputs,
+                  "What the network computes on, instead of random values: .npy of exactly the "
+                  "input's shape, or a picture (.ppm, .png, .jpg), scaled and normalised; BLOB= "
+                  "where the network has several inputs")
+      ->type_name("[BLOB=]FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      .add_option("--outputs", options.outputs,
+                  "Write what the network computed; of several outputs each to NAME.BLOB.npy")
+      ->type_name("NAME.npy");
+}
+
+void AddJobOptions(CLI::App& command, JobOptions& options) {
   command.add_option("--engine", options.engine, "Engine on the board that runs it")
       ->type_name("NAME")
       ->capture_default_str();
@@ -213,14 +251,6 @@ void AddJobOptions(CLI::App& command, RunOptions& options) {
       ->capture_default_str();
   command.add_option("--threads", options.threads, "Threads of the engine")
       ->check(CLI::Range(1u, 65'535u))
-      ->capture_default_str();
-  command.add_option("--batch", options.batch, "Images an inference")
-      ->check(CLI::Range(1u, 65'535u))
-      ->capture_default_str();
-  command
-      .add_option("--seed", options.seed,
-                  "Of the weights, of the input and of a simulated board's noise")
-      ->check(NotNegative())
       ->capture_default_str();
   command
       .add_option("--rate", options.rate_hz, "Readings a second of each sensor (0: the board's)")
@@ -241,7 +271,9 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command =
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
-  AddJobOptions(*command, *options);
+  AddModelOptions(*command, &options->model);
+  AddInputOptions(*command, *options);
+  AddJobOptions(*command, options->job);
   AddMethodOption(*command, &options->method);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);

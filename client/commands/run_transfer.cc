@@ -79,6 +79,10 @@ absl::Status RunTransfer::Attempt(int64_t number, std::stop_token stop) {
     // The board forgets what is wholly acknowledged: the truth is asked for again another time.
     if (!*saved) return absl::OkStatus();
   }
+  if (run->complete && listener_.on_complete) {
+    const absl::Status taken = listener_.on_complete(*run);
+    if (ContactLost(taken)) return taken;
+  }
   return Acknowledge(*run, run->next_seq);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,9 @@ class RunSource {
                                                std::stop_token stop) = 0;
   virtual absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq) = 0;
   virtual absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id) = 0;
+  virtual absl::Status Outputs(
+      const std::string& run_id,
+      const std::function<absl::Status(std::string_view part)>& on_part) = 0;
   // After Unavailable: tries once to reach the board again.
   virtual absl::Status Reconnect() = 0;
 };
@@ -40,6 +44,10 @@ class RunTransfer {
   struct Listener {
     std::function<void(const v1::JobStatus&)> on_status;
     std::function<void(const std::string&)> on_note;  // for people
+    // May be absent. All records of the run are stored, and the board still has the run: what else
+    // is wanted of it must be taken now. Where that ends in kNotReached, it is called again once
+    // the board is back; no other error holds anything up.
+    std::function<absl::Status(const StoredRun&)> on_complete;
   };
   // All outlive the transfer.
   RunTransfer(Store& store, const v1::BoardInfo& board, RunSource& source, Clock& clock,

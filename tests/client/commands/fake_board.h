@@ -57,6 +57,15 @@ class FakeBoard : public RunSource {
     return truth;
   }
 
+  absl::Status Outputs(const std::string&,
+                       const std::function<absl::Status(std::string_view part)>& on_part) override {
+    if (forgotten) return absl::NotFoundError("no such run");
+    for (const std::string& part : output_parts) {
+      if (absl::Status status = on_part(part); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Reconnect() override {
     ++reconnects;
     return away_for-- > 0 ? FromDevice(absl::UnavailableError("refused")) : absl::OkStatus();
@@ -68,6 +77,7 @@ class FakeBoard : public RunSource {
   std::function<void(uint64_t)> before_chunk;
   v1::JobState final_state = v1::JOB_STATE_DONE;
   std::string final_error;
+  std::vector<std::string> output_parts;
   bool forgotten = false;
   int away_for = 0;  // reconnects that fail
 

@@ -33,7 +33,8 @@ class RunTransferTest : public testing::Test {
   absl::Status Transfer(std::stop_token stop = {}) {
     RunTransfer transfer(*store_, info_, board_, clock_,
                          {.on_status = [&](const v1::JobStatus&) { ++statuses_; },
-                          .on_note = [&](const std::string& note) { notes_.push_back(note); }});
+                          .on_note = [&](const std::string& note) { notes_.push_back(note); },
+                          .on_complete = on_complete_});
     return transfer.Complete(number_, stop);
   }
   StoredRun Stored() { return *store_->Run(number_); }
@@ -50,6 +51,7 @@ class RunTransferTest : public testing::Test {
   int64_t number_ = 0;
   int statuses_ = 0;
   std::vector<std::string> notes_;
+  std::function<absl::Status(const StoredRun&)> on_complete_;
 };
 
 TEST_F(RunTransferTest, StoresEverythingAndThenTheBoardMayForget) {
@@ -64,6 +66,19 @@ TEST_F(RunTransferTest, StoresEverythingAndThenTheBoardMayForget) {
 TEST_F(RunTransferTest, TheTruthIsFetchedBeforeTheLastAcknowledgement) {
   ASSERT_TRUE(Transfer().ok());
   EXPECT_TRUE(HasTruth());
+}
+
+TEST_F(RunTransferTest, WhatElseIsWantedIsTakenWhileTheBoardStillHasTheRun) {
+  int calls = 0;
+  on_complete_ = [&](const StoredRun& run) {
+    EXPECT_TRUE(run.complete);
+    EXPECT_FALSE(board_.forgotten);
+    return ++calls == 1 ? FromDevice(absl::UnavailableError("connection reset"))
+                        : absl::InternalError("the disk is full");
+  };
+  ASSERT_TRUE(Transfer().ok()) << "its failure is its caller's";
+  EXPECT_EQ(calls, 2) << "asked again once the board was back";
+  EXPECT_TRUE(board_.forgotten);
 }
 
 TEST_F(RunTransferTest, ATruthThatCannotBeStoredHoldsUpNothingAndStaysOnTheBoard) {

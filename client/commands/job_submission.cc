@@ -1,0 +1,90 @@
+#include "client/commands/job_submission.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/object_upload.h"
+#include "common/checked_int.h"
+
+namespace synergy {
+namespace {
+
+v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job& job) {
+  const Model& model = job.loaded.model;
+  v1::JobSpec spec;
+  spec.set_net_name(model.name);
+  spec.set_engine(options.engine);
+  spec.set_iterations(options.iterations);
+  spec.set_warmup(options.warmup);
+  spec.set_threads(options.threads);
+  spec.set_batch(net.batch);
+  spec.set_seed(net.seed);
+  spec.set_rate_hz(options.rate_hz);
+  spec.set_time_limit_s(options.time_limit_s);
+  spec.set_keep_outputs(job.keep_outputs);
+  spec.set_net_type(model.predict.type());
+  spec.set_model_source(job.loaded.source);
+  for (const BlobShape& shape : model.inputs) {
+    v1::InputShape* input = spec.add_inputs();
+    input->set_blob(shape.blob);
+    input->mutable_dims()->Add(shape.dims.begin(), shape.dims.end());
+    input->set_type(shape.type);
+  }
+  return spec;
+}
+
+absl::Status UploadObjects(const Job& job, DeviceClient& client, std::stop_token stop,
+                           v1::JobSpec* spec) {
+  if (!job.loaded.model.weights.empty()) {
+    const absl::StatusOr<v1::ObjectRef> weights =
+        UploadTensors(client, job.loaded.model.weights, "weights", stop);
+    if (!weights.ok()) return weights.status();
+    *spec->mutable_weights() = *weights;
+  }
+  if (!job.inputs.tensors.empty()) {
+    const absl::StatusOr<v1::ObjectRef> values =
+        UploadTensors(client, job.inputs.tensors, "input values", stop);
+    if (!values.ok()) return values.status();
+    *spec->mutable_input_values() = *values;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status FitsMemory(const Model& model, uint64_t memory_bytes) {
+  const CheckedInt needed =
+      CheckedInt(model.total.params) * int64_t{sizeof(float)} + model.activation_bytes;
+  if (memory_bytes == 0 ||
+      (!needed.overflow() && static_cast<uint64_t>(needed.value()) <= memory_bytes)) {
+    return absl::OkStatus();
+  }
+  const double needed_mb = needed.overflow() ? INFINITY : static_cast<double>(needed.value()) / 1e6;
+  return Ending(ExitCode::kUsage,
+                absl::ResourceExhaustedError(fmt::format(
+                    "{} needs {:.0f} MB for weights and activations, and the board has {:.0f} MB "
+                    "in all; take a smaller batch or network",
+                    model.name, needed_mb, static_cast<double>(memory_bytes) / 1e6)));
+}
+
+absl::StatusOr<v1::JobStatus> SubmitJob(const JobOptions& options, const ModelOptions& net,
+                                        const Job& job, DeviceClient& client,
+                                        std::stop_token stop) {
+  const absl::StatusOr<std::string> predict = SerializeNet(job.loaded.model.predict);
+  if (!predict.ok()) return predict.status();
+  const absl::StatusOr<std::string> init = SerializeNet(job.loaded.model.init);
+  if (!init.ok()) return init.status();
+  v1::JobSpec spec = SpecOf(options, net, job);
+  // Between an upload and the submission another client's objects may take the place of ours.
+  for (int attempt = 0;; ++attempt) {
+    if (absl::Status sent = UploadObjects(job, client, stop, &spec); !sent.ok()) return sent;
+    if (stop.stop_requested()) return absl::CancelledError("interrupted before the job was sent");
+    absl::StatusOr<v1::JobStatus> status = client.Submit(spec, *predict, *init);
+    if (status.ok()) return status;
+    if (!absl::IsNotFound(status.status()) || attempt > 0) return FromDevice(status.status());
+  }
+}
+
+}  // namespace synergy

@@ -1,0 +1,53 @@
+#include "client/commands/object_upload.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/output.h"
+#include "client/commands/packed_object.h"
+#include "client/commands/progress.h"
+
+namespace synergy {
+namespace {
+
+double Megabytes(uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
+}  // namespace
+
+absl::StatusOr<v1::ObjectRef> UploadTensors(DeviceClient& client,
+                                            const std::vector<TensorView>& tensors,
+                                            const std::string& what, std::stop_token stop) {
+  const absl::StatusOr<PackedObject> object = PackedObject::Make(tensors);
+  if (!object.ok()) return Ending(ExitCode::kUsage, object.status());
+  const uint64_t total = object->ref().bytes();
+  ProgressLine line(StderrIsTerminal(), RealClock(), WriteStderr, StderrColumns);
+  std::optional<uint64_t> there_before;
+  const absl::StatusOr<uint64_t> sent = client.Upload(
+      object->ref(),
+      [&](uint64_t offset, char* into, size_t size) { return object->Read(offset, into, size); },
+      [&](uint64_t there) {
+        const bool first = !there_before;
+        if (first) there_before = there;
+        if (there == total && first) return;
+        line.Show(fmt::format("sending the {}: {:.1f} of {:.1f} MB", what, Megabytes(there),
+                              Megabytes(total)),
+                  first);
+      },
+      stop);
+  line.Clear();
+  if (!sent.ok()) return FromDevice(sent.status());
+  if (*sent == 0) {
+    PrintNote(fmt::format("the board has the {} already ({:.1f} MB): nothing was sent", what,
+                          Megabytes(total)));
+  } else {
+    PrintNote(fmt::format(
+        "sent {:.1f} MB of {}{}", Megabytes(*sent), what,
+        *sent < total ? fmt::format("; the board had {:.1f} MB of them", Megabytes(total - *sent))
+                      : ""));
+  }
+  return object->ref();
+}
+
+}  // namespace synergy

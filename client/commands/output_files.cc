@@ -1,0 +1,150 @@
+#include "client/commands/output_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <set>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/user_file.h"
+#include "client/models/npy.h"
+#include "common/files.h"
+#include "common/protocol.h"
+#include "common/tensor_pack.h"
+
+namespace synergy {
+namespace {
+
+constexpr std::string_view kSuffix = ".npy";
+
+template <typename... T>
+absl::Status Refuse(fmt::format_string<T...> format, T&&... args) {
+  return Ending(ExitCode::kUsage,
+                absl::InvalidArgumentError(fmt::format(format, std::forward<T>(args)...)));
+}
+
+absl::Status Failed(const std::string& why) {
+  return Ending(ExitCode::kFailedCheck,
+                absl::DataLossError(fmt::format("fetch the outputs: {}", why)));
+}
+
+std::string InFileName(std::string blob) {
+  for (char& c : blob) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
+  }
+  return blob;
+}
+
+// A file without a name, since a pack is mapped; outputs are small beside a host's memory.
+absl::StatusOr<UniqueFd> FetchPack(const PackFetcher& fetch) {
+  UniqueFd file(memfd_create("outputs", MFD_CLOEXEC));
+  if (!file.ok()) return FileError("make room for", "the outputs", errno);
+  uint64_t bytes = 0;
+  const absl::Status fetched = fetch([&](std::string_view part) {
+    bytes += part.size();
+    if (bytes > kMaxNetBytes) return Failed("they are larger than 2 GiB");
+    return WriteAll(file.get(), part, "the outputs");
+  });
+  if (!fetched.ok()) return fetched;
+  return file;
+}
+
+template <typename Float>
+size_t CountNotFinite(std::string_view bytes) {
+  size_t count = 0;
+  for (size_t at = 0; at + sizeof(Float) <= bytes.size(); at += sizeof(Float)) {
+    Float value;
+    std::memcpy(&value, bytes.data() + at, sizeof(value));
+    if (!std::isfinite(value)) ++count;
+  }
+  return count;
+}
+
+size_t CountNotFinite(const TensorView& tensor) {
+  if (tensor.type == v1::DATA_TYPE_FLOAT32) return CountNotFinite<float>(tensor.bytes);
+  if (tensor.type == v1::DATA_TYPE_FLOAT64) return CountNotFinite<double>(tensor.bytes);
+  return 0;
+}
+
+absl::Status WriteArray(const TensorView& tensor, const std::string& path) {
+  const absl::StatusOr<std::string> prefix = NpyPrefix(tensor.type, tensor.dims);
+  if (!prefix.ok()) return prefix.status();
+  struct stat existing {};
+  const bool special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
+  const std::string target = special ? path : path + ".new";
+  absl::Status written;
+  {
+    const UniqueFd file(open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file.ok()) return FileError("write", target, errno);
+    written = WriteAll(file.get(), *prefix, target);
+    if (written.ok()) written = WriteAll(file.get(), tensor.bytes, target);
+  }
+  if (written.ok() && !special && std::rename(target.c_str(), path.c_str()) != 0) {
+    written = FileError("write", path, errno);
+  }
+  if (!written.ok() && !special) unlink(target.c_str());
+  return written;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> PlanOutputFiles(
+    const std::string& path, const std::vector<std::string>& outputs) {
+  if (!HasSuffix(path, kSuffix)) {
+    return Refuse("--outputs {}: outputs are written as .npy; give a name with that suffix", path);
+  }
+  if (absl::Status status = CheckOutputPath(path); !status.ok()) return status;
+  std::map<std::string, std::string> files;
+  std::set<std::string> taken;
+  for (const std::string& blob : outputs) {
+    std::string file = path;
+    if (outputs.size() > 1) {
+      file = fmt::format("{}.{}{}", path.substr(0, path.size() - kSuffix.size()), InFileName(blob),
+                         kSuffix);
+    }
+    if (!taken.insert(file).second) {
+      return Refuse(
+          "--outputs {}: two outputs would be written to {}; rename one of them in the "
+          "net",
+          path, file);
+    }
+    files.emplace(blob, std::move(file));
+  }
+  return files;
+}
+
+absl::StatusOr<std::vector<std::string>> FetchOutputFiles(
+    const std::map<std::string, std::string>& files, const PackFetcher& fetch) {
+  const absl::StatusOr<UniqueFd> file = FetchPack(fetch);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<MappedTensorPack> pack = MappedTensorPack::MapUntrusted(file->get());
+  if (!pack.ok()) return Failed(std::string(pack.status().message()));
+  std::vector<std::string> notes;
+  for (const auto& [blob, path] : files) {
+    const auto tensor = std::find_if(pack->tensors().begin(), pack->tensors().end(),
+                                     [&](const TensorView& t) { return t.name == blob; });
+    if (tensor == pack->tensors().end()) {
+      return Failed(fmt::format("the board has none called '{}'", blob));
+    }
+    if (absl::Status written = WriteArray(*tensor, path); !written.ok()) {
+      return Ending(ExitCode::kFailedCheck, written);
+    }
+    notes.push_back(fmt::format("output '{}' is in {}", blob, path));
+    if (const size_t count = CountNotFinite(*tensor); count > 0) {
+      notes.push_back(
+          fmt::format("output '{}' holds {} values that are NaN or infinite", blob, count));
+    }
+  }
+  return notes;
+}
+
+}  // namespace synergy
