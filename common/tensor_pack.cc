@@ -36,6 +36,14 @@ absl::Status NoPack(const std::string& why) {
       fmt::format("read a tensor pack: {}; it is damaged or was cut off: send it again", why));
 }
 
+absl::Status MapError(size_t size, int error) {
+  if (error != ENOMEM) return FileError("map", kPack, error);
+  return absl::ResourceExhaustedError(
+      fmt::format("map {} of {} bytes: there is no memory for it; use a smaller model or a machine "
+                  "with more memory",
+                  kPack, size));
+}
+
 // Bytes of the elements; an error's text has no subject.
 absl::StatusOr<uint64_t> BytesOf(v1::DataType type, const std::vector<int64_t>& dims) {
   const uint64_t size = ElementSize(type);
@@ -177,7 +185,7 @@ absl::StatusOr<TensorPackLayout> LayOutTensorPack(const std::vector<TensorView>&
 absl::Status WriteTensorPack(const std::vector<TensorView>& tensors, int fd) {
   const absl::StatusOr<TensorPackLayout> layout = LayOutTensorPack(tensors);
   if (!layout.ok()) return layout.status();
-  if (lseek(fd, 0, SEEK_SET) < 0) return FileError("write", kPack, errno);
+  if (lseek(fd, 0, SEEK_SET) < 0 && errno != ESPIPE) return FileError("write", kPack, errno);
   if (absl::Status status = WriteAll(fd, layout->head, kPack); !status.ok()) return status;
   const std::string zeros(kTensorAlignment, '\0');
   for (const TensorView& tensor : tensors) {
@@ -191,16 +199,22 @@ absl::Status WriteTensorPack(const std::vector<TensorView>& tensors, int fd) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<MappedTensorPack> MappedTensorPack::MapUntrusted(int fd) {
+absl::StatusOr<MappedTensorPack> MappedTensorPack::MapUntrusted(int fd, PackMapping mapping) {
   struct stat file {};
   if (fstat(fd, &file) != 0) return FileError("open", kPack, errno);
   MappedTensorPack pack;
   if (file.st_size == 0) return pack;
   const size_t size = static_cast<size_t>(file.st_size);
-  void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  if (address == MAP_FAILED) return FileError("map", kPack, errno);
+  const bool writable = mapping == PackMapping::kCopyOnWrite;
+  // Populated while it is read-only: populating what is writable would copy all of it at once.
+  const int flags = writable ? MAP_PRIVATE | MAP_POPULATE : MAP_SHARED;
+  void* address = mmap(nullptr, size, PROT_READ, flags, fd, 0);
+  if (address == MAP_FAILED) return MapError(size, errno);
   pack.address_ = address;
   pack.size_ = size;
+  if (writable && mprotect(address, size, PROT_READ | PROT_WRITE) != 0) {
+    return MapError(size, errno);
+  }
   absl::StatusOr<std::vector<TensorView>> views =
       ParseUntrusted({static_cast<const char*>(address), size});
   if (!views.ok()) return views.status();

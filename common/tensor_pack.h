@@ -41,18 +41,30 @@ struct TensorPackLayout {
 // InvalidArgument: a name twice or empty, bytes that do not fit dims and type.
 absl::StatusOr<TensorPackLayout> LayOutTensorPack(const std::vector<TensorView>& tensors);
 
-// Writes the pack to `fd` from its beginning. Errors of the file keep their errno's meaning
-// (ResourceExhausted: the disk is full).
+// Writes the pack to `fd`, from its beginning where that is a file and not a pipe. Errors of the
+// file keep their errno's meaning (ResourceExhausted: the disk is full).
 absl::Status WriteTensorPack(const std::vector<TensorView>& tensors, int fd);
 
-// A pack mapped read-only. The file may come from anybody: everything in its index is checked
-// against the file's size. It must not shrink while it is mapped (seal it, or keep it where nobody
-// else writes). Movable; views die with it.
+// How a pack lies in memory.
+enum class PackMapping {
+  kReadOnly,
+  // Whoever casts the views' const away may write: what is written to becomes a copy of this
+  // process, page by page, and the file stays as it is. All pages are there on return, so that none
+  // is fetched later (as long as memory suffices: they are the file's, and count once however many
+  // processes map it).
+  kCopyOnWrite,
+};
+
+// A mapped pack. The file may come from anybody: everything in its index is checked against the
+// file's size. It must not shrink while it is mapped (seal it, or keep it where nobody else
+// writes). Movable; views die with it.
 class MappedTensorPack {
  public:
   MappedTensorPack() = default;  // no tensors
   // An empty file is a pack without tensors. DataLoss: no pack, or one that was cut off.
-  static absl::StatusOr<MappedTensorPack> MapUntrusted(int fd);
+  // ResourceExhausted: there is no memory for it.
+  static absl::StatusOr<MappedTensorPack> MapUntrusted(
+      int fd, PackMapping mapping = PackMapping::kReadOnly);
   MappedTensorPack(MappedTensorPack&& other) noexcept;
   MappedTensorPack& operator=(MappedTensorPack&& other) noexcept;
   ~MappedTensorPack();

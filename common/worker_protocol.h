@@ -15,7 +15,8 @@
 
 namespace synergy {
 
-inline constexpr uint32_t kWorkerProtocolVersion = 1;
+inline constexpr uint32_t kWorkerProtocolVersion = 2;
+inline constexpr uint32_t kOldestWorkerProtocolVersion = 1;  // that the daemon speaks too
 inline constexpr size_t kMaxWorkerMessageBytes = size_t{64} << 20;
 
 // The descriptors that an engine starts with, besides 0 (/dev/null), 1 and 2 (its log).
@@ -25,7 +26,8 @@ inline constexpr int kWorkerPredictFd = 5;
 inline constexpr int kWorkerInitFd = 6;
 inline constexpr int kWorkerWeightsFd = 7;  // common/tensor_pack.h
 inline constexpr int kWorkerInputsFd = 8;   // likewise
-inline constexpr int kWorkerOutputsFd = 9;  // likewise, for writing
+inline constexpr int kWorkerOutputsFd = 9;  // likewise, a pipe to write it into
+inline constexpr uint64_t kMaxOutputsBytes = uint64_t{1} << 30;
 
 // Sends all of one message, whether the socket blocks or not. Without a deadline it waits for as
 // long as the peer takes. Unavailable: the peer is gone. DeadlineExceeded: it does not read; part

@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint32_t kMaxOperators = 1'000'000;
 constexpr size_t kMaxTextBytes = 4000;
+constexpr size_t kMaxNotes = 16;                              // of an engine
 constexpr size_t kMaxTableBytes = kMaxChunkDataBytes - 1024;  // it becomes one record
 // Between the end of its connection and that of the process.
 constexpr Nanoseconds kDeathPatience = Seconds(1);
@@ -62,22 +63,35 @@ EngineDriver::EngineDriver(const v1::JobSpec& spec, const EngineLimits& limits, 
       last_sign_(clock.Now()) {}
 
 absl::StatusOr<v1::WorkerEvent::Hello> EngineDriver::Start(const WorkerSpec& worker, int ring_fd,
-                                                           int predict_fd, int init_fd) {
-  auto process = WorkerProcess::Spawn(worker, ring_fd, predict_fd, init_fd);
+                                                           int predict_fd, int init_fd,
+                                                           const TensorFiles& tensors) {
+  auto process = WorkerProcess::Spawn(worker, ring_fd, predict_fd, init_fd, tensors);
   if (!process.ok()) return process.status();
   worker_ = *std::move(process);
   absl::StatusOr<v1::WorkerEvent> event = Await(limits_.hello);
   if (!event.ok()) return event.status();
   if (!event->has_hello()) return Unexpected(*event, "its greeting");
   absl::Status greeting = CheckGreetingUntrusted(spec_.engine(), event->hello());
+  protocol_version_ = event->hello().protocol_version();
+  if (greeting.ok()) greeting = CheckUnderstood();
   if (!greeting.ok()) return greeting;
   return event->hello();
+}
+
+// Whether the engine's version of the protocol has what the job asks for.
+absl::Status EngineDriver::CheckUnderstood() const {
+  const bool packs = spec_.has_weights() || spec_.has_input_values() || spec_.keep_outputs();
+  if (protocol_version_ >= 2 || !packs) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("the engine {} speaks version {} of the engine protocol, which has no weights, "
+                  "values of inputs or outputs; use another engine or a newer one",
+                  spec_.engine(), protocol_version_));
 }
 
 absl::Status EngineDriver::Load() {
   v1::WorkerCommand command;
   v1::WorkerCommand::Load& load = *command.mutable_load();
-  load.set_protocol_version(kWorkerProtocolVersion);
+  load.set_protocol_version(protocol_version_);
   load.set_threads(spec_.threads());
   load.set_seed(spec_.seed());
   *load.mutable_inputs() = spec_.inputs();
@@ -86,6 +100,7 @@ absl::Status EngineDriver::Load() {
   const absl::StatusOr<v1::WorkerEvent> event = Await(limits_.load);
   if (!event.ok()) return event.status();
   if (!event->has_loaded()) return Unexpected(*event, "that the nets are loaded");
+  TakeNotesUntrusted(event->loaded().notes());
   operator_count_ = event->loaded().operators();
   if (operator_count_ < 1 || operator_count_ > kMaxOperators) {
     return absl::InvalidArgumentError(fmt::format(
@@ -116,6 +131,39 @@ absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t co
       return Unexpected(*event, "that its iterations are done");
     }
     return Drain();
+  }
+}
+
+absl::Status EngineDriver::WriteOutputs(int fd) {
+  v1::WorkerCommand command;
+  command.mutable_write_outputs();
+  worker_->CaptureOutputs(fd, kMaxOutputsBytes);
+  const absl::Status sent = Send(command);
+  const absl::StatusOr<v1::WorkerEvent> event =
+      sent.ok() ? Await(limits_.silence) : absl::StatusOr<v1::WorkerEvent>(sent);
+  const absl::StatusOr<uint64_t> bytes = worker_->FinishOutputs();
+  if (!event.ok()) return event.status();
+  if (!event->has_outputs_written()) return Unexpected(*event, "that the outputs are written");
+  if (!bytes.ok()) return bytes.status();
+  if (*bytes != event->outputs_written().bytes()) {
+    return absl::DataLossError(
+        fmt::format("the engine {} says that its outputs have {} bytes and wrote {}",
+                    spec_.engine(), event->outputs_written().bytes(), *bytes));
+  }
+  TakeNotesUntrusted(event->outputs_written().notes());
+  return absl::OkStatus();
+}
+
+// Only what engines can know: a notice of the daemon's own cannot come from an engine.
+void EngineDriver::TakeNotesUntrusted(const Notes& notes) {
+  for (const v1::WorkerEvent::Note& note : notes) {
+    if (notes_.size() >= kMaxNotes) return;
+    NoticeCode code = NoticeCode::kEngineNote;
+    for (const NoticeCode known :
+         {NoticeCode::kNanWeights, NoticeCode::kNanOutputs, NoticeCode::kInputsOverwritten}) {
+      if (note.code() == CodeName(known)) code = known;
+    }
+    notes_.push_back({code, Printable(note.text(), kMaxTextBytes)});
   }
 }
 
@@ -193,7 +241,9 @@ absl::StatusOr<std::optional<v1::WorkerEvent>> EngineDriver::Pump(MonotonicTime 
 absl::Status EngineDriver::Drain() {
   const uint64_t before = activity_.markers;
   activity_ = feed_.Drain(&markers_);
-  if (activity_.markers > before) last_sign_ = clock_.Now();
+  const uint64_t captured = worker_->captured_bytes();
+  if (activity_.markers > before || captured > captured_bytes_) last_sign_ = clock_.Now();
+  captured_bytes_ = captured;
   if (absl::Status status = on_tick_(activity_, markers_); !status.ok()) return status;
   if (activity_.garbage > 0) {
     return absl::DataLossError(fmt::format(

@@ -7,11 +7,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/run_codes.h"
 #include "daemon/jobs/job_executor.h"
 #include "daemon/jobs/marker_feed.h"
 #include "daemon/jobs/worker_process.h"
@@ -43,10 +45,14 @@ class EngineDriver {
 
   // Starts the process and checks its greeting.
   absl::StatusOr<v1::WorkerEvent::Hello> Start(const WorkerSpec& worker, int ring_fd,
-                                               int predict_fd, int init_fd);
+                                               int predict_fd, int init_fd,
+                                               const TensorFiles& tensors);
   absl::Status Load();
   // Iterations [first, first + count), back to back.
   absl::Status RunBlock(v1::Phase phase, uint32_t first, uint32_t count);
+  // Has the engine write the predict net's outputs, and copies them to the file `fd`, at most
+  // kMaxOutputsBytes. ResourceExhausted: they are longer, or the disk is full.
+  absl::Status WriteOutputs(int fd);
   // Lets the time pass.
   absl::Status Idle(Nanoseconds time);
   // Ends the process, politely where it still listens, and takes its last markers. The wait
@@ -56,6 +62,12 @@ class EngineDriver {
   // By index, as the engine told them; empty before the first block has ended.
   const v1::OperatorTable& operators() const { return operators_; }
   uint32_t operator_count() const { return operator_count_; }
+  // What the engine said a reader of the run must know, printable; since the last call.
+  struct Note {
+    NoticeCode code;
+    std::string text;
+  };
+  std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
   // As of the last drain.
   const MarkerFeed::Activity& activity() const { return activity_; }
   std::string log() const { return worker_ ? worker_->log() : std::string(); }
@@ -66,8 +78,11 @@ class EngineDriver {
   absl::StatusOr<v1::WorkerEvent> Await(Nanoseconds silence);
   // The same, or nothing at `until`.
   absl::StatusOr<std::optional<v1::WorkerEvent>> Pump(MonotonicTime until);
+  absl::Status CheckUnderstood() const;
   absl::Status Drain();
   absl::Status TakeOperators(v1::OperatorTable operators);
+  using Notes = google::protobuf::RepeatedPtrField<v1::WorkerEvent::Note>;
+  void TakeNotesUntrusted(const Notes& notes);
   absl::Status Gone(const absl::Status& why);
   absl::Status Failed(const v1::WorkerEvent::Failed& failed) const;
   absl::Status Unexpected(const v1::WorkerEvent& event, const char* instead_of) const;
@@ -87,6 +102,9 @@ class EngineDriver {
   std::vector<Marker> markers_;
   v1::OperatorTable operators_;
   uint32_t operator_count_ = 0;
+  uint32_t protocol_version_ = 0;  // what the engine speaks
+  uint64_t captured_bytes_ = 0;    // of its outputs, as of the last drain
+  std::vector<Note> notes_;
   std::unique_ptr<WorkerProcess> worker_;
 };
 

@@ -35,11 +35,12 @@ std::string EnginePath(const std::string& libexec_dir, std::string_view engine) 
 }
 
 absl::Status CheckGreetingUntrusted(std::string_view engine, const v1::WorkerEvent::Hello& hello) {
-  if (hello.protocol_version() != kWorkerProtocolVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("the engine {} speaks version {} of the engine protocol and this synergyd "
-                    "version {}: install the two from the same package",
-                    engine, hello.protocol_version(), kWorkerProtocolVersion));
+  if (hello.protocol_version() < kOldestWorkerProtocolVersion ||
+      hello.protocol_version() > kWorkerProtocolVersion) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the engine {} speaks version {} of the engine protocol and this synergyd "
+        "versions {} to {}: install the two from the same package",
+        engine, hello.protocol_version(), kOldestWorkerProtocolVersion, kWorkerProtocolVersion));
   }
   if (hello.engine() != engine) {
     return absl::FailedPreconditionError(

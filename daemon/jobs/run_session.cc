@@ -7,6 +7,7 @@
 #include "common/files.h"
 #include "common/printable.h"
 #include "daemon/jobs/engines.h"
+#include "daemon/jobs/outputs_file.h"
 #include "daemon/jobs/spec_validation.h"
 #include "fmt/format.h"
 
@@ -16,6 +17,14 @@ namespace {
 // Lanes beside one for each thread of the job: those that the engine loads with.
 constexpr uint32_t kSpareLanes = 4;
 constexpr Nanoseconds kReadingStep = Milliseconds(2);
+
+// A pack that the job has not, which has no file, stays closed.
+absl::Status OpenPack(const std::string& path, bool expected, UniqueFd* fd) {
+  absl::StatusOr<UniqueFd> opened = OpenForReading(path);
+  if (opened.ok()) *fd = *std::move(opened);
+  const bool none = absl::IsNotFound(opened.status()) && !expected;
+  return none ? absl::OkStatus() : opened.status();
+}
 
 // Twice what all of its threads could use until its time limit: the daemon's own clock comes first.
 uint64_t CpuLimitS(const v1::JobSpec& spec) {
@@ -48,7 +57,9 @@ JobOutcome RunSession::Run() {
   }
   if (result.ok()) result = Conduct();
   Stop(result);
-  return recording_.Finish(MakeEnd(result), driver_->log());
+  JobOutcome outcome = recording_.Finish(MakeEnd(result), driver_->log());
+  outcome.has_outputs = has_outputs_;
+  return outcome;
 }
 
 absl::Status RunSession::Start() {
@@ -58,6 +69,11 @@ absl::Status RunSession::Start() {
   if (!init.ok()) return init.status();
   predict_net_ = *std::move(predict);
   init_net_ = *std::move(init);
+  absl::Status packs = OpenPack(folder_.Weights(), job_.spec().has_weights(), &weights_);
+  if (packs.ok()) {
+    packs = OpenPack(folder_.InputValues(), job_.spec().has_input_values(), &input_values_);
+  }
+  if (!packs.ok()) return packs;
 
   RingGeometry geometry;
   geometry.lanes = std::max(geometry.lanes, job_.spec().threads() + kSpareLanes);
@@ -79,7 +95,8 @@ absl::Status RunSession::Start() {
   worker.memory_limit = EngineMemoryLimit();
   worker.cpu_limit_s = CpuLimitS(job_.spec());
   const absl::StatusOr<v1::WorkerEvent::Hello> hello =
-      driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get());
+      driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get(),
+                     {.weights = weights_.get(), .inputs = input_values_.get()});
   if (!hello.ok()) return hello.status();
   return recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), &*feed_);
 }
@@ -94,7 +111,8 @@ absl::Status RunSession::Conduct() {
   SetPhase(v1::PHASE_MEASURE);
   if (status = Measure(); !status.ok()) return status;
   SetPhase(v1::PHASE_IDLE);
-  return Tail();
+  if (status = Tail(); !status.ok()) return status;
+  return KeepOutputs();
 }
 
 absl::StatusOr<bool> RunSession::AwaitReadings(MonotonicTime since, bool voltages) {
@@ -122,6 +140,7 @@ absl::Status RunSession::Load() {
   absl::Status status = driver_->Load();
   if (!status.ok()) return status;
   recording_.SetOperatorCount(driver_->operator_count());
+  AddEngineNotes();
   facts_.expected = uint64_t{driver_->operator_count()} * job_.spec().iterations();
   return status;
 }
@@ -154,6 +173,19 @@ absl::Status RunSession::Tail() {
   return absl::OkStatus();
 }
 
+absl::Status RunSession::KeepOutputs() {
+  if (!job_.spec().keep_outputs()) return absl::OkStatus();
+  absl::StatusOr<OutputsFile> file = OutputsFile::Create(folder_.Outputs());
+  absl::Status status = file.status();
+  if (status.ok()) status = driver_->WriteOutputs(file->fd());
+  if (absl::IsCancelled(status)) return status;
+  AddEngineNotes();
+  if (status.ok()) status = file->Keep();
+  has_outputs_ = status.ok();
+  if (!status.ok()) recording_.AddNotice(NoticeCode::kNoOutputs, std::string(status.message()));
+  return absl::OkStatus();
+}
+
 // The first iteration finds the shapes; what follows knows its operators.
 absl::Status RunSession::Warmup() {
   absl::Status status = driver_->RunBlock(v1::PHASE_WARMUP, 0, 1);
@@ -161,6 +193,12 @@ absl::Status RunSession::Warmup() {
   recording_.OnOperators(driver_->operators());
   const uint32_t rest = job_.spec().warmup() - 1;
   return rest == 0 ? status : driver_->RunBlock(v1::PHASE_WARMUP, 1, rest);
+}
+
+void RunSession::AddEngineNotes() {
+  for (EngineDriver::Note& note : driver_->TakeNotes()) {
+    recording_.AddNotice(note.code, std::move(note.text));
+  }
 }
 
 void RunSession::SetPhase(v1::Phase phase) { recording_.SetPhase(phase, driver_->activity()); }

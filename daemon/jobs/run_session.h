@@ -35,9 +35,12 @@ class RunSession {
   absl::Status Warmup();
   absl::Status Measure();
   absl::Status Tail();
+  // Where the job keeps its outputs. What fails here costs the outputs, not the measurement.
+  absl::Status KeepOutputs();
   // Lets time pass until every channel (`voltages` or not) was read since then. False: in vain.
   absl::StatusOr<bool> AwaitReadings(MonotonicTime since, bool voltages);
   void SetPhase(v1::Phase phase);
+  void AddEngineNotes();
 
   // What the engine, which has ended, left behind; how many processes.
   int KillLeftBehind();
@@ -54,11 +57,14 @@ class RunSession {
 
   UniqueFd predict_net_;
   UniqueFd init_net_;
+  UniqueFd weights_;       // closed: none
+  UniqueFd input_values_;  // likewise
   UniqueFd ring_;
   RunRecording recording_;
   std::optional<MarkerFeed> feed_;
   std::optional<EngineDriver> driver_;
   RunFacts facts_;
+  bool has_outputs_ = false;
 };
 
 }  // namespace synergy

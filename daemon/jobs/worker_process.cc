@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kHalfLog = WorkerProcess::kMaxLogBytes / 2;
 constexpr size_t kMaxLineBytes = 200;
+constexpr size_t kPipeBytes = 1 << 20;  // the most that a pipe holds: 16 pages, of 64 KiB at most
 
 std::vector<std::string> LauncherArguments(const WorkerSpec& spec) {
   std::vector<std::string> arguments = {"--parent", fmt::format("{}", getpid())};
@@ -50,16 +51,21 @@ uint64_t EngineMemoryLimit() {
              : 0;
 }
 
-WorkerProcess::WorkerProcess(UniqueFd control, UniqueFd log_pipe,
+WorkerProcess::WorkerProcess(UniqueFd control, UniqueFd log_pipe, UniqueFd outputs_pipe,
                              std::unique_ptr<ChildProcess> child)
     : control_(std::move(control)),
       log_pipe_(std::move(log_pipe)),
+      outputs_pipe_(std::move(outputs_pipe)),
       receiver_(control_.get()),
       child_(std::move(child)) {}
 
 absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Spawn(const WorkerSpec& spec,
                                                                     int ring_fd, int predict_fd,
-                                                                    int init_fd) {
+                                                                    int init_fd,
+                                                                    const TensorFiles& tensors) {
+  const absl::StatusOr<UniqueFd> nothing = OpenForReading("/dev/null");
+  if (!nothing.ok()) return nothing.status();
+  const auto given = [&](int fd) { return fd >= 0 ? fd : nothing->get(); };
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return FileError("Creating a socket for", spec.executable, errno);
@@ -72,16 +78,28 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Spawn(const Worker
   UniqueFd log_pipe(pair[0]);
   const UniqueFd log_end(pair[1]);
   fcntl(log_pipe.get(), F_SETFL, O_NONBLOCK);
+  if (pipe2(pair, O_CLOEXEC) != 0) {
+    return FileError("Creating a pipe for the outputs of", spec.executable, errno);
+  }
+  UniqueFd outputs_pipe(pair[0]);
+  const UniqueFd outputs_end(pair[1]);
+  fcntl(outputs_pipe.get(), F_SETFL, O_NONBLOCK);
 
   ChildSpec child;
   child.path = spec.launcher;
   child.arguments = LauncherArguments(spec);
-  child.fds = {theirs.get(), ring_fd, predict_fd, init_fd};  // common/worker_protocol.h
+  child.fds = {theirs.get(),
+               ring_fd,
+               predict_fd,
+               init_fd,  // common/worker_protocol.h
+               given(tensors.weights),
+               given(tensors.inputs),
+               outputs_end.get()};
   child.log_fd = log_end.get();
   absl::StatusOr<std::unique_ptr<ChildProcess>> started = ChildProcess::Spawn(child);
   if (!started.ok()) return started.status();
-  return std::unique_ptr<WorkerProcess>(
-      new WorkerProcess(std::move(ours), std::move(log_pipe), std::move(*started)));
+  return std::unique_ptr<WorkerProcess>(new WorkerProcess(
+      std::move(ours), std::move(log_pipe), std::move(outputs_pipe), std::move(*started)));
 }
 
 absl::Status WorkerProcess::Send(const v1::WorkerCommand& command, MonotonicTime deadline) {
@@ -100,13 +118,49 @@ absl::StatusOr<std::optional<v1::WorkerEvent>> WorkerProcess::NextEvent() {
 
 void WorkerProcess::Wait(MonotonicTime deadline, int cancel_fd, Clock& clock) {
   // poll passes over negative descriptors.
-  pollfd pollers[3] = {{.fd = control_.get(), .events = POLLIN, .revents = 0},
+  const int outputs_fd = outputs_file_ >= 0 ? outputs_pipe_.get() : -1;
+  pollfd pollers[4] = {{.fd = control_.get(), .events = POLLIN, .revents = 0},
                        {.fd = cancel_fd, .events = POLLIN, .revents = 0},
-                       {.fd = log_pipe_.get(), .events = POLLIN, .revents = 0}};
+                       {.fd = log_pipe_.get(), .events = POLLIN, .revents = 0},
+                       {.fd = outputs_fd, .events = POLLIN, .revents = 0}};
   const Nanoseconds left = deadline - clock.Now();
   const int64_t left_ms = std::max<int64_t>((left.count + 999'999) / 1'000'000, 0);
-  poll(pollers, 3, static_cast<int>(std::min<int64_t>(left_ms, 1000)));
+  poll(pollers, 4, static_cast<int>(std::min<int64_t>(left_ms, 1000)));
   if (pollers[2].revents != 0) ReadLog();
+  if (pollers[3].revents != 0) ReadOutputs();
+}
+
+void WorkerProcess::CaptureOutputs(int fd, uint64_t max_bytes) {
+  outputs_file_ = fd;
+  max_captured_bytes_ = max_bytes;
+}
+
+absl::StatusOr<uint64_t> WorkerProcess::FinishOutputs() {
+  ReadOutputs();
+  outputs_file_ = -1;
+  if (!capture_.ok()) return capture_;
+  return captured_bytes_;
+}
+
+// No more in one go than a pipe can hold. What cannot be kept is read nevertheless: the engine
+// would wait for ever, and its end would be taken for a hang.
+void WorkerProcess::ReadOutputs() {
+  char buffer[16 << 10];
+  for (size_t taken = 0; taken < kPipeBytes && outputs_pipe_.ok();) {
+    const ssize_t n = read(outputs_pipe_.get(), buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) return outputs_pipe_.reset();
+    taken += static_cast<size_t>(n);
+    captured_bytes_ += static_cast<uint64_t>(n);
+    if (!capture_.ok()) continue;
+    if (captured_bytes_ > max_captured_bytes_) {
+      capture_ = absl::ResourceExhaustedError(fmt::format(
+          "the outputs have more than {} bytes; use a smaller batch", max_captured_bytes_));
+    } else {
+      capture_ = WriteAll(outputs_file_, {buffer, static_cast<size_t>(n)}, "the outputs");
+    }
+  }
 }
 
 void WorkerProcess::ReadLog() {

@@ -33,6 +33,12 @@ struct WorkerSpec {
   uint64_t cpu_limit_s = 0;     // over all threads: the last resort behind the job's time limit
 };
 
+// Tensor packs that an engine gets; -1: none. Borrowed.
+struct TensorFiles {
+  int weights = -1;
+  int inputs = -1;
+};
+
 // Thread-compatible; its thread outlives it. Killed with its whole process group when it is
 // destroyed.
 class WorkerProcess {
@@ -41,7 +47,8 @@ class WorkerProcess {
 
   // The descriptors are borrowed.
   static absl::StatusOr<std::unique_ptr<WorkerProcess>> Spawn(const WorkerSpec& spec, int ring_fd,
-                                                              int predict_fd, int init_fd);
+                                                              int predict_fd, int init_fd,
+                                                              const TensorFiles& tensors = {});
 
   // Unavailable: it is gone or does not read.
   absl::Status Send(const v1::WorkerCommand& command, MonotonicTime deadline);
@@ -52,6 +59,16 @@ class WorkerProcess {
   // takes what it has printed meanwhile.
   void Wait(MonotonicTime deadline, int cancel_fd, Clock& clock);
 
+  // From then on Wait copies what the engine writes as its outputs to the file `fd` (borrowed), up
+  // to `max_bytes`. The engine gets a pipe, so that it writes no file: no limit of its own can be
+  // mistaken, and what it writes ends with it.
+  void CaptureOutputs(int fd, uint64_t max_bytes);
+  // Takes what is left in the pipe, and ends the capture. Bytes in the file; ResourceExhausted: it
+  // wrote more than that, or the disk is full.
+  absl::StatusOr<uint64_t> FinishOutputs();
+  // So far.
+  uint64_t captured_bytes() const { return captured_bytes_; }
+
   ChildProcess& child() { return *child_; }
   // What the engine printed so far, cut in the middle where it was too much.
   std::string log();
@@ -59,11 +76,18 @@ class WorkerProcess {
   std::string last_log_line();
 
  private:
-  WorkerProcess(UniqueFd control, UniqueFd log_pipe, std::unique_ptr<ChildProcess> child);
+  WorkerProcess(UniqueFd control, UniqueFd log_pipe, UniqueFd outputs_pipe,
+                std::unique_ptr<ChildProcess> child);
   void ReadLog();
+  void ReadOutputs();
 
   UniqueFd control_;
   UniqueFd log_pipe_;
+  UniqueFd outputs_pipe_;
+  int outputs_file_ = -1;  // -1: nothing is captured
+  uint64_t max_captured_bytes_ = 0;
+  uint64_t captured_bytes_ = 0;
+  absl::Status capture_;
   FrameReceiver receiver_;
   std::string log_head_;
   std::string log_tail_;

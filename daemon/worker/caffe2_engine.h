@@ -11,16 +11,32 @@
 
 namespace synergy {
 
-// Reads the nets from `predict_fd` and `init_fd` (borrowed) and writes markers into `ring`.
+// What an engine inherits (common/worker_protocol.h); borrowed. Packs and outputs: -1 is none.
+struct EngineFiles {
+  int predict = -1;
+  int init = -1;
+  int weights = -1;
+  int inputs = -1;
+  int outputs = -1;
+};
+
+// Reads the nets and tensors from `files` and writes markers into `ring`.
 //
-// Load: reads both nets (kOpLoad), runs the init net (kOpInit), fills the inputs and creates the
-// predict net (kOpLoad, iteration 1), all in phase SETUP. Weights that the init net makes are never
-// made again. Inputs are filled with standard normal values (seeded_normal.h).
+// Load: reads both nets and maps the weights (kOpLoad), runs the init net (kOpInit), fills the
+// inputs and creates the predict net (kOpLoad, iteration 1), all in phase SETUP. Weights that the
+// init net makes are never made again. Inputs are filled as tensor_blobs.h says.
+//
+// Weights of the pack become blobs without a copy: the file's pages, all of them fetched during
+// Load. An operator that writes to one writes to a copy of its pages and never to the file.
+//
+// WriteOutputs: where an operator writes to an input's blob, iterations after the first begin with
+// what it left there (Loaded.notes: "inputs_overwritten"). Then the inputs are filled anew and the
+// net runs once more, without markers.
 //
 // Threads: in nets of type "simple", which run one operator after the other, they are the
 // math library's. In nets of other types they are Caffe2's workers, each running operators; then
 // every operator uses one.
-std::unique_ptr<Engine> MakeCaffe2Engine(int predict_fd, int init_fd, MarkerRingWriter ring,
+std::unique_ptr<Engine> MakeCaffe2Engine(const EngineFiles& files, MarkerRingWriter ring,
                                          MathBackend math);
 
 }  // namespace synergy

@@ -33,6 +33,9 @@ class Engine {
   using Report = std::function<absl::Status(const v1::OperatorTable&)>;
   virtual absl::Status Run(const v1::WorkerCommand::Run& run, const Report& report) = 0;
 
+  // Writes the predict net's outputs to the file that the engine was made with. After a Run.
+  virtual absl::StatusOr<v1::WorkerEvent::OutputsWritten> WriteOutputs() = 0;
+
   // The operator of the predict net in which Run failed, if it was in one.
   virtual std::optional<uint32_t> failed_operator() const = 0;
 };

@@ -19,7 +19,7 @@
 //     a
 //                         person's own user has other processes, which would count
 //
-//     --fds N             descriptors handed on beside 0 to 2: 3 to 2 + N, 4 by default
+//     --fds N             descriptors handed on beside 0 to 2: 3 to 2 + N, 7 by default
 //                         (common/worker_protocol.h)
 //     --oom-score-adj N   1000: the first that the kernel kills when memory runs out
 //     --cgroup PATH       join this cgroup (v2)
@@ -55,7 +55,7 @@ namespace synergy {
 namespace {
 
 constexpr int kFirstFd = 3;
-constexpr int kMaxFds = 4;  // what an engine inherits
+constexpr int kMaxFds = 7;  // what an engine inherits
 constexpr int kExecutableFd = kFirstFd + kMaxFds;
 constexpr int kExitNotPrepared = 126;
 constexpr int kExitNotExecuted = 127;

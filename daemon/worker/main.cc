@@ -26,7 +26,11 @@ int main(int /*argc*/, char** argv) {
     return 1;
   }
   const std::unique_ptr<synergy::Engine> engine =
-      synergy::MakeCaffe2Engine(synergy::kWorkerPredictFd, synergy::kWorkerInitFd, *std::move(ring),
-                                synergy::LinkedMathBackend());
+      synergy::MakeCaffe2Engine({.predict = synergy::kWorkerPredictFd,
+                                 .init = synergy::kWorkerInitFd,
+                                 .weights = synergy::kWorkerWeightsFd,
+                                 .inputs = synergy::kWorkerInputsFd,
+                                 .outputs = synergy::kWorkerOutputsFd},
+                                *std::move(ring), synergy::LinkedMathBackend());
   return synergy::ServeEngine(*engine, synergy::kWorkerControlFd);
 }

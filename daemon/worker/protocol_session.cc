@@ -47,6 +47,8 @@ class Session {
         return AnswerLoad(command.load());
       case v1::WorkerCommand::kRun:
         return AnswerRun(command.run());
+      case v1::WorkerCommand::kWriteOutputs:
+        return AnswerWriteOutputs();
       default:
         return absl::InvalidArgumentError(
             "the daemon sent a command that this engine does not know; install the daemon and the "
@@ -89,9 +91,19 @@ class Session {
       return Send(event);
     });
     if (!status.ok()) return status;
+    ran_ = true;
     v1::WorkerEvent event;
     event.mutable_block_done()->set_first_iteration(run.first_iteration());
     event.mutable_block_done()->set_count(run.count());
+    return Send(event);
+  }
+
+  absl::Status AnswerWriteOutputs() {
+    if (!ran_) return absl::FailedPreconditionError("the daemon sent WriteOutputs before Run");
+    absl::StatusOr<v1::WorkerEvent::OutputsWritten> written = engine_.WriteOutputs();
+    if (!written.ok()) return written.status();
+    v1::WorkerEvent event;
+    *event.mutable_outputs_written() = *std::move(written);
     return Send(event);
   }
 
@@ -119,6 +131,7 @@ class Session {
   int fd_;
   FrameReceiver receiver_;
   bool loaded_ = false;
+  bool ran_ = false;
   bool sendable_ = true;
 };
 

@@ -9,14 +9,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "common/tensor_pack.h"
 #include "tests/conformance/engine_process.h"
+#include "tests/support/memory_file.h"
 
 namespace synergy {
 namespace {
@@ -84,7 +90,51 @@ caffe2::NetDef SmallInit() {
   return init;
 }
 
-v1::WorkerCommand LoadCommand() {
+// data (1 x 3) -> FC with w (2 x 3) and b (2) -> y
+caffe2::NetDef ScaleNet() {
+  caffe2::NetDef net;
+  net.set_name("scale");
+  AddOp(&net, "FC", "fc", {"data", "w", "b"}, "y");
+  for (const char* blob : {"data", "w", "b"}) net.add_external_input(blob);
+  net.add_external_output("y");
+  return net;
+}
+
+// A tensor whose elements live as long as the test program.
+TensorView Floats(const std::string& name, const std::vector<int64_t>& dims,
+                  const std::vector<float>& values) {
+  static auto* const kept = new std::deque<std::vector<float>>;
+  const std::vector<float>& own = kept->emplace_back(values);
+  return {.name = name,
+          .type = v1::DATA_TYPE_FLOAT32,
+          .dims = dims,
+          .bytes = {reinterpret_cast<const char*>(own.data()), own.size() * sizeof(float)}};
+}
+
+std::string Pack(const std::vector<TensorView>& tensors) {
+  const UniqueFd file = MemoryFile("");
+  EXPECT_TRUE(WriteTensorPack(tensors, file.get()).ok());
+  std::string bytes(static_cast<size_t>(lseek(file.get(), 0, SEEK_END)), '\0');
+  EXPECT_EQ(pread(file.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  return bytes;
+}
+
+// The elements of the pack's tensor of that name; none where there is no such tensor of floats.
+std::vector<float> FloatsOf(const std::string& pack, const std::string& name) {
+  const absl::StatusOr<MappedTensorPack> mapped =
+      MappedTensorPack::MapUntrusted(MemoryFile(pack).get());
+  EXPECT_TRUE(mapped.ok()) << mapped.status();
+  std::vector<float> values;
+  if (!mapped.ok()) return values;
+  for (const TensorView& view : mapped->tensors()) {
+    if (view.name != name || view.type != v1::DATA_TYPE_FLOAT32) continue;
+    values.resize(view.bytes.size() / sizeof(float));
+    view.bytes.copy(reinterpret_cast<char*>(values.data()), view.bytes.size());
+  }
+  return values;
+}
+
+v1::WorkerCommand LoadCommand(const std::vector<int64_t>& dims = {2, 3, 8, 8}) {
   v1::WorkerCommand command;
   v1::WorkerCommand::Load* load = command.mutable_load();
   load->set_protocol_version(kWorkerProtocolVersion);
@@ -92,7 +142,7 @@ v1::WorkerCommand LoadCommand() {
   load->set_seed(7);
   v1::InputShape* input = load->add_inputs();
   input->set_blob("data");
-  for (const int64_t d : {2, 3, 8, 8}) input->add_dims(d);
+  for (const int64_t d : dims) input->add_dims(d);
   return command;
 }
 
@@ -135,6 +185,14 @@ class EngineConformance : public testing::Test {
     Send(LoadCommand());
     const v1::WorkerEvent event = Next();
     ASSERT_TRUE(event.has_loaded()) << event.failed().text();
+  }
+
+  // Asks for the outputs; the event that answers.
+  v1::WorkerEvent WriteOutputs() {
+    v1::WorkerCommand command;
+    command.mutable_write_outputs();
+    Send(command);
+    return Next();
   }
 
   // Starts the engine and expects that Load fails; the text of the failure.
@@ -303,6 +361,100 @@ TEST_F(EngineConformance, FullRingDropsAndCounts) {
   ASSERT_TRUE(Next().has_block_done());
   EXPECT_EQ(engine_->TakeMarkers().size(), 8u);
   EXPECT_GE(*engine_->ring().Dropped(), 10u * kOperators - 8u);
+}
+
+TEST_F(EngineConformance, RunsOnTheWeightsAndInputValuesOfThePacksAndWritesOutputs) {
+  const caffe2::NetDef net = ScaleNet();
+  options_.predict = net.SerializeAsString();
+  options_.init.clear();
+  const std::vector<float> w = {1, 2, 3, 4, 5, 6}, b = {10, 20}, x = {1, 0, -1};
+  options_.weights = Pack({Floats("w", {2, 3}, w), Floats("b", {2}, b)});
+  options_.inputs = Pack({Floats("data", {1, 3}, x)});
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  Send(LoadCommand({1, 3}));
+  v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_loaded()) << event.failed().text();
+  EXPECT_THAT(event.loaded().notes(), IsEmpty());
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 3));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  const size_t markers = engine_->TakeMarkers().size();
+  EXPECT_GE(markers, 3u);
+  event = WriteOutputs();
+  ASSERT_TRUE(event.has_outputs_written()) << event.failed().text();
+  EXPECT_THAT(engine_->TakeMarkers(), IsEmpty()) << "writing outputs is no execution";
+  const std::string pack = engine_->TakeOutputs();
+  EXPECT_EQ(pack.size(), event.outputs_written().bytes());
+  // y = x w' + b
+  EXPECT_THAT(FloatsOf(pack, "y"), ElementsAre(1 - 3 + 10, 4 - 6 + 20));
+  EXPECT_THAT(event.outputs_written().notes(), IsEmpty());
+}
+
+TEST_F(EngineConformance, RefusesValuesThatDoNotFitTheInputs) {
+  options_.predict = ScaleNet().SerializeAsString();
+  options_.init.clear();
+  const std::vector<float> six = {1, 2, 3, 4, 5, 6};
+  const std::vector<int32_t> three = {1, 2, 3};
+  options_.weights = Pack({Floats("w", {2, 3}, six), Floats("b", {2}, {1, 2})});
+  for (const TensorView& bad : {Floats("data", {3, 1}, {1, 2, 3}), Floats("data", {2, 3}, six),
+                                Floats("other", {1, 3}, {1, 2, 3}),
+                                TensorView{.name = "data",
+                                .type = v1::DATA_TYPE_INT32,
+                                .dims = {1, 3},
+                                .bytes = {reinterpret_cast<const char*>(three.data()), 12}}}) {
+    options_.inputs = Pack({bad});
+    EXPECT_THAT(LoadFailure(LoadCommand({1, 3})), HasSubstr("'" + bad.name + "'"));
+  }
+}
+
+TEST_F(EngineConformance, RefusesAWeightThatSomethingElseGivesToo) {
+  options_.weights = Pack({Floats("fb", {5}, {1, 2, 3, 4, 5})});
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("'fb'")) << "the init net makes it";
+  options_.weights = Pack({Floats("data", {1}, {1})});
+  EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("'data'")) << "it is an input";
+}
+
+TEST_F(EngineConformance, SaysThatAPackIsDamaged) {
+  const std::string pack = Pack({Floats("extra", {2}, {1, 2})});
+  for (const std::string& bad : {std::string("no pack at all, but some text"), pack.substr(0, 40),
+                                 pack.substr(0, pack.size() - 64)}) {
+    options_.weights = bad;
+    options_.inputs.clear();
+    EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("weights"));
+    options_.weights.clear();
+    options_.inputs = bad;
+    EXPECT_THAT(LoadFailure(LoadCommand()), HasSubstr("inputs"));
+  }
+}
+
+TEST_F(EngineConformance, ReportsNansInWeightsAndOutputsAndRuns) {
+  options_.predict = ScaleNet().SerializeAsString();
+  options_.init.clear();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  options_.weights = Pack({Floats("w", {2, 3}, {1, nan, 3, 4, 5, 6}), Floats("b", {2}, {1, 2})});
+  Start();
+  ASSERT_TRUE(Next().has_hello());
+  Send(LoadCommand({1, 3}));
+  v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_loaded()) << event.failed().text();
+  ASSERT_EQ(event.loaded().notes_size(), 1);
+  EXPECT_EQ(event.loaded().notes(0).code(), "nan_weights");
+  EXPECT_THAT(event.loaded().notes(0).text(), HasSubstr("1 of the 6 elements of 'w'"));
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  event = WriteOutputs();
+  ASSERT_EQ(event.outputs_written().notes_size(), 1);
+  EXPECT_EQ(event.outputs_written().notes(0).code(), "nan_outputs");
+}
+
+TEST_F(EngineConformance, RefusesToWriteOutputsBeforeThereAreAny) {
+  StartAndLoad();
+  v1::WorkerCommand command;
+  command.mutable_write_outputs();
+  Send(command);
+  ExpectFailureAndEnd();
 }
 
 TEST_F(EngineConformance, EndOfTheConnectionEndsIt) {

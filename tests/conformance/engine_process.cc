@@ -54,15 +54,27 @@ std::vector<std::string> Command(const EngineProcess::Options& options) {
   return command;
 }
 
-// Our end of the engine's socket.
-UniqueFd Spawn(const EngineProcess::Options& options, int ring_fd, pid_t* pid) {
+// Our end of the engine's socket; `outputs` becomes our end of its pipe for outputs.
+UniqueFd Spawn(const EngineProcess::Options& options, int ring_fd, pid_t* pid, UniqueFd* outputs) {
   int pair[2];
   Require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
-  const std::array<UniqueFd, 4> inherited = {High(theirs.get()), High(ring_fd),
+  int pipe_ends[2];
+  Require(pipe2(pipe_ends, O_CLOEXEC) == 0, "pipe2");
+  outputs->reset(pipe_ends[0]);
+  const UniqueFd outputs_end(pipe_ends[1]);
+  Require(fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
+  Require(fcntl(pipe_ends[0], F_SETPIPE_SZ, EngineProcess::kMaxOutputs) > 0, "F_SETPIPE_SZ");
+  const UniqueFd own_weights = MemoryFile(options.weights);
+  const int weights = options.weights_fd >= 0 ? options.weights_fd : own_weights.get();
+  const std::array<UniqueFd, 7> inherited = {High(theirs.get()),
+                                             High(ring_fd),
                                              High(MemoryFile(options.predict).get()),
-                                             High(MemoryFile(options.init).get())};
+                                             High(MemoryFile(options.init).get()),
+                                             High(weights),
+                                             High(MemoryFile(options.inputs).get()),
+                                             High(outputs_end.get())};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -84,7 +96,7 @@ UniqueFd Spawn(const EngineProcess::Options& options, int ring_fd, pid_t* pid) {
 
 EngineProcess::EngineProcess(const Options& options)
     : ring_fd_(CreateRing(options.ring)),
-      control_(Spawn(options, ring_fd_.get(), &pid_)),
+      control_(Spawn(options, ring_fd_.get(), &pid_, &outputs_)),
       reader_(ring_fd_.get(), options.ring),
       receiver_(control_.get()) {}
 
@@ -125,6 +137,15 @@ std::vector<Marker> EngineProcess::TakeMarkers() {
   std::vector<Marker> markers;
   Require(reader_.DrainUntrusted(&markers).ok(), "draining the ring");
   return markers;
+}
+
+std::string EngineProcess::TakeOutputs() {
+  std::string taken;
+  std::array<char, 65536> buffer;
+  for (ssize_t n = 0; (n = read(outputs_.get(), buffer.data(), buffer.size())) > 0;) {
+    taken.append(buffer.data(), static_cast<size_t>(n));
+  }
+  return taken;
 }
 
 }  // namespace synergy

@@ -1,4 +1,4 @@
-// An engine as synergyd would start it: the four descriptors, the launcher, and nothing else. For
+// An engine as synergyd would start it: the seven descriptors, the launcher, and nothing else. For
 // tests.
 #pragma once
 
@@ -25,6 +25,9 @@ class EngineProcess {
     std::string predict;   // bytes of the nets
     std::string init;
     RingGeometry ring;
+    std::string weights = {};  // bytes of tensor packs
+    std::string inputs = {};
+    int weights_fd = -1;  // a pack that is a file already; borrowed
   };
 
   // Aborts the test program where the system cannot do it (no descriptors, no such file).
@@ -50,9 +53,17 @@ class EngineProcess {
   std::vector<Marker> TakeMarkers();
   MarkerRingReader& ring() { return reader_; }
 
+  // What the engine has written for WriteOutputs: after OutputsWritten, all of it. The engine waits
+  // while more than kMaxOutputs are not taken.
+  static constexpr int kMaxOutputs = 1 << 20;
+  std::string TakeOutputs();
+
+  pid_t pid() const { return pid_; }
+
  private:
   pid_t pid_ = -1;
   UniqueFd ring_fd_;
+  UniqueFd outputs_;
   UniqueFd control_;
   MarkerRingReader reader_;
   FrameReceiver receiver_;

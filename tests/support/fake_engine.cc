@@ -25,9 +25,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/marker_ring.h"
+#include "common/tensor_pack.h"
 #include "common/worker_protocol.h"
 #include "synergy/v1/worker.pb.h"
 
@@ -57,7 +59,10 @@ class FakeEngine {
     if (Mode("half_frame")) return SendRaw(std::string("\x40\0\0\0half", 8));
     v1::WorkerEvent event;
     v1::WorkerEvent::Hello& hello = *event.mutable_hello();
-    hello.set_protocol_version(Mode("wrong_version") ? 7 : kWorkerProtocolVersion);
+    hello.set_protocol_version(Mode("wrong_version") ? 7
+                               : Mode("old_version") ? 1
+                                                     : kWorkerProtocolVersion);
+    hello_version_ = hello.protocol_version();
     hello.set_engine(Mode("wrong_name") ? "other" : name_);
     hello.set_engine_version("fake engine 1.0");
     hello.set_max_threads(Mode("one_thread") ? 1 : 0);
@@ -67,7 +72,9 @@ class FakeEngine {
       const absl::StatusOr<bool> received = receiver.ReceiveUntrusted(&command, std::nullopt);
       if (!received.ok() || !*received) return 0;
       if (command.has_exit()) return Mode("bad_exit") ? 9 : 0;
-      command.has_load() ? Load() : Run(command.run());
+      if (command.has_load()) Load(command.load());
+      if (command.has_run()) Run(command.run());
+      if (command.has_write_outputs()) WriteOutputs();
     }
   }
 
@@ -99,7 +106,8 @@ class FakeEngine {
   }
   static int64_t Now() { return RealClock().Now().ns; }
 
-  void Load() {
+  void Load(const v1::WorkerCommand::Load& load) {
+    if (load.protocol_version() != hello_version_) std::exit(4);
     cpu_set_t cpus;
     if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) std::abort();
     std::printf("CPUs:");
@@ -129,7 +137,29 @@ class FakeEngine {
     } else {
       event.mutable_loaded()->set_net_name("fake");
       event.mutable_loaded()->set_operators(operators_);
+      for (const char* code : {"nan_weights", "simulated"}) {
+        if (!Mode("notes")) break;
+        v1::WorkerEvent::Note* note = event.mutable_loaded()->add_notes();
+        note->set_code(code);
+        note->set_text("said by the engine\x1b[31m");
+      }
     }
+    Send(event);
+  }
+
+  // One tensor of `output_bytes` bytes.
+  void WriteOutputs() {
+    const std::string bytes(Number("output_bytes", 4), 'o');
+    const std::vector<TensorView> outputs = {{.name = "out",
+                                              .type = v1::DATA_TYPE_UINT8,
+                                              .dims = {static_cast<int64_t>(bytes.size())},
+                                              .bytes = bytes}};
+    const absl::StatusOr<TensorPackLayout> layout = LayOutTensorPack(outputs);
+    if (!layout.ok() || !WriteTensorPack(outputs, kWorkerOutputsFd).ok()) std::exit(1);
+    v1::WorkerEvent event;
+    event.mutable_outputs_written()->set_bytes(layout->total_bytes +
+                                               (Mode("lie_about_outputs") ? 1 : 0));
+    if (Mode("fail_outputs")) event.mutable_failed()->set_text("an output is no tensor");
     Send(event);
   }
 
@@ -219,6 +249,7 @@ class FakeEngine {
     Send(event);
   }
 
+  uint32_t hello_version_ = 0;
   const std::string name_;
   const std::map<std::string, uint32_t> words_;
   MarkerLane lane_;

@@ -110,7 +110,7 @@ TEST_F(BadEngine, AnEngineThatEndsEarlyIsNamedWithItsExitCode) {
 
 TEST_F(BadEngine, AnEngineOfAnotherVersionIsRefused) {
   EXPECT_THAT(RunBad("wrong_version 1").error(),
-              AllOf(HasSubstr("version 7"), HasSubstr("this synergyd version 1")));
+              AllOf(HasSubstr("version 7"), HasSubstr("this synergyd versions 1 to 2")));
 }
 
 TEST_F(BadEngine, AnEngineOfAnotherNameIsRefused) {

@@ -26,6 +26,9 @@ class JobRunnerTest : public testing::Test {
           return m.op < data.operators().size() && m.phase == static_cast<uint32_t>(phase);
         }));
   }
+  std::string Outputs(const std::string& run_id) {
+    return RunFolder{folder_.path() + "/runs/" + run_id}.Outputs();
+  }
   std::string WorkerLog(const std::string& run_id) {
     return ReadFile(folder_.path() + "/runs/" + run_id + "/worker.log", 1 << 20).value();
   }

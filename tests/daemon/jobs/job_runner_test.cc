@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "common/tensor_pack.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/sinks/ostream_sink.h"
@@ -129,6 +130,60 @@ TEST_F(JobRunnerTest, TheTruthLiesApartAndCoversTheMeasuredExecutions) {
   EXPECT_EQ(truth.operators_size(), 5 * 4);
   for (const auto& op : truth.operators()) {
     for (const double energy : op.energy_j()) EXPECT_GT(energy, 0);
+  }
+}
+
+TEST_F(JobRunnerTest, KeepsTheOutputsWholeWhereItIsAskedTo) {
+  Start();
+  EXPECT_FALSE(std::filesystem::exists(Outputs(device_.Run("operators 2").run_id())));
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_keep_outputs(true);
+  const int bytes = 300'000;  // more than a pipe holds
+  const v1::JobStatus job = device_.Run(fmt::format("operators 2 output_bytes {}", bytes), spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const auto file = OpenForReading(Outputs(job.run_id()));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto pack = MappedTensorPack::MapUntrusted(file->get());
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  ASSERT_EQ(pack->tensors().size(), 1u);
+  EXPECT_EQ(pack->tensors()[0].name, "out");
+  EXPECT_EQ(pack->tensors()[0].bytes, std::string(bytes, 'o'));
+  EXPECT_THAT(Codes(device_.Records(job.run_id())), Not(Contains("no_outputs")));
+}
+
+TEST_F(JobRunnerTest, OutputsThatFailCostNoMeasurement) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_keep_outputs(true);
+  for (const char* net : {"operators 2 fail_outputs 1", "operators 2 lie_about_outputs 1"}) {
+    const v1::JobStatus job = device_.Run(net, spec);
+    EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+    EXPECT_FALSE(std::filesystem::exists(Outputs(job.run_id())));
+    EXPECT_FALSE(std::filesystem::exists(Outputs(job.run_id()) + ".new"));
+    EXPECT_THAT(Codes(device_.Records(job.run_id())), Contains("no_outputs"));
+  }
+}
+
+TEST_F(JobRunnerTest, AnEngineOfTheFirstProtocolRunsAJobThatNeedsNoMore) {
+  Start();
+  const v1::JobStatus job = device_.Run("operators 2 old_version 1");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_keep_outputs(true);
+  const v1::JobStatus refused = device_.Run("operators 2 old_version 1", spec);
+  EXPECT_EQ(refused.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(refused.error(), HasSubstr("version 1 of the engine protocol"));
+}
+
+TEST_F(JobRunnerTest, WhatAnEngineNotesBecomesNoticesButNoneOfTheDaemonsOwn) {
+  Start();
+  const v1::JobStatus job = device_.Run("operators 2 notes 1");
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_THAT(Codes(data), Contains("nan_weights"));
+  EXPECT_THAT(Codes(data), Contains("engine_note")) << "it said 'simulated'";
+  for (const v1::Notice& notice : data.notices()) {
+    EXPECT_THAT(notice.text(), Not(HasSubstr("\x1b")));
   }
 }
 

@@ -141,22 +141,22 @@ std::string Field(const std::string& text, const std::string& name) {
   return "";
 }
 
-TEST(Launcher, HandsOnDescriptorsZeroToSixAlone) {
+TEST(Launcher, HandsOnDescriptorsZeroToNineAlone) {
   UniqueFd low(open("/dev/null", O_RDONLY | O_CLOEXEC));
   const UniqueFd null(fcntl(low.get(), F_DUPFD_CLOEXEC, 100));
   low.reset();
   std::vector<UniqueFd> open_files;
-  for (const int at : {3, 4, 5, 6, 7, 8, 20, 63}) {
+  for (const int at : {3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 63}) {
     if (fcntl(at, F_GETFD) >= 0) continue;  // the test framework's own
     ASSERT_EQ(dup2(null.get(), at), at);    // inherited: not close-on-exec
     open_files.emplace_back(at);
   }
   // The glob is expanded by the shell itself, which holds no other descriptor while it does.
   const Result result = RunShell(
-      {}, "for fd in 0 1 2 3 4 5 6 7 8 20 63; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
-  EXPECT_EQ(result.output, "0\n1\n2\n3\n4\n5\n6\n");
+      {}, "for fd in 0 1 2 3 4 5 6 7 8 9 10 11 20 63; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
+  EXPECT_EQ(result.output, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
   const Result fewer = RunShell(
-      {"--fds", "1"}, "for fd in 2 3 4 5 6 7 8; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
+      {"--fds", "1"}, "for fd in 2 3 4 5 6 7 8 9 10; do [ -e /proc/$$/fd/$fd ] && echo $fd; done");
   EXPECT_EQ(fewer.output, "2\n3\n");
 }
 
