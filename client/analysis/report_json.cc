@@ -122,6 +122,14 @@ ordered_json TotalsJson(const RunReport& report) {
   return json;
 }
 
+ordered_json OverlapJson(const Attribution& attribution) {
+  ordered_json json;
+  json["overlapped"] = attribution.overlapped_s > 0;
+  json["time_s"] = attribution.overlapped_s;
+  json["time_share"] = OrNull(attribution.overlapped_share());
+  return json;
+}
+
 ordered_json SamplingJson(const SamplingReport& sampling) {
   ordered_json json;
   json["requested_hz"] = sampling.requested_hz;
@@ -202,6 +210,7 @@ ordered_json ReportJson(const RunReport& report) {
   json["iteration_time_s"] = report.attribution.iteration_time_s
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);
+  json["overlap"] = OverlapJson(report.attribution);
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
   json["gaps"] = GapsJson(report.gaps);

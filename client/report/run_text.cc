@@ -96,6 +96,18 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   return text;
 }
 
+// Below the operators, whose times and energies cannot be read rightly without it.
+std::string Overlap(const RunReport& report) {
+  // Below what is shown are the clocks of two threads that do not agree in the last nanoseconds.
+  constexpr double kLeastShown = 0.0005;
+  const double share = report.attribution.overlapped_share().value_or(0);
+  if (share < kLeastShown) return "";
+  return fmt::format(
+      "operators overlapped for {} % of the time in which any ran; then the power is shared\n"
+      "equally among those that ran, and their times add up to more than passed\n",
+      Percent(share));
+}
+
 std::string Operators(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {
@@ -191,7 +203,7 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
   if (report.ops.empty()) {
     text += "\nno operator was executed in a measured iteration\n";
   } else {
-    text += fmt::format("\n{}\n{}", Operators(report, options), Types(report));
+    text += fmt::format("\n{}{}\n{}", Operators(report, options), Overlap(report), Types(report));
   }
   text += fmt::format("\n{}{}", Totals(report), OneInference(report));
   if (report.header.board().simulated()) {

@@ -174,6 +174,7 @@ Attribution Solve(const RunData& data) {
   result.warmup = total(Activity::kWarmup);
   result.inference = total(Activity::kInference);
   result.idle = total(Activity::kIdle);
+  result.overlapped_s = shares.overlapped_s;
   AddOperators(sums.ops, rails.size(), &result);
   return result;
 }

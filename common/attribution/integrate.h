@@ -10,13 +10,17 @@
 // so that their times and energies add up to those of `all`, which is integrated on its own.
 //
 // Overlaps: the power of an instant is shared equally among the threads that are in something at
-// that instant; within a thread it goes to what began last (the shorter one, where both began at
-// once). The time of an operator is its whole span.
+// that instant, which is equally among the operators that run (a thread is in one at a time, but
+// where an engine nests them it goes to what began last; the shorter one, where both began at
+// once). No sensor tells what one of them alone drew, so the rule is a convention: `overlapped_s`
+// says for how much of the time it decided. The time of an operator is its whole span, so times of
+// operators that overlap add up to more than the time that passed.
 //
 // Outside its samples a rail's power is that of the nearest sample for at most 10 ms; whatever
 // reaches farther has no energy on that rail: absent, never zero or NaN. Gaps are bridged linearly.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,7 +61,14 @@ struct Attribution {
   std::optional<TimeWindow> setup_window, warmup_window, measure_window, all_window;
   uint64_t iterations = 0;                           // measured ones that were completed
   std::optional<MeanWithInterval> iteration_time_s;  // of those: the net's wall time
-  bool partial = false;                              // RunData::partial
+  double overlapped_s = 0;  // of inference.time_s, with more than one operator running
+  bool partial = false;     // RunData::partial
+
+  // Of the time of the measured iterations' operators, 0 to 1; absent where there is none.
+  std::optional<double> overlapped_share() const {
+    if (inference.time_s <= 0) return std::nullopt;
+    return std::min(1.0, overlapped_s / inference.time_s);  // rounded sums
+  }
 };
 
 // Pure; never fails: what is not in the data is absent. O((samples + markers) log markers) time.

@@ -96,6 +96,7 @@ void Sharing::MoveTo(int64_t at_ns) {
     AddPart(shares_.activities[static_cast<size_t>(Activity::kIdle)], 1, time_s, piece_);
     return;
   }
+  if (active_[static_cast<size_t>(Activity::kInference)] > 1) shares_.overlapped_s += time_s;
   const double all = static_cast<double>(all_active_);
   AddPart(grown_, 1 / all, time_s, piece_);
   for (size_t a = 0; a < kActivities; ++a) {

@@ -32,6 +32,7 @@ struct Share {
 struct Shares {
   std::vector<Share> spans;  // as the spans were given
   std::array<Share, kActivities> activities;
+  double overlapped_s = 0;  // with more than one thread in kInference
 };
 
 // Shares the time from `begin_ns` to `end_ns`, within which all spans lie, and the power in it.

@@ -166,6 +166,18 @@ TEST(ReportJson, TotalsCoverTheRun) {
   check("all", 0.086);
 }
 
+TEST(ReportJson, SaysWhetherOperatorsOverlappedAndForHowLong) {
+  RunReport report = ReportOf(SampleChunks());
+  auto overlap = ReportJson(report)["overlap"];
+  EXPECT_EQ(overlap["overlapped"], false);
+  EXPECT_EQ(overlap["time_s"], 0);
+  EXPECT_EQ(overlap["time_share"], 0);
+  report.attribution.overlapped_s = report.attribution.inference.time_s / 2;
+  overlap = ReportJson(report)["overlap"];
+  EXPECT_EQ(overlap["overlapped"], true);
+  EXPECT_EQ(overlap["time_share"], 0.5);
+}
+
 TEST(ReportJson, GapsHaveTheirCause) {
   RunReport report = ReportOf(SampleChunks());
   v1::Gap gap;

@@ -85,6 +85,17 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "SIMULATED: the powers come from a model of the board, not from a sensor.\n");
 }
 
+TEST(RunText, SaysForHowLongOperatorsOverlapped) {
+  RunReport report = SampleReport();
+  const std::string without = RunText(report, {.number = 3, .extra_columns = {}});
+  EXPECT_THAT(without, Not(HasSubstr("overlapped")));
+  report.attribution.overlapped_s = report.attribution.inference.time_s / 4;
+  const std::string with = RunText(report, {.number = 3, .extra_columns = {}});
+  EXPECT_THAT(with, HasSubstr("operators overlapped for 25.0 % of the time in which any ran"));
+  report.attribution.overlapped_s = 1e-9;
+  EXPECT_EQ(RunText(report, {.number = 3, .extra_columns = {}}), without);
+}
+
 TEST(RunText, ARealBoardIsNotCalledSimulated) {
   RunReport report = SampleReport();
   report.header.mutable_board()->set_simulated(false);

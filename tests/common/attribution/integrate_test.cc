@@ -268,6 +268,64 @@ TEST(Integrate, OperatorsThatRunAtOnceShareThePowerEqually) {
   EXPECT_DOUBLE_EQ(a.ops[0].time_s.mean, 20e-3);  // its whole span
   EXPECT_NEAR(a.inference.time_s, 30e-3, 1e-15);
   EXPECT_NEAR(*a.inference.energy_j[0], *a.all.energy_j[0], 1e-12);
+  EXPECT_NEAR(a.overlapped_s, 10e-3, 1e-15);
+  EXPECT_NEAR(*a.overlapped_share(), 1.0 / 3, 1e-12);
+}
+
+TEST(Integrate, TwoOperatorsAtOnceAtTwoWattsForThreeSecondsAreThreeJoulesEach) {
+  const Attribution a =
+      Bench()
+          .Rail("VDD_IN", Constant)
+          .Markers({OperatorMarker(0, 0, 1 * kSecond, 4 * kSecond, v1::PHASE_MEASURE, 1),
+                    OperatorMarker(1, 0, 1 * kSecond, 4 * kSecond, v1::PHASE_MEASURE, 2)})
+          .Solve(0, 5 * kSecond, kMillisecond);
+  ASSERT_EQ(a.ops.size(), 2u);
+  for (const OperatorResult& op : a.ops) {
+    EXPECT_NEAR(*op.mean_energy_j[0], 3, 1e-12);
+    EXPECT_DOUBLE_EQ(op.time_s.mean, 3);
+    EXPECT_DOUBLE_EQ(op.time_share, 0.5);
+  }
+  EXPECT_NEAR(*a.inference.energy_j[0], 6, 1e-12);
+  EXPECT_DOUBLE_EQ(a.overlapped_s, 3);
+  EXPECT_DOUBLE_EQ(*a.overlapped_share(), 1);
+}
+
+TEST(Integrate, ThreeOperatorsShareInThirdsForAsLongAsTheyAreThree) {
+  // 0 to 6 s, 2 to 4 s and 3 to 5 s at 2 W: alone until 2, two until 3, three until 4, two until 5.
+  const Attribution a =
+      Bench()
+          .Rail("VDD_IN", Constant)
+          .Markers({OperatorMarker(0, 0, 0, 6 * kSecond, v1::PHASE_MEASURE, 0),
+                    OperatorMarker(1, 0, 2 * kSecond, 4 * kSecond, v1::PHASE_MEASURE, 1),
+                    OperatorMarker(2, 0, 3 * kSecond, 5 * kSecond, v1::PHASE_MEASURE, 2)})
+          .Solve(0, 7 * kSecond, kMillisecond);
+  EXPECT_NEAR(*a.ops[0].mean_energy_j[0], 4 + 1 + 2.0 / 3 + 1 + 2, 1e-9);
+  EXPECT_NEAR(*a.ops[1].mean_energy_j[0], 1 + 2.0 / 3, 1e-9);
+  EXPECT_NEAR(*a.ops[2].mean_energy_j[0], 2.0 / 3 + 1, 1e-9);
+  EXPECT_DOUBLE_EQ(a.overlapped_s, 3);
+}
+
+TEST(Integrate, OperatorsThatFollowEachOtherOnAnyThreadDoNotOverlap) {
+  const Attribution a =
+      Bench()
+          .Rail("VDD_IN", Constant)
+          .Markers({OperatorMarker(0, 0, 1 * kSecond, 2 * kSecond, v1::PHASE_MEASURE, 1),
+                    OperatorMarker(1, 0, 2 * kSecond, 3 * kSecond, v1::PHASE_MEASURE, 2),
+                    OperatorMarker(0, 1, 3 * kSecond, 4 * kSecond, v1::PHASE_MEASURE, 1)})
+          .Solve(0, 5 * kSecond, kMillisecond);
+  EXPECT_EQ(a.overlapped_s, 0);
+  EXPECT_EQ(a.overlapped_share(), 0);
+}
+
+TEST(Integrate, OverlapsCountInMeasuredIterationsAlone) {
+  const Attribution a =
+      Bench()
+          .Rail("VDD_IN", Constant)
+          .Markers({OperatorMarker(0, 0, 1 * kSecond, 2 * kSecond, v1::PHASE_WARMUP, 1),
+                    OperatorMarker(1, 0, 1 * kSecond, 2 * kSecond, v1::PHASE_WARMUP, 2)})
+          .Solve(0, 5 * kSecond, kMillisecond);
+  EXPECT_EQ(a.overlapped_s, 0);
+  EXPECT_FALSE(a.overlapped_share().has_value());
 }
 
 TEST(Integrate, ANestedOperatorTakesItsEnergyFromTheOneAroundIt) {
