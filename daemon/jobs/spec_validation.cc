@@ -32,6 +32,9 @@ absl::Status CheckNames(const v1::JobSpec& spec) {
       !IsPrintable(spec.net_name())) {
     return Invalid("net_name: give a name of 1 to {} printable characters", kMaxNameBytes);
   }
+  if (spec.net_type().size() > kMaxNameBytes || !IsPrintable(spec.net_type())) {
+    return Invalid("net_type: give a type of at most {} printable characters", kMaxNameBytes);
+  }
   return absl::OkStatus();
 }
 
@@ -64,14 +67,23 @@ absl::Status CheckEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
                  fmt::join(names, ", "));
 }
 
+// Whether operators run one after the other. Where they do not, the threads are workers that run
+// one operator each, so what limits the threads within one does not limit them: the engine says
+// at Load what it cannot do.
+bool RunsOneByOne(const v1::JobSpec& spec) {
+  return spec.net_type().empty() || spec.net_type() == "simple";
+}
+
 // The engine is there.
 absl::Status CheckThreads(const v1::JobSpec& spec, const SpecLimits& limits) {
   const uint32_t threads = spec.threads();
   if (threads < 1 || threads > limits.cpus) {
     return Invalid("threads: {} asked for; this board has CPUs for 1 to {}", threads, limits.cpus);
   }
+  const bool limited = RunsOneByOne(spec);
   const auto can = [&](const InstalledEngine& engine) {
-    return engine.unusable.empty() && (engine.max_threads == 0 || threads <= engine.max_threads);
+    return engine.unusable.empty() &&
+           (!limited || engine.max_threads == 0 || threads <= engine.max_threads);
   };
   const InstalledEngine& engine = *FindEngine(spec, limits);
   if (can(engine)) return absl::OkStatus();

@@ -71,6 +71,20 @@ TEST(SpecValidation, NamesTheNearestEngineAndAllOfThem) {
               HasSubstr("engines of this daemon: broken, caffe2-eigen, caffe2-openblas, old"));
 }
 
+TEST(SpecValidation, ThreadsOfAParallelNetAreNotLimitedByThoseWithinAnOperator) {
+  v1::JobSpec spec = GoodSpec();
+  spec.set_engine("caffe2-eigen");
+  spec.set_threads(2);
+  for (const char* type : {"", "simple"}) {
+    spec.set_net_type(type);
+    EXPECT_FALSE(ValidateSpecUntrusted(spec, Limits()).ok()) << type;
+  }
+  spec.set_net_type("async_scheduling");
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
+  spec.set_threads(1000);
+  EXPECT_THAT(ValidateSpecUntrusted(spec, Limits()).ToString(), HasSubstr("this board has CPUs"));
+}
+
 TEST(SpecValidation, RefusesMoreThreadsThanTheEngineHasAndSaysWhatHasThem) {
   EXPECT_EQ(Refusal([](auto& spec) { spec.set_threads(2); }),
             "threads: engine caffe2-eigen runs one thread; asked for 2: use --engine "
