@@ -38,6 +38,7 @@ CONFINED = [
     (r"sqlite3\.h", ["client/store"], "SQL stays in the store"),
     (r"libpq-fe\.h", ["client/store"], "SQL stays in the store"),
     (r"caffe2/proto/caffe2\.pb\.h", ["daemon/worker", "client/models"], "NetDefs"),
+    (r"onnx/.*pb\.h", ["client/models/onnx"], "ONNX's messages end in their converter"),
     (r"(caffe2|c10)/.*", ["daemon/worker"], "libcaffe2 is linked into engines alone"),
     (r"client/store/truth_store\.h", ["client/store", "client/commands"],
      "no analysis code sees a simulated board's truth"),
