@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "common/marker_ring_reader.h"
 #include "daemon/worker/tick_clock.h"
 #include "tests/daemon/worker/caffe2_workspace.h"
 #include "tests/support/memory_file.h"
