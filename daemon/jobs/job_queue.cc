@@ -7,7 +7,6 @@
 #include "common/printable.h"
 #include "common/protocol.h"
 #include "daemon/jobs/run_closing.h"
-#include "daemon/jobs/run_id.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -17,11 +16,6 @@ namespace {
 
 constexpr std::string_view kVerdictPrefix = "VERDICT_";
 constexpr char kDaemonStopped[] = "the daemon stopped while this job ran";
-
-bool Ended(const v1::JobStatus& status) {
-  return status.state() == v1::JOB_STATE_DONE || status.state() == v1::JOB_STATE_FAILED ||
-         status.state() == v1::JOB_STATE_CANCELLED;
-}
 
 // One line of the log. Names are printable: they were validated.
 void LogSubmitted(const v1::JobStatus& job) {
@@ -45,7 +39,7 @@ void LogEnded(const std::string& run_id, const JobOutcome& outcome) {
 }
 
 bool WhollyAcknowledged(const v1::JobStatus& status) {
-  return Ended(status) && status.chunks() > 0 && status.acknowledged() >= status.chunks();
+  return HasEnded(status) && status.chunks() > 0 && status.acknowledged() >= status.chunks();
 }
 
 }  // namespace
@@ -80,17 +74,15 @@ void JobQueue::Recover() {
       if (!removed.ok()) spdlog::warn("{}", removed.ToString());
       continue;
     }
-    jobs_.emplace(job.number(), std::move(job));
+    table_.Put(std::move(job));
   }
-  NumberTheQueue();
+  table_.NumberTheQueue();
   store_->Sync();
 }
 
 void JobQueue::SetListener(JobListener* listener) {
   absl::MutexLock lock(&mutex_);
-  listener_ = listener;
-  if (listener == nullptr) return;
-  for (const auto& [number, job] : jobs_) listener->OnJob(job.status());
+  table_.SetListener(listener);
 }
 
 void JobQueue::Start() {
@@ -113,7 +105,7 @@ void JobQueue::RunJobs() {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(
           +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
-            return queue->stopping_ || queue->NextQueued() != nullptr;
+            return queue->stopping_ || queue->table_.NextQueued() != nullptr;
           },
           this));
       if (stopping_) return;
@@ -136,14 +128,14 @@ std::optional<v1::StoredJob> JobQueue::TakeNext() {
   // A submission under way is still syncing its files: wait, so that this does not disturb the job.
   absl::MutexLock submission(&submit_mutex_);
   absl::MutexLock lock(&mutex_);
-  v1::StoredJob* job = NextQueued();
+  v1::StoredJob* job = table_.NextQueued();
   if (job == nullptr || stopping_) return std::nullopt;
   running_ = std::make_shared<CancelToken>();
   job->mutable_status()->set_state(v1::JOB_STATE_RUNNING);
   job->mutable_status()->set_phase(v1::PHASE_IDLE);
   job->mutable_status()->set_queue_position(0);
-  Announce(*job);
-  NumberTheQueue();
+  table_.Announce(*job);
+  table_.NumberTheQueue();
   return *job;
 }
 
@@ -170,22 +162,22 @@ JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
 
 void JobQueue::Report(std::string_view run_id, const JobProgress& progress) {
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<uint64_t> number = Find(run_id);
+  const absl::StatusOr<uint64_t> number = table_.Find(run_id);
   if (!number.ok()) return;
-  v1::StoredJob& job = jobs_.at(*number);
+  v1::StoredJob& job = table_.at(*number);
   v1::JobStatus& status = *job.mutable_status();
   status.set_phase(progress.phase);
   status.set_iteration(progress.iteration);
   status.set_power_w(progress.power_w);
   status.set_chunks(progress.chunks);
-  Announce(job);
+  table_.Announce(job);
 }
 
 void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   v1::StoredJob job;
   {
     absl::MutexLock lock(&mutex_);
-    job = jobs_.at(number);
+    job = table_.at(number);
   }
   v1::JobStatus& status = *job.mutable_status();
   status.set_state(outcome.state);
@@ -206,10 +198,9 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
     store_->SyncLater(store_->Folder(status.run_id()).Truth());
   }
   running_ = nullptr;
-  const uint64_t acknowledged = jobs_.at(number).status().acknowledged();  // may have moved
+  const uint64_t acknowledged = table_.at(number).status().acknowledged();  // may have moved
   status.set_acknowledged(std::min(acknowledged, status.chunks()));
-  jobs_.at(number) = std::move(job);
-  Announce(jobs_.at(number));
+  table_.Announce(table_.Put(std::move(job)));
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
@@ -224,9 +215,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   {
     absl::MutexLock lock(&mutex_);
     sync = running_ == nullptr;
-    for (const auto& [number, job] : jobs_) {
-      if (job.status().state() == v1::JOB_STATE_QUEUED) waiting.push_back(job.status().run_id());
-    }
+    waiting = table_.QueuedRunIds();
   }
   if (waiting.size() >= options_.capacity) {
     return absl::ResourceExhaustedError(fmt::format(
@@ -240,24 +229,22 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
       store_->Add(known, predict_net, init_net, options_.space, sync, stop);
   if (!job.ok()) return job.status();
   absl::MutexLock lock(&mutex_);
-  v1::StoredJob& queued = jobs_[job->number()] = *std::move(job);
+  const v1::StoredJob& queued = table_.Put(*std::move(job));
   LogSubmitted(queued.status());
-  NumberTheQueue();  // announces it
+  table_.NumberTheQueue();  // announces it
   return queued.status();
 }
 
 std::vector<v1::JobStatus> JobQueue::List() const {
   absl::MutexLock lock(&mutex_);
-  std::vector<v1::JobStatus> list;
-  for (const auto& [number, job] : jobs_) list.push_back(job.status());
-  return list;
+  return table_.List();
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<uint64_t> number = Find(run_id);
+  const absl::StatusOr<uint64_t> number = table_.Find(run_id);
   if (!number.ok()) return number.status();
-  return jobs_.at(*number).status();
+  return table_.at(*number).status();
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
@@ -266,22 +253,21 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
   v1::StoredJob job;
   {
     absl::MutexLock lock(&mutex_);
-    const absl::StatusOr<uint64_t> found = Find(run_id);
+    const absl::StatusOr<uint64_t> found = table_.Find(run_id);
     if (!found.ok()) return found.status();
     number = *found;
-    v1::JobStatus& status = *jobs_.at(number).mutable_status();
+    v1::JobStatus& status = *table_.at(number).mutable_status();
     if (status.state() == v1::JOB_STATE_RUNNING) running_->Cancel("cancelled on request");
     if (status.state() != v1::JOB_STATE_QUEUED) return status;
     status.set_state(v1::JOB_STATE_CANCELLED);  // it will not be taken any more
-    job = jobs_.at(number);
+    job = table_.at(number);
   }
   CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_, store_.get(),
            &job);
   absl::MutexLock lock(&mutex_);
-  v1::StoredJob& cancelled = jobs_.at(number);
-  cancelled = std::move(job);
-  Announce(cancelled);
-  NumberTheQueue();
+  const v1::StoredJob& cancelled = table_.Put(std::move(job));
+  table_.Announce(cancelled);
+  table_.NumberTheQueue();
   return cancelled.status();
 }
 
@@ -290,23 +276,20 @@ absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
   v1::StoredJob job;
   {
     absl::MutexLock lock(&mutex_);
-    const absl::StatusOr<uint64_t> number = Find(run_id);
+    const absl::StatusOr<uint64_t> number = table_.Find(run_id);
     if (!number.ok()) return number.status();
-    v1::JobStatus& status = *jobs_.at(*number).mutable_status();
+    v1::JobStatus& status = *table_.at(*number).mutable_status();
     // A running job has more chunks than its last progress report said. An ended one can have fewer
     // than the host: its last ones were lost in a crash. Refusing would keep it for good.
-    if (Ended(status) && next_seq > status.chunks()) {
+    if (HasEnded(status) && next_seq > status.chunks()) {
       spdlog::warn("The host has {} chunks of {} and this device {}: taken as all of them",
                    next_seq, status.run_id(), status.chunks());
       next_seq = status.chunks();
     }
     status.set_acknowledged(std::max(status.acknowledged(), next_seq));
-    if (!Ended(status)) return absl::OkStatus();
-    job = jobs_.at(*number);
-    if (WhollyAcknowledged(status)) {
-      if (listener_ != nullptr) listener_->OnRemoved(status.run_id());
-      jobs_.erase(*number);
-    }
+    if (!HasEnded(status)) return absl::OkStatus();
+    job = table_.at(*number);
+    if (WhollyAcknowledged(status)) table_.Remove(*number);
   }
   // Not synced: what a crash forgets the host tells again.
   return WhollyAcknowledged(job.status()) ? store_->Remove(run_id) : store_->Save(job, false);
@@ -324,7 +307,7 @@ absl::StatusOr<UniqueFd> JobQueue::OpenRun(std::string_view run_id) const {
 absl::StatusOr<UniqueFd> JobQueue::OpenTruth(std::string_view run_id) const {
   const absl::StatusOr<v1::JobStatus> status = Get(run_id);
   if (!status.ok()) return status.status();
-  if (!Ended(*status)) {
+  if (!HasEnded(*status)) {
     return absl::UnavailableError(
         fmt::format("Opening the truth of {}: it is written when the job has ended", run_id));
   }
@@ -334,36 +317,6 @@ absl::StatusOr<UniqueFd> JobQueue::OpenTruth(std::string_view run_id) const {
         run_id));
   }
   return OpenForReading(store_->Folder(run_id).Truth());
-}
-
-absl::StatusOr<uint64_t> JobQueue::Find(std::string_view run_id) const {
-  for (const auto& [number, job] : jobs_) {
-    if (job.status().run_id() == run_id) return number;
-  }
-  return absl::NotFoundError(
-      fmt::format("There is no run '{}' on this device", Printable(run_id, kMaxRunIdBytes)));
-}
-
-v1::StoredJob* JobQueue::NextQueued() {
-  for (auto& [number, job] : jobs_) {
-    if (job.status().state() == v1::JOB_STATE_QUEUED) return &job;
-  }
-  return nullptr;
-}
-
-void JobQueue::NumberTheQueue() {
-  uint32_t position = 0;
-  for (auto& [number, job] : jobs_) {
-    if (job.status().state() != v1::JOB_STATE_QUEUED) continue;
-    ++position;
-    if (job.status().queue_position() == position) continue;
-    job.mutable_status()->set_queue_position(position);
-    Announce(job);
-  }
-}
-
-void JobQueue::Announce(const v1::StoredJob& job) {
-  if (listener_ != nullptr) listener_->OnJob(job.status());
 }
 
 }  // namespace synergy

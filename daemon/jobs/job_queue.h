@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "daemon/jobs/job_executor.h"
+#include "daemon/jobs/job_table.h"
 #include "daemon/jobs/run_store.h"
 #include "daemon/jobs/spec_validation.h"
 #include "synergy/v1/board.pb.h"
@@ -27,15 +27,6 @@
 #include "synergy/v1/stored_job.pb.h"
 
 namespace synergy {
-
-// News of jobs, in order. Called with the queue's lock held: returns at once and does not call the
-// queue.
-class JobListener {
- public:
-  virtual ~JobListener() = default;
-  virtual void OnJob(const v1::JobStatus& job) = 0;  // new, or its status changed
-  virtual void OnRemoved(const std::string& run_id) = 0;
-};
 
 struct JobQueueOptions {
   std::string state_dir;  // exists
@@ -96,12 +87,6 @@ class JobQueue {
   void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
   void End(uint64_t number, const JobOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::StatusOr<uint64_t> Find(std::string_view run_id) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  v1::StoredJob* NextQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NumberTheQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Announce(const v1::StoredJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   const JobQueueOptions options_;
   JobExecutor& executor_;
   Clock& clock_;
@@ -112,8 +97,7 @@ class JobQueue {
   // running job reports under that one.
   absl::Mutex files_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable absl::Mutex mutex_;
-  std::map<uint64_t, v1::StoredJob> jobs_ ABSL_GUARDED_BY(mutex_);  // by number
-  JobListener* listener_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  JobTable table_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread thread_;

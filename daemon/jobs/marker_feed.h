@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/marker_ring.h"
+#include "common/marker_ring_reader.h"
 #include "daemon/jobs/marker_check.h"
 #include "daemon/power/board_simulation.h"
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/marker_ring.h"
+#include "common/marker_ring_writer.h"
 #include "daemon/worker/engine.h"
 #include "daemon/worker/math_backend.h"
 

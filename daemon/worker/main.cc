@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "caffe2/core/init.h"
-#include "common/marker_ring.h"
+#include "common/marker_ring_writer.h"
 #include "common/worker_protocol.h"
 #include "daemon/worker/caffe2_engine.h"
 #include "daemon/worker/protocol_session.h"

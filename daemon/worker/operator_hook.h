@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "caffe2/observers/operator_attaching_net_observer.h"
-#include "common/marker_ring.h"
+#include "common/marker_ring_writer.h"
 #include "daemon/worker/stamped_lane.h"
 
 namespace synergy {

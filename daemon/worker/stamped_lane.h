@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "common/marker_ring.h"
+#include "common/marker_ring_writer.h"
 #include "daemon/worker/tick_clock.h"
 
 namespace synergy {

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "common/marker_ring.h"
+#include "common/marker_ring_reader.h"
+#include "common/marker_ring_writer.h"
 #include "common/unique_fd.h"
 #include "daemon/worker/operator_hook.h"
 #include "daemon/worker/stamped_lane.h"

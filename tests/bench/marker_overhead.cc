@@ -30,6 +30,8 @@
 
 #include "client/models/zoo.h"
 #include "common/marker_ring.h"
+#include "common/marker_ring_reader.h"
+#include "common/marker_ring_writer.h"
 #include "common/unique_fd.h"
 #include "daemon/worker/math_backend.h"
 #include "daemon/worker/operator_hook.h"

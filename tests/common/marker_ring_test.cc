@@ -13,6 +13,9 @@
 #include <cstddef>
 #include <thread>
 
+#include "common/marker_ring_reader.h"
+#include "common/marker_ring_writer.h"
+
 namespace synergy {
 namespace {
 

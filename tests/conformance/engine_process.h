@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/marker_ring.h"
+#include "common/marker_ring_reader.h"
 #include "common/unique_fd.h"
 #include "common/worker_protocol.h"
 #include "synergy/v1/worker.pb.h"

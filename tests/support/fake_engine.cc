@@ -29,6 +29,7 @@
 
 #include "common/clock.h"
 #include "common/marker_ring.h"
+#include "common/marker_ring_writer.h"
 #include "common/tensor_pack.h"
 #include "common/worker_protocol.h"
 #include "synergy/v1/worker.pb.h"

@@ -57,8 +57,7 @@ TEST_F(BadEngine, AHangWhileLoadingEndsAtItsLimit) {
 }
 
 TEST_F(BadEngine, TheTimeLimitEndsAJobThatIsStillBusy) {
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
+  v1::JobSpec spec = MeasuringDevice::Spec(1'000'000);
   spec.set_time_limit_s(0.5);
   EXPECT_THAT(
       RunBad("operators 2 op_us 1000", spec).error(),

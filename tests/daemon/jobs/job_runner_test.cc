@@ -86,8 +86,7 @@ TEST_F(JobRunnerTest, TheLogTellsOfEveryJob) {
   spdlog::set_default_logger(std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(50);
+  const v1::JobSpec spec = MeasuringDevice::Spec(50);
   const std::string good = device_.Run("operators 4 op_us 300", spec).run_id();
   const std::string bad = device_.Run("operators 3 crash 11").run_id();
   device_.queue().Stop();
@@ -189,8 +188,7 @@ TEST_F(JobRunnerTest, WhatAnEngineNotesBecomesNoticesButNoneOfTheDaemonsOwn) {
 
 TEST_F(JobRunnerTest, TellsEveryPhaseAndTheProgress) {
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(300);
+  const v1::JobSpec spec = MeasuringDevice::Spec(300);
   const v1::JobStatus job = device_.Run("operators 4 op_us 1000", spec);
   ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
   EXPECT_EQ(job.phase(), v1::PHASE_IDLE);
@@ -218,10 +216,7 @@ TEST_F(JobRunnerTest, TellsEveryPhaseAndTheProgress) {
 
 TEST_F(JobRunnerTest, ACancelledJobEndsWithinTwoSecondsWithItsRecords) {
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
-  const std::string run_id = device_.Submit("operators 2 op_us 1000", spec);
-  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const std::string run_id = device_.SubmitEndless("operators 2 op_us 1000");
   const MonotonicTime begin = RealClock().Now();
   ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
   const v1::JobStatus job = device_.WaitForEnd(run_id);
@@ -245,10 +240,7 @@ TEST_F(JobRunnerTest, ACancelledJobEndsAlsoWhileItsEngineHangs) {
 
 TEST_F(JobRunnerTest, StopEndsTheRunningJobWithinTwoSecondsWithItsRecords) {
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
-  const std::string run_id = device_.Submit("operators 2 op_us 1000", spec);
-  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const std::string run_id = device_.SubmitEndless("operators 2 op_us 1000");
   const MonotonicTime begin = RealClock().Now();
   device_.queue().Stop();
   EXPECT_LT((RealClock().Now() - begin).seconds(), kGenerousS);
@@ -260,10 +252,7 @@ TEST_F(JobRunnerTest, StopEndsTheRunningJobWithinTwoSecondsWithItsRecords) {
 
 TEST_F(JobRunnerTest, AFullDiskFailsTheJobWithTheReasonAndTheDaemonGoesOn) {
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
-  const std::string run_id = device_.Submit("operators 2 op_us 100", spec);
-  device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const std::string run_id = device_.SubmitEndless("operators 2 op_us 100");
   v1::JobStatus job;
   {
     const std::string spool = folder_.path() + "/runs/" + run_id + "/records.spool";
@@ -279,8 +268,7 @@ TEST_F(JobRunnerTest, AFullDiskFailsTheJobWithTheReasonAndTheDaemonGoesOn) {
 TEST_F(JobRunnerTest, RecordsBeyondTheirLimitFailTheJobWithTheReason) {
   device_.options.spool.max_bytes = 100'000;
   Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
+  const v1::JobSpec spec = MeasuringDevice::Spec(1'000'000);
   const v1::JobStatus job = device_.Run("operators 2 op_us 100", spec);
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_THAT(job.error(), HasSubstr("the records of one run may take"));
@@ -294,10 +282,7 @@ TEST(JobRunnerOnASmallDisk, TheEndOfARunIsWrittenAlsoWhenTheDiskIsFull) {
   if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";
   MeasuringDevice device(disk.path());
   device.Start();
-  v1::JobSpec spec = MeasuringDevice::Spec();
-  spec.set_iterations(1'000'000);
-  const std::string run_id = device.Submit("operators 2 op_us 100", spec);
-  device.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+  const std::string run_id = device.SubmitEndless("operators 2 op_us 100");
   disk.FillUpTo(16 << 10);
   const v1::JobStatus job = device.WaitForEnd(run_id);
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "common/marker_ring_writer.h"
 #include "common/unique_fd.h"
 #include "tests/support/fake_clock.h"
 

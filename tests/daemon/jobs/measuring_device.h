@@ -73,20 +73,26 @@ class MeasuringDevice {
     queue_->Start();
   }
 
+  static v1::JobSpec Spec(uint32_t iterations = 5) {
+    v1::JobSpec spec;
+    spec.set_net_name("net");
+    spec.set_engine("fake");
+    spec.set_iterations(iterations);
+    spec.set_warmup(2);
+    spec.set_threads(1);
+    spec.set_batch(1);
+    return spec;
+  }
   std::string Submit(const std::string& net, v1::JobSpec spec = Spec()) {
     const auto job = queue_->Submit(spec, MemoryFile(net), MemoryFile(""));
     EXPECT_TRUE(job.ok()) << job.status();
     return job->run_id();
   }
-  static v1::JobSpec Spec() {
-    v1::JobSpec spec;
-    spec.set_net_name("net");
-    spec.set_engine("fake");
-    spec.set_iterations(5);
-    spec.set_warmup(2);
-    spec.set_threads(1);
-    spec.set_batch(1);
-    return spec;
+  // Submits a job that ends when it is made to, and waits until it measures.
+  std::string SubmitEndless(const std::string& net) {
+    const std::string run_id = Submit(net, Spec(1'000'000));
+    news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+    return run_id;
   }
   // Submits and waits for the job's end.
   v1::JobStatus Run(const std::string& net, v1::JobSpec spec = Spec()) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "caffe2/core/operator.h"
+#include "common/marker_ring_reader.h"
 #include "common/tensor_pack.h"
 #include "daemon/worker/seeded_normal.h"
 #include "daemon/worker/tick_clock.h"

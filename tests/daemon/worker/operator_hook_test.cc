@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "common/marker_ring_reader.h"
 #include "common/unique_fd.h"
 #include "tests/daemon/worker/caffe2_workspace.h"
 #include "tests/support/allocation_count.h"

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <iterator>
 
+#include "common/marker_ring_reader.h"
 #include "common/unique_fd.h"
 #include "tests/support/allocation_count.h"
 
