@@ -119,29 +119,28 @@ absl::StatusOr<uint64_t> ParseCount(const TensorProto& tensor, const std::string
 }
 
 absl::StatusOr<std::shared_ptr<const std::string>> ReadExternal(const TensorProto& tensor,
+                                                                uint64_t wanted,
                                                                 const ReadExternalBytes& read) {
   std::string location;
   uint64_t offset = 0;
-  std::optional<uint64_t> length;
+  uint64_t length = wanted;
   for (const auto& entry : tensor.external_data()) {
     if (entry.key() == "location") location = entry.value();
     if (entry.key() != "offset" && entry.key() != "length") continue;
     auto value = ParseCount(tensor, entry.key(), entry.value());
     if (!value.ok()) return value.status();
-    if (entry.key() == "offset") {
-      offset = *value;
-    } else {
-      length = *value;
-    }
+    (entry.key() == "offset" ? offset : length) = *value;
   }
   if (location.empty()) return Bad(tensor, "external data without a location");
+  if (length != wanted) {
+    return Bad(tensor,
+               fmt::format("{} bytes of external data where its shape needs {}", length, wanted));
+  }
   if (!read) return Bad(tensor, "its data are in another file, which cannot be read from here");
   auto bytes = read(location, offset, length);
-  if (!bytes.ok()) {
-    return absl::Status(bytes.status().code(), fmt::format("tensor '{}': {}", tensor.name(),
-                                                           std::string(bytes.status().message())));
-  }
-  return bytes;
+  if (bytes.ok()) return bytes;
+  return absl::Status(bytes.status().code(), fmt::format("tensor '{}': {}", tensor.name(),
+                                                         std::string(bytes.status().message())));
 }
 
 void NormaliseBools(OnnxConstant* constant) {
@@ -220,7 +219,10 @@ absl::StatusOr<OnnxConstant> ReadTensorUntrusted(const TensorProto& tensor,
 
   std::string_view raw;
   if (tensor.data_location() == TensorProto::EXTERNAL) {
-    auto bytes = ReadExternal(tensor, read_external);
+    const bool two_bytes =
+        tensor.data_type() == TensorProto::FLOAT16 || tensor.data_type() == TensorProto::BFLOAT16;
+    const uint64_t element = two_bytes ? 2 : ElementSize(constant.type);
+    auto bytes = ReadExternal(tensor, static_cast<uint64_t>(*count) * element, read_external);
     if (!bytes.ok()) return bytes.status();
     raw = **bytes;
     owner = *bytes;

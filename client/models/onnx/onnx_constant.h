@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +18,9 @@ class TensorProto;
 // Tensors whose elements an ONNX file holds.
 namespace synergy {
 
-// Reads `length` bytes (all up to the file's end where it is absent) of a file beside the model.
+// Reads bytes of a file beside the model.
 using ReadExternalBytes = std::function<absl::StatusOr<std::shared_ptr<const std::string>>(
-    const std::string& location, uint64_t offset, std::optional<uint64_t> length)>;
+    const std::string& location, uint64_t offset, uint64_t length)>;
 
 // Elements row-major and little-endian, in memory that `owner` keeps.
 struct OnnxConstant {

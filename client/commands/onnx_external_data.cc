@@ -1,0 +1,137 @@
+#include "client/commands/onnx_external_data.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/files.h"
+#include "common/printable.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+// O_NONBLOCK: a named pipe must not hold us.
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+absl::Status Refuse(const std::string& location, std::string_view why) {
+  return absl::InvalidArgumentError(
+      fmt::format("external data '{}': {}; only regular files in the model's own folder are read",
+                  Printable(location, 120), why));
+}
+
+// The names on the way; InvalidArgument where the path could lead out of the folder.
+absl::StatusOr<std::vector<std::string>> NamesOf(const std::string& location) {
+  if (location.find('\0') != std::string::npos) return Refuse(location, "it has a zero byte");
+  if (location.starts_with('/')) return Refuse(location, "an absolute path");
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin <= location.size();) {
+    const size_t end = std::min(location.find('/', begin), location.size());
+    std::string name = location.substr(begin, end - begin);
+    begin = end + 1;
+    if (name == "..") return Refuse(location, "it leads out of the folder");
+    if (!name.empty() && name != ".") names.push_back(std::move(name));
+  }
+  if (names.empty()) return Refuse(location, "it names no file");
+  return names;
+}
+
+absl::Status OpenError(const std::string& location, int error) {
+  if (error == ELOOP || error == EXDEV || error == ENOTDIR) {
+    return Refuse(location, "a symbolic link, or a way out of the folder");
+  }
+  return FileError("open external data", location, error);
+}
+
+// -1 with errno set.
+int OpenByName(int folder, const std::vector<std::string>& names) {
+  UniqueFd current;
+  int at = folder;
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    UniqueFd next(openat(at, names[i].c_str(), kFolderFlags));
+    if (next.get() < 0) return -1;
+    current = std::move(next);
+    at = current.get();
+  }
+  return openat(at, names.back().c_str(), kOpenFlags);
+}
+
+int OpenByKernel(int folder, const std::vector<std::string>& names) {
+  const std::string path = fmt::format("{}", fmt::join(names, "/"));
+  struct open_how how = {};
+  how.flags = static_cast<uint64_t>(kOpenFlags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(syscall(SYS_openat2, folder, path.c_str(), &how, sizeof(how)));
+}
+
+absl::StatusOr<std::string> ReadPart(int fd, const std::string& location, uint64_t offset,
+                                     uint64_t length) {
+  struct stat status = {};
+  if (fstat(fd, &status) != 0) return FileError("read external data", location, errno);
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (offset > size || length > size - offset) {
+    return Refuse(location, fmt::format("it has {} bytes, but the model reads {} from byte {} on",
+                                        size, length, offset));
+  }
+  std::string bytes(length, '\0');
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t got =
+        pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError("read external data", location, errno);
+    if (got == 0) return Refuse(location, "it became shorter while it was read");
+    done += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> OpenRegularBeneath(int folder, const std::string& location,
+                                            BeneathWalk walk) {
+  auto names = NamesOf(location);
+  if (!names.ok()) return names.status();
+  UniqueFd file;
+  if (walk == BeneathWalk::kKernelFirst) file = UniqueFd(OpenByKernel(folder, *names));
+  // A sandbox may forbid the call (EPERM) where the kernel has it.
+  if (walk == BeneathWalk::kByName ||
+      (file.get() < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL))) {
+    file = UniqueFd(OpenByName(folder, *names));
+  }
+  if (file.get() < 0) return OpenError(location, errno);
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0) return FileError("open external data", location, errno);
+  if (!S_ISREG(status.st_mode)) return Refuse(location, "it is no regular file");
+  return file;
+}
+
+absl::StatusOr<std::function<absl::StatusOr<std::shared_ptr<const std::string>>(
+    const std::string& location, uint64_t offset, uint64_t length)>>
+OnnxExternalData(const std::string& model_path) {
+  const size_t slash = model_path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : model_path.substr(0, slash);
+  // Shared: std::function must be copyable.
+  auto opened = std::make_shared<UniqueFd>(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (opened->get() < 0) return FileError("open the model's folder", folder, errno);
+  return [opened](const std::string& location, uint64_t offset,
+                  uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
+    auto file = OpenRegularBeneath(opened->get(), location, BeneathWalk::kKernelFirst);
+    if (!file.ok()) return file.status();
+    auto bytes = ReadPart(file->get(), location, offset, length);
+    if (!bytes.ok()) return bytes.status();
+    return std::make_shared<const std::string>(*std::move(bytes));
+  };
+}
+
+}  // namespace synergy
