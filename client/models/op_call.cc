@@ -167,6 +167,15 @@ absl::StatusOr<v1::DataType> TypeOfCaffe2(const OpCall& call, int64_t type) {
   }
 }
 
+absl::StatusOr<Dims> KnownValues(const OpCall& call, size_t i, std::string_view what) {
+  auto values = call.Values(i);
+  if (values) return *std::move(values);
+  return call.Unsure(fmt::format(
+      "its {} come from the blob '{}', whose values are not known before the run; give them as an "
+      "argument or by a GivenTensorIntFill of the init net",
+      what, call.input(i).blob));
+}
+
 absl::StatusOr<Outputs> SameAsFirst(const OpCall& call) {
   return Outputs{{call.dims(0), call.type(0)}};
 }

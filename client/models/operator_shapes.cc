@@ -14,7 +14,7 @@ namespace synergy {
 namespace {
 
 constexpr std::array kFamilies = {WindowOperators, MatrixOperators, ElementwiseOperators,
-                                  LayoutOperators, FillOperators};
+                                  LayoutOperators, SelectOperators, FillOperators};
 
 const OperatorRow* FindRow(std::string_view type) {
   for (const auto family : kFamilies) {

@@ -97,6 +97,7 @@ std::span<const OperatorRow> WindowOperators();       // Conv, pools, LRN, PadIm
 std::span<const OperatorRow> ElementwiseOperators();  // one or several inputs, broadcast
 std::span<const OperatorRow> MatrixOperators();       // FC, normalisation by channel
 std::span<const OperatorRow> LayoutOperators();       // Concat, Split, Reshape, Transpose
+std::span<const OperatorRow> SelectOperators();       // Slice, Gather, Reduce.., Resize.., Cast
 std::span<const OperatorRow> FillOperators();
 
 // Product of dims[begin, end); they are bounded by CheckBlobSize.
@@ -104,6 +105,9 @@ int64_t Volume(const Dims& dims, size_t begin = 0, size_t end = SIZE_MAX);
 
 // Caffe2's element types that can be sent; Unimplemented for the others.
 absl::StatusOr<v1::DataType> TypeOfCaffe2(const OpCall& call, int64_t type);
+
+// The values of input i; Unimplemented, with `what` they are, where they are not known beforehand.
+absl::StatusOr<Dims> KnownValues(const OpCall& call, size_t i, std::string_view what);
 
 // Same type and shape as the first input; any type.
 absl::StatusOr<Outputs> SameAsFirst(const OpCall& call);

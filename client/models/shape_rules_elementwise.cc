@@ -25,6 +25,11 @@ absl::StatusOr<Outputs> NumericUnary(const OpCall& call) {
   return SameAsFirst(call);
 }
 
+absl::StatusOr<Outputs> RealUnary(const OpCall& call) {
+  if (auto status = call.NeedType(0, {kFloat, kDouble}); !status.ok()) return status;
+  return SameAsFirst(call);
+}
+
 absl::StatusOr<Outputs> BoolUnary(const OpCall& call) {
   if (auto status = call.NeedType(0, {kBool}); !status.ok()) return status;
   return SameAsFirst(call);
@@ -72,6 +77,16 @@ absl::Status NeedEqual(const OpCall& call) {
 absl::StatusOr<Outputs> Sum(const OpCall& call) {
   if (auto status = NeedEqual(call); !status.ok()) return status;
   return NumericUnary(call);
+}
+
+absl::StatusOr<Outputs> EqualFloats(const OpCall& call) {
+  if (auto status = NeedEqual(call); !status.ok()) return status;
+  return FloatUnary(call);
+}
+
+absl::StatusOr<Outputs> Mean(const OpCall& call) {
+  if (auto status = NeedEqual(call); !status.ok()) return status;
+  return RealUnary(call);
 }
 
 // Caffe2's own broadcast: the second tensor's shape lies within the first's, at `axis`.
@@ -142,6 +157,25 @@ absl::StatusOr<Outputs> Arithmetic(const OpCall& call) {
   return Outputs{{*dims, call.type(0)}};
 }
 
+// Pow knows one exponent for all, equal shapes, and the legacy broadcast.
+absl::StatusOr<Outputs> Pow(const OpCall& call) {
+  if (auto status = call.NeedFloats(); !status.ok()) return status;
+  if (call.inputs() == 1) {
+    if (!call.Has("exponent")) return call.Wrong("it has no exponent, neither argument nor input");
+    call.Float("exponent", 0);  // of the right type
+    return SameAsFirst(call);
+  }
+  if (call.Flag("broadcast", false)) {
+    auto dims = LegacyBroadcast(call);
+    if (!dims.ok()) return dims.status();
+    return Outputs{{*dims}};
+  }
+  if (call.Int("axis", -1) != -1 || !call.Text("axis_str", "").empty()) {
+    return call.Wrong("it has an axis but no broadcast");
+  }
+  return EqualFloats(call);
+}
+
 absl::StatusOr<Outputs> Compare(const OpCall& call) {
   if (auto status = call.NeedType(0, {kBool, kInt, kLong, kFloat, kDouble}); !status.ok()) {
     return status;
@@ -176,6 +210,20 @@ constexpr std::array kRows = {
     Unary("Sigmoid", FloatUnary, InPlace::kFirst),
     Unary("Tanh", FloatUnary, InPlace::kFirst),
     Unary("Clip", FloatUnary, InPlace::kFirst),
+    Unary("Elu", FloatUnary, InPlace::kFirst),
+    Unary("HardSigmoid", FloatUnary, InPlace::kFirst),
+    Unary("Softplus", FloatUnary, InPlace::kFirst),
+    Unary("Softsign", FloatUnary, InPlace::kFirst),
+    Unary("Exp", FloatUnary, InPlace::kFirst),
+    Unary("Log", FloatUnary, InPlace::kFirst),
+    Unary("Sqr", FloatUnary, InPlace::kFirst),
+    Unary("Floor", FloatUnary, InPlace::kFirst),
+    Unary("Ceil", FloatUnary, InPlace::kFirst),
+    Unary("Swish", FloatUnary, InPlace::kNo),
+    Unary("Abs", FloatUnary, InPlace::kNo),
+    Unary("Sqrt", RealUnary, InPlace::kFirst),
+    Unary("Reciprocal", RealUnary, InPlace::kFirst),
+    Unary("Negative", NumericUnary, InPlace::kFirst),
     Unary("Softmax", Softmax, InPlace::kNo),
     Unary("Sign", NumericUnary, InPlace::kNo),
     Unary("Not", BoolUnary, InPlace::kNo),
@@ -185,6 +233,10 @@ constexpr std::array kRows = {
     OperatorRow{"Dropout", 1, 1, 1, 2, InPlace::kFirst, Dropout},
     Binary("PRelu", PRelu, InPlace::kFirst),
     OperatorRow{"Sum", 1, kAny, 1, 1, InPlace::kFirst, Sum},
+    OperatorRow{"Max", 1, kAny, 1, 1, InPlace::kFirst, EqualFloats},
+    OperatorRow{"Min", 1, kAny, 1, 1, InPlace::kFirst, EqualFloats},
+    OperatorRow{"Mean", 1, kAny, 1, 1, InPlace::kFirst, Mean},
+    OperatorRow{"Pow", 1, 2, 1, 1, InPlace::kFirstTwo, Pow},
     Binary("Add", Arithmetic, InPlace::kFirstTwo),
     Binary("Sub", Arithmetic, InPlace::kFirstTwo),
     Binary("Mul", Arithmetic, InPlace::kFirstTwo),

@@ -64,15 +64,6 @@ absl::StatusOr<Outputs> Pieces(const OpCall& call, size_t at, const Dims& length
   return outputs;
 }
 
-absl::StatusOr<Dims> KnownValues(const OpCall& call, size_t i, std::string_view what) {
-  auto values = call.Values(i);
-  if (values) return *std::move(values);
-  return call.Unsure(fmt::format(
-      "its {} come from the blob '{}', whose values are not known before the run; give them as an "
-      "argument or by a GivenTensorIntFill of the init net",
-      what, call.input(i).blob));
-}
-
 absl::StatusOr<Outputs> Split(const OpCall& call) {
   const Dims& x = call.dims(0);
   auto axis = JoinAxis(call, x.size());
