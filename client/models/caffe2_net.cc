@@ -1,0 +1,342 @@
+#include "client/models/caffe2_net.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "client/models/fillers.h"
+#include "client/models/given_weights.h"
+#include "client/models/net_file.h"
+#include "client/models/operator_shapes.h"
+#include "common/nearest_name.h"
+#include "common/printable.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kNamedAtMost = 3;  // blobs in one error or note
+
+std::string Quoted(const std::string& blob) { return fmt::format("'{}'", Printable(blob, 64)); }
+
+// "'a', 'b', 'c' and 4 more"
+std::string Some(const std::vector<std::string>& blobs) {
+  std::string text;
+  for (size_t i = 0; i < std::min(blobs.size(), kNamedAtMost); ++i) {
+    text += (i > 0 ? ", " : "") + Quoted(blobs[i]);
+  }
+  if (blobs.size() > kNamedAtMost) text += fmt::format(" and {} more", blobs.size() - kNamedAtMost);
+  return text;
+}
+
+bool IsRandomFill(const caffe2::OperatorDef& op) {
+  constexpr std::array<std::string_view, 5> kTypes = {"UniformFill", "UniformIntFill",
+                                                      "GaussianFill", "XavierFill", "MSRAFill"};
+  return std::find(kTypes.begin(), kTypes.end(), op.type()) != kTypes.end();
+}
+
+// Outputs that say something about the operator's work and are no result of the net.
+bool IsByProduct(const caffe2::OperatorDef& op, int output) {
+  constexpr std::array<std::string_view, 6> kTypes = {"Concat",  "DepthConcat", "Reshape",
+                                                      "Dropout", "LRN",         "InstanceNorm"};
+  return output > 0 && std::find(kTypes.begin(), kTypes.end(), op.type()) != kTypes.end();
+}
+
+class Reader {
+ public:
+  Reader(const Caffe2NetOptions& options, std::shared_ptr<caffe2::NetDef> predict, InitFile init)
+      : options_(options), storage_(std::make_shared<WeightStorage>()) {
+    model_.predict = std::move(*predict);
+    storage_->net = std::move(init.net);
+    storage_->tensors = std::move(init.tensors);
+    if (storage_->net == nullptr) storage_->net = std::make_shared<caffe2::NetDef>();
+    model_.name = !options.name.empty() ? options.name
+                  : !model_.predict.name().empty()
+                      ? std::string(Printable(model_.predict.name(), 64))
+                      : "net";
+    model_.seed = options.seed;
+  }
+
+  absl::StatusOr<Model> Read() {
+    for (const auto step :
+         {&Reader::CheckNames, &Reader::SetNetType, &Reader::PruneInit, &Reader::TakeWeights,
+          &Reader::TakeInputs, &Reader::TakeOutputs, &Reader::Tidy, &Reader::Complete}) {
+      if (auto status = (this->*step)(); !status.ok()) return status;
+    }
+    return std::move(model_);
+  }
+
+ private:
+  absl::Status Fail(const std::string& what) const {
+    return absl::InvalidArgumentError(
+        fmt::format("read the Caffe2 net {}: {}", Quoted(model_.name), what));
+  }
+
+  absl::Status CheckNames() {
+    bool computes = false;
+    for (const caffe2::NetDef* net : {&model_.predict, storage_->net.get()}) {
+      for (const caffe2::OperatorDef& op : net->op()) {
+        for (const auto* blobs : {&op.input(), &op.output()}) {
+          for (const std::string& blob : *blobs) {
+            if (Printable(blob, blob.size() + 1) == blob) continue;
+            return Fail(fmt::format("the name of blob {} is no printable text", Quoted(blob)));
+          }
+        }
+        computes = computes || (net == &model_.predict && op.input_size() > 0);
+      }
+    }
+    if (computes) return absl::OkStatus();
+    return Fail(
+        "no operator of the predict net reads anything: is it the init net? Then give the "
+        "other file to --net and this one to --init");
+  }
+
+  // As Caffe2 itself renames types of the past.
+  absl::Status SetNetType() {
+    const std::map<std::string, std::string> kToday = {
+        {"", "simple"},
+        {"simple", "simple"},
+        {"async_simple", "simple"},
+        {"rnn", "simple"},
+        {"async_scheduling", "async_scheduling"},
+        {"dag", "async_scheduling"},
+        {"prof_dag", "async_scheduling"},
+        {"async_dag", "async_scheduling"},
+        {"async_polling", "async_scheduling"},
+    };
+    const std::string& type = options_.net_type.empty() ? model_.predict.type() : options_.net_type;
+    const auto today = kToday.find(type);
+    if (today == kToday.end()) {
+      return Fail(
+          fmt::format("the engines have no net type {}; choose another by --net-type simple "
+                      "or --net-type async_scheduling",
+                      Quoted(type)));
+    }
+    model_.predict.set_type(today->second);
+    return absl::OkStatus();
+  }
+
+  bool IsInput(const std::string& blob) const { return options_.input_shapes.contains(blob); }
+
+  // Blobs that the predict net reads before it writes them, in this order. Then the operators of
+  // the init net that none of them needs are emptied.
+  absl::Status PruneInit() {
+    std::set<std::string> written, seen;
+    for (const caffe2::OperatorDef& op : model_.predict.op()) {
+      for (const std::string& blob : op.input()) {
+        if (!written.contains(blob) && seen.insert(blob).second) read_.push_back(blob);
+      }
+      written.insert(op.output().begin(), op.output().end());
+    }
+    std::set<std::string> needed;
+    for (const std::string& blob : read_) {
+      if (!IsInput(blob)) needed.insert(blob);
+    }
+    auto& ops = *storage_->net->mutable_op();
+    std::vector<std::string> left_out;
+    for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
+      const bool wanted =
+          std::any_of(op->output().begin(), op->output().end(),
+                      [&](const std::string& blob) { return needed.contains(blob); });
+      if (wanted) {
+        needed.insert(op->input().begin(), op->input().end());
+      } else {
+        left_out.insert(left_out.end(), op->output().begin(), op->output().end());
+        op->Clear();
+      }
+    }
+    if (!left_out.empty()) {
+      model_.notes.push_back(fmt::format(
+          "left out of the init net, since the predict net does not read them from it: {}",
+          Some(left_out)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeWeights() {
+    std::map<std::string, int> writers;
+    std::set<std::string> read_by_init;
+    for (const caffe2::OperatorDef& op : storage_->net->op()) {
+      for (const std::string& blob : op.output()) ++writers[blob];
+      read_by_init.insert(op.input().begin(), op.input().end());
+    }
+    for (const caffe2::OperatorDef& op : storage_->net->op()) {
+      if (op.type().empty()) continue;
+      const bool alone =
+          HoldsValues(op) && writers[op.output(0)] == 1 && !read_by_init.contains(op.output(0));
+      if (!alone) {
+        *model_.init.add_op() = op;
+        continue;
+      }
+      auto weight = GivenWeight(op, storage_.get());
+      if (!weight.ok()) return Fail(weight.status().message().data());
+      model_.weights.push_back(*std::move(weight));
+    }
+    for (const auto& [blob, count] : writers) made_.insert(blob);
+    return TakeTensors();
+  }
+
+  absl::Status TakeTensors() {
+    if (storage_->tensors == nullptr) return absl::OkStatus();
+    const std::set<std::string> wanted(read_.begin(), read_.end());
+    for (const caffe2::TensorProto& proto : storage_->tensors->protos()) {
+      if (!wanted.contains(proto.name()) || IsInput(proto.name())) continue;
+      if (!made_.insert(proto.name()).second) {
+        return Fail(fmt::format("the weight {} is there twice", Quoted(proto.name())));
+      }
+      auto weight = GivenWeight(proto, storage_.get());
+      if (!weight.ok()) return Fail(weight.status().message().data());
+      model_.weights.push_back(*std::move(weight));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeInputs() {
+    std::set<std::string> written_later;
+    for (const caffe2::OperatorDef& op : model_.predict.op()) {
+      written_later.insert(op.output().begin(), op.output().end());
+    }
+    std::vector<std::string> missing;
+    for (const std::string& blob : read_) {
+      const auto shape = options_.input_shapes.find(blob);
+      if (shape != options_.input_shapes.end()) {
+        model_.inputs.push_back({blob, shape->second});
+      } else if (!made_.contains(blob) && !written_later.contains(blob)) {
+        missing.push_back(blob);  // one that is written later is a cycle, told by CompleteModel
+      }
+    }
+    for (const auto& [blob, dims] : options_.input_shapes) {
+      if (std::find(read_.begin(), read_.end(), blob) != read_.end()) continue;
+      const std::string near = NearestName(blob, read_);
+      return Fail(fmt::format("--input-shape names {}, which no operator reads{}", Quoted(blob),
+                              near.empty() ? "" : fmt::format("; did you mean {}?", Quoted(near))));
+    }
+    if (missing.empty()) return absl::OkStatus();
+    const bool weights = storage_->net->op_size() > 0 || storage_->tensors != nullptr;
+    return Fail(fmt::format(
+        "nobody makes {}, which it reads; {}an input needs its shape: --input-shape {}=1,3,224,224",
+        Some(missing), weights ? "" : "weights come from an init net: --init FILE, and ",
+        Printable(missing.front(), 64)));
+  }
+
+  absl::Status TakeOutputs() {
+    const auto& declared = model_.predict.external_output();
+    if (!declared.empty()) {
+      std::set<std::string> seen;
+      for (const std::string& output : declared) {
+        if (seen.insert(output).second) model_.outputs.push_back(output);
+      }
+      return absl::OkStatus();
+    }
+    for (const caffe2::OperatorDef& op : model_.predict.op()) {
+      for (const std::string& blob : op.input()) std::erase(model_.outputs, blob);
+      for (int i = 0; i < op.output_size(); ++i) {
+        std::erase(model_.outputs, op.output(i));
+        if (!IsByProduct(op, i)) model_.outputs.push_back(op.output(i));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // What engines want of nets: lists of blobs, names, seeds, no other device.
+  absl::Status Tidy() {
+    model_.weights_owner = storage_;
+    caffe2::NetDef& predict = model_.predict;
+    predict.set_name(model_.name);
+    predict.clear_external_input();
+    predict.clear_external_output();
+    predict.clear_device_option();
+    predict.clear_partition_info();
+    for (const BlobShape& input : model_.inputs) predict.add_external_input(input.blob);
+    for (const std::string& blob : read_) {
+      if (made_.contains(blob) && !IsInput(blob)) predict.add_external_input(blob);
+    }
+    for (const std::string& output : model_.outputs) predict.add_external_output(output);
+    model_.init.set_name(model_.name + "_init");
+    for (const caffe2::OperatorDef& op : model_.init.op()) {
+      for (const std::string& blob : op.output()) model_.init.add_external_output(blob);
+    }
+    int moved = 0;
+    for (caffe2::NetDef* net : {&predict, &model_.init}) {
+      std::set<std::string> names;
+      for (caffe2::OperatorDef& op : *net->mutable_op()) moved += TidyOperator(&op, &names) ? 1 : 0;
+    }
+    if (moved > 0) {
+      model_.notes.push_back(fmt::format(
+          "{} operators were for another device; the engines run them on the CPU", moved));
+    }
+    return absl::OkStatus();
+  }
+
+  // Whether it was for another device.
+  bool TidyOperator(caffe2::OperatorDef* op, std::set<std::string>* names) {
+    std::string label = Printable(op->name(), 128);
+    if (label.empty() && op->output_size() > 0) label = op->output(0);
+    op->set_name(label);
+    for (int i = 2; !names->insert(op->name()).second; ++i) {
+      op->set_name(fmt::format("{}/{}", label, i));
+    }
+    const bool moved = op->device_option().device_type() != caffe2::PROTO_CPU;
+    if (moved) {
+      op->mutable_device_option()->clear_device_type();
+      op->mutable_device_option()->clear_device_id();
+    }
+    if (IsRandomFill(*op) && !op->device_option().has_random_seed() && op->output_size() > 0) {
+      op->mutable_device_option()->set_random_seed(SeedOfBlob(options_.seed, op->output(0)));
+    }
+    return moved;
+  }
+
+  absl::Status Complete() {
+    std::vector<std::string> odd;
+    for (const TensorView& weight : model_.weights) {
+      const std::string counts = NotFinite(weight);
+      if (counts.empty()) continue;
+      if (odd.empty()) {
+        model_.notes.push_back(fmt::format("the weight {} has values that are not finite: {}",
+                                           Quoted(weight.name), counts));
+      }
+      odd.push_back(weight.name);
+    }
+    if (odd.size() > 1) {
+      model_.notes.push_back(
+          fmt::format("{} weights have values that are not finite: {}", odd.size(), Some(odd)));
+    }
+    absl::Status status = CompleteModel(&model_);
+    if (status.ok() || !model_.inputs.empty() || read_.empty()) return status;
+    return absl::Status(
+        status.code(),
+        fmt::format(
+            "{} (no blob was taken for an input, since the init net makes all that it reads; "
+            "if {} is one, give its shape: --input-shape {}=1,3,224,224)",
+            std::string(status.message().data(), status.message().size()), Quoted(read_.front()),
+            Printable(read_.front(), 64)));
+  }
+
+  const Caffe2NetOptions& options_;
+  Model model_;
+  std::shared_ptr<WeightStorage> storage_;
+  std::vector<std::string> read_;  // by the predict net before it writes them
+  std::set<std::string> made_;     // of them, and what makes them, by the init file
+};
+
+}  // namespace
+
+absl::StatusOr<Model> ReadCaffe2Model(std::string predict, std::string init,
+                                      const Caffe2NetOptions& options) {
+  auto net = ParseNetUntrusted(predict, "predict net", "--net");
+  if (!net.ok()) return net.status();
+  InitFile weights;
+  if (!init.empty()) {
+    auto parsed = ParseInitUntrusted(init);
+    if (!parsed.ok()) return parsed.status();
+    weights = *std::move(parsed);
+  }
+  // The messages hold their own copies.
+  std::string().swap(predict);
+  std::string().swap(init);
+  return Reader(options, *std::move(net), std::move(weights)).Read();
+}
+
+}  // namespace synergy
