@@ -137,7 +137,7 @@ absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t co
 absl::Status EngineDriver::WriteOutputs(int fd) {
   v1::WorkerCommand command;
   command.mutable_write_outputs();
-  worker_->CaptureOutputs(fd, kMaxOutputsBytes);
+  worker_->CaptureOutputs(fd, limits_.outputs_bytes);
   const absl::Status sent = Send(command);
   const absl::StatusOr<v1::WorkerEvent> event =
       sent.ok() ? Await(limits_.silence) : absl::StatusOr<v1::WorkerEvent>(sent);

@@ -21,12 +21,13 @@
 
 namespace synergy {
 
-// How long an engine may take for what. Adjustable for tests.
+// How long an engine may take for what, and how much it may write. Adjustable for tests.
 struct EngineLimits {
   Nanoseconds hello = Seconds(10);
   Nanoseconds load = Seconds(300);    // loading both nets and running the init net
   Nanoseconds silence = Seconds(60);  // without a marker while iterations run: it hangs
   Nanoseconds exit = Seconds(1);
+  uint64_t outputs_bytes = kMaxOutputsBytes;
   // The ring holds 80 ms of the fastest operators.
   Nanoseconds drain_period = Milliseconds(20);
 };
@@ -50,8 +51,8 @@ class EngineDriver {
   absl::Status Load();
   // Iterations [first, first + count), back to back.
   absl::Status RunBlock(v1::Phase phase, uint32_t first, uint32_t count);
-  // Has the engine write the predict net's outputs, and copies them to the file `fd`, at most
-  // kMaxOutputsBytes. ResourceExhausted: they are longer, or the disk is full.
+  // Has the engine write the predict net's outputs, and copies them to the file `fd`.
+  // ResourceExhausted: they are longer, or the disk is full.
   absl::Status WriteOutputs(int fd);
   // Lets the time pass.
   absl::Status Idle(Nanoseconds time);

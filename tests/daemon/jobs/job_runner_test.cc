@@ -151,10 +151,12 @@ TEST_F(JobRunnerTest, KeepsTheOutputsWholeWhereItIsAskedTo) {
 }
 
 TEST_F(JobRunnerTest, OutputsThatFailCostNoMeasurement) {
+  device_.options.engine.outputs_bytes = 100'000;
   Start();
   v1::JobSpec spec = MeasuringDevice::Spec();
   spec.set_keep_outputs(true);
-  for (const char* net : {"operators 2 fail_outputs 1", "operators 2 lie_about_outputs 1"}) {
+  for (const char* net : {"operators 2 fail_outputs 1", "operators 2 lie_about_outputs 1",
+                          "operators 2 output_bytes 500000"}) {
     const v1::JobStatus job = device_.Run(net, spec);
     EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
     EXPECT_FALSE(std::filesystem::exists(Outputs(job.run_id())));
