@@ -44,16 +44,24 @@ bool WhollyAcknowledged(const v1::JobStatus& status) {
 
 }  // namespace
 
-JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<RunStore> store, JobExecutor& executor,
-                   Clock& clock)
-    : options_(std::move(options)), executor_(executor), clock_(clock), store_(std::move(store)) {}
+JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects,
+                   std::unique_ptr<RunStore> store, JobExecutor& executor, Clock& clock)
+    : options_(std::move(options)),
+      executor_(executor),
+      clock_(clock),
+      objects_(std::move(objects)),
+      store_(std::move(store)) {}
 
 absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Open(JobQueueOptions options,
                                                          JobExecutor& executor, Clock& clock) {
-  absl::StatusOr<std::unique_ptr<RunStore>> store = RunStore::Open(options.state_dir);
+  absl::StatusOr<std::unique_ptr<ObjectStore>> objects =
+      ObjectStore::Open(options.state_dir + "/objects", options.objects);
+  if (!objects.ok()) return objects.status();
+  absl::StatusOr<std::unique_ptr<RunStore>> store =
+      RunStore::Open(options.state_dir, objects->get());
   if (!store.ok()) return store.status();
   std::unique_ptr<JobQueue> queue(
-      new JobQueue(std::move(options), std::move(*store), executor, clock));
+      new JobQueue(std::move(options), *std::move(objects), *std::move(store), executor, clock));
   queue->Recover();
   return queue;
 }
@@ -74,6 +82,7 @@ void JobQueue::Recover() {
       if (!removed.ok()) spdlog::warn("{}", removed.ToString());
       continue;
     }
+    if (HasEnded(status)) store_->ReleaseObjects(status.run_id());
     table_.Put(std::move(job));
   }
   table_.NumberTheQueue();
@@ -91,6 +100,7 @@ void JobQueue::Start() {
 
 void JobQueue::Stop() {
   store_->StopAdding();
+  stop_syncing_ = true;
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
@@ -101,15 +111,19 @@ void JobQueue::Stop() {
 
 void JobQueue::RunJobs() {
   while (true) {
+    bool sync = false;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(
           +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
-            return queue->stopping_ || queue->table_.NextQueued() != nullptr;
+            return queue->stopping_ || queue->unsynced_objects_ ||
+                   queue->table_.NextQueued() != nullptr;
           },
           this));
       if (stopping_) return;
+      sync = std::exchange(unsynced_objects_, false);
     }
+    if (sync) objects_->Sync(stop_syncing_);
     std::optional<v1::StoredJob> job = TakeNext();
     if (!job.has_value()) continue;
     // Written before the job runs, so that a daemon that dies finds it running at its next start.
@@ -147,6 +161,7 @@ JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
   // What was possible when the job was submitted need not be since a restart.
   absl::Status possible = ValidateSpecUntrusted(job.spec(), options_.limits);
   if (possible.ok()) possible = store_->RequireSpace(options_.space.min_free_bytes);
+  if (possible.ok()) possible = store_->VerifyObjects(job);
   if (possible.ok()) possible = store_->CreateReserve(job.run_id());
   JobOutcome outcome;
   if (possible.ok()) {
@@ -157,6 +172,7 @@ JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
     outcome.error = std::string(possible.message());
   }
   store_->FreeReserve(job.run_id());
+  store_->ReleaseObjects(job.run_id());
   return outcome;
 }
 
@@ -184,6 +200,7 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   status.set_error(Printable(outcome.error, kMaxJobErrorBytes));
   status.set_chunks(outcome.chunks);
   status.set_has_truth(outcome.has_truth);
+  status.set_has_outputs(outcome.has_outputs);
   status.set_phase(v1::PHASE_IDLE);
   status.set_power_w(0);
   if (outcome.chunks == 0) {  // it never got as far as a spool
@@ -235,6 +252,20 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   return queued.status();
 }
 
+absl::StatusOr<ObjectState> JobQueue::QueryObject(const v1::ObjectRef& object) {
+  return objects_->QueryUntrusted(object);
+}
+
+absl::StatusOr<ObjectState> JobQueue::AppendObject(const v1::ObjectRef& object, uint64_t offset,
+                                                   const UniqueFd& file,
+                                                   const std::atomic<bool>* stop) {
+  const absl::StatusOr<ObjectState> state = objects_->AppendUntrusted(object, offset, file, stop);
+  if (!state.ok() || !state->complete) return state;
+  absl::MutexLock lock(&mutex_);
+  unsynced_objects_ = true;
+  return state;
+}
+
 std::vector<v1::JobStatus> JobQueue::List() const {
   absl::MutexLock lock(&mutex_);
   return table_.List();
@@ -262,6 +293,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
     status.set_state(v1::JOB_STATE_CANCELLED);  // it will not be taken any more
     job = table_.at(number);
   }
+  store_->ReleaseObjects(run_id);
   CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_, store_.get(),
            &job);
   absl::MutexLock lock(&mutex_);
@@ -317,6 +349,22 @@ absl::StatusOr<UniqueFd> JobQueue::OpenTruth(std::string_view run_id) const {
         run_id));
   }
   return OpenForReading(store_->Folder(run_id).Truth());
+}
+
+absl::StatusOr<UniqueFd> JobQueue::OpenOutputs(std::string_view run_id) const {
+  const absl::StatusOr<v1::JobStatus> status = Get(run_id);
+  if (!status.ok()) return status.status();
+  if (!HasEnded(*status)) {
+    return absl::UnavailableError(
+        fmt::format("Opening the outputs of {}: they are written when the job ends", run_id));
+  }
+  if (!status->has_outputs()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "Opening the outputs of {}: it left none; a job keeps them when it is asked to (run "
+        "--outputs FILE) and ends well",
+        run_id));
+  }
+  return OpenForReading(store_->Folder(run_id).Outputs());
 }
 
 }  // namespace synergy

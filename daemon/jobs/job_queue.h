@@ -20,6 +20,7 @@
 #include "common/unique_fd.h"
 #include "daemon/jobs/job_executor.h"
 #include "daemon/jobs/job_table.h"
+#include "daemon/jobs/object_store.h"
 #include "daemon/jobs/run_store.h"
 #include "daemon/jobs/spec_validation.h"
 #include "synergy/v1/board.pb.h"
@@ -34,6 +35,7 @@ struct JobQueueOptions {
   v1::BoardInfo board;   // for the header of runs that never started
   size_t capacity = 64;  // jobs that wait
   RunStore::Space space;
+  ObjectStoreOptions objects;
 };
 
 // Thread-safe.
@@ -55,11 +57,18 @@ class JobQueue {
   void Stop();
 
   // Copies the nets (regular files) into a new run's folder and queues it. InvalidArgument: the
-  // spec or a net; FailedPrecondition: this board cannot measure; ResourceExhausted: queue, net
-  // size or disk; Unavailable: `stop` became true, or the daemon goes down.
+  // spec or a net; NotFound: it names an object that is not on this device; FailedPrecondition:
+  // this board cannot measure; ResourceExhausted: queue, net size or disk; Unavailable: `stop`
+  // became true, or the daemon goes down.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net,
                                        const std::atomic<bool>* stop = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // As of ObjectStore. An object that has become whole is put on the disk when no job runs.
+  absl::StatusOr<ObjectState> QueryObject(const v1::ObjectRef& object);
+  absl::StatusOr<ObjectState> AppendObject(const v1::ObjectRef& object, uint64_t offset,
+                                           const UniqueFd& file,
+                                           const std::atomic<bool>* stop = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -72,14 +81,16 @@ class JobQueue {
   // acknowledged.
   absl::Status Acknowledge(std::string_view run_id, uint64_t next_seq) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Read-only descriptors of the spool and of the truth. Unavailable: the job still waits, it has
-  // none yet.
+  // Read-only descriptors of the spool, of the truth and of the outputs. Unavailable: the job still
+  // waits, it has none yet.
   absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // FailedPrecondition: the job left no outputs.
+  absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  JobQueue(JobQueueOptions options, std::unique_ptr<RunStore> store, JobExecutor& executor,
-           Clock& clock);
+  JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects,
+           std::unique_ptr<RunStore> store, JobExecutor& executor, Clock& clock);
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<v1::StoredJob> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -90,7 +101,9 @@ class JobQueue {
   const JobQueueOptions options_;
   JobExecutor& executor_;
   Clock& clock_;
+  const std::unique_ptr<ObjectStore> objects_;
   const std::unique_ptr<RunStore> store_;
+  std::atomic<bool> stop_syncing_ = false;
   absl::Mutex submit_mutex_
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
   // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the
@@ -100,6 +113,7 @@ class JobQueue {
   JobTable table_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;  // a dead daemon may have left some
   std::jthread thread_;
 };
 

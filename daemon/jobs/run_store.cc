@@ -77,11 +77,12 @@ Sync SyncIf(bool sync) { return sync ? Sync::kYes : Sync::kNo; }
 
 }  // namespace
 
-RunStore::RunStore(std::string state_dir)
-    : state_dir_(std::move(state_dir)), runs_dir_(state_dir_ + "/runs") {}
+RunStore::RunStore(std::string state_dir, ObjectStore* objects)
+    : state_dir_(std::move(state_dir)), runs_dir_(state_dir_ + "/runs"), objects_(objects) {}
 
-absl::StatusOr<std::unique_ptr<RunStore>> RunStore::Open(const std::string& state_dir) {
-  std::unique_ptr<RunStore> store(new RunStore(state_dir));
+absl::StatusOr<std::unique_ptr<RunStore>> RunStore::Open(const std::string& state_dir,
+                                                         ObjectStore* objects) {
+  std::unique_ptr<RunStore> store(new RunStore(state_dir, objects));
   if (absl::Status status = MakeFolder(store->runs_dir_, 0700); !status.ok()) return status;
   store->ClearLeftovers();
   const absl::StatusOr<std::string> text = ReadFile(state_dir + "/last_number", 64);
@@ -188,7 +189,8 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   if (mkdir(making.path.c_str(), 0700) != 0) {
     return FileError("Creating the folder", making.path, errno);
   }
-  absl::Status status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
+  absl::Status status = LinkObjects(job.status().spec(), making);
+  if (status.ok()) status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
   if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
   if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
   if (!status.ok()) return status;
@@ -200,6 +202,40 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   unsynced_.insert(unsynced_.end(),
                    {folder.PredictNet(), folder.InitNet(), folder.Job(), folder.path, runs_dir_});
   return absl::OkStatus();
+}
+
+absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder) {
+  if (!spec.has_weights() && !spec.has_input_values()) return absl::OkStatus();
+  if (objects_ == nullptr) return absl::FailedPreconditionError("This device keeps no objects");
+  absl::Status status;
+  if (spec.has_weights()) {
+    status = objects_->LinkUntrusted(spec.weights(), "weights", folder.Weights());
+  }
+  if (status.ok() && spec.has_input_values()) {
+    status = objects_->LinkUntrusted(spec.input_values(), "input values", folder.InputValues());
+  }
+  return status;
+}
+
+absl::Status RunStore::VerifyObjects(const v1::JobStatus& job) const {
+  const RunFolder folder = Folder(job.run_id());
+  absl::Status status;
+  if (job.spec().has_weights() && objects_ != nullptr) {
+    status = objects_->VerifyLink(job.spec().weights(), folder.Weights());
+  }
+  if (status.ok() && job.spec().has_input_values() && objects_ != nullptr) {
+    status = objects_->VerifyLink(job.spec().input_values(), folder.InputValues());
+  }
+  if (status.ok()) return status;
+  return absl::DataLossError(fmt::format(
+      "The job's weights or input values were lost since it was submitted ({}): submit it again",
+      status.ToString()));
+}
+
+void RunStore::ReleaseObjects(std::string_view run_id) {
+  const RunFolder folder = Folder(run_id);
+  unlink(folder.Weights().c_str());  // they need not be there
+  unlink(folder.InputValues().c_str());
 }
 
 absl::Status RunStore::Save(const v1::StoredJob& job, bool sync) {

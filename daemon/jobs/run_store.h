@@ -20,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/protocol.h"
 #include "common/unique_fd.h"
+#include "daemon/jobs/object_store.h"
 #include "daemon/jobs/run_folder.h"
 #include "synergy/v1/stored_job.pb.h"
 
@@ -34,16 +35,18 @@ class RunStore {
   };
 
   // Creates STATE/runs where it is missing and clears what an interrupted creation or deletion
-  // left.
-  static absl::StatusOr<std::unique_ptr<RunStore>> Open(const std::string& state_dir);
+  // left. `objects` outlives the store; null: no job can name an object.
+  static absl::StatusOr<std::unique_ptr<RunStore>> Open(const std::string& state_dir,
+                                                        ObjectStore* objects = nullptr);
 
   // Every whole run, in the order of submission. A folder whose job.pb cannot be read is set aside
   // as STATE/damaged/<run_id> and logged.
   std::vector<v1::StoredJob> Load();
 
-  // Makes the folder of a new, queued job and copies the nets into it. Its number is greater than
-  // any before it, also those that were deleted since. InvalidArgument: a net is no regular file,
-  // or the predict net is empty; ResourceExhausted: a net is too long or the disk too full;
+  // Makes the folder of a new, queued job and copies the nets into it and pins the objects that
+  // the spec names. Its number is greater than any before it, also those that were deleted since.
+  // InvalidArgument: a net is no regular file, or the predict net is empty; NotFound: an object is
+  // not on this device; ResourceExhausted: a net is too long or the disk too full;
   // Unavailable: `stop` became true meanwhile.
   absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                     const UniqueFd& init_net, const Space& space, bool sync,
@@ -55,6 +58,10 @@ class RunStore {
   void StopAdding() { stopped_ = true; }
   absl::Status Save(const v1::StoredJob& job, bool sync);
   absl::Status Remove(std::string_view run_id);
+  // Whether the objects of a job that is to run are still what they were.
+  absl::Status VerifyObjects(const v1::JobStatus& job) const;
+  // The job does not need its objects any more.
+  void ReleaseObjects(std::string_view run_id);
   // Makes everything durable that was written with `sync` false, and what SyncLater was told of.
   void Sync();
   void SyncLater(const std::string& path);
@@ -74,14 +81,16 @@ class RunStore {
     uint64_t bytes;
   };
 
-  explicit RunStore(std::string state_dir);
+  RunStore(std::string state_dir, ObjectStore* objects);
   void ClearLeftovers();
+  absl::Status LinkObjects(const v1::JobSpec& spec, const RunFolder& folder);
   absl::StatusOr<uint64_t> TakeNumber(bool sync);
   absl::Status Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
                     const Net& init, bool sync, const std::atomic<bool>* stop);
 
   const std::string state_dir_;
   const std::string runs_dir_;
+  ObjectStore* const objects_;  // null: none
   std::atomic<bool> stopped_ = false;
   mutable absl::Mutex mutex_;
   uint64_t number_ ABSL_GUARDED_BY(mutex_) = 0;  // the last one taken

@@ -8,6 +8,7 @@
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "common/protocol.h"
+#include "daemon/jobs/object_store.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -136,6 +137,10 @@ absl::Status CheckInput(const v1::InputShape& input) {
     return Invalid("inputs: blob '{}' has {} dimensions; 1 to {} are possible", input.blob(),
                    input.dims_size(), kMaxDims);
   }
+  if (!v1::DataType_IsValid(input.type())) {
+    return Invalid("inputs: blob '{}' has the unknown type {}", input.blob(),
+                   static_cast<int>(input.type()));
+  }
   int64_t elements = 1;
   for (const int64_t dim : input.dims()) {
     if (dim < 1 || dim > kMaxInputElements / elements) {
@@ -162,6 +167,16 @@ absl::Status CheckInputs(const v1::JobSpec& spec) {
   return absl::OkStatus();
 }
 
+// Whether the device has them is seen when the job gets them.
+absl::Status CheckObjects(const v1::JobSpec& spec) {
+  absl::Status status;
+  if (spec.has_weights()) status = ValidateObjectUntrusted(spec.weights());
+  if (!status.ok()) return Invalid("weights: {}", std::string(status.message()));
+  if (spec.has_input_values()) status = ValidateObjectUntrusted(spec.input_values());
+  if (!status.ok()) return Invalid("input_values: {}", std::string(status.message()));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits) {
@@ -173,6 +188,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   if (absl::Status status = CheckEngine(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
+  if (absl::Status status = CheckObjects(spec); !status.ok()) return status;
   if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);
   return absl::OkStatus();
 }

@@ -51,8 +51,11 @@ class FakeExecutor final : public JobExecutor {
   }
   // Ends the running job, or the next one.
   void Finish(v1::JobState state, const std::string& error = "") {
+    Finish({.state = state, .error = error});
+  }
+  void Finish(const JobOutcome& outcome) {
     absl::MutexLock lock(&mutex_);
-    ends_.push_back({.state = state, .error = error});
+    ends_.push_back(outcome);
   }
 
  private:

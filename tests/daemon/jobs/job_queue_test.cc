@@ -10,6 +10,7 @@
 #include "common/files.h"
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
+#include "common/sha256.h"
 #include "daemon/jobs/run_folder.h"
 #include "daemon/sampling/spool.h"
 #include "fmt/format.h"
@@ -49,6 +50,9 @@ class JobQueueTest : public testing::Test {
 
   absl::StatusOr<v1::JobStatus> TrySubmit(std::string_view net = "predict net",
                                           std::string_view init = "init net") {
+    return queue_->Submit(Spec(), MemoryFile(net), MemoryFile(init));
+  }
+  static v1::JobSpec Spec() {
     v1::JobSpec spec;
     spec.set_net_name("net");
     spec.set_engine("fake");
@@ -56,7 +60,15 @@ class JobQueueTest : public testing::Test {
     spec.set_warmup(1);
     spec.set_threads(1);
     spec.set_batch(1);
-    return queue_->Submit(spec, MemoryFile(net), MemoryFile(init));
+    return spec;
+  }
+  std::string Submit(const v1::ObjectRef& weights, const v1::ObjectRef& values) {
+    v1::JobSpec spec = Spec();
+    *spec.mutable_weights() = weights;
+    *spec.mutable_input_values() = values;
+    auto job = queue_->Submit(spec, MemoryFile("net"), MemoryFile(""));
+    EXPECT_TRUE(job.ok()) << job.status();
+    return job->run_id();
   }
   std::string Submit() {
     auto job = TrySubmit();
@@ -440,6 +452,88 @@ TEST_F(JobQueueTest, OnlyItsOwnerCanReadARun) {
   EXPECT_EQ(info.st_mode & 0077u, 0u);
 }
 
+v1::ObjectRef RefOf(std::string_view bytes) {
+  Sha256 hash;
+  hash.Update(bytes);
+  v1::ObjectRef object;
+  object.set_sha256(hash.Finish());
+  object.set_bytes(bytes.size());
+  return object;
+}
+
+TEST_F(JobQueueTest, PinsTheObjectsOfAJobUntilItHasEnded) {
+  const v1::ObjectRef weights = RefOf("weights"), values = RefOf("values");
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  ASSERT_TRUE(queue_->AppendObject(values, 0, MemoryFile("values")).ok());
+  const std::string run_id = Submit(weights, values);
+  EXPECT_EQ(*ReadFile(Folder(run_id).Weights(), 100), "weights");
+  EXPECT_EQ(*ReadFile(Folder(run_id).InputValues(), 100), "values");
+  Restart();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  EXPECT_TRUE(std::filesystem::exists(Folder(run_id).Weights()));
+  executor_.Finish(v1::JOB_STATE_DONE);
+  EXPECT_EQ(news_.WaitForEnd(run_id).state(), v1::JOB_STATE_DONE);
+  EXPECT_FALSE(std::filesystem::exists(Folder(run_id).Weights()));
+  EXPECT_FALSE(std::filesystem::exists(Folder(run_id).InputValues()));
+  EXPECT_TRUE(queue_->QueryObject(weights)->complete);
+}
+
+TEST_F(JobQueueTest, ACancelledJobNeedsItsObjectsNoMore) {
+  const v1::ObjectRef weights = RefOf("weights");
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  const std::string run_id = Submit(weights, weights);
+  ASSERT_TRUE(queue_->Cancel(run_id).ok());
+  EXPECT_FALSE(std::filesystem::exists(Folder(run_id).Weights()));
+}
+
+TEST_F(JobQueueTest, AJobWhoseObjectsAreNotThereIsNotTaken) {
+  v1::JobSpec spec = Spec();
+  *spec.mutable_weights() = RefOf("weights");
+  const auto job = queue_->Submit(spec, MemoryFile("net"), MemoryFile(""));
+  EXPECT_EQ(job.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(job.status().ToString(), HasSubstr("are not on the board: upload them first"));
+  EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(JobQueueTest, AJobWhoseObjectsWereDamagedMeanwhileFailsWithTheReason) {
+  const v1::ObjectRef weights = RefOf("weights");
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  const std::string run_id = Submit(weights, weights);
+  std::filesystem::remove(Folder(run_id).Weights());
+  queue_->Start();
+  const v1::JobStatus ended = news_.WaitForEnd(run_id);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(ended.error(), HasSubstr("submit it again"));
+}
+
+TEST_F(JobQueueTest, ObjectsAreMadeDurableWhenNoJobRuns) {
+  const v1::ObjectRef weights = RefOf("weights");
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  const std::string durable = fmt::format("{}/objects/{}", folder_.path(), ObjectName(weights));
+  EXPECT_FALSE(std::filesystem::exists(durable));
+  const std::string run_id = Submit(weights, weights);
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  EXPECT_TRUE(std::filesystem::exists(durable));
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitForEnd(run_id);
+}
+
+TEST_F(JobQueueTest, OutputsAreThereWhereTheJobLeftSome) {
+  const std::string without = Submit(), with = Submit();
+  EXPECT_EQ(queue_->OpenOutputs(with).status().code(), absl::StatusCode::kUnavailable);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitForEnd(without);
+  EXPECT_EQ(queue_->OpenOutputs(without).status().code(), absl::StatusCode::kFailedPrecondition);
+  executor_.WaitForStarts(2);
+  ASSERT_TRUE(ReplaceFile(Folder(with).Outputs(), "outputs", Sync::kNo).ok());
+  executor_.Finish({.state = v1::JOB_STATE_DONE, .error = "", .has_outputs = true});
+  EXPECT_TRUE(news_.WaitForEnd(with).has_outputs());
+  EXPECT_TRUE(queue_->OpenOutputs(with).ok());
+}
+
 TEST_F(JobQueueTest, AnUnknownRunIsNotFoundAndNoPathIsMadeOfIt) {
   const std::string run_id = Submit();
   for (const std::string& name :
@@ -447,6 +541,7 @@ TEST_F(JobQueueTest, AnUnknownRunIsNotFoundAndNoPathIsMadeOfIt) {
     EXPECT_EQ(queue_->Get(name).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(queue_->OpenRun(name).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(queue_->OpenTruth(name).status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(queue_->OpenOutputs(name).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(queue_->Cancel(name).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(queue_->Acknowledge(name, 0).code(), absl::StatusCode::kNotFound);
   }

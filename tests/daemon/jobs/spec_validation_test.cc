@@ -64,6 +64,27 @@ TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
   EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
 }
 
+TEST(SpecValidation, RefusesObjectsThatAreNone) {
+  v1::JobSpec good = GoodSpec();
+  good.mutable_weights()->set_sha256(std::string(32, 'h'));
+  good.mutable_weights()->set_bytes(500'000'000);
+  *good.mutable_input_values() = good.weights();
+  EXPECT_TRUE(ValidateSpecUntrusted(good, Limits()).ok());
+  EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_weights(); }), HasSubstr("weights"));
+  EXPECT_THAT(Refusal([&](auto& spec) {
+                *spec.mutable_input_values() = good.weights();
+                spec.mutable_input_values()->set_bytes(0);
+              }),
+              HasSubstr("input_values"));
+}
+
+TEST(SpecValidation, RefusesTypesThatAreNone) {
+  EXPECT_THAT(
+      Refusal([](auto& spec) { spec.mutable_inputs(0)->set_type(static_cast<v1::DataType>(99)); }),
+      HasSubstr("unknown type 99"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_net_type("dag\n"); }), HasSubstr("net_type"));
+}
+
 TEST(SpecValidation, NamesTheNearestEngineAndAllOfThem) {
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("caffe2-eigne"); }),
               AllOf(HasSubstr("did you mean 'caffe2-eigen'"), HasSubstr("caffe2-openblas")));

@@ -1,0 +1,423 @@
+#include "daemon/jobs/object_store.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "common/files.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/small_disk.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string HashOf(std::string_view bytes) {
+  Sha256 hash;
+  hash.Update(bytes);
+  return hash.Finish();
+}
+
+v1::ObjectRef RefOf(std::string_view bytes) {
+  v1::ObjectRef object;
+  object.set_sha256(HashOf(bytes));
+  object.set_bytes(bytes.size());
+  return object;
+}
+
+class ObjectStoreTest : public testing::Test {
+ protected:
+  ObjectStoreTest() { Open(); }
+
+  void Open(uint64_t quota_bytes = 1u << 20, const std::string& boot_id = "boot-1") {
+    store_.reset();
+    auto store = ObjectStore::Open(
+        path_, {.quota_bytes = quota_bytes, .min_free_bytes = 0, .boot_id = boot_id});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+  absl::StatusOr<ObjectState> Append(const v1::ObjectRef& object, uint64_t offset,
+                                     std::string_view bytes) {
+    return store_->AppendUntrusted(object, offset, MemoryFile(bytes));
+  }
+  v1::ObjectRef Keep(const std::string& bytes) {
+    const v1::ObjectRef object = RefOf(bytes);
+    const auto state = Append(object, 0, bytes);
+    EXPECT_TRUE(state.ok() && state->complete) << state.status();
+    return object;
+  }
+  // Without the use that a query is.
+  bool IsThere(const v1::ObjectRef& object) const {
+    return fs::exists(path_ + "/" + ObjectName(object)) ||
+           fs::exists(path_ + "/" + ObjectName(object) + ".boot-1");
+  }
+  uint64_t PartBytes(const v1::ObjectRef& object) const {
+    std::error_code none;
+    const auto bytes = fs::file_size(Part(object), none);
+    return none ? 0 : bytes;
+  }
+  std::string Part(const v1::ObjectRef& object) const {
+    return path_ + "/" + ObjectName(object) + ".part";
+  }
+  static void MakeOlder(const std::string& path, int seconds) {
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    timespec times[2] = {info.st_mtim, info.st_mtim};
+    for (timespec& time : times) time.tv_sec -= seconds;
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  }
+  void SyncAll() {
+    const std::atomic<bool> stop = false;
+    store_->Sync(stop);
+  }
+
+  const TempFolder folder_;
+  const std::string path_ = folder_.File("objects");
+  std::unique_ptr<ObjectStore> store_;
+};
+
+TEST(Sha256, HashesAsTheStandardSays) {
+  Sha256 hash;
+  hash.Update("a");
+  hash.Update("bc");
+  // FIPS 180-4, the example of "abc".
+  EXPECT_EQ(hash.Finish().substr(0, 4), "\xba\x78\x16\xbf");
+}
+
+TEST_F(ObjectStoreTest, KeepsAnObjectThatCameInParts) {
+  const std::string bytes = "weights of a network";
+  const v1::ObjectRef object = RefOf(bytes);
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 0u);
+  const auto first = Append(object, 0, bytes.substr(0, 7));
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_FALSE(first->complete);
+  EXPECT_EQ(first->bytes, 7u);
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 7u);
+  const auto last = Append(object, 7, bytes.substr(7));
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_TRUE(last->complete);
+  EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", folder_.File("link")).ok());
+  EXPECT_EQ(*ReadFile(folder_.File("link"), 100), bytes);
+}
+
+TEST_F(ObjectStoreTest, BecomesDurableUnderItsHashWhenSynced) {
+  const v1::ObjectRef object = Keep("weights");
+  EXPECT_FALSE(fs::exists(path_ + "/" + ObjectName(object)));
+  SyncAll();
+  EXPECT_TRUE(fs::exists(path_ + "/" + ObjectName(object)));
+  EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+}
+
+TEST_F(ObjectStoreTest, AStopLeavesWhatIsNotSyncedForLater) {
+  const v1::ObjectRef object = Keep("weights");
+  const std::atomic<bool> stop = true;
+  store_->Sync(stop);
+  EXPECT_FALSE(fs::exists(path_ + "/" + ObjectName(object)));
+  Open();
+  EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+  SyncAll();
+  EXPECT_TRUE(fs::exists(path_ + "/" + ObjectName(object)));
+}
+
+TEST_F(ObjectStoreTest, AnotherBootTrustsOnlyWhatWasSynced) {
+  const v1::ObjectRef synced = Keep("synced"), fresh = Keep("unsynced"), lost = Keep("lost");
+  const std::atomic<bool> stop = false;
+  fs::copy(path_ + "/" + ObjectName(synced) + ".boot-1", path_ + "/" + ObjectName(synced));
+  std::ofstream(path_ + "/" + ObjectName(lost) + ".boot-1") << std::string(4, '\0');
+  fs::remove(path_ + "/" + ObjectName(synced) + ".boot-1");
+  Open(1u << 20, "boot-2");
+  EXPECT_TRUE(store_->QueryUntrusted(synced)->complete);
+  // All bytes are there: no more are needed, but they are checked.
+  const auto all = store_->QueryUntrusted(fresh);
+  EXPECT_FALSE(all->complete);
+  EXPECT_EQ(all->bytes, 8u);
+  const auto checked = Append(fresh, 8, "");
+  ASSERT_TRUE(checked.ok()) << checked.status();
+  EXPECT_TRUE(checked->complete);
+  const auto damaged = Append(lost, 4, "");
+  EXPECT_EQ(damaged.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store_->QueryUntrusted(lost)->bytes, 0u);
+}
+
+TEST_F(ObjectStoreTest, GoesOnAfterARestart) {
+  const std::string bytes(300'000, 'w');  // more than one read of the part
+  const v1::ObjectRef object = RefOf(bytes);
+  ASSERT_TRUE(Append(object, 0, bytes.substr(0, 280'000)).ok());
+  Open();
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 280'000u);
+  const auto last = Append(object, 280'000, bytes.substr(280'000));
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_TRUE(last->complete);
+}
+
+TEST_F(ObjectStoreTest, ADamagedPartIsThrownAwayAtTheEnd) {
+  const v1::ObjectRef object = RefOf("weights");
+  ASSERT_TRUE(Append(object, 0, "weig").ok());
+  Open();
+  std::ofstream(Part(object)) << "wEig";
+  const auto last = Append(object, 4, "hts");
+  EXPECT_EQ(last.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(last.status().ToString(), HasSubstr("send them again"));
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 0u);
+  Keep("weights");
+}
+
+TEST_F(ObjectStoreTest, WrongBytesNeverBecomeAnObject) {
+  const v1::ObjectRef object = RefOf("weights");
+  const auto state = Append(object, 0, "weighty");
+  EXPECT_EQ(state.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_FALSE(IsThere(object));
+  EXPECT_FALSE(fs::exists(Part(object)));
+}
+
+TEST_F(ObjectStoreTest, APartThatSomebodyDeletedBeginsAgain) {
+  const v1::ObjectRef object = RefOf("weights");
+  ASSERT_TRUE(Append(object, 0, "weig").ok());
+  fs::remove(Part(object));
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 0u);
+  Keep("weights");
+}
+
+TEST_F(ObjectStoreTest, AnAppendElsewhereThanAtTheEndIsAborted) {
+  const v1::ObjectRef object = RefOf("weights");
+  ASSERT_TRUE(Append(object, 0, "weig").ok());
+  for (const uint64_t offset : {0ul, 3ul, 5ul, ~0ul}) {
+    const auto state = Append(object, offset, "h");
+    EXPECT_EQ(state.status().code(), absl::StatusCode::kAborted) << offset;
+  }
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 4u);
+}
+
+TEST_F(ObjectStoreTest, MoreBytesThanTheObjectHasAreRefused) {
+  const v1::ObjectRef object = RefOf("weights");
+  EXPECT_EQ(Append(object, 0, "weights!").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(PartBytes(object), 0u);
+}
+
+TEST_F(ObjectStoreTest, RefsThatAreNoneAreRefused) {
+  v1::ObjectRef object = RefOf("weights");
+  object.set_bytes(0);
+  EXPECT_EQ(Append(object, 0, "").status().code(), absl::StatusCode::kInvalidArgument);
+  object.set_bytes(~uint64_t{0});
+  EXPECT_EQ(Append(object, 0, "w").status().code(), absl::StatusCode::kInvalidArgument);
+  object = RefOf("weights");
+  for (const std::string& hash : {std::string(), std::string("../../../../../../../etc/passwd"),
+                                  std::string(33, 'x'), std::string(1 << 16, 'x')}) {
+    object.set_sha256(hash);
+    EXPECT_EQ(store_->QueryUntrusted(object).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(Append(object, 0, "w").status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(store_->LinkUntrusted(object, "weights", folder_.File("link")).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST_F(ObjectStoreTest, AHashWithAnotherSizeIsRefused) {
+  v1::ObjectRef object = Keep("weights");
+  object.set_bytes(6);
+  EXPECT_EQ(store_->QueryUntrusted(object).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->LinkUntrusted(object, "weights", folder_.File("link")).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ObjectStoreTest, APartLongerThanTheObjectBeginsAgain) {
+  v1::ObjectRef lie = RefOf("weights");
+  lie.set_bytes(100);
+  ASSERT_TRUE(Append(lie, 0, "somebody's garbage").ok());
+  EXPECT_EQ(store_->QueryUntrusted(RefOf("weights"))->bytes, 0u);
+  Keep("weights");
+}
+
+TEST_F(ObjectStoreTest, FilesThatAreTooLongOrNoneAreRefused) {
+  const v1::ObjectRef object = RefOf("weights");
+  const UniqueFd longer = MemoryFile("");
+  ASSERT_EQ(ftruncate(longer.get(), kMaxAppendBytes + 1), 0);
+  EXPECT_EQ(store_->AppendUntrusted(object, 0, longer).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const UniqueFd read_end(ends[0]), write_end(ends[1]);
+  EXPECT_EQ(store_->AppendUntrusted(object, 0, read_end).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ObjectStoreTest, WhatIsNotThereIsNotLinked) {
+  const v1::ObjectRef object = RefOf("weights");
+  ASSERT_TRUE(Append(object, 0, "weig").ok());
+  const absl::Status status = store_->LinkUntrusted(object, "weights", folder_.File("link"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(status.ToString(),
+              AllOf(HasSubstr("weights"), HasSubstr("are not on the board: upload them first")));
+}
+
+TEST_F(ObjectStoreTest, TheLeastRecentlyUsedMakesRoom) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a')), b = Keep(std::string(400, 'b'));
+  EXPECT_TRUE(store_->QueryUntrusted(a)->complete);  // used again
+  const v1::ObjectRef c = Keep(std::string(400, 'c'));
+  EXPECT_TRUE(IsThere(a));
+  EXPECT_FALSE(IsThere(b));
+  EXPECT_TRUE(IsThere(c));
+}
+
+TEST_F(ObjectStoreTest, TheOrderOfUseOutlivesTheDaemon) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a')), b = Keep(std::string(400, 'b'));
+  ASSERT_TRUE(store_->LinkUntrusted(a, "weights", folder_.File("link")).ok());
+  fs::remove(folder_.File("link"));
+  Open(1000);
+  Keep(std::string(400, 'c'));
+  EXPECT_TRUE(IsThere(a));
+  EXPECT_FALSE(IsThere(b));
+}
+
+TEST_F(ObjectStoreTest, WhatAJobNeedsStays) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a')), b = Keep(std::string(400, 'b'));
+  ASSERT_TRUE(store_->LinkUntrusted(a, "weights", folder_.File("a")).ok());
+  EXPECT_TRUE(store_->QueryUntrusted(b)->complete);
+  Keep(std::string(400, 'c'));
+  EXPECT_TRUE(IsThere(a));
+  EXPECT_FALSE(IsThere(b));
+  fs::remove(folder_.File("a"));
+  Keep(std::string(400, 'd'));
+  EXPECT_FALSE(IsThere(a));
+}
+
+TEST_F(ObjectStoreTest, NoRoomBesideWhatJobsNeedIsSaidBeforeTheFirstByte) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a'));
+  ASSERT_TRUE(store_->LinkUntrusted(a, "weights", folder_.File("a")).ok());
+  const v1::ObjectRef large = RefOf(std::string(601, 'l'));
+  const auto state = Append(large, 0, "l");
+  EXPECT_EQ(state.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(state.status().ToString(), HasSubstr("--object-quota"));
+  EXPECT_TRUE(IsThere(a));
+}
+
+TEST_F(ObjectStoreTest, AnObjectBeyondTheQuotaEvictsNothing) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a'));
+  EXPECT_EQ(Append(RefOf(std::string(1001, 'l')), 0, "l").status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(IsThere(a));
+}
+
+TEST_F(ObjectStoreTest, AnAbandonedPartGoesBeforeAnyObject) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a'));
+  const v1::ObjectRef part = RefOf(std::string(500, 'p'));
+  ASSERT_TRUE(Append(part, 0, std::string(400, 'p')).ok());
+  MakeOlder(Part(part), 2 * 3600);
+  Keep(std::string(400, 'c'));
+  EXPECT_TRUE(IsThere(a));
+  EXPECT_EQ(PartBytes(part), 0u);
+}
+
+TEST_F(ObjectStoreTest, APartThatWaitsForItsClientGoesAfterTheObjects) {
+  Open(1000);
+  const v1::ObjectRef a = Keep(std::string(400, 'a'));
+  const v1::ObjectRef part = RefOf(std::string(500, 'p'));
+  ASSERT_TRUE(Append(part, 0, std::string(400, 'p')).ok());
+  MakeOlder(Part(part), 120);
+  Keep(std::string(400, 'c'));
+  EXPECT_FALSE(IsThere(a));
+  EXPECT_EQ(PartBytes(part), 400u);
+  Keep(std::string(900, 'd'));
+  EXPECT_EQ(PartBytes(part), 0u);
+}
+
+TEST_F(ObjectStoreTest, APartThatIsBeingWrittenStays) {
+  Open(1000);
+  const v1::ObjectRef part = RefOf(std::string(500, 'p'));
+  ASSERT_TRUE(Append(part, 0, std::string(400, 'p')).ok());
+  EXPECT_EQ(Append(RefOf(std::string(700, 'b')), 0, std::string(700, 'b')).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(PartBytes(part), 400u);
+}
+
+TEST_F(ObjectStoreTest, ManyPartsAtATimeGoOn) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 40; ++i) all.push_back(std::string(100, static_cast<char>('A' + i)));
+  for (const std::string& bytes : all) {
+    ASSERT_TRUE(Append(RefOf(bytes), 0, bytes.substr(0, 50)).ok());
+  }
+  for (const std::string& bytes : all) {
+    const auto state = Append(RefOf(bytes), 50, bytes.substr(50));
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_TRUE(state->complete);
+  }
+}
+
+TEST_F(ObjectStoreTest, AFullDiskKeepsWhatWasWritten) {
+  const std::string bytes(600'000, 'w');
+  const v1::ObjectRef object = RefOf(bytes);
+  ASSERT_TRUE(Append(object, 0, bytes.substr(0, 100'000)).ok());
+  {
+    const FileSizeLimit full(400'000);  // memory files are of the same limit
+    const auto state =
+        store_->AppendUntrusted(object, 100'000, MemoryFile(bytes.substr(0, 350'000)));
+    EXPECT_EQ(state.status().code(), absl::StatusCode::kResourceExhausted) << state.status();
+  }
+  const uint64_t there = store_->QueryUntrusted(object)->bytes;
+  EXPECT_GE(there, 100'000u);
+  EXPECT_LE(there, 400'000u);
+  const auto last = Append(object, there, bytes.substr(there));
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_TRUE(last->complete);
+}
+
+TEST(ObjectStoreOnASmallDisk, ObjectsMakeRoomThatTheDiskHasNot) {
+  const SmallDisk disk(8 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";
+  auto store = ObjectStore::Open(
+      disk.path() + "/objects",
+      {.quota_bytes = uint64_t{1} << 30, .min_free_bytes = 1 << 20, .boot_id = "b"});
+  ASSERT_TRUE(store.ok()) << store.status();
+  std::string bytes(4 << 20, 'a');
+  const v1::ObjectRef a = RefOf(bytes);
+  ASSERT_TRUE((*store)->AppendUntrusted(a, 0, MemoryFile(bytes)).ok());
+  bytes.assign(4 << 20, 'b');
+  const auto b = (*store)->AppendUntrusted(RefOf(bytes), 0, MemoryFile(bytes));
+  ASSERT_TRUE(b.ok()) << b.status();
+  EXPECT_TRUE(b->complete);
+  EXPECT_FALSE((*store)->QueryUntrusted(a)->complete);
+}
+
+TEST_F(ObjectStoreTest, ALinkIsCheckedByItsBytesWhereTheStoreHasForgottenIt) {
+  const v1::ObjectRef object = Keep("weights");
+  const std::string link = folder_.File("link");
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", link).ok());
+  EXPECT_TRUE(store_->VerifyLink(object, link).ok());
+  fs::remove(path_ + "/" + ObjectName(object) + ".boot-1");
+  EXPECT_TRUE(store_->VerifyLink(object, link).ok());
+  std::ofstream(link) << "wEights";
+  EXPECT_EQ(store_->VerifyLink(object, link).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ObjectStoreTest, OtherFilesInTheFolderAreLeftAlone) {
+  std::ofstream(path_ + "/README") << "mine";
+  Open(10, "boot-2");
+  Keep("weights");
+  EXPECT_TRUE(fs::exists(path_ + "/README"));
+}
+
+TEST(ObjectQuota, IsAQuarterOfTheDiskByDefault) {
+  const SmallDisk disk(8 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";
+  EXPECT_EQ(DefaultObjectQuota(disk.path()), uint64_t{2} << 20);
+}
+
+}  // namespace
+}  // namespace synergy
