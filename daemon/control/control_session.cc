@@ -27,7 +27,13 @@ bool KernelHasSeals() {
   return has;
 }
 
-size_t ExpectedFds(const v1::ControlRequest& request) { return request.has_submit() ? 2 : 0; }
+// A client's bytes are written and hashed by what the measuring and the jobs leave of the CPU.
+constexpr int kAppendNice = 10;
+
+size_t ExpectedFds(const v1::ControlRequest& request) {
+  if (request.has_submit()) return 2;
+  return request.has_append_object() ? 1 : 0;
+}
 
 }  // namespace
 
@@ -42,7 +48,8 @@ ControlSession::ControlSession(UniqueFd socket, JobQueue& queue)
     : channel_(std::move(socket)),
       queue_(queue),
       sender_([this] { SendNews(); }),
-      submitter_([this] { Submit(); }) {}
+      submissions_(kMaxSubmissions, 0),
+      appends_(kMaxAppends, kAppendNice) {}
 
 ControlSession::~ControlSession() { Close(); }
 
@@ -64,8 +71,10 @@ void ControlSession::Close() {
   {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
-    stop_submitting_ = true;
+    stop_working_ = true;
   }
+  submissions_.Close();
+  appends_.Close();
   channel_.Shutdown();
 }
 
@@ -100,6 +109,15 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
     case v1::ControlRequest::kOpenTruth:
       AnswerFile(id, queue_.OpenTruth(request.open_truth().run_id()));
       break;
+    case v1::ControlRequest::kOpenOutputs:
+      AnswerFile(id, queue_.OpenOutputs(request.open_outputs().run_id()));
+      break;
+    case v1::ControlRequest::kQueryObject:
+      AnswerObject(id, queue_.QueryObject(request.query_object()));
+      break;
+    case v1::ControlRequest::kAppendObject:
+      HandleAppend(request, std::move(fds[0]));
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
              queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
@@ -117,37 +135,28 @@ void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector
     if (IsMemoryFile(fd.get())) continue;
     return Answer(request.id(), absl::InvalidArgumentError("a submitted net is no file in memory"));
   }
-  Submission submission{.id = request.id(),
-                        .spec = request.submit().spec(),
-                        .predict_net = std::move(fds[0]),
-                        .init_net = std::move(fds[1])};
-  {
-    absl::MutexLock lock(&mutex_);
-    if (submissions_.size() < kMaxSubmissions) {
-      submissions_.push_back(std::move(submission));
-      return;
-    }
-  }
+  const bool taken =
+      submissions_.Push([this, id = request.id(), spec = request.submit().spec(),
+                         predict_net = std::move(fds[0]), init_net = std::move(fds[1])] {
+        AnswerJob(id, queue_.Submit(spec, predict_net, init_net, &stop_working_));
+      });
+  if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
                            "Too many nets are being submitted at the same time; try again"));
 }
 
-void ControlSession::Submit() {
-  const auto something = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return closing_ || !submissions_.empty();
-  };
-  while (true) {
-    Submission submission;
-    {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(&something));
-      if (closing_) return;
-      submission = std::move(submissions_.front());
-      submissions_.pop_front();
-    }
-    AnswerJob(submission.id, queue_.Submit(submission.spec, submission.predict_net,
-                                           submission.init_net, &stop_submitting_));
+void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd file) {
+  if (!IsMemoryFile(file.get())) {
+    return Answer(request.id(),
+                  absl::InvalidArgumentError("a part of an object is no file in memory"));
   }
+  const bool taken = appends_.Push([this, id = request.id(), append = request.append_object(),
+                                    file = std::move(file)] {
+    AnswerObject(id, queue_.AppendObject(append.object(), append.offset(), file, &stop_working_));
+  });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many objects are being uploaded at the same time; try again"));
 }
 
 void ControlSession::SendNews() {
@@ -197,6 +206,15 @@ void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>&
   event.set_id(id);
   *event.mutable_job() = *job;
   if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
+}
+
+void ControlSession::AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object) {
+  if (!object.ok()) return Answer(id, object.status());
+  v1::ControlEvent event;
+  event.set_id(id);
+  event.mutable_object()->set_complete(object->complete);
+  event.mutable_object()->set_bytes(object->bytes);
+  Send(event).IgnoreError();  // Send has dealt with it
 }
 
 void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file) {

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "daemon/control/control_channel.h"
+#include "daemon/control/work_lane.h"
 #include "daemon/jobs/job_queue.h"
 #include "synergy/v1/control.pb.h"
 
@@ -32,6 +33,8 @@ class ControlSession {
  public:
   // Submissions that may wait while one is being copied.
   static constexpr size_t kMaxSubmissions = 4;
+  // Parts of objects that may wait while one is being written.
+  static constexpr size_t kMaxAppends = 64;
 
   // `queue` outlives the session.
   ControlSession(UniqueFd socket, JobQueue& queue);
@@ -51,18 +54,12 @@ class ControlSession {
   void TellRemoved(const std::string& run_id);
 
  private:
-  struct Submission {
-    uint64_t id = 0;
-    v1::JobSpec spec;
-    UniqueFd predict_net;
-    UniqueFd init_net;
-  };
-
   void SendNews();
-  void Submit();
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
+  void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
+  void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
   void Answer(uint64_t id, const absl::Status& status);
   // ResourceExhausted: the event is too long and was left out. After any other error the channel
@@ -72,14 +69,14 @@ class ControlSession {
 
   ControlChannel channel_;
   JobQueue& queue_;
-  std::atomic<bool> stop_submitting_ = false;  // ends a copy of many GiB that is under way
+  std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool sending_ ABSL_GUARDED_BY(mutex_) = false;  // news, right now
   std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
-  std::deque<Submission> submissions_ ABSL_GUARDED_BY(mutex_);
   std::jthread sender_;
-  std::jthread submitter_;  // copying a net takes long, and nobody else should wait for it
+  WorkLane submissions_;  // copying a net takes long
+  WorkLane appends_;      // so does writing an object, and it may wait for everything else
 };
 
 }  // namespace synergy

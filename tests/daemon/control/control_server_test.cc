@@ -11,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "common/sha256.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/sampling/spool.h"
 #include "tests/daemon/jobs/fake_executor.h"
@@ -211,6 +212,39 @@ TEST_F(ControlServerTest, TakesNetsFromMemoryOnly) {
     EXPECT_THAT(Ask(SubmitRequest(), {net.get(), bad}).text(), HasSubstr("no file in memory"));
   }
   EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(ControlServerTest, TakesAnObjectInPartsAndSaysHowMuchIsThere) {
+  Next();
+  Sha256 hash;
+  hash.Update("weights");
+  v1::ControlRequest append, query;
+  v1::ObjectRef& object = *append.mutable_append_object()->mutable_object();
+  object.set_sha256(hash.Finish());
+  object.set_bytes(7);
+  *query.mutable_query_object() = object;
+  const UniqueFd first = MemoryFile("weig"), second = MemoryFile("hts");
+  const v1::ControlEvent partly = Ask(append, {first.get()});
+  EXPECT_EQ(partly.code(), 0u) << partly.text();
+  EXPECT_FALSE(partly.object().complete());
+  EXPECT_EQ(Ask(query).object().bytes(), 4u);
+  append.mutable_append_object()->set_offset(4);
+  EXPECT_TRUE(Ask(append, {second.get()}).object().complete());
+  EXPECT_TRUE(Ask(query).object().complete());
+  EXPECT_EQ(Ask(append, {}).code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(ControlServerTest, TakesObjectsFromMemoryOnly) {
+  Next();
+  v1::ControlRequest append;
+  append.mutable_append_object()->mutable_object()->set_sha256(std::string(32, 'x'));
+  append.mutable_append_object()->mutable_object()->set_bytes(7);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const UniqueFd reader(ends[0]), writer(ends[1]);
+  const v1::ControlEvent answer = Ask(append, {reader.get()});
+  EXPECT_EQ(answer.code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(answer.text(), HasSubstr("no file in memory"));
 }
 
 TEST_F(ControlServerTest, ARequestThatIsNoneIsAnsweredAsUnknown) {
