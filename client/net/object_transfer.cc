@@ -51,6 +51,8 @@ absl::Status WriteFrom(uint64_t offset, const Sending& sending,
   request.mutable_begin()->set_offset(offset);
   // A failed Write means that the device has answered already: Finish says what.
   bool open = writer->Write(request);
+  // Answered when the device takes the upload: bytes that it does not take are not sent.
+  writer->WaitForInitialMetadata();
   while (open && offset < sending.object.bytes()) {
     const size_t size = std::min<uint64_t>(kMessagePartBytes, sending.object.bytes() - offset);
     std::string* data = request.mutable_data();

@@ -16,7 +16,7 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxStatusTextBytes = 4096;  // a status travels in HTTP/2 headers: 8 KiB in all
-constexpr size_t kTruthPartBytes = 1u << 20;
+constexpr size_t kFilePartBytes = 1u << 20;
 constexpr size_t kTelemetryBatch = 256;
 constexpr Nanoseconds kShortestPoll = Milliseconds(5);
 constexpr Nanoseconds kLongestPoll = Milliseconds(200);  // how late a client's end may be seen
@@ -61,6 +61,26 @@ class GrpcFollowSink final : public FollowSink {
   grpc::ServerContext* const context_;
   grpc::ServerWriter<v1::FollowJobResponse>* const writer_;
 };
+
+// All of it, in parts.
+template <typename Part>
+grpc::Status SendFile(const UniqueFd& file, const std::string& what,
+                      grpc::ServerWriter<Part>* writer) {
+  Part part;
+  off_t at = 0;
+  for (;;) {
+    part.mutable_data()->resize(kFilePartBytes);
+    const ssize_t size = pread(file.get(), part.mutable_data()->data(), kFilePartBytes, at);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) {
+      return ToGrpc(absl::DataLossError(fmt::format("Reading {}: {}", what, strerror(errno))));
+    }
+    if (size == 0) return grpc::Status::OK;
+    part.mutable_data()->resize(static_cast<size_t>(size));
+    if (!writer->Write(part)) return grpc::Status::CANCELLED;
+    at += size;
+  }
+}
 
 }  // namespace
 
@@ -175,21 +195,55 @@ grpc::Status DeviceService::GetTruth(grpc::ServerContext*, const v1::GetTruthReq
   }
   absl::StatusOr<UniqueFd> file = root_.OpenTruth(request->run_id());
   if (!file.ok()) return ToGrpc(file.status());
-  v1::TruthPart part;
-  off_t at = 0;
-  for (;;) {
-    part.mutable_data()->resize(kTruthPartBytes);
-    const ssize_t size = pread(file->get(), part.mutable_data()->data(), kTruthPartBytes, at);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) {
-      return ToGrpc(absl::DataLossError(
-          fmt::format("Reading the truth of run {}: {}", request->run_id(), strerror(errno))));
-    }
-    if (size == 0) return grpc::Status::OK;
-    part.mutable_data()->resize(static_cast<size_t>(size));
-    if (!writer->Write(part)) return grpc::Status::CANCELLED;
-    at += size;
+  return SendFile(*file, "the truth of run " + request->run_id(), writer);
+}
+
+grpc::Status DeviceService::GetOutputs(grpc::ServerContext*, const v1::GetOutputsRequest* request,
+                                       grpc::ServerWriter<v1::OutputsPart>* writer) {
+  absl::StatusOr<UniqueFd> file = root_.OpenOutputs(request->run_id());
+  if (!file.ok()) return ToGrpc(file.status());
+  return SendFile(*file, "the outputs of run " + request->run_id(), writer);
+}
+
+grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRef* request,
+                                        v1::ObjectStatus* response) {
+  const absl::StatusOr<v1::ControlEvent::ObjectState> state = root_.QueryObject(*request);
+  if (!state.ok()) return ToGrpc(state.status());
+  response->set_complete(state->complete());
+  response->set_bytes(state->bytes());
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<v1::ObjectStatus> DeviceService::TakeObject(
+    grpc::ServerContext* context, grpc::ServerReader<v1::UploadObjectRequest>* reader) {
+  v1::UploadObjectRequest request;
+  if (!reader->Read(&request) || !request.has_begin()) {
+    return absl::InvalidArgumentError("The first message of an upload must say of what");
   }
+  const v1::ObjectRef object = request.begin().object();
+  absl::StatusOr<std::unique_ptr<ObjectsUnderWay::Claim>> claim =
+      objects_under_way_.Take(object.sha256());
+  if (!claim.ok()) return claim.status();
+  absl::StatusOr<std::unique_ptr<ObjectUpload>> upload =
+      ObjectUpload::Create(object, request.begin().offset(), &root_, &uploads_);
+  if (!upload.ok()) return upload.status();
+  reader->SendInitialMetadata();  // the client waits for it before it sends the bytes
+  while (reader->Read(&request)) {
+    if (request.part_case() != v1::UploadObjectRequest::kData) {
+      return absl::InvalidArgumentError("After its beginning an upload holds bytes only");
+    }
+    if (absl::Status status = (*upload)->Append(request.data()); !status.ok()) return status;
+  }
+  // What came before the client went away is kept as well: the next upload continues there.
+  absl::StatusOr<v1::ObjectStatus> there = (*upload)->Finish();
+  if (context->IsCancelled()) return absl::CancelledError("The upload was interrupted");
+  return there;
+}
+
+grpc::Status DeviceService::UploadObject(grpc::ServerContext* context,
+                                         grpc::ServerReader<v1::UploadObjectRequest>* reader,
+                                         v1::ObjectStatus* response) {
+  return Reply(TakeObject(context, reader), response);
 }
 
 grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,

@@ -7,6 +7,7 @@
 #include "common/telemetry_ring.h"
 #include "daemon/front/net_upload.h"
 #include "daemon/front/news.h"
+#include "daemon/front/object_upload.h"
 #include "daemon/front/root_client.h"
 #include "synergy/v1/device.grpc.pb.h"
 
@@ -34,6 +35,11 @@ class DeviceService final : public v1::Device::Service {
                          grpc::ServerWriter<v1::FollowJobResponse>*) override;
   grpc::Status AcknowledgeChunks(grpc::ServerContext*, const v1::AcknowledgeChunksRequest*,
                                  v1::AcknowledgeChunksResponse*) override;
+  grpc::Status GetOutputs(grpc::ServerContext*, const v1::GetOutputsRequest*,
+                          grpc::ServerWriter<v1::OutputsPart>*) override;
+  grpc::Status QueryObject(grpc::ServerContext*, const v1::ObjectRef*, v1::ObjectStatus*) override;
+  grpc::Status UploadObject(grpc::ServerContext*, grpc::ServerReader<v1::UploadObjectRequest>*,
+                            v1::ObjectStatus*) override;
   grpc::Status GetTruth(grpc::ServerContext*, const v1::GetTruthRequest*,
                         grpc::ServerWriter<v1::TruthPart>*) override;
   grpc::Status WatchTelemetry(grpc::ServerContext*, const v1::WatchTelemetryRequest*,
@@ -41,6 +47,8 @@ class DeviceService final : public v1::Device::Service {
 
  private:
   absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);
+  absl::StatusOr<v1::ObjectStatus> TakeObject(grpc::ServerContext* context,
+                                              grpc::ServerReader<v1::UploadObjectRequest>* reader);
 
   const v1::BoardInfo board_;
   RootClient& root_;
@@ -48,6 +56,7 @@ class DeviceService final : public v1::Device::Service {
   const TelemetryRingReader& telemetry_;
   Clock& clock_;
   UploadBudget uploads_;
+  ObjectsUnderWay objects_under_way_;
 };
 
 }  // namespace synergy

@@ -11,7 +11,8 @@
 namespace synergy {
 namespace {
 
-// The root side copies the nets, up to 4 GiB, onto an SD card.
+// The root side copies the nets, up to 4 GiB, onto an SD card; and it reads the beginning of an
+// object again before it takes more of it.
 constexpr Nanoseconds kSubmitPatience = Seconds(300);
 
 }  // namespace
@@ -86,6 +87,36 @@ absl::StatusOr<UniqueFd> RootClient::OpenTruth(const std::string& run_id) {
   return AskForFile(std::move(request));
 }
 
+absl::StatusOr<UniqueFd> RootClient::OpenOutputs(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_open_outputs()->set_run_id(run_id);
+  return AskForFile(std::move(request));
+}
+
+absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::QueryObject(const v1::ObjectRef& object) {
+  v1::ControlRequest request;
+  *request.mutable_query_object() = object;
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return answer->event.object();
+}
+
+std::unique_ptr<RootClient::Pending> RootClient::StartAppend(const v1::ObjectRef& object,
+                                                             uint64_t offset, int block) {
+  v1::ControlRequest request;
+  *request.mutable_append_object()->mutable_object() = object;
+  request.mutable_append_object()->set_offset(offset);
+  auto pending = std::make_unique<Pending>(this);
+  Begin(std::move(request), std::span(&block, 1), kSubmitPatience, pending.get());
+  return pending;
+}
+
+absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::AwaitAppend(Pending& pending) {
+  absl::StatusOr<Answer> answer = Await(pending);
+  if (!answer.ok()) return answer.status();
+  return answer->event.object();
+}
+
 absl::Status RootClient::lost() const {
   absl::MutexLock lock(&mutex_);
   return lost_;
@@ -109,35 +140,54 @@ absl::StatusOr<UniqueFd> RootClient::AskForFile(v1::ControlRequest request) {
   return std::move(answer->fds[0]);
 }
 
-absl::StatusOr<RootClient::Answer> RootClient::Ask(v1::ControlRequest request,
-                                                   std::span<const int> fds, Nanoseconds patience) {
-  Answer answer;
+RootClient::Pending::~Pending() {
+  if (id_ == 0) return;
+  absl::MutexLock lock(&client_->mutex_);
+  client_->waiting_.erase(id_);
+}
+
+void RootClient::Begin(v1::ControlRequest request, std::span<const int> fds, Nanoseconds patience,
+                       Pending* pending) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!lost_.ok()) return lost_;
+    pending->sent_ = lost_;
+    if (!lost_.ok()) return;
     request.set_id(next_id_++);
-    waiting_.emplace(request.id(), &answer);
+    waiting_.emplace(request.id(), &pending->answer_);
   }
-  const absl::Status sent = channel_->Send(request, fds, patience);
+  pending->id_ = request.id();
+  pending->patience_ = patience;
+  pending->sent_ = channel_->Send(request, fds, patience);
+}
 
+absl::StatusOr<RootClient::Answer> RootClient::Await(Pending& pending) {
+  Answer& answer = pending.answer_;
   absl::MutexLock lock(&mutex_);
-  if (sent.ok()) {
+  if (pending.sent_.ok()) {
     const auto done = [this, &answer]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
       return answer.arrived || !lost_.ok();
     };
-    mutex_.AwaitWithTimeout(absl::Condition(&done), absl::Nanoseconds(patience.count));
+    mutex_.AwaitWithTimeout(absl::Condition(&done), absl::Nanoseconds(pending.patience_.count));
   }
-  waiting_.erase(request.id());  // an answer that comes later finds nobody
+  // An answer that comes later finds nobody.
+  waiting_.erase(std::exchange(pending.id_, 0));
   if (answer.arrived) {
     const auto code = static_cast<absl::StatusCode>(answer.event.code());
     if (code != absl::StatusCode::kOk) return absl::Status(code, answer.event.text());
-    return answer;
+    return std::move(answer);
   }
   if (!lost_.ok()) return lost_;
-  if (sent.code() == absl::StatusCode::kResourceExhausted) return sent;
+  if (pending.sent_.code() == absl::StatusCode::kResourceExhausted) return pending.sent_;
   return absl::UnavailableError(
       fmt::format("synergyd did not answer within {} s: it is overloaded or hangs; try again",
-                  patience.seconds()));
+                  pending.patience_.seconds()));
+}
+
+absl::StatusOr<RootClient::Answer> RootClient::Ask(v1::ControlRequest request,
+                                                   std::span<const int> fds, Nanoseconds patience) {
+  Pending pending(this);
+  Begin(std::move(request), fds, patience, &pending);
+  return Await(pending);
 }
 
 void RootClient::Listen() {

@@ -55,6 +55,16 @@ class RootClient {
   absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq);
   absl::StatusOr<UniqueFd> OpenRun(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);
+  absl::StatusOr<UniqueFd> OpenOutputs(const std::string& run_id);
+  absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
+
+  // A request whose answer nobody waits for yet. Does not outlive the client.
+  class Pending;
+  // The root side appends the whole file `block` to the object. The file must not change before the
+  // answer.
+  std::unique_ptr<Pending> StartAppend(const v1::ObjectRef& object, uint64_t offset, int block);
+  // Once.
+  absl::StatusOr<v1::ControlEvent::ObjectState> AwaitAppend(Pending& pending);
 
   const JobBook& jobs() const { return jobs_; }
 
@@ -69,8 +79,12 @@ class RootClient {
     std::vector<UniqueFd> fds;
   };
 
+  void Begin(v1::ControlRequest request, std::span<const int> fds, Nanoseconds patience,
+             Pending* pending) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The answer, or why there is none. Afterwards nobody waits for it any more.
+  absl::StatusOr<Answer> Await(Pending& pending) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Answer> Ask(v1::ControlRequest request, std::span<const int> fds,
-                             Nanoseconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
+                             Nanoseconds patience);
   absl::StatusOr<v1::JobStatus> AskForJob(v1::ControlRequest request, std::span<const int> fds,
                                           Nanoseconds patience);
   absl::StatusOr<UniqueFd> AskForFile(v1::ControlRequest request);
@@ -89,6 +103,23 @@ class RootClient {
   std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   std::jthread thread_;
+};
+
+class RootClient::Pending {
+ public:
+  explicit Pending(RootClient* client) : client_(client) {}
+  ~Pending();
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+
+ private:
+  friend class RootClient;
+
+  RootClient* const client_;
+  uint64_t id_ = 0;  // 0: nobody is asked
+  Answer answer_;    // guarded by the client's mutex
+  absl::Status sent_;
+  Nanoseconds patience_;
 };
 
 }  // namespace synergy

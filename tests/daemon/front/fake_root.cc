@@ -59,6 +59,14 @@ void Fail(absl::StatusCode code, std::string text, v1::ControlEvent* event) {
   event->set_text(std::move(text));
 }
 
+void SetObject(const absl::StatusOr<ObjectState>& state, v1::ControlEvent* event) {
+  if (!state.ok()) {
+    return Fail(state.status().code(), std::string(state.status().message()), event);
+  }
+  event->mutable_object()->set_complete(state->complete);
+  event->mutable_object()->set_bytes(state->bytes);
+}
+
 }  // namespace
 
 FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
@@ -71,6 +79,10 @@ FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
   absl::StatusOr<TelemetryRingWriter> ring = TelemetryRingWriter::Create(rails);
   EXPECT_TRUE(ring.ok()) << ring.status();
   ring_.emplace(*std::move(ring));
+  auto objects =
+      ObjectStore::Open(objects_folder(), {.quota_bytes = 0, .min_free_bytes = 0, .boot_id = ""});
+  EXPECT_TRUE(objects.ok()) << objects.status();
+  objects_ = *std::move(objects);
 }
 
 FakeRoot::~FakeRoot() { CutFront(); }
@@ -152,6 +164,10 @@ void FakeRoot::WriteTruth(const std::string& run_id, const v1::RunTruth& truth) 
   std::ofstream(TruthPath(run_id), std::ios::binary) << truth.SerializeAsString();
 }
 
+void FakeRoot::WriteOutputs(const std::string& run_id, const std::string& bytes) {
+  std::ofstream(OutputsPath(run_id), std::ios::binary) << bytes;
+}
+
 void FakeRoot::Hang() {
   absl::MutexLock lock(&mutex_);
   hangs_ = true;
@@ -213,6 +229,14 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
     OpenForReply(SpoolPath(request.open_run().run_id()), reply_fd, &event);
   } else if (request.has_open_truth()) {
     OpenForReply(TruthPath(request.open_truth().run_id()), reply_fd, &event);
+  } else if (request.has_open_outputs()) {
+    OpenForReply(OutputsPath(request.open_outputs().run_id()), reply_fd, &event);
+  } else if (request.has_query_object()) {
+    SetObject(objects_->QueryUntrusted(request.query_object()), &event);
+  } else if (request.has_append_object()) {
+    EXPECT_EQ(fds.size(), 1u);
+    const v1::ControlRequest::AppendObject& append = request.append_object();
+    SetObject(objects_->AppendUntrusted(append.object(), append.offset(), fds[0]), &event);
   }
   return event;
 }

@@ -14,6 +14,7 @@
 #include "common/telemetry_ring.h"
 #include "common/unique_fd.h"
 #include "daemon/control/control_channel.h"
+#include "daemon/jobs/object_store.h"
 #include "daemon/sampling/spool.h"
 #include "synergy/v1/control.pb.h"
 #include "synergy/v1/device.pb.h"
@@ -73,6 +74,10 @@ class FakeRoot {
   // Appends chunks of `bytes` bytes, numbered by the spool, and rings the eventfd.
   void AppendChunks(const std::string& run_id, int count, size_t bytes = 100);
   void WriteTruth(const std::string& run_id, const v1::RunTruth& truth);
+  void WriteOutputs(const std::string& run_id, const std::string& bytes);
+  // A real store, whose files lie in objects_folder().
+  ObjectStore& objects() { return *objects_; }
+  std::string objects_folder() const { return folder_.File("objects"); }
   TelemetryRingWriter& ring() { return *ring_; }
 
   // From now on requests are taken and never answered.
@@ -89,6 +94,9 @@ class FakeRoot {
                           UniqueFd* reply_fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OpenForReply(const std::string& path, UniqueFd* reply_fd, v1::ControlEvent* event);
   std::string SpoolPath(const std::string& run_id) const { return folder_.File(run_id + ".spool"); }
+  std::string OutputsPath(const std::string& run_id) const {
+    return folder_.File(run_id + ".outputs");
+  }
   std::string TruthPath(const std::string& run_id) const { return folder_.File(run_id + ".truth"); }
 
   const TempFolder folder_;
@@ -98,6 +106,7 @@ class FakeRoot {
   std::optional<TelemetryRingWriter> ring_;
   UniqueFd eventfd_;
   std::map<std::string, std::unique_ptr<RunSpool>> spools_;
+  std::unique_ptr<ObjectStore> objects_;
 
   mutable absl::Mutex mutex_;
   std::vector<v1::JobStatus> jobs_ ABSL_GUARDED_BY(mutex_);
