@@ -203,6 +203,7 @@ absl::Status Daemon::OpenQueue() {
   JobQueueOptions options;
   options.state_dir = state_.path();
   options.board = board_.info;
+  options.objects.quota_bytes = options_.object_quota_bytes;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());

@@ -1,6 +1,7 @@
 // The root process, composed: builds, starts and stops all of its parts in order.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct DaemonOptions {
   std::string state_dir;
   std::string libexec_dir;
   int stop_fd = -1;  // readable: give up starting. Borrowed; -1: never
+  uint64_t object_quota_bytes = 0;  // 0: DefaultObjectQuota
 };
 
 class Daemon {

@@ -103,6 +103,12 @@ int Main(int argc, char** argv) {
   app.add_option("--libexec", options.libexec_dir,
                  "folder of the engines, the launcher and the front")
       ->capture_default_str();
+  app.add_option(
+         "--object-quota", options.object_quota_bytes,
+         "bytes (or 4G, 500M) that weights and inputs may take in the state folder, the least "
+         "recently used make room; default: a quarter of its file system, at most 8 GiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
