@@ -28,7 +28,7 @@ struct DaemonOptions {
   std::vector<ListenAddress> listen;
   std::string state_dir;
   std::string libexec_dir;
-  int stop_fd = -1;  // readable: give up starting. Borrowed; -1: never
+  int stop_fd = -1;                 // readable: give up starting. Borrowed; -1: never
   uint64_t object_quota_bytes = 0;  // 0: DefaultObjectQuota
 };
 
