@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 // What a layer of a published table says, in the table's words. Shapes are NCHW.
 namespace synergy {
@@ -16,6 +17,9 @@ struct ConvSpec {
   int64_t kernel = 1;
   int64_t stride = 1;
   int64_t pad = 0;  // all four sides
+  // The width's own, where the table says "1x7": then the two above are the height's.
+  std::optional<int64_t> kernel_w = std::nullopt;
+  std::optional<int64_t> pad_w = std::nullopt;
   int64_t group = 1;
   int64_t dilation = 1;
   bool bias = true;

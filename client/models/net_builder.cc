@@ -14,6 +14,21 @@ constexpr const char* kInput = "data";
 
 std::string Text(std::string_view text) { return std::string(text); }
 
+// The window of a convolution. Caffe2 takes either one number for both axes or one for each.
+void AddWindow(caffe2::OperatorDef& op, const ConvSpec& spec) {
+  if (!spec.kernel_w && !spec.pad_w) {
+    AddIntArg(op, "kernel", spec.kernel);
+    AddIntArg(op, "stride", spec.stride);
+    AddIntArg(op, "pad", spec.pad);
+    return;
+  }
+  AddIntArg(op, "kernel_h", spec.kernel);
+  AddIntArg(op, "kernel_w", spec.kernel_w.value_or(spec.kernel));
+  AddIntArg(op, "stride", spec.stride);
+  for (const char* side : {"pad_t", "pad_b"}) AddIntArg(op, side, spec.pad);
+  for (const char* side : {"pad_l", "pad_r"}) AddIntArg(op, side, spec.pad_w.value_or(spec.pad));
+}
+
 }  // namespace
 
 NetBuilder::NetBuilder(std::string_view name, const Dims& input, uint64_t seed) {
@@ -35,13 +50,12 @@ Blob NetBuilder::Conv(std::string_view layer, const Blob& x, const ConvSpec& spe
   auto out = ConvShape(in[0], spec);
   if (!out.ok()) return Fail(layer, out.status()), Blob{};
   caffe2::OperatorDef op = Start("Conv", layer, {x});
-  const int64_t taps = in[0][1] / spec.group * spec.kernel * spec.kernel;
-  const Dims filter = {spec.out, in[0][1] / spec.group, spec.kernel, spec.kernel};
+  const Dims filter = {spec.out, in[0][1] / spec.group, spec.kernel,
+                       spec.kernel_w.value_or(spec.kernel)};
+  const int64_t taps = filter[1] * filter[2] * filter[3];
   AddWeight(op, WeightFiller(Text(layer) + "_w", filter, spec.gain, taps, model_.seed), filter);
   if (spec.bias) AddWeight(op, ConstantFiller(Text(layer) + "_b", {spec.out}, 0), {spec.out});
-  AddIntArg(op, "kernel", spec.kernel);
-  AddIntArg(op, "stride", spec.stride);
-  AddIntArg(op, "pad", spec.pad);
+  AddWindow(op, spec);
   if (spec.dilation != 1) AddIntArg(op, "dilation", spec.dilation);
   if (spec.group != 1) AddIntArg(op, "group", spec.group);
   return Finish(layer, std::move(op), Text(layer), *out);
@@ -89,6 +103,15 @@ Blob NetBuilder::Relu(std::string_view layer, const Blob& x) {
   return Finish(layer, Start("Relu", layer, {x}), x.name, in[0]);
 }
 
+Blob NetBuilder::Relu6(std::string_view layer, const Blob& x) {
+  const auto in = ShapesOf(layer, {x});
+  if (in.empty()) return {};
+  caffe2::OperatorDef op = Start("Clip", layer, {x});
+  AddFloatArg(op, "min", 0);
+  AddFloatArg(op, "max", 6);
+  return Finish(layer, std::move(op), x.name, in[0]);
+}
+
 Blob NetBuilder::Dropout(std::string_view layer, const Blob& x) {
   const auto in = ShapesOf(layer, {x});
   if (in.empty()) return {};
@@ -98,17 +121,27 @@ Blob NetBuilder::Dropout(std::string_view layer, const Blob& x) {
 }
 
 Blob NetBuilder::MaxPool(std::string_view layer, const Blob& x, const PoolSpec& spec) {
+  return Pool("MaxPool", layer, x, spec);
+}
+
+Blob NetBuilder::AveragePool(std::string_view layer, const Blob& x, const PoolSpec& spec) {
+  return Pool("AveragePool", layer, x, spec);
+}
+
+Blob NetBuilder::Pool(std::string_view type, std::string_view layer, const Blob& x,
+                      const PoolSpec& spec) {
   const auto in = ShapesOf(layer, {x});
   if (in.empty()) return {};
   auto pool = PoolShapeOf(in[0], spec);
   if (!pool.ok()) return Fail(layer, pool.status()), Blob{};
-  caffe2::OperatorDef op = Start("MaxPool", layer, {x});
+  caffe2::OperatorDef op = Start(type, layer, {x});
   AddIntArg(op, "kernel", spec.kernel);
   AddIntArg(op, "stride", spec.stride);
   AddIntArg(op, "pad_t", spec.pad);
   AddIntArg(op, "pad_l", spec.pad);
   AddIntArg(op, "pad_b", pool->pad_bottom);
   AddIntArg(op, "pad_r", pool->pad_right);
+  if (type == "AveragePool") AddIntArg(op, "count_include_pad", 1);
   return Finish(layer, std::move(op), Text(layer), pool->out);
 }
 
@@ -144,6 +177,31 @@ Blob NetBuilder::Concat(std::string_view layer, const std::vector<Blob>& x) {
   // Caffe2's Concat also leaves how many channels came from each input (int32).
   const BlobShape split{Text(layer) + "_split", {static_cast<int64_t>(x.size())}};
   return Finish(layer, std::move(op), Text(layer), *out, {split});
+}
+
+std::vector<Blob> NetBuilder::Split(std::string_view layer, const Blob& x, size_t parts) {
+  const auto in = ShapesOf(layer, {x});
+  if (in.empty()) return std::vector<Blob>(parts);
+  auto out = SplitShapes(in[0], static_cast<int64_t>(parts));
+  if (!out.ok()) return Fail(layer, out.status()), std::vector<Blob>(parts);
+  caffe2::OperatorDef op = Start("Split", layer, {x});
+  AddIntArg(op, "axis", 1);
+  std::vector<Blob> blobs;
+  for (size_t i = 0; i < parts; ++i) blobs.push_back({fmt::format("{}_{}", layer, i)});
+  std::vector<BlobShape> more;
+  for (size_t i = 1; i < parts; ++i) more.push_back({blobs[i].name, (*out)[i]});
+  Finish(layer, std::move(op), blobs[0].name, (*out)[0], more);
+  return blobs;
+}
+
+Blob NetBuilder::ChannelShuffle(std::string_view layer, const Blob& x, int64_t groups) {
+  const auto in = ShapesOf(layer, {x});
+  if (in.empty()) return {};
+  auto parts = SplitShapes(in[0], groups);
+  if (!parts.ok()) return Fail(layer, parts.status()), Blob{};
+  caffe2::OperatorDef op = Start("ChannelShuffle", layer, {x});
+  AddIntArg(op, "group", groups);
+  return Finish(layer, std::move(op), Text(layer), in[0]);
 }
 
 Blob NetBuilder::Sum(std::string_view layer, const std::vector<Blob>& x) {

@@ -24,8 +24,8 @@ struct Blob {
 
 // Builds a Model layer by layer. Each call adds one operator named `layer`, computes and checks its
 // output's shape and its cost, and adds fillers for its weights to the init net. The output blob
-// has the layer's name, except where the operator works in place (Relu, Dropout: as the published
-// Caffe2 models do). Inference only: Dropout and SpatialBN have is_test set. NCHW.
+// has the layer's name, except where the operator works in place (Relu, Clip, Dropout: as the
+// published Caffe2 models do). Inference only: Dropout and SpatialBN have is_test set. NCHW.
 //
 // The first error stays: later calls do nothing, and Build returns it with the layer's name. So a
 // network is written without a check per line.
@@ -40,11 +40,20 @@ class NetBuilder {
   Blob Fc(std::string_view layer, const Blob& x, const FcSpec& spec);
   Blob SpatialBn(std::string_view layer, const Blob& x, const BnSpec& spec = {});
   Blob Relu(std::string_view layer, const Blob& x);     // in place
+  Blob Relu6(std::string_view layer, const Blob& x);    // in place: Clip to 0 to 6
   Blob Dropout(std::string_view layer, const Blob& x);  // in place
   Blob MaxPool(std::string_view layer, const Blob& x, const PoolSpec& spec);
+  // Padding counts as zeros, in the sum and in the number of values, as the published models have
+  // it.
+  Blob AveragePool(std::string_view layer, const Blob& x, const PoolSpec& spec);
   Blob GlobalAveragePool(std::string_view layer, const Blob& x);
   Blob Lrn(std::string_view layer, const Blob& x, const LrnSpec& spec);
   Blob Concat(std::string_view layer, const std::vector<Blob>& x);  // along the channels
+  // Equal parts of the channels, as blobs `layer`_0, `layer`_1 and so on. After an error as many
+  // empty blobs as `parts` says.
+  std::vector<Blob> Split(std::string_view layer, const Blob& x, size_t parts);
+  // Deals the channels of `groups` groups out in turn (ShuffleNet).
+  Blob ChannelShuffle(std::string_view layer, const Blob& x, int64_t groups);
   Blob Sum(std::string_view layer, const std::vector<Blob>& x);
   Blob Softmax(std::string_view layer, const Blob& x);
 
@@ -58,10 +67,11 @@ class NetBuilder {
   // Starts an operator; its inputs are `x`.
   static caffe2::OperatorDef Start(std::string_view type, std::string_view layer,
                                    const std::vector<Blob>& x);
+  Blob Pool(std::string_view type, std::string_view layer, const Blob& x, const PoolSpec& spec);
   // Adds a weight: an external input of the predict net, made by `filler` in the init net.
   void AddWeight(caffe2::OperatorDef& op, const caffe2::OperatorDef& filler, const Dims& dims);
-  // Adds the operator with the output blob `output` of shape `out`, and a second output if it has
-  // one. Returns the first output.
+  // Adds the operator with the output blob `output` of shape `out`, and further outputs if it has
+  // any. Returns the first output.
   Blob Finish(std::string_view layer, caffe2::OperatorDef op, const std::string& output,
               const Dims& out, const std::vector<BlobShape>& more = {});
   absl::Status AddLayer(const caffe2::OperatorDef& op, const std::vector<BlobShape>& outputs);

@@ -74,15 +74,21 @@ absl::Status CheckImage(const Dims& in) {
 
 absl::StatusOr<Dims> ConvShape(const Dims& in, const ConvSpec& spec) {
   if (auto status = CheckImage(in); !status.ok()) return status;
-  auto window = CheckWindow(spec.kernel, spec.stride, spec.pad, spec.dilation);
-  if (!window.ok()) return window;
+  // By axis, from the height.
+  const int64_t kernels[] = {spec.kernel, spec.kernel_w.value_or(spec.kernel)};
+  const int64_t pads[] = {spec.pad, spec.pad_w.value_or(spec.pad)};
+  for (size_t axis : {0, 1}) {
+    auto window = CheckWindow(kernels[axis], spec.stride, pads[axis], spec.dilation);
+    if (!window.ok()) return window;
+  }
   if (spec.out < 1 || spec.group < 1 || in[1] % spec.group != 0 || spec.out % spec.group != 0) {
     return Invalid(
         fmt::format("{} channels to {} cannot be split in {} groups", in[1], spec.out, spec.group));
   }
   Dims out = {in[0], spec.out};
-  for (size_t i = 2; i < in.size(); ++i) {
-    auto size = Positions({in[i], spec.kernel, spec.stride, 2 * spec.pad, spec.dilation});
+  for (size_t axis : {0, 1}) {
+    auto size =
+        Positions({in[axis + 2], kernels[axis], spec.stride, 2 * pads[axis], spec.dilation});
     if (!size.ok()) return size.status();
     out.push_back(*size);
   }
@@ -141,6 +147,14 @@ absl::StatusOr<Dims> ConcatShape(const std::vector<Dims>& in) {
     if (i > 0) out[1] += in[i][1];
   }
   return out;
+}
+
+absl::StatusOr<std::vector<Dims>> SplitShapes(const Dims& in, int64_t parts) {
+  if (auto status = CheckImage(in); !status.ok()) return status;
+  if (parts < 1 || in[1] % parts != 0) {
+    return Invalid(fmt::format("{} channels cannot be split in {} equal parts", in[1], parts));
+  }
+  return std::vector<Dims>(static_cast<size_t>(parts), {in[0], in[1] / parts, in[2], in[3]});
 }
 
 absl::StatusOr<Dims> SumShape(const std::vector<Dims>& in) {

@@ -20,7 +20,8 @@ absl::Status CheckBlobShape(const Dims& dims);
 absl::StatusOr<Dims> ConvShape(const Dims& in, const ConvSpec& spec);
 absl::StatusOr<Dims> FcShape(const Dims& in, const FcSpec& spec);
 absl::StatusOr<Dims> GlobalPoolShape(const Dims& in);
-absl::StatusOr<Dims> ConcatShape(const std::vector<Dims>& in);  // along the channels
+absl::StatusOr<Dims> ConcatShape(const std::vector<Dims>& in);                 // along the channels
+absl::StatusOr<std::vector<Dims>> SplitShapes(const Dims& in, int64_t parts);  // likewise
 absl::StatusOr<Dims> SumShape(const std::vector<Dims>& in);
 absl::Status CheckImage(const Dims& in);
 

@@ -112,6 +112,61 @@ TEST(NetBuilder, CeilingPoolIsWrittenAsPadding) {
   EXPECT_THAT(model.layers[0].outputs[0].dims, ElementsAre(1, 1, 56, 55));
 }
 
+std::map<std::string, int64_t> IntArgs(const caffe2::OperatorDef& op) {
+  std::map<std::string, int64_t> args;
+  for (const auto& arg : op.arg()) args[arg.name()] = arg.i();
+  return args;
+}
+
+TEST(NetBuilder, AnAsymmetricConvolutionHasItsOwnWidth) {
+  NetBuilder net("wide", {1, 4, 9, 9}, 1);
+  const Blob x = net.Conv("1x7", net.Input(), {.out = 6, .kernel_w = 7, .pad_w = 3});
+  const Model model = net.Build(net.Conv("3x1", x, {.out = 2, .kernel = 3, .kernel_w = 1})).value();
+  EXPECT_THAT(model.layers[0].inputs[1].dims, ElementsAre(6, 4, 1, 7));
+  EXPECT_THAT(model.layers[0].outputs[0].dims, ElementsAre(1, 6, 9, 9));
+  EXPECT_EQ(model.layers[0].cost.macs, 81 * 6 * 4 * 7);
+  EXPECT_THAT(model.layers[1].outputs[0].dims, ElementsAre(1, 2, 7, 9));
+  const std::map<std::string, int64_t> expected = {{"kernel_h", 1}, {"kernel_w", 7}, {"stride", 1},
+                                                   {"pad_t", 0},    {"pad_b", 0},    {"pad_l", 3},
+                                                   {"pad_r", 3}};
+  EXPECT_EQ(IntArgs(model.predict.op(0)), expected);
+}
+
+TEST(NetBuilder, SplitGivesEqualPartsOfTheChannels) {
+  NetBuilder net("split", {1, 6, 5, 5}, 1);
+  const std::vector<Blob> parts = net.Split("halves", net.Input(), 2);
+  ASSERT_EQ(parts.size(), 2u);
+  const Model model = net.Build(net.Concat("both", {parts[1], parts[0]})).value();
+  EXPECT_THAT(model.predict.op(0).output(), ElementsAre("halves_0", "halves_1"));
+  for (const BlobShape& part : model.layers[0].outputs) {
+    EXPECT_THAT(part.dims, ElementsAre(1, 3, 5, 5));
+  }
+  NetBuilder odd("odd", {1, 5, 2, 2}, 1);
+  EXPECT_THAT(ErrorOf(odd.Build(odd.Split("s", odd.Input(), 2)[1])),
+              HasSubstr("5 channels cannot be split in 2 equal parts"));
+}
+
+TEST(NetBuilder, ShuffleAndRelu6KeepTheShape) {
+  NetBuilder net("shuffle", {1, 6, 5, 5}, 1);
+  Blob x = net.ChannelShuffle("shuffle", net.Input(), 3);
+  const Model model = net.Build(net.Relu6("relu6", x)).value();
+  EXPECT_EQ(IntArgs(model.predict.op(0)).at("group"), 3);
+  EXPECT_THAT(model.layers[0].outputs[0].dims, ElementsAre(1, 6, 5, 5));
+  EXPECT_EQ(model.predict.op(1).type(), "Clip");
+  EXPECT_EQ(model.predict.op(1).output(0), "shuffle");  // in place
+  NetBuilder odd("odd", {1, 5, 2, 2}, 1);
+  EXPECT_THAT(ErrorOf(odd.Build(odd.ChannelShuffle("s", odd.Input(), 2))), HasSubstr("'s'"));
+}
+
+TEST(NetBuilder, AnAveragePoolCountsItsPadding) {
+  NetBuilder net("pool", {1, 1, 6, 6}, 1);
+  const Model model =
+      net.Build(net.AveragePool("pool", net.Input(), {.kernel = 3, .stride = 1, .pad = 1})).value();
+  EXPECT_EQ(model.predict.op(0).type(), "AveragePool");
+  EXPECT_EQ(IntArgs(model.predict.op(0)).at("count_include_pad"), 1);
+  EXPECT_THAT(model.layers[0].outputs[0].dims, ElementsAre(1, 1, 6, 6));
+}
+
 TEST(NetBuilder, AnErrorNamesNetAndLayer) {
   NetBuilder net("broken", {1, 3, 8, 8}, 1);
   Blob x = net.Conv("fine", net.Input(), {.out = 4});

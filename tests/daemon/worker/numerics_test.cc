@@ -153,6 +153,8 @@ TEST_F(Numerics, Pools) {
                   {"pad_b", int64_t{1}},
                   {"pad_r", int64_t{1}}}));
     Check(MakeOp(type, {"x"}, {"y"}, {{"global_pooling", int64_t{1}}}));
+    Check(MakeOp(type, {"x"}, {"y"},
+                 {{"kernel", int64_t{3}}, {"pad", int64_t{1}}, {"count_include_pad", int64_t{1}}}));
   }
 }
 
@@ -191,6 +193,8 @@ TEST_F(Numerics, Shapes) {
   FeedNormal("z", {2, 1, 4, 5});
   Check(MakeOp("Concat", {"x", "y", "z"}, {"out", "sizes"}, {{"axis", int64_t{1}}}));
   Check(MakeOp("Concat", {"x", "y"}, {"out", "sizes"}, {{"order", std::string("NCHW")}}));
+  Check(MakeOp("Split", {"x"}, {"first", "second"}, {{"axis", int64_t{2}}}));
+  Check(MakeOp("Split", {"x"}, {"first", "second", "third"}, {{"axis", int64_t{1}}}));
   Check(MakeOp("Dropout", {"x"}, {"out"}, {{"is_test", int64_t{1}}, {"ratio", 0.5f}}));
   Check(MakeOp("Flatten", {"x"}, {"out"}));
   Check(MakeOp("Flatten", {"x"}, {"out"}, {{"axis", int64_t{2}}}));
@@ -219,7 +223,8 @@ TEST_P(NumericsOfNet, EveryOperatorAgrees) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Zoo, NumericsOfNet, testing::Values("squeezenet1.1", "mobilenet"));
+INSTANTIATE_TEST_SUITE_P(Zoo, NumericsOfNet,
+                         testing::Values("squeezenet1.1", "mobilenet", "shufflenet_v2_x1_0"));
 
 // No type of the zoo goes unchecked.
 TEST_F(Numerics, CoversTheZoo) {
@@ -229,10 +234,10 @@ TEST_F(Numerics, CoversTheZoo) {
     ASSERT_TRUE(model.ok()) << model.status();
     for (const caffe2::OperatorDef& op : model->predict.op()) types.insert(op.type());
   }
-  const std::set<std::string> checked = {"Conv",    "FC",        "MaxPool",   "AveragePool",
-                                         "Relu",    "LRN",       "Softmax",   "Sum",
-                                         "Clip",    "SpatialBN", "Concat",    "Dropout",
-                                         "Reshape", "Flatten",   "Transpose", "ChannelShuffle"};
+  const std::set<std::string> checked = {
+      "Conv",    "FC",      "MaxPool",   "AveragePool",    "Relu",   "LRN",
+      "Softmax", "Sum",     "Clip",      "SpatialBN",      "Concat", "Dropout",
+      "Reshape", "Flatten", "Transpose", "ChannelShuffle", "Split"};
   for (const std::string& type : types) EXPECT_TRUE(checked.contains(type)) << type;
 }
 

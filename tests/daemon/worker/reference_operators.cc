@@ -128,6 +128,7 @@ Array Pool(const Arguments& a, const Array& x, bool average) {
       largest = std::max(largest, At(x, n, c, row, column));
       ++count;
     });
+    if (a.Int("count_include_pad", 0) != 0) count = s.kernel_h * s.kernel_w;
     At(y, n, c, h, w) = average ? sum / static_cast<double>(count) : largest;
   });
   return y;
@@ -216,6 +217,19 @@ Array Concat(const Arguments& a, const std::vector<Array>& in) {
   return y;
 }
 
+// The first of equal parts.
+Array Split(const Arguments& a, const Array& x, int64_t parts) {
+  const size_t axis = static_cast<size_t>(a.Int("axis", 1));
+  Array y = {x.dims, {}};
+  y.dims[axis] /= parts;
+  const int64_t block = Product(x.dims, axis, x.dims.size());
+  for (int64_t outer = 0; outer < Product(x.dims, 0, axis); ++outer) {
+    y.values.insert(y.values.end(), x.values.begin() + outer * block,
+                    x.values.begin() + outer * block + block / parts);
+  }
+  return y;
+}
+
 Array Transpose(const Arguments& a, const Array& x) {
   const std::vector<int64_t> axes = a.Ints("axes");
   std::vector<int64_t> dims;
@@ -294,6 +308,7 @@ std::optional<Array> ReferenceOutput(const caffe2::OperatorDef& op, const std::v
   if (type == "Sum") return Sum(in);
   if (type == "SpatialBN") return SpatialBn(a, in);
   if (type == "Concat") return Concat(a, in);
+  if (type == "Split") return Split(a, in[0], op.output_size());
   if (type == "Dropout" || type == "Copy") return in[0];
   if (type == "Reshape") return Reshape(a, in[0]);
   if (type == "Flatten") return Flatten(a, in[0]);
