@@ -176,11 +176,11 @@ TEST_F(SynergyctlTest, ModelsListsTheZoo) {
     names.push_back(model["name"]);
     EXPECT_EQ(model["input"].size(), 3u);
     EXPECT_GT(model["layers"], 10);
-    EXPECT_GT(model["macs"], 1e8);
-    EXPECT_GT(model["params"], 1e6);
+    EXPECT_GT(model["macs"], 4e7);
+    EXPECT_GT(model["params"], 4e5);
   }
-  EXPECT_THAT(names, testing::UnorderedElementsAre("squeezenet", "squeezenet1.1", "alexnet",
-                                                   "resnet50", "mobilenet"));
+  EXPECT_GE(names.size(), 27u);
+  EXPECT_THAT(names, testing::IsSupersetOf({"squeezenet", "alexnet", "resnet50", "inception_v3"}));
   EXPECT_THAT(Run({"models"}).out, HasSubstr("mobilenet"));
 }
 
