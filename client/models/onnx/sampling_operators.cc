@@ -461,6 +461,14 @@ void ResizeBy(NodeConversion& node, const std::vector<double>& scales,
       return node.Refuse(fmt::format("axis {} of length {} resized by {}", i, axis.in, scale));
     }
     axis.out = static_cast<int64_t>(out);
+    if (rule.transformation == "align_corners" &&
+        std::abs(scale * static_cast<double>(axis.in) - out) > 1e-3) {
+      return node.Refuse(
+          fmt::format("coordinate_transformation_mode 'align_corners' with a scale "
+                      "of {} that gives no whole number of elements: implementations "
+                      "differ there, and Caffe2 aligns whole ones",
+                      scale));
+    }
     axis.scale = static_cast<float>(scale);
     // Caffe2 multiplies and rounds down: a scale that was rounded down itself is one step short.
     if (static_cast<int64_t>(static_cast<float>(axis.in) * axis.scale) < axis.out) {
