@@ -60,8 +60,10 @@ void PadSame(const std::vector<int64_t>& space, bool lower, Window* window) {
 Window ReadWindow(NodeConversion& node, const std::vector<int64_t>& space,
                   const std::vector<int64_t>& kernel) {
   Window window;
-  window.kernel = PerAxis(node, "kernel_shape", space.size(), 0, 0);
-  if (!node.HasAttribute("kernel_shape")) window.kernel = kernel;
+  window.kernel = kernel;
+  if (node.HasAttribute("kernel_shape")) {
+    window.kernel = PerAxis(node, "kernel_shape", space.size(), 1, 1);
+  }
   if (window.kernel.size() != space.size()) {
     return node.Reject("lacks its kernel_shape"), Window{};
   }
