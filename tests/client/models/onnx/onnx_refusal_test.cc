@@ -118,9 +118,12 @@ TEST(OnnxRefusal, AbsurdSizes) {
   ExpectInvalid(
       OnnxModel(13, {2, 3}, Int64Text("s", {kHuge, kHuge}) + NodeText("Expand", {"x", "s"}, "y")),
       "node 'y' (Expand)");
-  ExpectInvalid(OnnxModel(13, {1, 1, 8, 8},
+  ExpectRefused(OnnxModel(13, {1, 1, 8, 8},
                           NodeText("MaxPool", {"x"}, "y", IntsText("kernel_shape", {kHuge, 2}))),
-                "node 'y' (MaxPool): a window of 1099511627776 elements");
+                "kernel_shape [1099511627776, 2]: Caffe2 takes numbers from 1 to 16777216");
+  ExpectInvalid(OnnxModel(13, {1, 1, 8, 8},
+                          FloatsText("w", {1, 1, 0, 3}) + NodeText("Conv", {"x", "w"}, "y")),
+                "node 'y' (Conv): a window of 0 elements");
   ExpectRefused(
       OnnxModel(13, {1, 1, 8, 8},
                 NodeText("MaxPool", {"x"}, "y",
