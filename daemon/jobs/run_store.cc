@@ -292,8 +292,8 @@ absl::Status RunStore::RequireSpace(uint64_t bytes) const {
   if (free >= bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("Not enough space left in {}: {} MiB are free and {} MiB are needed; free some "
-                  "there, or fetch "
-                  "ended runs with synergyctl, which deletes them from the device",
+                  "there (what lies in objects/ may be deleted), or fetch ended runs with "
+                  "synergyctl, which deletes them from the device",
                   state_dir_, free >> 20, (bytes + (1 << 20) - 1) >> 20));
 }
 
