@@ -1,12 +1,8 @@
 #include "client/commands/job_submission.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
-
 #include "client/commands/exit_code.h"
 #include "client/commands/object_upload.h"
-#include "common/checked_int.h"
+#include "client/models/memory.h"
 
 namespace synergy {
 namespace {
@@ -55,18 +51,8 @@ absl::Status UploadObjects(const Job& job, DeviceClient& client, std::stop_token
 }  // namespace
 
 absl::Status FitsMemory(const Model& model, uint64_t memory_bytes) {
-  const CheckedInt needed =
-      CheckedInt(model.total.params) * int64_t{sizeof(float)} + model.activation_bytes;
-  if (memory_bytes == 0 ||
-      (!needed.overflow() && static_cast<uint64_t>(needed.value()) <= memory_bytes)) {
-    return absl::OkStatus();
-  }
-  const double needed_mb = needed.overflow() ? INFINITY : static_cast<double>(needed.value()) / 1e6;
-  return Ending(ExitCode::kUsage,
-                absl::ResourceExhaustedError(fmt::format(
-                    "{} needs {:.0f} MB for weights and activations, and the board has {:.0f} MB "
-                    "in all; take a smaller batch or network",
-                    model.name, needed_mb, static_cast<double>(memory_bytes) / 1e6)));
+  const absl::Status fits = CheckMemory(model, memory_bytes);
+  return fits.ok() ? fits : Ending(ExitCode::kUsage, fits);
 }
 
 absl::StatusOr<v1::JobStatus> SubmitJob(const JobOptions& options, const ModelOptions& net,
