@@ -210,10 +210,11 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
     spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
   }
   absl::MutexLock lock(&mutex_);
-  // Made durable with the rest, unless the daemon is to end: a long truth takes long.
-  if (outcome.has_truth && !stopping_) {
-    store_->SyncLater(store_->Folder(status.run_id()).Truth());
-  }
+  // Made durable with the rest, unless the daemon is to end: a long truth and
+  // large outputs take long.
+  const RunFolder folder = store_->Folder(status.run_id());
+  if (outcome.has_truth && !stopping_) store_->SyncLater(folder.Truth());
+  if (outcome.has_outputs && !stopping_) store_->SyncLater(folder.Outputs());
   running_ = nullptr;
   const uint64_t acknowledged = table_.at(number).status().acknowledged();  // may have moved
   status.set_acknowledged(std::min(acknowledged, status.chunks()));

@@ -118,6 +118,7 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
       CloseSpool(folder.Spool(), MakeRunHeader(status, board, clock), std::move(end), Sync::kNo);
   status.set_queue_position(0);
   status.set_has_truth(access(folder.Truth().c_str(), R_OK) == 0);
+  status.set_has_outputs(access(folder.Outputs().c_str(), R_OK) == 0);
   if (!closed.ok()) {
     status.set_state(state);
     status.set_error(

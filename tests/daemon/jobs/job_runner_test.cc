@@ -134,13 +134,16 @@ TEST_F(JobRunnerTest, TheTruthLiesApartAndCoversTheMeasuredExecutions) {
 
 TEST_F(JobRunnerTest, KeepsTheOutputsWholeWhereItIsAskedTo) {
   Start();
-  EXPECT_FALSE(std::filesystem::exists(Outputs(device_.Run("operators 2").run_id())));
+  const v1::JobStatus without = device_.Run("operators 2");
+  EXPECT_FALSE(without.has_outputs());
+  EXPECT_FALSE(std::filesystem::exists(Outputs(without.run_id())));
   v1::JobSpec spec = MeasuringDevice::Spec();
   spec.set_keep_outputs(true);
   const int bytes = 300'000;  // more than a pipe holds
   const v1::JobStatus job = device_.Run(fmt::format("operators 2 output_bytes {}", bytes), spec);
   ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
-  const auto file = OpenForReading(Outputs(job.run_id()));
+  EXPECT_TRUE(job.has_outputs());
+  const auto file = device_.queue().OpenOutputs(job.run_id());
   ASSERT_TRUE(file.ok()) << file.status();
   const auto pack = MappedTensorPack::MapUntrusted(file->get());
   ASSERT_TRUE(pack.ok()) << pack.status();
@@ -159,6 +162,7 @@ TEST_F(JobRunnerTest, OutputsThatFailCostNoMeasurement) {
                           "operators 2 output_bytes 500000"}) {
     const v1::JobStatus job = device_.Run(net, spec);
     EXPECT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+    EXPECT_FALSE(job.has_outputs());
     EXPECT_FALSE(std::filesystem::exists(Outputs(job.run_id())));
     EXPECT_FALSE(std::filesystem::exists(Outputs(job.run_id()) + ".new"));
     EXPECT_THAT(Codes(device_.Records(job.run_id())), Contains("no_outputs"));
