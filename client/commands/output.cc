@@ -22,6 +22,11 @@ absl::Status WriteTo(const std::string& path, std::string_view text) {
   return WriteAll(fd.get(), text, path);
 }
 
+size_t ColumnsOf(int fd) {
+  winsize size = {};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 }  // namespace
 
 absl::Status WriteStdout(std::string_view text) {
@@ -75,9 +80,8 @@ bool StdoutHasColor() {
 
 bool StderrIsTerminal() { return isatty(STDERR_FILENO) == 1; }
 
-size_t StderrColumns() {
-  winsize size = {};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
+size_t StderrColumns() { return ColumnsOf(STDERR_FILENO); }
+
+size_t StdoutColumns() { return ColumnsOf(STDOUT_FILENO); }
 
 }  // namespace synergy

@@ -26,7 +26,8 @@ void WriteStderr(std::string_view text);
 // Colours on stdout: it is a terminal that knows them, and NO_COLOR (no-color.org) is not set.
 bool StdoutHasColor();
 bool StderrIsTerminal();
-// Of the terminal at stderr; 0 where it does not say.
+// Of the terminal at stderr; 0 where it does not say or is none.
 size_t StderrColumns();
+size_t StdoutColumns();  // likewise
 
 }  // namespace synergy

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
 
 #include <limits>
 
@@ -26,6 +27,12 @@ absl::StatusOr<std::string> SerializeNet(const caffe2::NetDef& net) {
       "serialize net '{}': {} bytes do not fit in protobuf's 2 GiB; keep its weights in "
       "fillers or files",
       net.name(), size));
+}
+
+std::string NetText(const caffe2::NetDef& net) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(net, &text);  // fails only where its stream does
+  return text;
 }
 
 }  // namespace synergy

@@ -56,5 +56,7 @@ struct Model {
 // The net's bytes: the same for the same net, always. ResourceExhausted where they would not fit in
 // protobuf's 2 GiB.
 absl::StatusOr<std::string> SerializeNet(const caffe2::NetDef& net);
+// The same as protobuf's text, for people.
+std::string NetText(const caffe2::NetDef& net);
 
 }  // namespace synergy

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "client/store/sqlite.h"
 #include "client/store/store.h"
@@ -181,7 +182,53 @@ TEST_F(SynergyctlTest, ModelsListsTheZoo) {
   }
   EXPECT_GE(names.size(), 27u);
   EXPECT_THAT(names, testing::IsSupersetOf({"squeezenet", "alexnet", "resnet50", "inception_v3"}));
-  EXPECT_THAT(Run({"models"}).out, HasSubstr("mobilenet"));
+  EXPECT_EQ(Run({"models", "list", "--json"}).out, listed.out);
+  EXPECT_EQ(Run({"models", "list"}).out, Run({"models"}).out);
+}
+
+TEST_F(SynergyctlTest, ModelsAreListedWithin100Columns) {
+  const Ended listed = Run({"models"});
+  EXPECT_THAT(listed.out, HasSubstr("\nshufflenet_v2_x1_0 "));
+  std::istringstream lines(listed.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST_F(SynergyctlTest, ModelsShowTellsEveryOperator) {
+  const Ended shown = Run({"models", "show", "alexnet", "--json"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  const json model = json::parse(shown.out)["model"];
+  EXPECT_EQ(model["macs"], 724'406'816);
+  EXPECT_EQ(model["macs_by_type"]["FC"], 58'621'952);
+  EXPECT_EQ(model["published"]["accuracy"]["top1_percent"], 57.1);
+  ASSERT_EQ(model["operators"].size(), 23u);
+  const json conv = model["operators"][0];
+  EXPECT_EQ(conv["name"], "conv1");
+  EXPECT_EQ(conv["input_shapes"][1], json({96, 3, 11, 11}));
+  EXPECT_EQ(conv["output_shapes"][0], json({1, 96, 55, 55}));
+  EXPECT_EQ(conv["macs"], 105'415'200);
+  const double bytes = conv["bytes_read"].get<double>() + conv["bytes_written"].get<double>();
+  EXPECT_DOUBLE_EQ(conv["flops_per_byte"], conv["flops"].get<double>() / bytes);
+  EXPECT_TRUE(model["operators"][17]["flops_per_byte"].is_null());  // a Dropout in place
+  const Ended text = Run({"models", "show", "alexnet"});
+  EXPECT_THAT(text.out, HasSubstr("96x3x11x11"));
+  ExpectRefusal(Run({"models", "show", "vgg-16"}), 2, "did you mean 'vgg16'?");
+}
+
+TEST_F(SynergyctlTest, ModelsExportWritesFourFilesAndReplacesNoneUnasked) {
+  const std::string folder = folder_.File("nets/nin");
+  const Ended first = Run({"models", "export", "nin", "--dir", folder});
+  ASSERT_EQ(first.code, 0) << first.err;
+  for (const char* name : {"init_net", "predict_net"}) {
+    EXPECT_FALSE(FileBytes(folder + "/" + name + ".pb").empty()) << name;
+    EXPECT_THAT(FileBytes(folder + "/" + name + ".pbtxt"), StartsWith("name: \"nin")) << name;
+  }
+  const std::string before = FileBytes(folder + "/predict_net.pb");
+  ExpectRefusal(Run({"models", "export", "alexnet", "--dir", folder}), 1, "--force");
+  EXPECT_EQ(FileBytes(folder + "/predict_net.pb"), before);
+  EXPECT_EQ(Run({"models", "export", "alexnet", "--dir", folder, "--force"}).code, 0);
+  EXPECT_NE(FileBytes(folder + "/predict_net.pb"), before);
+  ExpectRefusal(Run({"models", "export", "alexnet", "--dir", folder_.File("x"), "--batch", "0"}), 2,
+                "dimension below 1");
 }
 
 TEST_F(SynergyctlTest, WithoutAStoreThereAreNoRuns) {

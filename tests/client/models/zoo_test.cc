@@ -1,7 +1,7 @@
 #include "client/models/zoo.h"
 
 #include <algorithm>
-#include <cmath>
+#include <fstream>
 #include <map>
 #include <ostream>
 #include <string>
@@ -155,6 +155,26 @@ TEST(FindModel, SuggestsNothingWhereNothingIsNear) {
   EXPECT_THAT(FindModel("transformer-xl").status().ToString(), Not(HasSubstr("did you mean")));
   EXPECT_EQ(FindModel("").status().code(), absl::StatusCode::kNotFound);
   EXPECT_LT(FindModel(std::string(1'000'000, 'x')).status().message().size(), 700u);
+}
+
+// docs/networks.md has a row for every network, and no other.
+TEST(Zoo, IsDocumented) {
+  std::ifstream file("docs/networks.md");
+  std::map<std::string, std::string> rows;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("| `")) continue;
+    rows[line.substr(3, line.find('`', 3) - 3)] = line;
+  }
+  EXPECT_EQ(rows.size(), Zoo().size());
+  for (const ZooEntry& entry : Zoo()) {
+    const std::string row = rows[std::string(entry.name)];
+    const Model model = entry.build(1, 1).value();
+    EXPECT_THAT(row, HasSubstr("| " + std::to_string(model.total.macs) + " |")) << entry.name;
+    EXPECT_THAT(row, HasSubstr("| " + std::to_string(model.total.params) + " |")) << entry.name;
+    for (const PublishedMacs& published : entry.published_macs) {
+      EXPECT_THAT(row, HasSubstr(std::string(published.note))) << entry.name;
+    }
+  }
 }
 
 TEST(Zoo, IsSortedByName) {
