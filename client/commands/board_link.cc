@@ -23,6 +23,8 @@ std::shared_ptr<DeviceClient> BoardLink::client() const {
   return client_;
 }
 
+absl::StatusOr<std::vector<v1::JobStatus>> BoardLink::List() { return client()->List(); }
+
 absl::StatusOr<v1::JobStatus> BoardLink::Follow(const std::string& run_id, uint64_t from_seq,
                                                 const DeviceClient::Follower& follower,
                                                 std::stop_token stop) {

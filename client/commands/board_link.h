@@ -4,6 +4,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -24,6 +25,7 @@ class BoardLink final : public RunSource {
   const v1::BoardInfo& board() const { return board_; }
   std::shared_ptr<DeviceClient> client() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  absl::StatusOr<std::vector<v1::JobStatus>> List() override;
   absl::StatusOr<v1::JobStatus> Follow(const std::string& run_id, uint64_t from_seq,
                                        const DeviceClient::Follower& follower,
                                        std::stop_token stop) override;

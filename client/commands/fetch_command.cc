@@ -15,6 +15,7 @@
 #include "client/commands/output.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_list.h"
+#include "client/commands/submission.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
 
@@ -27,10 +28,15 @@ struct FetchOptions {
   bool all = false;
 };
 
-// Jobs on the board that this store knows nothing of: those of other hosts and users.
+// Jobs on the board that this store knows nothing of: those of other hosts and users. Not those
+// that another command of this store is just submitting.
 absl::StatusOr<std::vector<v1::JobStatus>> ForeignJobs(Store& store, BoardLink& link) {
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.client()->List();
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.List();
   if (!jobs.ok()) return FromDevice(jobs.status());
+  const auto submissions = store.Submissions(link.board().board_id());
+  if (!submissions.ok()) return submissions.status();
+  std::set<std::string> tokens;
+  for (const Submission& submission : *submissions) tokens.insert(submission.token);
   const absl::StatusOr<std::vector<StoredRun>> runs = store.Runs();
   if (!runs.ok()) return runs.status();
   std::set<std::string> known;
@@ -39,7 +45,8 @@ absl::StatusOr<std::vector<v1::JobStatus>> ForeignJobs(Store& store, BoardLink& 
   }
   std::vector<v1::JobStatus> foreign;
   for (const v1::JobStatus& job : *jobs) {
-    if (!known.contains(job.run_id())) foreign.push_back(job);
+    const bool ours = known.contains(job.run_id()) || tokens.contains(job.spec().token());
+    if (!ours) foreign.push_back(job);
   }
   return foreign;
 }
@@ -57,6 +64,8 @@ absl::Status Fetch(const FetchOptions& options) {
   });
   const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
+  const absl::Status adopted = AdoptSubmissions(**store, (*link)->board(), **link, UnixNow());
+  if (!adopted.ok()) return adopted;
   const absl::StatusOr<std::vector<v1::JobStatus>> foreign = ForeignJobs(**store, **link);
   if (!foreign.ok()) return foreign.status();
   if (options.all) {

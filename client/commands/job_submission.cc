@@ -1,5 +1,8 @@
 #include "client/commands/job_submission.h"
 
+#include <stop_token>
+#include <string>
+
 #include "client/commands/exit_code.h"
 #include "client/commands/object_upload.h"
 #include "client/models/memory.h"
@@ -55,22 +58,30 @@ absl::Status FitsMemory(const Model& model, uint64_t memory_bytes) {
   return fits.ok() ? fits : Ending(ExitCode::kUsage, fits);
 }
 
-absl::StatusOr<v1::JobStatus> SubmitJob(const JobOptions& options, const ModelOptions& net,
-                                        const Job& job, DeviceClient& client,
-                                        std::stop_token stop) {
+absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,
+                                     const Job& job, Store& store, BoardLink& link,
+                                     JobInterrupt& interrupt) {
   const absl::StatusOr<std::string> predict = SerializeNet(job.loaded.model.predict);
   if (!predict.ok()) return predict.status();
   const absl::StatusOr<std::string> init = SerializeNet(job.loaded.model.init);
   if (!init.ok()) return init.status();
   v1::JobSpec spec = SpecOf(options, net, job);
-  // Between an upload and the submission another client's objects may take the place of ours.
-  for (int attempt = 0;; ++attempt) {
-    if (absl::Status sent = UploadObjects(job, client, stop, &spec); !sent.ok()) return sent;
-    if (stop.stop_requested()) return absl::CancelledError("interrupted before the job was sent");
-    absl::StatusOr<v1::JobStatus> status = client.Submit(spec, *predict, *init);
-    if (status.ok()) return status;
-    if (!absl::IsNotFound(status.status()) || attempt > 0) return FromDevice(status.status());
-  }
+  const std::stop_token stop = interrupt.first();
+  const absl::Status uploaded = UploadObjects(job, *link.client(), stop, &spec);
+  if (!uploaded.ok()) return uploaded;
+  if (stop.stop_requested()) return absl::CancelledError("interrupted before the job was sent");
+  const auto submit = [&](const v1::JobSpec& marked) -> absl::StatusOr<v1::JobStatus> {
+    absl::StatusOr<v1::JobStatus> status = link.client()->Submit(marked, *predict, *init);
+    if (absl::IsNotFound(status.status())) {
+      // Since the upload another client's objects have taken the place of ours.
+      const absl::Status again = UploadObjects(job, *link.client(), stop, &spec);
+      if (!again.ok()) return again;
+      status = link.client()->Submit(marked, *predict, *init);
+    }
+    if (status.ok()) interrupt.SetJob(&link, status->run_id());
+    return status;
+  };
+  return SubmitAndEnter(store, link.board(), spec, UnixNow(), submit);
 }
 
 }  // namespace synergy

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/commands/board_link.h"
 #include "client/commands/input_values.h"
+#include "client/commands/job_interrupt.h"
 #include "client/commands/model_source.h"
-#include "client/net/device_client.h"
+#include "client/commands/submission.h"
+#include "client/store/store.h"
 
 namespace synergy {
 
@@ -33,9 +35,11 @@ struct Job {
 // BoardInfo, 0: not known.
 absl::Status FitsMemory(const Model& model, uint64_t memory_bytes);
 
-// Uploads what the board does not have of the weights and input values, then submits. Errors say
-// how the command ends; Cancelled where `stop` was requested before the job was queued.
-absl::StatusOr<v1::JobStatus> SubmitJob(const JobOptions& options, const ModelOptions& net,
-                                        const Job& job, DeviceClient& client, std::stop_token stop);
+// Uploads what the board does not have of the weights and input values, submits the job and enters
+// its run (submission.h). Errors say how the command ends; Cancelled where the user interrupted
+// before the job was queued. From the board's answer on an interrupt cancels the job.
+absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,
+                                     const Job& job, Store& store, BoardLink& link,
+                                     JobInterrupt& interrupt);
 
 }  // namespace synergy

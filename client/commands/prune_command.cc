@@ -1,16 +1,19 @@
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "client/analysis/report_json.h"
+#include "client/commands/board_link.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/prune_check.h"
 #include "client/commands/run_list.h"
+#include "client/commands/submission.h"
 #include "client/store/prune.h"
 #include "client/store/run_claim.h"
 #include "client/store/store.h"
@@ -23,8 +26,41 @@ namespace {
 struct PruneOptions {
   std::shared_ptr<const RunsOptions> shared;
   PruneRule rule;
+  std::string host;
+  bool force = false;
   bool dry_run = false;
 };
+
+absl::StatusOr<BoardAnswer> AskBoard(const std::string& host) {
+  const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(host);
+  if (!link.ok()) return link.status();
+  absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->List();
+  if (!jobs.ok()) return FromDevice(jobs.status());
+  return BoardAnswer{(*link)->board().board_id(), *std::move(jobs)};
+}
+
+// Incomplete runs that their board can still complete stay, each with a line on stderr. The board
+// is asked only where it matters.
+absl::StatusOr<PruneChoice> SpareUnfinished(const PruneOptions& options,
+                                            std::vector<StoredRun> selected) {
+  const bool matters =
+      !options.force && std::any_of(selected.begin(), selected.end(), [](const StoredRun& run) {
+        return !run.complete && !run.abandoned;
+      });
+  if (!matters) return PruneChoice{.go = std::move(selected), .stays = {}};
+  const absl::StatusOr<BoardAnswer> answer = AskBoard(options.host);
+  if (ExitCodeOf(answer.status()) == ExitCode::kUsage) return answer.status();
+  PruneChoice choice = SpareWhatBoardsHave(selected, answer);
+  for (const std::string& line : choice.stays) PrintNote(line);
+  return choice;
+}
+
+absl::Status Ended(const PruneChoice& choice) {
+  if (choice.all_known) return absl::OkStatus();
+  return Ending(ExitCode::kNotReached,
+                absl::UnavailableError("some runs stay because their board could not be asked: "
+                                       "start its daemon, name it with --host, or give --force."));
+}
 
 // Runs that another synergyctl is just receiving stay. The claims hold until the deletion is done.
 absl::StatusOr<std::vector<StoredRun>> Claim(const std::string& path,
@@ -72,6 +108,20 @@ absl::Status Print(const PruneOptions& options, const std::vector<StoredRun>& ru
                                                      static_cast<double>(bytes) * 1e-6));
 }
 
+absl::Status Remove(const PruneOptions& options, const std::string& path,
+                    const std::vector<StoredRun>& runs) {
+  std::vector<RunClaim> claims;
+  const absl::StatusOr<std::vector<StoredRun>> claimed = Claim(path, runs, &claims);
+  if (!claimed.ok()) return claimed.status();
+  std::vector<int64_t> numbers;
+  for (const StoredRun& run : *claimed) numbers.push_back(run.number);
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(path, StoreAccess::kWrite);
+  if (!store.ok()) return store.status();
+  if (absl::Status status = (*store)->Delete(numbers); !status.ok()) return status;
+  if (absl::Status status = DeleteTruths(path, *claimed); !status.ok()) return status;
+  return Print(options, *claimed);
+}
+
 absl::Status Prune(const PruneOptions& options) {
   if (options.rule.empty()) {
     return Ending(ExitCode::kUsage,
@@ -82,27 +132,18 @@ absl::Status Prune(const PruneOptions& options) {
   const absl::StatusOr<std::string> path =
       StorePath(options.shared->store, /*create_folder=*/false);
   if (!path.ok()) return path.status();
-  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kRead);
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kRead);
   if (absl::IsNotFound(store.status())) return Print(options, {});
   if (!store.ok()) return store.status();
   const absl::StatusOr<std::vector<StoredRun>> runs = (*store)->Runs();
   if (!runs.ok()) return runs.status();
-  const int64_t now_unix_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
-  const std::vector<StoredRun> selected = SelectForPruning(*runs, options.rule, now_unix_ns);
-  if (options.dry_run || selected.empty()) return Print(options, selected);
-
-  std::vector<RunClaim> claims;
-  const absl::StatusOr<std::vector<StoredRun>> claimed = Claim(*path, selected, &claims);
-  if (!claimed.ok()) return claimed.status();
-  std::vector<int64_t> numbers;
-  for (const StoredRun& run : *claimed) numbers.push_back(run.number);
-  store = Store::Open(*path, StoreAccess::kWrite);
-  if (!store.ok()) return store.status();
-  if (absl::Status status = (*store)->Delete(numbers); !status.ok()) return status;
-  if (absl::Status status = DeleteTruths(*path, *claimed); !status.ok()) return status;
-  return Print(options, *claimed);
+  const absl::StatusOr<PruneChoice> choice =
+      SpareUnfinished(options, SelectForPruning(*runs, options.rule, UnixNow()));
+  if (!choice.ok()) return choice.status();
+  const absl::Status done = options.dry_run || choice->go.empty()
+                                ? Print(options, choice->go)
+                                : Remove(options, *path, choice->go);
+  return done.ok() ? Ended(*choice) : done;
 }
 
 }  // namespace
@@ -119,8 +160,15 @@ void AddPruneCommand(CLI::App& runs, std::shared_ptr<const RunsOptions> shared,
   command->add_option("--keep", options->rule.keep, "All but the newest N runs")
       ->type_name("N")
       ->check(NotNegative());
-  command->add_flag("--incomplete", options->rule.incomplete,
-                    "Runs that did not come whole, which stay otherwise");
+  CLI::Option* incomplete =
+      command->add_flag("--incomplete", options->rule.incomplete,
+                        "Runs that did not come whole, which stay otherwise; not those that their "
+                        "board can still complete: it is asked");
+  command
+      ->add_flag("--force", options->force,
+                 "With --incomplete: also what the board can complete, without asking it")
+      ->needs(incomplete);
+  AddHostOption(*command, &options->host);
   command->add_flag("--dry-run", options->dry_run, "Only show what would go");
   command->fallthrough();
   command->footer("--store and --json as for synergyctl runs");

@@ -57,9 +57,9 @@ absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::Boa
     const absl::Status received = ReceiveRun(store, board, source, run.number, stop);
     if (ExitCodeOf(received) == ExitCode::kRefused || absl::IsDataLoss(received)) {
       PrintError(received);
-      PrintNote(
-          fmt::format("run {} stays as it is; synergyctl runs prune --incomplete removes such runs",
-                      run.number));
+      PrintNote(fmt::format(
+          "run {} stays as it is; synergyctl runs prune --incomplete --force removes such runs",
+          run.number));
       outcome.left.push_back(run.number);
       continue;
     }

@@ -23,7 +23,7 @@
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
 #include "client/commands/stored_report.h"
-#include "client/store/run_claim.h"
+#include "client/commands/submission.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
 
@@ -103,18 +103,6 @@ class OutputsTaker {
   absl::Status result_;
 };
 
-// The run's number. The job is on the board by now: it is not lost where it cannot be entered here.
-absl::StatusOr<int64_t> Enter(Store& store, const BoardLink& link, const v1::JobStatus& job) {
-  const absl::StatusOr<int64_t> number = store.PutRun(link.board(), job);
-  if (number.ok()) return number;
-  return Ending(
-      ExitCode::kPartial,
-      absl::Status(number.status().code(),
-                   fmt::format("the board has taken the job ({}), but: {} Then synergyctl "
-                               "fetch --all brings its records.",
-                               job.run_id(), std::string(number.status().message()))));
-}
-
 absl::Status InterruptedNote(const StoredRun& run, const absl::StatusOr<RunReport>& report) {
   const uint64_t iterations = report.ok() ? report->attribution.iterations : 0;
   return Ending(
@@ -145,8 +133,8 @@ absl::Status PresentResult(const RunOptions& options, Store& store, int64_t numb
 }
 
 // Ids of the jobs that have not ended on the board.
-absl::StatusOr<std::set<std::string>> JobsGoingOn(const BoardLink& link) {
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.client()->List();
+absl::StatusOr<std::set<std::string>> JobsGoingOn(BoardLink& link) {
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.List();
   if (!jobs.ok()) return FromDevice(jobs.status());
   std::set<std::string> ids;
   for (const v1::JobStatus& job : *jobs) {
@@ -157,13 +145,19 @@ absl::StatusOr<std::set<std::string>> JobsGoingOn(const BoardLink& link) {
   return ids;
 }
 
+absl::StatusOr<ResumeOutcome> ResumeWhatHasEnded(Store& store, BoardLink& link,
+                                                 std::stop_token stop) {
+  const absl::Status adopted = AdoptSubmissions(store, link.board(), link, UnixNow());
+  if (!adopted.ok()) return adopted;
+  const absl::StatusOr<std::set<std::string>> going_on = JobsGoingOn(link);
+  if (!going_on.ok()) return going_on.status();
+  return CompleteUnfinishedRuns(store, link.board(), link, stop, *going_on);
+}
+
 // What earlier commands left on the board, as far as it has ended there. Our own job is on the
 // board by now and neither waits for that nor fails by it.
 void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bool announce) {
-  const absl::StatusOr<std::set<std::string>> going_on = JobsGoingOn(link);
-  const absl::StatusOr<ResumeOutcome> outcome =
-      going_on.ok() ? CompleteUnfinishedRuns(store, link.board(), link, stop, *going_on)
-                    : absl::StatusOr<ResumeOutcome>(going_on.status());
+  const absl::StatusOr<ResumeOutcome> outcome = ResumeWhatHasEnded(store, link, stop);
   if (!outcome.ok()) {
     if (!stop.stop_requested()) PrintError(outcome.status());
     return;
@@ -209,18 +203,13 @@ absl::Status Run(const RunOptions& options) {
   const absl::Status fits = FitsMemory(run->job.loaded.model, (*link)->board().memory_bytes());
   if (!fits.ok()) return fits;
 
-  const absl::StatusOr<v1::JobStatus> job =
-      SubmitJob(options.job, options.model, run->job, *(*link)->client(), interrupt.first());
-  if (!job.ok()) return job.status();
-  interrupt.SetJob(link->get(), job->run_id());
-  const absl::StatusOr<int64_t> number = Enter(**store, **link, *job);
-  if (!number.ok()) return number.status();
-  const absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::Take(*path, *number);
-  if (!claim.ok()) return Ending(ExitCode::kPartial, claim.status());
-  PrintNote(fmt::format("run {}: {} on {}, {}", *number, run->job.loaded.model.name,
+  const absl::StatusOr<EnteredRun> entered =
+      SubmitJob(options.job, options.model, run->job, **store, **link, interrupt);
+  if (!entered.ok()) return entered.status();
+  PrintNote(fmt::format("run {}: {} on {}, {}", entered->number, run->job.loaded.model.name,
                         (*link)->board().title(), options.job.engine));
   CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
-  return Receive(options, *run, **store, **link, *number, interrupt);
+  return Receive(options, *run, **store, **link, entered->number, interrupt);
 }
 
 void AddInputOptions(CLI::App& command, RunOptions& options) {

@@ -7,10 +7,28 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/records/chunk.h"
+
 namespace synergy {
+namespace {
+
+// Beyond the bytes of the runs: no store has so many.
+constexpr int64_t kFirstSubmissionByte = int64_t{1} << 40;
+
+}  // namespace
 
 absl::StatusOr<std::optional<RunClaim>> RunClaim::Take(const std::string& store_path,
                                                        int64_t number) {
+  return Lock(store_path, number);
+}
+
+absl::StatusOr<std::optional<RunClaim>> RunClaim::TakeSubmission(const std::string& store_path,
+                                                                 const std::string& token) {
+  return Lock(store_path, kFirstSubmissionByte + int64_t{Crc32c(token)});
+}
+
+absl::StatusOr<std::optional<RunClaim>> RunClaim::Lock(const std::string& store_path,
+                                                       int64_t byte) {
   const std::string path = store_path + ".lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {
@@ -23,7 +41,7 @@ absl::StatusOr<std::optional<RunClaim>> RunClaim::Take(const std::string& store_
   struct flock range = {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
-  range.l_start = number;
+  range.l_start = byte;
   range.l_len = 1;
   if (::fcntl(fd, F_OFD_SETLK, &range) == 0) return std::optional<RunClaim>(std::move(claim));
   if (errno == EAGAIN || errno == EACCES) return std::optional<RunClaim>();

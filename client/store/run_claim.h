@@ -1,5 +1,5 @@
-// Which process is fetching a run: so that a second synergyctl does not take a run that the first
-// one is just receiving for one that was left behind.
+// Which process is fetching a run or submitting a job: so that a second synergyctl does not take
+// what the first one is just at for something that was left behind.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,22 @@
 
 namespace synergy {
 
-// A record lock in <store>.lock, one byte a run. The kernel lets go of it when the process ends,
-// however it ends. Held as long as the object lives.
+// A record lock in <store>.lock, one byte a run or submission. The kernel lets go of it when the
+// process ends, however it ends. Held as long as the object lives.
 class RunClaim {
  public:
   // Absent: another process, or another RunClaim of this one, holds the run.
   static absl::StatusOr<std::optional<RunClaim>> Take(const std::string& store_path,
                                                       int64_t number);
+  // The same for a submission. Of two with different tokens one may, very rarely, keep the other.
+  static absl::StatusOr<std::optional<RunClaim>> TakeSubmission(const std::string& store_path,
+                                                                const std::string& token);
   RunClaim(RunClaim&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   RunClaim& operator=(RunClaim&&) = delete;
   ~RunClaim();
 
  private:
+  static absl::StatusOr<std::optional<RunClaim>> Lock(const std::string& store_path, int64_t byte);
   explicit RunClaim(int fd) : fd_(fd) {}
   int fd_;
 };

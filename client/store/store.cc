@@ -112,6 +112,18 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, Stor
   return std::unique_ptr<Store>(new Store(*std::move(database)));
 }
 
+absl::Status Store::AddSubmission(const std::string& board_id, const Submission& submission) {
+  return InsertSubmission(database_, board_id, submission);
+}
+
+absl::StatusOr<std::vector<Submission>> Store::Submissions(const std::string& board_id) {
+  return SelectSubmissions(database_, board_id);
+}
+
+absl::Status Store::RemoveSubmission(const std::string& board_id, const std::string& token) {
+  return DeleteSubmission(database_, board_id, token);
+}
+
 absl::StatusOr<int64_t> Store::PutRun(const v1::BoardInfo& board, const v1::JobStatus& status) {
   absl::StatusOr<Transaction> transaction = Transaction::Begin(database_);
   if (!transaction.ok()) return transaction.status();
@@ -144,6 +156,11 @@ absl::StatusOr<int64_t> Store::PutRun(const v1::BoardInfo& board, const v1::JobS
   }
   if (!number.ok()) return number.status();
   if (!*number) return absl::InternalError("entering a run gave no number");
+  if (!status.spec().token().empty()) {
+    const absl::Status removed =
+        DeleteSubmission(database_, board.board_id(), status.spec().token());
+    if (!removed.ok()) return removed;
+  }
   if (absl::Status committed = transaction->Commit(); !committed.ok()) return committed;
   return **number;
 }

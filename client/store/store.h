@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/store/sqlite.h"
+#include "client/store/submission_table.h"
 #include "client/store/versioned_database.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/job.pb.h"
@@ -61,7 +62,15 @@ class Store {
 
   const std::string& path() const { return database_.path(); }
 
-  // Enters a run as the board tells of it, or brings its state up to date. The run's number.
+  // Notes a job that is about to be sent to a board, by its JobSpec.token, until PutRun enters it
+  // as a run: so that it is found again on the board whatever happens in between. Durable on
+  // return.
+  absl::Status AddSubmission(const std::string& board_id, const Submission& submission);
+  absl::StatusOr<std::vector<Submission>> Submissions(const std::string& board_id);
+  absl::Status RemoveSubmission(const std::string& board_id, const std::string& token);
+
+  // Enters a run as the board tells of it, or brings its state up to date; the submission that it
+  // came of is removed in the same transaction. The run's number.
   absl::StatusOr<int64_t> PutRun(const v1::BoardInfo& board, const v1::JobStatus& status);
 
   // By number.

@@ -58,6 +58,14 @@ CREATE TABLE chunks (
   FOREIGN KEY (board, run) REFERENCES runs (board, run) ON DELETE CASCADE
 ) STRICT;
 )sql",
+    // 2: what was sent to a board and is no run here yet.
+    R"sql(
+CREATE TABLE submissions (
+  token           TEXT NOT NULL PRIMARY KEY,  -- synergy.v1.JobSpec.token
+  board_id        TEXT NOT NULL,              -- the board may be in no other table yet
+  created_unix_ns INTEGER NOT NULL
+) STRICT;
+)sql",
 };
 
 }  // namespace synergy

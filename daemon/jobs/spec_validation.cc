@@ -16,6 +16,7 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxNameBytes = 200;
+constexpr size_t kMaxTokenBytes = 64;
 constexpr uint32_t kMaxWarmup = 1'000'000;
 constexpr uint32_t kMaxBatch = 65536;
 constexpr int kMaxDims = 8;
@@ -96,6 +97,14 @@ absl::Status CheckThreads(const v1::JobSpec& spec, const SpecLimits& limits) {
                  engine.max_threads == 1 ? "one thread"
                                          : fmt::format("at most {} threads", engine.max_threads),
                  threads, others, engine.max_threads);
+}
+
+absl::Status CheckToken(std::string_view token) {
+  const bool plain = std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+  });
+  if (plain && token.size() <= kMaxTokenBytes) return absl::OkStatus();
+  return Invalid("token: leave it out, or give at most {} letters, digits and '-'", kMaxTokenBytes);
 }
 
 absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
@@ -186,6 +195,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   }
   if (absl::Status status = CheckNames(spec); !status.ok()) return status;
   if (absl::Status status = CheckEngine(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckToken(spec.token()); !status.ok()) return status;
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;

@@ -19,6 +19,12 @@ class FakeBoard : public RunSource {
  public:
   explicit FakeBoard(FakeClock& clock) : clock_(clock) {}
 
+  absl::StatusOr<std::vector<v1::JobStatus>> List() override {
+    ++lists;
+    if (lost) return absl::UnavailableError("connection refused");
+    return jobs;
+  }
+
   absl::StatusOr<v1::JobStatus> Follow(const std::string&, uint64_t from_seq,
                                        const DeviceClient::Follower& follower,
                                        std::stop_token stop) override {
@@ -72,7 +78,9 @@ class FakeBoard : public RunSource {
   }
 
   std::vector<v1::Chunk> chunks = SampleChunks();
-  std::deque<uint64_t> breaks_at;  // each breaks the connection once
+  std::vector<v1::JobStatus> jobs;  // that it lists
+  bool lost = false;                // it cannot be asked for them
+  std::deque<uint64_t> breaks_at;   // each breaks the connection once
   Nanoseconds chunk_every = Milliseconds(250);
   std::function<void(uint64_t)> before_chunk;
   v1::JobState final_state = v1::JOB_STATE_DONE;
@@ -81,6 +89,7 @@ class FakeBoard : public RunSource {
   bool forgotten = false;
   int away_for = 0;  // reconnects that fail
 
+  int lists = 0;
   std::vector<uint64_t> followed_from;
   std::vector<uint64_t> acknowledged;
   int reconnects = 0;

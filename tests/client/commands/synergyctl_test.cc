@@ -365,10 +365,37 @@ TEST_F(SynergyctlTest, PruneRemovesWhatItShowedBefore) {
   EXPECT_EQ(pruned["pruned"], dry["pruned"]);
   ASSERT_EQ(pruned["pruned"].size(), 1u);
   EXPECT_EQ(pruned["pruned"][0]["number"], 1);
-  EXPECT_EQ(RunStored({"runs", "prune", "--incomplete"}).code, 0);
+  EXPECT_EQ(RunStored({"runs", "prune", "--incomplete", "--force"}).code, 0);
   const json left = json::parse(RunStored({"runs", "--json"}).out)["runs"];
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0]["id"], "run-b");
+}
+
+// Pruning took the records of jobs that still ran from their runs.
+TEST_F(SynergyctlTest, PruneKeepsIncompleteRunsWhoseBoardDoesNotAnswer) {
+  Fill(2);
+  Fill(2, SampleBoard(), "run-given-up");
+  {
+    auto store = Store::Open(store_, StoreAccess::kWrite);
+    ASSERT_TRUE((*store)->SetAbandoned(2, "the board forgot it").ok());
+  }
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> arguments = {"runs", "prune", "--incomplete", "--json"};
+    if (dry) arguments.push_back("--dry-run");
+    const Ended ended = RunStored(arguments);
+    EXPECT_EQ(ended.code, 3);
+    EXPECT_THAT(ended.err, HasSubstr("run 1 stays: its board could not be asked"));
+    EXPECT_THAT(ended.err, HasSubstr("none.sock"));
+    EXPECT_THAT(ended.err, HasSubstr("--force"));
+    const json pruned = json::parse(ended.out)["pruned"];
+    ASSERT_EQ(pruned.size(), 1u);
+    EXPECT_EQ(pruned[0]["id"], "run-given-up");
+  }
+  const Ended forced = RunStored({"runs", "prune", "--incomplete", "--force"});
+  EXPECT_EQ(forced.code, 0);
+  EXPECT_THAT(forced.err, IsEmpty()) << "nobody was asked";
+  EXPECT_THAT(json::parse(RunStored({"runs", "--json"}).out)["runs"], IsEmpty());
+  ExpectRefusal(RunStored({"runs", "prune", "--keep", "0", "--force"}), 2, "--incomplete");
 }
 
 TEST_F(SynergyctlTest, PruneTakesTheStoreThatWasGivenToRuns) {

@@ -1,5 +1,7 @@
 #include "client/report/run_text.h"
 
+#include <sstream>
+
 #include "client/report/text_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -37,6 +39,19 @@ TEST(TextTable, CountsCharactersNotBytes) {
   table.AddRow({"\xC3\xBC", "1"});
   table.AddRow({"u", "2"});
   EXPECT_EQ(table.Text(), "n  x\n-  -\n\xC3\xBC  1\nu  2\n");
+}
+
+TEST(TextTable, AColumnIsAsWideAsItsWidestCell) {
+  const std::string name = "inception_4a/" + std::string(120, 'x') + "/relu_5x5_reduce";
+  TextTable table({{"#"}, {"operator", TextTable::Align::kLeft}, {"MMACs"}, {"share %"}});
+  table.AddRow({"7", name, "123456789012345.67", "100.0"});
+  table.AddRow({"1234567", "fc", "1.00", "0.0"});
+  const std::string fill(name.size() - 2, ' ');
+  EXPECT_EQ(table.Text(), "      #  operator" + std::string(name.size() - 8, ' ') +
+                              "               MMACs  share %\n" + "-------  " +
+                              std::string(name.size(), '-') + "  ------------------  -------\n" +
+                              "      7  " + name + "  123456789012345.67    100.0\n" +
+                              "1234567  fc" + fill + "                1.00      0.0\n");
 }
 
 TEST(TextTable, EscapeSequencesInNamesDoNotReachTheTerminal) {
@@ -94,6 +109,26 @@ TEST(RunText, SaysForHowLongOperatorsOverlapped) {
   EXPECT_THAT(with, HasSubstr("operators overlapped for 25.0 % of the time in which any ran"));
   report.attribution.overlapped_s = 1e-9;
   EXPECT_EQ(RunText(report, {.number = 3, .extra_columns = {}}), without);
+}
+
+// The column titles' ends and the numbers' ends stand under each other in every line of the table.
+TEST(RunText, LongOperatorNamesAndWideNumbersKeepTheColumns) {
+  RunReport report = SampleReport();
+  report.ops[0].info.set_name("mixed_5b/" + std::string(90, 'n'));
+  report.ops[0].info.set_macs(987'654'321'012'345'678);
+  report.ops[1].info.set_type("A" + std::string(60, 't'));
+  const std::string text = RunText(report, {});
+  const size_t begin = text.find("#  operator");
+  ASSERT_NE(begin, std::string::npos);
+  std::istringstream table(text.substr(begin, text.find("\n\n", begin) - begin));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(table, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 4u) << text;
+  for (const std::string& line : lines) EXPECT_EQ(line.size(), lines[0].size()) << text;
+  EXPECT_THAT(text, HasSubstr("987654321012.35"));
+  const size_t macs = lines[0].find("MMACs") + 5;
+  EXPECT_EQ(lines[2].find("987654321012.35") + 15, macs) << text;
+  EXPECT_EQ(lines[3][macs - 1], '-') << text;
 }
 
 TEST(RunText, ARealBoardIsNotCalledSimulated) {

@@ -52,5 +52,16 @@ TEST(RunClaim, EndsWithItsProcessHoweverThatEnds) {
   close(ready[1]);
 }
 
+TEST(RunClaim, SubmissionsAreClaimedApartFromRuns) {
+  const TempFolder folder;
+  const std::string store = folder.File("store.db");
+  const auto run = RunClaim::Take(store, 1);
+  const auto first = RunClaim::TakeSubmission(store, "token-a");
+  ASSERT_TRUE(run.ok() && first.ok());
+  EXPECT_TRUE(run->has_value() && first->has_value());
+  EXPECT_FALSE(RunClaim::TakeSubmission(store, "token-a")->has_value());
+  EXPECT_TRUE(RunClaim::TakeSubmission(store, "token-b")->has_value());
+}
+
 }  // namespace
 }  // namespace synergy

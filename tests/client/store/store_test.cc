@@ -13,11 +13,14 @@
 #include "gtest/gtest.h"
 #include "tests/client/sample_run.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temp_folder.h"
 
 namespace synergy {
 namespace {
 
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class StoreTest : public testing::Test {
@@ -45,6 +48,14 @@ class StoreTest : public testing::Test {
     std::vector<std::string> bytes;
     for (const v1::Chunk& chunk : chunks) bytes.push_back(chunk.SerializeAsString());
     return bytes;
+  }
+
+  static std::vector<std::string> Tokens(Store& store, const std::string& board_id) {
+    const auto submissions = store.Submissions(board_id);
+    EXPECT_TRUE(submissions.ok()) << submissions.status();
+    std::vector<std::string> tokens;
+    for (const Submission& submission : *submissions) tokens.push_back(submission.token);
+    return tokens;
   }
 
   TempFolder folder_;
@@ -246,6 +257,86 @@ TEST_F(StoreTest, CommitsAreSynchronousAndForeignKeysHold) {
   EXPECT_EQ(*database->QueryInt("PRAGMA foreign_keys"), 1);
   EXPECT_FALSE(database->Execute("INSERT INTO chunks VALUES (1, 1, 0, 0, 0, 1, 1, 0, x'00')").ok())
       << "a chunk without its run";
+}
+
+TEST_F(StoreTest, ASubmissionLastsUntilItsRunIsEntered) {
+  auto store = Open();
+  ASSERT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
+  ASSERT_TRUE(store->AddSubmission("board-1", {"token-b", 4}).ok());
+  ASSERT_TRUE(store->AddSubmission("board-2", {"token-c", 6}).ok());
+  EXPECT_FALSE(store->AddSubmission("board-2", {"token-a", 7}).ok()) << "a token is used once";
+  store.reset();
+  store = Open();
+  EXPECT_THAT(Tokens(*store, "board-1"), ElementsAre("token-b", "token-a")) << "the oldest first";
+  EXPECT_EQ(store->Submissions("board-1")->front().created_unix_ns, 4);
+
+  v1::JobStatus status = SampleStatus();
+  status.mutable_spec()->set_token("token-a");
+  ASSERT_TRUE(store->PutRun(SampleBoard(), status).ok());
+  EXPECT_THAT(Tokens(*store, "board-1"), ElementsAre("token-b"));
+  ASSERT_TRUE(store->RemoveSubmission("board-1", "token-b").ok());
+  EXPECT_THAT(Tokens(*store, "board-1"), ElementsAre());
+  EXPECT_THAT(Tokens(*store, "board-2"), ElementsAre("token-c"));
+}
+
+TEST_F(StoreTest, ARunThatCannotBeEnteredLeavesItsSubmission) {
+  auto store = Open();
+  ASSERT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
+  auto database = Database::Open(path_, Database::Mode::kExisting);
+  ASSERT_TRUE(database
+                  ->Execute("CREATE TRIGGER refuse BEFORE DELETE ON submissions "
+                            "BEGIN SELECT RAISE(ABORT, 'no'); END")
+                  .ok());
+  v1::JobStatus status = SampleStatus();
+  status.mutable_spec()->set_token("token-a");
+  EXPECT_FALSE(store->PutRun(SampleBoard(), status).ok());
+  EXPECT_TRUE(store->Runs()->empty()) << "the run without the end of its submission";
+  EXPECT_THAT(Tokens(*store, "board-1"), ElementsAre("token-a"));
+}
+
+TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
+  int64_t number = 0;
+  {
+    const DatabaseSchema first{kStoreApplicationId, "store", std::span(kStoreMigrations).first(1)};
+    auto old = OpenVersioned(path_, StoreAccess::kWrite, first);
+    ASSERT_TRUE(old.ok()) << old.status();
+    ASSERT_TRUE(old->Execute("INSERT INTO boards VALUES (1, 'board-1', 'b', 'B', 1);"
+                             "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, "
+                             "state, simulated) VALUES (1, 'run-0123456789abcdef', 'tiny', "
+                             "'caffe2-eigen', 3, 2, 1)")
+                    .ok());
+    number = old->last_insert_rowid();
+  }
+  auto store = Open(StoreAccess::kRead);
+  ASSERT_EQ(store->Runs()->size(), 1u);
+  EXPECT_EQ(store->Run(number)->net, "tiny");
+  store = Open();
+  ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
+  EXPECT_TRUE(store->Run(number)->complete);
+  EXPECT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
+  auto database = Database::Open(path_, Database::Mode::kExisting);
+  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 2);
+}
+
+// What is measured must not end in a stack trace of SQLite's where a disk is mounted read-only.
+TEST(StoreOnAReadOnlyDisk, IsReadAndRefusedForWritingWithARemedy) {
+  const SmallDisk disk(1 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
+  const std::string path = disk.path() + "/store.db";
+  {
+    auto store = Store::Open(path, StoreAccess::kWrite);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->PutRun(SampleBoard(), SampleStatus()).ok());
+  }
+  ASSERT_EQ(mount(nullptr, disk.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  auto reader = Store::Open(path, StoreAccess::kRead);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->Runs()->size(), 1u);
+  for (const std::string& name : {path, disk.path() + "/new.db"}) {
+    const absl::Status refused = Store::Open(name, StoreAccess::kWrite).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_THAT(refused.ToString(), AllOf(HasSubstr(name), HasSubstr("--store FILE"))) << refused;
+  }
 }
 
 }  // namespace

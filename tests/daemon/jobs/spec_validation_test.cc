@@ -85,6 +85,20 @@ TEST(SpecValidation, RefusesTypesThatAreNone) {
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_net_type("dag\n"); }), HasSubstr("net_type"));
 }
 
+TEST(SpecValidation, ATokenHasOnlyLettersDigitsAndDashes) {
+  for (const std::string& token : {std::string(), std::string("aZ0-9"), std::string(64, 'a')}) {
+    v1::JobSpec spec = GoodSpec();
+    spec.set_token(token);
+    EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok()) << token;
+  }
+  for (const std::string& token :
+       {std::string(65, 'a'), std::string("a b"), std::string("a/b"), std::string("a\n"),
+        std::string("a\0b", 3), std::string("\xC3\xA4")}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_token(token); }),
+                HasSubstr("token: leave it out, or give at most 64 letters, digits and '-'"));
+  }
+}
+
 TEST(SpecValidation, NamesTheNearestEngineAndAllOfThem) {
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_engine("caffe2-eigne"); }),
               AllOf(HasSubstr("did you mean 'caffe2-eigen'"), HasSubstr("caffe2-openblas")));
