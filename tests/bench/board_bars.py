@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Bars that need the whole system: synergyd with the simulated board and a real network.
 
-usage: board_bars.py books|truth|sampler_job [--smoke]
+usage: board_bars.py books|truth|sampler_job|zoo_runs [--smoke]
 
 books        setup + warm-up + operators + idle = integral of power over the run, within 0.5 %; the
              integral is computed here from the raw records in the store. Beside it, operator times by
              the net's wall time
 truth        the plain method's error per operator on the simulated board, stated as it is (no limit)
+zoo_runs     every network of `models list` end to end with both engines: number of operators, MACs, verdict
 sampler_job  1 kHz x 3 rails while a job runs: CPU share of synergyd, achieved rate, missed ticks
 """
 import json
@@ -60,6 +61,32 @@ def truth(board, smoke):
     return True
 
 
+# Reasons of what two iterations cannot have, or a busy machine takes away: no network is to blame.
+NO_NETWORKS_FAULT = {"few_readings", "no_readings", "ticks_missed", "edge_unread", "clock_astray"}
+SMOKE_NETWORKS = ("squeezenet", "mobilenet", "alexnet")
+
+
+def zoo_runs(board, smoke):
+    networks = {model["name"]: model for model in board.json("models", "list")["models"]}
+    names = SMOKE_NETWORKS if smoke else sorted(networks)
+    ok = True
+    print(f"{'network':<20} {'engine':<16} {'operators':>9} {'MMACs':>9} {'one inference [ms]':>18}  verdict")
+    for name in names:
+        for engine in ("caffe2-eigen", "caffe2-openblas"):
+            run = board.json("run", "--net", name, "--engine", engine, "--iterations", "2", timeout=600)
+            reasons = {reason.split(":")[0] for reason in run["reasons"]} - NO_NETWORKS_FAULT
+            macs = sum(op["macs"] or 0 for op in run["ops"])
+            good = (run["run"]["state"] == "DONE" and not reasons
+                    and len(run["ops"]) == networks[name]["layers"] and macs == networks[name]["macs"]
+                    and all(op["executions"] == 2 for op in run["ops"]))
+            ok &= good
+            print(f"{name:<20} {engine:<16} {len(run['ops']):>9} {macs * 1e-6:>9.1f} "
+                  f"{run['iteration_time_s']['mean'] * 1e3:>18.1f}  {run['verdict']}"
+                  f"{'' if good else '  FAILED ' + ', '.join(sorted(reasons))}", flush=True)
+    print(f"{len(names)} networks, each with both engines; every operator ran once an iteration")
+    return ok
+
+
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -90,7 +117,7 @@ def sampler_job(board, smoke):
 
 
 def main():
-    bars = {"books": books, "truth": truth, "sampler_job": sampler_job}
+    bars = {"books": books, "truth": truth, "sampler_job": sampler_job, "zoo_runs": zoo_runs}
     if len(sys.argv) < 2 or sys.argv[1] not in bars:
         sys.exit(__doc__)
     with Board() as board:
