@@ -68,15 +68,15 @@ ordered_json OpJson(const RunReport& report, const OpReport& op) {
   return json;
 }
 
-ordered_json TypeJson(const RunReport& report, const TypeReport& type) {
+ordered_json GroupJson(const RunReport& report, const char* kind, const GroupReport& group) {
   ordered_json json;
-  json["type"] = type.type;
-  json["operators"] = type.operators;
-  json["time_s"] = type.time_s;
-  json["time_share"] = type.time_share;
-  json["energy_j"] = EnergyByRail(report, type.energy_j);
-  json["energy_share"] = EnergyByRail(report, type.energy_share);
-  json["macs"] = OrNull(type.macs);
+  json[kind] = group.name;
+  json["operators"] = group.operators;
+  json["time_s"] = group.time_s;
+  json["time_share"] = group.time_share;
+  json["energy_j"] = EnergyByRail(report, group.energy_j);
+  json["energy_share"] = EnergyByRail(report, group.energy_share);
+  json["macs"] = OrNull(group.macs);
   return json;
 }
 
@@ -206,7 +206,13 @@ ordered_json ReportJson(const RunReport& report) {
   json["ops"] = ordered_json::array();
   for (const OpReport& op : report.ops) json["ops"].push_back(OpJson(report, op));
   json["types"] = ordered_json::array();
-  for (const TypeReport& type : report.types) json["types"].push_back(TypeJson(report, type));
+  for (const GroupReport& type : report.types) {
+    json["types"].push_back(GroupJson(report, "type", type));
+  }
+  json["by_module"] = ordered_json::array();
+  for (const GroupReport& module : report.modules) {
+    json["by_module"].push_back(GroupJson(report, "module", module));
+  }
   json["iteration_time_s"] = report.attribution.iteration_time_s
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);

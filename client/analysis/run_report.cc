@@ -38,35 +38,47 @@ double Cost(std::optional<size_t> rail, const RailEnergies& energy_j, double tim
   return rail ? energy_j[*rail].value_or(0) : time_s;
 }
 
-std::vector<TypeReport> GroupByType(const RunReport& report) {
-  std::map<std::string, TypeReport> types;
-  for (const OpReport& op : report.ops) {
-    auto [entry, added] = types.try_emplace(op.info.type());
-    TypeReport& type = entry->second;
-    if (added) {
-      type.type = op.info.type();
-      type.energy_j.assign(report.rails().size(), 0.0);
-      type.energy_share.assign(report.rails().size(), 0.0);
-      type.macs = 0;
-    }
-    ++type.operators;
-    type.time_s += op.result.time_s.mean;
-    type.time_share += op.result.time_share;
-    AddEnergies(op.result.mean_energy_j, &type.energy_j);
-    AddEnergies(op.result.energy_share, &type.energy_share);
-    if (op.info.has_cost() && type.macs) {
-      *type.macs += op.info.macs();
-    } else {
-      type.macs.reset();
-    }
+void AddOperator(const OpReport& op, size_t rails, GroupReport* group) {
+  if (group->operators == 0) {
+    group->energy_j.assign(rails, 0.0);
+    group->energy_share.assign(rails, 0.0);
+    group->macs = 0;
   }
-  std::vector<TypeReport> sorted;
-  for (auto& [name, type] : types) sorted.push_back(std::move(type));
+  ++group->operators;
+  group->time_s += op.result.time_s.mean;
+  group->time_share += op.result.time_share;
+  AddEnergies(op.result.mean_energy_j, &group->energy_j);
+  AddEnergies(op.result.energy_share, &group->energy_share);
+  if (op.info.has_cost() && group->macs) {
+    *group->macs += op.info.macs();
+  } else {
+    group->macs.reset();
+  }
+}
+
+// In the order in which the groups begin.
+template <typename NameOf>
+std::vector<GroupReport> GroupBy(const RunReport& report, const NameOf& name_of) {
+  std::vector<GroupReport> groups;
+  std::map<std::string, size_t> places;
+  for (const OpReport& op : report.ops) {
+    const std::string name(name_of(op));
+    const auto [place, added] = places.try_emplace(name, groups.size());
+    if (added) groups.emplace_back().name = name;
+    AddOperator(op, report.rails().size(), &groups[place->second]);
+  }
+  return groups;
+}
+
+std::vector<GroupReport> GroupByType(const RunReport& report) {
+  std::vector<GroupReport> types =
+      GroupBy(report, [](const OpReport& op) { return op.info.type(); });
   const std::optional<size_t> rail = report.top_rail();
-  std::stable_sort(sorted.begin(), sorted.end(), [&](const TypeReport& a, const TypeReport& b) {
-    return Cost(rail, a.energy_j, a.time_s) > Cost(rail, b.energy_j, b.time_s);
+  std::stable_sort(types.begin(), types.end(), [&](const GroupReport& a, const GroupReport& b) {
+    return std::pair(-Cost(rail, a.energy_j, a.time_s), std::string_view(a.name)) <
+           std::pair(-Cost(rail, b.energy_j, b.time_s), std::string_view(b.name));
   });
-  return sorted;
+  return types;
 }
 
 SamplingReport SamplingOf(const RunData& data) {
@@ -162,6 +174,11 @@ void Judge(const RunData& data, RunReport* report) {
 
 }  // namespace
 
+std::string_view ModuleOf(std::string_view op_name) {
+  const size_t slash = op_name.rfind('/');
+  return slash == std::string_view::npos ? op_name : op_name.substr(0, slash);
+}
+
 std::optional<double> OpReport::power_w(size_t rail) const {
   if (rail >= result.mean_energy_j.size() || !result.mean_energy_j[rail]) return std::nullopt;
   if (result.time_s.mean <= 0) return std::nullopt;
@@ -199,6 +216,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
     if (auto& ci95 = report.ops.back().result.time_s.ci95) ci95->low = std::max(ci95->low, 0.0);
   }
   report.types = GroupByType(report);
+  report.modules = GroupBy(report, [](const OpReport& op) { return ModuleOf(op.info.name()); });
   report.sampling = SamplingOf(data);
   report.gaps = data.gaps();
   report.notices = data.notices();

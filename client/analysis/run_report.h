@@ -27,9 +27,9 @@ struct OpReport {
   std::optional<double> flops_per_s() const;
 };
 
-// All operators of a type, for one inference.
-struct TypeReport {
-  std::string type;
+// All operators of a type or of a module, for one inference.
+struct GroupReport {
+  std::string name;
   uint32_t operators = 0;
   double time_s = 0;
   double time_share = 0;
@@ -60,7 +60,8 @@ struct RunReport {
   std::string method;
   Attribution attribution;  // totals and windows; its ops are in `ops`, with their names
   std::vector<OpReport> ops;
-  std::vector<TypeReport> types;  // dearest first
+  std::vector<GroupReport> types;    // dearest first
+  std::vector<GroupReport> modules;  // in the order of execution; see ModuleOf
   SamplingReport sampling;
   std::vector<v1::Gap> gaps;
   std::vector<v1::Notice> notices;
@@ -74,6 +75,10 @@ struct RunReport {
 // FailedPrecondition where not even the run's header is there.
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
                                       std::string_view method = kMethodIntegrate);
+
+// The part of the network that an operator belongs to: its name up to the last '/', as published
+// models name them ("fire2/expand3x3" is in fire2); a name without one is its own module.
+std::string_view ModuleOf(std::string_view op_name);
 
 enum class OpOrder { kIndex, kTime, kEnergy };
 // Dearest first for time and energy (of the top rail; time where there is none).

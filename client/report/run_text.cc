@@ -140,22 +140,30 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
   return table.Text();
 }
 
-std::string Types(const RunReport& report) {
+// A row per operator type or module.
+std::string Groups(const RunReport& report, const char* kind,
+                   const std::vector<GroupReport>& groups) {
   const std::optional<size_t> top = report.top_rail();
-  std::vector<TextTable::Column> columns = {{"type", Align::kLeft}, {"operators"}, {"time ms"}};
+  std::vector<TextTable::Column> columns = {{kind, Align::kLeft}, {"operators"}, {"time ms"}};
   for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
   for (const char* title : {"MMACs", "share %"}) columns.push_back({title});
   TextTable table(std::move(columns));
-  for (const TypeReport& type : report.types) {
-    std::vector<std::string> cells = {type.type, fmt::format("{}", type.operators),
-                                      fmt::format("{:.3f}", type.time_s * 1e3)};
-    for (const auto& energy : type.energy_j) cells.push_back(Scaled(energy, 1e3, 3));
-    cells.push_back(type.macs ? fmt::format("{:.2f}", static_cast<double>(*type.macs) * 1e-6)
-                              : kUnknown);
-    cells.push_back(top ? Scaled(type.energy_share[*top], 100, 1) : Percent(type.time_share));
+  for (const GroupReport& group : groups) {
+    std::vector<std::string> cells = {group.name, fmt::format("{}", group.operators),
+                                      fmt::format("{:.3f}", group.time_s * 1e3)};
+    for (const auto& energy : group.energy_j) cells.push_back(Scaled(energy, 1e3, 3));
+    cells.push_back(group.macs ? fmt::format("{:.2f}", static_cast<double>(*group.macs) * 1e-6)
+                               : kUnknown);
+    cells.push_back(top ? Scaled(group.energy_share[*top], 100, 1) : Percent(group.time_share));
     table.AddRow(std::move(cells));
   }
   return table.Text();
+}
+
+// Only where modules are more than single operators.
+std::string Modules(const RunReport& report) {
+  if (report.modules.size() == report.ops.size()) return "";
+  return fmt::format("\n{}", Groups(report, "module", report.modules));
 }
 
 std::string Totals(const RunReport& report) {
@@ -203,7 +211,8 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
   if (report.ops.empty()) {
     text += "\nno operator was executed in a measured iteration\n";
   } else {
-    text += fmt::format("\n{}{}\n{}", Operators(report, options), Overlap(report), Types(report));
+    text += fmt::format("\n{}{}\n{}{}", Operators(report, options), Overlap(report),
+                        Groups(report, "type", report.types), Modules(report));
   }
   text += fmt::format("\n{}{}", Totals(report), OneInference(report));
   if (report.header.board().simulated()) {

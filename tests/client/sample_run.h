@@ -156,14 +156,15 @@ inline std::vector<Reading> SampleReadings(int64_t raw) {
   return readings;
 }
 
-inline std::vector<v1::Chunk> SampleChunks(v1::JobState state = v1::JOB_STATE_DONE) {
+inline std::vector<v1::Chunk> SampleChunks(v1::JobState state = v1::JOB_STATE_DONE,
+                                           const v1::RunRecord& operators = SampleOperators()) {
   std::vector<v1::Chunk> chunks;
   const auto add = [&](uint32_t channel, uint64_t first, size_t count, v1::Encoding encoding,
                        std::string data) {
     chunks.push_back(MakeChunk(chunks.size(), channel, first, static_cast<uint32_t>(count),
                                encoding, std::move(data)));
   };
-  const std::vector<v1::RunRecord> begin = {SampleHeader(), SampleOperators()};
+  const std::vector<v1::RunRecord> begin = {SampleHeader(), operators};
   add(kRunRecordsChannel, 0, begin.size(), v1::ENCODING_RUN_RECORDS, EncodeRunRecords(begin));
   for (uint32_t rail = 0; rail < 2; ++rail) {
     const std::vector<Reading> readings = SampleReadings(rail == 0 ? 5000 : 2000);

@@ -63,12 +63,39 @@ TEST(RunReport, TheTopRailIsTheOneThatContainsTheOthers) {
 TEST(RunReport, TypesAddUpTheirOperatorsDearestFirst) {
   const RunReport report = ReportOf(SampleChunks());
   ASSERT_EQ(report.types.size(), 2u);
-  EXPECT_EQ(report.types[0].type, "Conv");
+  EXPECT_EQ(report.types[0].name, "Conv");
   EXPECT_EQ(report.types[0].operators, 1u);
   EXPECT_NEAR(report.types[0].time_share, 10.0 / 15, 1e-9);
   EXPECT_NEAR(*report.types[0].energy_share[0], 10.0 / 15, 1e-9);
   EXPECT_EQ(report.types[0].macs, 1'000'000);
   EXPECT_FALSE(report.types[1].macs.has_value());
+}
+
+TEST(RunReport, AModuleIsANameUpToItsLastSlash) {
+  EXPECT_EQ(ModuleOf("fire2/expand3x3"), "fire2");
+  EXPECT_EQ(ModuleOf("denseblock1/denselayer3/conv2"), "denseblock1/denselayer3");
+  EXPECT_EQ(ModuleOf("conv1"), "conv1");
+  EXPECT_EQ(ModuleOf(""), "");
+}
+
+TEST(RunReport, ModulesStandInTheOrderOfExecution) {
+  const RunReport report = ReportOf(SampleChunks());
+  ASSERT_EQ(report.modules.size(), 2u);  // the names have no slash
+  EXPECT_EQ(report.modules[0].name, "conv1");
+  EXPECT_EQ(report.modules[1].name, "relu1");
+}
+
+TEST(RunReport, AModuleAddsUpItsOperators) {
+  v1::RunRecord operators = SampleOperators();
+  operators.mutable_operators()->mutable_operators(0)->set_name("fire2/conv");
+  operators.mutable_operators()->mutable_operators(1)->set_name("fire2/relu");
+  const RunReport report = ReportOf(SampleChunks(v1::JOB_STATE_DONE, operators));
+  ASSERT_EQ(report.modules.size(), 1u);
+  EXPECT_EQ(report.modules[0].name, "fire2");
+  EXPECT_EQ(report.modules[0].operators, 2u);
+  EXPECT_NEAR(report.modules[0].time_s, 0.015, 1e-9);
+  EXPECT_NEAR(report.modules[0].time_share, 1, 1e-9);
+  EXPECT_FALSE(report.modules[0].macs.has_value()) << "nobody knows the Relu's cost";
 }
 
 TEST(RunReport, SortsByTimeEnergyAndIndex) {
