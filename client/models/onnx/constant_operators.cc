@@ -45,7 +45,7 @@ void ConvertConstant(NodeConversion& node) {
   auto value = node.TensorAttribute("value");
   if (!node.ok()) return;
   if (!value.has_value()) return node.Reject("lacks its value");
-  node.BindConstant(0, *std::move(value));
+  node.Bind(0, node.SharedConstant(*std::move(value)));
 }
 
 void ConvertShape(NodeConversion& node) {
@@ -76,7 +76,7 @@ void ConvertConstantOfShape(NodeConversion& node) {
   }
   const auto count = ElementCount(dims);
   if (!node.ok()) return;
-  if (!count.ok() || *count > (1 << 24)) return node.Refuse("a constant of too many elements");
+  if (!count.ok() || *count > (1 << 20)) return node.Refuse("a constant of too many elements");
   if (ElementCount(value.dims).value_or(0) != 1)
     return node.Reject("a value that is not one number");
   value.dims.assign(dims.size(), 1);

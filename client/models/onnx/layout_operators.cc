@@ -22,7 +22,7 @@ const std::vector<v1::DataType> kTransposable = {v1::DATA_TYPE_FLOAT32, v1::DATA
 NetValue ConstantInShape(NodeConversion& node, const NetValue& value, std::vector<int64_t> dims) {
   OnnxConstant constant = *value.constant;
   constant.dims = std::move(dims);
-  return node.Constant(std::move(constant));
+  return node.SharedConstant(std::move(constant));
 }
 
 std::vector<int64_t> Signed(const std::vector<size_t>& axes) { return {axes.begin(), axes.end()}; }
@@ -234,13 +234,17 @@ void ConvertConcat(NodeConversion& node) {
     if (input.type != inputs[0].type) return node.Reject("inputs of different element types");
   }
   bool foldable = true;
+  std::vector<int64_t> joined = inputs[0].dims;
+  joined[axis] = 0;
   for (const NetValue& input : inputs) {
     std::vector<int64_t> dims = input.dims;
     if (dims.size() != inputs[0].rank()) return node.Reject("inputs of different ranks");
     dims[axis] = inputs[0].dims[axis];
     if (dims != inputs[0].dims) return node.Reject("inputs whose shapes do not fit each other");
     foldable = foldable && IsFoldable(input);
+    joined[axis] += input.dims[axis];
   }
+  foldable = foldable && IsFoldable({"", inputs[0].type, joined, inputs[0].constant});
   if (foldable) return node.BindConstant(0, Join(inputs, axis));
   node.EmitResult(Caffe2Operator("Concat").Int("axis", static_cast<int64_t>(axis)), inputs, 1, 1);
 }

@@ -10,6 +10,8 @@ namespace synergy {
 namespace {
 
 constexpr int64_t kMostKnown = 64;  // more integers are no shape
+constexpr uint64_t kMostComputedBytes = uint64_t{2} << 30;
+constexpr uint64_t kPerConstant = 256;
 
 }  // namespace
 
@@ -43,6 +45,11 @@ absl::Status NetAssembly::AddInput(const std::string& name, v1::DataType type,
   model_.inputs.push_back({name, dims, type});
   model_.predict.add_external_input(name);
   return Define(name, {name, type, std::move(dims), nullptr});
+}
+
+bool NetAssembly::Charge(const OnnxConstant& constant) {
+  computed_bytes_ += constant.bytes.size() + kPerConstant;
+  return computed_bytes_ <= kMostComputedBytes;
 }
 
 void NetAssembly::AddWeight(const NetValue& value) {

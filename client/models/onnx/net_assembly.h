@@ -41,6 +41,10 @@ class NetAssembly {
   absl::Status Define(const std::string& name, NetValue value);
   const NetValue* Find(const std::string& name) const;
 
+  // Counts the memory that a computed constant takes; false where all of them take more than any
+  // ONNX file has (2 GiB): a small file must not fill the memory.
+  bool Charge(const OnnxConstant& constant);
+
   absl::Status AddInput(const std::string& name, v1::DataType type, std::vector<int64_t> dims);
   // Adds an operator with these output blobs and computes what they are.
   absl::StatusOr<std::vector<NetValue>> AddOperator(caffe2::OperatorDef op,
@@ -63,6 +67,7 @@ class NetAssembly {
   std::set<std::string> written_;  // blobs that an operator writes
   std::set<std::string> operator_names_;
   std::shared_ptr<std::vector<std::shared_ptr<const OnnxConstant>>> owners_;
+  uint64_t computed_bytes_ = 0;
 };
 
 }  // namespace synergy

@@ -15,6 +15,7 @@ using ::onnx::AttributeProto;
 namespace {
 
 constexpr size_t kShown = 80;  // bytes of a name in a text
+constexpr size_t kMostDimensions = 64;
 
 }  // namespace
 
@@ -222,6 +223,10 @@ size_t NodeConversion::Axis(int64_t axis, size_t rank) {
 
 std::vector<size_t> NodeConversion::Axes(const std::vector<int64_t>& axes, size_t rank) {
   std::set<size_t> sorted;
+  if (axes.size() > rank || rank > kMostDimensions) {
+    return Reject(fmt::format("{} axes of a tensor with {} dimensions", axes.size(), rank)),
+           std::vector<size_t>{};
+  }
   for (const int64_t axis : axes) {
     if (!sorted.insert(Axis(axis, rank)).second) Reject(fmt::format("axis {} twice", axis));
     if (!ok()) return {};
@@ -283,6 +288,14 @@ void NodeConversion::Bind(size_t i, NetValue value) {
 }
 
 NetValue NodeConversion::Constant(OnnxConstant constant) {
+  if (ok() && !net_->Charge(constant)) {
+    Refuse("constants that are computed from small ones outgrow 2 GiB");
+  }
+  return SharedConstant(std::move(constant));
+}
+
+NetValue NodeConversion::SharedConstant(OnnxConstant constant) {
+  if (!ok()) return {};
   NetValue value;
   value.blob = InnerName();
   value.type = constant.type;

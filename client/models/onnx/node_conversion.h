@@ -96,8 +96,10 @@ class NodeConversion {
   // Output `i` is this value, with no operator in between.
   void Bind(size_t i, NetValue value);
   void BindConstant(size_t i, OnnxConstant constant);
-  // A constant of this node's making.
+  // A constant of this node's making. Refused where those of the whole graph outgrow 2 GiB.
   NetValue Constant(OnnxConstant constant);
+  // One with the elements of another: it takes no memory of its own.
+  NetValue SharedConstant(OnnxConstant constant);
 
  private:
   const ::onnx::AttributeProto* Find(std::string_view name, int type);

@@ -156,6 +156,11 @@ void NormaliseBools(OnnxConstant* constant) {
 }  // namespace
 
 absl::StatusOr<int64_t> ElementCount(const std::vector<int64_t>& dims) {
+  constexpr size_t kMostDimensions = 64;
+  if (dims.size() > kMostDimensions) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} dimensions; no tensor has more than {}", dims.size(), kMostDimensions));
+  }
   int64_t count = 1;
   bool zero = false;
   for (const int64_t dim : dims) {

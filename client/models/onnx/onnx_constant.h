@@ -30,8 +30,8 @@ struct OnnxConstant {
   std::shared_ptr<const void> owner;
 };
 
-// Number of elements, or InvalidArgument: a negative dimension, or more elements than Caffe2 can
-// index (2^31 - 1).
+// Number of elements, or InvalidArgument: more than 64 dimensions, a negative one, or more elements
+// than Caffe2 can index (2^31 - 1).
 absl::StatusOr<int64_t> ElementCount(const std::vector<int64_t>& dims);
 
 // "float32" or "int64" for ONNX's number of an element type; "string", "complex64" for those that

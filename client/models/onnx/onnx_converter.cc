@@ -88,7 +88,8 @@ class GraphReader {
   int64_t opset_;
   const OnnxOptions& options_;
   NetAssembly net_;
-  std::set<std::string> used_;  // values that a node or the graph's outputs read
+  std::set<std::string> constants_;  // initializers and inputs with given values
+  std::set<std::string> used_;       // values that a node or the graph's outputs read
 };
 
 absl::Status GraphReader::CheckOptions() const {
@@ -109,7 +110,11 @@ absl::Status GraphReader::CheckOptions() const {
 }
 
 void GraphReader::CollectNames() {
-  for (const auto& initializer : graph_.initializer()) net_.Reserve(initializer.name());
+  for (const auto& initializer : graph_.initializer()) {
+    net_.Reserve(initializer.name());
+    constants_.insert(initializer.name());
+  }
+  for (const TensorView& value : options_.input_values) constants_.insert(value.name);
   for (const ValueInfoProto& input : graph_.input()) net_.Reserve(input.name());
   for (const NodeProto& node : graph_.node()) {
     for (const std::string& input : node.input()) used_.insert(input);
@@ -178,12 +183,8 @@ absl::StatusOr<std::vector<int64_t>> GraphReader::InputDims(const ValueInfoProto
 
 absl::Status GraphReader::ReadInput(const ValueInfoProto& input) {
   if (input.name().empty()) return absl::InvalidArgumentError("an input has no name");
-  for (const auto& initializer : graph_.initializer()) {  // an input with a default: a weight
-    if (initializer.name() == input.name()) return absl::OkStatus();
-  }
-  for (const TensorView& value : options_.input_values) {
-    if (value.name == input.name()) return absl::OkStatus();
-  }
+  // An input with a default is a weight. One that nobody reads is left out with its default.
+  if (constants_.contains(input.name())) return absl::OkStatus();
   if (!input.type().has_tensor_type()) {
     return absl::UnimplementedError(
         fmt::format("input '{}' is no dense tensor (a sequence, map, optional or sparse one), and "

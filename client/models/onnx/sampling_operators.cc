@@ -33,6 +33,13 @@ void RunSteps(NodeConversion& node, NetValue x, const std::vector<Step>& steps) 
   }
 }
 
+// Elements of an axis that are taken one by one are listed in a weight.
+constexpr int64_t kMostIndices = 1 << 20;
+
+void RefuseIndices(NodeConversion& node, size_t axis) {
+  node.Refuse(fmt::format("axis {}: more than {} elements taken one by one", axis, kMostIndices));
+}
+
 // Takes these elements of an axis, in this order.
 Step TakeStep(NodeConversion& node, size_t axis, const std::vector<int64_t>& indices) {
   Caffe2Operator op("Gather");
@@ -98,13 +105,17 @@ void EmitSlice(NodeConversion& node, const std::vector<int64_t>& starts,
     if (!node.ok()) return;
     if (strides[i] == 0) return node.Reject("a step of 0");
     const Cut cut = Clamp({starts[i], ends[i], strides[i]}, dims[axis]);
-    const std::vector<int64_t> indices = IndicesOf(cut);
     const int64_t end = std::max(cut.begin, cut.end);
     if (cut.step == 1 && cut.begin == 0 && end == dims[axis]) continue;
+    if (cut.step == 1 && !IsFoldable(x)) {
+      chain.push_back(CutStep(dims, axis, cut.begin, end));
+      dims[axis] = end - cut.begin;
+      continue;
+    }
+    if (dims[axis] > kMostIndices) return RefuseIndices(node, axis);
+    const std::vector<int64_t> indices = IndicesOf(cut);
     if (IsFoldable(x)) {
       known = node.Constant(Take(*known.constant, axis, indices));
-    } else if (cut.step == 1) {
-      chain.push_back(CutStep(dims, axis, cut.begin, end));
     } else {
       chain.push_back(TakeStep(node, axis, indices));
     }
@@ -142,7 +153,7 @@ void FoldGather(NodeConversion& node, const NetValue& x, size_t axis, const NetV
   }
   auto count = ElementCount(x.dims);
   const int64_t others = *count / std::max<int64_t>(1, x.dims[axis]);
-  if (others * static_cast<int64_t>(chosen.size()) > (1 << 24)) {
+  if (others * static_cast<int64_t>(chosen.size()) > (1 << 20)) {
     return node.Refuse("a constant of too many elements");
   }
   OnnxConstant taken = Take(*x.constant, axis, chosen);
@@ -311,6 +322,8 @@ void EmitPad(NodeConversion& node, const std::vector<int64_t>& pads, double valu
     if (mode == "constant") {
       x = PadAxis(node, x, axis, padding, value);
       if (!node.ok()) return;
+    } else if (x.dims[axis] + padding.head[axis] + padding.tail[axis] > kMostIndices) {
+      return RefuseIndices(node, axis);
     } else {
       chain.push_back(TakeStep(
           node, axis, MirrorIndices(mode, x.dims[axis], padding.head[axis], padding.tail[axis])));
@@ -457,7 +470,7 @@ void ResizeBy(NodeConversion& node, const std::vector<double>& scales,
         sizes.empty() ? scales[i] : static_cast<double>(sizes[i]) / static_cast<double>(axis.in);
     const double out = sizes.empty() ? std::floor(static_cast<double>(axis.in) * scale)
                                      : static_cast<double>(sizes[i]);
-    if (axis.in < 1 || !(out >= 1) || out > (1 << 24)) {
+    if (axis.in < 1 || !(out >= 1) || out > kMostIndices) {
       return node.Refuse(fmt::format("axis {} of length {} resized by {}", i, axis.in, scale));
     }
     axis.out = static_cast<int64_t>(out);
