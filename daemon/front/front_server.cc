@@ -24,6 +24,9 @@ constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
 constexpr int kMaxThreads = 64;
 constexpr int kMaxStreamsPerConnection = 32;
 constexpr size_t kMaxBufferBytes = 256u << 20;
+// What a call may send ahead of its handler: 1 Gbit/s over 16 ms. By itself gRPC lets a fast client
+// send ahead of a slow disk until the front has grown by 100 MB.
+constexpr int kAheadBytes = 2 << 20;
 
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
@@ -41,6 +44,8 @@ void SetLimits(grpc::ServerBuilder* builder) {
   builder->SetResourceQuota(quota);
   builder->SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kAheadBytes);
   // Clients ping every 10 s while they call (client/net); a dead client's streams end within 30 s.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);

@@ -194,7 +194,19 @@ class Board {
   }
   pid_t root() const { return process_.pid(); }
   pid_t front() const { return FindFront(process_.pid()); }
-  // So that rounds do not fill the disk, and the kernel's writing does not run into the next one.
+  // Waits until the disk has all objects, so that its work does not run into the next round.
+  void AwaitDisk() const {
+    const auto folder = folder_.File("state/objects");
+    const auto durable = [](const auto& entry) {
+      return entry.path().filename().string().size() == 64;  // a hash alone (docs/objects.md)
+    };
+    for (int i = 0; i < 3000; ++i) {
+      const std::filesystem::directory_iterator files(folder);
+      if (std::all_of(begin(files), end(files), durable)) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  // So that rounds do not fill the disk.
   void Forget() const {
     for (const auto& entry : std::filesystem::directory_iterator(folder_.File("state/objects"))) {
       std::error_code gone;
@@ -267,6 +279,7 @@ class Bar {
         if (!sent.ok()) fmt::print(stderr, "{}\n", sent.status().ToString());
         return sent.ok() && *sent == bytes_.size();
       });
+      board_.AwaitDisk();
       const auto bare_speed = Speed(bytes_, [&] { return SendBare(*stub, bytes_); });
       if (i < rounds_) board_.Forget();
       Require(upload && bare_speed, "not all bytes arrived");
