@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -27,8 +29,12 @@ bool KernelHasSeals() {
   return has;
 }
 
-// A client's bytes are written and hashed by what the measuring and the jobs leave of the CPU.
-constexpr int kAppendNice = 10;
+// While a job runs, a client's bytes are hashed and written by what it and the measuring leave of
+// the CPU. On Linux a nice value is a thread's own; only root may lower it again.
+void YieldCpu(bool yield) {
+  constexpr int kNice = 10;
+  if (geteuid() == 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), yield ? kNice : 0);
+}
 
 size_t ExpectedFds(const v1::ControlRequest& request) {
   if (request.has_submit()) return 2;
@@ -48,8 +54,8 @@ ControlSession::ControlSession(UniqueFd socket, JobQueue& queue)
     : channel_(std::move(socket)),
       queue_(queue),
       sender_([this] { SendNews(); }),
-      submissions_(kMaxSubmissions, 0),
-      appends_(kMaxAppends, kAppendNice) {}
+      submissions_(kMaxSubmissions),
+      appends_(kMaxAppends) {}
 
 ControlSession::~ControlSession() { Close(); }
 
@@ -152,6 +158,7 @@ void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd fi
   }
   const bool taken = appends_.Push([this, id = request.id(), append = request.append_object(),
                                     file = std::move(file)] {
+    YieldCpu(queue_.IsRunningAJob());
     AnswerObject(id, queue_.AppendObject(append.object(), append.offset(), file, &stop_working_));
   });
   if (taken) return;

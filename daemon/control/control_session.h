@@ -76,7 +76,7 @@ class ControlSession {
   std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
-  WorkLane appends_;      // so does writing an object, and it may wait for everything else
+  WorkLane appends_;      // so does writing an object
 };
 
 }  // namespace synergy

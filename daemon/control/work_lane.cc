@@ -1,14 +1,10 @@
 #include "daemon/control/work_lane.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <utility>
 
 namespace synergy {
 
-WorkLane::WorkLane(size_t capacity, int nice)
-    : capacity_(capacity), thread_([this, nice] { Run(nice); }) {}
+WorkLane::WorkLane(size_t capacity) : capacity_(capacity), thread_([this] { Run(); }) {}
 
 WorkLane::~WorkLane() { Close(); }
 
@@ -24,12 +20,7 @@ void WorkLane::Close() {
   closed_ = true;
 }
 
-void WorkLane::Run(int nice) {
-  // On Linux a nice value is a thread's own. Where it is refused the work is done all the same.
-  if (nice != 0) {
-    const auto thread = static_cast<id_t>(gettid());
-    setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + nice);
-  }
+void WorkLane::Run() {
   const auto something = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return closed_ || !waiting_.empty();
   };

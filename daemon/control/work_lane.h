@@ -14,8 +14,8 @@ namespace synergy {
 // Thread-safe.
 class WorkLane {
  public:
-  // At most `capacity` pieces wait. `nice` is added to the thread's nice value.
-  WorkLane(size_t capacity, int nice);
+  // At most `capacity` pieces wait.
+  explicit WorkLane(size_t capacity);
   // Drops what waits and returns when the present piece is done.
   ~WorkLane();
 
@@ -25,7 +25,7 @@ class WorkLane {
   void Close();
 
  private:
-  void Run(int nice);
+  void Run();
 
   const size_t capacity_;
   absl::Mutex mutex_;

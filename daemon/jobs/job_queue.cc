@@ -267,6 +267,11 @@ absl::StatusOr<ObjectState> JobQueue::AppendObject(const v1::ObjectRef& object, 
   return state;
 }
 
+bool JobQueue::IsRunningAJob() const {
+  absl::MutexLock lock(&mutex_);
+  return running_ != nullptr;
+}
+
 std::vector<v1::JobStatus> JobQueue::List() const {
   absl::MutexLock lock(&mutex_);
   return table_.List();

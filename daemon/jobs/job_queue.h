@@ -70,6 +70,7 @@ class JobQueue {
                                            const UniqueFd& file,
                                            const std::atomic<bool>* stop = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsRunningAJob() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
   // NotFound for a run that is not on this device, here and below.
