@@ -80,6 +80,22 @@ ordered_json GroupJson(const RunReport& report, const char* kind, const GroupRep
   return json;
 }
 
+// "c0ffee...", 64 digits.
+std::string Hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+ordered_json ModelJson(const v1::JobSpec& job) {
+  ordered_json json;
+  json["source"] =
+      job.model_source().empty() ? ordered_json(nullptr) : ordered_json(job.model_source());
+  json["weights_sha256"] =
+      job.has_weights() ? ordered_json(Hex(job.weights().sha256())) : ordered_json(nullptr);
+  return json;
+}
+
 ordered_json RunJson(const RunReport& report) {
   const v1::RunHeader& header = report.header;
   const v1::JobSpec& job = header.job();
@@ -92,6 +108,8 @@ ordered_json RunJson(const RunReport& report) {
   json["engine"] = job.engine();
   json["engine_version"] = header.engine_version();
   json["net"] = job.net_name();
+  json["net_type"] = job.net_type().empty() ? ordered_json(nullptr) : ordered_json(job.net_type());
+  json["model"] = ModelJson(job);
   json["batch"] = job.batch();
   json["threads"] = job.threads();
   json["iterations"] = job.iterations();

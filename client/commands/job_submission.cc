@@ -18,7 +18,7 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_iterations(options.iterations);
   spec.set_warmup(options.warmup);
   spec.set_threads(options.threads);
-  spec.set_batch(net.batch);
+  spec.set_batch(job.loaded.batch);
   spec.set_seed(net.seed);
   spec.set_rate_hz(options.rate_hz);
   spec.set_time_limit_s(options.time_limit_s);

@@ -1,16 +1,196 @@
 #include "client/commands/model_source.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/onnx_external_data.h"
+#include "client/commands/user_file.h"
+#include "client/models/caffe2_net.h"
+#include "client/models/not_finite.h"
+#include "client/models/onnx/onnx_converter.h"
 #include "client/models/zoo.h"
+#include "common/op_cost.h"
+#include "common/printable.h"
 
 namespace synergy {
+namespace {
+
+using InputShapes = std::map<std::string, std::vector<int64_t>>;
+
+constexpr size_t kMaxNameBytes = 200;  // as daemons take them
+constexpr uint32_t kMaxBatch = 65'535;
+
+template <typename... T>
+absl::Status Refuse(fmt::format_string<T...> format, T&&... args) {
+  return Ending(ExitCode::kUsage,
+                absl::InvalidArgumentError(fmt::format(format, std::forward<T>(args)...)));
+}
+
+std::optional<std::vector<int64_t>> ParseDims(std::string_view text) {
+  std::vector<int64_t> dims;
+  while (true) {
+    int64_t dim = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), dim);
+    if (error != std::errc() || dim < 1) return std::nullopt;
+    dims.push_back(dim);
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    if (text.empty()) return dims;
+    if (text.front() != ',') return std::nullopt;
+    text.remove_prefix(1);
+  }
+}
+
+absl::StatusOr<InputShapes> ParseShapes(const std::vector<std::string>& flags) {
+  InputShapes shapes;
+  for (const std::string& flag : flags) {
+    const size_t equals = flag.rfind('=');
+    const std::optional<std::vector<int64_t>> dims =
+        equals == std::string::npos || equals == 0
+            ? std::nullopt
+            : ParseDims(std::string_view(flag).substr(equals + 1));
+    if (!dims) {
+      return Refuse("--input-shape {}: write it as BLOB=1,3,224,224, each dimension at least 1",
+                    flag);
+    }
+    if (!shapes.emplace(flag.substr(0, equals), *dims).second) {
+      return Refuse("--input-shape {}: input '{}' is given twice", flag, flag.substr(0, equals));
+    }
+  }
+  return shapes;
+}
+
+absl::StatusOr<LoadedModel> LoadFromZoo(const ZooEntry& entry, const ModelOptions& options) {
+  if (!options.init.empty() || !options.input_shapes.empty()) {
+    return Refuse(
+        "--net {} is a network of the zoo, which has its weights and shapes: leave out "
+        "--init and --input-shape, or name a file",
+        options.net);
+  }
+  const uint32_t batch = std::max(options.batch, 1u);
+  absl::StatusOr<Model> model = entry.build(batch, options.seed);
+  if (!model.ok()) return Ending(ExitCode::kUsage, model.status());
+  LoadedModel loaded{*std::move(model), "zoo", batch};
+  loaded.model.name = options.net;
+  return loaded;
+}
+
+std::string NameOfFile(const std::string& path) {
+  return Printable(std::filesystem::path(path).stem().string(), kMaxNameBytes);
+}
+
+// As the reader of Caffe2 nets says it of theirs; of each of a thousand weights is no use.
+void NoteWeightsThatAreNotFinite(Model* model) {
+  size_t weights = 0;
+  for (const TensorView& weight : model->weights) {
+    const std::string odd = NotFinite(weight);
+    if (odd.empty() || ++weights > 1) continue;
+    model->notes.push_back(fmt::format("the weight '{}' has values that are not finite: {}",
+                                       Printable(weight.name, 64), odd));
+  }
+  if (weights > 1) {
+    model->notes.push_back(fmt::format("{} weights have values that are not finite", weights));
+  }
+}
+
+absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, const InputShapes& shapes) {
+  if (!options.init.empty()) {
+    return Refuse("--init {}: an ONNX file has its weights; leave it out", options.init);
+  }
+  const absl::StatusOr<std::string> file = ReadUserFile(options.net, kMaxProtobufBytes);
+  if (!file.ok()) return file.status();
+  OnnxOptions onnx;
+  onnx.input_shapes = shapes;
+  onnx.batch = std::max(options.batch, 1u);
+  const auto external = OnnxExternalData(options.net);
+  if (!external.ok()) return AboutFile(options.net, external.status());
+  onnx.read_external = *external;
+  absl::StatusOr<Model> model = ConvertOnnxUntrusted(NameOfFile(options.net), *file, onnx);
+  if (!model.ok()) return AboutFile(options.net, model.status());
+  NoteWeightsThatAreNotFinite(&*model);
+  return model;
+}
+
+absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, const InputShapes& shapes) {
+  absl::StatusOr<std::string> predict = ReadUserFile(options.net, kMaxProtobufBytes);
+  if (!predict.ok()) return predict.status();
+  absl::StatusOr<std::string> init = std::string();
+  if (!options.init.empty()) init = ReadUserFile(options.init, kMaxProtobufBytes);
+  if (!init.ok()) return init.status();
+  Caffe2NetOptions caffe2;
+  caffe2.input_shapes = shapes;
+  caffe2.net_type = options.net_type;
+  caffe2.seed = options.seed;
+  absl::StatusOr<Model> model = ReadCaffe2Model(*std::move(predict), *std::move(init), caffe2);
+  if (!model.ok()) return AboutFile(options.net, model.status());
+  if (model->name.empty()) model->name = NameOfFile(options.net);
+  model->name = Printable(model->name, kMaxNameBytes);
+  return model;
+}
+
+absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
+  absl::StatusOr<InputShapes> shapes = ParseShapes(options.input_shapes);
+  if (!shapes.ok()) return shapes.status();
+  const bool onnx = HasSuffix(options.net, ".onnx");
+  const auto read = onnx ? &ReadOnnx : &ReadCaffe2;
+  absl::StatusOr<Model> model = read(options, *shapes);
+  if (!model.ok()) return model.status();
+  // A batch is the first dimension, in files too: those that are made for another one are read
+  // again with this one, and their operators say whether that goes together.
+  bool again = false;
+  for (const BlobShape& input : model->inputs) {
+    if (options.batch == 0 || input.dims.empty() || input.dims[0] == options.batch) continue;
+    std::vector<int64_t>& dims = (*shapes)[input.blob];
+    dims = input.dims;
+    dims[0] = options.batch;
+    again = true;
+  }
+  if (again) {
+    model = read(options, *shapes);
+    if (!model.ok()) {
+      return Ending(
+          ExitCode::kUsage,
+          absl::Status(model.status().code(),
+                       fmt::format("--batch {}: the network does not take it: {}", options.batch,
+                                   std::string(model.status().message()))));
+    }
+  }
+  LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2"};
+  const std::vector<BlobShape>& inputs = loaded.model.inputs;
+  if (!inputs.empty() && !inputs[0].dims.empty() && inputs[0].dims[0] <= kMaxBatch) {
+    loaded.batch = static_cast<uint32_t>(inputs[0].dims[0]);
+  }
+  return loaded;
+}
+
+bool LooksLikeFile(const std::string& net) {
+  std::error_code error;
+  return net.find_first_of("./") != std::string::npos || std::filesystem::exists(net, error);
+}
+
+}  // namespace
 
 void AddModelOptions(CLI::App& command, ModelOptions* options) {
-  command.add_option("--net", options->net, "Network to measure (synergyctl models lists them)")
-      ->type_name("NAME")
+  command
+      .add_option("--net", options->net,
+                  "Network to measure: one that synergyctl models lists, an ONNX file (.onnx), or "
+                  "a Caffe2 predict net (binary or text protobuf)")
+      ->type_name("NAME|FILE")
       ->required();
+  command.add_option("--init", options->init, "Init net of a Caffe2 file: its weights")
+      ->type_name("FILE");
+  command
+      .add_option("--input-shape", options->input_shapes,
+                  "Shape of an input where the file does not say it (data=1,3,224,224)")
+      ->type_name("BLOB=D,D,...")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       .add_option("--net-type", options->net_type,
                   "How Caffe2 executes it: simple (one operator after another) or async_scheduling "
@@ -19,8 +199,8 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
       ->type_name("TYPE")
       ->capture_default_str();
   command.add_option("--batch", options->batch, "Images an inference")
-      ->check(CLI::Range(1u, 65'535u))
-      ->capture_default_str();
+      ->check(CLI::Range(1u, kMaxBatch))
+      ->default_str("1, or what the file says");
   command
       .add_option("--seed", options->seed,
                   "Of the weights, of the input and of a simulated board's noise")
@@ -30,12 +210,10 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
 
 absl::StatusOr<LoadedModel> LoadModel(const ModelOptions& options) {
   const absl::StatusOr<const ZooEntry*> entry = FindModel(options.net);
-  if (!entry.ok()) return Ending(ExitCode::kUsage, entry.status());
-  absl::StatusOr<Model> model = (*entry)->build(options.batch, options.seed);
-  if (!model.ok()) return Ending(ExitCode::kUsage, model.status());
-  LoadedModel loaded{*std::move(model), "zoo"};
-  loaded.model.name = options.net;
-  loaded.model.predict.set_type(options.net_type);
+  if (!entry.ok() && !LooksLikeFile(options.net)) return Ending(ExitCode::kUsage, entry.status());
+  absl::StatusOr<LoadedModel> loaded =
+      entry.ok() ? LoadFromZoo(**entry, options) : LoadFromFile(options);
+  if (loaded.ok()) loaded->model.predict.set_type(options.net_type);
   return loaded;
 }
 

@@ -1,8 +1,9 @@
-// Which network a command is about: one of the zoo.
+// Which network a command is about: one of the zoo, or the user's own from files.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/commands/commands.h"
@@ -11,18 +12,22 @@
 namespace synergy {
 
 struct ModelOptions {
-  std::string net;
+  std::string net{};                        // a name of the zoo, or a file
+  std::string init{};                       // of a Caffe2 file
+  std::vector<std::string> input_shapes{};  // BLOB=D,D,...
   std::string net_type = "simple";
-  uint32_t batch = 1;
+  uint32_t batch = 0;  // 0: not given
   uint64_t seed = 1;
 };
 void AddModelOptions(CLI::App& command, ModelOptions* options);
 
 struct LoadedModel {
   Model model;         // its predict net has the type that was asked for
-  std::string source;  // JobSpec.model_source
+  std::string source;  // JobSpec.model_source: "zoo", "caffe2", "onnx"
+  uint32_t batch = 1;  // for people: the first dimension of the first input
 };
-// Errors end in kUsage.
+// A name of the zoo is one; what has a '/' or '.' in it or is there as a file is a file: ONNX,
+// where its name ends in .onnx, or else a Caffe2 predict net. Errors end in kUsage.
 absl::StatusOr<LoadedModel> LoadModel(const ModelOptions& options);
 
 }  // namespace synergy

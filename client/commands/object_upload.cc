@@ -12,7 +12,13 @@
 namespace synergy {
 namespace {
 
-double Megabytes(uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+constexpr uint64_t kWorthALine = 1'000'000;
+
+std::string SizeText(uint64_t bytes) {
+  const auto size = static_cast<double>(bytes);
+  return bytes < kWorthALine ? fmt::format("{:.1f} kB", size / 1e3)
+                             : fmt::format("{:.1f} MB", size / 1e6);
+}
 
 }  // namespace
 
@@ -31,21 +37,19 @@ absl::StatusOr<v1::ObjectRef> UploadTensors(DeviceClient& client,
         const bool first = !there_before;
         if (first) there_before = there;
         if (there == total && first) return;
-        line.Show(fmt::format("sending the {}: {:.1f} of {:.1f} MB", what, Megabytes(there),
-                              Megabytes(total)),
-                  first);
+        line.Show(fmt::format("sending the {}: {} of {}", what, SizeText(there), SizeText(total)),
+                  first && total >= kWorthALine);
       },
       stop);
   line.Clear();
   if (!sent.ok()) return FromDevice(sent.status());
   if (*sent == 0) {
-    PrintNote(fmt::format("the board has the {} already ({:.1f} MB): nothing was sent", what,
-                          Megabytes(total)));
+    PrintNote(
+        fmt::format("the board has the {} already ({}): nothing was sent", what, SizeText(total)));
   } else {
     PrintNote(fmt::format(
-        "sent {:.1f} MB of {}{}", Megabytes(*sent), what,
-        *sent < total ? fmt::format("; the board had {:.1f} MB of them", Megabytes(total - *sent))
-                      : ""));
+        "sent {} of {}{}", SizeText(*sent), what,
+        *sent < total ? fmt::format("; the board had {} of them", SizeText(total - *sent)) : ""));
   }
   return object->ref();
 }

@@ -9,13 +9,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <set>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/user_file.h"
+#include "client/models/not_finite.h"
 #include "client/models/npy.h"
 #include "common/files.h"
 #include "common/protocol.h"
@@ -56,23 +55,6 @@ absl::StatusOr<UniqueFd> FetchPack(const PackFetcher& fetch) {
   });
   if (!fetched.ok()) return fetched;
   return file;
-}
-
-template <typename Float>
-size_t CountNotFinite(std::string_view bytes) {
-  size_t count = 0;
-  for (size_t at = 0; at + sizeof(Float) <= bytes.size(); at += sizeof(Float)) {
-    Float value;
-    std::memcpy(&value, bytes.data() + at, sizeof(value));
-    if (!std::isfinite(value)) ++count;
-  }
-  return count;
-}
-
-size_t CountNotFinite(const TensorView& tensor) {
-  if (tensor.type == v1::DATA_TYPE_FLOAT32) return CountNotFinite<float>(tensor.bytes);
-  if (tensor.type == v1::DATA_TYPE_FLOAT64) return CountNotFinite<double>(tensor.bytes);
-  return 0;
 }
 
 absl::Status WriteArray(const TensorView& tensor, const std::string& path) {
@@ -139,9 +121,8 @@ absl::StatusOr<std::vector<std::string>> FetchOutputFiles(
       return Ending(ExitCode::kFailedCheck, written);
     }
     notes.push_back(fmt::format("output '{}' is in {}", blob, path));
-    if (const size_t count = CountNotFinite(*tensor); count > 0) {
-      notes.push_back(
-          fmt::format("output '{}' holds {} values that are NaN or infinite", blob, count));
+    if (const std::string odd = NotFinite(*tensor); !odd.empty()) {
+      notes.push_back(fmt::format("output '{}' has values that are not finite: {}", blob, odd));
     }
   }
   return notes;

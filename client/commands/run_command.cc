@@ -62,6 +62,7 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   absl::StatusOr<LoadedModel> loaded = LoadModel(options.model);
   if (!loaded.ok()) return loaded.status();
   run.job.loaded = *std::move(loaded);
+  for (const std::string& note : run.job.loaded.model.notes) PrintNote(note);
   absl::StatusOr<InputValues> inputs = ReadInputValues(options.inputs, run.job.loaded.model);
   if (!inputs.ok()) return inputs.status();
   run.job.inputs = *std::move(inputs);

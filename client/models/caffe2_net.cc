@@ -8,6 +8,7 @@
 #include "client/models/fillers.h"
 #include "client/models/given_weights.h"
 #include "client/models/net_file.h"
+#include "client/models/not_finite.h"
 #include "client/models/operator_shapes.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"

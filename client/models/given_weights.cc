@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -96,18 +95,6 @@ absl::StatusOr<std::string_view> ProtoBytes(const caffe2::TensorProto& proto, v1
   return Wrong(proto.name(), fmt::format("has not the {} values of its shape", elements));
 }
 
-template <class T>
-std::string CountNotFinite(std::string_view bytes) {
-  int64_t nan = 0, infinite = 0;
-  for (size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
-    T value;
-    std::memcpy(&value, bytes.data() + at, sizeof(T));
-    nan += std::isnan(value) ? 1 : 0;
-    infinite += std::isinf(value) ? 1 : 0;
-  }
-  return nan + infinite == 0 ? "" : fmt::format("{} NaN and {} infinite", nan, infinite);
-}
-
 }  // namespace
 
 bool HoldsValues(const caffe2::OperatorDef& op) {
@@ -144,12 +131,6 @@ absl::StatusOr<TensorView> GivenWeight(const caffe2::TensorProto& proto, WeightS
   auto bytes = ProtoBytes(proto, *type, static_cast<uint64_t>(Volume(dims)), storage);
   if (!bytes.ok()) return bytes.status();
   return TensorView{proto.name(), *type, dims, *bytes};
-}
-
-std::string NotFinite(const TensorView& weight) {
-  if (weight.type == v1::DATA_TYPE_FLOAT32) return CountNotFinite<float>(weight.bytes);
-  if (weight.type == v1::DATA_TYPE_FLOAT64) return CountNotFinite<double>(weight.bytes);
-  return "";
 }
 
 }  // namespace synergy

@@ -27,7 +27,4 @@ bool HoldsValues(const caffe2::OperatorDef& op);
 absl::StatusOr<TensorView> GivenWeight(const caffe2::OperatorDef& op, WeightStorage* storage);
 absl::StatusOr<TensorView> GivenWeight(const caffe2::TensorProto& proto, WeightStorage* storage);
 
-// "3 NaN and 1 infinite", "" where all values are finite or integers.
-std::string NotFinite(const TensorView& weight);
-
 }  // namespace synergy

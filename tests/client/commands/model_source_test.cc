@@ -1,0 +1,115 @@
+#include "client/commands/model_source.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/job_submission.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kPredict = R"(name: "relu"
+op { input: "data" output: "y" name: "r" type: "Relu" }
+external_input: "data" external_output: "y")";
+
+class ModelSource : public testing::Test {
+ protected:
+  ModelOptions File(const std::string& content) {
+    std::ofstream(folder_.File("net.pbtxt")) << content;
+    return {.net = folder_.File("net.pbtxt"), .input_shapes = {"data=2,3"}};
+  }
+  void ExpectUsage(const ModelOptions& options, const std::string& text) {
+    const absl::Status status = LoadModel(options).status();
+    EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
+    EXPECT_THAT(status.ToString(), HasSubstr(text));
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(ModelSource, ANameOfTheZooIsThatNetworkWhateverFilesThereAre) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  std::ofstream("squeezenet1.1") << "a file";
+  const auto loaded = LoadModel({.net = "squeezenet1.1", .batch = 2});
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->source, "zoo");
+  EXPECT_EQ(loaded->batch, 2u);
+  EXPECT_EQ(loaded->model.name, "squeezenet1.1");
+  EXPECT_EQ(loaded->model.predict.type(), "simple");
+}
+
+TEST_F(ModelSource, NamesThatAreNoFileSuggestTheNearestNetwork) {
+  ExpectUsage({.net = "sqeezenet"}, "did you mean 'squeezenet'?");
+  ExpectUsage({.net = "./sqeezenet"}, "No such file");
+  ExpectUsage({.net = "sqeezenet.pb"}, "No such file");
+}
+
+TEST_F(ModelSource, ACaffe2FileHasTheShapesThatAreGiven) {
+  ModelOptions options = File(kPredict);
+  options.net_type = "async_scheduling";
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->source, "caffe2");
+  EXPECT_EQ(loaded->batch, 2u);
+  EXPECT_EQ(loaded->model.predict.type(), "async_scheduling");
+  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(2, 3));
+}
+
+TEST_F(ModelSource, ABatchReplacesTheFirstDimension) {
+  ModelOptions options = File(kPredict);
+  options.batch = 7;
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(7, 3));
+  EXPECT_EQ(loaded->batch, 7u);
+}
+
+TEST_F(ModelSource, ABatchThatTheNetDoesNotTakeIsRefused) {
+  ModelOptions options = File(R"(name: "fixed"
+op { input: "data" output: "y" output: "old" name: "r" type: "Reshape"
+     arg { name: "shape" ints: 2 ints: 3 } }
+external_input: "data" external_output: "y")");
+  EXPECT_TRUE(LoadModel(options).ok()) << LoadModel(options).status();
+  options.batch = 4;
+  ExpectUsage(options, "--batch 4");
+}
+
+TEST_F(ModelSource, ShapesThatAreNoneNameTheForm) {
+  for (const char* shape : {"data", "data=", "=1", "data=1,", "data=,1", "data=1,0", "data=-1",
+                            "data=1.5", "data=99999999999999999999", "data=1 2"}) {
+    ModelOptions options = File(kPredict);
+    options.input_shapes = {shape};
+    ExpectUsage(options, "BLOB=1,3,224,224");
+  }
+  ModelOptions twice = File(kPredict);
+  twice.input_shapes = {"data=2,3", "data=2,3"};
+  ExpectUsage(twice, "given twice");
+}
+
+TEST_F(ModelSource, FlagsForFilesAreRefusedElsewhere) {
+  ExpectUsage({.net = "squeezenet", .init = "x.pb"}, "of the zoo");
+  ExpectUsage({.net = "squeezenet", .input_shapes = {"data=1,3,9,9"}}, "of the zoo");
+  ExpectUsage({.net = folder_.File("n.onnx"), .init = "x.pb"}, "leave it out");
+}
+
+TEST_F(ModelSource, AModelBeyondTheBoardsMemoryIsRefusedWithTheFigure) {
+  const auto loaded = LoadModel(File(kPredict));
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_TRUE(FitsMemory(loaded->model, 0).ok()) << "not known";
+  EXPECT_TRUE(FitsMemory(loaded->model, uint64_t{1} << 32).ok());
+  const absl::Status refused = FitsMemory(loaded->model, 47);  // input and output take 48
+  EXPECT_EQ(ExitCodeOf(refused), ExitCode::kUsage);
+  EXPECT_THAT(refused.ToString(), HasSubstr("MB"));
+}
+
+}  // namespace
+}  // namespace synergy
