@@ -23,6 +23,8 @@ using ::onnx::ModelProto;
 using ::onnx::NodeProto;
 using ::onnx::ValueInfoProto;
 
+constexpr size_t kLongestText = 1000;
+
 std::string Shown(const std::string& text) { return Printable(text, 80); }
 
 absl::StatusOr<std::shared_ptr<const ModelProto>> Parse(std::string_view bytes) {
@@ -261,9 +263,12 @@ absl::StatusOr<Model> GraphReader::Convert() {
 
 absl::StatusOr<Model> ConvertOnnxUntrusted(const std::string& name, std::string_view bytes,
                                            const OnnxOptions& options) {
+  // Names in the text come from the file.
   const auto explain = [&](const absl::Status& status) {
-    return absl::Status(status.code(), fmt::format("convert ONNX model '{}': {}", Shown(name),
-                                                   std::string(status.message())));
+    return absl::Status(
+        status.code(),
+        fmt::format("convert ONNX model '{}': {}", Shown(name),
+                    Printable({status.message().data(), status.message().size()}, kLongestText)));
   };
   auto model = Parse(bytes);
   if (!model.ok()) return explain(model.status());

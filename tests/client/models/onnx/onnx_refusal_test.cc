@@ -228,6 +228,10 @@ TEST(OnnxRefusal, NamesAreShownWithoutControlCharactersAndCut) {
   const auto status = Converted(model).status();
   EXPECT_EQ(std::string(status.message()).find_first_of("\n\x1b"), std::string::npos);
   EXPECT_LT(status.message().size(), 600u);
+  ExpectInvalid(OnnxModel(13, {2},
+                          "initializer { name: 'w\\n2' data_type: 1 dims: 3 } " +
+                              NodeText("Add", {"x", "w\\n2"}, "y")),
+                "tensor 'w 2': 0 bytes of elements");
 }
 
 }  // namespace
