@@ -160,6 +160,20 @@ op { output: "b" type: "ConstantFill" arg { name: "shape" ints: 2 } arg { name: 
         self.refused("init.pbtxt", *self.files)
 
 
+class Exported(Scratch):
+    def test_an_exported_network_computes_what_the_zoos_does(self):
+        done = self.board.ctl("models", "export", "squeezenet1.1", "--dir", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        picture = self.folder / "x.ppm"
+        picture.write_bytes(b"P6\n224 224\n255\n" + bytes(range(256)) * 588)
+        self.run_net("--net", "squeezenet1.1", "--input", picture, "--outputs", self.folder / "zoo.npy")
+        for suffix in ("pb", "pbtxt"):
+            self.run_net("--net", self.folder / f"predict_net.{suffix}", "--init",
+                         self.folder / f"init_net.{suffix}", "--input-shape", "data=1,3,224,224",
+                         "--input", picture, "--outputs", self.folder / "file.npy")
+            self.assert_close(read_npy(self.folder / "file.npy"), read_npy(self.folder / "zoo.npy"))
+
+
 class Inputs(Scratch):
     def test_a_picture_gives_a_probability_for_every_class(self):
         picture = self.folder / "grey.ppm"
