@@ -1,0 +1,5 @@
+*
+data
+wy"Add*
+	broadcast*
+axis

@@ -1,0 +1,7 @@
+;
+datay"AveragePool*
+
+kernel*
+pad*
+
+legacy_pad

@@ -1,0 +1,5 @@
+5
+data
+wy"BatchMatMul*
+trans_b*
+	broadcast

@@ -1,0 +1,3 @@
+
+datay"Cast*
+to"int64

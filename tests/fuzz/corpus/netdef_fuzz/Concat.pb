@@ -1,0 +1,5 @@
+3
+data
+wysplit"Concat*
+axis*
+add_axis

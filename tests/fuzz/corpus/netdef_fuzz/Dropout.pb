@@ -1,0 +1,3 @@
+%
+dataymask"Dropout*
+is_test

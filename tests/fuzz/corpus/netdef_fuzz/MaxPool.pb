@@ -1,0 +1,4 @@
+5
+datay"MaxPool*
+global_pooling*
+order"NHWC

@@ -1,0 +1,3 @@
+ 
+dataab"Split*
+split00

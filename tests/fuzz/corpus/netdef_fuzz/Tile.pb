@@ -1,0 +1,4 @@
+$
+datay"Tile*	
+tiles*
+axis
