@@ -319,6 +319,30 @@ TEST(OpCost, LegacySamePoolHasHalfOfItsPaddingBeforeTheFirstElement) {
       100);
 }
 
+TEST(OpCost, TransposedConvCountsEveryTapOfEveryInput) {
+  // 18 input elements, each to 4 channels of 2x2 taps; 144 outputs with a bias.
+  const OpCost cost = Cost(Op("ConvTranspose", {{1, 2, 3, 3}, {2, 4, 2, 2}, {4}}, {{1, 4, 6, 6}},
+                              {{"kernel", {2}}, {"stride", {2}}}));
+  EXPECT_EQ(cost.macs, 18 * 16);
+  EXPECT_EQ(cost.flops, 2 * 288 + 144);
+  EXPECT_EQ(cost.params, 32 + 4);
+}
+
+TEST(OpCost, MatrixProductsCountRowsTimesColumnsTimesWhatIsSummed) {
+  EXPECT_EQ(Cost(Op("MatMul", {{2, 3}, {3, 4}}, {{2, 4}})).macs, 24);
+  EXPECT_EQ(Cost(Op("MatMul", {{3, 2}, {3, 4}}, {{2, 4}}, {{"trans_a", {1}}})).macs, 24);
+  EXPECT_EQ(Cost(Op("BatchMatMul", {{5, 2, 3}, {5, 3, 4}}, {{5, 2, 4}})).macs, 120);
+  EXPECT_EQ(Cost(Op("FCTransposed", {{2, 3}, {3, 4}, {4}}, {{2, 4}})).flops, 48 + 8);
+}
+
+TEST(OpCost, NormalisationAndReductionsCostTheirStatedFlops) {
+  EXPECT_EQ(Cost(Op("InstanceNorm", {{2, 3, 4}, {3}, {3}}, {{2, 3, 4}})).flops, 5 * 24 + 8 * 6);
+  EXPECT_EQ(Cost(Op("ReduceMean", {{2, 3}}, {{2, 1}})).flops, 6 + 2);
+  EXPECT_EQ(Cost(Op("ReduceL2", {{2, 3}}, {{2, 1}})).flops, 12 + 2);
+  EXPECT_EQ(Cost(Op("Mean", {{2, 3}, {2, 3}}, {{2, 3}})).flops, 12);
+  EXPECT_EQ(Cost(Op("PRelu", {{2, 3}, {3}}, {{2, 3}})).params, 3);
+}
+
 TEST(OpCost, CountsBeyond64BitsAreOutOfRange) {
   const int64_t big = int64_t{1} << 40;
   const std::vector<OpSpec> absurd = {
