@@ -132,12 +132,48 @@ class BadInput(unittest.TestCase):
         run = json.loads(self.board.ctl("show", "last", "--json").stdout)
         self.assertTrue(all(op["executions"] == 120 for op in run["ops"]))
 
+    def test_client_killed_before_it_had_entered_its_run(self):
+        self.assert_works()  # there is a store
+        with sqlite3.connect(self.board.store) as db:
+            before = db.execute("SELECT count(*) FROM runs").fetchone()[0]
+            # Whoever enters a run does not come to an end with it.
+            db.executescript("""
+                CREATE VIEW endless AS
+                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n;
+                CREATE TRIGGER hold BEFORE INSERT ON runs BEGIN SELECT count(*) FROM endless; END""")
+        known = {j["id"] for j in self.board.json("board")["jobs"]}
+        client = self.board.start_ctl(*SHORT)
+        try:
+            wait_for(lambda: {j["id"] for j in self.board.json("board")["jobs"]} - known, 30,
+                     "the board's acceptance")
+        finally:
+            client.kill()
+            client.communicate()
+            with sqlite3.connect(self.board.store) as db:
+                db.executescript("DROP TRIGGER hold; DROP VIEW endless")
+        with sqlite3.connect(self.board.store) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM runs").fetchone()[0], before)
+            self.assertEqual(db.execute("SELECT count(*) FROM submissions").fetchone()[0], 1)
+        done = self.board.ctl("fetch", timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("found on the board again", done.stderr)
+        self.assertNotIn("--all", done.stderr)
+        run = json.loads(self.board.ctl("show", "last", "--json").stdout)
+        self.assertTrue(all(op["executions"] == 3 for op in run["ops"]))
+        with sqlite3.connect(self.board.store) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM runs").fetchone()[0], before + 1)
+            self.assertEqual(db.execute("SELECT count(*) FROM submissions").fetchone()[0], 0)
+
     def test_the_job_of_a_killed_client_holds_up_no_other_command_and_can_be_cancelled(self):
         client = self.board.start_ctl(*LONG)
         self.board.wait_until_measuring()
         client.kill()
         client.communicate()
         orphan = self.board.json("runs")["runs"][-1]
+        pruned = self.board.ctl("runs", "prune", "--incomplete")
+        self.assertEqual(pruned.returncode, 0, pruned.stderr)
+        self.assertIn(f"run {orphan['number']} stays: its job has not ended", pruned.stderr)
+        self.assertIn(f"synergyctl cancel {orphan['number']}", pruned.stderr)
         later = self.board.start_ctl(*SHORT)
 
         def queued():

@@ -318,7 +318,7 @@ TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
   EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 2);
 }
 
-// What is measured must not end in a stack trace of SQLite's where a disk is mounted read-only.
+// SQLite itself says of the new file only that it cannot open it.
 TEST(StoreOnAReadOnlyDisk, IsReadAndRefusedForWritingWithARemedy) {
   const SmallDisk disk(1 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
