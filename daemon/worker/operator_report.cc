@@ -15,10 +15,11 @@
 namespace synergy {
 namespace {
 
-// Types with MACs in Caffe2's registry that our formulas do not cover: Caffe2's FLOPs alone would
-// say 0.
-constexpr std::array<std::string_view, 6> kTypesWithUnknownMacs = {
-    "FCTransposed", "Conv1D", "Conv2D", "Conv3D", "ConvTranspose", "BatchMatMul"};
+// Of these Caffe2 has FLOPs, but no MACs. Where our formula refuses one, nothing is said: 0 would
+// be wrong.
+constexpr std::array<std::string_view, 9> kTypesWithMacs = {
+    "Conv", "Conv1D",       "Conv2D", "Conv3D",     "ConvTranspose",
+    "FC",   "FCTransposed", "MatMul", "BatchMatMul"};
 
 void AddShapes(const std::vector<SeenTensor>& seen,
                const google::protobuf::RepeatedPtrField<std::string>& blobs,
@@ -103,8 +104,8 @@ void AddCost(const caffe2::OperatorDef& def, const std::vector<SeenTensor>& inpu
     SetCost(*ours, agree ? "caffe2" : "synergy", info);
     return;
   }
-  const bool has_macs = std::find(kTypesWithUnknownMacs.begin(), kTypesWithUnknownMacs.end(),
-                                  def.type()) != kTypesWithUnknownMacs.end();
+  const bool has_macs =
+      std::find(kTypesWithMacs.begin(), kTypesWithMacs.end(), def.type()) != kTypesWithMacs.end();
   if (!theirs.has_value() || has_macs || element_size == 0) return;
   SetCost({.macs = 0,
            .flops = static_cast<int64_t>(theirs->flops),

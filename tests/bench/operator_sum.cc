@@ -18,6 +18,8 @@ namespace {
 
 constexpr double kMostMissing = 0.02;
 constexpr uint32_t kWarmup = 3;
+// An engine is given 30 s for an answer, which is this many iterations of the slowest machines.
+constexpr uint32_t kBlock = 10;
 
 [[noreturn]] void Fail(const std::string& text) {
   fmt::print(stderr, "operator_sum: {}\n", text);
@@ -45,9 +47,10 @@ void Load(EngineProcess& engine, const Model& model) {
   Expect(engine, v1::WorkerEvent::kLoaded);
 }
 
-void Run(EngineProcess& engine, v1::Phase phase, uint32_t count) {
+void Run(EngineProcess& engine, v1::Phase phase, uint32_t first, uint32_t count) {
   v1::WorkerCommand command;
   command.mutable_run()->set_phase(phase);
+  command.mutable_run()->set_first_iteration(first);
   command.mutable_run()->set_count(count);
   if (!engine.Send(command).ok()) Fail("Run could not be sent");
   if (phase == v1::PHASE_WARMUP) Expect(engine, v1::WorkerEvent::kOperators);
@@ -57,14 +60,18 @@ void Run(EngineProcess& engine, v1::Phase phase, uint32_t count) {
 bool Measure(const EngineProcess::Options& options, const Model& model, uint32_t iterations) {
   EngineProcess engine(options);
   Load(engine, model);
-  Run(engine, v1::PHASE_WARMUP, kWarmup);
+  Run(engine, v1::PHASE_WARMUP, 0, kWarmup);
   engine.TakeMarkers();
-  Run(engine, v1::PHASE_MEASURE, iterations);
+  std::vector<Marker> markers;
+  for (uint32_t first = 0; first < iterations; first += kBlock) {
+    Run(engine, v1::PHASE_MEASURE, first, std::min(kBlock, iterations - first));
+    for (const Marker& marker : engine.TakeMarkers()) markers.push_back(marker);
+  }
   int64_t net_ns = 0;
   std::vector<int64_t> nets(iterations, 0);
   std::vector<int64_t> sums(iterations, 0);
   int64_t sum_ns = 0;
-  for (const Marker& m : engine.TakeMarkers()) {
+  for (const Marker& m : markers) {
     if (m.op == kOpClock) continue;
     (m.op == kOpNet ? net_ns : sum_ns) += m.end_ns - m.begin_ns;
     (m.op == kOpNet ? nets : sums)[m.iteration] += m.end_ns - m.begin_ns;
