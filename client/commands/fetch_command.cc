@@ -70,6 +70,11 @@ absl::Status Fetch(const FetchOptions& options) {
   if (!foreign.ok()) return foreign.status();
   if (options.all) {
     for (const v1::JobStatus& job : *foreign) {
+      // What is brought here is gone for the store that started it: that one is still at it.
+      if (job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING) {
+        PrintNote(fmt::format("job {} has not ended and is left to who started it", job.run_id()));
+        continue;
+      }
       const auto put = (*store)->PutRun((*link)->board(), job);
       if (!put.ok()) return put.status();
     }
@@ -100,7 +105,8 @@ void AddFetchCommand(CLI::App& app, ChosenCommand* chosen) {
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   command->add_flag("--all", options->all,
-                    "Also take the runs on the board that were started from elsewhere");
+                    "Also take the ended runs on the board that were started from elsewhere; the "
+                    "store that started one can then no longer complete it");
   command->callback([options, chosen] { *chosen = [options] { return Fetch(*options); }; });
 }
 

@@ -56,4 +56,16 @@ PruneChoice SpareWhatBoardsHave(const std::vector<StoredRun>& runs,
   return choice;
 }
 
+std::vector<StoredRun> StillAsSelected(const std::vector<StoredRun>& selected,
+                                       const std::vector<StoredRun>& now) {
+  std::vector<StoredRun> still;
+  for (const StoredRun& run : selected) {
+    const auto row = std::find_if(now.begin(), now.end(), [&](const StoredRun& candidate) {
+      return candidate.number == run.number;
+    });
+    if (row != now.end() && row->complete == run.complete) still.push_back(*row);
+  }
+  return still;
+}
+
 }  // namespace synergy

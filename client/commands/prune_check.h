@@ -26,4 +26,9 @@ struct PruneChoice {
 PruneChoice SpareWhatBoardsHave(const std::vector<StoredRun>& runs,
                                 const absl::StatusOr<BoardAnswer>& answer);
 
+// Those of `selected` that are there `now`, read after they were claimed, and have not become
+// complete since they were selected: another synergyctl may have done that. Pure.
+std::vector<StoredRun> StillAsSelected(const std::vector<StoredRun>& selected,
+                                       const std::vector<StoredRun>& now);
+
 }  // namespace synergy

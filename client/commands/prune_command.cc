@@ -88,7 +88,7 @@ absl::Status DeleteTruths(const std::string& path, const std::vector<StoredRun>&
     const absl::Status status = (*truths)->Delete(run.board_id, run.run_id);
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  return (*truths)->GiveBackSpace();
 }
 
 absl::Status Print(const PruneOptions& options, const std::vector<StoredRun>& runs) {
@@ -113,13 +113,17 @@ absl::Status Remove(const PruneOptions& options, const std::string& path,
   std::vector<RunClaim> claims;
   const absl::StatusOr<std::vector<StoredRun>> claimed = Claim(path, runs, &claims);
   if (!claimed.ok()) return claimed.status();
-  std::vector<int64_t> numbers;
-  for (const StoredRun& run : *claimed) numbers.push_back(run.number);
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(path, StoreAccess::kWrite);
   if (!store.ok()) return store.status();
+  const absl::StatusOr<std::vector<StoredRun>> now = (*store)->Runs();
+  if (!now.ok()) return now.status();
+  const std::vector<StoredRun> going = StillAsSelected(*claimed, *now);
+  std::vector<int64_t> numbers;
+  for (const StoredRun& run : going) numbers.push_back(run.number);
+  // A truth without its run would be found by nothing any more.
+  if (absl::Status status = DeleteTruths(path, going); !status.ok()) return status;
   if (absl::Status status = (*store)->Delete(numbers); !status.ok()) return status;
-  if (absl::Status status = DeleteTruths(path, *claimed); !status.ok()) return status;
-  return Print(options, *claimed);
+  return Print(options, going);
 }
 
 absl::Status Prune(const PruneOptions& options) {

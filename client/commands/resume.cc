@@ -67,6 +67,11 @@ absl::StatusOr<ResumeOutcome> CompleteUnfinishedRuns(Store& store, const v1::Boa
     if (!received.ok()) return received;
     absl::StatusOr<StoredRun> now = store.Run(run.number);
     if (!now.ok()) return now.status();
+    if (now->abandoned) {
+      PrintNote(fmt::format("run {} ({}) stays incomplete: {}", run.number, run.net, now->error));
+      outcome.left.push_back(run.number);
+      continue;
+    }
     outcome.completed.push_back(*std::move(now));
   }
   return outcome;

@@ -22,8 +22,8 @@ absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& sou
 
 struct ResumeOutcome {
   std::vector<StoredRun> completed;  // as they are stored now
-  std::vector<int64_t> left;         // whose records the board refuses, or gives damaged
-  std::vector<StoredRun> going_on;   // left alone, as asked
+  std::vector<int64_t> left;  // whose records the board refuses, gives damaged or no longer has
+  std::vector<StoredRun> going_on;  // left alone, as asked
 };
 
 // Completes every unfinished run of the board that no other synergyctl is receiving and whose id is

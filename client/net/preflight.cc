@@ -165,14 +165,29 @@ std::string GrpcTarget(const addrinfo& address) {
   return fmt::format("ipv6:%5B{}%5D:{}", scoped, port);
 }
 
+bool IsLoopbackName(const std::string& name) {
+  return name == "localhost" || name == "::1" || name.starts_with("127.");
+}
+
+// As synergyd --listen takes it.
+std::string LiteralOf(const std::string& name) {
+  return name == "::1" ? "[::1]" : name == "localhost" ? "127.0.0.1" : name;
+}
+
 absl::Status TcpError(const TcpAddress& address, int error) {
   const std::string tried = fmt::format("Connecting to {} port {}", address.name, address.port);
-  if (error == ECONNREFUSED) {
+  if (error == ECONNREFUSED && IsLoopbackName(address.name)) {
     return absl::UnavailableError(
         fmt::format("{}: connection refused, nothing listens there; start `synergyd --listen "
-                    "127.0.0.1:{}` on that "
-                    "machine (it listens on TCP only when asked)",
-                    tried, address.port));
+                    "{}:{}` (it listens on TCP only when asked)",
+                    tried, LiteralOf(address.name), address.port));
+  }
+  if (error == ECONNREFUSED) {
+    return absl::UnavailableError(fmt::format(
+        "{0}: connection refused, nothing listens there; synergyd serves TCP on loopback addresses "
+        "only: start `synergyd --listen 127.0.0.1:{1}` on {2}, and here `ssh -L "
+        "{1}:127.0.0.1:{1} {2}`, then use --host localhost:{1}",
+        tried, address.port, address.name));
   }
   return absl::UnavailableError(
       fmt::format("{}: {}; check that the machine is on and reachable", tried, strerror(error)));

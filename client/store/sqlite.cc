@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace synergy {
@@ -17,6 +18,10 @@ absl::Status SqliteError(int code, std::string_view what, std::string_view path,
   const auto text = [&](std::string_view remedy) {
     return fmt::format("cannot {} {}: {}. {}", what, path, cause, remedy);
   };
+  const auto full = [&] {
+    return absl::ResourceExhaustedError(
+        text("Free some space on its disk, or name a file on another one with --store FILE."));
+  };
   switch (code & 0xFF) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -27,10 +32,9 @@ absl::Status SqliteError(int code, std::string_view what, std::string_view path,
           text("Check that the folder exists and is accessible, or name another file with --store "
                "FILE."));
     case SQLITE_FULL:
-      return absl::ResourceExhaustedError(text(
-          "Free some space (synergyctl runs prune), or name a file on another disk with --store "
-          "FILE."));
+      return full();
     case SQLITE_IOERR:
+      if (system_errno == ENOSPC || system_errno == EDQUOT) return full();
       return absl::DataLossError(
           text("The disk or its file system failed: look at the kernel log and the free space."));
     case SQLITE_BUSY:

@@ -73,4 +73,9 @@ absl::Status TruthStore::Delete(const std::string& board_id, const std::string& 
   return remove->Bind(1, board_id).Bind(2, run_id).Run();
 }
 
+absl::Status TruthStore::GiveBackSpace() {
+  const absl::Status status = database_.Execute("PRAGMA incremental_vacuum");
+  return status.ok() ? database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)") : status;
+}
+
 }  // namespace synergy

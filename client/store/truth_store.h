@@ -27,6 +27,8 @@ class TruthStore {
   absl::StatusOr<v1::RunTruth> Get(const std::string& board_id, const std::string& run_id);
   absl::StatusOr<bool> Has(const std::string& board_id, const std::string& run_id);
   absl::Status Delete(const std::string& board_id, const std::string& run_id);
+  // Makes the file as small as what is in it, after Delete.
+  absl::Status GiveBackSpace();
 
  private:
   explicit TruthStore(Database database) : database_(std::move(database)) {}

@@ -52,6 +52,12 @@ absl::Status CheckIdentity(Database& database, int64_t version, const DatabaseSc
         "{} is a database of another program, no {}. Name another file with --store FILE.",
         database.path(), schema.title));
   }
+  if (version < 0) {
+    return absl::DataLossError(fmt::format(
+        "the {} {} has version {}, which is none: it is damaged. Restore it from a copy, or name "
+        "another file with --store FILE.",
+        schema.title, database.path(), version));
+  }
   if (version > known) {
     return absl::FailedPreconditionError(
         fmt::format("the {} {} has version {}, this synergyctl knows versions up to {}: a newer "
@@ -165,9 +171,10 @@ absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseS
   if (!database.ok()) return database;
   if (IsBlank(*database)) return missing;
   absl::Status status = Migrate(*database, schema);
-  // In a folder that cannot be written SQLite cannot set up the log's index, and refuses even to
-  // read.
-  if ((absl::IsFailedPrecondition(status)) && !HasPendingLog(path)) {
+  // In a folder that cannot be written, or on a full disk, SQLite cannot set up the log's index,
+  // and refuses even to read.
+  const bool no_index = absl::IsFailedPrecondition(status) || absl::IsResourceExhausted(status);
+  if (no_index && !HasPendingLog(path)) {
     absl::StatusOr<Database> frozen =
         Database::Open(path, Database::Mode::kImmutable, busy_timeout_ms);
     if (!frozen.ok()) return frozen;

@@ -175,11 +175,11 @@ JobOutcome RunRecording::Finish(v1::RunEnd end, const std::string& engine_log) {
 uint64_t RunRecording::FinishWithoutRecorder(const absl::Status& why, v1::RunEnd* end) {
   recorder_.reset();
   unlink(folder_.Reserve().c_str());
+  end->set_verdict(v1::VERDICT_INVALID);
+  end->add_reasons(Reason(ReasonCode::kJobFailed, UnwrittenText(why)));
   if (end->state() == v1::JOB_STATE_DONE) {
     end->set_state(v1::JOB_STATE_FAILED);
-    end->set_verdict(v1::VERDICT_INVALID);
     end->set_error(UnwrittenText(why));
-    end->add_reasons(Reason(ReasonCode::kJobFailed, end->error()));
   }
   const absl::StatusOr<ClosedSpool> closed = CloseSpool(folder_.Spool(), header_, *end, Sync::kYes);
   if (!closed.ok()) spdlog::error("Closing {}: {}", job_.run_id(), closed.status().ToString());

@@ -317,9 +317,10 @@ absl::Status RunStore::RequireRoom(const std::vector<std::string>& waiting,
   const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
   if (queued + more <= (free + queued) / 2) return absl::OkStatus();
   return absl::ResourceExhaustedError(fmt::format(
-      "Queueing the job: its nets have {} MiB and those that wait {} MiB, which together is more "
-      "than half of the space in {}; try again when a job has ended, or free some there",
-      more >> 20, queued >> 20, state_dir_));
+      "Queueing the job: {} has {} MiB of free space, of which the nets of this job ({} MiB) and "
+      "of "
+      "those that wait ({} MiB) may take half; free some there, or try again when a job has ended",
+      state_dir_, free >> 20, more >> 20, queued >> 20));
 }
 
 absl::Status RunStore::CreateReserve(std::string_view run_id) {

@@ -81,5 +81,14 @@ TEST(PruneCheck, RunsOfABoardThatWasNotAskedStayButAbandonedOnesGo) {
   EXPECT_FALSE(away.all_known);
 }
 
+TEST(PruneCheck, ARunThatBecameCompleteSinceItWasSelectedStays) {
+  const std::vector<StoredRun> selected = {Incomplete(1, "a"), Incomplete(2, "b"),
+                                           Incomplete(3, "c")};
+  StoredRun completed = selected[1];
+  completed.complete = true;
+  EXPECT_THAT(Numbers(StillAsSelected(selected, {selected[0], completed})), ElementsAre(1));
+  EXPECT_THAT(Numbers(StillAsSelected({completed}, {completed})), ElementsAre(2));
+}
+
 }  // namespace
 }  // namespace synergy

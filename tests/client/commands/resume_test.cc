@@ -70,6 +70,15 @@ TEST_F(ResumeTest, StoppingSaysHowToCancelTheJob) {
   EXPECT_NE(outcome.status().ToString().find("synergyctl cancel 1"), std::string::npos);
 }
 
+// It was listed as completed, and fetch ended with 0.
+TEST_F(ResumeTest, ARunThatTheBoardNoLongerHasIsLeft) {
+  board_.forgotten = true;
+  const ResumeOutcome outcome = Resume();
+  EXPECT_THAT(outcome.completed, IsEmpty());
+  EXPECT_THAT(outcome.left, ElementsAre(number_));
+  EXPECT_TRUE(store_->Run(number_)->abandoned);
+}
+
 TEST_F(ResumeTest, ADamagedRunDoesNotStandInTheWayForEver) {
   board_.chunks[1].mutable_data()->back() ^= 1;
   const ResumeOutcome outcome = Resume();

@@ -77,6 +77,20 @@ TEST_F(VersionedDatabaseTest, ANewerFileIsRefusedAndLeftAlone) {
   EXPECT_EQ(FileBytes(), before);
 }
 
+// Its version was taken for an index.
+TEST_F(VersionedDatabaseTest, ANegativeVersionIsDamage) {
+  {
+    auto database = Open(kBoth);
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(database->Execute("PRAGMA user_version = -5").ok());
+  }
+  for (const StoreAccess access : {StoreAccess::kRead, StoreAccess::kWrite}) {
+    const auto opened = Open(kBoth, access);
+    EXPECT_TRUE(absl::IsDataLoss(opened.status()));
+    EXPECT_THAT(opened.status().ToString(), HasSubstr("version -5"));
+  }
+}
+
 TEST_F(VersionedDatabaseTest, AFailingMigrationLeavesTheOldVersion) {
   ASSERT_TRUE(Open(kFirst).ok());
   EXPECT_FALSE(Open(kBroken).ok());
@@ -143,7 +157,7 @@ TEST_F(VersionedDatabaseTest, AFullDatabaseIsResourceExhausted) {
   auto transaction = Transaction::Begin(*database);
   const absl::Status full = database->Execute("INSERT INTO a VALUES (zeroblob(100000))");
   EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
-  EXPECT_THAT(full.ToString(), HasSubstr("runs prune"));
+  EXPECT_THAT(full.ToString(), HasSubstr("Free some space"));
 }
 
 TEST_F(VersionedDatabaseTest, AWriterThatHoldsOnTooLongIsUnavailable) {
