@@ -134,6 +134,53 @@ absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, const InputShapes&
   return model;
 }
 
+// The most dimensions of an input that a board takes.
+constexpr size_t kMostInputDims = 8;
+
+bool IsRead(const Model& model, const std::string& blob) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
+    return std::any_of(layer.inputs.begin(), layer.inputs.end(),
+                       [&](const BlobShape& input) { return input.blob == blob; });
+  });
+}
+
+// Inputs that no operator reads are left out, with a note: files have them, and what folds to
+// constants leaves them behind.
+void LeaveOutUnread(Model* model) {
+  std::erase_if(model->inputs, [&](const BlobShape& input) {
+    if (IsRead(*model, input.blob)) return false;
+    model->notes.push_back(
+        fmt::format("no operator reads the input '{}': it is left out", input.blob));
+    auto* external = model->predict.mutable_external_input();
+    external->erase(std::remove(external->begin(), external->end(), input.blob), external->end());
+    return true;
+  });
+}
+
+// What boards refuse of a network whose operators are all right.
+absl::Status CheckRunnable(const Model& model) {
+  if (model.layers.empty()) {
+    return Refuse("{}: no operator is left to run: all that it computes is constant or an input",
+                  model.name);
+  }
+  for (const BlobShape& input : model.inputs) {
+    if (input.dims.size() >= 1 && input.dims.size() <= kMostInputDims) continue;
+    return Refuse("{}: the input '{}' has {} dimensions; boards take 1 to {}", model.name,
+                  input.blob, input.dims.size(), kMostInputDims);
+  }
+  for (const std::string& output : model.outputs) {
+    if (std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
+          return std::any_of(layer.outputs.begin(), layer.outputs.end(),
+                             [&](const BlobShape& blob) { return blob.blob == output; });
+        })) {
+      continue;
+    }
+    return Refuse("{}: no operator writes the output '{}', so there is nothing to measure of it",
+                  model.name, output);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
   absl::StatusOr<InputShapes> shapes = ParseShapes(options.input_shapes);
   if (!shapes.ok()) return shapes.status();
@@ -161,6 +208,8 @@ absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
                                    std::string(model.status().message()))));
     }
   }
+  LeaveOutUnread(&*model);
+  if (absl::Status status = CheckRunnable(*model); !status.ok()) return status;
   LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2"};
   const std::vector<BlobShape>& inputs = loaded.model.inputs;
   if (!inputs.empty() && !inputs[0].dims.empty() && inputs[0].dims[0] <= kMaxBatch) {

@@ -64,6 +64,19 @@ TEST_F(ModelSource, ACaffe2FileHasTheShapesThatAreGiven) {
   EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(2, 3));
 }
 
+// Both were found out by the board alone, after everything had been sent.
+TEST_F(ModelSource, WhatABoardWouldRefuseOfTheInputsIsFoundHere) {
+  ModelOptions options = File(std::string(kPredict) + " external_input: \"unread\"");
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->model.inputs.size(), 1u);
+  EXPECT_EQ(loaded->model.inputs[0].blob, "data");
+
+  options = File(kPredict);
+  options.input_shapes = {"data=1,1,1,1,1,1,1,1,2"};
+  ExpectUsage(options, "has 9 dimensions; boards take 1 to 8");
+}
+
 TEST_F(ModelSource, ABatchReplacesTheFirstDimension) {
   ModelOptions options = File(kPredict);
   options.batch = 7;
