@@ -77,7 +77,7 @@ absl::StatusOr<Dims> ConvShape(const Dims& in, const ConvSpec& spec) {
   // By axis, from the height.
   const int64_t kernels[] = {spec.kernel, spec.kernel_w.value_or(spec.kernel)};
   const int64_t pads[] = {spec.pad, spec.pad_w.value_or(spec.pad)};
-  for (size_t axis : {0, 1}) {
+  for (const size_t axis : {size_t{0}, size_t{1}}) {
     auto window = CheckWindow(kernels[axis], spec.stride, pads[axis], spec.dilation);
     if (!window.ok()) return window;
   }
@@ -86,7 +86,7 @@ absl::StatusOr<Dims> ConvShape(const Dims& in, const ConvSpec& spec) {
         fmt::format("{} channels to {} cannot be split in {} groups", in[1], spec.out, spec.group));
   }
   Dims out = {in[0], spec.out};
-  for (size_t axis : {0, 1}) {
+  for (const size_t axis : {size_t{0}, size_t{1}}) {
     auto size =
         Positions({in[axis + 2], kernels[axis], spec.stride, 2 * pads[axis], spec.dilation});
     if (!size.ok()) return size.status();
