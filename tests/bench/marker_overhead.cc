@@ -11,8 +11,8 @@
 // Full form: fails where the interval lies wholly above 1.001. A true ratio of 1.001 does that by
 // chance in 2.5 % of runs, one of 1.0002 (what the cost of a marker makes expect) practically
 // never. Fails too where the time was over before the interval was narrow enough.
-// Smoke form: 20 seconds on a machine with other work; fails where the interval lies wholly above
-// 1.005, or is wider than 2 % each way, which no result would be.
+// Smoke form: 20 seconds on a machine with other work; fails likewise above 1.001, or where the
+// interval is wider than 2 % each way, which no result would be.
 // Both fail where markers times the cost of one is more than 0.1 % of the net's time.
 //
 //   marker_overhead [--smoke]
@@ -50,7 +50,7 @@ struct Limits {
 };
 constexpr double kHalfWidth = 0.003;
 constexpr Limits kFull = {kHalfWidth, 1.001, 600};
-constexpr Limits kSmoke = {0.02, 1.005, 20};
+constexpr Limits kSmoke = {0.02, 1.001, 20};
 constexpr double kMostShare = 0.001;
 constexpr size_t kPairsPerTurn = 10;  // of hooks on one net
 constexpr size_t kFewestPairs = 100;
