@@ -194,9 +194,8 @@ TEST_P(ObjectTransferTest, OneClientAtATimeSendsAnObject) {
   const auto stub = RawStub();
   const auto first = stub->UploadObject(&context, &response);
   ASSERT_TRUE(first->Write(Begin(object, 0)));
-  // Until the first one has arrived, the others are first themselves.
-  grpc::Status status;
-  while (status.ok()) status = SendRaw({Begin(object, 0)});
+  first->WaitForInitialMetadata();  // the device has taken the upload
+  const grpc::Status status = SendRaw({Begin(object, 0)});
   EXPECT_EQ(status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_THAT(status.error_message(), HasSubstr("Another client"));
   ASSERT_TRUE(first->Write(Data(bytes)));
