@@ -227,6 +227,13 @@ absl::StatusOr<v1::ObjectStatus> DeviceService::TakeObject(
   absl::StatusOr<std::unique_ptr<ObjectUpload>> upload =
       ObjectUpload::Create(object, request.begin().offset(), &root_, &uploads_);
   if (!upload.ok()) return upload.status();
+  // An earlier upload may have added to the object after the client had asked for its state.
+  const absl::StatusOr<v1::ControlEvent::ObjectState> here = root_.QueryObject(object);
+  if (!here.ok()) return here.status();
+  if (here->bytes() != request.begin().offset()) {
+    return absl::AbortedError(fmt::format("{} bytes of the object are here, not {}; ask again",
+                                          here->bytes(), request.begin().offset()));
+  }
   reader->SendInitialMetadata();  // the client waits for it before it sends the bytes
   while (reader->Read(&request)) {
     if (request.part_case() != v1::UploadObjectRequest::kData) {
