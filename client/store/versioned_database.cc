@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/store/schema_check.h"
 #include "common/clock.h"
 
 namespace synergy {
@@ -76,6 +77,7 @@ absl::Status MigrateOneStep(Database& database, const DatabaseSchema& schema) {
   if (!version.ok()) return version.status();
   if (absl::Status status = CheckIdentity(database, *version, schema); !status.ok()) return status;
   if (*version == static_cast<int64_t>(schema.migrations.size())) return absl::OkStatus();
+  if (absl::Status status = CheckSchema(database, schema, *version); !status.ok()) return status;
   const std::string sql = fmt::format("{}; PRAGMA user_version = {}; PRAGMA application_id = {};",
                                       schema.migrations[static_cast<size_t>(*version)],
                                       *version + 1, schema.application_id);
@@ -89,7 +91,9 @@ absl::Status Migrate(Database& database, const DatabaseSchema& schema) {
     if (!version.ok()) return version.status();
     if (absl::Status status = CheckIdentity(database, *version, schema); !status.ok())
       return status;
-    if (*version == static_cast<int64_t>(schema.migrations.size())) return absl::OkStatus();
+    if (*version == static_cast<int64_t>(schema.migrations.size())) {
+      return CheckSchema(database, schema, *version);
+    }
     if (database.read_only()) {
       return absl::FailedPreconditionError(fmt::format(
           "the {} {} has version {} and must be brought to version {}, but cannot be written. Make "

@@ -28,8 +28,8 @@ struct DatabaseSchema {
 
 // Foreign keys on, write-ahead log, synchronous=FULL: a committed transaction survives a power cut.
 // An older file is migrated, each step in its own transaction. FailedPrecondition: a file of a
-// newer version, of another program, or one that may not be written. Two processes may open a file
-// at once.
+// newer version, of another program, or one that may not be written. DataLoss: a file that does not
+// hold what its version says. Two processes may open a file at once.
 absl::StatusOr<Database> OpenVersioned(const std::string& path, StoreAccess access,
                                        const DatabaseSchema& schema, int busy_timeout_ms = 10'000);
 

@@ -416,6 +416,26 @@ TEST_F(SynergyctlTest, AStoreOfANewerVersionIsRefusedByEveryCommand) {
   ExpectRefusal(RunStored({"run", "--net", "squeezenet1.1"}), 4, "newer");
 }
 
+// `show` said that there is no such run, others that this is a defect of synergyctl.
+TEST_F(SynergyctlTest, AStoreThatLostATableIsRefusedByEveryCommand) {
+  Fill();
+  {
+    auto database = Database::Open(store_, Database::Mode::kExisting);
+    ASSERT_TRUE(database->Execute("DROP TABLE chunks").ok());
+  }
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"runs"},
+                                                  {"show", "1"},
+                                                  {"export", "1", "--format", "csv"},
+                                                  {"fetch"},
+                                                  {"runs", "prune", "--keep", "0"},
+                                                  {"run", "--net", "squeezenet1.1"}}) {
+    ExpectRefusal(RunStored(command), 4,
+                  store_ +
+                      " is damaged: it is of version 2, but without "
+                      "the table chunks. ");
+  }
+}
+
 TEST_F(SynergyctlTest, AFileThatIsNoStoreIsRefused) {
   std::ofstream(store_) << "not a database, but long enough to be looked at as one: "
                         << std::string(500, 'x');

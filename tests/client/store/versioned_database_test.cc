@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -21,6 +22,9 @@ constexpr const char* kBoth[] = {"CREATE TABLE a (x INTEGER)",
                                  "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 7"};
 constexpr const char* kBroken[] = {"CREATE TABLE a (x INTEGER)",
                                    "CREATE TABLE b (x INTEGER); CREATE TABLE a (x INTEGER)"};
+constexpr const char* kKeyed[] = {
+    "CREATE TABLE a (x INTEGER)",
+    "ALTER TABLE a ADD COLUMN y INTEGER; CREATE TABLE b (u, v, UNIQUE (u, v))"};
 constexpr int32_t kId = 4711;
 
 // Somebody who may not write: files of `nobody`, and this process as another one while it lives.
@@ -89,6 +93,39 @@ TEST_F(VersionedDatabaseTest, ANegativeVersionIsDamage) {
     EXPECT_TRUE(absl::IsDataLoss(opened.status()));
     EXPECT_THAT(opened.status().ToString(), HasSubstr("version -5"));
   }
+}
+
+// Was noticed when a statement met it, and called a defect of the program.
+TEST_F(VersionedDatabaseTest, AFileWithoutWhatItsVersionSaysIsDamage) {
+  const std::pair<const char*, const char*> harms[] = {
+      {"DROP TABLE b", "without the table b."},
+      {"DROP TABLE a; DROP TABLE b", "without the table a, the table b."},
+      {"ALTER TABLE a DROP COLUMN y", "without the column y of the table a."},
+      {"DROP TABLE b; CREATE TABLE b (u, v)", "without the unique key (u, v) of the table b."},
+      {"PRAGMA user_version = 1", "of version 1, but already with the column y of the table a"}};
+  for (const auto& [harm, text] : harms) {
+    {
+      auto database = Open(kKeyed);
+      ASSERT_TRUE(database.ok()) << database.status();
+      ASSERT_TRUE(database->Execute(harm).ok()) << harm;
+    }
+    for (const StoreAccess access : {StoreAccess::kRead, StoreAccess::kWrite}) {
+      const auto opened = Open(kKeyed, access);
+      EXPECT_TRUE(absl::IsDataLoss(opened.status())) << harm << ": " << opened.status();
+      EXPECT_THAT(opened.status().ToString(), HasSubstr(path_));
+      EXPECT_THAT(opened.status().ToString(), HasSubstr(text));
+      EXPECT_THAT(opened.status().ToString(), HasSubstr("restore it from a copy"));
+    }
+    std::filesystem::remove(path_);
+  }
+}
+
+TEST_F(VersionedDatabaseTest, WhatElseIsInAFileDoesNotMatter) {
+  {
+    auto database = Open(kKeyed);
+    ASSERT_TRUE(database->Execute("CREATE TABLE c (x); CREATE VIEW d AS SELECT x FROM c").ok());
+  }
+  EXPECT_TRUE(Open(kKeyed).ok());
 }
 
 TEST_F(VersionedDatabaseTest, AFailingMigrationLeavesTheOldVersion) {
