@@ -35,6 +35,7 @@ absl::Status Refuse(fmt::format_string<T...> format, T&&... args) {
 
 std::optional<std::vector<int64_t>> ParseDims(std::string_view text) {
   std::vector<int64_t> dims;
+  if (text == FormatShape({})) return dims;
   while (true) {
     int64_t dim = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), dim);
@@ -56,8 +57,10 @@ absl::StatusOr<InputShapes> ParseShapes(const std::vector<std::string>& flags) {
             ? std::nullopt
             : ParseDims(std::string_view(flag).substr(equals + 1));
     if (!dims) {
-      return Refuse("--input-shape {}: write it as BLOB=1,3,224,224, each dimension at least 1",
-                    flag);
+      return Refuse(
+          "--input-shape {}: write it as BLOB=1,3,224,224, each dimension at least 1, or "
+          "BLOB=scalar",
+          flag);
     }
     if (!shapes.emplace(flag.substr(0, equals), *dims).second) {
       return Refuse("--input-shape {}: input '{}' is given twice", flag, flag.substr(0, equals));
@@ -164,8 +167,8 @@ absl::Status CheckRunnable(const Model& model) {
                   model.name);
   }
   for (const BlobShape& input : model.inputs) {
-    if (input.dims.size() >= 1 && input.dims.size() <= kMostInputDims) continue;
-    return Refuse("{}: the input '{}' has {} dimensions; boards take 1 to {}", model.name,
+    if (input.dims.size() <= kMostInputDims) continue;
+    return Refuse("{}: the input '{}' has {} dimensions; boards take at most {}", model.name,
                   input.blob, input.dims.size(), kMostInputDims);
   }
   for (const std::string& output : model.outputs) {

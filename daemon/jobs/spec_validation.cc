@@ -142,8 +142,8 @@ absl::Status CheckInput(const v1::InputShape& input) {
   if (input.blob().empty() || input.blob().size() > kMaxNameBytes || !IsPrintable(input.blob())) {
     return Invalid("inputs: a blob's name has 1 to {} printable characters", kMaxNameBytes);
   }
-  if (input.dims().empty() || input.dims_size() > kMaxDims) {
-    return Invalid("inputs: blob '{}' has {} dimensions; 1 to {} are possible", input.blob(),
+  if (input.dims_size() > kMaxDims) {
+    return Invalid("inputs: blob '{}' has {} dimensions; at most {} are possible", input.blob(),
                    input.dims_size(), kMaxDims);
   }
   if (!v1::DataType_IsValid(input.type())) {

@@ -73,6 +73,17 @@ class Onnx(Scratch):
         self.assertEqual(run["net_type"], "async_scheduling")
         self.assertEqual(run["net"], "model")
 
+    def test_an_input_may_be_one_number(self):
+        net = self.folder / "scale.onnx"
+        net.write_bytes(onnx([node("Mul", ["x", "s"], ["y"])], [("x", (2, 2)), ("s", ())],
+                             [("y", (2, 2))]))
+        write_npy(self.folder / "x.npy", (2, 2), [1, 2, 3, 4])
+        write_npy(self.folder / "s.npy", (), [10])
+        for engine in ("caffe2-openblas", "caffe2-eigen"):
+            self.run_net("--net", net, "--engine", engine, "--input", f"x={self.folder}/x.npy",
+                         "--input", f"s={self.folder}/s.npy", "--outputs", self.folder / "out.npy")
+            self.assertEqual(read_npy(self.folder / "out.npy"), ((2, 2), [10, 20, 30, 40]))
+
     def test_a_batch_is_the_first_dimension(self):
         net = self.folder / "relu.onnx"
         net.write_bytes(onnx([node("Relu", ["x"], ["y"])], [("x", (1, 4))], [("y", (1, 4))]))

@@ -14,6 +14,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr const char* kPredict = R"(name: "relu"
 op { input: "data" output: "y" name: "r" type: "Relu" }
@@ -74,7 +75,21 @@ TEST_F(ModelSource, WhatABoardWouldRefuseOfTheInputsIsFoundHere) {
 
   options = File(kPredict);
   options.input_shapes = {"data=1,1,1,1,1,1,1,1,2"};
-  ExpectUsage(options, "has 9 dimensions; boards take 1 to 8");
+  ExpectUsage(options, "has 9 dimensions; boards take at most 8");
+}
+
+TEST_F(ModelSource, AnInputMayBeOneNumber) {
+  ModelOptions options = File(R"(name: "scaled"
+op { input: "data" input: "factor" output: "y" name: "m" type: "Mul"
+     arg { name: "broadcast" i: 1 } }
+external_input: "data" external_input: "factor" external_output: "y")");
+  options.input_shapes = {"data=2,3", "factor=scalar"};
+  options.batch = 4;
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->model.inputs.size(), 2u);
+  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(4, 3));
+  EXPECT_THAT(loaded->model.inputs[1].dims, IsEmpty());
 }
 
 TEST_F(ModelSource, ABatchReplacesTheFirstDimension) {

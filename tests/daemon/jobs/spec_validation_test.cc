@@ -62,6 +62,8 @@ TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
   spec.set_rate_hz(kMaxRateHz);
   spec.set_time_limit_s(kMaxTimeLimitS);
   EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
+  spec.mutable_inputs(0)->clear_dims();
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok()) << "a scalar";
 }
 
 TEST(SpecValidation, RefusesObjectsThatAreNone) {
@@ -187,8 +189,10 @@ TEST(SpecValidation, RefusesInputsThatNoMemoryHolds) {
                 for (int i = 0; i < 4; ++i) spec.mutable_inputs(0)->set_dims(i, int64_t{1} << 40);
               }),
               HasSubstr("together at most"));
-  EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_inputs(0)->clear_dims(); }),
-              HasSubstr("0 dimensions"));
+  EXPECT_THAT(Refusal([](auto& spec) {
+                for (int i = 0; i < 9; ++i) spec.mutable_inputs(0)->add_dims(1);
+              }),
+              HasSubstr("at most 8"));
   EXPECT_THAT(Refusal([](auto& spec) { *spec.add_inputs() = spec.inputs(0); }), HasSubstr("twice"));
 }
 

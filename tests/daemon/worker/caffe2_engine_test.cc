@@ -355,6 +355,15 @@ TEST_F(Caffe2EngineTest, InputsMayHaveAnyTypeOfAPack) {
   through(v1::DATA_TYPE_BOOL, std::vector<uint8_t>{1, 0, 1, 1});
 }
 
+TEST_F(Caffe2EngineTest, AnInputMayBeAScalar) {
+  const std::vector<float> value = {2.5f};
+  const UniqueFd file = PackFile({View("data", v1::DATA_TYPE_FLOAT32, {}, value)});
+  files_.inputs = file.get();
+  ASSERT_TRUE(Load(Copies(), LoadCommand({})).ok());
+  ASSERT_TRUE(Run(v1::PHASE_MEASURE, 0, 1).ok());
+  EXPECT_EQ(Outputs<float>(v1::DATA_TYPE_FLOAT32), value);
+}
+
 TEST_F(Caffe2EngineTest, InputsWithoutValuesAreSeededNormalOrZeros) {
   const auto filled = [&]<typename T>(v1::DataType type, T /*kind*/) {
     EXPECT_TRUE(Load(Copies(), LoadCommand({2, 2}, type)).ok());
