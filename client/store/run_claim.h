@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "common/unique_fd.h"
 
 namespace synergy {
 
@@ -20,14 +22,14 @@ class RunClaim {
   // The same for a submission. Of two with different tokens one may, very rarely, keep the other.
   static absl::StatusOr<std::optional<RunClaim>> TakeSubmission(const std::string& store_path,
                                                                 const std::string& token);
-  RunClaim(RunClaim&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  RunClaim(RunClaim&&) = default;
   RunClaim& operator=(RunClaim&&) = delete;
-  ~RunClaim();
 
  private:
   static absl::StatusOr<std::optional<RunClaim>> Lock(const std::string& store_path, int64_t byte);
-  explicit RunClaim(int fd) : fd_(fd) {}
-  int fd_;
+  explicit RunClaim(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
 };
 
 }  // namespace synergy
