@@ -2,13 +2,11 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <string>
-#include <vector>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
-#include "common/nearest_name.h"
+#include "client/commands/usage_text.h"
 
 namespace synergy {
 namespace {
@@ -30,22 +28,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddCancelCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
-}
-
-// CLI11 only says that a command is missing where it did not know the one that was given.
-std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
-  for (const std::string& argument : app.remaining(/*recurse=*/true)) {
-    if (argument.starts_with('-')) return fmt::format("there is no flag '{}'", argument);
-  }
-  const std::vector<std::string> unknown = app.remaining();
-  if (!app.get_subcommands().empty() || unknown.empty()) return error.what();
-  std::vector<std::string> commands;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    commands.push_back(command->get_name());
-  }
-  const std::string nearest = NearestName(unknown.front(), commands);
-  return fmt::format("there is no command '{}'{}", unknown.front(),
-                     nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+  RefuseMissingValues(app);
 }
 
 int Main(int argc, char** argv) {

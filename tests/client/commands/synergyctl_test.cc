@@ -128,6 +128,47 @@ TEST_F(SynergyctlTest, UsageErrorsEndWith2AndNameTheFlag) {
   ExpectRefusal(Run({"board", "--host", "unix:"}), 2, "unix:PATH");
 }
 
+// The default store was taken.
+TEST_F(SynergyctlTest, AnEmptyValueIsAUsageErrorAndNothingIsDone) {
+  const std::string empty = "its value is empty: give one, or leave it out";
+  for (const char* command : {"runs", "fetch"}) {
+    ExpectRefusal(Run({command, "--store", ""}), 2, "--store: " + empty);
+  }
+  ExpectRefusal(Run({"runs", "--store", "", "prune", "--keep", "0"}), 2, "--store: " + empty);
+  ExpectRefusal(Run({"runs", "prune", "--keep", "0", "--store", ""}), 2, "--store: " + empty);
+  ExpectRefusal(Run({"board", "--host", ""}), 2, "--host: " + empty);
+  ExpectRefusal(Run({"run", "--net", ""}), 2, "--net: " + empty);
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--outputs", ""}), 2, "--outputs: " + empty);
+  ExpectRefusal(Run({"export", "1", "--format", "csv", "-o", ""}), 2, "--output: " + empty);
+  EXPECT_FALSE(std::filesystem::exists(folder_.File(".local"))) << "the default store was made";
+}
+
+TEST_F(SynergyctlTest, AFlagWithoutItsValueSaysHowItIsGiven) {
+  ExpectRefusal(Run({"run", "--net"}), 2, "--net has no value: synergyctl run --net NAME|FILE (");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--store"}), 2,
+                "--store has no value: synergyctl run --store FILE (");
+  ExpectRefusal(Run({"run", "--net", "squeezenet", "--iterations"}), 2,
+                "--iterations has no value: synergyctl run --iterations UINT (");
+  ExpectRefusal(Run({"run", "--net", "--json"}), 2,
+                "--net: it has no value, the next argument is '--json'");
+  ExpectRefusal(Run({"runs", "prune", "--keep"}), 2,
+                "--keep has no value: synergyctl runs prune --keep N (");
+}
+
+TEST_F(SynergyctlTest, AFlagBeforeItsCommandSaysWhereItBelongs) {
+  const std::string after = "put --store after the command: synergyctl run --store FILE (";
+  ExpectRefusal(Run({"--store", store_, "run", "--net", "squeezenet"}), 2, after);
+  ExpectRefusal(Run({"--store=" + store_, "run", "--net", "squeezenet"}), 2, after);
+  ExpectRefusal(Run({"--host", "unix:x", "board"}), 2,
+                "put --host after the command: synergyctl board --host HOST (");
+  ExpectRefusal(Run({"--json", "runs"}), 2,
+                "put --json after the command: synergyctl runs --json (");
+  ExpectRefusal(Run({"--net", "squeezenet"}), 2,
+                "--net needs a command before it that has it: synergyctl run (");
+  ExpectRefusal(Run({"run", "--itterations", "3"}), 2,
+                "there is no flag '--itterations'; did you mean '--iterations'?");
+}
+
 TEST_F(SynergyctlTest, NumbersThatAreNoneOrBelowZeroAreUsageErrors) {
   for (const char* flag : {"--rate", "--time-limit"}) {
     for (const char* value : {"nan", "inf", "1e999", "-nan"}) {
