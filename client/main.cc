@@ -12,7 +12,8 @@ namespace synergy {
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 ok, 1 failed check, 2 usage, 3 daemon not reached, 4 refused, 5 partial data, "
+    "Exit codes: 0 ok, 1 failed check, 2 bad input, 3 daemon not reached, 4 refused, 5 partial "
+    "data, "
     "130 interrupted.\n"
     "Environment: SYNERGY_HOST, XDG_DATA_HOME, NO_COLOR.";
 

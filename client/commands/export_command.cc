@@ -7,6 +7,7 @@
 #include "client/commands/output.h"
 #include "client/commands/presentation.h"
 #include "client/commands/stored_report.h"
+#include "client/commands/user_file.h"
 
 namespace synergy {
 namespace {
@@ -20,6 +21,9 @@ struct ExportOptions {
 };
 
 absl::Status Export(const ExportOptions& options) {
+  if (!options.output.empty()) {
+    if (absl::Status status = CheckOutputPath(options.output); !status.ok()) return status;
+  }
   const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);

@@ -82,13 +82,14 @@ absl::Status ExportModel(const ModelsOptions& options) {
   const auto files = FilesOf(model->model);
   if (!files.ok()) return files.status();
   if (absl::Status made = MakeFolder(options.folder, 0755); !made.ok()) {
-    return Ending(ExitCode::kFailedCheck, made);
+    return Ending(absl::IsResourceExhausted(made) ? ExitCode::kFailedCheck : ExitCode::kUsage,
+                  made);
   }
   for (const auto& [name, text] : *files) {
     const std::string path = options.folder + "/" + name;
     // A dangling link is there too.
     if (!options.force && ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-      return Ending(ExitCode::kFailedCheck,
+      return Ending(ExitCode::kUsage,
                     absl::AlreadyExistsError(fmt::format(
                         "write {}: it is there already; nothing was written. Choose another "
                         "folder, or --force to replace its nets.",

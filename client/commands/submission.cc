@@ -61,7 +61,8 @@ absl::Status NotTaken(Store& store, const std::string& board_id, const std::stri
   }
   // Where this fails the row is given up later, as one whose job the board does not know.
   store.RemoveSubmission(board_id, token).IgnoreError();
-  return FromDevice(status);
+  // An engine that is not there, more threads than it has: as a network that does not exist.
+  return absl::IsInvalidArgument(status) ? Ending(ExitCode::kUsage, status) : FromDevice(status);
 }
 
 absl::Status NotEntered(const v1::JobStatus& job, const absl::Status& why) {

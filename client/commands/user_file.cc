@@ -82,6 +82,12 @@ absl::Status CheckOutputPath(const std::string& path) {
   if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
     return refuse("its folder does not exist; make it first");
   }
+  // A plain file is replaced by a new one, others are written to.
+  const bool special = std::filesystem::is_other(path, error);
+  const std::string target = special ? path : folder.empty() ? "." : folder.string();
+  if (access(target.c_str(), W_OK) != 0) {
+    return refuse(fmt::format("{}: {}; name another file", target, std::strerror(errno)));
+  }
   return absl::OkStatus();
 }
 

@@ -20,7 +20,8 @@ absl::Status AboutFile(const std::string& path, const absl::Status& status);
 // "name.ONNX" has the suffix ".onnx".
 bool HasSuffix(std::string_view path, std::string_view suffix);
 
-// A path for what is written later; kUsage where its folder does not exist or it is one itself.
+// A path for what is written later; kUsage where its folder does not exist or
+// cannot be written, or it is a folder itself.
 absl::Status CheckOutputPath(const std::string& path);
 
 }  // namespace synergy

@@ -62,7 +62,7 @@ class ParallelNet(unittest.TestCase):
     def test_threads_within_an_operator_are_refused_where_the_engine_has_one(self):
         refused = self.board.ctl("run", "--net", "squeezenet", "--engine", "caffe2-eigen", "--threads", "2",
                                  "--net-type", "simple")
-        self.assertEqual(refused.returncode, 4, refused.stderr)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
         self.assertIn("thread", refused.stderr)
 
 

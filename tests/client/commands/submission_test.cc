@@ -92,12 +92,16 @@ TEST_F(SubmissionTest, TheTokenIsInTheStoreBeforeTheJobIsSentAndGoneWithTheRun) 
 }
 
 TEST_F(SubmissionTest, ARefusedJobLeavesNothing) {
-  const auto run =
-      Submit([](const v1::JobSpec&) { return absl::InvalidArgumentError("no such engine"); });
-  EXPECT_EQ(ExitCodeOf(run.status()), ExitCode::kRefused);
-  EXPECT_EQ(run.status().message(), "no such engine");
-  EXPECT_THAT(Submissions(), IsEmpty());
-  EXPECT_THAT(*store_->Runs(), IsEmpty());
+  for (const auto& [why, code] :
+       {std::pair(absl::InvalidArgumentError("no such engine"), ExitCode::kUsage),
+        std::pair(absl::FailedPreconditionError("it cannot measure"), ExitCode::kRefused),
+        std::pair(absl::ResourceExhaustedError("the queue is full"), ExitCode::kRefused)}) {
+    const auto run = Submit([&](const v1::JobSpec&) { return why; });
+    EXPECT_EQ(ExitCodeOf(run.status()), code) << why;
+    EXPECT_EQ(run.status().message(), why.message());
+    EXPECT_THAT(Submissions(), IsEmpty());
+    EXPECT_THAT(*store_->Runs(), IsEmpty());
+  }
 }
 
 TEST_F(SubmissionTest, ALostAnswerIsLookedForLater) {

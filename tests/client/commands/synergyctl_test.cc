@@ -264,7 +264,9 @@ TEST_F(SynergyctlTest, ModelsExportWritesFourFilesAndReplacesNoneUnasked) {
     EXPECT_THAT(FileBytes(folder + "/" + name + ".pbtxt"), StartsWith("name: \"nin")) << name;
   }
   const std::string before = FileBytes(folder + "/predict_net.pb");
-  ExpectRefusal(Run({"models", "export", "alexnet", "--dir", folder}), 1, "--force");
+  ExpectRefusal(Run({"models", "export", "alexnet", "--dir", folder}), 2, "--force");
+  ExpectRefusal(Run({"models", "export", "alexnet", "--dir", folder + "/init_net.pb/x"}), 2,
+                "init_net.pb");
   EXPECT_EQ(FileBytes(folder + "/predict_net.pb"), before);
   EXPECT_EQ(Run({"models", "export", "alexnet", "--dir", folder, "--force"}).code, 0);
   EXPECT_NE(FileBytes(folder + "/predict_net.pb"), before);
@@ -510,6 +512,19 @@ TEST_F(SynergyctlTest, DiagnosticsThatCannotBeWrittenEndNothing) {
     EXPECT_EQ(Run({"board"}, "", nowhere).code, 3) << nowhere;
     EXPECT_EQ(Run({"fly"}, "", nowhere).code, 2) << nowhere;
   }
+}
+
+TEST_F(SynergyctlTest, OutputIntoAFolderThatIsNotThereIsBadInput) {
+  Fill();
+  const std::string text = "its folder does not exist; make it first";
+  ExpectRefusal(RunStored({"export", "1", "--format", "csv", "-o", folder_.File("none/run.csv")}),
+                2, text);
+  ExpectRefusal(RunStored({"export", "1", "--format", "csv", "-o", folder_.path()}), 2,
+                "it is a folder");
+  ExpectRefusal(
+      RunStored({"run", "--net", "squeezenet", "--outputs", folder_.File("none/prob.npy")}), 2,
+      text);
+  ExpectRefusal(RunStored({"export", "1", "--format", "csv", "-o", "/dev/full"}), 1, "no space");
 }
 
 TEST_F(SynergyctlTest, AClosedStdoutIsNotSuccess) {
