@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "client/commands/exit_code.h"
@@ -71,12 +72,18 @@ absl::Status Fits(const TensorView& array, const BlobShape& input, const std::st
   return absl::OkStatus();
 }
 
-absl::Status AddArray(const InputFlag& flag, InputValues* values) {
-  absl::StatusOr<std::string> file = ReadUserFile(flag.path, kMaxInputFileBytes);
+// The array in the file, which `bytes` becomes.
+absl::StatusOr<TensorView> ReadArray(const std::string& path, std::string* bytes) {
+  absl::StatusOr<std::string> file = ReadUserFile(path, kMaxInputFileBytes);
   if (!file.ok()) return file.status();
-  values->bytes.push_back(*std::move(file));
-  absl::StatusOr<TensorView> array = ParseNpyUntrusted(values->bytes.back());
-  if (!array.ok()) return AboutFile(flag.path, array.status());
+  *bytes = *std::move(file);
+  absl::StatusOr<TensorView> array = ParseNpyUntrusted(*bytes);
+  return array.ok() ? array : AboutFile(path, array.status());
+}
+
+absl::Status AddArray(const InputFlag& flag, InputValues* values) {
+  absl::StatusOr<TensorView> array = ReadArray(flag.path, &values->bytes.emplace_back());
+  if (!array.ok()) return array.status();
   array->name = flag.input->blob;
   if (absl::Status fits = Fits(*array, *flag.input, flag.path); !fits.ok()) return fits;
   values->tensors.push_back(*std::move(array));
@@ -98,7 +105,23 @@ absl::Status AddPicture(const InputFlag& flag, InputValues* values) {
   return absl::OkStatus();
 }
 
+constexpr const char* kArraySuffix = ".npy";
+
 }  // namespace
+
+const std::string* FindArrayFlag(const std::vector<std::string>& flags, const std::string& blob) {
+  const auto found = std::find_if(flags.begin(), flags.end(), [&](const std::string& flag) {
+    return flag.starts_with(blob + "=") && HasSuffix(flag, kArraySuffix);
+  });
+  return found == flags.end() ? nullptr : &*found;
+}
+
+absl::StatusOr<OnnxConstant> ReadArrayFlag(const std::string& flag, const std::string& blob) {
+  auto bytes = std::make_shared<std::string>();
+  const auto array = ReadArray(flag.substr(blob.size() + 1), bytes.get());
+  if (!array.ok()) return array.status();
+  return OnnxConstant{array->type, array->dims, array->bytes, std::move(bytes)};
+}
 
 absl::StatusOr<InputValues> ReadInputValues(const std::vector<std::string>& flags,
                                             const Model& model) {
@@ -112,7 +135,7 @@ absl::StatusOr<InputValues> ReadInputValues(const std::vector<std::string>& flag
     }
     constexpr const char* kPictures[] = {".ppm", ".pgm", ".png", ".jpg", ".jpeg"};
     absl::Status added;
-    if (HasSuffix(flag->path, ".npy")) {
+    if (HasSuffix(flag->path, kArraySuffix)) {
       added = AddArray(*flag, &values);
     } else if (std::any_of(std::begin(kPictures), std::end(kPictures),
                            [&](const char* suffix) { return HasSuffix(flag->path, suffix); })) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/models/model.h"
+#include "client/models/onnx/onnx_constant.h"
 
 namespace synergy {
 
@@ -21,5 +22,10 @@ struct InputValues {
 // is scaled and normalised (client/models/image.h). Errors end in kUsage.
 absl::StatusOr<InputValues> ReadInputValues(const std::vector<std::string>& flags,
                                             const Model& model);
+
+// The one of `flags` that gives the input `blob` an array, or null.
+const std::string* FindArrayFlag(const std::vector<std::string>& flags, const std::string& blob);
+// The array that such a flag names. Errors end in kUsage.
+absl::StatusOr<OnnxConstant> ReadArrayFlag(const std::string& flag, const std::string& blob);
 
 }  // namespace synergy

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/input_values.h"
 #include "client/commands/onnx_external_data.h"
 #include "client/commands/user_file.h"
 #include "client/models/caffe2_net.h"
@@ -102,32 +104,51 @@ void NoteWeightsThatAreNotFinite(Model* model) {
   }
 }
 
-absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, const InputShapes& shapes) {
+// What files are read with beside the options, and what of these they used.
+struct Reading {
+  InputShapes shapes;
+  std::set<std::string> used_inputs{};
+};
+
+absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, Reading* reading) {
   if (!options.init.empty()) {
     return Refuse("--init {}: an ONNX file has its weights; leave it out", options.init);
   }
   const absl::StatusOr<std::string> file = ReadUserFile(options.net, kMaxProtobufBytes);
   if (!file.ok()) return file.status();
   OnnxOptions onnx;
-  onnx.input_shapes = shapes;
+  onnx.input_shapes = reading->shapes;
   onnx.batch = std::max(options.batch, 1u);
   const auto external = OnnxExternalData(options.net);
   if (!external.ok()) return AboutFile(options.net, external.status());
   onnx.read_external = *external;
+  std::set<std::string> decided;
+  onnx.input_value = [&](const std::string& input) -> absl::StatusOr<std::optional<OnnxConstant>> {
+    const std::string* const flag = FindArrayFlag(options.inputs, input);
+    if (flag == nullptr) return std::nullopt;
+    reading->used_inputs.insert(*flag);
+    decided.insert(input);
+    return ReadArrayFlag(*flag, input);
+  };
   absl::StatusOr<Model> model = ConvertOnnxUntrusted(NameOfFile(options.net), *file, onnx);
   if (!model.ok()) return AboutFile(options.net, model.status());
+  for (const std::string& input : decided) {
+    model->notes.push_back(
+        fmt::format("the values of the input '{}' decide on shapes: they are part of the network",
+                    Printable(input, 64)));
+  }
   NoteWeightsThatAreNotFinite(&*model);
   return model;
 }
 
-absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, const InputShapes& shapes) {
+absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, Reading* reading) {
   absl::StatusOr<std::string> predict = ReadUserFile(options.net, kMaxProtobufBytes);
   if (!predict.ok()) return predict.status();
   absl::StatusOr<std::string> init = std::string();
   if (!options.init.empty()) init = ReadUserFile(options.init, kMaxProtobufBytes);
   if (!init.ok()) return init.status();
   Caffe2NetOptions caffe2;
-  caffe2.input_shapes = shapes;
+  caffe2.input_shapes = reading->shapes;
   caffe2.net_type = options.net_type;
   caffe2.seed = options.seed;
   absl::StatusOr<Model> model = ReadCaffe2Model(*std::move(predict), *std::move(init), caffe2);
@@ -189,20 +210,21 @@ absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
   if (!shapes.ok()) return shapes.status();
   const bool onnx = HasSuffix(options.net, ".onnx");
   const auto read = onnx ? &ReadOnnx : &ReadCaffe2;
-  absl::StatusOr<Model> model = read(options, *shapes);
+  Reading reading = {*std::move(shapes)};
+  absl::StatusOr<Model> model = read(options, &reading);
   if (!model.ok()) return model.status();
   // A batch is the first dimension, in files too: those that are made for another one are read
   // again with this one, and their operators say whether that goes together.
   bool again = false;
   for (const BlobShape& input : model->inputs) {
     if (options.batch == 0 || input.dims.empty() || input.dims[0] == options.batch) continue;
-    std::vector<int64_t>& dims = (*shapes)[input.blob];
+    std::vector<int64_t>& dims = reading.shapes[input.blob];
     dims = input.dims;
     dims[0] = options.batch;
     again = true;
   }
   if (again) {
-    model = read(options, *shapes);
+    model = read(options, &reading);
     if (!model.ok()) {
       return Ending(
           ExitCode::kUsage,
@@ -214,6 +236,7 @@ absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
   LeaveOutUnread(&*model);
   if (absl::Status status = CheckRunnable(*model); !status.ok()) return status;
   LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2"};
+  loaded.used_inputs = std::move(reading.used_inputs);
   const std::vector<BlobShape>& inputs = loaded.model.inputs;
   if (!inputs.empty() && !inputs[0].dims.empty() && inputs[0].dims[0] <= kMaxBatch) {
     loaded.batch = static_cast<uint32_t>(inputs[0].dims[0]);

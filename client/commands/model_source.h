@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct ModelOptions {
   std::string net_type = "simple";
   uint32_t batch = 0;  // 0: not given
   uint64_t seed = 1;
+  std::vector<std::string> inputs{};  // [BLOB=]FILE, as input_values.h reads them
 };
 void AddModelOptions(CLI::App& command, ModelOptions* options);
 
@@ -25,6 +27,8 @@ struct LoadedModel {
   Model model;         // its predict net has the type that was asked for
   std::string source;  // JobSpec.model_source: "zoo", "caffe2", "onnx"
   uint32_t batch = 1;  // for people: the first dimension of the first input
+  // Those of ModelOptions::inputs that decided on shapes: the values are constants of the network.
+  std::set<std::string> used_inputs{};
 };
 // A name of the zoo is one; what has a '/' or '.' in it or is there as a file is a file: ONNX,
 // where its name ends in .onnx, or else a Caffe2 predict net. Errors end in kUsage.

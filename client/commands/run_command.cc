@@ -36,7 +36,6 @@ struct RunOptions {
   std::string method{kMethodIntegrate};
   ModelOptions model;
   JobOptions job;
-  std::vector<std::string> inputs;
   std::string outputs;
   PresentationOptions presentation;
 };
@@ -63,7 +62,9 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   if (!loaded.ok()) return loaded.status();
   run.job.loaded = *std::move(loaded);
   for (const std::string& note : run.job.loaded.model.notes) PrintNote(note);
-  absl::StatusOr<InputValues> inputs = ReadInputValues(options.inputs, run.job.loaded.model);
+  std::vector<std::string> flags = options.model.inputs;
+  std::erase_if(flags, [&](const auto& f) { return run.job.loaded.used_inputs.contains(f); });
+  absl::StatusOr<InputValues> inputs = ReadInputValues(flags, run.job.loaded.model);
   if (!inputs.ok()) return inputs.status();
   run.job.inputs = *std::move(inputs);
   run.job.keep_outputs = !options.outputs.empty();
@@ -215,7 +216,7 @@ absl::Status Run(const RunOptions& options) {
 
 void AddInputOptions(CLI::App& command, RunOptions& options) {
   command
-      .add_option("--input", options.inputs,
+      .add_option("--input", options.model.inputs,
                   "What the network computes on, instead of random values: .npy of exactly the "
                   "input's shape, or a picture (.ppm, .png, .jpg), scaled and normalised; BLOB= "
                   "where the network has several inputs")

@@ -5,11 +5,14 @@ import math
 import struct
 
 
+TYPE_CODES = {"<f4": "f", "<i8": "q"}
+
+
 def write_npy(path, dims, values, descr="<f4", fortran=False):
     header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {tuple(dims)}, }}"
     header += " " * (-(11 + len(header)) % 64) + "\n"
     path.write_bytes(b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header.encode()
-                     + array.array("f", values).tobytes())
+                     + array.array(TYPE_CODES.get(descr, "f"), values).tobytes())
 
 
 def read_npy(path):
@@ -79,9 +82,9 @@ def field(number, value):
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
-def value_info(name, dims):
+def value_info(name, dims, elem_type=1):
     shape = b"".join(field(1, field(1, d)) for d in dims)
-    return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+    return field(1, name) + field(2, field(1, field(1, elem_type) + field(2, shape)))
 
 
 def node(op, inputs, outputs):

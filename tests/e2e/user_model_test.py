@@ -15,6 +15,7 @@ from tensors import node, onnx, read_npy, read_tensor, tensor, write_npy
 ONNX_DATA = pathlib.Path("/usr/share/libonnx-testdata/data")
 QUICK = ("--iterations", "2", "--warmup", "1")
 MEGABYTE = 1_000_000
+INT64 = 7  # of ONNX
 
 
 class Scratch(unittest.TestCase):
@@ -83,6 +84,22 @@ class Onnx(Scratch):
             self.run_net("--net", net, "--engine", engine, "--input", f"x={self.folder}/x.npy",
                          "--input", f"s={self.folder}/s.npy", "--outputs", self.folder / "out.npy")
             self.assertEqual(read_npy(self.folder / "out.npy"), ((2, 2), [10, 20, 30, 40]))
+
+    def test_an_input_that_decides_on_a_shape_is_needed_beforehand(self):
+        net = self.folder / "reshape.onnx"
+        net.write_bytes(onnx([node("Relu", ["x"], ["r"]), node("Reshape", ["r", "shape"], ["y"])],
+                             [("x", (2, 6)), ("shape", (2,), INT64)], [("y", (3, 4))]))
+        write_npy(self.folder / "shape.npy", (2,), [3, -1], descr="<i8")
+        write_npy(self.folder / "x.npy", (2, 6), range(-6, 6))
+        self.refused("--input BLOB=FILE.npy", "--net", net)
+        done = self.run_net("--net", net, "--input", f"shape={self.folder}/shape.npy", "--input",
+                            f"x={self.folder}/x.npy", "--outputs", self.folder / "out.npy")
+        self.assertIn("'shape' decide on shapes", done.stderr)
+        self.assertEqual(read_npy(self.folder / "out.npy"), ((3, 4), [0] * 7 + [1, 2, 3, 4, 5]))
+        write_npy(self.folder / "shape.npy", (2,), [5, -1], descr="<i8")
+        self.refused("reshape.onnx", "--net", net, "--input", f"shape={self.folder}/shape.npy")
+        write_npy(self.folder / "shape.npy", (2,), [3, -1])
+        self.refused("float32", "--net", net, "--input", f"shape={self.folder}/shape.npy")
 
     def test_a_batch_is_the_first_dimension(self):
         net = self.folder / "relu.onnx"

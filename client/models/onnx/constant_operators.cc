@@ -110,15 +110,21 @@ void ConvertRange(NodeConversion& node) {
   node.BindConstant(0, CastTo(Int64Constant({count}, numbers), node.Input(0).type));
 }
 
+namespace {
+
+constexpr std::string_view kOnlyOfShapes =
+    "its inputs are computed while the net runs: this operator is taken only in computations of "
+    "shapes";
+
+}  // namespace
+
 // Equal and Where, which exporters write to make shapes; Caffe2 gets to see none.
 void ConvertEqual(NodeConversion& node) {
   const NetValue a = node.Input(0);
   const NetValue b = node.Input(1);
   if (!node.ok()) return;
   if (!IsFoldable(a) || !IsFoldable(b)) {
-    return node.Refuse(
-        "its inputs are computed while the net runs: this operator is taken only in "
-        "computations of shapes");
+    return node.RefuseUnknown(IsFoldable(a) ? 1 : 0, kOnlyOfShapes);
   }
   const std::vector<int64_t> dims = BroadcastDims(node, a.dims, b.dims);
   if (!node.ok()) return;
@@ -132,10 +138,9 @@ void ConvertWhere(NodeConversion& node) {
   const NetValue a = node.Input(1);
   const NetValue b = node.Input(2);
   if (!node.ok()) return;
-  if (!IsFoldable(choice) || !IsFoldable(a) || !IsFoldable(b) || !IsInteger(a.type)) {
-    return node.Refuse(
-        "its inputs are computed while the net runs: this operator is taken only in "
-        "computations of shapes");
+  if (!IsInteger(a.type)) return node.Refuse(kOnlyOfShapes);
+  if (!IsFoldable(choice) || !IsFoldable(a) || !IsFoldable(b)) {
+    return node.RefuseUnknown(!IsFoldable(choice) ? 0 : !IsFoldable(a) ? 1 : 2, kOnlyOfShapes);
   }
   if (a.type != b.type) return node.Reject("inputs of different element types");
   const std::vector<int64_t> dims =

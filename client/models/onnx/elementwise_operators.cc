@@ -307,9 +307,9 @@ void ConvertDropout(NodeConversion& node) {
     const std::vector<int64_t> training = node.KnownIntegers(2, "training_mode");
     if (!node.ok()) return;
     if ((training.size() != 1 || training[0] != 0) && !DropsNothing(node)) {
-      return node.Refuse(
-          "training_mode is true: this is a model for training; export it for "
-          "inference");
+      const char* const reason =
+          "training_mode is true: this is a model for training; export it for inference";
+      return node.HasInput(1) ? node.RefuseUnknown(1, reason) : node.Refuse(reason);
     }
   }
   node.Bind(0, x);

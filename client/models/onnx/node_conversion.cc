@@ -16,6 +16,9 @@ namespace {
 
 constexpr size_t kShown = 80;  // bytes of a name in a text
 constexpr size_t kMostDimensions = 64;
+constexpr std::string_view kRemedy =
+    "give the values of the inputs that it is made of (--input BLOB=FILE.npy), or export the model "
+    "with constants";
 
 }  // namespace
 
@@ -67,6 +70,11 @@ void NodeConversion::Refuse(std::string_view reason) {
   Fail(absl::StatusCode::kUnimplemented, reason);
 }
 
+void NodeConversion::RefuseUnknown(size_t i, std::string_view reason) {
+  if (ok()) unknown_ = node_.input(static_cast<int>(i));
+  Refuse(reason);
+}
+
 void NodeConversion::Reject(std::string_view reason) {
   Fail(absl::StatusCode::kInvalidArgument, reason);
 }
@@ -112,10 +120,10 @@ std::vector<int64_t> NodeConversion::KnownIntegers(size_t i, std::string_view wh
   const NetValue value = Input(i);
   if (!ok()) return {};
   if (value.constant == nullptr) {
-    Refuse(
-        fmt::format("its {} '{}' is computed while the net runs, but a net for Caffe2 has fixed "
-                    "shapes; give its values beforehand or export the model with constants",
-                    what, Printable(value.blob, kShown)));
+    RefuseUnknown(
+        i, fmt::format("its {} '{}' is computed while the net runs, but a net for Caffe2 has fixed "
+                       "shapes; {}",
+                       what, Printable(value.blob, kShown), kRemedy));
     return {};
   }
   if (!IsInteger(value.type)) {
@@ -130,10 +138,10 @@ std::vector<double> NodeConversion::KnownFloats(size_t i, std::string_view what)
   const NetValue value = Input(i);
   if (!ok()) return {};
   if (value.constant == nullptr) {
-    Refuse(
-        fmt::format("its {} '{}' is computed while the net runs, but Caffe2 takes it as an "
-                    "argument; give its values beforehand or export the model with constants",
-                    what, Printable(value.blob, kShown)));
+    RefuseUnknown(
+        i, fmt::format("its {} '{}' is computed while the net runs, but Caffe2 takes it as an "
+                       "argument; {}",
+                       what, Printable(value.blob, kShown), kRemedy));
     return {};
   }
   if (IsInteger(value.type)) {

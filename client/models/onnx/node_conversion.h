@@ -55,6 +55,10 @@ class NodeConversion {
 
   // Caffe2 cannot do this: Unimplemented.
   void Refuse(std::string_view reason);
+  // The same, because input `i` is not known before the net runs; it becomes `unknown`.
+  void RefuseUnknown(size_t i, std::string_view reason);
+  // The value, by its name in the graph, that would have to be known; "" where none would help.
+  const std::string& unknown() const { return unknown_; }
   // The node is not what ONNX allows: InvalidArgument.
   void Reject(std::string_view reason);
 
@@ -117,6 +121,7 @@ class NodeConversion {
   std::set<std::string, std::less<>> attributes_read_;
   int inner_ = 0;
   absl::Status status_;
+  std::string unknown_;
 };
 
 }  // namespace synergy

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "client/models/onnx/decided_inputs.h"
 #include "client/models/onnx/net_assembly.h"
 #include "client/models/onnx/node_conversion.h"
 #include "client/models/onnx/operator_table.h"
@@ -67,14 +68,17 @@ absl::StatusOr<int64_t> OpsetOf(const ModelProto& model) {
 class GraphReader {
  public:
   GraphReader(const std::string& name, std::shared_ptr<const ModelProto> model, int64_t opset,
-              const OnnxOptions& options)
+              const OnnxOptions& options, const DecidedInputs& decided)
       : model_(std::move(model)),
         graph_(model_->graph()),
         opset_(opset),
         options_(options),
+        decided_(decided),
         net_(name) {}
 
   absl::StatusOr<Model> Convert();
+  // After a refusal: the inputs that would have to be known, as far as `options` knows them.
+  absl::StatusOr<DecidedInputs> NeededInputs() const;
 
  private:
   absl::Status CheckOptions() const;
@@ -89,9 +93,11 @@ class GraphReader {
   const GraphProto& graph_;
   int64_t opset_;
   const OnnxOptions& options_;
+  const DecidedInputs& decided_;
   NetAssembly net_;
   std::set<std::string> constants_;  // initializers and inputs with given values
   std::set<std::string> used_;       // values that a node or the graph's outputs read
+  std::string unknown_;              // of the node that was refused
 };
 
 absl::Status GraphReader::CheckOptions() const {
@@ -100,7 +106,6 @@ absl::Status GraphReader::CheckOptions() const {
   const std::set<std::string> known(names.begin(), names.end());
   std::vector<std::string> asked;
   for (const auto& [name, dims] : options_.input_shapes) asked.push_back(name);
-  for (const TensorView& value : options_.input_values) asked.push_back(value.name);
   for (const std::string& name : asked) {
     if (known.contains(name)) continue;
     const std::string near = NearestName(name, names);
@@ -116,7 +121,7 @@ void GraphReader::CollectNames() {
     net_.Reserve(initializer.name());
     constants_.insert(initializer.name());
   }
-  for (const TensorView& value : options_.input_values) constants_.insert(value.name);
+  for (const auto& [name, value] : decided_) constants_.insert(name);
   for (const ValueInfoProto& input : graph_.input()) net_.Reserve(input.name());
   for (const NodeProto& node : graph_.node()) {
     for (const std::string& input : node.input()) used_.insert(input);
@@ -147,10 +152,8 @@ absl::Status GraphReader::ReadInitializers() {
     auto status = DefineConstant(initializer.name(), *std::move(constant));
     if (!status.ok()) return status;
   }
-  for (const TensorView& given : options_.input_values) {
-    auto owner = std::make_shared<const std::string>(given.bytes);
-    auto status = DefineConstant(given.name, {given.type, given.dims, *owner, owner});
-    if (!status.ok()) return status;
+  for (const auto& [name, value] : decided_) {
+    if (auto status = DefineConstant(name, value); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -239,7 +242,13 @@ absl::Status GraphReader::ReadNode(const NodeProto& node) {
   conversion.IgnoreAttribute("consumed_inputs");  // a hint of the first opset
   if (conversion.ok()) row->convert(conversion);
   if (conversion.ok()) conversion.CheckAttributes();
+  unknown_ = conversion.unknown();
   return conversion.status();
+}
+
+absl::StatusOr<DecidedInputs> GraphReader::NeededInputs() const {
+  if (unknown_.empty() || !options_.input_value) return DecidedInputs();
+  return DecideInputs(graph_, unknown_, constants_, options_.input_value);
 }
 
 absl::StatusOr<Model> GraphReader::Convert() {
@@ -259,6 +268,22 @@ absl::StatusOr<Model> GraphReader::Convert() {
   return net_.Finish();
 }
 
+// Inputs that turn out to decide on shapes are made known, and everything begins anew.
+absl::StatusOr<Model> ConvertGraph(const std::string& name,
+                                   const std::shared_ptr<const ModelProto>& model, int64_t opset,
+                                   const OnnxOptions& options) {
+  DecidedInputs decided;
+  while (true) {
+    GraphReader reader(name, model, opset, options, decided);
+    absl::StatusOr<Model> converted = reader.Convert();
+    if (converted.ok()) return converted;
+    absl::StatusOr<DecidedInputs> needed = reader.NeededInputs();
+    if (!needed.ok()) return needed.status();
+    if (needed->empty()) return converted;
+    decided.merge(*needed);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Model> ConvertOnnxUntrusted(const std::string& name, std::string_view bytes,
@@ -274,7 +299,7 @@ absl::StatusOr<Model> ConvertOnnxUntrusted(const std::string& name, std::string_
   if (!model.ok()) return explain(model.status());
   auto opset = OpsetOf(**model);
   if (!opset.ok()) return explain(opset.status());
-  auto converted = GraphReader(name, *std::move(model), *opset, options).Convert();
+  auto converted = ConvertGraph(name, *model, *opset, options);
   if (!converted.ok()) return explain(converted.status());
   return converted;
 }

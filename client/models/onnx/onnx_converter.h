@@ -1,17 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/models/model.h"
+#include "client/models/onnx/decided_inputs.h"
 #include "client/models/onnx/onnx_constant.h"
-#include "common/tensor_pack.h"
 
 // Reads networks that other frameworks have written as ONNX files. Pure: bytes in, a Model out.
 namespace synergy {
@@ -22,9 +20,10 @@ struct OnnxOptions {
   std::map<std::string, std::vector<int64_t>> input_shapes;
   // Put in for the first dimension of every input that leaves it open and has no shape above.
   int64_t batch = 1;
-  // Inputs whose values are known now. They become constants of the net and are no inputs any more;
-  // an input that decides on shapes must be among them. Copied.
-  std::vector<TensorView> input_values;
+  // Has the values of inputs that are known before the net runs. Asked for the inputs that decide
+  // on shapes: these become constants of the net and are no inputs any more. Without it such models
+  // are refused. May be asked again for the same input.
+  InputValueSource input_value;
   // Reads data that the file keeps in other files; without it such models are refused.
   ReadExternalBytes read_external;
 };

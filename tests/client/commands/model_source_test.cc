@@ -5,13 +5,16 @@
 
 #include "client/commands/exit_code.h"
 #include "client/commands/job_submission.h"
+#include "client/models/npy.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/client/models/onnx/onnx_models.h"
 #include "tests/support/temp_folder.h"
 
 namespace synergy {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -90,6 +93,30 @@ external_input: "data" external_input: "factor" external_output: "y")");
   ASSERT_EQ(loaded->model.inputs.size(), 2u);
   EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(4, 3));
   EXPECT_THAT(loaded->model.inputs[1].dims, IsEmpty());
+}
+
+TEST_F(ModelSource, ValuesOfInputsThatDecideOnShapesGoIntoTheNetwork) {
+  onnx::ModelProto proto = OnnxModel(13, {2, 6}, NodeText("Reshape", {"x", "shape"}, "y"));
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      ValueText("shape", {2}, onnx::TensorProto::INT64), proto.mutable_graph()->add_input()));
+  std::ofstream(folder_.File("net.onnx")) << proto.SerializeAsString();
+  const int64_t shape[] = {3, 4};
+  std::ofstream(folder_.File("s.npy"))
+      << *NpyPrefix(v1::DATA_TYPE_INT64, {2})
+      << std::string_view(reinterpret_cast<const char*>(shape), sizeof(shape));
+
+  ModelOptions options = {.net = folder_.File("net.onnx")};
+  ExpectUsage(options, "--input BLOB=FILE.npy");
+  const std::string given = "shape=" + folder_.File("s.npy");
+  options.inputs = {"x=unread.npy", given};
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(loaded->used_inputs, ElementsAre(given));
+  ASSERT_EQ(loaded->model.inputs.size(), 1u);
+  EXPECT_EQ(loaded->model.inputs[0].blob, "x");
+  EXPECT_THAT(loaded->model.notes, Contains(HasSubstr("'shape' decide on shapes")));
+  options.inputs = {"shape=" + folder_.File("none.npy")};
+  ExpectUsage(options, "none.npy");
 }
 
 TEST_F(ModelSource, ABatchReplacesTheFirstDimension) {

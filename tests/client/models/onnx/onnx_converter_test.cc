@@ -289,20 +289,51 @@ TEST(OnnxConverter, OpenDimensionsAreTheBatchOrAreAskedFor) {
               HasSubstr("it has no input 'X'; did you mean 'x'?"));
 }
 
-TEST(OnnxConverter, ShapesThatAreInputsMustBeKnown) {
-  onnx::ModelProto proto = OnnxModel(13, {2, 6}, NodeText("Reshape", {"x", "shape"}, "y"));
-  google::protobuf::TextFormat::ParseFromString(ValueText("shape", {2}, onnx::TensorProto::INT64),
-                                                proto.mutable_graph()->add_input());
+// "y" is "x" in the shape that the int64 inputs "rows", as it is, and "columns", doubled, give.
+onnx::ModelProto ShapeFromInputs() {
+  onnx::ModelProto proto =
+      OnnxModel(13, {2, 6},
+                Int64Text("two", {2}) + NodeText("Mul", {"columns", "two"}, "twice") +
+                    NodeText("Concat", {"rows", "twice"}, "shape", IntText("axis", 0)) +
+                    NodeText("Reshape", {"x", "shape"}, "y"));
+  for (const char* name : {"rows", "columns"}) {
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        ValueText(name, {1}, onnx::TensorProto::INT64), proto.mutable_graph()->add_input()));
+  }
+  return proto;
+}
+
+TEST(OnnxConverter, InputsThatDecideOnShapesMustBeKnown) {
+  const onnx::ModelProto proto = ShapeFromInputs();
   const auto status = Converted(proto).status();
   EXPECT_TRUE(absl::IsUnimplemented(status));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("give its values beforehand"));
-  const int64_t values[] = {3, 4};
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--input BLOB=FILE.npy"));
+  std::map<std::string, OnnxConstant> values = {
+      {"x", FloatConstant({2, 6}, std::vector<float>(12))},
+      {"rows", Int64Constant({1}, {3})},
+      {"columns", Int64Constant({1}, {2})}};
+  std::set<std::string> asked;
   OnnxOptions options;
-  options.input_values = {
-      {"shape", v1::DATA_TYPE_INT64, {2}, {reinterpret_cast<const char*>(values), sizeof(values)}}};
+  options.input_value =
+      [&](const std::string& name) -> absl::StatusOr<std::optional<OnnxConstant>> {
+    asked.insert(name);
+    const auto found = values.find(name);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
   CONVERT_OR_FAIL(model, proto, options);
   EXPECT_THAT(OutputDims(model), ElementsAre(3, 4));
-  EXPECT_EQ(model.inputs.size(), 1u);
+  ASSERT_EQ(model.inputs.size(), 1u);
+  EXPECT_EQ(model.inputs[0].blob, "x");
+  EXPECT_THAT(asked, ElementsAre("columns", "rows")) << "the data stay an input";
+
+  values["rows"] = FloatConstant({1}, {3});
+  EXPECT_THAT(std::string(Converted(proto, options).status().message()),
+              HasSubstr("input 'rows' are float32, and it is int64"));
+  values["rows"] = Int64Constant({2}, {3, 1});
+  EXPECT_THAT(std::string(Converted(proto, options).status().message()),
+              HasSubstr("input 'rows' have the shape 2"));
+  values.erase("rows");
+  EXPECT_TRUE(absl::IsUnimplemented(Converted(proto, options).status())) << "one is missing";
 }
 
 TEST(OnnxConverter, ExternalDataComeThroughTheReader) {

@@ -120,9 +120,6 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kRefusals = 
     {"Dropout): training_mode is true: this is a model for training",
      {"node/test_training_dropout", "node/test_training_dropout_default",
       "node/test_training_dropout_default_mask", "node/test_training_dropout_mask"}},
-    {"Equal): its inputs are computed while the net runs: this operator is taken only in "
-     "computations of shapes",
-     {"node/test_equal", "node/test_equal_bcast"}},
     {"Max): element type float64", {"node/test_max_float64"}},
     {"element type int16, which Caffe2's operators lack",
      {"node/test_max_int16", "node/test_min_int16"}},
@@ -137,7 +134,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kRefusals = 
     {"Min): element type uint8", {"node/test_min_uint8"}},
     {"Where): its inputs are computed while the net runs: this operator is taken only in "
      "computations of shapes",
-     {"node/test_where_example", "node/test_where_long_example"}},
+     {"node/test_where_example"}},
     {"coordinate_transformation_mode 'align_corners' with a scale of 0.6",
      {"node/test_resize_downsample_scales_linear_align_corners"}},
 };
@@ -233,17 +230,16 @@ class Case {
   Outcome RunSet(const DataSet& data) const {
     Outcome outcome;
     OnnxOptions options;
-    auto model = ConvertOnnxUntrusted(folder_.filename(), bytes_, options);
-    if (!model.ok() && model.status().message().find("beforehand") != absl::string_view::npos) {
-      // Single operators have shapes, axes and pads as inputs of the graph, after the data (if
-      // there are any): they are made known.
+    // Single operators have shapes, axes and pads as inputs of the graph.
+    options.input_value =
+        [&](const std::string& name) -> absl::StatusOr<std::optional<OnnxConstant>> {
       outcome.known_inputs = true;
-      const bool only_shape = data.inputs.size() == 1 || IsConstantMaker();
-      for (size_t i = only_shape ? 0 : 1; i < data.inputs.size(); ++i) {
-        options.input_values.push_back(View(data.inputs[i].first, data.inputs[i].second));
+      for (const auto& [input, value] : data.inputs) {
+        if (input == name) return value;
       }
-      model = ConvertOnnxUntrusted(folder_.filename(), bytes_, options);
-    }
+      return std::nullopt;
+    };
+    const auto model = ConvertOnnxUntrusted(folder_.filename(), bytes_, options);
     if (!model.ok()) {
       outcome.kind = absl::IsUnimplemented(model.status()) ? Outcome::kRefused : Outcome::kFailed;
       outcome.text = model.status().ToString();
@@ -252,11 +248,6 @@ class Case {
     outcome.text = data.unreadable.empty() ? Compute(*model, data) : data.unreadable;
     if (!outcome.text.empty()) outcome.kind = Outcome::kFailed;
     return outcome;
-  }
-
-  bool IsConstantMaker() const {
-    const std::set<std::string> used = Operators();
-    return used.contains("Range") || used.contains("Equal") || used.contains("Where");
   }
 
   static caffe2::TypeMeta TypeOf(v1::DataType type) {
