@@ -16,6 +16,7 @@
 #include "client/commands/resume.h"
 #include "client/commands/run_list.h"
 #include "client/commands/submission.h"
+#include "client/store/removal.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
 
@@ -56,6 +57,7 @@ absl::Status Fetch(const FetchOptions& options) {
   if (!path.ok()) return path.status();
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kWrite);
   if (!store.ok()) return store.status();
+  KeepReserve(*path);
   std::stop_source stop;
   // Jobs go on without us: the first signal ends the following, the second one everything.
   const Interrupts interrupts([&](int nth) {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "client/commands/run_list.h"
 #include "client/commands/submission.h"
 #include "client/store/prune.h"
+#include "client/store/removal.h"
 #include "client/store/run_claim.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
@@ -81,8 +83,8 @@ absl::StatusOr<std::vector<StoredRun>> Claim(const std::string& path,
 }
 
 absl::Status DeleteTruths(const std::string& path, const std::vector<StoredRun>& runs) {
-  auto truths = TruthStore::Open(path, StoreAccess::kRead);
-  if (absl::IsNotFound(truths.status())) return absl::OkStatus();
+  if (access(TruthStore::PathBeside(path).c_str(), F_OK) != 0) return absl::OkStatus();
+  const auto truths = TruthStore::Open(path, StoreAccess::kWrite);
   if (!truths.ok()) return truths.status();
   for (const StoredRun& run : runs) {
     const absl::Status status = (*truths)->Delete(run.board_id, run.run_id);
@@ -126,6 +128,21 @@ absl::Status Remove(const PruneOptions& options, const std::string& path,
   return Print(options, going);
 }
 
+absl::Status PruneStore(const PruneOptions& options, const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(path, StoreAccess::kRead);
+  if (absl::IsNotFound(store.status())) return Print(options, {});
+  if (!store.ok()) return store.status();
+  const absl::StatusOr<std::vector<StoredRun>> runs = (*store)->Runs();
+  if (!runs.ok()) return runs.status();
+  const absl::StatusOr<PruneChoice> choice =
+      SpareUnfinished(options, SelectForPruning(*runs, options.rule, UnixNow()));
+  if (!choice.ok()) return choice.status();
+  const absl::Status done = options.dry_run || choice->go.empty()
+                                ? Print(options, choice->go)
+                                : Remove(options, path, choice->go);
+  return done.ok() ? Ended(*choice) : done;
+}
+
 absl::Status Prune(const PruneOptions& options) {
   if (options.rule.empty()) {
     return Ending(ExitCode::kUsage,
@@ -136,18 +153,15 @@ absl::Status Prune(const PruneOptions& options) {
   const absl::StatusOr<std::string> path =
       StorePath(options.shared->store, /*create_folder=*/false);
   if (!path.ok()) return path.status();
-  const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kRead);
-  if (absl::IsNotFound(store.status())) return Print(options, {});
-  if (!store.ok()) return store.status();
-  const absl::StatusOr<std::vector<StoredRun>> runs = (*store)->Runs();
-  if (!runs.ok()) return runs.status();
-  const absl::StatusOr<PruneChoice> choice =
-      SpareUnfinished(options, SelectForPruning(*runs, options.rule, UnixNow()));
-  if (!choice.ok()) return choice.status();
-  const absl::Status done = options.dry_run || choice->go.empty()
-                                ? Print(options, choice->go)
-                                : Remove(options, *path, choice->go);
-  return done.ok() ? Ended(*choice) : done;
+  if (options.dry_run) return PruneStore(options, *path);
+  const OpenedReserve reserve(*path);
+  const absl::Status pruned = PruneStore(options, *path);
+  if (!absl::IsResourceExhausted(pruned)) return pruned;
+  return absl::Status(
+      pruned.code(),
+      fmt::format("{} To remove runs, {} MB of it must be free first: SQLite notes what it is "
+                  "going to change before it does.",
+                  std::string(pruned.message()), kRemovalBytes >> 20));
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "client/commands/resume.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/submission.h"
+#include "client/store/removal.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
 
@@ -196,6 +197,7 @@ absl::Status Run(const RunOptions& options) {
   if (!path.ok()) return path.status();
   const absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kWrite);
   if (!store.ok()) return store.status();
+  KeepReserve(*path);
 
   JobInterrupt interrupt;
   absl::StatusOr<std::unique_ptr<BoardLink>> link;  // outlives the thread that cancels through it

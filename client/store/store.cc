@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "client/store/removal.h"
 #include "client/store/store_schema.h"
 #include "common/records/chunk.h"
 
@@ -313,18 +314,7 @@ absl::Status Store::ForEachChunk(int64_t number,
 }
 
 absl::Status Store::Delete(std::span<const int64_t> numbers) {
-  absl::StatusOr<Transaction> transaction = Transaction::Begin(database_);
-  if (!transaction.ok()) return transaction.status();
-  absl::StatusOr<Statement> remove = database_.Prepare("DELETE FROM runs WHERE run = ?1");
-  if (!remove.ok()) return remove.status();
-  for (const int64_t number : numbers) {
-    if (absl::Status status = remove->Bind(1, number).Run(); !status.ok()) return status;
-  }
-  if (absl::Status status = transaction->Commit(); !status.ok()) return status;
-  if (absl::Status status = database_.Execute("PRAGMA incremental_vacuum"); !status.ok()) {
-    return status;
-  }
-  return database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  return RemoveRuns(database_, numbers);
 }
 
 }  // namespace synergy

@@ -91,7 +91,7 @@ class Store {
   absl::Status ForEachChunk(int64_t number,
                             const std::function<absl::Status(const v1::Chunk&)>& visit);
 
-  // Deletes runs with their chunks, in one transaction, and gives the space back to the disk.
+  // Deletes runs with their chunks and gives the space back to the disk, as of RemoveRuns.
   absl::Status Delete(std::span<const int64_t> numbers);
 
  private:

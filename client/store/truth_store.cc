@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "client/store/removal.h"
+
 namespace synergy {
 namespace {
 
@@ -67,15 +69,13 @@ absl::StatusOr<bool> TruthStore::Has(const std::string& board_id, const std::str
 }
 
 absl::Status TruthStore::Delete(const std::string& board_id, const std::string& run_id) {
+  if (absl::Status status = LeaveOldBytes(database_); !status.ok()) return status;
   absl::StatusOr<Statement> remove =
       database_.Prepare("DELETE FROM truths WHERE board_id = ?1 AND run_id = ?2");
   if (!remove.ok()) return remove.status();
   return remove->Bind(1, board_id).Bind(2, run_id).Run();
 }
 
-absl::Status TruthStore::GiveBackSpace() {
-  const absl::Status status = database_.Execute("PRAGMA incremental_vacuum");
-  return status.ok() ? database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)") : status;
-}
+absl::Status TruthStore::GiveBackSpace() { return synergy::GiveBackSpace(database_); }
 
 }  // namespace synergy
