@@ -15,6 +15,7 @@
 #include "client/commands/prune_check.h"
 #include "client/commands/run_list.h"
 #include "client/commands/submission.h"
+#include "client/report/text_table.h"
 #include "client/store/prune.h"
 #include "client/store/removal.h"
 #include "client/store/run_claim.h"
@@ -110,6 +111,18 @@ absl::Status Print(const PruneOptions& options, const std::vector<StoredRun>& ru
                                                      static_cast<double>(bytes) * 1e-6));
 }
 
+// Only --force takes what its board may still have, and does not ask the board.
+void SayWhatStaysOnBoards(const std::vector<StoredRun>& gone) {
+  for (const StoredRun& run : gone) {
+    if (run.complete || run.abandoned) continue;
+    PrintNote(fmt::format(
+        "run {} is removed from this store alone: if its board ({}) still has it, synergyctl "
+        "cancel {} ends its job there, and synergyctl fetch --all brings its records again and "
+        "clears them from the board",
+        run.number, Printable(run.board_name), Printable(run.run_id)));
+  }
+}
+
 absl::Status Remove(const PruneOptions& options, const std::string& path,
                     const std::vector<StoredRun>& runs) {
   std::vector<RunClaim> claims;
@@ -125,6 +138,7 @@ absl::Status Remove(const PruneOptions& options, const std::string& path,
   // A truth without its run would be found by nothing any more.
   if (absl::Status status = DeleteTruths(path, going); !status.ok()) return status;
   if (absl::Status status = (*store)->Delete(numbers); !status.ok()) return status;
+  SayWhatStaysOnBoards(going);
   return Print(options, going);
 }
 
@@ -184,7 +198,8 @@ void AddPruneCommand(CLI::App& runs, std::shared_ptr<const RunsOptions> shared,
                         "board can still complete: it is asked");
   command
       ->add_flag("--force", options->force,
-                 "With --incomplete: also what the board can complete, without asking it")
+                 "With --incomplete: also what the board can complete, without asking it; what the "
+                 "board has of it stays there")
       ->needs(incomplete);
   AddHostOption(*command, &options->host);
   command->add_flag("--dry-run", options->dry_run, "Only show what would go");
