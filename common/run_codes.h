@@ -43,6 +43,7 @@ enum class NoticeCode {
   kSourceStopped,
   kSpoolFailed,
   kStraysKilled,
+  kUploadMeanwhile,
 };
 
 std::string_view CodeName(ReasonCode code);  // "clock_astray"

@@ -195,6 +195,7 @@ absl::Status Daemon::OpenQueue() {
   parts.sampler = sampler_.get();
   parts.telemetry = telemetry_.get();
   parts.clock = &RealClock();
+  parts.received_bytes = &received_bytes_;
   parts.cpus = cpus_;
   parts.pin = [this](const std::vector<int>& cpus) { Pin(cpus); };
   parts.on_chunk = [this] { server_->SpoolGrew(); };  // jobs run from Serve() on
@@ -204,6 +205,7 @@ absl::Status Daemon::OpenQueue() {
   options.state_dir = state_.path();
   options.board = board_.info;
   options.objects.quota_bytes = options_.object_quota_bytes;
+  options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());

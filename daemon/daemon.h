@@ -1,6 +1,7 @@
 // The root process, composed: builds, starts and stops all of its parts in order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -63,6 +64,7 @@ class Daemon {
   std::unique_ptr<WorkerCgroup> cgroup_;  // null: there is none
   std::optional<UserIds> engine_user_;    // nothing: we are not root, all run as we do
   std::optional<UserIds> front_user_;
+  std::atomic<uint64_t> received_bytes_ = 0;  // of objects
   std::vector<InstalledEngine> engines_;
   // In the order of their start.
   std::vector<std::unique_ptr<ListeningSocket>> listeners_;

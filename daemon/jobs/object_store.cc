@@ -263,6 +263,7 @@ absl::Status ObjectStore::Copy(const v1::ObjectRef& object, const UniqueFd& file
     part->hash.Update(bytes);
     part->bytes += bytes.size();
     done += bytes.size();
+    if (options_.received_bytes != nullptr) *options_.received_bytes += bytes.size();
   }
   return absl::OkStatus();
 }

@@ -32,6 +32,8 @@ struct ObjectStoreOptions {
   uint64_t quota_bytes = 0;                      // 0: DefaultObjectQuota
   uint64_t min_free_bytes = uint64_t{64} << 20;  // what must be left on the disk
   std::string boot_id;                           // "": this machine's
+  // Counts every byte that is taken, for whoever would be disturbed by that. Borrowed, may be null.
+  std::atomic<uint64_t>* received_bytes = nullptr;
 };
 
 // A quarter of the file system that holds `path`, at most 8 GiB.

@@ -108,8 +108,11 @@ absl::Status RunSession::Conduct() {
   if (status = Load(); !status.ok()) return status;
   SetPhase(v1::PHASE_WARMUP);
   if (status = Warmup(); !status.ok()) return status;
+  const uint64_t received = ReceivedBytes();
   SetPhase(v1::PHASE_MEASURE);
-  if (status = Measure(); !status.ok()) return status;
+  status = Measure();
+  NoteUploads(ReceivedBytes() - received);
+  if (!status.ok()) return status;
   SetPhase(v1::PHASE_IDLE);
   if (status = Tail(); !status.ok()) return status;
   return KeepOutputs();
@@ -157,6 +160,19 @@ absl::Status RunSession::Measure() {
   }
   facts_.iterations = iterations;
   return status;
+}
+
+uint64_t RunSession::ReceivedBytes() const {
+  return parts_.received_bytes == nullptr ? 0 : parts_.received_bytes->load();
+}
+
+void RunSession::NoteUploads(uint64_t bytes) {
+  if (bytes == 0) return;
+  recording_.AddNotice(
+      NoticeCode::kUploadMeanwhile,
+      fmt::format("clients uploaded {:.1f} MB to this board in the measured phase: that takes CPU "
+                  "time, memory bandwidth and power, which stand in the operators' numbers",
+                  static_cast<double>(bytes) / 1e6));
 }
 
 absl::Status RunSession::Tail() {

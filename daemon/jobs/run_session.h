@@ -34,6 +34,9 @@ class RunSession {
   absl::Status Load();
   absl::Status Warmup();
   absl::Status Measure();
+  // Clients' uploads disturb what is measured meanwhile: the run says so.
+  uint64_t ReceivedBytes() const;
+  void NoteUploads(uint64_t bytes);
   absl::Status Tail();
   // Where the job keeps its outputs. What fails here costs the outputs, not the measurement.
   absl::Status KeepOutputs();

@@ -1,6 +1,7 @@
 // How jobs are run, and with what.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -45,9 +46,10 @@ struct RunnerParts {
   Sampler* sampler = nullptr;
   Telemetry* telemetry = nullptr;
   Clock* clock = nullptr;
-  std::vector<int> cpus;                             // that the daemon may use
-  std::function<void(const std::vector<int>&)> pin;  // binds the daemon and the front to CPUs
-  std::function<void()> on_chunk;                    // the spool has grown; from any thread
+  const std::atomic<uint64_t>* received_bytes = nullptr;  // of objects, by clients; null: none
+  std::vector<int> cpus;                                  // that the daemon may use
+  std::function<void(const std::vector<int>&)> pin;       // binds the daemon and the front to CPUs
+  std::function<void()> on_chunk;                         // the spool has grown; from any thread
 };
 
 }  // namespace synergy

@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "common/sha256.h"
 #include "common/tensor_pack.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -130,6 +131,34 @@ TEST_F(JobRunnerTest, TheTruthLiesApartAndCoversTheMeasuredExecutions) {
   for (const auto& op : truth.operators()) {
     for (const double energy : op.energy_j()) EXPECT_GT(energy, 0);
   }
+}
+
+TEST_F(JobRunnerTest, AnUploadInTheMeasuredPhaseIsNoted) {
+  Start();
+  const auto upload = [&](char content) {
+    const std::string bytes(1'500'000, content);
+    Sha256 hash;
+    hash.Update(bytes);
+    v1::ObjectRef object;
+    object.set_sha256(hash.Finish());
+    object.set_bytes(bytes.size());
+    const auto state = device_.queue().AppendObject(object, 0, MemoryFile(bytes));
+    EXPECT_TRUE(state.ok() && state->complete) << state.status();
+  };
+  upload('a');
+  const v1::JobStatus quiet = device_.Run("operators 2");
+  EXPECT_THAT(Codes(device_.Records(quiet.run_id())), Not(Contains("upload_meanwhile")));
+  const std::string run_id = device_.SubmitEndless("operators 2 op_us 300");
+  upload('b');
+  upload('b');  // nothing is sent again
+  ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
+  device_.WaitForEnd(run_id);
+  std::string text;
+  const RunData data = device_.Records(run_id);
+  for (const v1::Notice& notice : data.notices()) {
+    if (notice.code() == "upload_meanwhile") text += notice.text();
+  }
+  EXPECT_THAT(text, HasSubstr("uploaded 1.5 MB"));
 }
 
 TEST_F(JobRunnerTest, KeepsTheOutputsWholeWhereItIsAskedTo) {

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -46,6 +47,7 @@ class MeasuringDevice {
     queue_options.limits.cpus = static_cast<uint32_t>(AvailableCpus().size());
     queue_options.board = board_.info;
     queue_options.space.min_free_bytes = 0;
+    queue_options.objects.received_bytes = &received_bytes_;
   }
   ~MeasuringDevice() {
     queue_.reset();
@@ -61,6 +63,7 @@ class MeasuringDevice {
     parts.sampler = sampler_.get();
     parts.telemetry = telemetry_.get();
     parts.clock = &RealClock();
+    parts.received_bytes = &received_bytes_;
     parts.cpus = AvailableCpus();
     parts.pin = [this](const std::vector<int>& cpus) {
       EXPECT_TRUE(PinProcess(getpid(), cpus).ok());
@@ -123,6 +126,7 @@ class MeasuringDevice {
   std::vector<std::vector<int>> pinned;  // what the daemon was bound to, one after the other
 
  private:
+  std::atomic<uint64_t> received_bytes_ = 0;
   Board board_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Telemetry> telemetry_;
