@@ -190,6 +190,22 @@ absl::StatusOr<int64_t> Database::QueryInt(std::string_view sql) {
   return statement->Int(0);
 }
 
+absl::StatusOr<Database> Database::TemporaryCopy() {
+  absl::StatusOr<Database> copy = Open("", Mode::kCreate);
+  if (!copy.ok()) return copy;
+  sqlite3* target = copy->handle_.get();
+  sqlite3_backup* backup = sqlite3_backup_init(target, "main", handle_.get(), "main");
+  if (backup != nullptr) {
+    sqlite3_backup_step(backup, -1);
+    sqlite3_backup_finish(backup);
+  }
+  if (const int code = sqlite3_errcode(target); code != SQLITE_OK) {
+    return SqliteError(code, "copy", path_, sqlite3_errmsg(target), 0);
+  }
+  copy->path_ = path_;
+  return copy;
+}
+
 bool Database::read_only() const { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
 
 int64_t Database::last_insert_rowid() const { return sqlite3_last_insert_rowid(handle_.get()); }

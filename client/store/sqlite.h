@@ -68,6 +68,10 @@ class Database {
   // The single number that a query gives (a PRAGMA, a count).
   absl::StatusOr<int64_t> QueryInt(std::string_view sql);
 
+  // What is in here now, in a file without a name in the folder for such files (TMPDIR), gone when
+  // it is closed. It has the path of this one in its errors' texts.
+  absl::StatusOr<Database> TemporaryCopy();
+
   bool read_only() const;
   int64_t last_insert_rowid() const;
   // Rows inserted, changed or deleted by the last statement.

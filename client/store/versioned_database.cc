@@ -164,6 +164,22 @@ absl::StatusOr<Database> OpenForWriting(const std::string& path, const DatabaseS
   return database;
 }
 
+// An older file that cannot be brought up to date where it is.
+absl::StatusOr<Database> MigratedCopy(Database& frozen, const DatabaseSchema& schema) {
+  absl::StatusOr<Database> copy = frozen.TemporaryCopy();
+  absl::Status status = copy.status();
+  if (status.ok()) status = Migrate(*copy, schema);
+  // Nobody would ever see what was written to it.
+  if (status.ok()) status = copy->Execute("PRAGMA query_only = ON");
+  if (status.ok()) return copy;
+  return absl::Status(
+      status.code(),
+      fmt::format("the {} {} is of an older version and cannot be written, so a copy of it in the "
+                  "folder for temporary files was tried: {} Make the file and its folder writable, "
+                  "or copy both yourself and name the copy with --store FILE.",
+                  schema.title, frozen.path(), std::string(status.message())));
+}
+
 absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseSchema& schema,
                                         int busy_timeout_ms) {
   const absl::Status missing = absl::NotFoundError(fmt::format(
@@ -182,8 +198,19 @@ absl::StatusOr<Database> OpenForReading(const std::string& path, const DatabaseS
     absl::StatusOr<Database> frozen =
         Database::Open(path, Database::Mode::kImmutable, busy_timeout_ms);
     if (!frozen.ok()) return frozen;
-    status = Migrate(*frozen, schema);
+    const absl::StatusOr<int64_t> version = frozen->QueryInt("PRAGMA user_version");
+    status = version.ok() ? CheckIdentity(*frozen, *version, schema) : version.status();
+    if (status.ok() && *version < static_cast<int64_t>(schema.migrations.size())) {
+      return MigratedCopy(*frozen, schema);
+    }
+    if (status.ok()) status = Migrate(*frozen, schema);
     if (status.ok()) return frozen;
+  }
+  if (absl::IsFailedPrecondition(status) && HasPendingLog(path)) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} The file {}-wal beside it is a part of it, which can only be read where both can be "
+        "written: that goes for a copy as well.",
+        std::string(status.message()), path));
   }
   if (!status.ok()) return status;
   return database;

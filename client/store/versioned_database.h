@@ -15,7 +15,8 @@
 namespace synergy {
 
 enum class StoreAccess {
-  kRead,   // NotFound where there is no file; a file or folder that cannot be written is fine
+  kRead,   // NotFound where there is no file; a file or folder that cannot be written is fine: an
+           // older one is read from a temporary copy
   kWrite,  // created where there is none
 };
 

@@ -339,5 +339,28 @@ TEST(StoreOnAReadOnlyDisk, IsReadAndRefusedForWritingWithARemedy) {
   }
 }
 
+// Was refused: it must be brought to version 2, and cannot be.
+TEST(StoreOnAReadOnlyDisk, OfVersion1IsReadToo) {
+  const SmallDisk disk(1 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
+  const std::string path = disk.path() + "/store.db";
+  {
+    const DatabaseSchema first{kStoreApplicationId, "store", std::span(kStoreMigrations).first(1)};
+    auto old = OpenVersioned(path, StoreAccess::kWrite, first);
+    ASSERT_TRUE(old.ok()) << old.status();
+    ASSERT_TRUE(old->Execute("INSERT INTO boards VALUES (1, 'board-1', 'b', 'B', 1);"
+                             "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, "
+                             "state, simulated) VALUES (1, 'run-0123456789abcdef', 'tiny', "
+                             "'caffe2-eigen', 3, 2, 1)")
+                    .ok());
+  }
+  ASSERT_EQ(mount(nullptr, disk.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  auto reader = Store::Open(path, StoreAccess::kRead);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->Runs()->size(), 1u);
+  EXPECT_TRUE((*reader)->Submissions("board-1")->empty());
+  EXPECT_EQ((*reader)->path(), path);
+}
+
 }  // namespace
 }  // namespace synergy

@@ -182,8 +182,47 @@ TEST_F(VersionedDatabaseTest, AReadOnlyFolderCanBeReadButNotWritten) {
     const auto writer = Open(kFirst, StoreAccess::kWrite);
     EXPECT_TRUE(absl::IsFailedPrecondition(writer.status())) << writer.status();
     EXPECT_THAT(writer.status().ToString(), HasSubstr("writable"));
-    EXPECT_TRUE(absl::IsFailedPrecondition(Open(kBoth, StoreAccess::kRead).status()))
-        << "migrated what cannot be written";
+  }
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+}
+
+TEST_F(VersionedDatabaseTest, AnOlderFileThatCannotBeWrittenIsReadFromACopy) {
+  {
+    auto database = Open(kFirst);
+    ASSERT_TRUE(database->Execute("INSERT INTO a VALUES (3)").ok());
+  }
+  const std::string before = FileBytes();
+  ASSERT_EQ(chmod(path_.c_str(), 0444), 0);
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0555), 0);
+  {
+    const Unprivileged somebody;
+    auto reader = Open(kBoth, StoreAccess::kRead);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_EQ(reader->path(), path_);
+    EXPECT_EQ(*reader->QueryInt("SELECT x * 10 + y FROM a"), 37);
+    EXPECT_TRUE(absl::IsFailedPrecondition(reader->Execute("DELETE FROM a")))
+        << "written to what is soon gone";
+  }
+  EXPECT_TRUE(FileBytes() == before);
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+}
+
+// It cannot be copied without the log, and that takes somebody who may write.
+TEST_F(VersionedDatabaseTest, AnOlderFileWithALogThatCannotBeWrittenSaysWhatToCopy) {
+  auto writer = Open(kFirst);
+  ASSERT_TRUE(writer->Execute("INSERT INTO a VALUES (3)").ok());
+  ASSERT_GT(std::filesystem::file_size(path_ + "-wal"), 0u);
+  const std::string copy = folder_.File("copy.db");
+  std::filesystem::copy_file(path_, copy);
+  std::filesystem::copy_file(path_ + "-wal", copy + "-wal");
+  for (const std::string& file : {copy, copy + "-wal"}) ASSERT_EQ(chmod(file.c_str(), 0444), 0);
+  ASSERT_EQ(chmod(folder_.path().c_str(), 0555), 0);
+  {
+    const Unprivileged somebody;
+    const auto reader = OpenVersioned(copy, StoreAccess::kRead, {kId, "store", kBoth}, 1000);
+    EXPECT_TRUE(absl::IsFailedPrecondition(reader.status())) << reader.status();
+    EXPECT_THAT(reader.status().ToString(), HasSubstr("--store FILE"));
+    EXPECT_THAT(reader.status().ToString(), HasSubstr("copy.db-wal beside it is a part of it"));
   }
   ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
 }
