@@ -10,7 +10,6 @@
 #include "common/files.h"
 #include "daemon/jobs/child_process.h"
 #include "daemon/jobs/core_plan.h"
-#include "daemon/jobs/engine_probe.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -106,14 +105,18 @@ void Daemon::MakeCgroup() {
   }
 }
 
-absl::Status Daemon::AskEngines() {
+ProbeOptions Daemon::EngineProbe() const {
   ProbeOptions options;
   options.launcher = Executable(kLauncher);
   options.libexec_dir = options_.libexec_dir;
   options.user = engine_user_;
   if (cgroup_) options.cgroup = cgroup_->path();
   options.stop_fd = options_.stop_fd;
-  absl::StatusOr<std::vector<InstalledEngine>> engines = ProbeEngines(options, RealClock());
+  return options;
+}
+
+absl::Status Daemon::AskEngines() {
+  absl::StatusOr<std::vector<InstalledEngine>> engines = ProbeEngines(EngineProbe(), RealClock());
   if (cgroup_) cgroup_->KillAll();
   KillStrays();
   if (!engines.ok()) return engines.status();
@@ -208,6 +211,11 @@ absl::Status Daemon::OpenQueue() {
   options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;
+  options.ask_engine = [this](const std::string& name) {
+    ProbeOptions probe = EngineProbe();
+    probe.patience = Seconds(3);  // a submission waits for it, and those behind that one
+    return ProbeEngine(name, probe, RealClock());
+  };
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());
   options.limits.can_measure = sampler_->source_count() > 0;
   if (!options.limits.can_measure) {

@@ -14,6 +14,7 @@
 #include "daemon/control/front_process.h"
 #include "daemon/control/listening_socket.h"
 #include "daemon/installation.h"
+#include "daemon/jobs/engine_probe.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/job_queue.h"
 #include "daemon/jobs/job_runner.h"
@@ -52,6 +53,7 @@ class Daemon {
   void DescribeBoard(const std::string& board_id);
   absl::Status FindUsers();
   void MakeCgroup();
+  ProbeOptions EngineProbe() const;
   absl::Status AskEngines();
   absl::Status OpenQueue();
   absl::Status Serve();

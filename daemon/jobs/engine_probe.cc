@@ -105,15 +105,11 @@ class Probe {
   std::unique_ptr<WorkerProcess> worker_;  // null: it could not be started
 };
 
-}  // namespace
-
-absl::StatusOr<std::vector<InstalledEngine>> ProbeEngines(const ProbeOptions& options,
-                                                          Clock& clock) {
+absl::StatusOr<std::vector<InstalledEngine>> Ask(std::vector<std::string> names,
+                                                 const ProbeOptions& options, Clock& clock) {
   const MonotonicTime deadline = clock.Now() + options.patience;
   std::vector<Probe> probes;
-  for (std::string& name : FindEngines(options.libexec_dir)) {
-    probes.emplace_back(std::move(name), options);
-  }
+  for (std::string& name : names) probes.emplace_back(std::move(name), options);
   const auto settled = [](const Probe& probe) { return probe.settled(); };
   while (!std::all_of(probes.begin(), probes.end(), settled)) {
     for (Probe& probe : probes) {
@@ -128,6 +124,24 @@ absl::StatusOr<std::vector<InstalledEngine>> ProbeEngines(const ProbeOptions& op
   std::vector<InstalledEngine> engines;
   for (Probe& probe : probes) engines.push_back(probe.Take());
   return engines;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<InstalledEngine>> ProbeEngines(const ProbeOptions& options,
+                                                          Clock& clock) {
+  return Ask(FindEngines(options.libexec_dir), options, clock);
+}
+
+absl::StatusOr<InstalledEngine> ProbeEngine(const std::string& name, const ProbeOptions& options,
+                                            Clock& clock) {
+  const std::vector<std::string> installed = FindEngines(options.libexec_dir);
+  if (std::find(installed.begin(), installed.end(), name) == installed.end()) {
+    return absl::NotFoundError(fmt::format("no engine {} is installed", Printable(name, 64)));
+  }
+  absl::StatusOr<std::vector<InstalledEngine>> engines = Ask({name}, options, clock);
+  if (!engines.ok()) return engines.status();
+  return std::move(engines->front());
 }
 
 }  // namespace synergy

@@ -29,4 +29,8 @@ struct ProbeOptions {
 absl::StatusOr<std::vector<InstalledEngine>> ProbeEngines(const ProbeOptions& options,
                                                           Clock& clock);
 
+// The same of one engine. NotFound where none of that name is installed.
+absl::StatusOr<InstalledEngine> ProbeEngine(const std::string& name, const ProbeOptions& options,
+                                            Clock& clock);
+
 }  // namespace synergy

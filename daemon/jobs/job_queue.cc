@@ -49,6 +49,7 @@ JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects
     : options_(std::move(options)),
       executor_(executor),
       clock_(clock),
+      engines_(options_.limits.engines, options_.limits.libexec_dir, options_.ask_engine),
       objects_(std::move(objects)),
       store_(std::move(store)) {}
 
@@ -153,13 +154,19 @@ std::optional<v1::StoredJob> JobQueue::TakeNext() {
   return *job;
 }
 
+SpecLimits JobQueue::Limits(const v1::JobSpec& spec, bool idle) {
+  SpecLimits limits = options_.limits;
+  limits.engines = engines_.For(spec.engine(), idle);
+  return limits;
+}
+
 JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
   const std::shared_ptr<CancelToken> cancel = [this] {
     absl::MutexLock lock(&mutex_);
     return running_;
   }();
   // What was possible when the job was submitted need not be since a restart.
-  absl::Status possible = ValidateSpecUntrusted(job.spec(), options_.limits);
+  absl::Status possible = ValidateSpecUntrusted(job.spec(), Limits(job.spec(), true));
   if (possible.ok()) possible = store_->RequireSpace(options_.space.min_free_bytes);
   if (possible.ok()) possible = store_->VerifyObjects(job);
   if (possible.ok()) possible = store_->CreateReserve(job.run_id());
@@ -226,7 +233,8 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
                                                const std::atomic<bool>* stop) {
   v1::JobSpec known = spec;
   known.DiscardUnknownFields();  // nobody validates those, and they could fill every message
-  if (absl::Status valid = ValidateSpecUntrusted(known, options_.limits); !valid.ok()) return valid;
+  const SpecLimits limits = Limits(known, !IsRunningAJob());
+  if (absl::Status valid = ValidateSpecUntrusted(known, limits); !valid.ok()) return valid;
   absl::MutexLock submission(&submit_mutex_);
   bool sync = false;
   std::vector<std::string> waiting;

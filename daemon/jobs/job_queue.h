@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
+#include "daemon/jobs/engine_list.h"
 #include "daemon/jobs/job_executor.h"
 #include "daemon/jobs/job_table.h"
 #include "daemon/jobs/object_store.h"
@@ -30,10 +31,11 @@
 namespace synergy {
 
 struct JobQueueOptions {
-  std::string state_dir;  // exists
-  SpecLimits limits;
-  v1::BoardInfo board;   // for the header of runs that never started
-  size_t capacity = 64;  // jobs that wait
+  std::string state_dir;   // exists
+  SpecLimits limits;       // with the engines as of the start
+  EngineAsker ask_engine;  // empty: those are what there is
+  v1::BoardInfo board;     // for the header of runs that never started
+  size_t capacity = 64;    // jobs that wait
   RunStore::Space space;
   ObjectStoreOptions objects;
 };
@@ -95,6 +97,8 @@ class JobQueue {
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<v1::StoredJob> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What can run, with the spec's engine asked again where that is due.
+  SpecLimits Limits(const v1::JobSpec& spec, bool idle);
   JobOutcome RunOne(const v1::JobStatus& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
   void End(uint64_t number, const JobOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -102,6 +106,7 @@ class JobQueue {
   const JobQueueOptions options_;
   JobExecutor& executor_;
   Clock& clock_;
+  EngineList engines_;
   const std::unique_ptr<ObjectStore> objects_;
   const std::unique_ptr<RunStore> store_;
   std::atomic<bool> stop_syncing_ = false;

@@ -50,8 +50,7 @@ absl::Status CheckEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (const InstalledEngine* engine = FindEngine(spec, limits); engine != nullptr) {
     if (engine->unusable.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(fmt::format(
-        "engine: {} cannot be used here: {}; install it anew and restart synergyd, or name "
-        "another with --engine",
+        "engine: {} cannot be used here: {}; install it anew, or name another with --engine",
         engine->name, engine->unusable));
   }
   if (limits.engines.empty()) {

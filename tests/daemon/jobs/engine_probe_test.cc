@@ -66,6 +66,16 @@ TEST_F(EngineProbeTest, LearnsNamesVersionsAndThreads) {
   EXPECT_EQ(KillStrays(), 0) << "an engine was left behind";
 }
 
+TEST_F(EngineProbeTest, AsksOneAlone) {
+  Install("fake");
+  Install("fake-silent");
+  const auto engine = ProbeEngine("fake", options_, RealClock());
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_EQ(engine->unusable, "");
+  EXPECT_EQ(engine->version, "fake engine 1.0");
+  EXPECT_TRUE(absl::IsNotFound(ProbeEngine("other", options_, RealClock()).status()));
+}
+
 TEST_F(EngineProbeTest, AFolderWithoutEnginesHasNone) { EXPECT_THAT(Ask(), IsEmpty()); }
 
 TEST_F(EngineProbeTest, AHangCostsThePatienceAndNoOtherEngine) {

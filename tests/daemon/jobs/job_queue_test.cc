@@ -427,6 +427,20 @@ TEST_F(JobQueueTest, AJobThatWaitedForAnEngineThatIsGoneFailsWithTheReason) {
   EXPECT_THAT(news_.WaitFor(run_id, v1::JOB_STATE_FAILED).error(), HasSubstr("no 'fake' here"));
 }
 
+// It could not be used until the daemon was started again.
+TEST_F(JobQueueTest, AnEngineThatWasInstalledLaterIsAskedWhenAJobNamesIt) {
+  const TempFolder libexec;
+  options_.limits.engines = {{.name = "fake", .unusable = "it crashed"}};
+  options_.limits.libexec_dir = libexec.path();
+  options_.ask_engine = [](const std::string& name) { return InstalledEngine{.name = name}; };
+  Restart();
+  EXPECT_TRUE(absl::IsFailedPrecondition(TrySubmit().status())) << "it is not installed";
+  const std::string path = EnginePath(libexec.path(), "fake");
+  ASSERT_TRUE(ReplaceFile(path, "", Sync::kNo).ok());
+  ASSERT_EQ(chmod(path.c_str(), 0755), 0);
+  EXPECT_TRUE(TrySubmit().ok());
+}
+
 TEST_F(JobQueueTest, SetsAFolderAsideThatItCannotRead) {
   const std::string run_id = Submit();
   queue_.reset();

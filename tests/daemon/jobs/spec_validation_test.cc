@@ -150,7 +150,7 @@ TEST(SpecValidation, RefusesAnEngineThatCannotBeUsedWithTheReason) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.ToString(), AllOf(HasSubstr("broken cannot be used here: it was killed by "
                                                  "SIGSEGV"),
-                                       HasSubstr("restart synergyd")));
+                                       HasSubstr("install it anew")));
 }
 
 TEST(SpecValidation, SaysWhereEnginesWereLookedForWhenThereAreNone) {
