@@ -1,6 +1,7 @@
 #include "client/models/image.h"
 
 #include <fmt/format.h>
+#include <isa-l/crc.h>
 #include <stb/stb_image.h>
 #include <stb/stb_image_resize.h>
 
@@ -9,11 +10,13 @@
 #include <memory>
 
 #include "common/op_cost.h"
+#include "common/printable.h"
 
 namespace synergy {
 namespace {
 
 constexpr int kChannels = 3;
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
 
 struct Size {
   int64_t width = 0;
@@ -47,42 +50,99 @@ absl::StatusOr<Size> SizeUntrusted(std::string_view file) {
   return Size{width, height};
 }
 
-// Length of a PNM's header: four words, comments among them, and one space.
-size_t PnmHeaderBytes(std::string_view file) {
-  size_t at = 0;
-  for (int words = 0; words < 4 && at < file.size(); ++words) {
-    while (at < file.size() && (std::isspace(static_cast<uint8_t>(file[at])) || file[at] == '#')) {
-      if (file[at] == '#') at = std::min(file.find_first_of("\r\n", at), file.size() - 1);
-      ++at;
-    }
-    while (at < file.size() && !std::isspace(static_cast<uint8_t>(file[at]))) ++at;
-  }
-  return std::min(at + 1, file.size());
-}
+bool IsPng(std::string_view file) { return file.starts_with(kPngSignature); }
+bool IsPnm(std::string_view file) { return file.starts_with("P5") || file.starts_with("P6"); }
 
 // stb reads zeros, or nothing, beyond the end of a file.
-bool CutOff(std::string_view file, const Size& size) {
-  if (file.starts_with("\xff\xd8")) {  // begin of scan, end of image
-    const size_t scan = file.rfind("\xff\xda");
-    return scan == std::string_view::npos || file.find("\xff\xd9", scan) == std::string_view::npos;
-  }
-  if (file.starts_with("\x89PNG")) {  // the last chunk, whose checksum is always the same
-    return file.find("IEND\xae\x42\x60\x82") == std::string_view::npos;
-  }
-  if (!file.starts_with("P5") && !file.starts_with("P6")) return false;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(file.data());
-  const bool wide = stbi_is_16_bit_from_memory(bytes, static_cast<int>(file.size())) != 0;
-  const int64_t pixel = (file[1] == '6' ? kChannels : 1) * (wide ? 2 : 1);
-  return file.size() - PnmHeaderBytes(file) <
-         static_cast<uint64_t>(size.width * size.height * pixel);
+bool IsCutOffJpeg(std::string_view file) {  // begin of scan, end of image
+  const size_t scan = file.rfind("\xff\xda");
+  return scan == std::string_view::npos || file.find("\xff\xd9", scan) == std::string_view::npos;
 }
 
-absl::StatusOr<Pixels> DecodeUntrusted(std::string_view file, const Size& size) {
-  if (CutOff(file, size)) return NoImage("it was cut off");
+uint32_t BigEndian(std::string_view bytes) {
+  uint32_t value = 0;
+  for (const char byte : bytes.substr(0, 4)) value = value << 8 | static_cast<uint8_t>(byte);
+  return value;
+}
+
+// Every chunk of a PNG ends in the CRC of its type and contents, which stb skips.
+absl::Status CheckPngUntrusted(std::string_view file) {
+  std::string_view rest = file.substr(kPngSignature.size());
+  while (rest.size() >= 12) {
+    const uint64_t length = BigEndian(rest);
+    if (rest.size() - 12 < length) break;
+    const std::string_view type = rest.substr(4, 4);
+    const auto* covered = reinterpret_cast<const uint8_t*>(rest.data()) + 4;
+    if (crc32_gzip_refl(0, covered, length + 4) != BigEndian(rest.substr(8 + length))) {
+      return NoImage(fmt::format("it is damaged: the CRC of its {} chunk is another one",
+                                 Printable(std::string(type), 16)));
+    }
+    if (type == "IEND") return absl::OkStatus();
+    rest.remove_prefix(12 + length);
+  }
+  return NoImage("it was cut off");
+}
+
+// One of the numbers of a PNM's header, after spaces and comments; 0: there is none.
+int64_t PnmNumber(std::string_view file, size_t* at) {
+  while (*at < file.size() && (std::isspace(static_cast<uint8_t>(file[*at])) || file[*at] == '#')) {
+    if (file[*at] == '#') *at = std::min(file.find_first_of("\r\n", *at), file.size() - 1);
+    ++*at;
+  }
+  int64_t number = 0;
+  for (; *at < file.size() && std::isdigit(static_cast<uint8_t>(file[*at])); ++*at) {
+    number = std::min<int64_t>(number * 10 + (file[*at] - '0'), INT32_MAX);
+  }
+  return number;
+}
+
+// The same picture with samples of 0 to 255. stb takes the samples of others as they are, and of
+// those of two bytes the lower one.
+absl::StatusOr<std::string> PnmOf255Untrusted(std::string_view file, const Size& size) {
+  size_t at = 2;
+  const int64_t width = PnmNumber(file, &at), height = PnmNumber(file, &at);
+  const int64_t most = PnmNumber(file, &at);
+  if (at >= file.size()) return NoImage("it was cut off");
+  if (width != size.width || height != size.height || most < 1 || most > 65535 ||
+      !std::isspace(static_cast<uint8_t>(file[at]))) {
+    return NoImage("the header of the PPM or PGM is not: width, height, 1 to 65535");
+  }
+  const std::string_view raster = file.substr(at + 1);
+  const size_t samples = static_cast<size_t>(width * height * (file[1] == '6' ? kChannels : 1));
+  const size_t bytes = most > 255 ? 2 : 1;
+  if (raster.size() < samples * bytes) return NoImage("it was cut off");
+  std::string scaled = fmt::format("{}\n{} {}\n255\n", file.substr(0, 2), width, height);
+  scaled.reserve(scaled.size() + samples);
+  for (size_t i = 0; i < samples; ++i) {
+    int64_t sample = static_cast<uint8_t>(raster[i * bytes]);
+    if (bytes == 2) sample = sample << 8 | static_cast<uint8_t>(raster[i * 2 + 1]);
+    if (sample > most) {
+      return NoImage(
+          fmt::format("it is damaged: it holds {}, and its header says at most {}", sample, most));
+    }
+    scaled += static_cast<char>((sample * 255 + most / 2) / most);
+  }
+  return scaled;
+}
+
+// What stb may decode: it takes damaged files for whole ones.
+absl::StatusOr<std::string> CheckFileUntrusted(std::string_view file, const Size& size) {
+  if (IsPnm(file)) return PnmOf255Untrusted(file, size);
+  if (IsPng(file)) {
+    if (const absl::Status status = CheckPngUntrusted(file); !status.ok()) return status;
+  } else if (file.starts_with("\xff\xd8") && IsCutOffJpeg(file)) {
+    return NoImage("it was cut off");
+  }
+  return std::string(file);
+}
+
+absl::StatusOr<Pixels> DecodeUntrusted(std::string_view bytes, const Size& size) {
+  const absl::StatusOr<std::string> file = CheckFileUntrusted(bytes, size);
+  if (!file.ok()) return file.status();
   int width = 0, height = 0, channels = 0;
   Pixels pixels(
-      stbi_load_from_memory(reinterpret_cast<const uint8_t*>(file.data()),
-                            static_cast<int>(file.size()), &width, &height, &channels, kChannels),
+      stbi_load_from_memory(reinterpret_cast<const uint8_t*>(file->data()),
+                            static_cast<int>(file->size()), &width, &height, &channels, kChannels),
       &stbi_image_free);
   if (pixels == nullptr) return NoImage(fmt::format("it is damaged or cut off ({})", Reason()));
   if (width != size.width || height != size.height) return NoImage("it has two sizes");

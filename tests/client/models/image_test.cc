@@ -158,6 +158,36 @@ TEST(Image, APictureThatWasCutOffAnywhereIsRefused) {
   }
 }
 
+TEST(Image, SamplesOfAPnmAreScaledByTheLargestThatItsHeaderNames) {
+  const auto first = [](const std::string& file) {
+    const std::vector<float> values = Elements(file, {1, 3, 1, 1});
+    return values.empty() ? std::nanf("") : values[0];
+  };
+  EXPECT_FLOAT_EQ(first("P6\n1 1\n15\n\x0f\x0f\x0f"), Normal(255, 0));
+  EXPECT_FLOAT_EQ(first(std::string("P5 1 1 1\n") + '\x01'), Normal(255, 0));
+  EXPECT_FLOAT_EQ(first("P5 1 1 1023\n\x03\xff"), Normal(255, 0));
+  EXPECT_FLOAT_EQ(first(std::string("P5 1 1 65535\n\x80\x00", 15)), Normal(128, 0));
+  EXPECT_FLOAT_EQ(first(std::string("P5 1 1 65535\n\x00\xff", 15)), Normal(1, 0));
+  EXPECT_FLOAT_EQ(first("P5 1 1 65535\n\x80\xff"), Normal(128, 0));
+  EXPECT_THAT(Refusal("P5 1 1 15\n\x10"), HasSubstr("holds 16, and its header says at most 15"));
+  Refusal("P5 1 1 65536\nabcd");
+  EXPECT_THAT(Refusal(std::string("P5 1 1 0\nabcd")), HasSubstr("1 to 65535"));
+}
+
+// stb_image checks neither the chunks' CRCs nor the checksum of the pixels.
+TEST(Image, APngWithAFlippedByteIsRefused) {
+  const std::string whole = Png({1, 2, 3});
+  EXPECT_EQ(Elements(whole, {1, 3, 1, 1}).size(), 3u);
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    Refusal(damaged);
+  }
+  std::string pixels = whole;
+  pixels[whole.find("IDAT") + 8] ^= 1;
+  EXPECT_THAT(Refusal(pixels), HasSubstr("CRC of its IDAT chunk"));
+}
+
 TEST(Image, AbsurdSizesAreRefusedBeforeAnythingIsAllocated) {
   EXPECT_THAT(Refusal("P6\n1000000 1000000\n255\n"), testing::Not(HasSubstr("cut off")));
   EXPECT_THAT(Refusal("P6\n16000 16000\n255\n"), HasSubstr("16000 x 16000"));
