@@ -117,7 +117,12 @@ absl::StatusOr<Outputs> ConvTranspose(const OpCall& call) {
   for (size_t i = 0; i < 2; ++i) {
     const int64_t head = w->pads[i], tail = w->pads[i + 2];
     const int64_t size = ((*space)[i] - 1) * w->stride[i] + w->kernel[i] + w->adj[i] - head - tail;
-    if (head < 0 || tail < 0 || w->adj[i] < 0 || w->adj[i] > w->stride[i] || size < 1) {
+    // Caffe2 itself takes an adj as large as the stride, and then reads beyond its buffer.
+    if (w->adj[i] < 0 || w->adj[i] >= w->stride[i]) {
+      return call.Wrong(fmt::format("adj {} with a stride of {}: adj must be below the stride",
+                                    w->adj[i], w->stride[i]));
+    }
+    if (head < 0 || tail < 0 || size < 1) {
       return call.Wrong(
           fmt::format("pads {} + {} and adj {} give an output of {}", head, tail, w->adj[i], size));
     }

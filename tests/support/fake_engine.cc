@@ -195,8 +195,13 @@ class FakeEngine {
     lane_.End(Now());
   }
 
+  static void Crash(int signal) {
+    std::signal(signal, SIG_DFL);  // a sanitizer has handlers, which turn it into an exit
+    std::raise(signal);
+  }
+
   void Misbehave() {
-    if (Mode("crash")) std::raise(static_cast<int>(Number("crash", SIGSEGV)));
+    if (Mode("crash")) Crash(static_cast<int>(Number("crash", SIGSEGV)));
     if (Mode("hang")) pause();
     if (Mode("stray")) LeaveStray();
     Marker marker{.begin_ns = Now(),

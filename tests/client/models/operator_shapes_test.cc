@@ -148,14 +148,17 @@ int64_t Draw(std::mt19937& random, int64_t low, int64_t high) {
 }
 
 // The bits of an operator's shape that are worth varying alone.
-void DrawWindow(Case* c, std::mt19937& random, int64_t kernel, bool dilation) {
-  c->Arg("kernel", kernel).Arg("stride", Draw(random, 1, 4));
+// The stride that was drawn.
+int64_t DrawWindow(Case* c, std::mt19937& random, int64_t kernel, bool dilation) {
+  const int64_t stride = Draw(random, 1, 4);
+  c->Arg("kernel", kernel).Arg("stride", stride);
   if (Draw(random, 0, 1) == 0) {
     c->Arg("pad", Draw(random, 0, 2));
   } else {
     for (const char* side : {"pad_t", "pad_l", "pad_b", "pad_r"}) c->Arg(side, Draw(random, 0, 3));
   }
   if (dilation) c->Arg("dilation", Draw(random, 1, 3));
+  return stride;
 }
 
 TEST_F(OperatorShapes, OfDrawnConvolutionsAreCaffe2s) {
@@ -200,8 +203,8 @@ TEST_F(OperatorShapes, OfDrawnTransposedConvolutionsAreCaffe2s) {
     c.In({Draw(random, 1, 2), in, Draw(random, 1, 6), Draw(random, 1, 6)});
     c.In({in, out, kernel, kernel});
     if (Draw(random, 0, 1) == 0) c.In({out * group});
-    DrawWindow(&c, random, kernel, false);
-    return OperatorCase(c.Arg("adj", Draw(random, 0, 1)).Arg("group", group).Out());
+    const int64_t stride = DrawWindow(&c, random, kernel, false);
+    return OperatorCase(c.Arg("adj", Draw(random, 0, stride - 1)).Arg("group", group).Out());
   });
 }
 
@@ -577,6 +580,12 @@ TEST_F(OperatorShapes, OfDangerousOperatorsAreRefused) {
            Case("Conv").In({1, 2, 9, 9}).In({0, 2, 3, 3}).Arg("kernel", 3).Out(),
            Case("AveragePool").In({1, 2, 3, 3, 3}).Arg("global_pooling", 1).Out(),
            Case("MaxPool").In({1, 2, 9, 9}).Arg("kernel", 2).Arg("legacy_pad", 7).Out(),
+           Case("ConvTranspose")
+               .In({1, 2, 3, 3})
+               .In({2, 2, 2, 2})
+               .Arg("kernel", 2)
+               .Arg("adj", 1)
+               .Out(),
            Case("PadImage").In({1, 2, 4, 5}).Arg("pad", 4).Text("mode", "reflect").Out(),
            Case("ReduceMean").In({2, 3}).List("axes", {1, 1}).Out(),
            Case("Max").In({2, 3}).In({2}).Out(),
