@@ -20,8 +20,10 @@ using ::testing::IsSupersetOf;
 
 Model Make(std::string_view name) { return FindModel(name).value()->build(1, 1).value(); }
 
-std::map<std::string, int> CountTypes(const Model& model) {
-  std::map<std::string, int> types;
+using TypeCounts = std::map<std::string, int>;
+
+TypeCounts CountTypes(const Model& model) {
+  TypeCounts types;
   for (const Layer& layer : model.layers) ++types[layer.type];
   return types;
 }
@@ -40,12 +42,22 @@ struct Stage {
 
 struct Table {
   std::string_view network;
-  std::map<std::string, int> types;  // all that it has
+  TypeCounts types;  // all that it has
   std::vector<Stage> stages;
 };
 
 // Found by GoogleTest through the type's namespace.
 void PrintTo(const Table& table, std::ostream* out) { *out << table.network; }
+
+// What the members of a family share.
+const TypeCounts kMobileNet = {{"Conv", 27},       {"SpatialBN", 27}, {"Relu", 27},
+                               {"AveragePool", 1}, {"FC", 1},         {"Softmax", 1}};
+const TypeCounts kSqueezeNet = {{"Conv", 26},   {"Relu", 26},       {"MaxPool", 3}, {"Concat", 8},
+                                {"Dropout", 1}, {"AveragePool", 1}, {"Softmax", 1}};
+TypeCounts ResNet(int convolutions, int relus, int sums) {
+  return {{"Conv", convolutions}, {"SpatialBN", convolutions}, {"Relu", relus}, {"Sum", sums},
+          {"MaxPool", 1},         {"AveragePool", 1},          {"FC", 1},       {"Softmax", 1}};
+}
 
 const Table kTables[] = {
     {"alexnet",
@@ -149,22 +161,16 @@ const Table kTables[] = {
       {"Mixed_7a/output", {1280, 8, 8}},
       {"Mixed_7c/output", {2048, 8, 8}}}},
     {"mobilenet",
-     {{"Conv", 27}, {"SpatialBN", 27}, {"Relu", 27}, {"AveragePool", 1}, {"FC", 1}, {"Softmax", 1}},
+     kMobileNet,
      {{"conv2_1/dw", {32, 112, 112}},
       {"conv2_1/sep", {64, 112, 112}},
       {"conv3_1/sep", {128, 56, 56}},
       {"conv4_1/sep", {256, 28, 28}},
       {"conv5_5/sep", {512, 14, 14}},
       {"conv6/sep", {1024, 7, 7}}}},
-    {"mobilenet_0.25",
-     {{"Conv", 27}, {"SpatialBN", 27}, {"Relu", 27}, {"AveragePool", 1}, {"FC", 1}, {"Softmax", 1}},
-     {{"conv2_1/dw", {8, 112, 112}}, {"conv6/sep", {256, 7, 7}}}},
-    {"mobilenet_0.5",
-     {{"Conv", 27}, {"SpatialBN", 27}, {"Relu", 27}, {"AveragePool", 1}, {"FC", 1}, {"Softmax", 1}},
-     {{"conv2_1/dw", {16, 112, 112}}, {"conv6/sep", {512, 7, 7}}}},
-    {"mobilenet_0.75",
-     {{"Conv", 27}, {"SpatialBN", 27}, {"Relu", 27}, {"AveragePool", 1}, {"FC", 1}, {"Softmax", 1}},
-     {{"conv2_1/dw", {24, 112, 112}}, {"conv6/sep", {768, 7, 7}}}},
+    {"mobilenet_0.25", kMobileNet, {{"conv2_1/dw", {8, 112, 112}}, {"conv6/sep", {256, 7, 7}}}},
+    {"mobilenet_0.5", kMobileNet, {{"conv2_1/dw", {16, 112, 112}}, {"conv6/sep", {512, 7, 7}}}},
+    {"mobilenet_0.75", kMobileNet, {{"conv2_1/dw", {24, 112, 112}}, {"conv6/sep", {768, 7, 7}}}},
     {"mobilenet_v2",
      {{"Conv", 52},
       {"SpatialBN", 52},
@@ -206,14 +212,7 @@ const Table kTables[] = {
       {"pool5", {512, 4, 4}},
       {"fc8", {205}}}},
     {"resnet18",
-     {{"Conv", 20},
-      {"SpatialBN", 20},
-      {"Relu", 17},
-      {"Sum", 8},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(20, 17, 8),
      {{"conv1", {64, 112, 112}},
       {"pool1", {64, 56, 56}},
       {"res2b/sum", {64, 56, 56}},
@@ -221,66 +220,31 @@ const Table kTables[] = {
       {"res4b/sum", {256, 14, 14}},
       {"res5b/sum", {512, 7, 7}}}},
     {"resnet34",
-     {{"Conv", 36},
-      {"SpatialBN", 36},
-      {"Relu", 33},
-      {"Sum", 16},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(36, 33, 16),
      {{"res2c/sum", {64, 56, 56}},
       {"res3d/sum", {128, 28, 28}},
       {"res4f/sum", {256, 14, 14}},
       {"res5c/sum", {512, 7, 7}}}},
     {"resnet50",
-     {{"Conv", 53},
-      {"SpatialBN", 53},
-      {"Relu", 49},
-      {"Sum", 16},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(53, 49, 16),
      {{"res2c/sum", {256, 56, 56}},
       {"res3a/branch2a", {128, 28, 28}},  // version 1
       {"res3d/sum", {512, 28, 28}},
       {"res4f/sum", {1024, 14, 14}},
       {"res5c/sum", {2048, 7, 7}}}},
     {"resnet50_v1.5",
-     {{"Conv", 53},
-      {"SpatialBN", 53},
-      {"Relu", 49},
-      {"Sum", 16},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(53, 49, 16),
      {{"res3a/branch2a", {128, 56, 56}},
       {"res3a/branch2b", {128, 28, 28}},
       {"res5c/sum", {2048, 7, 7}}}},
     {"resnet101",
-     {{"Conv", 104},
-      {"SpatialBN", 104},
-      {"Relu", 100},
-      {"Sum", 33},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(104, 100, 33),
      {{"res3d/sum", {512, 28, 28}},
       {"res4a/sum", {1024, 14, 14}},
       {"res4b22/sum", {1024, 14, 14}},
       {"res5c/sum", {2048, 7, 7}}}},
     {"resnet152",
-     {{"Conv", 155},
-      {"SpatialBN", 155},
-      {"Relu", 151},
-      {"Sum", 50},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(155, 151, 50),
      {{"res3b7/sum", {512, 28, 28}}, {"res4b35/sum", {1024, 14, 14}}, {"res5c/sum", {2048, 7, 7}}}},
     {"shufflenet_v2_x1_0",
      {{"Conv", 56},
@@ -300,13 +264,7 @@ const Table kTables[] = {
       {"stage4_4/shuffle", {464, 7, 7}},
       {"conv5", {1024, 7, 7}}}},
     {"squeezenet",
-     {{"Conv", 26},
-      {"Relu", 26},
-      {"MaxPool", 3},
-      {"Concat", 8},
-      {"Dropout", 1},
-      {"AveragePool", 1},
-      {"Softmax", 1}},
+     kSqueezeNet,
      {{"conv1", {96, 111, 111}},
       {"fire2/concat", {128, 55, 55}},
       {"fire4/concat", {256, 55, 55}},
@@ -314,13 +272,7 @@ const Table kTables[] = {
       {"fire9/concat", {512, 13, 13}},
       {"conv10", {1000, 15, 15}}}},
     {"squeezenet1.1",
-     {{"Conv", 26},
-      {"Relu", 26},
-      {"MaxPool", 3},
-      {"Concat", 8},
-      {"Dropout", 1},
-      {"AveragePool", 1},
-      {"Softmax", 1}},
+     kSqueezeNet,
      {{"conv1", {64, 111, 111}},
       {"pool3", {128, 27, 27}},
       {"pool5", {256, 13, 13}},
@@ -364,14 +316,7 @@ const Table kTables[] = {
       {"pool2", {256, 17, 17}},
       {"pool5", {512, 6, 6}}}},
     {"wide_resnet50_2",
-     {{"Conv", 53},
-      {"SpatialBN", 53},
-      {"Relu", 49},
-      {"Sum", 16},
-      {"MaxPool", 1},
-      {"AveragePool", 1},
-      {"FC", 1},
-      {"Softmax", 1}},
+     ResNet(53, 49, 16),
      {{"res2a/branch2b", {128, 56, 56}},
       {"res5c/branch2b", {1024, 7, 7}},
       {"res5c/sum", {2048, 7, 7}}}},
