@@ -24,11 +24,6 @@ constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 40;
 // Small ones would otherwise take the file system's inodes long before its space.
 constexpr size_t kMaxFiles = 4096;
 constexpr size_t kMaxOpenParts = 16;
-// What is read, written and hashed at a time: it stays in the core's cache.
-constexpr size_t kCopyBytes = 256u << 10;
-// At most about a second on an SD card: so long a stop may wait.
-constexpr off_t kSyncBytes = 16 << 20;
-
 constexpr uint64_t ToMib(uint64_t bytes) { return (bytes + (1u << 20) - 1) >> 20; }
 
 absl::Status SizeDiffers(const v1::ObjectRef& object, uint64_t bytes) {
@@ -48,48 +43,6 @@ absl::StatusOr<uint64_t> BlockSize(const UniqueFd& file) {
   return absl::InvalidArgumentError(
       fmt::format("Taking a part of an object: it has {} bytes and at most {} are taken", bytes,
                   kMaxAppendBytes));
-}
-
-// Feeds `hash` with the first `bytes` of the file.
-absl::Status HashFile(int fd, const std::string& path, uint64_t bytes, Sha256* hash,
-                      const std::atomic<bool>* stop) {
-  std::string buffer(kCopyBytes, '\0');
-  for (uint64_t done = 0; done < bytes;) {
-    if (stop != nullptr && *stop) {
-      return absl::UnavailableError("Reading an object: synergyd or its front goes down");
-    }
-    const size_t wanted = std::min<uint64_t>(buffer.size(), bytes - done);
-    const ssize_t n = pread(fd, buffer.data(), wanted, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FileError("Reading", path, errno);
-    if (n == 0) return absl::DataLossError(fmt::format("Reading {}: it has shrunk", path));
-    hash->Update({buffer.data(), static_cast<size_t>(n)});
-    done += static_cast<uint64_t>(n);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PwriteAll(int fd, std::string_view bytes, uint64_t at, const std::string& path) {
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t n =
-        pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return FileError("Writing", path, n < 0 ? errno : ENOSPC);
-    done += static_cast<size_t>(n);
-  }
-  return absl::OkStatus();
-}
-
-// In slices, so that a stop need not wait for all of it. False: stopped.
-bool FlushSlices(int fd, uint64_t bytes, const std::atomic<bool>& stop) {
-  for (off_t at = 0; static_cast<uint64_t>(at) < bytes; at += kSyncBytes) {
-    if (stop) return false;
-    // An error shows again in fsync, which counts.
-    sync_file_range(
-        fd, at, kSyncBytes,
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-  }
-  return true;
 }
 
 std::string BootId() {
@@ -121,7 +74,7 @@ absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
 }
 
 ObjectStore::ObjectStore(ObjectFolder folder, ObjectStoreOptions options)
-    : folder_(std::move(folder)), options_(std::move(options)), buffer_(kCopyBytes, '\0') {}
+    : folder_(std::move(folder)), options_(std::move(options)) {}
 
 absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStore::Open(const std::string& folder,
                                                                ObjectStoreOptions options) {
@@ -246,26 +199,19 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
 
 absl::Status ObjectStore::Copy(const v1::ObjectRef& object, const UniqueFd& file, uint64_t size,
                                Part* part) {
-  for (uint64_t done = 0; done < size;) {
-    const size_t wanted = std::min<uint64_t>(buffer_.size(), size - done);
-    const ssize_t n = pread(file.get(), buffer_.data(), wanted, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FileError("Reading", "a part of an object", errno);
-    if (n == 0) return absl::InvalidArgumentError("Taking a part of an object: it shrank");
-    const std::string_view bytes(buffer_.data(), static_cast<size_t>(n));
-    const std::string path = folder_.Part(ObjectName(object));
-    absl::Status status = PwriteAll(part->fd.get(), bytes, part->bytes, path);
-    if (!status.ok()) {
-      // What is there is what was hashed.
-      if (ftruncate(part->fd.get(), static_cast<off_t>(part->bytes)) != 0) unlink(path.c_str());
-      return status;
-    }
-    part->hash.Update(bytes);
-    part->bytes += bytes.size();
-    done += bytes.size();
-    if (options_.received_bytes != nullptr) *options_.received_bytes += bytes.size();
+  const std::string name = ObjectName(object);
+  const std::string path = folder_.Part(name);
+  absl::Status status =
+      copier_.Copy(file.get(), size, part->fd.get(), part->bytes, path, &part->hash);
+  if (status.ok()) {
+    part->bytes += size;
+    if (options_.received_bytes != nullptr) *options_.received_bytes += size;
+    return status;
   }
-  return absl::OkStatus();
+  // What was there before this stays. Its hash is gone, and computed anew when more comes.
+  if (ftruncate(part->fd.get(), static_cast<off_t>(part->bytes)) != 0) unlink(path.c_str());
+  parts_.erase(name);
+  return status;
 }
 
 absl::StatusOr<ObjectState> ObjectStore::Complete(const v1::ObjectRef& object, Part* part) {

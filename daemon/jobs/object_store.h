@@ -21,6 +21,7 @@
 #include "common/sha256.h"
 #include "common/unique_fd.h"
 #include "daemon/jobs/object_folder.h"
+#include "daemon/jobs/object_io.h"
 #include "synergy/v1/tensor.pb.h"
 
 namespace synergy {
@@ -99,7 +100,7 @@ class ObjectStore {
   absl::Mutex append_mutex_;
   std::map<std::string, Part> parts_ ABSL_GUARDED_BY(append_mutex_);  // a few, by object name
   uint64_t turn_ ABSL_GUARDED_BY(append_mutex_) = 0;
-  std::string buffer_ ABSL_GUARDED_BY(append_mutex_);
+  HashingCopier copier_ ABSL_GUARDED_BY(append_mutex_);
 };
 
 }  // namespace synergy
