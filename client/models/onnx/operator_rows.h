@@ -57,7 +57,7 @@ void ConvertExpand(NodeConversion& node);
 void ConvertTile(NodeConversion& node);
 void ConvertReduce(NodeConversion& node);
 
-// Choosing elements (sampling_operators.cc).
+// Choosing elements (slice_operators.cc, pad_operators.cc, resize_operators.cc).
 void ConvertSliceByAttributes(NodeConversion& node);  // up to opset 9
 void ConvertSlice(NodeConversion& node);
 void ConvertGather(NodeConversion& node);
