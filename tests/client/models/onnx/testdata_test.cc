@@ -23,6 +23,7 @@
 
 #include "client/models/onnx/onnx_converter.h"
 #include "client/models/onnx/operator_table.h"
+#include "daemon/worker/tensor_blobs.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -250,27 +251,10 @@ class Case {
     return outcome;
   }
 
-  static caffe2::TypeMeta TypeOf(v1::DataType type) {
-    switch (type) {
-      case v1::DATA_TYPE_INT32:
-        return caffe2::TypeMeta::Make<int32_t>();
-      case v1::DATA_TYPE_INT64:
-        return caffe2::TypeMeta::Make<int64_t>();
-      case v1::DATA_TYPE_UINT8:
-        return caffe2::TypeMeta::Make<uint8_t>();
-      case v1::DATA_TYPE_BOOL:
-        return caffe2::TypeMeta::Make<bool>();
-      case v1::DATA_TYPE_FLOAT64:
-        return caffe2::TypeMeta::Make<double>();
-      default:
-        return caffe2::TypeMeta::Make<float>();
-    }
-  }
-
   static void Feed(caffe2::Workspace* workspace, const TensorView& view) {
-    caffe2::Tensor* tensor = caffe2::BlobGetMutableTensor(workspace->CreateBlob(view.name),
-                                                          view.dims, at::dtype(TypeOf(view.type)));
-    void* data = tensor->raw_mutable_data(TypeOf(view.type));
+    caffe2::Tensor* tensor = caffe2::BlobGetMutableTensor(
+        workspace->CreateBlob(view.name), view.dims, at::dtype(*Caffe2Type(view.type)));
+    void* data = tensor->raw_mutable_data();
     if (!view.bytes.empty()) std::memcpy(data, view.bytes.data(), view.bytes.size());
   }
 
@@ -315,7 +299,7 @@ class Case {
       return fmt::format("shape [{}], expected [{}]", fmt::join(tensor.sizes().vec(), ", "),
                          fmt::join(expected.dims, ", "));
     }
-    if (tensor.dtype() != TypeOf(expected.type)) return "another element type";
+    if (PackType(tensor.dtype()) != expected.type) return "another element type";
     if (tensor.numel() == 0) return {};
     const std::string_view bytes(static_cast<const char*>(tensor.raw_data()), tensor.nbytes());
     if (IsInteger(expected.type)) return bytes == expected.bytes ? "" : "other integers";
