@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/files.h"
 #include "common/printable.h"
 #include "common/protocol.h"
 #include "daemon/jobs/run_closing.h"
+#include "daemon/jobs/run_files.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -344,41 +344,19 @@ absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
 absl::StatusOr<UniqueFd> JobQueue::OpenRun(std::string_view run_id) const {
   const absl::StatusOr<v1::JobStatus> status = Get(run_id);
   if (!status.ok()) return status.status();
-  absl::StatusOr<UniqueFd> fd = OpenForReading(store_->Folder(run_id).Spool());
-  if (!absl::IsNotFound(fd.status())) return fd;
-  return absl::UnavailableError(
-      fmt::format("Opening the records of {}: there are none before the job runs", run_id));
+  return OpenRecordsOf(*status, store_->Folder(run_id));
 }
 
 absl::StatusOr<UniqueFd> JobQueue::OpenTruth(std::string_view run_id) const {
   const absl::StatusOr<v1::JobStatus> status = Get(run_id);
   if (!status.ok()) return status.status();
-  if (!HasEnded(*status)) {
-    return absl::UnavailableError(
-        fmt::format("Opening the truth of {}: it is written when the job has ended", run_id));
-  }
-  if (!status->has_truth()) {
-    return absl::FailedPreconditionError(fmt::format(
-        "Opening the truth of {}: there is none; only simulated boards know what a job truly cost",
-        run_id));
-  }
-  return OpenForReading(store_->Folder(run_id).Truth());
+  return OpenTruthOf(*status, store_->Folder(run_id));
 }
 
 absl::StatusOr<UniqueFd> JobQueue::OpenOutputs(std::string_view run_id) const {
   const absl::StatusOr<v1::JobStatus> status = Get(run_id);
   if (!status.ok()) return status.status();
-  if (!HasEnded(*status)) {
-    return absl::UnavailableError(
-        fmt::format("Opening the outputs of {}: they are written when the job ends", run_id));
-  }
-  if (!status->has_outputs()) {
-    return absl::FailedPreconditionError(fmt::format(
-        "Opening the outputs of {}: it left none; a job keeps them when it is asked to (run "
-        "--outputs FILE) and ends well",
-        run_id));
-  }
-  return OpenForReading(store_->Folder(run_id).Outputs());
+  return OpenOutputsOf(*status, store_->Folder(run_id));
 }
 
 }  // namespace synergy
