@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/analysis/report_json.h"
@@ -67,7 +69,26 @@ ordered_json EngineJson(const v1::EngineInfo& engine) {
   return json;
 }
 
-ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
+// What a board keeps of weights and inputs; a daemon one version back does not say.
+std::optional<v1::ObjectStatus> AskForObjects(DeviceClient& client) {
+  absl::StatusOr<v1::ObjectStatus> objects = client.QueryObject(v1::ObjectRef());
+  if (!objects.ok() || objects->store_quota_bytes() == 0) return std::nullopt;
+  return *std::move(objects);
+}
+
+struct BoardState {
+  const v1::BoardInfo& board;
+  std::vector<v1::JobStatus> jobs;
+  std::optional<v1::ObjectStatus> objects;
+};
+
+ordered_json ObjectsJson(const std::optional<v1::ObjectStatus>& objects) {
+  if (!objects.has_value()) return nullptr;
+  return {{"bytes", objects->store_bytes()}, {"quota_bytes", objects->store_quota_bytes()}};
+}
+
+ordered_json BoardJson(const BoardState& state) {
+  const v1::BoardInfo& board = state.board;
   ordered_json json;
   json["schema_version"] = kReportSchemaVersion;
   json["board_id"] = board.board_id();
@@ -88,8 +109,9 @@ ordered_json BoardJson(const v1::BoardInfo& board, const std::vector<v1::JobStat
   json["cannot"] = std::vector<std::string>(board.cannot().begin(), board.cannot().end());
   json["daemon_version"] = board.daemon_version();
   json["kernel"] = board.kernel();
+  json["objects"] = ObjectsJson(state.objects);
   json["jobs"] = ordered_json::array();
-  for (const v1::JobStatus& job : jobs) json["jobs"].push_back(JobJson(job));
+  for (const v1::JobStatus& job : state.jobs) json["jobs"].push_back(JobJson(job));
   return json;
 }
 
@@ -113,7 +135,8 @@ std::string EnginesText(const v1::BoardInfo& board) {
                          : Printable(fmt::format("{}", fmt::join(board.engines(), ", "))));
 }
 
-std::string BoardText(const v1::BoardInfo& board, const std::vector<v1::JobStatus>& jobs) {
+std::string BoardText(const BoardState& state) {
+  const v1::BoardInfo& board = state.board;
   std::string text = fmt::format("{} ({}), id {}\n", Printable(board.title()),
                                  Printable(board.name()), Printable(board.board_id()));
   if (board.simulated()) text += fmt::format("  {}\n", kSimulatedNotice);
@@ -128,7 +151,12 @@ std::string BoardText(const v1::BoardInfo& board, const std::vector<v1::JobStatu
   for (const std::string& line : board.cannot()) {
     text += fmt::format("  cannot   {}\n", Printable(line));
   }
-  for (const v1::JobStatus& job : jobs) {
+  if (state.objects.has_value()) {
+    text += fmt::format("  objects  {:.1f} of at most {:.1f} MB for weights and inputs are taken\n",
+                        static_cast<double>(state.objects->store_bytes()) / 1e6,
+                        static_cast<double>(state.objects->store_quota_bytes()) / 1e6);
+  }
+  for (const v1::JobStatus& job : state.jobs) {
     text +=
         fmt::format("  job      {} {}\n", Printable(job.run_id()), ProgressText(job, std::nullopt));
   }
@@ -138,10 +166,10 @@ std::string BoardText(const v1::BoardInfo& board, const std::vector<v1::JobStatu
 absl::Status ShowBoard(const BoardOptions& options) {
   const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
+  absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
   if (!jobs.ok()) return FromDevice(jobs.status());
-  const v1::BoardInfo& board = (*link)->board();
-  return WriteStdout(options.json ? JsonText(BoardJson(board, *jobs)) : BoardText(board, *jobs));
+  const BoardState state = {(*link)->board(), *std::move(jobs), AskForObjects(*(*link)->client())};
+  return WriteStdout(options.json ? JsonText(BoardJson(state)) : BoardText(state));
 }
 
 }  // namespace

@@ -221,6 +221,8 @@ void ControlSession::AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>
   event.set_id(id);
   event.mutable_object()->set_complete(object->complete);
   event.mutable_object()->set_bytes(object->bytes);
+  event.mutable_object()->set_store_bytes(object->store_bytes);
+  event.mutable_object()->set_store_quota_bytes(object->store_quota_bytes);
   Send(event).IgnoreError();  // Send has dealt with it
 }
 

@@ -211,6 +211,8 @@ grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRe
   if (!state.ok()) return ToGrpc(state.status());
   response->set_complete(state->complete());
   response->set_bytes(state->bytes());
+  response->set_store_bytes(state->store_bytes());
+  response->set_store_quota_bytes(state->store_quota_bytes());
   return grpc::Status::OK;
 }
 

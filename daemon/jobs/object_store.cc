@@ -85,7 +85,14 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStore::Open(const std::string
   return std::unique_ptr<ObjectStore>(new ObjectStore(*std::move(files), std::move(options)));
 }
 
+ObjectState ObjectStore::StoreUse() const {
+  ObjectState use = {.store_quota_bytes = options_.quota_bytes};
+  for (const ObjectFile& file : folder_.List()) use.store_bytes += file.bytes;
+  return use;
+}
+
 absl::StatusOr<ObjectState> ObjectStore::QueryUntrusted(const v1::ObjectRef& object) {
+  if (object.sha256().empty() && object.bytes() == 0) return StoreUse();
   if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
   const std::string name = ObjectName(object);
   if (const std::optional<ObjectFile> whole = folder_.FindWhole(name)) {
@@ -173,6 +180,7 @@ absl::Status ObjectStore::MakeRoom(const v1::ObjectRef& object, uint64_t bytes) 
 absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& object,
                                                          uint64_t offset, const UniqueFd& file,
                                                          const std::atomic<bool>* stop) {
+  if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
   const absl::StatusOr<ObjectState> there = QueryUntrusted(object);
   if (!there.ok() || there->complete) return there;
   const absl::StatusOr<uint64_t> size = BlockSize(file);

@@ -44,6 +44,9 @@ uint64_t DefaultObjectQuota(const std::string& path);
 struct ObjectState {
   bool complete = false;
   uint64_t bytes = 0;
+  // Of all objects, and the most that they may take; where nothing else was asked for.
+  uint64_t store_bytes = 0;
+  uint64_t store_quota_bytes = 0;
 };
 
 // InvalidArgument where the hash has not 32 bytes or the size is 0 or absurd.
@@ -56,7 +59,7 @@ class ObjectStore {
   static absl::StatusOr<std::unique_ptr<ObjectStore>> Open(const std::string& folder,
                                                            ObjectStoreOptions options);
 
-  // To ask for a whole object is to use it.
+  // To ask for a whole object is to use it. An empty reference asks for the store alone.
   absl::StatusOr<ObjectState> QueryUntrusted(const v1::ObjectRef& object);
   // Appends all bytes of `file`, a regular one, which others may change meanwhile: what is written
   // is what is hashed. With the object's last byte its hash is checked; a wrong one deletes it:
@@ -87,6 +90,7 @@ class ObjectStore {
   };
 
   ObjectStore(ObjectFolder folder, ObjectStoreOptions options);
+  ObjectState StoreUse() const;
   absl::StatusOr<Part*> OpenPart(const v1::ObjectRef& object, const std::atomic<bool>* stop)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
   absl::Status MakeRoom(const v1::ObjectRef& object, uint64_t bytes);

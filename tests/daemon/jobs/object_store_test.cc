@@ -95,6 +95,18 @@ TEST(Sha256, HashesAsTheStandardSays) {
   EXPECT_EQ(hash.Finish().substr(0, 4), "\xba\x78\x16\xbf");
 }
 
+TEST_F(ObjectStoreTest, AnEmptyReferenceAsksForTheStoreAlone) {
+  Open(/*quota_bytes=*/5000);
+  Keep(std::string(1000, 'a'));
+  ASSERT_TRUE(Append(RefOf(std::string(300, 'b')), 0, std::string(100, 'b')).ok());
+  const auto use = store_->QueryUntrusted(v1::ObjectRef());
+  ASSERT_TRUE(use.ok()) << use.status();
+  EXPECT_EQ(use->store_bytes, 1100u);
+  EXPECT_EQ(use->store_quota_bytes, 5000u);
+  EXPECT_FALSE(use->complete);
+  EXPECT_EQ(Append(v1::ObjectRef(), 0, "x").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(ObjectStoreTest, KeepsAnObjectThatCameInParts) {
   const std::string bytes = "weights of a network";
   const v1::ObjectRef object = RefOf(bytes);
