@@ -40,8 +40,9 @@ absl::StatusOr<v1::RunTruth> BoardLink::Truth(const std::string& run_id) {
 }
 
 absl::Status BoardLink::Outputs(const std::string& run_id,
-                                const std::function<absl::Status(std::string_view part)>& on_part) {
-  return client()->Outputs(run_id, on_part);
+                                const std::function<absl::Status(std::string_view part)>& on_part,
+                                std::stop_token stop) {
+  return client()->Outputs(run_id, on_part, stop);
 }
 
 absl::Status BoardLink::Reconnect() {

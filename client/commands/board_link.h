@@ -32,7 +32,8 @@ class BoardLink final : public RunSource {
   absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq) override;
   absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id) override;
   absl::Status Outputs(const std::string& run_id,
-                       const std::function<absl::Status(std::string_view part)>& on_part) override;
+                       const std::function<absl::Status(std::string_view part)>& on_part,
+                       std::stop_token stop) override;
   // kRefused where another board answers now.
   absl::Status Reconnect() override ABSL_LOCKS_EXCLUDED(mutex_);
 

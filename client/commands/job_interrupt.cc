@@ -14,7 +14,8 @@ void JobInterrupt::OnSignal(int nth) {
   }
   const absl::MutexLock lock(&mutex_);
   first_.request_stop();
-  if (link_ != nullptr) StartCancelling();
+  if (link_ != nullptr && !ended_) StartCancelling();
+  if (ended_) PrintNote("the job has ended; what is still to come of it is left out");
 }
 
 void JobInterrupt::SetJob(BoardLink* link, const std::string& run_id) {
@@ -22,6 +23,11 @@ void JobInterrupt::SetJob(BoardLink* link, const std::string& run_id) {
   link_ = link;
   run_id_ = run_id;
   if (first_.stop_requested()) StartCancelling();
+}
+
+void JobInterrupt::JobEnded() {
+  const absl::MutexLock lock(&mutex_);
+  ended_ = true;
 }
 
 void JobInterrupt::StartCancelling() {

@@ -24,6 +24,9 @@ class JobInterrupt {
   // the first signal came before.
   void SetJob(BoardLink* link, const std::string& run_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The job has ended: from now on a first signal cancels nothing on the board.
+  void JobEnded() ABSL_LOCKS_EXCLUDED(mutex_);
+
   bool interrupted() const { return first_.stop_requested(); }
   // Stopped by the first signal: for everything that is not the job itself.
   std::stop_token first() const { return first_.get_token(); }
@@ -36,6 +39,7 @@ class JobInterrupt {
 
   absl::Mutex mutex_;
   BoardLink* link_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::string run_id_ ABSL_GUARDED_BY(mutex_);
   std::stop_source first_;
   std::stop_source stop_;

@@ -80,20 +80,24 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
 // Brings the outputs while the board still has them; what became of that is said later.
 class OutputsTaker {
  public:
-  OutputsTaker(const std::map<std::string, std::string>& files, RunSource& source)
-      : files_(files), source_(source) {}
+  // `stop`: the user does not want to wait for them.
+  OutputsTaker(const std::map<std::string, std::string>& files, RunSource& source,
+               std::stop_token stop)
+      : files_(files), source_(source), stop_(stop) {}
 
   absl::Status Take(const StoredRun& run) {
     if (files_.empty() || run.state != v1::JOB_STATE_DONE) return absl::OkStatus();
     const absl::StatusOr<std::vector<std::string>> notes =
         FetchOutputFiles(files_, [&](const std::function<absl::Status(std::string_view)>& on_part) {
-          const absl::Status status = source_.Outputs(run.run_id, on_part);
+          const absl::Status status = source_.Outputs(run.run_id, on_part, stop_);
           return status.ok() ? status : FromDevice(status);
         });
     result_ = notes.status();
     if (notes.ok()) notes_ = *notes;
     return result_;
   }
+  // The user's interrupt is why there are none.
+  bool cut_off() const { return absl::IsCancelled(result_); }
   absl::Status Report() const {
     for (const std::string& note : notes_) PrintNote(note);
     return result_;
@@ -102,11 +106,21 @@ class OutputsTaker {
  private:
   const std::map<std::string, std::string>& files_;
   RunSource& source_;
+  const std::stop_token stop_;
   std::vector<std::string> notes_;
   absl::Status result_;
 };
 
-absl::Status InterruptedNote(const StoredRun& run, const absl::StatusOr<RunReport>& report) {
+absl::Status InterruptedNote(const StoredRun& run, const absl::StatusOr<RunReport>& report,
+                             bool without_outputs) {
+  if (run.complete && run.state == v1::JOB_STATE_DONE) {  // the interrupt came after its end
+    return Ending(ExitCode::kInterrupted,
+                  absl::CancelledError(fmt::format(
+                      "run {} is whole and stored: synergyctl show {}.{}", run.number, run.number,
+                      without_outputs ? " Its outputs were not written, and the board does not "
+                                        "keep them: measure again for these."
+                                      : "")));
+  }
   const uint64_t iterations = report.ok() ? report->attribution.iterations : 0;
   return Ending(
       ExitCode::kInterrupted,
@@ -118,11 +132,11 @@ absl::Status InterruptedNote(const StoredRun& run, const absl::StatusOr<RunRepor
 }
 
 absl::Status PresentResult(const RunOptions& options, Store& store, int64_t number,
-                           bool interrupted) {
+                           const JobInterrupt& interrupt, const OutputsTaker& outputs) {
   const absl::StatusOr<StoredRun> run = store.Run(number);
   if (!run.ok()) return run.status();
   const absl::StatusOr<RunReport> report = LoadReport(store, *run, options.method);
-  if (interrupted) return InterruptedNote(*run, report);
+  if (interrupt.interrupted()) return InterruptedNote(*run, report, outputs.cut_off());
   if (!report.ok()) return report.status();
   const absl::Status printed = PrintRun(*run, *report, options.presentation);
   if (!printed.ok()) return printed;
@@ -176,13 +190,15 @@ void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bo
 
 // Follows the job to its end and shows what came of it.
 absl::Status Receive(const RunOptions& options, const PreparedRun& run, Store& store,
-                     BoardLink& link, int64_t number, const JobInterrupt& interrupt) {
-  OutputsTaker outputs(run.output_files, link);
-  const absl::Status received =
-      ReceiveRun(store, link.board(), link, number, interrupt.token(),
-                 [&](const StoredRun& stored) { return outputs.Take(stored); });
+                     BoardLink& link, int64_t number, JobInterrupt& interrupt) {
+  OutputsTaker outputs(run.output_files, link, interrupt.first());
+  const absl::Status received = ReceiveRun(store, link.board(), link, number, interrupt.token(),
+                                           [&](const StoredRun& stored) {
+                                             interrupt.JobEnded();
+                                             return outputs.Take(stored);
+                                           });
   if (!received.ok() && !interrupt.interrupted()) return received;
-  const absl::Status result = PresentResult(options, store, number, interrupt.interrupted());
+  const absl::Status result = PresentResult(options, store, number, interrupt, outputs);
   const absl::Status taken = outputs.Report();
   if (!interrupt.interrupted()) {
     CompleteEarlierRuns(store, link, interrupt.first(), /*announce=*/false);

@@ -28,9 +28,9 @@ class RunSource {
                                                std::stop_token stop) = 0;
   virtual absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq) = 0;
   virtual absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id) = 0;
-  virtual absl::Status Outputs(
-      const std::string& run_id,
-      const std::function<absl::Status(std::string_view part)>& on_part) = 0;
+  virtual absl::Status Outputs(const std::string& run_id,
+                               const std::function<absl::Status(std::string_view part)>& on_part,
+                               std::stop_token stop) = 0;
   // After Unavailable: tries once to reach the board again.
   virtual absl::Status Reconnect() = 0;
 };

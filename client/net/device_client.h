@@ -75,9 +75,11 @@ class DeviceClient {
 
   // The parts of the outputs that a job left (JobStatus.has_outputs), in order: a tensor pack. Only
   // until the run's chunks are all acknowledged, which deletes it from the device. An error of
-  // `on_part` is handed on. FailedPrecondition: the job left none; Unavailable: it goes on.
+  // `on_part` is handed on. FailedPrecondition: the job left none; Unavailable: it goes on;
+  // Cancelled: `stop`.
   absl::Status Outputs(const std::string& run_id,
-                       const std::function<absl::Status(std::string_view part)>& on_part);
+                       const std::function<absl::Status(std::string_view part)>& on_part,
+                       std::stop_token stop = {});
 
   // Called from the thread that called Follow. An error ends the following and is what Follow
   // returns.

@@ -119,8 +119,10 @@ absl::StatusOr<uint64_t> DeviceClient::Upload(const v1::ObjectRef& object, const
 }
 
 absl::Status DeviceClient::Outputs(
-    const std::string& run_id, const std::function<absl::Status(std::string_view part)>& on_part) {
+    const std::string& run_id, const std::function<absl::Status(std::string_view part)>& on_part,
+    std::stop_token stop) {
   grpc::ClientContext context;
+  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
   v1::GetOutputsRequest request;
   request.set_run_id(run_id);
   const auto reader = wire_->stub->GetOutputs(&context, request);
@@ -129,7 +131,9 @@ absl::Status DeviceClient::Outputs(
   while (ours.ok() && reader->Read(&part)) ours = on_part(part.data());
   if (!ours.ok()) context.TryCancel();
   const grpc::Status status = reader->Finish();
-  return ours.ok() ? FromGrpc(status, host_) : ours;
+  if (!ours.ok()) return ours;
+  if (!status.ok() && stop.stop_requested()) return Stopped("Fetching the outputs");
+  return FromGrpc(status, host_);
 }
 
 }  // namespace synergy
