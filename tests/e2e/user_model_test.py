@@ -300,11 +300,13 @@ class BadModels(Scratch):
 
 
 class StallingRelay:
-    """A socket that hands on to the daemon what it is sent, up to a number of bytes, then nothing more."""
+    """A socket that hands on what goes one way up to a number of bytes, then nothing until told to."""
 
-    def __init__(self, path, daemon, limit):
+    def __init__(self, path, daemon, limit, counted="to the daemon"):
         self.left = limit
+        self.counted = counted
         self.stalled = threading.Event()
+        self.released = threading.Event()
         self.sockets = []
         self.daemon = str(daemon)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -322,25 +324,59 @@ class StallingRelay:
             daemon = socket.socket(socket.AF_UNIX)
             daemon.connect(self.daemon)
             self.sockets += [client, daemon]
-            threading.Thread(target=self.copy, args=(client, daemon, True), daemon=True).start()
-            threading.Thread(target=self.copy, args=(daemon, client, False), daemon=True).start()
+            threading.Thread(target=self.copy, args=(client, daemon, "to the daemon"),
+                             daemon=True).start()
+            threading.Thread(target=self.copy, args=(daemon, client, "from the daemon"),
+                             daemon=True).start()
 
-    def copy(self, source, target, counted):
+    def copy(self, source, target, way):
         try:
             while data := source.recv(1 << 16):
-                if counted:
+                if way == self.counted:
                     with self.lock:
                         self.left -= len(data)
-                        if self.left < 0:
-                            self.stalled.set()
-                            return
+                        stall = self.left < 0
+                    if stall:
+                        self.stalled.set()
+                        self.released.wait()
                 target.sendall(data)
         except OSError:
             pass
 
+    def go_on(self):
+        self.released.set()
+
     def close(self):
+        self.released.set()
         for end in (self.listener, *self.sockets):
             end.close()
+
+
+class Interrupted(Scratch):
+    def test_ctrl_c_while_outputs_come_leaves_the_run_whole_and_no_file(self):
+        size = 4_000_000  # 16 MB of outputs
+        net = self.folder / "relu.onnx"
+        net.write_bytes(onnx([node("Relu", ["x"], ["y"])], [("x", (size,))], [("y", (size,))]))
+        relay = StallingRelay(self.folder / "relay.sock", self.board.socket, 8 * MEGABYTE,
+                              counted="from the daemon")
+        self.addCleanup(relay.close)
+        client = self.board.start_ctl("run", "--net", net, *QUICK, "--outputs",
+                                      self.folder / "out.npy", "--host",
+                                      f"unix:{self.folder}/relay.sock")
+        wait_for(lambda: relay.stalled.is_set() or client.poll() is not None, 60, "half of the outputs")
+        client.send_signal(signal.SIGINT)
+        err = ""
+        while "the job has ended" not in err and (line := client.stderr.readline()):
+            err += line
+        relay.go_on()
+        _, rest = client.communicate(timeout=60)
+        self.assertEqual(client.returncode, 130, err + rest)
+        self.assertIn("is whole and stored", rest)
+        self.assertIn("outputs were not written", rest)
+        self.assertEqual([p.name for p in self.folder.glob("out*")], [])
+        stored = self.board.json("runs")["runs"][0]
+        self.assertEqual((stored["state"], stored["complete"], stored["unfinished"]),
+                         ("DONE", True, False))
 
 
 class Upload(Scratch):
@@ -368,6 +404,9 @@ class Upload(Scratch):
         self.assertTrue(16 < megabytes < 48, sent)
         again = self.run_net("--net", net)
         self.assertIn("nothing was sent", again.stderr)
+        objects = self.board.json("board")["objects"]
+        self.assertTrue(64 * MEGABYTE <= objects["bytes"] <= objects["quota_bytes"], objects)
+        self.assertIn("MB for weights and inputs are taken", self.board.ctl("board").stdout)
 
 
 if __name__ == "__main__":
