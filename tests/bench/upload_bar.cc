@@ -6,12 +6,13 @@
 // synergy: synergyd (a process, with the simulated board) and its synergyd-front; DeviceClient
 // sends a new object each round, until the device says that it has it whole and checked. Putting it
 // on the disk comes later, when no job runs, and is not in the figure. bare: a process takes the
-// same protobuf messages (1 MiB each) by a gRPC client stream and drops them. Rounds alternate;
-// medians. Then: the same object again sends nothing; a client that is killed at half the way
-// leaves a beginning that the next one goes on from; the memory of both daemons' processes (VmHWM)
-// grows by less than the limit. Exits with 1 where one of these does not hold, or where synergy's
-// speed over that of the bare stream is below LEAST_RATIO (0: any will do). CPU is the time of each
-// serving process per gigabyte; root's is mostly the hash.
+// same protobuf messages (1 MiB each) by a gRPC client stream and drops them. sha256: the same object
+// hashed in memory by one thread, which no upload can outrun. Rounds alternate; medians. Then: the
+// same object again sends nothing; a client that is killed at half the way leaves a beginning that
+// the next one goes on from; the memory of both daemons' processes (VmHWM) grows by less than the
+// limit. Exits with 1 where one of these does not hold, or where synergy's speed over that of the
+// slower of the bare stream and sha256 is below LEAST_RATIO (0: any will do). CPU is the time of
+// each serving process per gigabyte; root's is mostly the hash.
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -270,10 +271,14 @@ class Bar {
     idle_root_ = PeakMemory(board_.root());
     idle_front_ = PeakMemory(board_.front());
     const double cpu_root = CpuSeconds(board_.root()), cpu_front = CpuSeconds(board_.front());
-    std::vector<double> ours, theirs, ratios;
+    std::vector<double> ours, theirs, hashes, ratios, to_bare;
     for (int i = 0; i <= rounds_; ++i) {
       Fill(&bytes_, ++seed_);
-      const v1::ObjectRef object = RefOf(bytes_);  // the client's own hashing is not in the figure
+      v1::ObjectRef object;
+      const auto hash = Speed(bytes_, [&] {  // the client's own hashing is not in the figure
+        object = RefOf(bytes_);
+        return true;
+      });
       const auto upload = Speed(bytes_, [&] {
         const auto sent = client->Upload(object, ReaderOf(bytes_));
         if (!sent.ok()) fmt::print(stderr, "{}\n", sent.status().ToString());
@@ -286,15 +291,17 @@ class Bar {
       if (!upload || !bare_speed || i == 0) continue;  // the first one warms up
       ours.push_back(*upload);
       theirs.push_back(*bare_speed);
-      ratios.push_back(*upload / *bare_speed);
+      hashes.push_back(*hash);
+      to_bare.push_back(*upload / *bare_speed);
+      ratios.push_back(*upload / std::min(*bare_speed, *hash));
     }
     if (ratios.empty()) return;
     const auto [least, most] = std::ranges::minmax(ratios);
     fmt::print(
-        "{}, {} MB, {} rounds: synergy {:.0f} MB/s, bare gRPC {:.0f} MB/s, ratio {:.2f} "
-        "[{:.2f}, {:.2f}]\n",
-        Name(tcp), bytes_.size() / 1'000'000, rounds_, Median(ours), Median(theirs), Median(ratios),
-        least, most);
+        "{}, {} MB, {} rounds: synergy {:.0f} MB/s, bare gRPC {:.0f} MB/s (ratio {:.2f}), sha256 "
+        "{:.0f} MB/s; to the slower of these {:.2f} [{:.2f}, {:.2f}]\n",
+        Name(tcp), bytes_.size() / 1'000'000, rounds_, Median(ours), Median(theirs),
+        Median(to_bare), Median(hashes), Median(ratios), least, most);
     const double gigabytes = static_cast<double>(bytes_.size()) * (rounds_ + 1) / 1e9;
     fmt::print("  CPU: synergyd {:.2f} s/GB, synergyd-front {:.2f} s/GB, bare server {:.2f} s/GB\n",
                (CpuSeconds(board_.root()) - cpu_root) / gigabytes,
