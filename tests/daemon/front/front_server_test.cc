@@ -14,7 +14,7 @@
 #include "common/protocol.h"
 #include "common/records/chunk.h"
 #include "synergy/v1/device.grpc.pb.h"
-#include "tests/daemon/front/fake_root.h"
+#include "tests/daemon/front/front_fixture.h"
 
 namespace synergy {
 namespace {
@@ -43,35 +43,8 @@ struct Followed {
   std::function<absl::Status(const v1::JobStatus&)> on_status;
 };
 
-enum class Transport { kUnix, kTcp };
-
-class FrontServerTest : public testing::TestWithParam<Transport> {
+class FrontServerTest : public FrontTest {
  protected:
-  void SetUp() override { StartFront(); }
-
-  void StartFront() {
-    auto front =
-        FrontServer::Start(std::make_unique<ControlChannel>(root_.StartFront()), RealClock());
-    ASSERT_TRUE(front.ok()) << front.status();
-    front_ = *std::move(front);
-    auto client = DeviceClient::Connect(host());
-    ASSERT_TRUE(client.ok()) << client.status();
-    client_ = *std::move(client);
-  }
-
-  std::string host() const {
-    return GetParam() == Transport::kTcp ? root_.tcp_host() : root_.unix_host();
-  }
-
-  // For what our own client would never send.
-  std::unique_ptr<v1::Device::Stub> RawStub() const { return v1::Device::NewStub(RawChannel()); }
-  std::shared_ptr<grpc::Channel> RawChannel() const {
-    const std::string target = GetParam() == Transport::kTcp ? "ipv4:" + host() : host();
-    grpc::ChannelArguments args;
-    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-    return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
-  }
-
   // Sets a job and waits until the front knows it.
   void SetJob(const v1::JobStatus& job) {
     root_.SetJob(job);
@@ -80,16 +53,10 @@ class FrontServerTest : public testing::TestWithParam<Transport> {
       if (known.ok() && known->SerializeAsString() == job.SerializeAsString()) return;
     }
   }
-
-  FakeRoot root_;
-  std::unique_ptr<FrontServer> front_;
-  std::unique_ptr<DeviceClient> client_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Over, FrontServerTest, testing::Values(Transport::kUnix, Transport::kTcp),
-                         [](const auto& param) {
-                           return param.param == Transport::kTcp ? "Tcp" : "UnixSocket";
-                         });
+                         TransportName);
 
 TEST_P(FrontServerTest, AgreesOnAVersionAndDescribesTheBoard) {
   EXPECT_EQ(client_->peer().protocol(), kProtocols.newest);

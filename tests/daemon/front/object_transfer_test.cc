@@ -15,7 +15,7 @@
 #include "daemon/front/front_server.h"
 #include "daemon/front/object_upload.h"
 #include "synergy/v1/device.grpc.pb.h"
-#include "tests/daemon/front/fake_root.h"
+#include "tests/daemon/front/front_fixture.h"
 
 namespace synergy {
 namespace {
@@ -50,27 +50,8 @@ DeviceClient::ObjectReader ReaderOf(const std::string& bytes) {
   };
 }
 
-enum class Transport { kUnix, kTcp };
-
-class ObjectTransferTest : public testing::TestWithParam<Transport> {
+class ObjectTransferTest : public FrontTest {
  protected:
-  void SetUp() override {
-    auto front =
-        FrontServer::Start(std::make_unique<ControlChannel>(root_.StartFront()), RealClock());
-    ASSERT_TRUE(front.ok()) << front.status();
-    front_ = *std::move(front);
-    auto client = DeviceClient::Connect(host());
-    ASSERT_TRUE(client.ok()) << client.status();
-    client_ = *std::move(client);
-  }
-  std::string host() const {
-    return GetParam() == Transport::kTcp ? root_.tcp_host() : root_.unix_host();
-  }
-  // For what our own client would never send.
-  std::unique_ptr<v1::Device::Stub> RawStub() const {
-    const std::string target = GetParam() == Transport::kTcp ? "ipv4:" + host() : host();
-    return v1::Device::NewStub(grpc::CreateChannel(target, grpc::InsecureChannelCredentials()));
-  }
   grpc::Status SendRaw(const std::vector<v1::UploadObjectRequest>& messages) const {
     grpc::ClientContext context;
     v1::ObjectStatus response;
@@ -85,16 +66,10 @@ class ObjectTransferTest : public testing::TestWithParam<Transport> {
   std::string PartPath(const v1::ObjectRef& object) const {
     return root_.objects_folder() + "/" + ObjectName(object) + ".part";
   }
-
-  FakeRoot root_;
-  std::unique_ptr<FrontServer> front_;
-  std::unique_ptr<DeviceClient> client_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Over, ObjectTransferTest,
-                         testing::Values(Transport::kUnix, Transport::kTcp), [](const auto& param) {
-                           return param.param == Transport::kTcp ? "Tcp" : "UnixSocket";
-                         });
+                         testing::Values(Transport::kUnix, Transport::kTcp), TransportName);
 
 v1::UploadObjectRequest Begin(const v1::ObjectRef& object, uint64_t offset) {
   v1::UploadObjectRequest request;
