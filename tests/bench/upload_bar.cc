@@ -6,13 +6,13 @@
 // synergy: synergyd (a process, with the simulated board) and its synergyd-front; DeviceClient
 // sends a new object each round, until the device says that it has it whole and checked. Putting it
 // on the disk comes later, when no job runs, and is not in the figure. bare: a process takes the
-// same protobuf messages (1 MiB each) by a gRPC client stream and drops them. sha256: the same object
-// hashed in memory by one thread, which no upload can outrun. Rounds alternate; medians. Then: the
-// same object again sends nothing; a client that is killed at half the way leaves a beginning that
-// the next one goes on from; the memory of both daemons' processes (VmHWM) grows by less than the
-// limit. Exits with 1 where one of these does not hold, or where synergy's speed over that of the
-// slower of the bare stream and sha256 is below LEAST_RATIO (0: any will do). CPU is the time of
-// each serving process per gigabyte; root's is mostly the hash.
+// same protobuf messages (1 MiB each) by a gRPC client stream and drops them. sha256: the same
+// object hashed in memory by one thread, which no upload can outrun. Rounds alternate; medians.
+// Then: the same object again sends nothing; a client that is killed at half the way leaves a
+// beginning that the next one goes on from; the memory of both daemons' processes (VmHWM) grows by
+// less than the limit. Exits with 1 where one of these does not hold, or where synergy's speed over
+// that of the slower of the bare stream and sha256 is below LEAST_RATIO (0: any will do). CPU is
+// the time of each serving process per gigabyte; root's is mostly the hash.
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
