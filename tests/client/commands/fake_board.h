@@ -27,7 +27,7 @@ class FakeBoard : public RunSource {
 
   absl::StatusOr<v1::JobStatus> Follow(const std::string&, uint64_t from_seq,
                                        const DeviceClient::Follower& follower,
-                                       std::stop_token /*stop*/) override {
+                                       std::stop_token stop) override {
     followed_from.push_back(from_seq);
     if (forgotten) return absl::NotFoundError("no such run");
     if (from_seq > chunks.size()) return absl::OutOfRangeError("fewer chunks");
@@ -68,6 +68,7 @@ class FakeBoard : public RunSource {
                        std::stop_token stop) override {
     if (forgotten) return absl::NotFoundError("no such run");
     for (const std::string& part : output_parts) {
+      if (stop.stop_requested()) return absl::CancelledError("stopped");
       if (absl::Status status = on_part(part); !status.ok()) return status;
     }
     return absl::OkStatus();
