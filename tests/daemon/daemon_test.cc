@@ -226,7 +226,9 @@ TEST_F(DaemonTest, TheEngineAndTheFrontAreOfDifferentUsersAndNobodyTracesTheFron
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   const std::string run_id = Queue(kEndless, 1'000'000);
   Start();
-  ASSERT_TRUE(Eventually([&] { return Measures(run_id); })) << Log();
+  ASSERT_TRUE(Eventually([&] {
+    return Measures(run_id) && ChildrenOf(daemon_->pid(), "synergyd-front").size() == 1;
+  })) << Log();
   const pid_t front = ChildrenOf(daemon_->pid(), "synergyd-front").at(0);
   const pid_t engine = ChildrenOf(daemon_->pid(), "synergy-worker-fake").at(0);
   const std::set<uid_t> users = {UserOf(front), UserOf(engine), uid_t{0}};
@@ -313,7 +315,9 @@ TEST_F(DaemonTest, AnEngineThatForksIntoAnotherSessionLeavesNoOrphan) {
 TEST_F(DaemonTest, ARunningMeasurementDoesNotNoticeThatTheFrontIsKilled) {
   const std::string run_id = Queue("operators 2 op_us 1000", 500);
   Start();
-  ASSERT_TRUE(Eventually([&] { return Measures(run_id); })) << Log();
+  ASSERT_TRUE(Eventually([&] {
+    return Measures(run_id) && ChildrenOf(daemon_->pid(), "synergyd-front").size() == 1;
+  })) << Log();
   const pid_t front = ChildrenOf(daemon_->pid(), "synergyd-front").at(0);
   kill(front, SIGKILL);
   EXPECT_TRUE(Eventually([&] {
