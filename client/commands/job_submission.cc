@@ -1,11 +1,17 @@
 #include "client/commands/job_submission.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/object_upload.h"
 #include "client/models/memory.h"
+#include "common/spec_validation.h"
 
 namespace synergy {
 namespace {
@@ -34,6 +40,38 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   return spec;
 }
 
+SpecLimits LimitsOf(const v1::BoardInfo& board) {
+  SpecLimits limits;
+  for (const v1::EngineInfo& engine : board.engine_details()) {
+    limits.engines.push_back(
+        {engine.name(), engine.version(), engine.max_threads(), engine.unusable()});
+  }
+  if (limits.engines.empty()) {  // daemons of before do not tell more
+    for (const std::string& engine : board.engines()) limits.engines.push_back({.name = engine});
+  }
+  limits.libexec_dir = "its libexec folder";
+  limits.cpus = board.cpus();
+  limits.can_measure = board.rails_size() > 0;
+  limits.cannot_measure = fmt::format("This board ({}) cannot {}", board.name(),
+                                      fmt::join(board.cannot(), "; it cannot "));
+  return limits;
+}
+
+// Fields of a job's spec by the flags that set them.
+std::string InFlags(const std::string& text) {
+  using std::string_view_literals::operator""sv;
+  for (const auto& [field, flag] : {std::pair("engine: "sv, "--engine: "sv),
+                                    {"threads: "sv, "--threads: "sv},
+                                    {"iterations: "sv, "--iterations: "sv},
+                                    {"warmup: "sv, "--warmup: "sv},
+                                    {"batch: "sv, "--batch: "sv},
+                                    {"rate_hz: "sv, "--rate: "sv},
+                                    {"time_limit_s: "sv, "--time-limit: "sv}}) {
+    if (text.starts_with(field)) return fmt::format("{}{}", flag, text.substr(field.size()));
+  }
+  return text;
+}
+
 absl::Status UploadObjects(const Job& job, DeviceClient& client, std::stop_token stop,
                            v1::JobSpec* spec) {
   if (!job.loaded.model.weights.empty()) {
@@ -56,6 +94,16 @@ absl::Status UploadObjects(const Job& job, DeviceClient& client, std::stop_token
 absl::Status FitsMemory(const Model& model, uint64_t memory_bytes) {
   const absl::Status fits = CheckMemory(model, memory_bytes);
   return fits.ok() ? fits : Ending(ExitCode::kUsage, fits);
+}
+
+absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const Job& job,
+                      const v1::BoardInfo& board) {
+  const absl::Status fits = FitsMemory(job.loaded.model, board.memory_bytes());
+  if (!fits.ok()) return fits;
+  const absl::Status status = ValidateSpecUntrusted(SpecOf(options, net, job), LimitsOf(board));
+  if (status.ok()) return status;
+  return Ending(absl::IsInvalidArgument(status) ? ExitCode::kUsage : ExitCode::kRefused,
+                absl::Status(status.code(), InFlags(std::string(status.message()))));
 }
 
 absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,

@@ -35,6 +35,11 @@ struct Job {
 // BoardInfo, 0: not known.
 absl::Status FitsMemory(const Model& model, uint64_t memory_bytes);
 
+// Whether `board` takes the job, before anything of it is sent: kUsage with the flag and what is
+// possible, kRefused where the board itself cannot run anything.
+absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const Job& job,
+                      const v1::BoardInfo& board);
+
 // Uploads what the board does not have of the weights and input values, submits the job and enters
 // its run (submission.h). Errors say how the command ends; Cancelled where the user interrupted
 // before the job was queued. From the board's answer on an interrupt cancels the job.

@@ -20,6 +20,7 @@
 #include "client/models/zoo.h"
 #include "common/op_cost.h"
 #include "common/printable.h"
+#include "common/spec_validation.h"
 
 namespace synergy {
 namespace {
@@ -27,7 +28,6 @@ namespace {
 using InputShapes = std::map<std::string, std::vector<int64_t>>;
 
 constexpr size_t kMaxNameBytes = 200;  // as daemons take them
-constexpr uint32_t kMaxBatch = 65'535;
 
 template <typename... T>
 absl::Status Refuse(fmt::format_string<T...> format, T&&... args) {
@@ -158,9 +158,6 @@ absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, Reading* reading) 
   return model;
 }
 
-// The most dimensions of an input that a board takes.
-constexpr size_t kMostInputDims = 8;
-
 bool IsRead(const Model& model, const std::string& blob) {
   return std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
     return std::any_of(layer.inputs.begin(), layer.inputs.end(),
@@ -187,10 +184,14 @@ absl::Status CheckRunnable(const Model& model) {
     return Refuse("{}: no operator is left to run: all that it computes is constant or an input",
                   model.name);
   }
+  if (model.inputs.size() > size_t{kMaxInputs}) {
+    return Refuse("{}: it has {} inputs; boards take at most {}", model.name, model.inputs.size(),
+                  kMaxInputs);
+  }
   for (const BlobShape& input : model.inputs) {
-    if (input.dims.size() <= kMostInputDims) continue;
+    if (input.dims.size() <= size_t{kMaxInputDims}) continue;
     return Refuse("{}: the input '{}' has {} dimensions; boards take at most {}", model.name,
-                  input.blob, input.dims.size(), kMostInputDims);
+                  input.blob, input.dims.size(), kMaxInputDims);
   }
   for (const std::string& output : model.outputs) {
     if (std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {

@@ -220,8 +220,8 @@ absl::Status Run(const RunOptions& options) {
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
   link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const absl::Status fits = FitsMemory(run->job.loaded.model, (*link)->board().memory_bytes());
-  if (!fits.ok()) return fits;
+  const absl::Status taken = CheckJob(options.job, options.model, run->job, (*link)->board());
+  if (!taken.ok()) return taken;
 
   const absl::StatusOr<EnteredRun> entered =
       SubmitJob(options.job, options.model, run->job, **store, **link, interrupt);

@@ -10,7 +10,7 @@
 #include "common/records/chunk.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/operator_text.h"
-#include "daemon/jobs/spec_validation.h"
+#include "common/spec_validation.h"
 #include "fmt/format.h"
 
 namespace synergy {

@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/spec_validation.h"
 #include "synergy/v1/worker.pb.h"
 
 namespace synergy {
 
 inline constexpr std::string_view kWorkerPrefix = "synergy-worker-";
 inline constexpr size_t kMaxEngineVersionBytes = 200;
-
-// What an engine of this installation is and can do.
-struct InstalledEngine {
-  std::string name;
-  std::string version = {};   // its own words, printable
-  uint32_t max_threads = 0;   // that a job may ask for; 0: it does not say
-  std::string unusable = {};  // why no job can use it; "": jobs can
-};
 
 // The names after the prefix, sorted; empty where the folder cannot be read.
 std::vector<std::string> FindEngines(const std::string& libexec_dir);

@@ -23,7 +23,7 @@
 #include "daemon/jobs/job_table.h"
 #include "daemon/jobs/object_store.h"
 #include "daemon/jobs/run_store.h"
-#include "daemon/jobs/spec_validation.h"
+#include "common/spec_validation.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/job.pb.h"
 #include "synergy/v1/stored_job.pb.h"

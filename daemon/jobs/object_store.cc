@@ -20,7 +20,6 @@ namespace synergy {
 namespace {
 
 constexpr uint64_t kMaxDefaultQuota = uint64_t{8} << 30;
-constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 40;
 // Small ones would otherwise take the file system's inodes long before its space.
 constexpr size_t kMaxFiles = 4096;
 constexpr size_t kMaxOpenParts = 16;
@@ -58,19 +57,6 @@ uint64_t DefaultObjectQuota(const std::string& path) {
   struct statvfs disk = {};
   if (statvfs(path.c_str(), &disk) != 0) return kMaxDefaultQuota;
   return std::min(kMaxDefaultQuota, static_cast<uint64_t>(disk.f_blocks) * disk.f_frsize / 4);
-}
-
-absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
-  if (object.sha256().size() != kSha256Bytes) {
-    return absl::InvalidArgumentError(
-        fmt::format("An object is named by a SHA-256 of {} bytes; this one has {}", kSha256Bytes,
-                    object.sha256().size()));
-  }
-  if (object.bytes() < 1 || object.bytes() > kMaxObjectBytes) {
-    return absl::InvalidArgumentError(fmt::format("An object of {} bytes: 1 to {} are possible",
-                                                  object.bytes(), kMaxObjectBytes));
-  }
-  return absl::OkStatus();
 }
 
 ObjectStore::ObjectStore(ObjectFolder folder, ObjectStoreOptions options)

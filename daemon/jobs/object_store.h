@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/sha256.h"
+#include "common/spec_validation.h"
 #include "common/unique_fd.h"
 #include "daemon/jobs/object_folder.h"
 #include "daemon/jobs/object_io.h"
@@ -48,9 +49,6 @@ struct ObjectState {
   uint64_t store_bytes = 0;
   uint64_t store_quota_bytes = 0;
 };
-
-// InvalidArgument where the hash has not 32 bytes or the size is 0 or absurd.
-absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object);
 
 // Thread-safe. Append and Sync take as long as the disk; nothing else waits for them.
 class ObjectStore {

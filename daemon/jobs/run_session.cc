@@ -8,7 +8,7 @@
 #include "common/printable.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/outputs_file.h"
-#include "daemon/jobs/spec_validation.h"
+#include "common/spec_validation.h"
 #include "fmt/format.h"
 
 namespace synergy {

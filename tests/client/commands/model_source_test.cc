@@ -156,6 +156,42 @@ TEST_F(ModelSource, FlagsForFilesAreRefusedElsewhere) {
   ExpectUsage({.net = folder_.File("n.onnx"), .init = "x.pb"}, "leave it out");
 }
 
+// Each was found out by the board alone, after all weights had been sent.
+TEST_F(ModelSource, FlagsThatTheBoardWouldRefuseAreRefusedBeforeAnythingIsSent) {
+  const ModelOptions net = File(kPredict);
+  const auto loaded = LoadModel(net);
+  ASSERT_TRUE(loaded.ok());
+  const Job job = {.loaded = *loaded};
+  v1::BoardInfo board;
+  board.set_cpus(4);
+  board.add_rails()->set_name("VDD_IN");
+  for (const auto& [name, threads] : {std::pair("caffe2-eigen", 1), {"caffe2-openblas", 64}}) {
+    board.add_engines(name);
+    v1::EngineInfo* engine = board.add_engine_details();
+    engine->set_name(name);
+    engine->set_max_threads(static_cast<uint32_t>(threads));
+  }
+  const auto expect = [&](const JobOptions& options, const std::string& text) {
+    const absl::Status status = CheckJob(options, net, job, board);
+    EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
+    EXPECT_THAT(status.ToString(), HasSubstr(text));
+  };
+  EXPECT_TRUE(CheckJob({}, net, job, board).ok()) << CheckJob({}, net, job, board);
+  expect({.engine = "nosuch"}, "--engine: there is no 'nosuch' here");
+  expect({.engine = "caffe2-eigen", .threads = 2}, "--threads: engine caffe2-eigen runs one");
+  expect({.threads = 99}, "--threads: 99 asked for; this board has CPUs for 1 to 4");
+  expect({.rate_hz = 1e8}, "--rate: 100000000 asked for");
+  expect({.time_limit_s = 99'999'999}, "--time-limit: 99999999 given");
+  board.clear_engine_details();
+  expect({.engine = "nosuch"}, "caffe2-eigen, caffe2-openblas");
+  EXPECT_TRUE(CheckJob({.threads = 2}, net, job, board).ok()) << "it does not say";
+  board.clear_rails();
+  board.add_cannot("measure: no sensors");
+  const absl::Status status = CheckJob({}, net, job, board);
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kRefused);
+  EXPECT_THAT(status.ToString(), HasSubstr("cannot measure: no sensors"));
+}
+
 TEST_F(ModelSource, AModelBeyondTheBoardsMemoryIsRefusedWithTheFigure) {
   const auto loaded = LoadModel(File(kPredict));
   ASSERT_TRUE(loaded.ok());

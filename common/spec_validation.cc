@@ -1,4 +1,4 @@
-#include "daemon/jobs/spec_validation.h"
+#include "common/spec_validation.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "common/protocol.h"
-#include "daemon/jobs/object_store.h"
+#include "common/sha256.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -18,8 +18,7 @@ namespace {
 constexpr size_t kMaxNameBytes = 200;
 constexpr size_t kMaxTokenBytes = 64;
 constexpr uint32_t kMaxWarmup = 1'000'000;
-constexpr uint32_t kMaxBatch = 65536;
-constexpr int kMaxDims = 8;
+constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 40;
 
 template <typename... T>
 absl::Status Invalid(fmt::format_string<T...> format, T&&... args) {
@@ -141,9 +140,9 @@ absl::Status CheckInput(const v1::InputShape& input) {
   if (input.blob().empty() || input.blob().size() > kMaxNameBytes || !IsPrintable(input.blob())) {
     return Invalid("inputs: a blob's name has 1 to {} printable characters", kMaxNameBytes);
   }
-  if (input.dims_size() > kMaxDims) {
+  if (input.dims_size() > kMaxInputDims) {
     return Invalid("inputs: blob '{}' has {} dimensions; at most {} are possible", input.blob(),
-                   input.dims_size(), kMaxDims);
+                   input.dims_size(), kMaxInputDims);
   }
   if (!v1::DataType_IsValid(input.type())) {
     return Invalid("inputs: blob '{}' has the unknown type {}", input.blob(),
@@ -186,6 +185,19 @@ absl::Status CheckObjects(const v1::JobSpec& spec) {
 }
 
 }  // namespace
+
+absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
+  if (object.sha256().size() != kSha256Bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("An object is named by a SHA-256 of {} bytes; this one has {}", kSha256Bytes,
+                    object.sha256().size()));
+  }
+  if (object.bytes() < 1 || object.bytes() > kMaxObjectBytes) {
+    return absl::InvalidArgumentError(fmt::format("An object of {} bytes: 1 to {} are possible",
+                                                  object.bytes(), kMaxObjectBytes));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.ByteSizeLong() > kMaxSpecBytes) {

@@ -1,5 +1,5 @@
-// Whether a job can be taken at all. The front and the client check too; this is the check that
-// counts.
+// Whether a job can be taken at all. Clients check with it before they send anything, daemons
+// because clients may be any.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,19 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "daemon/jobs/engines.h"
 #include "synergy/v1/job.pb.h"
 
 namespace synergy {
 
-// What this daemon can run.
+// What an engine of an installation is and can do.
+struct InstalledEngine {
+  std::string name;
+  std::string version = {};   // its own words, printable
+  uint32_t max_threads = 0;   // that a job may ask for; 0: it does not say
+  std::string unusable = {};  // why no job can use it; "": jobs can
+};
+
+// What a board can run.
 struct SpecLimits {
   std::vector<InstalledEngine> engines;  // found in the libexec folder
   std::string libexec_dir;               // for the text about an unknown engine
@@ -26,8 +33,13 @@ inline constexpr double kMinRateHz = 1;
 inline constexpr double kMaxRateHz = 1000;  // the fastest that the samplers are proven at
 inline constexpr double kDefaultTimeLimitS = 3600;
 inline constexpr double kMaxTimeLimitS = 7 * 24 * 3600.0;
+inline constexpr uint32_t kMaxBatch = 65'536;
 inline constexpr int kMaxInputs = 64;
+inline constexpr int kMaxInputDims = 8;
 inline constexpr int64_t kMaxInputElements = int64_t{1} << 29;  // 2 GiB of floats
+
+// InvalidArgument where the hash has not 32 bytes or the size is 0 or absurd.
+absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object);
 
 // InvalidArgument with the field, what is wrong with it and what is allowed; FailedPrecondition
 // where the board cannot measure or the engine cannot be used.

@@ -1,4 +1,4 @@
-#include "daemon/jobs/spec_validation.h"
+#include "common/spec_validation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
