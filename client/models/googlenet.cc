@@ -3,7 +3,7 @@
 #include "client/models/net_builder.h"
 #include "client/models/networks.h"
 
-// Szegedy et al. 2015, table 1, as the BVLC reference model has it, with its names. The two
+// Szegedy et al. 2015, table 1, as bvlc_googlenet has it, with its names. The two
 // auxiliary classifiers are for training only.
 namespace synergy {
 namespace {
