@@ -57,12 +57,30 @@ absl::StatusOr<UniqueFd> FetchPack(const PackFetcher& fetch) {
   return file;
 }
 
+// Where a new file is written before it takes its name.
+std::string NewFile(const std::string& path) { return path + ".new"; }
+
+// Whether the file can be made, found out before anything is measured: some folders take none,
+// whatever their permissions, and names may be too long.
+absl::Status TryToMake(const std::string& path) {
+  struct stat existing {};
+  if (stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) return absl::OkStatus();
+  const std::string target = NewFile(path);
+  const UniqueFd made(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (made.ok()) {
+    unlink(target.c_str());
+    return absl::OkStatus();
+  }
+  return errno == EEXIST ? absl::OkStatus()
+                         : Ending(ExitCode::kUsage, FileError("write", target, errno));
+}
+
 absl::Status WriteArray(const TensorView& tensor, const std::string& path) {
   const absl::StatusOr<std::string> prefix = NpyPrefix(tensor.type, tensor.dims);
   if (!prefix.ok()) return prefix.status();
   struct stat existing {};
   const bool special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
-  const std::string target = special ? path : path + ".new";
+  const std::string target = special ? path : NewFile(path);
   absl::Status written;
   {
     const UniqueFd file(open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
@@ -99,6 +117,7 @@ absl::StatusOr<std::map<std::string, std::string>> PlanOutputFiles(
           "net",
           path, file);
     }
+    if (absl::Status status = TryToMake(file); !status.ok()) return status;
     files.emplace(blob, std::move(file));
   }
   return files;

@@ -14,8 +14,8 @@ namespace synergy {
 
 // Where each output goes: `path`, which ends in .npy, where there is one; NAME.BLOB.npy for each,
 // where there are several and `path` is NAME.npy ('_' for what is no letter, digit, '.', '-' or
-// '_' in BLOB). Errors end in kUsage: another suffix, a folder that does not exist, two blobs with
-// one file.
+// '_' in BLOB). Errors end in kUsage: another suffix, a folder that does not exist or takes no
+// such file, two blobs with one file.
 absl::StatusOr<std::map<std::string, std::string>> PlanOutputFiles(
     const std::string& path, const std::vector<std::string>& outputs);
 

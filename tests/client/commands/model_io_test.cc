@@ -163,6 +163,11 @@ TEST_F(ModelIo, OneOutputGoesToTheFileAndSeveralBesideIt) {
   ExpectUsage(PlanOutputFiles("/nonexistent/out.npy", {"a"}).status(), "does not exist");
   std::filesystem::create_directory(folder_.File("f.npy"));
   ExpectUsage(PlanOutputFiles(folder_.File("f.npy"), {"a"}).status(), "it is a folder");
+  ExpectUsage(PlanOutputFiles("/proc/out.npy", {"a"}).status(), "/proc/out.npy");
+  const std::string long_name = std::string(300, 'b');
+  ExpectUsage(PlanOutputFiles(folder_.File("o.npy"), {"a", long_name}).status(), "too long");
+  ASSERT_TRUE(PlanOutputFiles(folder_.File("o.npy"), {"a"}).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("o.npy.new"))) << "nothing is left of a try";
 }
 
 // Gives `bytes` in parts.
