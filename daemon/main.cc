@@ -108,7 +108,14 @@ int Main(int argc, char** argv) {
          "bytes (or 4G, 500M) that weights and inputs may take in the state folder, the least "
          "recently used make room; default: a quarter of its file system, at most 8 GiB")
       ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(
+          [](const std::string& value) {
+            return value == "0" ? std::string(
+                                      "0 bytes hold no object; give 1 or more, or leave it "
+                                      "out for the default")
+                                : std::string();
+          },
+          ""));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

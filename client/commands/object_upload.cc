@@ -42,6 +42,12 @@ absl::StatusOr<v1::ObjectRef> UploadTensors(DeviceClient& client,
       },
       stop);
   line.Clear();
+  if (absl::IsUnavailable(sent.status())) {
+    return FromDevice(absl::UnavailableError(fmt::format(
+        "send the {}: the connection to the daemon was lost ({}). What has arrived is kept: run "
+        "the command again when the daemon is back, and it goes on from there",
+        what, std::string(sent.status().message()))));
+  }
   if (!sent.ok()) return FromDevice(sent.status());
   if (*sent == 0) {
     PrintNote(

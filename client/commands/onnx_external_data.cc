@@ -124,10 +124,14 @@ OnnxExternalData(const std::string& model_path) {
   // Shared: std::function must be copyable.
   auto opened = std::make_shared<UniqueFd>(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (opened->get() < 0) return FileError("open the model's folder", folder, errno);
-  return [opened](const std::string& location, uint64_t offset,
-                  uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
+  return [opened, folder](const std::string& location, uint64_t offset,
+                          uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
     auto file = OpenRegularBeneath(opened->get(), location, BeneathWalk::kKernelFirst);
-    if (!file.ok()) return file.status();
+    if (!file.ok()) {
+      return absl::Status(
+          file.status().code(),
+          fmt::format("{} (the model's folder: {})", std::string(file.status().message()), folder));
+    }
     auto bytes = ReadPart(file->get(), location, offset, length);
     if (!bytes.ok()) return bytes.status();
     return std::make_shared<const std::string>(*std::move(bytes));

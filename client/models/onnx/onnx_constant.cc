@@ -169,8 +169,8 @@ absl::StatusOr<int64_t> ElementCount(const std::vector<int64_t>& dims) {
     if (dim > 0 && (dim > std::numeric_limits<int32_t>::max() ||
                     (count *= dim) > std::numeric_limits<int32_t>::max())) {
       return absl::InvalidArgumentError(
-          fmt::format("{} elements or more: Caffe2 indexes no more than {}", count,
-                      std::numeric_limits<int32_t>::max()));
+          fmt::format("the dimensions {}: more than the {} elements that Caffe2 indexes",
+                      fmt::join(dims, " x "), std::numeric_limits<int32_t>::max()));
     }
   }
   return zero ? 0 : count;

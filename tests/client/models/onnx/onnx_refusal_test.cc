@@ -102,14 +102,16 @@ TEST(OnnxRefusal, OutputsThatNoOperatorMakes) {
 
 TEST(OnnxRefusal, AbsurdSizes) {
   constexpr int64_t kHuge = int64_t{1} << 40;
-  ExpectInvalid(OnnxModel(13, {1, kHuge}, NodeText("Relu", {"x"}, "y")),
-                "input 'x' has 1 elements or more: Caffe2 indexes no more than 2147483647");
+  ExpectInvalid(
+      OnnxModel(13, {1, kHuge}, NodeText("Relu", {"x"}, "y")),
+      "input 'x' has the dimensions 1 x 1099511627776: more than the 2147483647 elements that "
+      "Caffe2 indexes");
   ExpectInvalid(OnnxModel(13, {1 << 20, 1 << 20}, NodeText("Relu", {"x"}, "y")), "Caffe2 indexes");
   onnx::ModelProto model = OnnxModel(13, {2}, NodeText("Add", {"x", "w"}, "y"));
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       "name: 'w' data_type: 1 dims: 1099511627776 raw_data: 'abcd'",
       model.mutable_graph()->add_initializer()));
-  ExpectInvalid(model, "tensor 'w'");
+  ExpectInvalid(model, "tensor 'w': the dimensions 1099511627776: more than");
   auto* dims = model.mutable_graph()->mutable_initializer(0)->mutable_dims();
   dims->Set(0, -1);
   ExpectInvalid(model, "tensor 'w': a dimension of -1");
