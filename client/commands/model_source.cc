@@ -1,6 +1,7 @@
 #include "client/commands/model_source.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -108,6 +109,7 @@ void NoteWeightsThatAreNotFinite(Model* model) {
 struct Reading {
   InputShapes shapes;
   std::set<std::string> used_inputs{};
+  std::optional<int64_t> batch{};  // what an ONNX file's open first dimensions became
 };
 
 absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, Reading* reading) {
@@ -118,7 +120,8 @@ absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, Reading* reading) {
   if (!file.ok()) return file.status();
   OnnxOptions onnx;
   onnx.input_shapes = reading->shapes;
-  onnx.batch = std::max(options.batch, 1u);
+  if (options.batch > 0) onnx.batch = options.batch;
+  onnx.on_batch = [reading](int64_t batch) { reading->batch = batch; };
   const auto external = OnnxExternalData(options.net);
   if (!external.ok()) return AboutFile(options.net, external.status());
   onnx.read_external = *external;
@@ -189,6 +192,12 @@ absl::Status CheckRunnable(const Model& model) {
                   kMaxInputs);
   }
   for (const BlobShape& input : model.inputs) {
+    if (std::find(input.dims.begin(), input.dims.end(), 0) != input.dims.end()) {
+      return Refuse(
+          "{}: the input '{}' is {}, which holds nothing; give another shape with "
+          "--input-shape",
+          model.name, input.blob, FormatShape(input.dims));
+    }
     if (input.dims.size() <= size_t{kMaxInputDims}) continue;
     return Refuse("{}: the input '{}' has {} dimensions; boards take at most {}", model.name,
                   input.blob, input.dims.size(), kMaxInputDims);
@@ -206,42 +215,53 @@ absl::Status CheckRunnable(const Model& model) {
   return absl::OkStatus();
 }
 
+// A Caffe2 file says no shapes, so the batch is that of the shapes that are given.
+absl::Status CheckCaffe2Batch(const ModelOptions& options, const Model& model) {
+  const auto fits = [&](const BlobShape& input) {
+    return !input.dims.empty() && input.dims[0] == options.batch;
+  };
+  if (options.batch == 0 || model.inputs.empty() ||
+      std::any_of(model.inputs.begin(), model.inputs.end(), fits)) {
+    return absl::OkStatus();
+  }
+  const BlobShape& first = model.inputs.front();
+  return Refuse(
+      "--input-shape {}={} and --batch {} contradict each other: leave out --batch, or "
+      "give the shape with it",
+      first.blob, first.dims.empty() ? "scalar" : fmt::format("{}", fmt::join(first.dims, ",")),
+      options.batch);
+}
+
+// Images an inference, as far as shapes tell: the first dimension of the input that has the most
+// dimensions, where the file does not say which is the batch. What has one dimension is one image.
+absl::StatusOr<uint32_t> BatchOf(const Model& model, const Reading& reading) {
+  int64_t batch = 1;
+  size_t most = 1;
+  for (const BlobShape& input : model.inputs) {
+    if (input.dims.size() <= most) continue;
+    most = input.dims.size();
+    batch = input.dims[0];
+  }
+  batch = reading.batch.value_or(batch);
+  if (batch <= int64_t{kMaxBatch}) return static_cast<uint32_t>(batch);
+  return Refuse("{}: a batch of {}; boards take at most {}", model.name, batch, kMaxBatch);
+}
+
 absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
   absl::StatusOr<InputShapes> shapes = ParseShapes(options.input_shapes);
   if (!shapes.ok()) return shapes.status();
   const bool onnx = HasSuffix(options.net, ".onnx");
-  const auto read = onnx ? &ReadOnnx : &ReadCaffe2;
   Reading reading = {*std::move(shapes)};
-  absl::StatusOr<Model> model = read(options, &reading);
+  absl::StatusOr<Model> model = onnx ? ReadOnnx(options, &reading) : ReadCaffe2(options, &reading);
   if (!model.ok()) return model.status();
-  // A batch is the first dimension, in files too: those that are made for another one are read
-  // again with this one, and their operators say whether that goes together.
-  bool again = false;
-  for (const BlobShape& input : model->inputs) {
-    if (options.batch == 0 || input.dims.empty() || input.dims[0] == options.batch) continue;
-    std::vector<int64_t>& dims = reading.shapes[input.blob];
-    dims = input.dims;
-    dims[0] = options.batch;
-    again = true;
-  }
-  if (again) {
-    model = read(options, &reading);
-    if (!model.ok()) {
-      return Ending(
-          ExitCode::kUsage,
-          absl::Status(model.status().code(),
-                       fmt::format("--batch {}: the network does not take it: {}", options.batch,
-                                   std::string(model.status().message()))));
-    }
-  }
+  absl::Status status = onnx ? absl::OkStatus() : CheckCaffe2Batch(options, *model);
+  if (!status.ok()) return status;
   LeaveOutUnread(&*model);
-  if (absl::Status status = CheckRunnable(*model); !status.ok()) return status;
-  LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2"};
+  if (status = CheckRunnable(*model); !status.ok()) return status;
+  const absl::StatusOr<uint32_t> batch = BatchOf(*model, reading);
+  if (!batch.ok()) return batch.status();
+  LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2", *batch};
   loaded.used_inputs = std::move(reading.used_inputs);
-  const std::vector<BlobShape>& inputs = loaded.model.inputs;
-  if (!inputs.empty() && !inputs[0].dims.empty() && inputs[0].dims[0] <= kMaxBatch) {
-    loaded.batch = static_cast<uint32_t>(inputs[0].dims[0]);
-  }
   return loaded;
 }
 
@@ -273,7 +293,7 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
                   "(operators that do not wait for each other side by side)")
       ->check(CLI::IsMember({"simple", "async_scheduling"}))
       ->type_name("TYPE")
-      ->capture_default_str();
+      ->default_str("simple, or what a Caffe2 file says");
   command.add_option("--batch", options->batch, "Images an inference")
       ->check(CLI::Range(1u, kMaxBatch))
       ->default_str("1, or what the file says");
@@ -289,7 +309,9 @@ absl::StatusOr<LoadedModel> LoadModel(const ModelOptions& options) {
   if (!entry.ok() && !LooksLikeFile(options.net)) return Ending(ExitCode::kUsage, entry.status());
   absl::StatusOr<LoadedModel> loaded =
       entry.ok() ? LoadFromZoo(**entry, options) : LoadFromFile(options);
-  if (loaded.ok()) loaded->model.predict.set_type(options.net_type);
+  if (loaded.ok() && loaded->source != "caffe2") {
+    loaded->model.predict.set_type(options.net_type.empty() ? "simple" : options.net_type);
+  }
   return loaded;
 }
 

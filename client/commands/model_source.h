@@ -16,8 +16,8 @@ struct ModelOptions {
   std::string net{};                        // a name of the zoo, or a file
   std::string init{};                       // of a Caffe2 file
   std::vector<std::string> input_shapes{};  // BLOB=D,D,...
-  std::string net_type = "simple";
-  uint32_t batch = 0;  // 0: not given
+  std::string net_type{};                   // "": as a Caffe2 file says, "simple" elsewhere
+  uint32_t batch = 0;                       // 0: not given
   uint64_t seed = 1;
   std::vector<std::string> inputs{};  // [BLOB=]FILE, as input_values.h reads them
 };
@@ -26,7 +26,7 @@ void AddModelOptions(CLI::App& command, ModelOptions* options);
 struct LoadedModel {
   Model model;         // its predict net has the type that was asked for
   std::string source;  // JobSpec.model_source: "zoo", "caffe2", "onnx"
-  uint32_t batch = 1;  // for people: the first dimension of the first input
+  uint32_t batch = 1;  // images an inference, as far as shapes tell
   // Those of ModelOptions::inputs that decided on shapes: the values are constants of the network.
   std::set<std::string> used_inputs{};
 };

@@ -63,6 +63,10 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   if (!loaded.ok()) return loaded.status();
   run.job.loaded = *std::move(loaded);
   for (const std::string& note : run.job.loaded.model.notes) PrintNote(note);
+  if (run.job.loaded.model.predict.type() != "simple" && options.job.threads == 1) {
+    PrintNote(fmt::format("{} with one worker: operators cannot overlap; give --threads N",
+                          run.job.loaded.model.predict.type()));
+  }
   std::vector<std::string> flags = options.model.inputs;
   std::erase_if(flags, [&](const auto& f) { return run.job.loaded.used_inputs.contains(f); });
   absl::StatusOr<InputValues> inputs = ReadInputValues(flags, run.job.loaded.model);
@@ -258,7 +262,10 @@ void AddJobOptions(CLI::App& command, JobOptions& options) {
       ->check(AtLeastOneWarmup())
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
-  command.add_option("--threads", options.threads, "Threads of the engine")
+  command
+      .add_option("--threads", options.threads,
+                  "Threads within an operator (net type simple), or "
+                  "operators that run at the same time (async_scheduling)")
       ->check(CLI::Range(1u, 65'535u))
       ->capture_default_str();
   command

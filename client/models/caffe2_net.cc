@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -31,9 +32,33 @@ std::string Some(const std::vector<std::string>& blobs) {
   return text;
 }
 
+// As Caffe2 itself renames types of the past; "": it has no such type, or the engines lack it.
+std::string TodaysNetType(const std::string& type) {
+  const std::map<std::string, std::string> kToday = {
+      {"", "simple"},
+      {"simple", "simple"},
+      {"async_simple", "simple"},
+      {"rnn", "simple"},
+      {"async_scheduling", "async_scheduling"},
+      {"dag", "async_scheduling"},
+      {"prof_dag", "async_scheduling"},
+      {"async_dag", "async_scheduling"},
+      {"async_polling", "async_scheduling"},
+  };
+  const auto today = kToday.find(type);
+  return today == kToday.end() ? std::string() : today->second;
+}
+
 bool IsRandomFill(const caffe2::OperatorDef& op) {
   constexpr std::array<std::string_view, 5> kTypes = {"UniformFill", "UniformIntFill",
                                                       "GaussianFill", "XavierFill", "MSRAFill"};
+  return std::find(kTypes.begin(), kTypes.end(), op.type()) != kTypes.end();
+}
+
+// Operators of which all inputs but the first are weights.
+bool ReadsWeights(const caffe2::OperatorDef& op) {
+  constexpr std::array<std::string_view, 6> kTypes = {"Conv",      "ConvTranspose", "FC",
+                                                      "SpatialBN", "InstanceNorm",  "PRelu"};
   return std::find(kTypes.begin(), kTypes.end(), op.type()) != kTypes.end();
 }
 
@@ -93,28 +118,22 @@ class Reader {
         "other file to --net and this one to --init");
   }
 
-  // As Caffe2 itself renames types of the past.
   absl::Status SetNetType() {
-    const std::map<std::string, std::string> kToday = {
-        {"", "simple"},
-        {"simple", "simple"},
-        {"async_simple", "simple"},
-        {"rnn", "simple"},
-        {"async_scheduling", "async_scheduling"},
-        {"dag", "async_scheduling"},
-        {"prof_dag", "async_scheduling"},
-        {"async_dag", "async_scheduling"},
-        {"async_polling", "async_scheduling"},
-    };
-    const std::string& type = options_.net_type.empty() ? model_.predict.type() : options_.net_type;
-    const auto today = kToday.find(type);
-    if (today == kToday.end()) {
-      return Fail(
-          fmt::format("the engines have no net type {}; choose another by --net-type simple "
-                      "or --net-type async_scheduling",
-                      Quoted(type)));
+    const std::string& own = model_.predict.type();
+    const std::string& type = options_.net_type.empty() ? own : options_.net_type;
+    const std::string today = TodaysNetType(type);
+    if (today.empty()) {
+      return Fail(fmt::format(
+          "the engines have no net type {}. They have simple (also called async_simple, rnn) and "
+          "async_scheduling (dag, prof_dag, async_dag, async_polling); choose one by --net-type",
+          Quoted(type)));
     }
-    model_.predict.set_type(today->second);
+    if (!own.empty() && own != today) {
+      model_.notes.push_back(fmt::format(
+          "the file's net type is {}; {}{}", Quoted(own),
+          options_.net_type.empty() ? "engines run it as " : "it runs as --net-type ", today));
+    }
+    model_.predict.set_type(today);
     return absl::OkStatus();
   }
 
@@ -214,11 +233,34 @@ class Reader {
                               near.empty() ? "" : fmt::format("; did you mean {}?", Quoted(near))));
     }
     if (missing.empty()) return absl::OkStatus();
-    const bool weights = storage_->net->op_size() > 0 || storage_->tensors != nullptr;
-    return Fail(fmt::format(
-        "nobody makes {}, which it reads; {}an input needs its shape: --input-shape {}=1,3,224,224",
-        Some(missing), weights ? "" : "weights come from an init net: --init FILE, and ",
-        Printable(missing.front(), 64)));
+    return Fail(MissingText(missing));
+  }
+
+  // Of what is missing the weights are told by where operators read them.
+  std::string MissingText(const std::vector<std::string>& missing) const {
+    std::set<std::string> weights;
+    for (const caffe2::OperatorDef& op : model_.predict.op()) {
+      for (int i = 1; i < op.input_size() && ReadsWeights(op); ++i) weights.insert(op.input(i));
+    }
+    std::vector<std::string> missing_weights, inputs;
+    for (const std::string& blob : missing) {
+      (weights.contains(blob) ? missing_weights : inputs).push_back(blob);
+    }
+    const bool init = storage_->net->op_size() > 0 || storage_->tensors != nullptr;
+    std::string text;
+    if (!missing_weights.empty()) {
+      text =
+          init ? fmt::format("the file of --init has no weights {}: is it another network's?",
+                             Some(missing_weights))
+               : fmt::format("nobody makes the weights {}: they come from an init net, --init FILE",
+                             Some(missing_weights));
+    }
+    if (inputs.empty()) return text;
+    return fmt::format(
+        "{}{}nobody makes {}, which it reads; {}an input needs its shape: --input-shape {}=D,D,...",
+        text, text.empty() ? "" : "; ", Some(inputs),
+        init || !text.empty() ? "" : "weights come from an init net: --init FILE, and ",
+        Printable(inputs.front(), 64));
   }
 
   absl::Status TakeOutputs() {

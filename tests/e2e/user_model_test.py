@@ -163,15 +163,16 @@ op { output: "b" type: "ConstantFill" arg { name: "shape" ints: 2 } arg { name: 
         run = self.board.json("show", "last")["run"]
         self.assertEqual((run["net"], run["model"]["source"], run["batch"]), ("tiny", "caffe2", 1))
 
-    def test_a_batch_changes_the_first_dimension(self):
+    def test_the_batch_is_the_first_dimension_that_is_given(self):
         write_npy(self.folder / "in.npy", (2, 3), [1, 10, 100, 0, 0, 0])
-        self.run_net(*self.files, "--batch", "2", "--input", self.folder / "in.npy", "--outputs",
+        self.refused("contradict each other", *self.files, "--batch", "2")
+        self.run_net(*self.files[:-1], "data=2,3", "--batch", "2", "--input", self.folder / "in.npy", "--outputs",
                      self.folder / "out.npy")
         self.assertEqual(read_npy(self.folder / "out.npy"), ((2, 2), [321.5, 654.5, 0.5, 0.5]))
 
     def test_what_a_file_does_not_say_is_asked_for(self):
         self.refused("--input-shape", "--net", self.net, "--init", self.init)
-        self.refused("--input-shape", "--net", self.net, "--input-shape", "data=1,3")
+        self.refused("--init FILE", "--net", self.net, "--input-shape", "data=1,3")
         self.refused("BLOB=1,3", *self.files[:-1], "data")
         self.refused("tiny", *self.files, "--input", "nosuch=x.npy")
 

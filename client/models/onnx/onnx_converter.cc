@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "client/models/onnx/decided_inputs.h"
+#include "client/models/onnx/input_shapes.h"
 #include "client/models/onnx/net_assembly.h"
 #include "client/models/onnx/node_conversion.h"
 #include "client/models/onnx/operator_table.h"
@@ -74,6 +75,7 @@ class GraphReader {
         opset_(opset),
         options_(options),
         decided_(decided),
+        shapes_(model_->graph(), options.input_shapes, options.batch),
         net_(name) {}
 
   absl::StatusOr<Model> Convert();
@@ -85,7 +87,6 @@ class GraphReader {
   void CollectNames();
   absl::Status ReadInitializers();
   absl::Status ReadInput(const ValueInfoProto& input);
-  absl::StatusOr<std::vector<int64_t>> InputDims(const ValueInfoProto& input) const;
   absl::Status ReadNode(const NodeProto& node);
   absl::Status DefineConstant(const std::string& name, OnnxConstant constant);
 
@@ -94,6 +95,7 @@ class GraphReader {
   int64_t opset_;
   const OnnxOptions& options_;
   const DecidedInputs& decided_;
+  OnnxInputShapes shapes_;
   NetAssembly net_;
   std::set<std::string> constants_;  // initializers and inputs with given values
   std::set<std::string> used_;       // values that a node or the graph's outputs read
@@ -158,34 +160,6 @@ absl::Status GraphReader::ReadInitializers() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<int64_t>> GraphReader::InputDims(const ValueInfoProto& input) const {
-  const auto& type = input.type().tensor_type();
-  const auto given = options_.input_shapes.find(input.name());
-  if (given != options_.input_shapes.end()) {
-    if (type.has_shape() && static_cast<size_t>(type.shape().dim_size()) != given->second.size()) {
-      return absl::InvalidArgumentError(fmt::format("input '{}' has {} dimensions, not {}",
-                                                    Shown(input.name()), type.shape().dim_size(),
-                                                    given->second.size()));
-    }
-    return given->second;
-  }
-  std::vector<int64_t> dims;
-  for (const auto& dim : type.shape().dim()) {
-    const bool open = !dim.has_dim_value() || dim.dim_value() < 0;
-    if (open && !dims.empty()) dims.push_back(-1);
-    if (open && dims.empty()) dims.push_back(options_.batch);
-    if (!open) dims.push_back(dim.dim_value());
-  }
-  const bool unknown = std::find(dims.begin(), dims.end(), -1) != dims.end();
-  if (!type.has_shape() || unknown) {
-    return absl::InvalidArgumentError(
-        fmt::format("the file leaves the shape of input '{}' open; give it with --input-shape "
-                    "{}=N,C,H,W",
-                    Shown(input.name()), Shown(input.name())));
-  }
-  return dims;
-}
-
 absl::Status GraphReader::ReadInput(const ValueInfoProto& input) {
   if (input.name().empty()) return absl::InvalidArgumentError("an input has no name");
   // An input with a default is a weight. One that nobody reads is left out with its default.
@@ -201,13 +175,12 @@ absl::Status GraphReader::ReadInput(const ValueInfoProto& input) {
     return absl::UnimplementedError(
         fmt::format("input '{}': {}", Shown(input.name()), std::string(type.status().message())));
   }
-  auto dims = InputDims(input);
-  if (!dims.ok()) return dims.status();
-  if (auto count = ElementCount(*dims); !count.ok()) {
+  const std::vector<int64_t>& dims = shapes_.DimsOf(input.name());
+  if (auto count = ElementCount(dims); !count.ok()) {
     return absl::InvalidArgumentError(fmt::format("input '{}' has {}", Shown(input.name()),
                                                   std::string(count.status().message())));
   }
-  return net_.AddInput(input.name(), *type, *std::move(dims));
+  return net_.AddInput(input.name(), *type, dims);
 }
 
 absl::Status GraphReader::ReadNode(const NodeProto& node) {
@@ -255,6 +228,8 @@ absl::StatusOr<Model> GraphReader::Convert() {
   if (auto status = CheckOptions(); !status.ok()) return status;
   CollectNames();
   if (auto status = ReadInitializers(); !status.ok()) return status;
+  if (auto status = shapes_.Settle(constants_); !status.ok()) return status;
+  if (options_.on_batch && shapes_.batch()) options_.on_batch(*shapes_.batch());
   for (const ValueInfoProto& input : graph_.input()) {
     if (auto status = ReadInput(input); !status.ok()) return status;
   }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +20,11 @@ struct OnnxOptions {
   // Shapes of inputs, by name: needed where the file leaves a dimension open, and they replace
   // those that it has.
   std::map<std::string, std::vector<int64_t>> input_shapes;
-  // Put in for the first dimension of every input that leaves it open and has no shape above.
-  int64_t batch = 1;
+  // Put in for the first dimension of every input that leaves it open and has no shape above, nor
+  // shares that dimension's name with one that has. Not given: 1. Refused where no input takes it.
+  std::optional<int64_t> batch;
+  // Told what the first dimension became of the first input that leaves it open. May be empty.
+  std::function<void(int64_t)> on_batch;
   // Has the values of inputs that are known before the net runs. Asked for the inputs that decide
   // on shapes: these become constants of the net and are no inputs any more. Without it such models
   // are refused. May be asked again for the same input.

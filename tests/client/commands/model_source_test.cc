@@ -86,12 +86,13 @@ TEST_F(ModelSource, AnInputMayBeOneNumber) {
 op { input: "data" input: "factor" output: "y" name: "m" type: "Mul"
      arg { name: "broadcast" i: 1 } }
 external_input: "data" external_input: "factor" external_output: "y")");
-  options.input_shapes = {"data=2,3", "factor=scalar"};
-  options.batch = 4;
+  options.input_shapes = {"factor=scalar", "data=2,3"};
+  options.batch = 2;
   const auto loaded = LoadModel(options);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->batch, 2u);
   ASSERT_EQ(loaded->model.inputs.size(), 2u);
-  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(4, 3));
+  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(2, 3));
   EXPECT_THAT(loaded->model.inputs[1].dims, IsEmpty());
 }
 
@@ -119,23 +120,104 @@ TEST_F(ModelSource, ValuesOfInputsThatDecideOnShapesGoIntoTheNetwork) {
   ExpectUsage(options, "none.npy");
 }
 
-TEST_F(ModelSource, ABatchReplacesTheFirstDimension) {
-  ModelOptions options = File(kPredict);
-  options.batch = 7;
-  const auto loaded = LoadModel(options);
-  ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(7, 3));
-  EXPECT_EQ(loaded->batch, 7u);
+TEST_F(ModelSource, TheNetTypeOfACaffe2FileCountsWhereNoFlagSaysAnother) {
+  const auto type = [&](const std::string& in_file, const std::string& flag) {
+    ModelOptions options = File("type: \"" + in_file + "\" " + kPredict);
+    options.net_type = flag;
+    const auto loaded = LoadModel(options);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    return loaded.ok() ? loaded->model.predict.type() : std::string();
+  };
+  EXPECT_EQ(type("", ""), "simple");
+  EXPECT_EQ(type("dag", ""), "async_scheduling");
+  EXPECT_EQ(type("dag", "simple"), "simple");
+  EXPECT_EQ(type("bogus", "simple"), "simple");
+  ExpectUsage(File(std::string("type: \"bogus\" ") + kPredict), "no net type 'bogus'");
 }
 
-TEST_F(ModelSource, ABatchThatTheNetDoesNotTakeIsRefused) {
-  ModelOptions options = File(R"(name: "fixed"
-op { input: "data" output: "y" output: "old" name: "r" type: "Reshape"
-     arg { name: "shape" ints: 2 ints: 3 } }
-external_input: "data" external_output: "y")");
-  EXPECT_TRUE(LoadModel(options).ok()) << LoadModel(options).status();
+TEST_F(ModelSource, ABatchThatAGivenShapeContradictsIsRefused) {
+  ModelOptions options = File(kPredict);
+  options.batch = 7;
+  ExpectUsage(options, "--input-shape data=2,3 and --batch 7 contradict each other");
+  options.input_shapes = {"data=7,3"};
+  ASSERT_TRUE(LoadModel(options).ok()) << LoadModel(options).status();
+  EXPECT_EQ(LoadModel(options)->batch, 7u);
+}
+
+// "y" is "x", N x 3 x 8 x 8, times "w", which comes first and whose first dimension is `w`.
+onnx::ModelProto ScaledByAnInput(const std::string& w) {
+  onnx::ModelProto proto = OnnxModel(13, {1, 3, 8, 8}, NodeText("Mul", {"x", "w"}, "y"));
+  onnx::GraphProto* graph = proto.mutable_graph();
+  const onnx::ValueInfoProto x = graph->input(0);
+  graph->clear_input();
+  EXPECT_TRUE(
+      google::protobuf::TextFormat::ParseFromString(ValueText("w", {3, 1, 1}), graph->add_input()));
+  *graph->add_input() = x;
+  const auto open = [&](int input, const std::string& name) {
+    graph->mutable_input(input)
+        ->mutable_type()
+        ->mutable_tensor_type()
+        ->mutable_shape()
+        ->mutable_dim(0)
+        ->set_dim_param(name);
+  };
+  open(1, "N");
+  if (!w.empty()) open(0, w);
+  return proto;
+}
+
+TEST_F(ModelSource, ABatchIsForOpenFirstDimensionsAlone) {
+  std::ofstream(folder_.File("net.onnx")) << ScaledByAnInput("").SerializeAsString();
+  ModelOptions options = {.net = folder_.File("net.onnx"), .batch = 4};
+  for (const std::vector<std::string>& shapes :
+       {std::vector<std::string>{}, {"w=3,1,1"}, {"x=4,3,8,8"}}) {
+    options.input_shapes = shapes;
+    const auto loaded = LoadModel(options);
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(3, 1, 1));
+    EXPECT_THAT(loaded->model.inputs[1].dims, ElementsAre(4, 3, 8, 8));
+    EXPECT_EQ(loaded->batch, 4u) << "not that of the first input";
+  }
+  options.input_shapes = {"x=2,3,8,8"};
+  ExpectUsage(options, "--input-shape x=2,3,8,8 and --batch 4 contradict each other");
+  options.batch = 0;
+  EXPECT_EQ(LoadModel(options)->batch, 2u);
+}
+
+TEST_F(ModelSource, DimensionsOfOneNameAreAlike) {
+  onnx::ModelProto proto = ScaledByAnInput("N");
+  auto* w = proto.mutable_graph()
+                ->mutable_input(0)
+                ->mutable_type()
+                ->mutable_tensor_type()
+                ->mutable_shape();
+  w->add_dim()->set_dim_value(1);
+  std::ofstream(folder_.File("net.onnx")) << proto.SerializeAsString();
+  ModelOptions options = {.net = folder_.File("net.onnx"), .input_shapes = {"x=5,3,8,8"}};
+  const auto loaded = LoadModel(options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(loaded->model.inputs[0].dims, ElementsAre(5, 1, 1, 1));
+  EXPECT_EQ(loaded->batch, 5u);
+  options.input_shapes = {"x=5,3,8,8", "w=1,1,1,1"};
+  ExpectUsage(options, "the dimension 'N' cannot be 5 and 1");
+  options.input_shapes = {"x=5,3,8,8"};
   options.batch = 4;
-  ExpectUsage(options, "--batch 4");
+  ExpectUsage(options, "--input-shape x=5,3,8,8 and --batch 4");
+}
+
+TEST_F(ModelSource, ABatchThatTheFileFixesNamesTheFlagForShapes) {
+  std::ofstream(folder_.File("net.onnx"))
+      << OnnxModel(13, {2, 6}, NodeText("Relu", {"x"}, "y")).SerializeAsString();
+  ModelOptions options = {.net = folder_.File("net.onnx"), .batch = 4};
+  ExpectUsage(options, "--input-shape x=4,6");
+  options.batch = 2;
+  EXPECT_TRUE(LoadModel(options).ok()) << LoadModel(options).status();
+  std::ofstream(folder_.File("net.onnx"))
+      << OnnxModel(13, {0, 6}, NodeText("Relu", {"x"}, "y")).SerializeAsString();
+  options.batch = 0;
+  ExpectUsage(options, "which holds nothing");
+  options.input_shapes = {"x=65537,6"};
+  ExpectUsage(options, "boards take at most 65536");
 }
 
 TEST_F(ModelSource, ShapesThatAreNoneNameTheForm) {
@@ -161,7 +243,8 @@ TEST_F(ModelSource, FlagsThatTheBoardWouldRefuseAreRefusedBeforeAnythingIsSent) 
   const ModelOptions net = File(kPredict);
   const auto loaded = LoadModel(net);
   ASSERT_TRUE(loaded.ok());
-  const Job job = {.loaded = *loaded};
+  Job job;
+  job.loaded = *loaded;
   v1::BoardInfo board;
   board.set_cpus(4);
   board.add_rails()->set_name("VDD_IN");

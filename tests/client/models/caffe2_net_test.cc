@@ -196,13 +196,17 @@ TEST(Caffe2Net, OperatorsForAGpuRunOnTheCpu) {
 TEST(Caffe2Net, TypesOfThePastBecomeTodays) {
   caffe2::NetDef predict = SmallPredictNet();
   predict.set_type("dag");
-  EXPECT_EQ(Good(Read(predict, SmallInitNet())).predict.type(), "async_scheduling");
+  const Model renamed = Good(Read(predict, SmallInitNet()));
+  EXPECT_EQ(renamed.predict.type(), "async_scheduling");
+  EXPECT_THAT(renamed.notes, ElementsAre(HasSubstr("'dag'; engines run it as async_scheduling")));
   Caffe2NetOptions options = kOptions;
   options.net_type = "simple";
-  EXPECT_EQ(Good(Read(predict, SmallInitNet(), options)).predict.type(), "simple");
+  const Model chosen = Good(Read(predict, SmallInitNet(), options));
+  EXPECT_EQ(chosen.predict.type(), "simple");
+  EXPECT_THAT(chosen.notes, ElementsAre(HasSubstr("'dag'; it runs as --net-type simple")));
   predict.set_type("tree");
   EXPECT_THAT(ErrorOf(Read(predict, SmallInitNet())),
-              AllOf(HasSubstr("'tree'"), HasSubstr("--net-type simple")));
+              AllOf(HasSubstr("'tree'"), HasSubstr("async_polling"), HasSubstr("--net-type")));
 }
 
 TEST(Caffe2Net, WeightsThatAreNotFiniteAreTakenAndReported) {
@@ -258,12 +262,13 @@ TEST(Caffe2Net, ExchangedFilesAreNamed) {
 
 TEST(Caffe2Net, MissingInitNetIsAskedFor) {
   EXPECT_THAT(ErrorOfBytes(SmallPredictNet().SerializeAsString(), ""),
-              AllOf(HasSubstr("'w', 'b', 'fw' and 1 more"), HasSubstr("--init FILE")));
+              AllOf(HasSubstr("'w', 'b', 'fw' and 1 more"), HasSubstr("--init FILE"),
+                    Not(HasSubstr("--input-shape w"))));
 }
 
 TEST(Caffe2Net, MissingShapeOfAnInputIsAskedFor) {
   EXPECT_THAT(ErrorOf(Read(SmallPredictNet(), SmallInitNet(), {})),
-              AllOf(HasSubstr("'data'"), HasSubstr("--input-shape data=1,3,224,224")));
+              AllOf(HasSubstr("'data'"), HasSubstr("--input-shape data=D,D")));
 }
 
 TEST(Caffe2Net, ShapeOfAnUnknownInputIsRefusedWithTheNearestName) {

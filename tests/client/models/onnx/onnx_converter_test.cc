@@ -280,7 +280,8 @@ TEST(OnnxConverter, OpenDimensionsAreTheBatchOrAreAskedFor) {
   EXPECT_THAT(batched.inputs[0].dims, ElementsAre(4, 3, 8, 8));
   shape->mutable_dim(2)->set_dim_param("H");
   EXPECT_THAT(std::string(Converted(proto).status().message()),
-              HasSubstr("--input-shape x=N,C,H,W"));
+              HasSubstr("--input-shape x=N,3,H,8"));
+  options.batch.reset();
   options.input_shapes = {{"x", {1, 3, 5, 8}}};
   CONVERT_OR_FAIL(given, proto, options);
   EXPECT_THAT(given.inputs[0].dims, ElementsAre(1, 3, 5, 8));
