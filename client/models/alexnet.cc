@@ -1,7 +1,8 @@
 #include "client/models/net_builder.h"
 #include "client/models/networks.h"
 
-// Krizhevsky et al. 2012 as bvlc_alexnet of Caffe's model zoo has it: the paper's two GPUs as two groups.
+// Krizhevsky et al. 2012 as bvlc_alexnet of Caffe's model zoo has it: the paper's two GPUs as two
+// groups.
 namespace synergy {
 
 absl::StatusOr<Model> BuildAlexNet(int64_t batch, uint64_t seed) {

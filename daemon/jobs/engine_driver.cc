@@ -8,9 +8,9 @@
 
 #include "common/printable.h"
 #include "common/records/chunk.h"
+#include "common/spec_validation.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/operator_text.h"
-#include "common/spec_validation.h"
 #include "fmt/format.h"
 
 namespace synergy {

@@ -6,9 +6,9 @@
 
 #include "common/files.h"
 #include "common/printable.h"
+#include "common/spec_validation.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/outputs_file.h"
-#include "common/spec_validation.h"
 #include "fmt/format.h"
 
 namespace synergy {
