@@ -31,7 +31,7 @@ absl::Status Export(const ExportOptions& options) {
   const std::string text =
       options.format == "csv" ? ReportCsv(*report) : JsonText(RunDocument(opened->run, *report));
   const absl::Status written =
-      options.output.empty() ? WriteStdout(text) : WriteOutputFile(options.output, text);
+      options.output.empty() ? WriteStdout(text) : WriteOutputFile(options.output, {text});
   return written.ok() ? Completeness(opened->run, *report) : written;
 }
 

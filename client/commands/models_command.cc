@@ -99,7 +99,7 @@ absl::Status ExportModel(const ModelsOptions& options) {
   std::string written;
   for (const auto& [name, text] : *files) {
     const std::string path = options.folder + "/" + name;
-    if (absl::Status status = WriteOutputFile(path, text); !status.ok()) return status;
+    if (absl::Status status = WriteOutputFile(path, {text}); !status.ok()) return status;
     written += path + "\n";
   }
   return WriteStdout(written);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,10 @@ namespace synergy {
 // that has gone away (`synergyctl runs | head`) is no error.
 absl::Status WriteStdout(std::string_view text);
 
-// Everything to `path`, which is replaced as a whole where it is a plain file.
-absl::Status WriteOutputFile(const std::string& path, std::string_view text);
+// Everything to `path`. A plain file, or the one that a link points at, is replaced as a whole or
+// stays as it was.
+absl::Status WriteOutputFile(const std::string& path,
+                             std::initializer_list<std::string_view> parts);
 
 // Makes the standard descriptors that the caller closed (`2>&-`) refuse what is written to them,
 // instead of being given to the next file or socket that is opened. First thing in main.

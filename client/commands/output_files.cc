@@ -3,16 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdio>
 #include <set>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/output.h"
 #include "client/commands/user_file.h"
 #include "client/models/not_finite.h"
 #include "client/models/npy.h"
@@ -57,42 +56,22 @@ absl::StatusOr<UniqueFd> FetchPack(const PackFetcher& fetch) {
   return file;
 }
 
-// Where a new file is written before it takes its name.
-std::string NewFile(const std::string& path) { return path + ".new"; }
-
 // Whether the file can be made, found out before anything is measured: some folders take none,
 // whatever their permissions, and names may be too long.
 absl::Status TryToMake(const std::string& path) {
-  struct stat existing {};
-  if (stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) return absl::OkStatus();
-  const std::string target = NewFile(path);
-  const UniqueFd made(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const UniqueFd made(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (made.ok()) {
-    unlink(target.c_str());
+    unlink(path.c_str());
     return absl::OkStatus();
   }
   return errno == EEXIST ? absl::OkStatus()
-                         : Ending(ExitCode::kUsage, FileError("write", target, errno));
+                         : Ending(ExitCode::kUsage, FileError("write", path, errno));
 }
 
 absl::Status WriteArray(const TensorView& tensor, const std::string& path) {
   const absl::StatusOr<std::string> prefix = NpyPrefix(tensor.type, tensor.dims);
   if (!prefix.ok()) return prefix.status();
-  struct stat existing {};
-  const bool special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
-  const std::string target = special ? path : NewFile(path);
-  absl::Status written;
-  {
-    const UniqueFd file(open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file.ok()) return FileError("write", target, errno);
-    written = WriteAll(file.get(), *prefix, target);
-    if (written.ok()) written = WriteAll(file.get(), tensor.bytes, target);
-  }
-  if (written.ok() && !special && std::rename(target.c_str(), path.c_str()) != 0) {
-    written = FileError("write", path, errno);
-  }
-  if (!written.ok() && !special) unlink(target.c_str());
-  return written;
+  return WriteOutputFile(path, {*prefix, tensor.bytes});
 }
 
 }  // namespace

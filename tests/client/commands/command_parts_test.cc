@@ -226,24 +226,44 @@ std::string FileBytes(const std::string& path) {
 TEST(WriteOutputFile, ReplacesAPlainFileAsAWhole) {
   const TempFolder folder;
   const std::string path = folder.File("out.csv");
-  ASSERT_TRUE(WriteOutputFile(path, "old").ok());
-  ASSERT_TRUE(WriteOutputFile(path, "new").ok());
+  ASSERT_TRUE(WriteOutputFile(path, {"old"}).ok());
+  ASSERT_TRUE(WriteOutputFile(path, {"new"}).ok());
   EXPECT_EQ(FileBytes(path), "new");
 }
 
+TEST(WriteOutputFile, TouchesNoOtherFileAndNoLink) {
+  const TempFolder folder;
+  std::ofstream(folder.File("out.csv.new")) << "somebody's";
+  std::ofstream(folder.File("real.csv")) << "old";
+  std::filesystem::create_symlink("real.csv", folder.File("out.csv"));
+  ASSERT_TRUE(WriteOutputFile(folder.File("out.csv"), {"n", "ew"}).ok());
+  EXPECT_EQ(FileBytes(folder.File("real.csv")), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.File("out.csv")));
+  EXPECT_EQ(FileBytes(folder.File("out.csv.new")), "somebody's");
+  const auto files = std::filesystem::directory_iterator(folder.path());
+  EXPECT_EQ(std::distance(begin(files), end(files)), 3);
+}
+
+TEST(WriteOutputFile, WritesWhereALinkPointsAtNothingYet) {
+  const TempFolder folder;
+  std::filesystem::create_symlink("real.csv", folder.File("out.csv"));
+  ASSERT_TRUE(WriteOutputFile(folder.File("out.csv"), {"new"}).ok());
+  EXPECT_EQ(FileBytes(folder.File("real.csv")), "new");
+}
+
 TEST(WriteOutputFile, WritesIntoADeviceInsteadOfReplacingIt) {
-  ASSERT_TRUE(WriteOutputFile("/dev/null", "x").ok());
+  ASSERT_TRUE(WriteOutputFile("/dev/null", {"x"}).ok());
   struct stat null = {};
   ASSERT_EQ(stat("/dev/null", &null), 0);
   EXPECT_TRUE(S_ISCHR(null.st_mode));
-  const absl::Status full = WriteOutputFile("/dev/full", "x");
+  const absl::Status full = WriteOutputFile("/dev/full", {"x"});
   EXPECT_EQ(ExitCodeOf(full), ExitCode::kFailedCheck);
   EXPECT_THAT(full.ToString(), HasSubstr("no space left"));
 }
 
 TEST(WriteOutputFile, AMissingFolderIsNamed) {
   const TempFolder folder;
-  const absl::Status status = WriteOutputFile(folder.File("none/out.csv"), "x");
+  const absl::Status status = WriteOutputFile(folder.File("none/out.csv"), {"x"});
   EXPECT_EQ(ExitCodeOf(status), ExitCode::kFailedCheck);
   EXPECT_THAT(status.ToString(), HasSubstr("none/out.csv"));
 }
