@@ -31,6 +31,13 @@ absl::Status SizeDiffers(const v1::ObjectRef& object, uint64_t bytes) {
                   ObjectName(object), bytes, object.bytes()));
 }
 
+bool HasHash(const std::string& path, uint64_t bytes, const std::string& sha256) {
+  const absl::StatusOr<UniqueFd> fd = OpenForReading(path);
+  Sha256 hash;
+  return fd.ok() && HashFile(fd->get(), path, bytes, &hash, nullptr).ok() &&
+         hash.Finish() == sha256;
+}
+
 absl::StatusOr<uint64_t> BlockSize(const UniqueFd& file) {
   struct stat info = {};
   if (fstat(file.get(), &info) != 0) return FileError("Looking at", "a part of an object", errno);
@@ -82,9 +89,19 @@ absl::StatusOr<ObjectState> ObjectStore::QueryUntrusted(const v1::ObjectRef& obj
   if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
   const std::string name = ObjectName(object);
   if (const std::optional<ObjectFile> whole = folder_.FindWhole(name)) {
-    if (whole->bytes != object.bytes()) return SizeDiffers(object, whole->bytes);
-    folder_.Touch(*whole);
-    return ObjectState{.complete = true, .bytes = whole->bytes};
+    if (whole->bytes == object.bytes()) {
+      folder_.Touch(*whole);
+      return ObjectState{.complete = true, .bytes = whole->bytes};
+    }
+    // The hash tells who is wrong about the size, the client or the file.
+    if (HasHash(folder_.PathOf(*whole), whole->bytes, object.sha256())) {
+      return SizeDiffers(object, whole->bytes);
+    }
+    if (absl::Status status = folder_.Remove(*whole); !status.ok()) return status;
+    spdlog::warn(
+        "objects: {} was damaged on the disk ({} bytes of {}): it is deleted, to be sent "
+        "again",
+        name, whole->bytes, object.bytes());
   }
   struct stat info = {};
   if (stat(folder_.Part(name).c_str(), &info) != 0) return ObjectState{};
@@ -171,6 +188,13 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
   if (!there.ok() || there->complete) return there;
   const absl::StatusOr<uint64_t> size = BlockSize(file);
   if (!size.ok()) return size.status();
+  if (object.bytes() > options_.quota_bytes) {  // before a part is made for it
+    return absl::ResourceExhaustedError(
+        fmt::format("Keeping the object of {} MiB: the board keeps at most {} MiB of objects, so "
+                    "it never fits; "
+                    "start synergyd with a larger --object-quota",
+                    ToMib(object.bytes()), ToMib(options_.quota_bytes)));
+  }
   absl::MutexLock lock(&append_mutex_);
   const absl::StatusOr<Part*> opened = OpenPart(object, stop);
   if (!opened.ok()) return opened.status();
@@ -252,7 +276,7 @@ absl::Status ObjectStore::VerifyLink(const v1::ObjectRef& object, const std::str
   // The same file as one that is known to be whole.
   const std::optional<ObjectFile> whole = folder_.FindWhole(ObjectName(object));
   if (whole.has_value() && stat(folder_.PathOf(*whole).c_str(), &kept) == 0 &&
-      kept.st_dev == info.st_dev && kept.st_ino == info.st_ino) {
+      kept.st_dev == info.st_dev && kept.st_ino == info.st_ino && whole->bytes == object.bytes()) {
     return absl::OkStatus();
   }
   Sha256 hash;

@@ -243,6 +243,19 @@ TEST_F(ObjectStoreTest, AHashWithAnotherSizeIsRefused) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(ObjectStoreTest, AnObjectThatLostBytesOnTheDiskIsSentAgain) {
+  const v1::ObjectRef object = Keep("weights");
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", folder_.File("link")).ok());
+  fs::resize_file(folder_.File("link"), 3);
+  EXPECT_FALSE(store_->VerifyLink(object, folder_.File("link")).ok());
+  const auto state = store_->QueryUntrusted(object);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_FALSE(state->complete);
+  EXPECT_EQ(state->bytes, 0u);
+  Keep("weights");
+  EXPECT_TRUE(IsThere(object));
+}
+
 TEST_F(ObjectStoreTest, APartLongerThanTheObjectBeginsAgain) {
   v1::ObjectRef lie = RefOf("weights");
   lie.set_bytes(100);
@@ -318,11 +331,14 @@ TEST_F(ObjectStoreTest, NoRoomBesideWhatJobsNeedIsSaidBeforeTheFirstByte) {
   EXPECT_TRUE(IsThere(a));
 }
 
-TEST_F(ObjectStoreTest, AnObjectBeyondTheQuotaEvictsNothing) {
+TEST_F(ObjectStoreTest, AnObjectBeyondTheQuotaEvictsNothingAndLeavesNothing) {
   Open(1000);
   const v1::ObjectRef a = Keep(std::string(400, 'a'));
-  EXPECT_EQ(Append(RefOf(std::string(1001, 'l')), 0, "l").status().code(),
-            absl::StatusCode::kResourceExhausted);
+  const v1::ObjectRef large = RefOf(std::string(1001, 'l'));
+  const absl::Status refused = Append(large, 0, "l").status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.ToString(), HasSubstr("it never fits"));
+  EXPECT_FALSE(fs::exists(path_ + "/" + ObjectName(large) + ".part"));
   EXPECT_TRUE(IsThere(a));
 }
 
