@@ -46,6 +46,7 @@ absl::Status RunTransfer::AwaitBoard(const absl::Status& lost, std::stop_token s
     lost_since_ = clock_.Now();
     listener_.on_note(fmt::format("lost the board ({}); looking for it", Message(lost)));
   }
+  std::string why = Message(lost);
   while (true) {
     if (stop.stop_requested()) return absl::CancelledError("stopped while the board was away");
     const MonotonicTime now = clock_.Now();
@@ -55,6 +56,7 @@ absl::Status RunTransfer::AwaitBoard(const absl::Status& lost, std::stop_token s
       if (back.ok()) clock_.SleepUntil(now + kReconnectEvery);
       return back;
     }
+    why = Message(back);
     clock_.SleepUntil(now + kReconnectEvery);
   }
   return Ending(
@@ -62,7 +64,7 @@ absl::Status RunTransfer::AwaitBoard(const absl::Status& lost, std::stop_token s
       absl::UnavailableError(fmt::format(
           "lost the board and did not find it again ({}). What came so far is stored; the "
           "board keeps the rest, and synergyctl fetch completes the run.",
-          Message(lost))));
+          why)));
 }
 
 absl::Status RunTransfer::Attempt(int64_t number, std::stop_token stop) {
@@ -101,8 +103,11 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
           }};
   const absl::StatusOr<v1::JobStatus> last =
       source_.Follow(run.run_id, run.next_seq, follower, stop);
-  // Whatever ended the following: what has come is worth keeping.
-  if (absl::Status status = Commit(run); !status.ok()) return status;
+  // Whatever ended the following: what has come is worth keeping. A board that is lost need not be
+  // told of it.
+  const absl::Status lost = last.ok() ? absl::OkStatus() : FromDevice(last.status());
+  const absl::Status kept = ContactLost(lost) ? Keep(run) : Commit(run);
+  if (!kept.ok()) return kept;
   if (!taken.ok()) return taken;
   if (absl::IsNotFound(last.status()) || absl::IsOutOfRange(last.status())) {
     return Abandon(
@@ -126,13 +131,18 @@ absl::Status RunTransfer::Take(const StoredRun& run, v1::Chunk chunk) {
   return Commit(run);
 }
 
-absl::Status RunTransfer::Commit(const StoredRun& run) {
+absl::Status RunTransfer::Keep(const StoredRun& run) {
   if (batch_.empty()) return absl::OkStatus();
   const absl::Status appended = store_.AppendChunks(run.number, batch_);
   batch_.clear();
   batch_bytes_ = 0;
-  if (!appended.ok()) return StoreError(appended);
   last_commit_ = clock_.Now();
+  return appended.ok() ? appended : StoreError(appended);
+}
+
+absl::Status RunTransfer::Commit(const StoredRun& run) {
+  if (batch_.empty()) return absl::OkStatus();
+  if (absl::Status kept = Keep(run); !kept.ok()) return kept;
   const absl::StatusOr<StoredRun> stored = store_.Run(run.number);
   if (!stored.ok()) return StoreError(stored.status());
   // The board forgets a run that ended and is wholly acknowledged: its truth must be here before.

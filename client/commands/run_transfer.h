@@ -67,6 +67,8 @@ class RunTransfer {
   absl::Status Attempt(int64_t number, std::stop_token stop);
   absl::Status FollowToTheEnd(const StoredRun& run, std::stop_token stop);
   absl::Status Take(const StoredRun& run, v1::Chunk chunk);
+  // What has come to the disk; Commit then tells the board of it.
+  absl::Status Keep(const StoredRun& run);
   absl::Status Commit(const StoredRun& run);
   absl::Status Acknowledge(const StoredRun& run, uint64_t next_seq);
   // False: the truth could not be stored here, and the run must stay on the board for it.
