@@ -176,7 +176,11 @@ uint64_t RunRecording::FinishWithoutRecorder(const absl::Status& why, v1::RunEnd
   recorder_.reset();
   unlink(folder_.Reserve().c_str());
   end->set_verdict(v1::VERDICT_INVALID);
-  end->add_reasons(Reason(ReasonCode::kJobFailed, UnwrittenText(why)));
+  // A job that this ended has it among its reasons already.
+  const bool said =
+      std::any_of(end->reasons().begin(), end->reasons().end(),
+                  [](const auto& reason) { return HasCode(reason, ReasonCode::kJobFailed); });
+  if (!said) end->add_reasons(Reason(ReasonCode::kJobFailed, UnwrittenText(why)));
   if (end->state() == v1::JOB_STATE_DONE) {
     end->set_state(v1::JOB_STATE_FAILED);
     end->set_error(UnwrittenText(why));

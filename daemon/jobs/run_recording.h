@@ -49,7 +49,8 @@ class RunRecording {
   // is, what the power was around the job must be known.
   double EdgeRateHz() const;
   const ReadingTally& tally() const { return tally_; }
-  uint64_t records_dropped() const { return recorder_->dropped(); }
+  // Because the disk was too slow. Where it could not be written at all, that error tells the loss.
+  uint64_t records_dropped() const { return recorder_->status().ok() ? recorder_->dropped() : 0; }
   double DaemonCpuSeconds() const;  // since Start
 
   // Gives the sampler, the board and the CPUs back. What the sources did since their numbers were

@@ -91,7 +91,10 @@ void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
   }
   if (facts.records_dropped > 0) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kRecordsDropped,
-        fmt::format("the disk was too slow and {} records were lost", facts.records_dropped),
+        fmt::format("the disk was too slow and {} lost",
+                    facts.records_dropped == 1
+                        ? "1 record was"
+                        : fmt::format("{} records were", facts.records_dropped)),
         judgement);
   }
 }

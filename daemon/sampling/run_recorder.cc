@@ -21,6 +21,10 @@ v1::RunRecord NoticeRecord(int64_t at_ns, NoticeCode code, const std::string& te
   return record;
 }
 
+std::string DroppedText(uint64_t records) {
+  return records == 1 ? "1 record was" : fmt::format("{} records were", records);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RunRecorder>> RunRecorder::Start(
@@ -156,10 +160,10 @@ absl::Status RunRecorder::WriteBatch(const Batch& batch) {
 
 void RunRecorder::NoteDropped() {
   if (!status_.ok() || dropped_ == dropped_told_) return;
-  batcher_.AddRecord(NoticeRecord(
-      batcher_.now_ns(), NoticeCode::kRecordsDropped,
-      fmt::format("{} records were dropped: {} could not be written as fast as they came",
-                  dropped_ - dropped_told_, spool_->path())));
+  batcher_.AddRecord(
+      NoticeRecord(batcher_.now_ns(), NoticeCode::kRecordsDropped,
+                   fmt::format("{} dropped: {} could not be written as fast as they came",
+                               DroppedText(dropped_ - dropped_told_), spool_->path())));
   dropped_told_ = dropped_;
   if (!stopping_) Enqueue(batcher_.TakeReady());  // else Finish takes it
 }
@@ -187,9 +191,9 @@ absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
     absl::MutexLock lock(&mutex_);
     status = status_;
     if (!status.ok()) {
-      batcher_.AddRecord(
-          NoticeRecord(batcher_.now_ns(), NoticeCode::kSpoolFailed,
-                       fmt::format("{} records were dropped: {}", dropped_, status.ToString())));
+      batcher_.AddRecord(NoticeRecord(
+          batcher_.now_ns(), NoticeCode::kSpoolFailed,
+          fmt::format("{} dropped: {}", DroppedText(dropped_), std::string(status.message()))));
     }
     v1::RunRecord last;
     *last.mutable_end() = end;

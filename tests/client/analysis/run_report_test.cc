@@ -7,6 +7,7 @@
 
 #include "client/analysis/report_csv.h"
 #include "client/analysis/report_json.h"
+#include "common/run_codes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/sample_run.h"
@@ -15,6 +16,7 @@ namespace synergy {
 namespace {
 
 using nlohmann::ordered_json;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -203,6 +205,38 @@ TEST(ReportJson, SaysWhetherOperatorsOverlappedAndForHowLong) {
   overlap = ReportJson(report)["overlap"];
   EXPECT_EQ(overlap["overlapped"], true);
   EXPECT_EQ(overlap["time_share"], 0.5);
+}
+
+TEST(RunReport, TellsOfLostRecordsWhereTheBoardDidNot) {
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  const v1::Chunk& last = chunks.back();
+  RunData data;
+  for (const v1::Chunk& chunk : chunks) {
+    if (chunk.seq() != last.seq()) {
+      EXPECT_TRUE(data.Add(chunk).ok());
+    }
+  }
+  // A hole of one record before the end.
+  EXPECT_TRUE(data.Add(MakeChunk(last.seq(), last.channel(), last.first_sequence() + 1, 1,
+                                 last.encoding(), last.data()))
+                  .ok());
+  RunReport report = *BuildReport(data, Solve(data));
+  EXPECT_THAT(report.reasons, Contains("records_lost: the device dropped 1 record"));
+  EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
+
+  v1::RunRecord end = SampleEnd(v1::JOB_STATE_DONE);
+  end.mutable_end()->add_reasons(Reason(ReasonCode::kRecordsDropped, "3 records were lost"));
+  RunData told;
+  for (const v1::Chunk& chunk : chunks) {
+    if (chunk.seq() != last.seq()) {
+      EXPECT_TRUE(told.Add(chunk).ok());
+    }
+  }
+  EXPECT_TRUE(told.Add(MakeChunk(last.seq(), last.channel(), last.first_sequence() + 1, 1,
+                                 v1::ENCODING_RUN_RECORDS, EncodeRunRecords({end})))
+                  .ok());
+  EXPECT_THAT(BuildReport(told, Solve(told))->reasons,
+              ElementsAre("records_dropped: 3 records were lost"));
 }
 
 TEST(ReportJson, GapsHaveTheirCause) {

@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <sstream>
 
+#include "common/run_codes.h"
 #include "common/sha256.h"
 #include "common/tensor_pack.h"
 #include "fmt/format.h"
@@ -327,6 +329,11 @@ TEST(JobRunnerOnASmallDisk, TheEndOfARunIsWrittenAlsoWhenTheDiskIsFull) {
   EXPECT_EQ(data.end()->error(), job.error());
   EXPECT_EQ(data.end()->verdict(), v1::VERDICT_INVALID);
   EXPECT_EQ(data.next_seq(), job.chunks());
+  const auto& reasons = data.end()->reasons();
+  EXPECT_EQ(std::count_if(reasons.begin(), reasons.end(),
+                          [](const auto& r) { return HasCode(r, ReasonCode::kJobFailed); }),
+            1);
+  EXPECT_THAT(reasons, Not(Contains(HasSubstr("too slow"))));
   disk.Free();
   EXPECT_EQ(device.Run("operators 2").state(), v1::JOB_STATE_DONE);
 }
