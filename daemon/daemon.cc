@@ -161,7 +161,8 @@ void Daemon::DescribeBoard(const std::string& board_id) {
     v1::EngineInfo& details = *info.add_engine_details();
     details.set_name(engine.name);
     details.set_version(engine.version);
-    details.set_max_threads(engine.max_threads);
+    // What a job may ask for here; 0: the engine does not say.
+    details.set_max_threads(std::min(engine.max_threads, static_cast<uint32_t>(cpus_.size())));
     details.set_unusable(engine.unusable);
   }
   info.set_cpus(static_cast<uint32_t>(cpus_.size()));
