@@ -32,22 +32,40 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
 
 namespace {
 
+// The board has been told that they are safe here: asking it again brings nothing.
+constexpr const char* kDamageRemedy = "Restore the store from a copy, or measure again.";
+
 // Takes the run's chunks up to the first one that is damaged or missing, and says which one that
-// is; "" where all are there. Errors: a store that cannot be read now.
+// is and what to do; "" where all are there. Errors: a store that cannot be read now.
 absl::StatusOr<std::string> ReadChunks(Store& store, const StoredRun& run, RunData* data) {
   absl::Status damaged;
   const absl::Status read = store.ForEachChunk(
       run.number, [&](const v1::Chunk& chunk) { return damaged = data->Add(chunk); });
   if (absl::IsOutOfRange(damaged) || (read.ok() && data->next_seq() < run.next_seq)) {
-    return fmt::format("chunk {} of {} is missing", data->next_seq(), run.next_seq);
+    return fmt::format("chunk {} of {} is missing. {}", data->next_seq(), run.next_seq,
+                       kDamageRemedy);
   }
   if (!damaged.ok()) {
-    return fmt::format("chunk {} of {} is damaged ({})", data->next_seq(), run.next_seq,
-                       std::string(damaged.message()));
+    return fmt::format("chunk {} of {} is damaged ({}). {}", data->next_seq(), run.next_seq,
+                       std::string(damaged.message()), kDamageRemedy);
   }
   if (absl::IsDataLoss(read)) return std::string(read.message());
   if (!read.ok()) return read;
   return std::string();
+}
+
+// What is not read because of the damage was there: its end as well, where the run was complete.
+void AddDamage(const StoredRun& run, const std::string& said, const std::string& damage,
+               RunReport* report) {
+  report->partial = true;
+  report->damage = said;
+  report->verdict = v1::VERDICT_INVALID;
+  if (run.complete) {
+    std::erase_if(report->reasons, [](const std::string& reason) {
+      return HasCode(reason, ReasonCode::kIncomplete);
+    });
+  }
+  report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, damage));
 }
 
 absl::Status NothingCame(const StoredRun& run) {
@@ -67,22 +85,13 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
   RunData data;
   const absl::StatusOr<std::string> damage = ReadChunks(store, run, &data);
   if (!damage.ok()) return damage.status();
-  // The board has been told that they are safe here: asking it again brings nothing.
-  const std::string said = damage->empty()
-                               ? ""
-                               : fmt::format(
-                                     "run {} in {}: {}. Restore the store from a copy, or measure "
-                                     "again.",
-                                     run.number, store.path(), *damage);
+  const std::string said =
+      damage->empty() ? "" : fmt::format("run {} in {}: {}", run.number, store.path(), *damage);
   if (data.header() == nullptr) {
-    return said.empty() ? NothingCame(run) : Ending(ExitCode::kPartial, absl::DataLossError(said));
+    return said.empty() ? NothingCame(run) : Ending(ExitCode::kRefused, absl::DataLossError(said));
   }
   absl::StatusOr<RunReport> report = BuildReport(data, Solve(data), method);
-  if (report.ok() && !said.empty()) {
-    report->partial = true;
-    report->damage = said;
-    report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, *damage));
-  }
+  if (report.ok() && !said.empty()) AddDamage(run, said, *damage, &*report);
   return report;
 }
 

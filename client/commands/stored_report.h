@@ -18,7 +18,7 @@ struct OpenedRun {
 absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::string& run);
 
 // Decodes the run's chunks and attributes their energy by the method named. Damaged or missing
-// chunks end what is reported, with RunReport::damage; kPartial where nothing is left.
+// chunks end what is reported, with RunReport::damage; kRefused where nothing is left.
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method);
 
 }  // namespace synergy

@@ -50,9 +50,10 @@ std::string Sampling(const RunReport& report) {
   std::string text = fmt::format(
       "  sampling {:.1f} Hz asked for, {} Hz achieved, at least {} Hz fresh; ",
       sampling.requested_hz, Scaled(sampling.achieved_hz, 1, 1), Scaled(sampling.fresh_hz, 1, 1));
-  text += fmt::format("{} of {} ticks missed, {} reads failed, {} gaps\n", sampling.missed,
-                      sampling.ticks ? fmt::format("{}", *sampling.ticks) : kUnknown,
-                      sampling.failed, report.gaps.size());
+  text +=
+      fmt::format("{} of {} ticks missed, {} reads failed, {}\n", sampling.missed,
+                  sampling.ticks ? fmt::format("{}", *sampling.ticks) : kUnknown, sampling.failed,
+                  report.gaps.size() == 1 ? "1 gap" : fmt::format("{} gaps", report.gaps.size()));
   return text;
 }
 
@@ -85,7 +86,8 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   }
   if (report.partial) {
     const std::string what =
-        report.state == v1::JOB_STATE_UNSPECIFIED
+        !report.damage.empty() ? "records of the run are damaged in the store"
+        : report.state == v1::JOB_STATE_UNSPECIFIED
             ? "the run's end is not in the store"
             : fmt::format("the job is {}: {}", StateName(report.state), Printable(report.error));
     text += fmt::format("  {}\n", Colored(options, kRed, "PARTIAL: " + what));
