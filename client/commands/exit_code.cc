@@ -38,6 +38,7 @@ absl::Status FromDevice(const absl::Status& status) {
 }
 
 void PrintNote(const std::string& text) {
+  TakeProgressAway();
   WriteStderr(fmt::format("synergyctl: {}\n", Printable(text)));
 }
 

@@ -28,7 +28,7 @@ absl::StatusOr<v1::ObjectRef> UploadTensors(DeviceClient& client,
   const absl::StatusOr<PackedObject> object = PackedObject::Make(tensors);
   if (!object.ok()) return Ending(ExitCode::kUsage, object.status());
   const uint64_t total = object->ref().bytes();
-  ProgressLine line(StderrIsTerminal(), RealClock(), WriteStderr, StderrColumns);
+  ProgressLine line(StderrIsTerminal(), RealClock(), WriteProgress, StderrColumns);
   std::optional<uint64_t> there_before;
   const absl::StatusOr<uint64_t> sent = client.Upload(
       object->ref(),

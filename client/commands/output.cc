@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -68,6 +69,14 @@ absl::Status ReplaceWhole(const std::string& path, std::initializer_list<std::st
   return status;
 }
 
+// A terminal that knows control sequences.
+bool IsCapable(int fd) {
+  const char* term = std::getenv("TERM");
+  return isatty(fd) == 1 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+}
+
+std::atomic<bool> progress_stands = false;
+
 size_t ColumnsOf(int fd) {
   winsize size = {};
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -105,6 +114,15 @@ void WriteStderr(std::string_view text) {
   }
 }
 
+void WriteProgress(std::string_view text) {
+  progress_stands = !text.ends_with('\n') && text != kTakeLineAway;
+  WriteStderr(text);
+}
+
+void TakeProgressAway() {
+  if (progress_stands.exchange(false)) WriteStderr(kTakeLineAway);
+}
+
 absl::Status WriteOutputFile(const std::string& path,
                              std::initializer_list<std::string_view> parts) {
   return Ending(ExitCode::kFailedCheck, ReplaceWhole(path, parts));
@@ -112,12 +130,10 @@ absl::Status WriteOutputFile(const std::string& path,
 
 bool StdoutHasColor() {
   const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
-         term != nullptr && std::string_view(term) != "dumb";
+  return IsCapable(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0');
 }
 
-bool StderrIsTerminal() { return isatty(STDERR_FILENO) == 1; }
+bool StderrIsTerminal() { return IsCapable(STDERR_FILENO); }
 
 size_t StderrColumns() { return ColumnsOf(STDERR_FILENO); }
 

@@ -26,8 +26,16 @@ void OccupyStandardDescriptors();
 // To stderr as far as it can be written: what cannot be said ends nothing.
 void WriteStderr(std::string_view text);
 
+// Takes a terminal's line away, so that it can be written anew.
+inline constexpr std::string_view kTakeLineAway = "\r\x1b[K";
+// A line of progress to stderr. Where it stays open, the next note (exit_code.h) takes it away,
+// also one of another thread.
+void WriteProgress(std::string_view text);
+void TakeProgressAway();
+
 // Colours on stdout: it is a terminal that knows them, and NO_COLOR (no-color.org) is not set.
 bool StdoutHasColor();
+// One whose lines can be written over: TERM is neither unset nor "dumb".
 bool StderrIsTerminal();
 // Of the terminal at stderr; 0 where it does not say or is none.
 size_t StderrColumns();

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "client/commands/output.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr Nanoseconds kLineEvery = Seconds(10);
 
-std::string PhaseText(const v1::JobStatus& status, bool measured) {
+std::string PhaseText(const v1::JobStatus& status, bool begun) {
   switch (status.phase()) {
     case v1::PHASE_SETUP:
       return "loading";
@@ -20,16 +21,16 @@ std::string PhaseText(const v1::JobStatus& status, bool measured) {
     case v1::PHASE_MEASURE:
       return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
     default:
-      return measured ? "finishing" : "starting";
+      return begun ? "finishing" : "starting";
   }
 }
 
-std::string StateText(const v1::JobStatus& status, bool measured) {
+std::string StateText(const v1::JobStatus& status, bool begun) {
   switch (status.state()) {
     case v1::JOB_STATE_QUEUED:
       return fmt::format("queued, {} before it", status.queue_position());
     case v1::JOB_STATE_RUNNING:
-      return PhaseText(status, measured);
+      return PhaseText(status, begun);
     case v1::JOB_STATE_DONE:
       return "done";
     case v1::JOB_STATE_FAILED:
@@ -59,9 +60,9 @@ std::string DurationText(double seconds) {
 
 }  // namespace
 
-std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s, bool measured) {
+std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s, bool begun) {
   std::string text =
-      fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status, measured));
+      fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status, begun));
   if (status.state() != v1::JOB_STATE_RUNNING) return text;
   if (status.power_w() > 0) text += fmt::format(", {:.2f} W", status.power_w());
   if (left_s) text += fmt::format(", {} left", DurationText(*left_s));
@@ -91,8 +92,8 @@ ProgressLine::ProgressLine(bool terminal, Clock& clock, std::function<void(std::
 
 void ProgressLine::Update(const v1::JobStatus& status) {
   const MonotonicTime now = clock_.Now();
-  measured_ = measured_ || status.phase() == v1::PHASE_MEASURE;
-  const std::string text = ProgressText(status, time_left_.Update(status, now), measured_);
+  begun_ = begun_ || (status.phase() != v1::PHASE_UNSPECIFIED && status.phase() != v1::PHASE_IDLE);
+  const std::string text = ProgressText(status, time_left_.Update(status, now), begun_);
   const bool news = status.state() != state_ || status.phase() != phase_;
   state_ = status.state();
   phase_ = status.phase();
@@ -104,7 +105,7 @@ void ProgressLine::Show(std::string_view text, bool news) {
   if (terminal_) {
     // The last column stays free: some terminals wrap there.
     const size_t columns = columns_();
-    write_(fmt::format("\r\x1b[K{}", columns > 1 ? Clipped(text, columns - 1) : text));
+    write_(fmt::format("{}{}", kTakeLineAway, columns > 1 ? Clipped(text, columns - 1) : text));
     shown_ = true;
   } else if (news || now - last_line_ >= kLineEvery) {
     write_(fmt::format("{}\n", text));
@@ -113,7 +114,7 @@ void ProgressLine::Show(std::string_view text, bool news) {
 }
 
 void ProgressLine::Clear() {
-  if (shown_) write_("\r\x1b[K");
+  if (shown_) write_(kTakeLineAway);
   shown_ = false;
 }
 

@@ -13,9 +13,9 @@
 namespace synergy {
 
 // "squeezenet: measuring 12 of 50, 6.1 W, 8 s left". Pure.
-// `measured`: the measured phase was seen, so that what comes between phases now is the end.
+// `begun`: a phase was seen to begin, so that what is between phases now is the end.
 std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s,
-                         bool measured = false);
+                         bool begun = false);
 
 // How long a job will still take, from the pace of its iterations so far. The host's clock is good
 // enough for that: nothing is computed from it.
@@ -52,7 +52,7 @@ class ProgressLine {
   const std::function<size_t()> columns_;
   TimeLeft time_left_;
   bool shown_ = false;
-  bool measured_ = false;
+  bool begun_ = false;
   v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
   v1::Phase phase_ = v1::PHASE_UNSPECIFIED;
   MonotonicTime last_line_;

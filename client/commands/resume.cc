@@ -15,7 +15,7 @@ namespace synergy {
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
                         std::stop_token stop,
                         const std::function<absl::Status(const StoredRun&)>& on_complete) {
-  ProgressLine progress(StderrIsTerminal(), RealClock(), WriteStderr, StderrColumns);
+  ProgressLine progress(StderrIsTerminal(), RealClock(), WriteProgress, StderrColumns);
   RunTransfer transfer(store, board, source, RealClock(),
                        {.on_status = [&](const v1::JobStatus& status) { progress.Update(status); },
                         .on_note =
