@@ -48,9 +48,9 @@ const InstalledEngine* FindEngine(const v1::JobSpec& spec, const SpecLimits& lim
 absl::Status CheckEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (const InstalledEngine* engine = FindEngine(spec, limits); engine != nullptr) {
     if (engine->unusable.empty()) return absl::OkStatus();
-    return absl::FailedPreconditionError(fmt::format(
-        "engine: {} cannot be used here: {}; install it anew, or name another with --engine",
-        engine->name, engine->unusable));
+    return absl::FailedPreconditionError(
+        fmt::format("engine: {} cannot be used here: {}; mend that, or name another with --engine",
+                    engine->name, engine->unusable));
   }
   if (limits.engines.empty()) {
     return Invalid(

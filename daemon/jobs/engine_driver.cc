@@ -16,6 +16,7 @@
 namespace synergy {
 namespace {
 
+constexpr int kNotExecuted = 127;  // how the launcher ends; daemon/worker/launcher.cc
 constexpr uint32_t kMaxOperators = 1'000'000;
 constexpr size_t kMaxTextBytes = 4000;
 constexpr size_t kMaxNotes = 16;                              // of an engine
@@ -284,6 +285,11 @@ absl::Status EngineDriver::Gone(const absl::Status& why) {
   if (status.has_value() && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) {
     text +=
         "; that may be the kernel, out of memory (then try a smaller batch), or somebody's kill";
+  }
+  if (status.has_value() && WIFEXITED(*status) && WEXITSTATUS(*status) == kNotExecuted) {
+    text +=
+        "; where it was removed or replaced after synergyd's start, install it anew, or name "
+        "another with --engine";
   }
   return absl::InternalError(text);
 }

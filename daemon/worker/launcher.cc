@@ -299,9 +299,17 @@ std::vector<std::string> Environment() {
   for (std::string& variable : environment) pointers.push_back(variable.data());
   pointers.push_back(nullptr);
   fexecve(kExecutableFd, command, pointers.data());
+  const int error = errno;
+  const char* remedy = "";
+  if (error == EACCES) remedy = "; it must be executable for everyone (chmod o+rx)";
+  // The file is there, it is open. What "#!" names would get a descriptor that is closed by then.
+  if (error == ENOENT) {
+    remedy =
+        "; the file is there, but it is a script or its dynamic loader is not there: an engine is "
+        "an ELF executable for this board";
+  }
   Fail(kExitNotExecuted, "executing %s as user %u: %s%s", command[0], getuid(),
-       std::strerror(errno),
-       errno == EACCES ? "; it must be executable for everyone (chmod o+rx)" : "");
+       std::strerror(error), remedy);
 }
 
 void Launch(int argc, char** argv) {

@@ -12,6 +12,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -207,6 +208,18 @@ TEST(Launcher, RunsABinaryInAFolderThatOnlyItsOwnerMayEnter) {
     EXPECT_EQ(WEXITSTATUS(refused.status), 127);
     EXPECT_THAT(refused.output, HasSubstr("chmod o+rx"));
   }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Launcher, SaysThatAScriptIsNoEngine) {
+  std::string folder = (std::filesystem::temp_directory_path() / "launcher-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string script = folder + "/engine";
+  std::ofstream(script) << "#!/bin/sh\nexit 0\n";
+  ASSERT_EQ(chmod(script.c_str(), 0755), 0);
+  const Result result = Collect(Launch({}, {script}));
+  EXPECT_EQ(WEXITSTATUS(result.status), 127);
+  EXPECT_THAT(result.output, HasSubstr("it is a script or its dynamic loader is not there"));
   std::filesystem::remove_all(folder);
 }
 
