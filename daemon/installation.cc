@@ -54,7 +54,10 @@ std::string DefaultLibexecDir() {
 }
 
 absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
-  if (absl::Status made = MakeFolder(path, 0700); !made.ok()) return made;
+  if (absl::Status made = MakeFolder(path, 0700); !made.ok()) {
+    return absl::Status(made.code(), fmt::format("{}; choose another state folder with --state DIR",
+                                                 std::string(made.message())));
+  }
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return FileError("Looking at", path, errno);
   if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {

@@ -5,11 +5,13 @@
 #include <sys/signalfd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/nearest_name.h"
 #include "common/protocol.h"
 #include "common/unique_fd.h"
 #include "daemon/control/control_channel.h"
@@ -80,6 +82,23 @@ absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* o
   return absl::OkStatus();
 }
 
+// "there is no flag '--bord'; did you mean '--board'?" for what CLI11 only calls not expected.
+std::string UnknownText(const CLI::App& app) {
+  const std::vector<std::string> unknown = app.remaining();
+  const auto flag = std::find_if(unknown.begin(), unknown.end(),
+                                 [](const std::string& text) { return text.starts_with('-'); });
+  const std::string given = flag == unknown.end() ? unknown.front() : *flag;
+  const std::string name = given.substr(0, given.find('='));
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
+  }
+  const std::string nearest = NearestName(name, flags);
+  return fmt::format("there is no {} '{}'{} (synergyd --help tells what there is)",
+                     flag == unknown.end() ? "argument" : "flag", name,
+                     nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
+}
+
 int Main(int argc, char** argv) {
   const sigset_t signals = BlockSignals();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd"));
@@ -118,6 +137,8 @@ int Main(int argc, char** argv) {
           ""));
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    return Complain(absl::InvalidArgumentError(UnknownText(app)));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }

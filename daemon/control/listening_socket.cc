@@ -64,6 +64,11 @@ bool SplitHost(std::string_view text, std::string* host, std::string_view* port)
   return !port->empty();
 }
 
+absl::Status Elsewhere(const absl::Status& status) {
+  return absl::Status(status.code(), fmt::format("{}; choose another path with --listen unix:PATH",
+                                                 std::string(status.message())));
+}
+
 // Whether somebody accepts connections there; NotFound where there is no socket file at all.
 absl::StatusOr<bool> SomebodyListens(const std::string& path, const sockaddr_un& address) {
   struct stat info = {};
@@ -161,7 +166,7 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
   if (slash != std::string::npos && slash > 0) {
     const std::string folder = path.substr(0, slash);
     if (where.make_folder) {
-      if (absl::Status made = MakeFolder(folder, 0755); !made.ok()) return made;
+      if (absl::Status made = MakeFolder(folder, 0755); !made.ok()) return Elsewhere(made);
     } else if (access(folder.c_str(), F_OK) != 0 && errno == ENOENT) {
       return absl::NotFoundError(fmt::format(
           "Listening on {}: there is no folder {}; make it or choose another path with --listen "
@@ -172,7 +177,7 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.ok()) return FileError("Creating the socket", path, errno);
   if (const int error = BindForGroup(fd.get(), address); error != 0) {
-    return FileError("Listening on", path, error);
+    return Elsewhere(FileError("Listening on", path, error));
   }
   const FileId id = IdOf(path);
   if (listen(fd.get(), kBacklog) != 0) return FileError("Listening on", path, errno);

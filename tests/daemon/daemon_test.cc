@@ -424,9 +424,16 @@ TEST_F(DaemonTest, HelpAndVersionEndWithZero) {
   EXPECT_THAT(Log(), HasSubstr("synergyd "));
 }
 
+TEST_F(DaemonTest, AnUnknownFlagIsRefusedWithTheNearestOne) {
+  EXPECT_EQ(Run({"--bord", "sim:jetson-tx1"}), 2);
+  EXPECT_THAT(Log(), HasSubstr("there is no flag '--bord'; did you mean '--board'?"));
+}
+
 TEST_F(DaemonTest, AMachineThatCannotIsToldWithOne) {
   EXPECT_EQ(Run({"--state", "/proc/nowhere", "--listen", "unix:" + socket_}), 1);
-  EXPECT_THAT(Log(), HasSubstr("/proc/nowhere"));
+  EXPECT_THAT(Log(), AllOf(HasSubstr("/proc/nowhere"), HasSubstr("another state folder")));
+  EXPECT_EQ(Run({"--state", state_, "--listen", "unix:/proc/d.sock"}), 1);
+  EXPECT_THAT(Log(), HasSubstr("choose another path with --listen"));
   EXPECT_EQ(Run({"--state", state_, "--listen", "unix:" + socket_, "--libexec", "/nowhere"}), 1);
   EXPECT_THAT(Log(), AllOf(HasSubstr("/nowhere/synergy-launcher"), HasSubstr("--libexec")));
 }
