@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <sstream>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
@@ -41,7 +42,11 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    std::ostringstream text, errors;
+    const int code = app.exit(asked, text, errors);
+    const absl::Status written = WriteStdout(text.str());
+    if (!written.ok()) PrintError(written);
+    return written.ok() ? code : static_cast<int>(ExitCodeOf(written));
   } catch (const CLI::ParseError& error) {
     PrintNote(fmt::format("{} (synergyctl --help and synergyctl COMMAND --help tell what there is)",
                           UsageText(app, error)));

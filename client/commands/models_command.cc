@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -76,15 +77,28 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> FilesOf(const M
       {"predict_net.pbtxt", NetText(model.predict)}};
 }
 
+// The folders above are not made: a mistyped path would leave a tree of them.
+absl::Status MakeExportFolder(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::string above = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (!above.empty() && !std::filesystem::is_directory(above, error)) {
+    return Ending(ExitCode::kUsage,
+                  absl::NotFoundError(fmt::format(
+                      "write the nets to {}: there is no folder {}; make it first, or choose "
+                      "another with --dir",
+                      path, above)));
+  }
+  const absl::Status made = MakeFolder(path, 0755);
+  return Ending(absl::IsResourceExhausted(made) ? ExitCode::kFailedCheck : ExitCode::kUsage, made);
+}
+
 absl::Status ExportModel(const ModelsOptions& options) {
   const absl::StatusOr<ZooModel> model = BuildNetwork(options);
   if (!model.ok()) return model.status();
   const auto files = FilesOf(model->model);
   if (!files.ok()) return files.status();
-  if (absl::Status made = MakeFolder(options.folder, 0755); !made.ok()) {
-    return Ending(absl::IsResourceExhausted(made) ? ExitCode::kFailedCheck : ExitCode::kUsage,
-                  made);
-  }
+  if (absl::Status made = MakeExportFolder(options.folder); !made.ok()) return made;
   for (const auto& [name, text] : *files) {
     const std::string path = options.folder + "/" + name;
     // A dangling link is there too.

@@ -143,6 +143,9 @@ std::vector<ExtraColumn> TruthColumns(const RunReport& report, const TruthCompar
 }
 
 std::string TruthText(const RunReport& report, const TruthComparison& comparison) {
+  if (comparison.ops.empty()) {
+    return "error: unknown, no operator was measured that the truth could be compared with\n";
+  }
   std::string text;
   for (size_t rail = 0; rail < report.rails().size(); ++rail) {
     const RailComparison& of_rail = comparison.rails[rail];

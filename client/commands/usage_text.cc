@@ -68,7 +68,22 @@ std::string MissingValue(const CLI::App& app, std::string_view what) {
   const std::string name(what.substr(0, what.find(':')));
   const CLI::Option* option = given->get_option_no_throw(name);
   if (option == nullptr) return std::string(what);
+  if (option->count() > 1)
+    return fmt::format("{} is given {} times, and takes one value", name, option->count());
   return fmt::format("{} has no value: synergyctl {} {}", name, PathOf(*given), Usage(*option));
+}
+
+// CLI11 says "Could not convert: --keep = 1e9".
+std::string NoSuchValue(const CLI::App& app, std::string_view what) {
+  constexpr std::string_view kBegin = "Could not convert: ";
+  const size_t middle = what.find(" = ");
+  if (!what.starts_with(kBegin) || middle == std::string_view::npos) return std::string(what);
+  const std::string name(what.substr(kBegin.size(), middle - kBegin.size()));
+  const CLI::App* given = GivenCommand(app);
+  const CLI::Option* option = given->get_option_no_throw(name);
+  if (option == nullptr) return std::string(what);
+  return fmt::format("{} cannot be '{}': synergyctl {} {}", name, what.substr(middle + 3),
+                     PathOf(*given), Usage(*option));
 }
 
 CLI::Validator HasValue() {
@@ -96,6 +111,7 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   for (const std::string& argument : app.remaining(/*recurse=*/true)) {
     if (argument.starts_with('-')) return UnknownFlag(app, argument);
   }
+  if (error.get_name() == "ConversionError") return NoSuchValue(app, error.what());
   if (error.get_name() == "ArgumentMismatch") return MissingValue(app, error.what());
   // CLI11 only says that a command is missing where it did not know the one that was given.
   const std::vector<std::string> unknown = app.remaining();

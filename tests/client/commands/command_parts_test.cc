@@ -110,7 +110,7 @@ TEST(Progress, BetweenTheLastIterationAndTheEndItIsFinishing) {
   v1::JobStatus status = SampleStatus();
   status.set_phase(v1::PHASE_IDLE);
   EXPECT_EQ(ProgressText(status, std::nullopt), "tiny: starting");
-  EXPECT_EQ(ProgressText(status, std::nullopt, /*measured=*/true), "tiny: finishing");
+  EXPECT_EQ(ProgressText(status, std::nullopt, /*begun=*/true), "tiny: finishing");
   FakeClock clock;
   std::string written;
   ProgressLine line(
@@ -118,6 +118,19 @@ TEST(Progress, BetweenTheLastIterationAndTheEndItIsFinishing) {
   line.Update(Measuring(50));
   line.Update(status);
   EXPECT_TRUE(written.ends_with("tiny: finishing\n")) << written;
+}
+
+TEST(Progress, NeverGoesBackToStarting) {
+  FakeClock clock;
+  std::string written;
+  ProgressLine line(
+      false, clock, [&](std::string_view text) { written += text; }, [] { return size_t{0}; });
+  v1::JobStatus status = SampleStatus();
+  for (const v1::Phase phase : {v1::PHASE_IDLE, v1::PHASE_SETUP, v1::PHASE_IDLE}) {
+    status.set_phase(phase);
+    line.Update(status);
+  }
+  EXPECT_EQ(written, "tiny: starting\ntiny: loading\ntiny: finishing\n");
 }
 
 TEST(Progress, TimeLeftFollowsThePace) {
@@ -198,6 +211,13 @@ TEST(TruthComparison, GivesMeanTruthErrorAndTheirSummary) {
   EXPECT_EQ(comparison.rails[0].worst_op, 1u);
   EXPECT_NEAR(*comparison.rails[0].total_error, 5.0 / 70, 1e-6);
   EXPECT_FALSE(comparison.rails[1].mean_error.has_value());
+}
+
+TEST(TruthComparison, WithoutOperatorsSaysSo) {
+  RunReport report = SampleReport();
+  report.ops.clear();
+  EXPECT_EQ(TruthText(report, CompareWithTruth(report, SampleTruth())),
+            "error: unknown, no operator was measured that the truth could be compared with\n");
 }
 
 TEST(TruthComparison, StandsBesideTheEstimatesInJsonAndText) {

@@ -23,6 +23,7 @@ namespace synergy {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -153,6 +154,10 @@ TEST_F(SynergyctlTest, AFlagWithoutItsValueSaysHowItIsGiven) {
                 "--net: it has no value, the next argument is '--json'");
   ExpectRefusal(Run({"runs", "prune", "--keep"}), 2,
                 "--keep has no value: synergyctl runs prune --keep N (");
+  ExpectRefusal(Run({"runs", "prune", "--keep", "1e9"}), 2,
+                "--keep cannot be '1e9': synergyctl runs prune --keep N (");
+  ExpectRefusal(Run({"run", "--net", "nin", "--net", "vgg16"}), 2,
+                "--net is given 2 times, and takes one value (");
 }
 
 TEST_F(SynergyctlTest, AFlagBeforeItsCommandSaysWhereItBelongs) {
@@ -256,7 +261,10 @@ TEST_F(SynergyctlTest, ModelsShowTellsEveryOperator) {
 }
 
 TEST_F(SynergyctlTest, ModelsExportWritesFourFilesAndReplacesNoneUnasked) {
-  const std::string folder = folder_.File("nets/nin");
+  const std::string folder = folder_.File("nin");
+  ExpectRefusal(Run({"models", "export", "nin", "--dir", folder + "/a/b/"}), 2,
+                "there is no folder " + folder + "/a;");
+  EXPECT_FALSE(std::filesystem::exists(folder));
   const Ended first = Run({"models", "export", "nin", "--dir", folder});
   ASSERT_EQ(first.code, 0) << first.err;
   for (const char* name : {"init_net", "predict_net"}) {
@@ -364,8 +372,21 @@ TEST_F(SynergyctlTest, ADamagedOrMissingChunkLeavesAPartialRunWithARemedy) {
     EXPECT_THAT(shown.err, HasSubstr("run 1 in " + store_ + ": chunk 3 of 5"));
     EXPECT_THAT(shown.err, HasSubstr("Restore the store from a copy, or measure again."));
     EXPECT_THAT(shown.err + shown.out, Not(HasSubstr("fetch")));
+    EXPECT_THAT(shown.out, Not(HasSubstr("is not in the store")));
+    EXPECT_THAT(shown.out,
+                AllOf(HasSubstr("PARTIAL: records of the run are damaged in the store"),
+                      HasSubstr("store_damaged: chunk 3 of 5"), Not(HasSubstr("incomplete:"))));
     std::filesystem::remove(store_);
   }
+}
+
+TEST_F(SynergyctlTest, ARunOfWhichDamageLeavesNothingIsRefused) {
+  Fill();
+  {
+    auto database = Database::Open(store_, Database::Mode::kExisting);
+    ASSERT_TRUE(database->Execute("DELETE FROM chunks WHERE seq = 0").ok());
+  }
+  ExpectRefusal(RunStored({"show", "1"}), 4, "Restore the store from a copy, or measure again.");
 }
 
 TEST_F(SynergyctlTest, ARunOfWhichNothingCameSaysSo) {
@@ -537,6 +558,7 @@ TEST_F(SynergyctlTest, AClosedStdoutIsNotSuccess) {
 
 TEST_F(SynergyctlTest, AFullDiskBehindStdoutIsNotSuccess) {
   Fill();
+  EXPECT_EQ(Run({"--help"}, "/dev/full").code, 1);
   const Ended ended = Run({"show", "1", "--store", store_}, "/dev/full");
   EXPECT_EQ(ended.code, 1);
   EXPECT_THAT(ended.err, HasSubstr("no space left"));
