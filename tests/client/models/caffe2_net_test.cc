@@ -177,6 +177,21 @@ TEST(Caffe2Net, PlaceholderOfTheInitNetGivesWayToTheInput) {
               HasSubstr("--input-shape data=1,3,224,224"));
 }
 
+TEST(Caffe2Net, APredictNetThatMayHaveBeenCutOffIsRefusedOrNoted) {
+  caffe2::NetDef predict = SmallPredictNet();
+  predict.clear_external_output();
+  caffe2::NetDef init = SmallInitNet();
+  *init.add_op() = ConstantFiller("later", {1}, 0);
+  EXPECT_THAT(Good(Read(predict, init)).notes, ElementsAre(HasSubstr("if its file was cut off")));
+  predict.mutable_op()->DeleteSubrange(1, predict.op_size() - 1);
+  for (const char* name : {"later2", "later3", "later4"}) {
+    *init.add_op() = ConstantFiller(name, {1}, 0);
+  }
+  EXPECT_THAT(ErrorOf(Read(predict, init)), HasSubstr("its file was cut off"));
+  predict.add_external_output(predict.op(0).output(0));
+  EXPECT_THAT(Good(Read(predict, init)).notes, ElementsAre(Not(HasSubstr("cut off"))));
+}
+
 TEST(Caffe2Net, WhatThePredictNetDoesNotReadIsLeftOut) {
   caffe2::NetDef init = SmallInitNet();
   AddOperator(&init, "GivenTensorStringFill", "", {}, {"labels"});
