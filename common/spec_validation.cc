@@ -16,6 +16,7 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxNameBytes = 200;
+constexpr std::string_view kAnew = "install it anew";  // some reasons say it
 constexpr size_t kMaxTokenBytes = 64;
 constexpr uint32_t kMaxWarmup = 1'000'000;
 constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 40;
@@ -48,9 +49,10 @@ const InstalledEngine* FindEngine(const v1::JobSpec& spec, const SpecLimits& lim
 absl::Status CheckEngine(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (const InstalledEngine* engine = FindEngine(spec, limits); engine != nullptr) {
     if (engine->unusable.empty()) return absl::OkStatus();
+    const bool said = engine->unusable.find(kAnew) != std::string::npos;
     return absl::FailedPreconditionError(
-        fmt::format("engine: {} cannot be used here: {}; mend that, or name another with --engine",
-                    engine->name, engine->unusable));
+        fmt::format("engine: {} cannot be used here: {}; {}or name another with --engine",
+                    engine->name, engine->unusable, said ? "" : fmt::format("{}, ", kAnew)));
   }
   if (limits.engines.empty()) {
     return Invalid(

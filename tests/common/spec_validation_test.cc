@@ -151,6 +151,10 @@ TEST(SpecValidation, RefusesAnEngineThatCannotBeUsedWithTheReason) {
   EXPECT_THAT(status.ToString(), AllOf(HasSubstr("broken cannot be used here: it was killed by "
                                                  "SIGSEGV"),
                                        HasSubstr("install it anew")));
+  SpecLimits limits = Limits();
+  limits.engines = {{.name = "broken", .unusable = "it is another's: install it anew"}};
+  EXPECT_THAT(ValidateSpecUntrusted(spec, limits).ToString(),
+              HasSubstr("another's: install it anew; or name another with --engine"));
 }
 
 TEST(SpecValidation, SaysWhereEnginesWereLookedForWhenThereAreNone) {
