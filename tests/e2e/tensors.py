@@ -83,7 +83,8 @@ def field(number, value):
 
 
 def value_info(name, dims, elem_type=1):
-    shape = b"".join(field(1, field(1, d)) for d in dims)
+    """A dimension that is a name is open."""
+    shape = b"".join(field(1, field(2 if isinstance(d, str) else 1, d)) for d in dims)
     return field(1, name) + field(2, field(1, field(1, elem_type) + field(2, shape)))
 
 

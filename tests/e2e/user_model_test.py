@@ -101,9 +101,11 @@ class Onnx(Scratch):
         write_npy(self.folder / "shape.npy", (2,), [3, -1])
         self.refused("float32", "--net", net, "--input", f"shape={self.folder}/shape.npy")
 
-    def test_a_batch_is_the_first_dimension(self):
+    def test_a_batch_is_the_first_dimension_where_that_is_open(self):
         net = self.folder / "relu.onnx"
         net.write_bytes(onnx([node("Relu", ["x"], ["y"])], [("x", (1, 4))], [("y", (1, 4))]))
+        self.refused("--input-shape x=3,4", "--net", net, "--batch", "3")
+        net.write_bytes(onnx([node("Relu", ["x"], ["y"])], [("x", ("N", 4))], [("y", ("N", 4))]))
         values = [random.Random(1).uniform(-1, 1) for _ in range(12)]
         write_npy(self.folder / "in.npy", (3, 4), values)
         self.run_net("--net", net, "--batch", "3", "--input", self.folder / "in.npy", "--outputs",
