@@ -84,7 +84,8 @@ std::vector<GroupReport> GroupByType(const RunReport& report) {
 SamplingReport SamplingOf(const RunData& data) {
   SamplingReport sampling;
   sampling.requested_hz = data.header()->requested_hz();
-  if (data.end() == nullptr) {
+  // The end of a run that a dead daemon left was written without what the daemon had counted.
+  if (data.end() == nullptr || data.end()->sampling().sources().empty()) {
     for (const v1::Gap& gap : data.gaps()) {
       if (gap.cause() == v1::Gap::CAUSE_READ_FAILED) {
         sampling.failed += gap.count();

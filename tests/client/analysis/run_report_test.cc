@@ -239,6 +239,23 @@ TEST(RunReport, TellsOfLostRecordsWhereTheBoardDidNot) {
               ElementsAre("records_dropped: 3 records were lost"));
 }
 
+TEST(RunReport, CountsTheGapsWhereTheDaemonDiedWithWhatItHadCounted) {
+  v1::RunRecord gap, end = SampleEnd(v1::JOB_STATE_FAILED);
+  gap.mutable_gap()->set_cause(v1::Gap::CAUSE_MISSED_TICK);
+  gap.mutable_gap()->set_count(34);
+  end.mutable_end()->clear_sampling();
+  const std::vector<v1::Chunk> chunks = SampleChunks();
+  const v1::Chunk& last = chunks.back();
+  RunData data;
+  for (size_t i = 0; i + 1 < chunks.size(); ++i) ASSERT_TRUE(data.Add(chunks[i]).ok());
+  ASSERT_TRUE(data.Add(MakeChunk(last.seq(), last.channel(), last.first_sequence(), 2,
+                                 v1::ENCODING_RUN_RECORDS, EncodeRunRecords({gap, end})))
+                  .ok());
+  const RunReport report = *BuildReport(data, Solve(data));
+  EXPECT_EQ(report.sampling.missed, 34u);
+  EXPECT_FALSE(report.sampling.ticks.has_value());
+}
+
 TEST(ReportJson, GapsHaveTheirCause) {
   RunReport report = ReportOf(SampleChunks());
   v1::Gap gap;
