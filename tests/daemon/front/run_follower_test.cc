@@ -177,6 +177,10 @@ TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
     }
     root_.SetJob(job);
     root_.AppendChunks("r", 1);
+    // News travel on another thread: at least this one has come before the job goes on.
+    while (job.iteration() == 100 && client_->jobs().Find("r")->status().iteration() < 100) {
+      std::this_thread::yield();
+    }
   };
   ASSERT_TRUE(Follow(0).ok());
   EXPECT_EQ(sink_.seqs.size(), 200u);
