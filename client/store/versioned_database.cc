@@ -40,10 +40,12 @@ absl::Status SwitchToWriteAheadLog(Database& database, int busy_timeout_ms) {
 }
 
 absl::Status CheckIdentity(Database& database, int64_t version, const DatabaseSchema& schema) {
-  const absl::StatusOr<int64_t> id = database.QueryInt("PRAGMA application_id");
-  if (!id.ok()) return id.status();
   const absl::StatusOr<int64_t> objects = database.QueryInt("SELECT count(*) FROM sqlite_master");
   if (!objects.ok()) return objects.status();
+  // Last: another process may be filling the file just now, and where there still is no id, what
+  // was read before is of an empty file, too.
+  const absl::StatusOr<int64_t> id = database.QueryInt("PRAGMA application_id");
+  if (!id.ok()) return id.status();
   const auto known = static_cast<int64_t>(schema.migrations.size());
   // A file without an id and version is ours to fill as long as it is empty.
   const bool other =
