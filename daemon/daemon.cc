@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/child_process.h"
 #include "common/files.h"
-#include "daemon/jobs/child_process.h"
 #include "daemon/jobs/core_plan.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/child_process.h"
 #include "common/protocol.h"
-#include "daemon/jobs/child_process.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 

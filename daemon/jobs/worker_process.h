@@ -10,10 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/child_process.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "common/worker_protocol.h"
-#include "daemon/jobs/child_process.h"
 #include "daemon/jobs/service_users.h"
 #include "synergy/v1/worker.pb.h"
 

@@ -13,8 +13,8 @@
 #include <set>
 
 #include "common/attribution/run_data.h"
+#include "common/child_process.h"
 #include "common/files.h"
-#include "daemon/jobs/child_process.h"
 #include "daemon/jobs/run_store.h"
 #include "daemon/sampling/spool.h"
 #include "fmt/format.h"

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/child_process.h"
 #include "common/files.h"
-#include "daemon/jobs/child_process.h"
 #include "fmt/format.h"
 #include "tests/daemon/jobs/fake_executor.h"
 #include "tests/support/memory_file.h"

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "common/child_process.h"
 #include "common/unique_fd.h"
-#include "daemon/jobs/child_process.h"
 #include "tests/support/temp_folder.h"
 
 namespace synergy {

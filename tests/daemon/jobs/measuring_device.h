@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "common/attribution/run_data.h"
-#include "daemon/jobs/child_process.h"
+#include "common/child_process.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/job_queue.h"
 #include "daemon/jobs/job_runner.h"

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "daemon/jobs/child_process.h"
+#include "common/child_process.h"
 #include "fmt/format.h"
 
 namespace synergy {

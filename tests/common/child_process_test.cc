@@ -1,4 +1,4 @@
-#include "daemon/jobs/child_process.h"
+#include "common/child_process.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -68,6 +68,19 @@ TEST(ChildProcess, InheritsTheNamedDescriptorsInOrderAndNoOthers) {
                      {first.writing.get(), second.writing.get()});
   EXPECT_EQ(Await(*child), 0);
   EXPECT_EQ(second.ReadToEnd(), "b\n");
+}
+
+TEST(ChildProcess, ItsOutputCanGoElsewhereThanItsLog) {
+  Pipe output;
+  Pipe log;
+  auto child = ChildProcess::Spawn({.path = "/bin/sh",
+                                    .arguments = {"-c", "echo out; echo err >&2"},
+                                    .log_fd = log.writing.get(),
+                                    .output_fd = output.writing.get()});
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ(Await(**child), 0);
+  EXPECT_EQ(output.ReadToEnd(), "out\n");
+  EXPECT_EQ(log.ReadToEnd(), "err\n");
 }
 
 TEST(ChildProcess, DescriptorsThatHaveEachOthersNumbersArrive) {

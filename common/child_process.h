@@ -1,4 +1,4 @@
-// Processes that this one starts through synergy-launcher, and their ends.
+// Processes that this one starts, through synergy-launcher or not, and their ends.
 //
 // The launcher ties a child's life to the thread that spawned it (PR_SET_PDEATHSIG): spawn from a
 // thread that lives as long as the child may. A child leads its own process group and is killed
@@ -26,6 +26,7 @@ struct ChildSpec {
   std::vector<std::string> arguments = {};  // without the name itself
   std::vector<int> fds = {};                // become 3, 4, ... in the child
   std::optional<int> log_fd = {};           // becomes 1 and 2; those of this process otherwise
+  std::optional<int> output_fd = {};        // becomes 1, whatever log_fd is
 };
 
 // Thread-compatible.

@@ -1,4 +1,4 @@
-#include "daemon/jobs/child_process.h"
+#include "common/child_process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -50,6 +50,9 @@ class FileActions {
     if (spec.log_fd.has_value()) {
       if (absl::Status status = Give(*spec.log_fd, STDOUT_FILENO); !status.ok()) return status;
       if (absl::Status status = Give(*spec.log_fd, STDERR_FILENO); !status.ok()) return status;
+    }
+    if (spec.output_fd.has_value()) {
+      if (absl::Status status = Give(*spec.output_fd, STDOUT_FILENO); !status.ok()) return status;
     }
     int target = kFirstFd;
     for (const int fd : spec.fds) {
