@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,17 @@ class PowerSource {
 
   // Reads what is due at this tick and appends it, each read stamped at both ends. Readings that
   // were appended stay valid when an error follows. Unavailable: this tick is lost, try again at
-  // the next. NotFound: the source is gone. Anything else is fatal for this source.
+  // the next. NotFound: the source is gone for now; it looks for itself at later ticks, at most
+  // once a second, and goes on when it has come back. Anything else is fatal for this source.
   virtual absl::Status Read(std::vector<ChannelReading>* out) = 0;
+
+  // More ticks a second give nothing new, or take longer than they last. A source that finds out
+  // more while it is read may change it; asked between reads, by the thread that reads.
+  virtual double max_rate_hz() const { return std::numeric_limits<double>::infinity(); }
+
+  // What a user should know of how this source measures here, a line each: settings that could not
+  // be made, what is unknown. As of the last Read.
+  virtual std::vector<std::string> Remarks() const { return {}; }
 };
 
 }  // namespace synergy

@@ -19,9 +19,10 @@
 
 namespace synergy {
 
-// Reads every source at the same rate. A tick whose deadline passed while the thread was busy or
-// late is missed: counted, reported as one Gap, never caught up. Thread-safe, except that Start and
-// Stop belong to the owner.
+// Reads every source at the same rate, but for those that can only be read less often
+// (PowerSource::max_rate_hz): each has its own thread and its own deadlines. A tick whose deadline
+// passed while the thread was busy or late is missed: counted, reported as one Gap, never caught
+// up. Thread-safe, except that Start and Stop belong to the owner.
 class Sampler {
  public:
   static constexpr double kDefaultRateHz = 1000;  // a tick each millisecond
@@ -53,7 +54,8 @@ class Sampler {
   // not tell, a changed value is taken for a new conversion, so that fresh_hz is a lower bound.
   std::vector<v1::SourceStats> TakeStats();
 
-  // OK while the source is read; else why its thread gave it up.
+  // OK while the source is read; NotFound while it is gone and looked for; else why its thread gave
+  // it up.
   absl::Status source_status(size_t i) const;
   // What this machine did not permit, a line each: real-time priority, say. Empty before Start.
   std::vector<std::string> notes() const;

@@ -1,6 +1,7 @@
 #include "daemon/sampling/source_poller.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace synergy {
@@ -27,12 +28,26 @@ SourcePoller::SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Cl
       clock_(clock),
       sinks_(sinks),
       period_ns_(kDefaultPeriod.count),
+      used_period_ns_(kDefaultPeriod.count),
       last_raw_(source_->channels().size()),
       books_{.since = clock.Now()} {}
 
+Nanoseconds SourcePoller::Period() const {
+  // An infinite rate gives a period of 0.
+  const auto shortest = static_cast<int64_t>(std::ceil(1e9 / source_->max_rate_hz()));
+  return {std::max(period_ns_.load(), shortest)};
+}
+
 MonotonicTime SourcePoller::NextDue() {
-  const Nanoseconds period{period_ns_.load()};
-  if (!grid_ || grid_->period() != period) grid_.emplace(clock_.Now(), period);
+  const Nanoseconds period = Period();
+  if (!grid_ || grid_->period() != period) {
+    // Where the source itself slows down, a tick is not due at once, or it would never slow down.
+    const int64_t asked_ns = period_ns_.load();
+    const bool slows = grid_ && asked_ns_ == asked_ns;
+    asked_ns_ = asked_ns;
+    grid_.emplace(slows ? grid_->NextDue() : clock_.Now(), period);
+    used_period_ns_.store(period.count);
+  }
   return grid_->NextDue();
 }
 
@@ -43,14 +58,16 @@ bool SourcePoller::Tick() {
   readings_.clear();
   const absl::Status status = source_->Read(&readings_);
   const bool fresh = AnyFresh();
-  const bool goes_on = status.ok() || absl::IsUnavailable(status);
+  // What is gone looks for itself.
+  const bool goes_on = status.ok() || absl::IsUnavailable(status) || absl::IsNotFound(status);
   {
     absl::MutexLock lock(&mutex_);
     books_.ticks += missed.count + 1;
     books_.missed += missed.count;
     books_.failed += status.ok() ? 0 : 1;
     books_.fresh += fresh ? 1 : 0;
-    if (!goes_on) status_ = status;
+    // A tick that failed now and then leaves it in use.
+    if (!absl::IsUnavailable(status)) status_ = status;
   }
   if (missed.count > 0) ReportMissed(missed);
   if (!readings_.empty()) sinks_.OnReadings(index_, readings_);
@@ -87,8 +104,8 @@ void SourcePoller::ReportFailed(MonotonicTime begin, const absl::Status& status)
   gap.set_end_ns(clock_.Now().ns);
   gap.set_count(1);
   gap.set_cause(v1::Gap::CAUSE_READ_FAILED);
-  gap.set_detail(absl::IsUnavailable(status) ? status.ToString()
-                                             : "the source was given up: " + status.ToString());
+  const bool goes_on = absl::IsUnavailable(status) || absl::IsNotFound(status);
+  gap.set_detail(goes_on ? status.ToString() : "the source was given up: " + status.ToString());
   sinks_.OnGap(index_, gap);
 }
 
@@ -101,7 +118,7 @@ v1::SourceStats SourcePoller::TakeStats() {
   }
   v1::SourceStats stats;
   stats.set_source(source_->name());
-  stats.set_requested_hz(1e9 / static_cast<double>(period_ns_.load()));
+  stats.set_requested_hz(1e9 / static_cast<double>(used_period_ns_.load()));
   stats.set_ticks(books.ticks);
   stats.set_missed(books.missed);
   stats.set_failed(books.failed);

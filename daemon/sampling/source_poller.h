@@ -49,7 +49,8 @@ class SourcePoller {
   // `clock` and `sinks` outlive the poller.
   SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Clock& clock, SinkList& sinks);
 
-  // From the next tick on, on a new grid.
+  // From the next tick on, on a new grid. A source that cannot be read so often is read as often as
+  // it can be (PowerSource::max_rate_hz).
   void SetPeriod(Nanoseconds period) { period_ns_.store(period.count); }
 
   MonotonicTime NextDue();
@@ -58,6 +59,7 @@ class SourcePoller {
 
   // See Sampler::TakeStats.
   v1::SourceStats TakeStats();
+  // Why the source is not read now: given up, or gone and looked for. OK otherwise.
   absl::Status status() const;
   const PowerSource& source() const { return *source_; }
 
@@ -68,6 +70,8 @@ class SourcePoller {
     uint64_t ticks = 0, missed = 0, failed = 0, fresh = 0;
   };
 
+  // What was asked for, as far as the source goes along.
+  Nanoseconds Period() const;
   void ReportMissed(const TickGrid::Missed& missed);
   void ReportFailed(MonotonicTime begin, const absl::Status& status);
   // Whether a reading of this tick came from a new conversion, as far as can be known.
@@ -78,9 +82,11 @@ class SourcePoller {
   Clock& clock_;
   SinkList& sinks_;
   std::atomic<int64_t> period_ns_;
+  std::atomic<int64_t> used_period_ns_;  // of the grid
 
   // Of the polling thread.
   std::optional<TickGrid> grid_;
+  int64_t asked_ns_ = 0;  // period_ns_ when the grid was made
   std::vector<ChannelReading> readings_;
   std::vector<std::optional<int64_t>> last_raw_;  // by channel
 

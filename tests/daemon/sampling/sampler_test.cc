@@ -124,13 +124,55 @@ TEST_F(SourcePollerTest, AnUnavailableSourceIsReadAgainAtTheNextTick) {
 TEST_F(SourcePollerTest, AnyOtherErrorEndsTheSourceAndKeepsItsLastReadings) {
   SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {
     ReadOne(out, call, Microseconds(10)).IgnoreError();
-    return absl::NotFoundError("unplugged");
+    return absl::PermissionDeniedError("locked");
   });
   EXPECT_FALSE(PollOnce(poller));
-  EXPECT_EQ(poller.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(poller.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(sink_.begins(0).size(), 1u);
   ASSERT_EQ(sink_.gaps(0).size(), 1u);
-  EXPECT_THAT(sink_.gaps(0)[0].detail(), HasSubstr("given up: NOT_FOUND: unplugged"));
+  EXPECT_THAT(sink_.gaps(0)[0].detail(), HasSubstr("given up: PERMISSION_DENIED: locked"));
+}
+
+TEST_F(SourcePollerTest, ASourceThatIsGoneIsReadOnAndIsInUseAgainWhenItIsBack) {
+  SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {
+    if (call == 1 || call == 2) return absl::NotFoundError("unbound");
+    if (call == 3) return absl::UnavailableError("not yet");
+    return ReadOne(out, call, Microseconds(10));
+  });
+  EXPECT_TRUE(PollOnce(poller));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(PollOnce(poller));
+    EXPECT_EQ(poller.status().code(), absl::StatusCode::kNotFound);
+  }
+  EXPECT_TRUE(PollOnce(poller));
+  EXPECT_TRUE(poller.status().ok());
+  EXPECT_THAT(sink_.begins(0), ElementsAre(0, 4'000'000));
+  ASSERT_EQ(sink_.gaps(0).size(), 3u);
+  EXPECT_EQ(sink_.gaps(0)[0].detail(), "NOT_FOUND: unbound");
+}
+
+TEST_F(SourcePollerTest, ASlowSourceIsReadAtItsOwnRateWhateverIsAsked) {
+  sinks_.Add(&sink_);
+  auto source = std::make_unique<ScriptedSource>("gauge", std::vector<v1::ChannelInfo>{kCurrent},
+                                                 [&](int call, std::vector<ChannelReading>* out) {
+                                                   return ReadOne(out, call, Microseconds(100));
+                                                 });
+  ScriptedSource* gauge = source.get();
+  gauge->SetMaxRate(4);
+  SourcePoller poller(0, std::move(source), clock_, sinks_);
+  poller.SetPeriod(Milliseconds(1));
+  for (int i = 0; i < 3; ++i) PollOnce(poller);
+  EXPECT_THAT(sink_.begins(0), ElementsAre(0, 250'000'000, 500'000'000));
+  gauge->SetMaxRate(1);  // it found out that it is slower still
+  for (int i = 0; i < 2; ++i) PollOnce(poller);
+  EXPECT_THAT(sink_.begins(0),
+              ElementsAre(0, 250'000'000, 500'000'000, 750'000'000, 1'750'000'000));
+  EXPECT_TRUE(sink_.gaps(0).empty());
+  EXPECT_DOUBLE_EQ(poller.TakeStats().requested_hz(), 1);
+  poller.SetPeriod(Milliseconds(5000));  // slower than the source: as asked
+  PollOnce(poller);
+  PollOnce(poller);
+  EXPECT_DOUBLE_EQ(poller.TakeStats().requested_hz(), 0.2);
 }
 
 TEST_F(SourcePollerTest, StatesAchievedAndFreshRatesNotRequestedOnes) {
@@ -182,7 +224,7 @@ std::unique_ptr<PowerSource> FailingAfter(std::string name, int calls, Clock& cl
   return std::make_unique<ScriptedSource>(
       name, std::vector<v1::ChannelInfo>{kCurrent},
       [=, &clock](int call, std::vector<ChannelReading>* out) -> absl::Status {
-        if (call == calls) return absl::NotFoundError("unplugged");
+        if (call == calls) return absl::InternalError("broken");
         const int64_t now = clock.Now().ns;
         out->push_back({0, {now, now, call, Freshness::kFresh}});
         return absl::OkStatus();
@@ -203,8 +245,32 @@ TEST(Sampler, ReadsEverySourceInAThreadOfItsOwnAndOneThatEndsDoesNotStopTheOther
   sampler.Stop();
   EXPECT_EQ(sink.begins(0).size(), 3u);
   EXPECT_EQ(sink.begins(1).size(), 500u);
-  EXPECT_EQ(sampler.source_status(0).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(sampler.source_status(0).code(), absl::StatusCode::kInternal);
   EXPECT_EQ(sampler.source(1).name(), "long");
+}
+
+TEST(Sampler, ABlockingSourceDoesNotSlowTheOthers) {
+  // The slow source's read does not return before the fast one was read 100 times.
+  Clock& clock = RealClock();
+  absl::Notification fast_done;
+  std::vector<std::unique_ptr<PowerSource>> sources;
+  sources.push_back(
+      std::make_unique<ScriptedSource>("blocking", std::vector<v1::ChannelInfo>{kCurrent},
+                                       [&](int, std::vector<ChannelReading>*) -> absl::Status {
+                                         fast_done.WaitForNotification();
+                                         return absl::OkStatus();
+                                       }));
+  sources.push_back(
+      std::make_unique<ScriptedSource>("fast", std::vector<v1::ChannelInfo>{kCurrent},
+                                       [&](int call, std::vector<ChannelReading>*) -> absl::Status {
+                                         if (call == 100) fast_done.Notify();
+                                         return absl::OkStatus();
+                                       }));
+  Sampler sampler(std::move(sources), clock);
+  ASSERT_TRUE(sampler.SetRate(10'000).ok());
+  sampler.Start();
+  fast_done.WaitForNotification();
+  sampler.Stop();
 }
 
 TEST(Sampler, StopsPromptlyAtTheLowestRateAndWithoutAnyRun) {

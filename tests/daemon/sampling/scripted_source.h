@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,12 +31,15 @@ class ScriptedSource final : public PowerSource {
   const std::string& name() const override { return name_; }
   const std::vector<v1::ChannelInfo>& channels() const override { return channels_; }
   absl::Status Read(std::vector<ChannelReading>* out) override { return read_(call_++, out); }
+  double max_rate_hz() const override { return max_rate_hz_; }
+  void SetMaxRate(double hz) { max_rate_hz_ = hz; }
 
  private:
   const std::string name_;
   const std::vector<v1::ChannelInfo> channels_;
   const Script read_;
   int call_ = 0;
+  double max_rate_hz_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace synergy
