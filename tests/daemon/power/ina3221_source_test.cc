@@ -8,9 +8,9 @@
 
 #include "daemon/power/ina3221_chip.h"
 #include "daemon/power/sim_i2c_bus.h"
+#include "tests/conformance/power_source_suite.h"
 #include "tests/daemon/power/faulty_bus.h"
 #include "tests/daemon/power/function_trace.h"
-#include "tests/daemon/power/power_source_conformance.h"
 #include "tests/support/fake_clock.h"
 
 namespace synergy {
@@ -58,26 +58,19 @@ double Restless(size_t, MonotonicTime t) {
   return 1.0 + 0.8 * std::sin(static_cast<double>(t.ns) * 1.7e-6);
 }
 
-// The trace and the bus live as long as the clock that stands for them.
-class BenchClock final : public Clock {
- public:
-  explicit BenchClock(std::unique_ptr<Bench> bench) : bench_(std::move(bench)) {}
-  MonotonicTime Now() override { return bench_->clock.Now(); }
-  void SleepUntil(MonotonicTime deadline) override { bench_->clock.SleepUntil(deadline); }
-
- private:
-  std::unique_ptr<Bench> bench_;
-};
-
 SourceUnderTest MakeSimulated() {
-  auto bench = std::make_unique<Bench>(&Restless);
+  auto bench = std::make_shared<Bench>(&Restless);
   SourceUnderTest t;
+  t.clock = &bench->clock;
   t.source = bench->Open();
-  t.fail_next = [bus = bench->bus](absl::Status status) { bus->FailRead(std::move(status)); };
-  t.clock = std::make_unique<BenchClock>(std::move(bench));
+  t.fail_next = [bus = bench->bus](absl::StatusCode code) {
+    bus->FailRead(absl::Status(code, "no answer"));
+    return "no answer";
+  };
+  t.bench = std::move(bench);
   return t;
 }
-INSTANTIATE_TEST_SUITE_P(Ina3221Source, PowerSourceConformance, testing::Values(&MakeSimulated));
+INSTANTIATE_TEST_SUITE_P(Ina3221Source, PowerSourceSuite, testing::Values(&MakeSimulated));
 
 TEST(Ina3221Source, ProgramsTheFastestHonestSampling) {
   Bench bench(Constant(1));

@@ -1,0 +1,261 @@
+#include "daemon/power/hwmon_ina3221_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "daemon/power/ina3221_registers.h"
+
+namespace synergy {
+namespace {
+
+// currN_input is in mA, inN_input in mV (Documentation/hwmon/ina3221.rst).
+constexpr double kAmperesPerStep = 1e-3;
+constexpr double kVoltsPerStep = 1e-3;
+// What NVIDIA's device trees call an input that nothing is connected to.
+constexpr std::string_view kNotConnected = "NC";
+
+constexpr Nanoseconds kVoltageInterval = Milliseconds(100);  // of one channel
+constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);
+
+// For the test whether reads wait: 2.1 ms conversions, 4 to 13 ms a cycle.
+constexpr int kTestConversionUs = 2116;
+constexpr int kTestReads = 6;
+
+std::string Current(int number) { return fmt::format("curr{}_input", number); }
+std::string Voltage(int number) { return fmt::format("in{}_input", number); }
+std::string Enable(int number) { return fmt::format("in{}_enable", number); }
+
+constexpr char kSamples[] = "samples";
+constexpr char kInterval[] = "update_interval";
+
+}  // namespace
+
+bool HwmonIna3221Source::Fits(const HwmonDevice& device) {
+  return device.chip == "ina3221" && HasAttribute(device.folder, Current(1));
+}
+
+absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> HwmonIna3221Source::Open(
+    const std::string& sysfs, const HwmonDevice& device, RailNames& names, SettingWriter& settings,
+    Clock& clock) {
+  std::unique_ptr<HwmonIna3221Source> source(
+      new HwmonIna3221Source(sysfs, device, settings, clock));
+  if (absl::Status status = source->FindInputs(names); !status.ok()) return status;
+  HwmonIna3221Source* self = source.get();
+  source->attributes_.emplace(
+      source->name_, source->Files(), [self] { return FindHwmon(self->sysfs_, self->device_); },
+      [self](const std::string& folder) { return self->Prepare(folder); }, clock);
+  if (absl::Status status = source->attributes_->EnsureOpen(); !status.ok()) return status;
+  source->life_ = source->attributes_->lives();
+  return source;
+}
+
+HwmonIna3221Source::HwmonIna3221Source(std::string sysfs, HwmonDevice device,
+                                       SettingWriter& settings, Clock& clock)
+    : sysfs_(std::move(sysfs)),
+      device_(std::move(device)),
+      name_(device_.Name()),
+      settings_(settings),
+      clock_(clock) {}
+
+absl::Status HwmonIna3221Source::FindInputs(RailNames& names) {
+  for (int number = 1; number <= static_cast<int>(ina3221::kChannels); ++number) {
+    if (!HasAttribute(device_.folder, Current(number))) continue;
+    // Without in*_enable (before 4.20) all are on.
+    if (ReadSysfsInteger(device_.folder + "/" + Enable(number)).value_or(1) == 0) continue;
+    const std::string label =
+        ReadSysfs(fmt::format("{}/in{}_label", device_.folder, number)).value_or("");
+    if (label == kNotConnected) {
+      unconnected_.push_back(number);
+      continue;
+    }
+    inputs_.push_back(
+        {.number = number,
+         .rail = names.Take(label.empty() ? fmt::format("{} channel {}", name_, number) : label),
+         .shunt_uohm = ReadSysfsInteger(fmt::format("{}/shunt{}_resistor", device_.folder, number))
+                           .value_or(0)});
+  }
+  if (!inputs_.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "{}: all channels are switched off or not connected; switch one on with: echo 1 > "
+      "{}/{}",
+      name_, device_.folder, Enable(1)));
+}
+
+std::vector<std::string> HwmonIna3221Source::Files() const {
+  std::vector<std::string> files;
+  for (const Input& input : inputs_) files.push_back(Current(input.number));
+  for (const Input& input : inputs_) files.push_back(Voltage(input.number));
+  return files;
+}
+
+void HwmonIna3221Source::Describe() {
+  for (const bool voltage : {false, true}) {
+    for (const Input& input : inputs_) {
+      v1::ChannelInfo& info = channels_.emplace_back();
+      info.set_rail(input.rail);
+      info.set_quantity(voltage ? v1::ChannelInfo::QUANTITY_VOLTAGE
+                                : v1::ChannelInfo::QUANTITY_CURRENT);
+      info.set_scale(voltage ? kVoltsPerStep : kAmperesPerStep);
+      info.set_source(fmt::format("{} channel {}", name_, input.number));
+      if (input.shunt_uohm > 0) {
+        info.mutable_source()->append(
+            fmt::format(", shunt {} mOhm", static_cast<double>(input.shunt_uohm) * 1e-3));
+      }
+      *info.mutable_window() = cycle_known_ ? cycle_.Window() : v1::Window();
+    }
+  }
+}
+
+bool HwmonIna3221Source::Set(const std::string& folder, const std::string& file, int64_t value) {
+  if (!HasAttribute(folder, file)) return false;
+  // The settings are put back much later, maybe by another process: never on another chip.
+  const std::string path = ResolvedFolder(folder) + "/" + file;
+  const absl::StatusOr<std::string> obtained = settings_.Set(path, std::to_string(value));
+  if (obtained.ok()) return true;
+  remarks_.push_back(fmt::format("{}: {}; measured with the setting as it is", name_,
+                                 std::string(obtained.status().message())));
+  return false;
+}
+
+absl::StatusOr<Ina3221Cycle> HwmonIna3221Source::ReadCycle(const std::string& folder) const {
+  // The chip converts what is switched on, whether it is read or not.
+  int channels = 0;
+  for (int number = 1; number <= static_cast<int>(ina3221::kChannels); ++number) {
+    const absl::StatusOr<int64_t> on = ReadSysfsInteger(folder + "/" + Enable(number));
+    if (!on.ok() && !absl::IsNotFound(on.status())) return on.status();
+    channels += on.value_or(1) != 0 ? 1 : 0;
+  }
+  const absl::StatusOr<int64_t> interval = ReadSysfsInteger(folder + "/" + kInterval);
+  // Drivers before 4.20 show and set neither, and reset the chip.
+  if (absl::IsNotFound(interval.status())) return CycleAfterReset(channels);
+  if (!interval.ok()) return interval.status();
+  const absl::StatusOr<int64_t> samples = ReadSysfsInteger(folder + "/" + kSamples);
+  if (!samples.ok()) return samples.status();
+  const std::optional<Ina3221Cycle> cycle = CycleOfInterval(channels, *samples, *interval);
+  if (cycle) return *cycle;
+  return absl::FailedPreconditionError(fmt::format(
+      "update_interval {} ms and samples {} of {} channels fit no conversion time of the chip",
+      *interval, *samples, channels));
+}
+
+absl::StatusOr<std::optional<bool>> HwmonIna3221Source::TryWhetherReadsWait(
+    const std::string& folder, bool may_set) {
+  if (may_set) {
+    const int channels = static_cast<int>(inputs_.size());
+    Set(folder, kInterval, (2 * channels * kTestConversionUs + 500) / 1000);
+  }
+  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(folder);
+  if (!cycle.ok()) return std::nullopt;
+  const auto attribute = SysfsAttribute::Open(folder + "/" + Current(inputs_.front().number));
+  if (!attribute.ok()) return attribute.status();
+  std::vector<StampedInteger> reads;
+  for (int i = 0; i <= kTestReads; ++i) {
+    StampedInteger read;
+    read.begin_ns = clock_.Now().ns;
+    const absl::StatusOr<int64_t> value = attribute->ReadInteger();
+    read.end_ns = clock_.Now().ns;
+    if (absl::IsNotFound(value.status())) return value.status();
+    if (value.ok() && i > 0) reads.push_back(read);
+  }
+  return ReadsWait(reads, cycle->ready_s());
+}
+
+absl::Status HwmonIna3221Source::Prepare(const std::string& folder) {
+  const bool first = channels_.empty();
+  remarks_.clear();
+  for (const int number : unconnected_) Set(folder, Enable(number), 0);
+  const bool may_set = Set(folder, kSamples, 1);
+  absl::StatusOr<std::optional<bool>> waits = TryWhetherReadsWait(folder, may_set);
+  if (!waits.ok()) return waits.status();
+  reads_wait_ = *waits;
+  if (may_set) Set(folder, kInterval, 0);
+  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(folder);
+  if (!cycle.ok() && !absl::IsFailedPrecondition(cycle.status())) return cycle.status();
+  if (!cycle.ok()) {
+    remarks_.push_back(fmt::format("{}: {}, so its windows are unknown", name_,
+                                   std::string(cycle.status().message())));
+  }
+  if (!first && (cycle.ok() != cycle_known_ || (cycle.ok() && *cycle != cycle_))) {
+    return absl::FailedPreconditionError(
+        "it came back with other conversion times than it had, so its windows are no longer the "
+        "ones "
+        "described; restart synergyd");
+  }
+  cycle_known_ = cycle.ok();
+  cycle_ = cycle.value_or(CycleAfterReset(static_cast<int>(inputs_.size())));
+  if (first) Describe();
+  freshness_.emplace(channels_.size(), cycle_, cycle_known_ && reads_wait_.value_or(false));
+  verify_due_ = clock_.Now() + kVerifyInterval;
+  return absl::OkStatus();
+}
+
+absl::Status HwmonIna3221Source::VerifySettings() {
+  verify_due_ = clock_.Now() + kVerifyInterval;
+  if (!cycle_known_) return absl::OkStatus();
+  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(attributes_->folder());
+  if (cycle.ok() && *cycle == cycle_) return absl::OkStatus();
+  if (!cycle.ok() && !absl::IsFailedPrecondition(cycle.status())) {
+    // Gone, or busy: the reads of the next tick say it.
+    return absl::IsNotFound(cycle.status()) ? absl::OkStatus() : Owned(name_, cycle.status());
+  }
+  return absl::FailedPreconditionError(
+      fmt::format("{}: somebody else changed update_interval, samples or the channels in {}, so "
+                  "its readings do "
+                  "not mean what they are taken for; keep other programs off this chip",
+                  name_, attributes_->folder()));
+}
+
+absl::Status HwmonIna3221Source::ReadChannel(size_t index, std::vector<ChannelReading>* out) {
+  const absl::StatusOr<StampedInteger> read = attributes_->Read(index);
+  if (!read.ok()) return read.status();
+  out->push_back({.channel = static_cast<uint32_t>(index),
+                  .reading = {.begin_ns = read->begin_ns,
+                              .end_ns = read->end_ns,
+                              .raw = read->value,
+                              .freshness = freshness_->OnRead(index, *read)}});
+  return absl::OkStatus();
+}
+
+absl::Status HwmonIna3221Source::Read(std::vector<ChannelReading>* out) {
+  if (absl::Status status = attributes_->EnsureOpen(); !status.ok()) return status;
+  if (std::exchange(life_, attributes_->lives()) != life_) next_voltage_ = 0;
+  const MonotonicTime begin = clock_.Now();
+  absl::Status failed;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const absl::Status status = ReadChannel(i, out);
+    if (absl::IsNotFound(status)) return status;
+    failed.Update(status);  // the other channels may be well
+  }
+  // The first round of voltages goes by at once, one a tick, so that no run begins without.
+  if (next_voltage_ < inputs_.size() || begin >= voltage_due_) {
+    const size_t index = inputs_.size() + next_voltage_++ % inputs_.size();
+    voltage_due_ =
+        begin + Nanoseconds{kVoltageInterval.count / static_cast<int64_t>(inputs_.size())};
+    failed.Update(ReadChannel(index, out));
+  } else if (begin >= verify_due_) {
+    failed.Update(VerifySettings());
+  }
+  return failed;
+}
+
+double HwmonIna3221Source::max_rate_hz() const {
+  if (!reads_wait_.value_or(false)) return std::numeric_limits<double>::infinity();
+  const double reads_a_tick = static_cast<double>(inputs_.size() + 1);
+  return 1.0 / (reads_a_tick * cycle_.ready_s() * (1 + ina3221::kOscillatorTolerance));
+}
+
+std::vector<std::string> HwmonIna3221Source::Remarks() const {
+  std::vector<std::string> remarks = remarks_;
+  if (!reads_wait_.has_value()) {
+    remarks.push_back(fmt::format(
+        "{}: whether the driver's reads wait for new conversions could not be found out, so "
+        "repeated values are taken for unknown",
+        name_));
+  }
+  return remarks;
+}
+
+}  // namespace synergy
