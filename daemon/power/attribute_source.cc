@@ -1,0 +1,105 @@
+#include "daemon/power/attribute_source.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace synergy {
+namespace {
+
+constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);
+
+std::vector<std::string> FilesOf(const std::vector<AttributeSource::Channel>& channels) {
+  std::vector<std::string> files;
+  for (const AttributeSource::Channel& channel : channels) files.push_back(channel.file);
+  return files;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AttributeSource>> AttributeSource::Open(Options options,
+                                                                       Clock& clock) {
+  if (options.channels.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: it has no attribute that measures power", options.name));
+  }
+  std::unique_ptr<AttributeSource> source(new AttributeSource(std::move(options), clock));
+  std::vector<ChannelReading> first;
+  const absl::Status status = source->Read(&first);
+  if (!status.ok() && !absl::IsUnavailable(status)) return status;
+  return source;
+}
+
+AttributeSource::AttributeSource(Options options, Clock& clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      attributes_(options_.name, FilesOf(options_.channels), options_.find, options_.prepare,
+                  clock) {
+  for (const Channel& channel : options_.channels) {
+    channels_.push_back(channel.info);
+    channels_.back().set_source(fmt::format("{} {}", options_.name, channel.info.source()));
+    channels_.back().mutable_window();
+    states_.push_back({.counter = EnergyCounter(channel.counter_range_uj)});
+  }
+}
+
+void AttributeSource::Restart() {
+  for (State& state : states_) {
+    state.counter.Restart();
+    state.read = false;
+  }
+  verify_due_ = clock_.Now() + kVerifyInterval;
+}
+
+absl::Status AttributeSource::ReadChannel(size_t index, std::vector<ChannelReading>* out) {
+  const absl::StatusOr<StampedInteger> read = attributes_.Read(index);
+  if (!read.ok()) return read.status();
+  const Channel& channel = options_.channels[index];
+  State& state = states_[index];
+  const bool changed = state.read && state.last_value != read->value;
+  state.read = true;
+  state.last_value = read->value;
+  const bool fresh = changed || channel.each_read_converts;
+  out->push_back({.channel = static_cast<uint32_t>(index),
+                  .reading = {.begin_ns = read->begin_ns,
+                              .end_ns = read->end_ns,
+                              .raw = channel.counter_range_uj < 0
+                                         ? read->value
+                                         : state.counter.Advance(read->value, read->end_ns),
+                              .freshness = fresh ? Freshness::kFresh : Freshness::kUnknown}});
+  return absl::OkStatus();
+}
+
+absl::Status AttributeSource::Read(std::vector<ChannelReading>* out) {
+  if (absl::Status status = attributes_.EnsureOpen(); !status.ok()) return status;
+  if (std::exchange(life_, attributes_.lives()) != attributes_.lives()) Restart();
+  if (const MonotonicTime now = clock_.Now(); now >= verify_due_) {
+    verify_due_ = now + kVerifyInterval;
+    const absl::Status status = options_.verify(attributes_.folder());
+    if (!status.ok()) {
+      verify_due_ = now;  // no reading before it is well again
+      return Owned(options_.name, status);
+    }
+  }
+  absl::Status failed;
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    const absl::Status status = ReadChannel(i, out);
+    if (absl::IsNotFound(status)) return status;
+    failed.Update(status);  // the other channels may be well
+  }
+  return failed;
+}
+
+std::vector<std::string> AttributeSource::Remarks() const {
+  std::vector<std::string> remarks = options_.remarks;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (states_[i].counter.resets() == 0) continue;
+    remarks.push_back(
+        fmt::format("{}: its counter of {} was reset {} times; the energy around it "
+                    "is missing",
+                    options_.name, channels_[i].rail(), states_[i].counter.resets()));
+  }
+  return remarks;
+}
+
+}  // namespace synergy

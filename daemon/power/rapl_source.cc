@@ -1,0 +1,132 @@
+#include "daemon/power/rapl_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/sysfs.h"
+#include "daemon/power/hwmon_folder.h"
+
+namespace synergy {
+namespace {
+
+constexpr double kJoulesPerStep = 1e-6;  // energy_uj
+constexpr double kUpdateS = 1e-3;
+// The SDM says "approximately".
+constexpr double kUpdateTolerance = 0.1;
+
+constexpr std::string_view kMsrZones = "intel-rapl:";
+constexpr std::string_view kMmioZones = "intel-rapl-mmio:";
+
+struct Zone {
+  std::string folder;  // "intel-rapl:0:1", in class/powercap
+  std::string parent;  // "intel-rapl:0"; "" at the top
+  std::string name;    // "core"
+  int64_t range_uj = 0;
+  std::string rail;
+};
+
+std::string Parent(const std::string& folder) {
+  const size_t colon = folder.rfind(':');
+  return folder.find(':') == colon ? "" : folder.substr(0, colon);
+}
+
+std::vector<Zone> ListZones(const std::string& sysfs) {
+  const std::string parent = sysfs + "/class/powercap";
+  const std::vector<std::string> folders = ListSysfs(parent);
+  const auto starts = [](std::string_view prefix) {
+    return [prefix](const std::string& name) { return name.starts_with(prefix); };
+  };
+  const std::string_view prefix =
+      std::ranges::any_of(folders, starts(kMsrZones)) ? kMsrZones : kMmioZones;
+  std::vector<Zone> zones;
+  for (const std::string& folder : folders) {
+    if (!folder.starts_with(prefix) || !HasAttribute(parent + "/" + folder, "energy_uj")) continue;
+    zones.push_back(
+        {.folder = folder,
+         .parent = Parent(folder),
+         .name = ReadSysfs(fmt::format("{}/{}/name", parent, folder)).value_or(folder),
+         .range_uj =
+             ReadSysfsInteger(fmt::format("{}/{}/max_energy_range_uj", parent, folder)).value_or(0),
+         .rail = ""});
+  }
+  // Parents before what they contain, so that rails can name them.
+  std::ranges::stable_sort(zones, {}, [](const Zone& zone) { return !zone.parent.empty(); });
+  return zones;
+}
+
+v1::RailInfo RailOf(const Zone& zone, const std::vector<Zone>& zones) {
+  const auto psys = std::ranges::find(zones, "psys", &Zone::name);
+  const auto parent = std::ranges::find(zones, zone.parent, &Zone::folder);
+  v1::RailInfo rail;
+  rail.set_name(zone.rail);
+  rail.set_scope(v1::RAIL_SCOPE_COMPONENT);
+  if (zone.name == "psys") {
+    rail.set_scope(v1::RAIL_SCOPE_MODULE);
+    rail.set_description("the whole platform, as its maker wired it");
+  } else if (zone.name != "dram" && !zone.parent.empty() && parent != zones.end()) {
+    rail.set_contained_in(parent->rail);
+  } else if (psys != zones.end()) {
+    rail.set_contained_in(psys->rail);
+  }
+  return rail;
+}
+
+AttributeSource::Channel ChannelOf(const Zone& zone) {
+  AttributeSource::Channel channel;
+  channel.file = zone.folder + "/energy_uj";
+  channel.counter_range_uj = zone.range_uj;
+  channel.info.set_rail(zone.rail);
+  channel.info.set_quantity(v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
+  channel.info.set_scale(kJoulesPerStep);
+  channel.info.set_source(zone.folder);
+  v1::Window& window = *channel.info.mutable_window();
+  window.set_slot_s(kUpdateS);
+  window.set_period_s(kUpdateS);
+  window.set_period_tolerance(kUpdateTolerance);
+  window.set_average(1);
+  return channel;
+}
+
+}  // namespace
+
+bool HasRapl(const std::string& sysfs) { return !ListZones(sysfs).empty(); }
+
+absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names, Clock& clock) {
+  std::vector<Zone> zones = ListZones(sysfs);
+  const std::string folder = sysfs + "/class/powercap";
+  if (zones.empty()) {
+    return absl::NotFoundError(fmt::format("{} has no RAPL zone with an energy counter", folder));
+  }
+  AttributeSource::Options options;
+  options.name = "rapl";
+  for (Zone& zone : zones) {
+    const auto parent = std::ranges::find(zones, zone.parent, &Zone::folder);
+    zone.rail = names.Take(zone.parent.empty() || parent == zones.end()
+                               ? zone.name
+                               : fmt::format("{} {}", parent->name, zone.name));
+    options.channels.push_back(ChannelOf(zone));
+  }
+  options.find = [folder, first = zones.front().folder]() -> absl::StatusOr<std::string> {
+    if (HasAttribute(folder, first)) return folder;
+    return absl::NotFoundError(fmt::format("{}/{} is gone", folder, first));
+  };
+  FoundSource found;
+  for (const Zone& zone : zones) {
+    v1::RailInfo rail = RailOf(zone, zones);
+    // The order of a board's rails: what contains others stands before them.
+    if (zone.name == "psys") {
+      found.rails.insert(found.rails.begin(), std::move(rail));
+    } else {
+      found.rails.push_back(std::move(rail));
+    }
+  }
+  auto source = AttributeSource::Open(std::move(options), clock);
+  if (!source.ok()) return source.status();
+  found.source = *std::move(source);
+  return found;
+}
+
+}  // namespace synergy
