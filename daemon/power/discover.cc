@@ -1,0 +1,95 @@
+#include "daemon/power/discover.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "daemon/power/hwmon_folder.h"
+#include "daemon/power/hwmon_ina3221_source.h"
+#include "daemon/power/hwmon_power_source.h"
+#include "daemon/power/iio_ina3221_source.h"
+#include "daemon/power/power_supply_source.h"
+#include "daemon/power/rail_names.h"
+#include "daemon/power/rapl_source.h"
+
+namespace synergy {
+namespace {
+
+// A source that has no more to say of its rails than their names.
+template <typename Source>
+absl::StatusOr<FoundSource> WithRails(absl::StatusOr<std::unique_ptr<Source>> source) {
+  if (!source.ok()) return source.status();
+  FoundSource found;
+  for (const v1::ChannelInfo& channel : (*source)->channels()) {
+    if (channel.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE) continue;
+    found.rails.emplace_back().set_name(channel.rail());
+  }
+  found.source = *std::move(source);
+  return found;
+}
+
+class Discovery {
+ public:
+  Discovery(std::string sysfs, SettingWriter& settings, Clock& clock)
+      : sysfs_(std::move(sysfs)), settings_(settings), clock_(clock) {}
+
+  void AddHwmon() {
+    for (const HwmonDevice& device : ListHwmon(sysfs_)) {
+      if (HwmonIna3221Source::Fits(device)) {
+        Add(WithRails(HwmonIna3221Source::Open(sysfs_, device, names_, settings_, clock_)));
+      } else if (HasHwmonPower(device)) {
+        Add(OpenHwmonPower(sysfs_, device, names_, clock_));
+      } else {
+        found_.unused.push_back(fmt::format(
+            "{}: shows neither power nor energy nor a current with its voltage", device.Name()));
+      }
+    }
+  }
+  void AddIio() {
+    for (const std::string& folder : ListIioIna3221(sysfs_)) {
+      Add(OpenIioIna3221(folder, names_, clock_));
+    }
+  }
+  void AddRapl() {
+    if (HasRapl(sysfs_)) Add(OpenRapl(sysfs_, names_, clock_));
+  }
+  void AddSupplies() {
+    for (const std::string& supply : PowerSupplySource::List(sysfs_)) {
+      Add(WithRails(PowerSupplySource::Open(sysfs_, supply, names_, clock_)));
+    }
+  }
+  void AddVcgencmd(VcgencmdSource::Run run) {
+    if (run) Add(VcgencmdSource::Open(std::move(run), names_, clock_));
+  }
+  DiscoveredSources Take() { return std::move(found_); }
+
+ private:
+  void Add(absl::StatusOr<FoundSource> source) {
+    if (source.ok()) {
+      found_.sources.push_back(*std::move(source));
+    } else {
+      found_.unused.push_back(std::string(source.status().message()));
+    }
+  }
+
+  const std::string sysfs_;
+  SettingWriter& settings_;
+  Clock& clock_;
+  RailNames names_;
+  DiscoveredSources found_;
+};
+
+}  // namespace
+
+DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,
+                                  VcgencmdSource::Run vcgencmd) {
+  Discovery discovery(sysfs, settings, clock);
+  discovery.AddHwmon();
+  discovery.AddIio();
+  discovery.AddRapl();
+  discovery.AddSupplies();
+  discovery.AddVcgencmd(std::move(vcgencmd));
+  return discovery.Take();
+}
+
+}  // namespace synergy
