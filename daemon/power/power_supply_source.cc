@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<PowerSupplySource>> PowerSupplySource::Open(
     const std::string& sysfs, const std::string& supply, RailNames& names, Clock& clock) {
   const std::string folder = FolderOf(sysfs, supply);
   std::unique_ptr<PowerSupplySource> source(
-      new PowerSupplySource(fmt::format("power_supply {}", supply), clock));
+      new PowerSupplySource(fmt::format("power_supply {}", supply)));
   const std::string rail = names.Take(supply);
   std::vector<std::string> files{kStatus};
   // Some drivers have power_now and never a value for it.

@@ -60,13 +60,12 @@ class PowerSupplySource final : public PowerSource {
   std::optional<double> update_hz() const;
 
  private:
-  PowerSupplySource(std::string name, Clock& clock) : name_(std::move(name)), clock_(clock) {}
+  explicit PowerSupplySource(std::string name) : name_(std::move(name)) {}
   void AddChannel(const std::string& rail, v1::ChannelInfo::Quantity quantity,
                   const std::string& file);
   absl::Status ReadChannel(size_t index, std::string_view status, std::vector<ChannelReading>* out);
 
   const std::string name_;
-  Clock& clock_;
   std::vector<v1::ChannelInfo> channels_;
   std::vector<std::optional<int64_t>> last_;  // by channel
   std::optional<AttributeGroup> attributes_;  // status, then by channel
