@@ -111,11 +111,13 @@ SamplingReport SamplingOf(const RunData& data) {
 constexpr size_t kFewestReadings = 10;
 
 bool HasPowerChannel(const v1::RunHeader& header, const std::string& rail) {
-  return std::any_of(
-      header.channels().begin(), header.channels().end(), [&](const v1::ChannelInfo& channel) {
-        return channel.rail() == rail && (channel.quantity() == v1::ChannelInfo::QUANTITY_POWER ||
-                                          channel.quantity() == v1::ChannelInfo::QUANTITY_CURRENT);
-      });
+  return std::any_of(header.channels().begin(), header.channels().end(),
+                     [&](const v1::ChannelInfo& channel) {
+                       return channel.rail() == rail &&
+                              (channel.quantity() == v1::ChannelInfo::QUANTITY_POWER ||
+                               channel.quantity() == v1::ChannelInfo::QUANTITY_CURRENT ||
+                               channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
+                     });
 }
 
 // Of the measured rail with the fewest in the span of the measured operators; absent without such a

@@ -8,6 +8,7 @@
 
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
+#include "common/records/varint.h"
 
 namespace synergy {
 namespace {
@@ -120,6 +121,29 @@ class Values {
   const double scale_;
   size_t next_ = 0;  // the first reading after the instant asked for last
 };
+
+// Between two updates of the counter its mean power holds, which stands in their middle. Readings
+// that repeat an update say nothing, unless all do: then nothing was used.
+std::vector<PowerSample> PowerOfCounter(const std::vector<Reading>& readings, double scale_j) {
+  std::vector<PowerSample> samples;
+  if (readings.size() < 2) return samples;
+  const Reading* update = &readings.front();
+  for (const Reading& r : readings) {
+    const int64_t span_ns = WrappingDifference(Middle(r), Middle(*update));
+    if (r.raw == update->raw || span_ns <= 0) continue;
+    const double joules = (static_cast<double>(r.raw) - static_cast<double>(update->raw)) * scale_j;
+    // What decreases was reset by somebody.
+    if (joules > 0) {
+      samples.push_back(
+          {Middle(*update) + span_ns / 2, joules / (1e-9 * static_cast<double>(span_ns))});
+    }
+    update = &r;
+  }
+  if (samples.empty() && update == &readings.front()) {
+    samples = {{Middle(readings.front()), 0.0}, {Middle(readings.back()), 0.0}};
+  }
+  return samples;
+}
 
 }  // namespace
 
@@ -257,6 +281,7 @@ const v1::ChannelInfo* RunData::FindChannel(const std::string& rail,
 
 std::vector<PowerSample> RunData::PowerOf(const std::string& rail) const {
   const v1::ChannelInfo* const power = FindChannel(rail, v1::ChannelInfo::QUANTITY_POWER);
+  const v1::ChannelInfo* const energy = FindChannel(rail, v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
   const v1::ChannelInfo* const current = FindChannel(rail, v1::ChannelInfo::QUANTITY_CURRENT);
   const v1::ChannelInfo* const voltage = FindChannel(rail, v1::ChannelInfo::QUANTITY_VOLTAGE);
   std::vector<PowerSample> samples;
@@ -264,6 +289,8 @@ std::vector<PowerSample> RunData::PowerOf(const std::string& rail) const {
     for (const Reading& r : readings_.at(power->channel())) {
       samples.push_back({Middle(r), static_cast<double>(r.raw) * power->scale()});
     }
+  } else if (energy != nullptr) {
+    samples = PowerOfCounter(readings_.at(energy->channel()), energy->scale());
   } else if (current != nullptr && voltage != nullptr &&
              !readings_.at(voltage->channel()).empty()) {
     Values volts(readings_.at(voltage->channel()), voltage->scale());

@@ -59,6 +59,7 @@ Telemetry::Telemetry(TelemetryRingWriter ring, std::vector<std::vector<Channel>>
       ring_(std::move(ring)),
       volts_(rails),
       sums_(rails) {
+  for (const auto& of_source : channels_) counters_.emplace_back(of_source.size());
   record_.rail_count = static_cast<uint32_t>(rails);
 }
 
@@ -75,10 +76,23 @@ void Telemetry::OnReadings(size_t source, const std::vector<ChannelReading>& rea
       volts = value;
     } else if (channel.quantity == v1::ChannelInfo::QUANTITY_POWER) {
       AddPower(*channel.rail, value);
+    } else if (channel.quantity == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER) {
+      const auto watts = PowerSince(counters_[source][r.channel], r.reading, channel.scale);
+      if (watts) AddPower(*channel.rail, *watts);
     } else if (channel.quantity == v1::ChannelInfo::QUANTITY_CURRENT && volts) {
       AddPower(*channel.rail, value * *volts);
     }
   }
+}
+
+std::optional<double> Telemetry::PowerSince(std::optional<Counter>& last, const Reading& reading,
+                                            double scale) {
+  const Counter now{.at_ns = Middle(reading), .raw = reading.raw};
+  if (last && (now.raw == last->raw || now.at_ns <= last->at_ns)) return std::nullopt;
+  const std::optional<Counter> before = std::exchange(last, now);
+  if (!before || now.raw < before->raw) return std::nullopt;
+  return static_cast<double>(now.raw - before->raw) * scale /
+         Nanoseconds{now.at_ns - before->at_ns}.seconds();
 }
 
 void Telemetry::OnGap(size_t, const v1::Gap& gap) {

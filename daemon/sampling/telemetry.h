@@ -54,6 +54,11 @@ class Telemetry : public ReadingSink {
     v1::ChannelInfo::Quantity quantity;
     double scale;
   };
+  // The last update of a channel that counts energy.
+  struct Counter {
+    int64_t at_ns;
+    int64_t raw;
+  };
   // Readings of the top rail.
   struct TopPower {
     int64_t at_ns;
@@ -67,6 +72,9 @@ class Telemetry : public ReadingSink {
   // Closes the present record where it ends at or before `at_ns`.
   void MoveTo(int64_t at_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseRecord() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The mean power since the counter's last update, where this is another one.
+  std::optional<double> PowerSince(std::optional<Counter>& last, const Reading& reading,
+                                   double scale) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddPower(size_t rail, double watts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::vector<std::vector<Channel>> channels_;  // by source and channel
@@ -76,6 +84,8 @@ class Telemetry : public ReadingSink {
 
   mutable absl::Mutex mutex_;
   TelemetryRingWriter ring_ ABSL_GUARDED_BY(mutex_);
+  // By source and channel.
+  std::vector<std::vector<std::optional<Counter>>> counters_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::optional<double>> volts_ ABSL_GUARDED_BY(mutex_);  // by rail, the last
   TelemetryRecord record_ ABSL_GUARDED_BY(mutex_);                    // the present one
   std::vector<double> sums_ ABSL_GUARDED_BY(mutex_);                  // of its powers, by rail

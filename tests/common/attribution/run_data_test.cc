@@ -237,6 +237,39 @@ TEST(RunDataPower, APowerChannelGoesBeforeCurrentTimesVoltageAndStampsTheMiddleO
   EXPECT_DOUBLE_EQ(rails[0].samples[0].power_w, 3.5);
 }
 
+TEST(RunDataPower, ACounterOfEnergyGivesItsMeanPowerBetweenUpdates) {
+  RunBuilder run;
+  run.Rail("package-0");
+  const uint32_t energy = run.Channel("package-0", Quantity::QUANTITY_ENERGY_COUNTER, 1e-6);
+  run.WriteHeader();
+  // 2 W, then 4 W; the second reading repeats the first's update.
+  run.WriteInstants(
+      energy,
+      {{0, 5'000'000}, {500'000, 5'000'000}, {1'000'000, 5'002'000}, {2'000'000, 5'006'000}});
+  const std::vector<RailPower> rails = Take(run).Power();
+  ASSERT_EQ(rails[0].samples.size(), 2u);
+  EXPECT_EQ(rails[0].samples[0].at_ns, 500'000);
+  EXPECT_DOUBLE_EQ(rails[0].samples[0].power_w, 2);
+  EXPECT_EQ(rails[0].samples[1].at_ns, 1'500'000);
+  EXPECT_DOUBLE_EQ(rails[0].samples[1].power_w, 4);
+}
+
+TEST(RunDataPower, ACounterThatStandsStillIsZeroAndOneThatWasResetIsNoNegativePower) {
+  RunBuilder run;
+  run.Rail("idle").Rail("reset");
+  const uint32_t idle = run.Channel("idle", Quantity::QUANTITY_ENERGY_COUNTER, 1e-6);
+  const uint32_t reset = run.Channel("reset", Quantity::QUANTITY_ENERGY_COUNTER, 1e-6);
+  run.WriteHeader();
+  run.WriteInstants(idle, {{0, 7}, {1'000'000, 7}, {2'000'000, 7}});
+  run.WriteInstants(reset, {{0, 9'000}, {1'000'000, 100}, {2'000'000, 1'100}});
+  const std::vector<RailPower> rails = Take(run).Power();
+  ASSERT_EQ(rails[0].samples.size(), 2u);
+  EXPECT_EQ(rails[0].samples[0].power_w, 0);
+  EXPECT_EQ(rails[0].samples[1].at_ns, 2'000'000);
+  ASSERT_EQ(rails[1].samples.size(), 1u);
+  EXPECT_DOUBLE_EQ(rails[1].samples[0].power_w, 1);
+}
+
 TEST(RunDataPower, IsEmptyBeforeTheHeader) { EXPECT_TRUE(RunData().Power().empty()); }
 
 }  // namespace

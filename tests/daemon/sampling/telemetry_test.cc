@@ -20,7 +20,8 @@ std::vector<std::unique_ptr<PowerSource>> Chip() {
       std::vector{SensorChannel("VDD_CPU", Quantity::QUANTITY_CURRENT, 0.001),
                   SensorChannel("VDD_IN", Quantity::QUANTITY_CURRENT, 0.001),
                   SensorChannel("VDD_IN", Quantity::QUANTITY_VOLTAGE, 0.008),
-                  SensorChannel("OTHER", Quantity::QUANTITY_POWER, 1)},
+                  SensorChannel("OTHER", Quantity::QUANTITY_POWER, 1),
+                  SensorChannel("VDD_CPU", Quantity::QUANTITY_ENERGY_COUNTER, 1e-6)},
       [](int, std::vector<ChannelReading>*) { return absl::OkStatus(); }));
   return sources;
 }
@@ -61,6 +62,20 @@ class TelemetryTest : public testing::Test {
   std::unique_ptr<Telemetry> telemetry_;
   TelemetryRingReader reader_;
 };
+
+TEST_F(TelemetryTest, ACounterOfEnergyIsThePowerSinceItsLastUpdate) {
+  Give(4, 100 * kMillisecond, 5'000);
+  Give(4, 101 * kMillisecond, 5'000);  // no update
+  Give(4, 102 * kMillisecond, 9'000);  // 4 mJ in 2 ms
+  Give(4, 103 * kMillisecond, 100);    // reset by somebody
+  Give(4, 104 * kMillisecond, 1'100);  // 1 mJ in 1 ms
+  Give(4, 110 * kMillisecond, 1'100);
+  const std::vector<TelemetryRecord> records = Records();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].rails[0].readings, 2u);
+  EXPECT_NEAR(records[0].rails[0].max_w, 2, 1e-9);
+  EXPECT_NEAR(records[0].rails[0].min_w, 1, 1e-9);
+}
 
 TEST_F(TelemetryTest, GivesMinMeanAndMaxOfTenMilliseconds) {
   GiveVolts(100 * kMillisecond, 10);
