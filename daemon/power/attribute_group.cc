@@ -2,12 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 namespace synergy {
 
 absl::Status Owned(const std::string& owner, const absl::Status& status) {
   return absl::Status(status.code(), fmt::format("{}: {}", owner, std::string(status.message())));
+}
+
+double RateOfRounds(Nanoseconds shortest) {
+  constexpr double kBusyShare = 0.8;
+  if (shortest.count <= 0) return std::numeric_limits<double>::infinity();
+  return kBusyShare / shortest.seconds();
 }
 
 AttributeGroup::AttributeGroup(std::string owner, std::vector<std::string> files, Find find,

@@ -68,6 +68,10 @@ class AttributeGroup {
   uint64_t lives_ = 0;
 };
 
+// How often rounds of reads fit into a second if the shortest of a few took so long, with a fifth
+// of the time to spare: more ticks would only be missed. No limit where the clock saw no time pass.
+double RateOfRounds(Nanoseconds shortest);
+
 // `status` with the name of whose it is in front; the code stays.
 absl::Status Owned(const std::string& owner, const absl::Status& status);
 

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace synergy {
 namespace {
 
 constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);
+constexpr int kTimedRounds = 3;
 
 std::vector<std::string> FilesOf(const std::vector<AttributeSource::Channel>& channels) {
   std::vector<std::string> files;
@@ -24,9 +27,18 @@ absl::StatusOr<std::unique_ptr<AttributeSource>> AttributeSource::Open(Options o
         fmt::format("{}: it has no attribute that measures power", options.name));
   }
   std::unique_ptr<AttributeSource> source(new AttributeSource(std::move(options), clock));
-  std::vector<ChannelReading> first;
-  const absl::Status status = source->Read(&first);
-  if (!status.ok() && !absl::IsUnavailable(status)) return status;
+  std::optional<Nanoseconds> shortest;
+  for (int i = 0; i < kTimedRounds; ++i) {
+    std::vector<ChannelReading> readings;
+    const absl::Status status = source->Read(&readings);
+    if (!status.ok() && !absl::IsUnavailable(status)) return status;
+    if (!status.ok()) continue;
+    const Nanoseconds round{readings.back().reading.end_ns - readings.front().reading.begin_ns};
+    shortest = std::min(shortest.value_or(round), round);
+  }
+  if (shortest) {
+    source->max_rate_hz_ = std::min(source->max_rate_hz_, RateOfRounds(*shortest));
+  }
   return source;
 }
 
@@ -34,7 +46,8 @@ AttributeSource::AttributeSource(Options options, Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       attributes_(options_.name, FilesOf(options_.channels), options_.find, options_.prepare,
-                  clock) {
+                  clock),
+      max_rate_hz_(options_.max_rate_hz) {
   for (const Channel& channel : options_.channels) {
     channels_.push_back(channel.info);
     channels_.back().set_source(fmt::format("{} {}", options_.name, channel.info.source()));

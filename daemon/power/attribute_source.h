@@ -34,6 +34,7 @@ class AttributeSource final : public PowerSource {
     AttributeGroup::Prepare prepare = [](const std::string&) { return absl::OkStatus(); };
     // Once a second, with the folder: whether the readings still mean what is described.
     AttributeGroup::Prepare verify = [](const std::string&) { return absl::OkStatus(); };
+    // The source's own is lower where reads take long.
     double max_rate_hz = std::numeric_limits<double>::infinity();
     std::vector<std::string> remarks = {};
   };
@@ -45,7 +46,7 @@ class AttributeSource final : public PowerSource {
   const std::string& name() const override { return options_.name; }
   const std::vector<v1::ChannelInfo>& channels() const override { return channels_; }
   absl::Status Read(std::vector<ChannelReading>* out) override;
-  double max_rate_hz() const override { return options_.max_rate_hz; }
+  double max_rate_hz() const override { return max_rate_hz_; }
   std::vector<std::string> Remarks() const override;
 
  private:
@@ -67,6 +68,7 @@ class AttributeSource final : public PowerSource {
   AttributeGroup attributes_;
   uint64_t life_ = 0;  // of attributes_
   MonotonicTime verify_due_;
+  double max_rate_hz_;
 };
 
 // A source that was found, and what is known of its rails.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,7 @@ class HwmonIna3221Source final : public PowerSource {
   // Besides PowerSource's errors: FailedPrecondition where somebody else changed the chip's
   // settings, since the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
-  // Where reads wait for conversions, no more ticks than conversions.
+  // As often as a tick's reads fit, over a slow bus or where they wait for conversions.
   double max_rate_hz() const override;
   std::vector<std::string> Remarks() const override;
 
@@ -72,6 +73,8 @@ class HwmonIna3221Source final : public PowerSource {
   absl::StatusOr<Ina3221Cycle> ReadCycle(const std::string& folder) const;
   absl::StatusOr<std::optional<bool>> TryWhetherReadsWait(const std::string& folder, bool may_set);
   absl::Status VerifySettings();
+  // Finds out how long a tick's reads take.
+  absl::Status TimeRounds();
   absl::Status ReadChannel(size_t index, std::vector<ChannelReading>* out);
 
   const std::string sysfs_;
@@ -85,6 +88,7 @@ class HwmonIna3221Source final : public PowerSource {
   Ina3221Cycle cycle_;
   bool cycle_known_ = false;
   std::optional<bool> reads_wait_;
+  double rounds_hz_ = std::numeric_limits<double>::infinity();
   std::vector<std::string> remarks_;
   std::optional<AttributeGroup> attributes_;  // by channel
   std::optional<Ina3221HwmonFreshness> freshness_;
