@@ -1,0 +1,45 @@
+#include "daemon/clocks/attribute_files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include "common/sysfs.h"
+
+namespace synergy {
+namespace {
+
+class SysfsFiles final : public AttributeFiles {
+ public:
+  absl::StatusOr<std::string> Read(const std::string& path) override { return ReadSysfs(path); }
+  absl::Status Write(const std::string& path, const std::string& value) override {
+    return WriteSysfs(path, value);
+  }
+  std::vector<std::string> List(const std::string& folder) override { return ListSysfs(folder); }
+  absl::StatusOr<std::string> Resolve(const std::string& path) override {
+    const std::unique_ptr<char, void (*)(void*)> resolved(realpath(path.c_str(), nullptr), free);
+    if (resolved == nullptr) return SysfsError("Resolving", path, errno);
+    return std::string(resolved.get());
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> ReadWords(AttributeFiles& files, const std::string& path) {
+  const std::string text = files.Read(path).value_or("");
+  std::vector<std::string> words;
+  for (size_t at = 0; (at = text.find_first_not_of(' ', at)) != std::string::npos;) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  return words;
+}
+
+AttributeFiles& KernelFiles() {
+  static SysfsFiles files;
+  return files;
+}
+
+}  // namespace synergy
