@@ -10,6 +10,7 @@
 #include "common/child_process.h"
 #include "common/files.h"
 #include "daemon/jobs/core_plan.h"
+#include "daemon/lease_restorer.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -45,6 +46,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   absl::StatusOr<StateFolder> state = StateFolder::Open(options.state_dir);
   if (!state.ok()) return state.status();
   std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(state)));
+  daemon->RestoreLeftLeases();
   for (const ListenAddress& address : options.listen) {
     auto listener = ListeningSocket::Open(address);
     if (!listener.ok()) return listener.status();
@@ -69,6 +71,18 @@ Daemon::~Daemon() {
   queue_.reset();
   if (sampler_) sampler_->Stop();
   KillStrays();
+}
+
+// Before anything else: whatever follows may fail, and the board must not stay as a daemon that was
+// killed has left it.
+void Daemon::RestoreLeftLeases() const {
+  const RestoredLeases restored = RestoreLeases(state_.path(), options_.sysfs_root, KernelFiles());
+  for (const std::string& line : restored.lines) {
+    spdlog::log(restored.clean ? spdlog::level::info : spdlog::level::warn, "{}", line);
+  }
+  if (!restored.clean) {
+    spdlog::warn("clocks or settings are not what they were; `synergyd --restore` tries again");
+  }
 }
 
 absl::Status Daemon::CheckExecutables() const {

@@ -30,6 +30,7 @@ struct DaemonOptions {
   std::vector<ListenAddress> listen;
   std::string state_dir;
   std::string libexec_dir;
+  std::string sysfs_root = "/sys";
   int stop_fd = -1;                 // readable: give up starting. Borrowed; -1: never
   uint64_t object_quota_bytes = 0;  // 0: DefaultObjectQuota
 };
@@ -48,6 +49,7 @@ class Daemon {
 
  private:
   Daemon(const DaemonOptions& options, StateFolder state);
+  void RestoreLeftLeases() const;
   absl::Status CheckExecutables() const;
   absl::Status OpenBoardAndSensors();
   void DescribeBoard(const std::string& board_id);

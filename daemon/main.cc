@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "common/unique_fd.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/daemon.h"
+#include "daemon/lease_restorer.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -68,6 +71,21 @@ int Serve(DaemonOptions options, const sigset_t& signals) {
   return kOk;
 }
 
+// What it did goes to standard output. kOk: nothing is left that is not as it was.
+int RestoreAndReport(const DaemonOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::exists(options.state_dir, error)) {
+    fmt::print("nothing to restore: there is no {}\n", options.state_dir);
+    return kOk;
+  }
+  const absl::StatusOr<StateFolder> state = StateFolder::Open(options.state_dir);
+  if (!state.ok()) return Complain(state.status());
+  const RestoredLeases restored = RestoreLeases(state->path(), options.sysfs_root, KernelFiles());
+  for (const std::string& line : restored.lines) fmt::print("{}\n", line);
+  if (restored.lines.empty()) fmt::print("nothing to restore\n");
+  return restored.clean ? kOk : kFailed;
+}
+
 absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* options) {
   if (texts.size() > kMaxListeners) {
     return absl::InvalidArgumentError(
@@ -99,31 +117,25 @@ std::string UnknownText(const CLI::App& app) {
                      nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest));
 }
 
-int Main(int argc, char** argv) {
-  const sigset_t signals = BlockSignals();
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd"));
-  DaemonOptions options;
-  options.state_dir = DefaultStateDir();
-  options.libexec_dir = DefaultLibexecDir();
-  std::vector<std::string> listen;
-  CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
+void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>* listen,
+                bool* restore) {
   app.set_version_flag("--version", "synergyd " SYNERGY_VERSION);
-  app.add_option("--board", options.board,
+  app.add_option("--board", options->board,
                  "the board: auto (real sensors only) or sim:jetson-tx1 (a simulated Jetson TX1)")
       ->capture_default_str();
   app.add_option(
-         "--listen", listen,
+         "--listen", *listen,
          fmt::format("unix:PATH, or a loopback HOST[:PORT] (port {}); repeatable. Default: {}",
                      kDefaultPort, DefaultListenAddress()))
       ->allow_extra_args(false);
-  app.add_option("--state", options.state_dir,
+  app.add_option("--state", options->state_dir,
                  "folder of the queue and of runs that no host has yet")
       ->capture_default_str();
-  app.add_option("--libexec", options.libexec_dir,
+  app.add_option("--libexec", options->libexec_dir,
                  "folder of the engines, the launcher and the front")
       ->capture_default_str();
   app.add_option(
-         "--object-quota", options.object_quota_bytes,
+         "--object-quota", options->object_quota_bytes,
          "bytes (or 4G, 500M) that weights and inputs may take in the state folder, the least "
          "recently used make room; default: a quarter of its file system, at most 8 GiB")
       ->transform(CLI::AsSizeValue(false))
@@ -135,6 +147,25 @@ int Main(int argc, char** argv) {
                                 : std::string();
           },
           ""));
+  app.add_option("--sysfs-root", options->sysfs_root,
+                 "where the kernel's attributes are, or a captured tree of them")
+      ->capture_default_str()
+      ->check(CLI::ExistingDirectory);
+  app.add_flag("--restore", *restore,
+               "put back the clocks and settings that a synergyd which was killed has left "
+               "changed, say what was done, and end: 0 where all is as it was, else 1");
+}
+
+int Main(int argc, char** argv) {
+  const sigset_t signals = BlockSignals();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd"));
+  DaemonOptions options;
+  options.state_dir = DefaultStateDir();
+  options.libexec_dir = DefaultLibexecDir();
+  std::vector<std::string> listen;
+  CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
+  bool restore = false;
+  AddOptions(app, &options, &listen, &restore);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
@@ -147,6 +178,7 @@ int Main(int argc, char** argv) {
         "Neither XDG_STATE_HOME nor HOME is set, so there is no default state folder: give --state "
         "DIR"));
   }
+  if (restore) return RestoreAndReport(options);
   if (listen.empty()) {
     listen.push_back(DefaultListenAddress());
     if (listen.front().empty()) {
