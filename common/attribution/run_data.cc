@@ -261,6 +261,9 @@ void RunData::TakeRecord(v1::RunRecord record) {
     case v1::RunRecord::kNotice:
       notices_.push_back(record.notice());
       break;
+    case v1::RunRecord::kClocks:
+      clocks_ = std::move(*record.mutable_clocks());
+      break;
     case v1::RunRecord::kEnd:
       end_ = std::move(*record.mutable_end());
       break;

@@ -52,6 +52,8 @@ class RunData {
   const std::vector<v1::PhaseChange>& phases() const { return phases_; }
   const std::vector<v1::Gap>& gaps() const { return gaps_; }
   const std::vector<v1::Notice>& notices() const { return notices_; }
+  // Null where the job asked for no clocks, or the record never came.
+  const v1::ClockLease* clocks() const { return clocks_ ? &*clocks_ : nullptr; }
   const std::vector<LostRecords>& lost() const { return lost_; }
   // Null while the run goes on, and for ever where the daemon was killed.
   const v1::RunEnd* end() const { return end_ ? &*end_ : nullptr; }
@@ -94,6 +96,7 @@ class RunData {
   std::vector<v1::Gap> gaps_;
   std::vector<v1::Notice> notices_;
   std::vector<LostRecords> lost_;
+  std::optional<v1::ClockLease> clocks_;
   std::optional<v1::RunEnd> end_;
   std::vector<Marker> markers_;
   std::map<uint32_t, std::vector<Reading>> readings_;  // every channel of the header
