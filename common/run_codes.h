@@ -31,6 +31,8 @@ enum class ReasonCode {
 
 enum class NoticeCode {
   kClockAstray,
+  kClocksDiffer,
+  kClocksLeft,
   kCoresShared,
   kEngineEnd,
   kEngineNote,

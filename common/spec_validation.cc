@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "common/clock_request.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "common/protocol.h"
@@ -186,6 +187,22 @@ absl::Status CheckObjects(const v1::JobSpec& spec) {
   return absl::OkStatus();
 }
 
+// Whether there are such clocks is seen on the device.
+absl::Status CheckClocks(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (!spec.has_clocks()) return absl::OkStatus();
+  absl::Status status = ValidateClockRequestUntrusted(spec.clocks());
+  if (!status.ok()) return status;
+  if (!limits.can_set_clocks) {
+    return absl::FailedPreconditionError(
+        "clocks: this board's daemon cannot set clocks (synergyctl clocks says why): leave them "
+        "out");
+  }
+  const auto on = static_cast<uint32_t>(spec.clocks().cpus_size());
+  if (on == 0 || spec.threads() <= on) return status;
+  return Invalid("threads: {} asked for, with {} CPU{} on: give more --cpus or fewer threads",
+                 spec.threads(), on, on == 1 ? "" : "s");
+}
+
 }  // namespace
 
 absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
@@ -212,6 +229,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;
+  if (absl::Status status = CheckClocks(spec, limits); !status.ok()) return status;
   if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);
   return absl::OkStatus();
 }

@@ -26,6 +26,7 @@ struct SpecLimits {
   uint32_t cpus = 1;                     // that a job may use
   bool can_measure = false;              // the board has a power source
   std::string cannot_measure;            // why not, where it has none
+  bool can_set_clocks = false;           // jobs may ask for clocks
 };
 
 inline constexpr uint32_t kMaxIterations = 10'000'000;
