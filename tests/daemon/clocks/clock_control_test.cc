@@ -1,0 +1,116 @@
+#include "daemon/clocks/clock_control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/support/fake_kernel.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ClockControlTest : public testing::Test {
+ protected:
+  ClockControlTest() {
+    kernel_.AddPolicy({});
+    kernel_.AddDevfreq({});
+    before_ = kernel_.Snapshot();
+  }
+  static v1::ClockRequest Pinned() {
+    v1::ClockRequest request;
+    request.mutable_cpu()->set_khz(1224000);
+    request.mutable_gpu()->set_khz(614400);
+    return request;
+  }
+  std::string Message(const v1::ClockRequest& request) {
+    return std::string(control_.Check(request).message());
+  }
+
+  TempFolder folder_;
+  FakeKernel kernel_;
+  std::map<std::string, std::string> before_;
+  ClockControl control_{{.lease_folder = folder_.File("leases"), .boot_id = "boot"}, kernel_};
+};
+
+TEST_F(ClockControlTest, TakesWhatIsAskedForSaysWhatCameOfItAndPutsItBack) {
+  ASSERT_TRUE(control_.CanSet());
+  auto hold = control_.Take(Pinned(), "a test");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  EXPECT_EQ((*hold)->lease().holder(), "a test");
+  for (const v1::ClockSetting& setting : (*hold)->lease().settings()) {
+    EXPECT_EQ(setting.asked(), setting.obtained()) << setting.control();
+    EXPECT_FALSE(setting.control().starts_with("/")) << setting.control();
+  }
+  EXPECT_GE((*hold)->lease().settings_size(), 5);
+  const v1::ClockState state = control_.Describe();
+  EXPECT_EQ(state.lease().holder(), "a test");
+  EXPECT_EQ(state.policies(0).min_khz(), 1224000);
+  EXPECT_EQ(state.devices(0).max_hz(), 614400000);
+  EXPECT_THAT((*hold)->Release(), IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+  EXPECT_FALSE(control_.Describe().has_lease());
+}
+
+TEST_F(ClockControlTest, OneAtATimeHasTheLease) {
+  auto first = control_.Take(Pinned(), "the first");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = control_.Take(Pinned(), "the second");
+  EXPECT_TRUE(absl::IsFailedPrecondition(second.status()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("held by the first"));
+  first->reset();
+  EXPECT_TRUE(control_.Take(Pinned(), "the second").ok());
+}
+
+TEST_F(ClockControlTest, UnknownFrequenciesAreRefusedWithTheTable) {
+  v1::ClockRequest request;
+  request.mutable_cpu()->set_khz(1225000);
+  EXPECT_THAT(Message(request), AllOf(HasSubstr("1225MHz"), HasSubstr("1224MHz 1428MHz")));
+  EXPECT_TRUE(absl::IsInvalidArgument(control_.Take(request, "a test").status()));
+  request = {};
+  request.mutable_gpu()->set_khz(1000);
+  EXPECT_THAT(Message(request), HasSubstr("76.8MHz 153.6MHz"));
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+  EXPECT_FALSE(control_.Describe().has_lease());
+}
+
+TEST_F(ClockControlTest, WhatTheKernelRefusesLeavesEverythingAsItWas) {
+  kernel_.Refuse(kernel_.Resolve(FakeKernel::DevfreqFolder("57000000.gpu") + "/max_freq").value(),
+                 absl::UnavailableError("the bus is stuck"));
+  const auto hold = control_.Take(Pinned(), "a test");
+  EXPECT_THAT(std::string(hold.status().message()), HasSubstr("the bus is stuck"));
+  kernel_.Refuse(kernel_.Resolve(FakeKernel::DevfreqFolder("57000000.gpu") + "/max_freq").value(),
+                 absl::OkStatus());
+  EXPECT_TRUE(control_.Take(Pinned(), "a test").ok());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+}
+
+TEST_F(ClockControlTest, WhatAnEarlierLeaseCouldNotPutBackIsTriedAgain) {
+  const std::string max = FakeKernel::PolicyFolder(0) + "/scaling_max_freq";
+  auto hold = control_.Take(Pinned(), "the unlucky one");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  kernel_.Refuse(max, absl::UnavailableError("busy"));
+  EXPECT_THAT((*hold)->Release(), testing::Not(IsEmpty()));
+  kernel_.Refuse(max, absl::OkStatus());
+  hold = control_.Take(Pinned(), "the next one");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  EXPECT_THAT((*hold)->Release(), IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+}
+
+TEST_F(ClockControlTest, WhereNothingCanBeSetItSaysWhy) {
+  ClockControl none(
+      {.lease_folder = folder_.File("leases"), .boot_id = "boot", .cannot_set = "not root"},
+      kernel_);
+  EXPECT_FALSE(none.CanSet());
+  EXPECT_EQ(none.Check(Pinned()).message(), "not root");
+  EXPECT_EQ(none.Describe().notes(0), "not root");
+}
+
+}  // namespace
+}  // namespace synergy
