@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <utility>
 
 #include "common/nearest_name.h"
@@ -42,6 +43,15 @@ Ina3221Wiring WiringOf(const SensorProfile& sensor) {
   return wiring;
 }
 
+ClockTables ClockTablesOf(const BoardProfile& profile) {
+  ClockTables tables{.cpu_cores = profile.cpu_cores};
+  for (const CpuOperatingPoint& point : profile.operating_points) {
+    tables.cpu_khz.push_back(std::llround(point.frequency_hz / 1000));
+  }
+  for (const double hz : profile.gpu_frequencies_hz) tables.gpu_hz.push_back(std::llround(hz));
+  return tables;
+}
+
 absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   absl::StatusOr<BoardProfile> profile = BuiltInBoardProfile("jetson-tx1");
   if (!profile.ok()) return profile.status();
@@ -53,6 +63,7 @@ absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   board.info.set_title(profile->title + " (simulated)");
   board.info.set_simulated(true);
   board.info.set_default_rate_hz(profile->default_rate_hz);
+  board.clock_tables = ClockTablesOf(*profile);
   board.info.mutable_rails()->Assign(profile->rails.begin(), profile->rails.end());
   for (const SensorProfile& sensor : profile->sensors) {
     auto source = Ina3221Source::Open(tx1::JetsonTx1Model::BusOf(*model), WiringOf(sensor));

@@ -2,6 +2,7 @@
 // model.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,9 +16,17 @@
 
 namespace synergy {
 
+// What the clocks of a simulated board can be set to.
+struct ClockTables {
+  uint32_t cpu_cores = 0;
+  std::vector<int64_t> cpu_khz = {};  // rising
+  std::vector<int64_t> gpu_hz = {};   // likewise
+};
+
 struct Board {
   // name, title, simulated, rails, default_rate_hz, cannot; the daemon fills in the rest.
   v1::BoardInfo info;
+  ClockTables clock_tables;  // simulated boards only
   // Declared before the sources, which may read from it.
   std::shared_ptr<BoardSimulation> simulation;        // null on real hardware
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure

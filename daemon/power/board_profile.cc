@@ -104,6 +104,19 @@ void ParseCpu(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   parent.Fail(table.Finish());
 }
 
+void ParseGpu(TomlTable table, BoardProfile& profile, TomlTable& parent) {
+  std::vector<double>& frequencies = profile.gpu_frequencies_hz;
+  for (TomlTable& point : table.Tables("frequencies")) {
+    const double frequency_hz = 1e3 * static_cast<double>(point.Integer("khz", 1, 100'000'000));
+    if (!frequencies.empty() && frequency_hz <= frequencies.back()) {
+      point.Fail("khz", "must be above that of the one before");
+    }
+    table.Fail(point.Finish());
+    frequencies.push_back(frequency_hz);
+  }
+  parent.Fail(table.Finish());
+}
+
 absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::string_view origin) {
   TomlTable table(document, std::string(origin));
   BoardProfile profile;
@@ -119,6 +132,9 @@ absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::strin
   for (TomlTable& sensor : table.Tables("sensor")) ParseSensor(std::move(sensor), profile, table);
   if (std::optional<TomlTable> cpu = table.Table("cpu")) {
     ParseCpu(std::move(*cpu), profile, table);
+  }
+  if (std::optional<TomlTable> gpu = table.Table("gpu")) {
+    ParseGpu(std::move(*gpu), profile, table);
   }
   if (absl::Status status = table.Finish(); !status.ok()) return status;
   return profile;

@@ -40,6 +40,7 @@ struct BoardProfile {
   std::vector<SensorProfile> sensors;
   uint32_t cpu_cores = 0;
   std::vector<CpuOperatingPoint> operating_points;  // by rising frequency
+  std::vector<double> gpu_frequencies_hz;           // rising; empty: no GPU whose clock can be set
 };
 
 // InvalidArgument with `origin`, the line or the key, what is wrong and what is allowed there. A
