@@ -9,6 +9,7 @@
 
 #include "common/child_process.h"
 #include "common/files.h"
+#include "daemon/clocks/simulated_clocks.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/lease_restorer.h"
 #include "fmt/format.h"
@@ -57,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   if (status.ok()) daemon->MakeCgroup();
   if (status.ok()) status = daemon->AskEngines();
   if (status.ok()) status = daemon->OpenBoardAndSensors();
+  if (status.ok()) status = daemon->OpenClocks();
   if (status.ok()) status = daemon->OpenQueue();
   if (status.ok()) status = daemon->Serve();
   if (!status.ok()) return status;
@@ -167,6 +169,38 @@ absl::Status Daemon::OpenBoardAndSensors() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::OpenClocks() {
+  const absl::StatusOr<std::string> boot_id = ReadBootId();
+  if (!boot_id.ok()) return boot_id.status();
+  ClockControlOptions options;
+  options.boot_id = *boot_id;
+  AttributeFiles* files = &KernelFiles();
+  if (board_.info.simulated()) {
+    const std::string folder = SimulatedClockFolder(state_.path());
+    const ClockTables& tables = board_.clock_tables;
+    absl::Status made = MakeSimulatedClocks(folder,
+                                            {.cores = static_cast<int>(tables.cpu_cores),
+                                             .cpu_khz = tables.cpu_khz,
+                                             .gpu_hz = tables.gpu_hz},
+                                            *boot_id);
+    if (!made.ok()) return made;
+    simulated_clocks_ = std::make_unique<SimulatedClocks>(folder);
+    files = simulated_clocks_.get();
+    options.simulated = true;
+    options.sysfs_root = SimulatedSysfsRoot(folder);
+    options.lease_folder = LeaseFolder(folder);
+  } else {
+    options.sysfs_root = options_.sysfs_root;
+    options.lease_folder = LeaseFolder(state_.path());
+    if (geteuid() != 0 && options_.sysfs_root == "/sys") {
+      options.cannot_set = "clocks cannot be set: synergyd does not run as root";
+    }
+  }
+  clocks_ = std::make_unique<ClockControl>(std::move(options), *files);
+  board_.info.set_can_set_clocks(clocks_->CanSet());
+  return absl::OkStatus();
+}
+
 void Daemon::DescribeBoard(const std::string& board_id) {
   v1::BoardInfo& info = board_.info;
   info.set_board_id(board_id);
@@ -209,6 +243,7 @@ absl::Status Daemon::OpenQueue() {
   RunnerParts parts;
   parts.board = board_.info;
   parts.simulation = board_.simulation.get();
+  parts.clocks = clocks_.get();
   parts.cgroup = cgroup_.get();
   parts.sampler = sampler_.get();
   parts.telemetry = telemetry_.get();
@@ -232,6 +267,10 @@ absl::Status Daemon::OpenQueue() {
     return ProbeEngine(name, probe, RealClock());
   };
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());
+  options.limits.can_set_clocks = board_.info.can_set_clocks();
+  options.check_clocks = [this](const v1::ClockRequest& request) {
+    return clocks_->Check(request);
+  };
   options.limits.can_measure = sampler_->source_count() > 0;
   if (!options.limits.can_measure) {
     options.limits.cannot_measure = fmt::format("This board ({}) cannot {}", board_.info.name(),
@@ -252,7 +291,7 @@ absl::Status Daemon::Serve() {
     start.listeners.push_back({.address = listener->address(), .fd = listener->fd()});
   }
   absl::StatusOr<std::unique_ptr<ControlServer>> server =
-      ControlServer::Create(std::move(start), *queue_);
+      ControlServer::Create(std::move(start), *queue_, clocks_.get());
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   FrontOptions front;

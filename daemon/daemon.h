@@ -10,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/clocks/attribute_files.h"
+#include "daemon/clocks/clock_control.h"
 #include "daemon/control/control_server.h"
 #include "daemon/control/front_process.h"
 #include "daemon/control/listening_socket.h"
@@ -53,6 +55,8 @@ class Daemon {
   absl::Status CheckExecutables() const;
   absl::Status OpenBoardAndSensors();
   void DescribeBoard(const std::string& board_id);
+  // After the board, which may bring clocks of its own.
+  absl::Status OpenClocks();
   absl::Status FindUsers();
   void MakeCgroup();
   ProbeOptions EngineProbe() const;
@@ -75,6 +79,8 @@ class Daemon {
   Board board_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<AttributeFiles> simulated_clocks_;  // null: the kernel's
+  std::unique_ptr<ClockControl> clocks_;
   std::unique_ptr<JobRunner> runner_;
   std::unique_ptr<JobQueue> queue_;
   std::unique_ptr<ControlServer> server_;

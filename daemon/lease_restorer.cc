@@ -2,24 +2,19 @@
 
 #include "common/sysfs.h"
 #include "daemon/clocks/restore.h"
+#include "daemon/clocks/simulated_clocks.h"
 #include "fmt/format.h"
 
 namespace synergy {
+namespace {
 
-std::string LeaseFolder(const std::string& state_dir) { return state_dir + "/leases"; }
-
-RestoredLeases RestoreLeases(const std::string& state_dir, const std::string& sysfs_root,
-                             AttributeFiles& files) {
-  RestoredLeases result;
-  const absl::StatusOr<std::string> boot_id = ReadSysfs("/proc/sys/kernel/random/boot_id");
-  if (!boot_id.ok()) {
-    result.clean = false;
-    result.lines.push_back(
-        fmt::format("nothing was restored: {}", std::string(boot_id.status().message())));
-    return result;
+void RestoreIn(const std::string& leases, RestoreOptions options, AttributeFiles& files,
+               RestoredLeases& result) {
+  // Journals hold paths without links. A root that is not there has nothing to restore in it.
+  if (const absl::StatusOr<std::string> root = files.Resolve(options.sysfs_root); root.ok()) {
+    options.sysfs_root = *root;
   }
-  const RestoreOptions options = {.boot_id = *boot_id, .sysfs_root = sysfs_root};
-  for (const auto& [path, report] : RestoreFolder(LeaseFolder(state_dir), options, files)) {
+  for (const auto& [path, report] : RestoreFolder(leases, options, files)) {
     if (!report.found && report.status.ok()) continue;
     result.clean = result.clean && report.Clean();
     if (!report.holder.empty() && !report.other_boot) {
@@ -27,6 +22,32 @@ RestoredLeases RestoreLeases(const std::string& state_dir, const std::string& sy
     }
     for (const std::string& line : DescribeReport(report)) result.lines.push_back(line);
   }
+}
+
+}  // namespace
+
+std::string LeaseFolder(const std::string& state_dir) { return state_dir + "/leases"; }
+std::string SimulatedClockFolder(const std::string& state_dir) {
+  return state_dir + "/simulated-clocks";
+}
+
+absl::StatusOr<std::string> ReadBootId() { return ReadSysfs("/proc/sys/kernel/random/boot_id"); }
+
+RestoredLeases RestoreLeases(const std::string& state_dir, const std::string& sysfs_root,
+                             AttributeFiles& files) {
+  RestoredLeases result;
+  const absl::StatusOr<std::string> boot_id = ReadBootId();
+  if (!boot_id.ok()) {
+    result.clean = false;
+    result.lines.push_back(
+        fmt::format("nothing was restored: {}", std::string(boot_id.status().message())));
+    return result;
+  }
+  RestoreIn(LeaseFolder(state_dir), {.boot_id = *boot_id, .sysfs_root = sysfs_root}, files, result);
+  const std::string folder = SimulatedClockFolder(state_dir);
+  SimulatedClocks simulated(folder);
+  RestoreIn(LeaseFolder(folder), {.boot_id = *boot_id, .sysfs_root = SimulatedSysfsRoot(folder)},
+            simulated, result);
   return result;
 }
 

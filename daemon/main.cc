@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -71,11 +72,19 @@ int Serve(DaemonOptions options, const sigset_t& signals) {
   return kOk;
 }
 
+// What a user who is not root overlooks.
+void PointToRoot(const DaemonOptions& options) {
+  if (geteuid() == 0 || options.state_dir != DefaultStateDir()) return;
+  fmt::print("this looked into {} only: what a synergyd of root has left, root can put back\n",
+             options.state_dir);
+}
+
 // What it did goes to standard output. kOk: nothing is left that is not as it was.
 int RestoreAndReport(const DaemonOptions& options) {
   std::error_code error;
   if (!std::filesystem::exists(options.state_dir, error)) {
     fmt::print("nothing to restore: there is no {}\n", options.state_dir);
+    PointToRoot(options);
     return kOk;
   }
   const absl::StatusOr<StateFolder> state = StateFolder::Open(options.state_dir);
@@ -83,6 +92,7 @@ int RestoreAndReport(const DaemonOptions& options) {
   const RestoredLeases restored = RestoreLeases(state->path(), options.sysfs_root, KernelFiles());
   for (const std::string& line : restored.lines) fmt::print("{}\n", line);
   if (restored.lines.empty()) fmt::print("nothing to restore\n");
+  PointToRoot(options);
   return restored.clean ? kOk : kFailed;
 }
 

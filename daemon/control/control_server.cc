@@ -9,21 +9,23 @@
 
 namespace synergy {
 
-ControlServer::ControlServer(ControlStart start, JobQueue& queue, UniqueFd news_fd)
-    : start_(std::move(start)), queue_(queue), news_fd_(std::move(news_fd)) {}
+ControlServer::ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks,
+                             UniqueFd news_fd)
+    : start_(std::move(start)), queue_(queue), clocks_(clocks), news_fd_(std::move(news_fd)) {}
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(ControlStart start,
-                                                                     JobQueue& queue) {
+                                                                     JobQueue& queue,
+                                                                     ClockControl* clocks) {
   UniqueFd news(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!news.ok()) return FileError("Creating", "an eventfd", errno);
   return std::unique_ptr<ControlServer>(
-      new ControlServer(std::move(start), queue, std::move(news)));
+      new ControlServer(std::move(start), queue, clocks, std::move(news)));
 }
 
 ControlServer::~ControlServer() { queue_.SetListener(nullptr); }
 
 absl::Status ControlServer::Serve(UniqueFd socket) {
-  const auto session = std::make_shared<ControlSession>(std::move(socket), queue_);
+  const auto session = std::make_shared<ControlSession>(std::move(socket), queue_, clocks_);
   v1::ControlEvent event;
   *event.mutable_start()->mutable_board() = start_.board;
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};

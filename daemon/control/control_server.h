@@ -32,8 +32,10 @@ struct ControlStart {
 // Thread-safe. Serves one front at a time, one after the other.
 class ControlServer final : public JobListener {
  public:
-  // `queue` outlives the server, which is its listener.
-  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(ControlStart start, JobQueue& queue);
+  // `queue` and `clocks` (null: this daemon has none) outlive the server, which is the queue's
+  // listener.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(ControlStart start, JobQueue& queue,
+                                                               ClockControl* clocks = nullptr);
   ~ControlServer() override;
 
   // Serves the front at the other end of `socket` until it is gone, misbehaves or Shutdown is
@@ -51,10 +53,11 @@ class ControlServer final : public JobListener {
   void OnRemoved(const std::string& run_id) override;
 
  private:
-  ControlServer(ControlStart start, JobQueue& queue, UniqueFd news_fd);
+  ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks, UniqueFd news_fd);
 
   const ControlStart start_;
   JobQueue& queue_;
+  ClockControl* const clocks_;
   const UniqueFd news_fd_;
   absl::Mutex mutex_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "common/clock_request.h"
 #include "common/printable.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -19,6 +20,7 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxTextBytes = 8 << 10;
+constexpr size_t kMaxHolderBytes = 200;
 
 // Kernels before 3.17 have neither memfd nor seals.
 bool KernelHasSeals() {
@@ -50,12 +52,14 @@ bool IsMemoryFile(int fd) {
   return fstatfs(fd, &info) == 0 && info.f_type == TMPFS_MAGIC;
 }
 
-ControlSession::ControlSession(UniqueFd socket, JobQueue& queue)
+ControlSession::ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks)
     : channel_(std::move(socket)),
       queue_(queue),
+      clocks_(clocks),
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
-      appends_(kMaxAppends) {}
+      appends_(kMaxAppends),
+      clock_work_(kMaxClockWork) {}
 
 ControlSession::~ControlSession() { Close(); }
 
@@ -81,6 +85,7 @@ void ControlSession::Close() {
   }
   submissions_.Close();
   appends_.Close();
+  clock_work_.Close();
   channel_.Shutdown();
 }
 
@@ -124,6 +129,11 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
     case v1::ControlRequest::kAppendObject:
       HandleAppend(request, std::move(fds[0]));
       break;
+    case v1::ControlRequest::kGetClocks:
+    case v1::ControlRequest::kHoldClocks:
+    case v1::ControlRequest::kReleaseClocks:
+      HandleClocks(request);
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
              queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
@@ -164,6 +174,49 @@ void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd fi
   if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
                            "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleClocks(const v1::ControlRequest& request) {
+  if (clocks_ == nullptr) {
+    return Answer(request.id(), absl::FailedPreconditionError("This daemon knows no clocks"));
+  }
+  const bool taken = clock_work_.Push([this, request] {
+    if (request.has_hold_clocks()) return HoldClocks(request);
+    if (request.has_release_clocks()) {
+      holds_.erase(request.release_clocks().hold());
+      return Answer(request.id(), absl::OkStatus());
+    }
+    v1::ControlEvent event;
+    event.set_id(request.id());
+    *event.mutable_clocks() = clocks_->Describe();
+    if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) {
+      Answer(request.id(), sent);
+    }
+  });
+  if (taken) return;
+  Answer(request.id(),
+         absl::ResourceExhaustedError("Too many ask about clocks at the same time; try again"));
+}
+
+void ControlSession::HoldClocks(const v1::ControlRequest& request) {
+  const v1::ControlRequest::HoldClocks& asked = request.hold_clocks();
+  const std::string holder = Printable(asked.holder(), kMaxHolderBytes);
+  absl::Status valid = ValidateClockRequestUntrusted(asked.clocks());
+  if (valid.ok() && holds_.contains(asked.hold())) {
+    valid = absl::InvalidArgumentError("there is a hold of this number already");
+  }
+  if (!valid.ok()) return Answer(request.id(), valid);
+  absl::StatusOr<std::unique_ptr<ClockHold>> hold =
+      clocks_->Take(asked.clocks(), holder.empty() ? "synergyctl clocks pin" : holder);
+  if (!hold.ok()) return Answer(request.id(), hold.status());
+  v1::ControlEvent event;
+  event.set_id(request.id());
+  *event.mutable_lease() = (*hold)->lease();
+  holds_[asked.hold()] = *std::move(hold);
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) {
+    holds_.erase(asked.hold());
+    Answer(request.id(), sent);
+  }
 }
 
 void ControlSession::SendNews() {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
+#include "daemon/clocks/clock_control.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/control/work_lane.h"
 #include "daemon/jobs/job_queue.h"
@@ -35,9 +38,11 @@ class ControlSession {
   static constexpr size_t kMaxSubmissions = 4;
   // Parts of objects that may wait while one is being written.
   static constexpr size_t kMaxAppends = 64;
+  // Requests about clocks that may wait while one is being met.
+  static constexpr size_t kMaxClockWork = 64;
 
-  // `queue` outlives the session.
-  ControlSession(UniqueFd socket, JobQueue& queue);
+  // `queue` and `clocks` (null: this daemon has none) outlive the session.
+  ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks);
   ~ControlSession();
 
   // First, before any news.
@@ -58,6 +63,8 @@ class ControlSession {
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
+  void HandleClocks(const v1::ControlRequest& request);
+  void HoldClocks(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
@@ -69,6 +76,9 @@ class ControlSession {
 
   ControlChannel channel_;
   JobQueue& queue_;
+  ClockControl* const clocks_;
+  // By the front's numbers; of the thread of clock_work_ alone. They end with the front.
+  std::map<uint64_t, std::unique_ptr<ClockHold>> holds_;
   std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
@@ -77,6 +87,7 @@ class ControlSession {
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
   WorkLane appends_;      // so does writing an object
+  WorkLane clock_work_;   // and so can setting clocks
 };
 
 }  // namespace synergy

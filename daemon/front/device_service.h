@@ -44,6 +44,10 @@ class DeviceService final : public v1::Device::Service {
                         grpc::ServerWriter<v1::TruthPart>*) override;
   grpc::Status WatchTelemetry(grpc::ServerContext*, const v1::WatchTelemetryRequest*,
                               grpc::ServerWriter<v1::TelemetryPoint>*) override;
+  grpc::Status GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
+                         v1::ClockState*) override;
+  grpc::Status HoldClocks(grpc::ServerContext*, const v1::HoldClocksRequest*,
+                          grpc::ServerWriter<v1::HoldClocksResponse>*) override;
 
  private:
   absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);

@@ -15,6 +15,9 @@ namespace {
 // object again before it takes more of it.
 constexpr Nanoseconds kSubmitPatience = Seconds(300);
 
+// Drivers take their time: a regulator's voltage ramps, cores go on and off.
+constexpr Nanoseconds kClockPatience = Seconds(30);
+
 }  // namespace
 
 absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
@@ -115,6 +118,35 @@ absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::AwaitAppend(Pending& p
   absl::StatusOr<Answer> answer = Await(pending);
   if (!answer.ok()) return answer.status();
   return answer->event.object();
+}
+
+absl::StatusOr<v1::ClockState> RootClient::GetClocks() {
+  v1::ControlRequest request;
+  request.mutable_get_clocks();
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_clocks());
+}
+
+absl::StatusOr<std::unique_ptr<RootClient::ClockHold>> RootClient::HoldClocks(
+    const v1::ClockRequest& clocks, const std::string& holder) {
+  // From here on it releases: also what the root side takes after we have lost our patience.
+  std::unique_ptr<ClockHold> hold(new ClockHold(this, next_hold_++));
+  v1::ControlRequest request;
+  request.mutable_hold_clocks()->set_hold(hold->number_);
+  *request.mutable_hold_clocks()->mutable_clocks() = clocks;
+  request.mutable_hold_clocks()->set_holder(holder);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, kClockPatience);
+  if (!answer.ok()) return answer.status();
+  hold->lease_ = std::move(*answer->event.mutable_lease());
+  return hold;
+}
+
+RootClient::ClockHold::~ClockHold() {
+  v1::ControlRequest request;
+  request.mutable_release_clocks()->set_hold(number_);
+  const absl::Status released = client_->Ask(std::move(request), {}, kClockPatience).status();
+  if (!released.ok()) spdlog::warn("Releasing the clocks: {}", released.ToString());
 }
 
 absl::Status RootClient::lost() const {

@@ -1,6 +1,7 @@
 // The front's side of the control channel: requests to synergyd and what it tells by itself.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -57,6 +58,12 @@ class RootClient {
   absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenOutputs(const std::string& run_id);
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
+  absl::StatusOr<v1::ClockState> GetClocks();
+
+  // The lease on the clocks, as long as it lives. Does not outlive the client.
+  class ClockHold;
+  absl::StatusOr<std::unique_ptr<ClockHold>> HoldClocks(const v1::ClockRequest& clocks,
+                                                        const std::string& holder);
 
   // A request whose answer nobody waits for yet. Does not outlive the client.
   class Pending;
@@ -98,6 +105,7 @@ class RootClient {
   const Nanoseconds patience_;
   JobBook jobs_;
   const UniqueFd lost_fd_;
+  std::atomic<uint64_t> next_hold_ = 1;
   mutable absl::Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);
@@ -120,6 +128,23 @@ class RootClient::Pending {
   Answer answer_;    // guarded by the client's mutex
   absl::Status sent_;
   Nanoseconds patience_;
+};
+
+class RootClient::ClockHold {
+ public:
+  ~ClockHold();  // returns when everything is put back, or the root side does not answer
+  ClockHold(const ClockHold&) = delete;
+  ClockHold& operator=(const ClockHold&) = delete;
+
+  const v1::ClockLease& lease() const { return lease_; }
+
+ private:
+  friend class RootClient;
+  ClockHold(RootClient* client, uint64_t number) : client_(client), number_(number) {}
+
+  RootClient* const client_;
+  const uint64_t number_;
+  v1::ClockLease lease_;
 };
 
 }  // namespace synergy

@@ -160,13 +160,19 @@ SpecLimits JobQueue::Limits(const v1::JobSpec& spec, bool idle) {
   return limits;
 }
 
+absl::Status JobQueue::Possible(const v1::JobSpec& spec, bool idle) {
+  absl::Status valid = ValidateSpecUntrusted(spec, Limits(spec, idle));
+  if (!valid.ok() || !spec.has_clocks() || !options_.check_clocks) return valid;
+  return options_.check_clocks(spec.clocks());
+}
+
 JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
   const std::shared_ptr<CancelToken> cancel = [this] {
     absl::MutexLock lock(&mutex_);
     return running_;
   }();
   // What was possible when the job was submitted need not be since a restart.
-  absl::Status possible = ValidateSpecUntrusted(job.spec(), Limits(job.spec(), true));
+  absl::Status possible = Possible(job.spec(), true);
   if (possible.ok()) possible = store_->RequireSpace(options_.space.min_free_bytes);
   if (possible.ok()) possible = store_->VerifyObjects(job);
   if (possible.ok()) possible = store_->CreateReserve(job.run_id());
@@ -233,8 +239,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
                                                const std::atomic<bool>* stop) {
   v1::JobSpec known = spec;
   known.DiscardUnknownFields();  // nobody validates those, and they could fill every message
-  const SpecLimits limits = Limits(known, !IsRunningAJob());
-  if (absl::Status valid = ValidateSpecUntrusted(known, limits); !valid.ok()) return valid;
+  if (absl::Status valid = Possible(known, !IsRunningAJob()); !valid.ok()) return valid;
   absl::MutexLock submission(&submit_mutex_);
   bool sync = false;
   std::vector<std::string> waiting;

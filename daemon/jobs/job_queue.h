@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,8 +35,10 @@ struct JobQueueOptions {
   std::string state_dir;   // exists
   SpecLimits limits;       // with the engines as of the start
   EngineAsker ask_engine;  // empty: those are what there is
-  v1::BoardInfo board;     // for the header of runs that never started
-  size_t capacity = 64;    // jobs that wait
+  // Whether the board has the clocks that a job asks for; empty: no job can ask.
+  std::function<absl::Status(const v1::ClockRequest&)> check_clocks;
+  v1::BoardInfo board;   // for the header of runs that never started
+  size_t capacity = 64;  // jobs that wait
   RunStore::Space space;
   ObjectStoreOptions objects;
 };
@@ -97,6 +100,8 @@ class JobQueue {
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<v1::StoredJob> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What ValidateSpecUntrusted says, and the board's clocks.
+  absl::Status Possible(const v1::JobSpec& spec, bool idle);
   // What can run, with the spec's engine asked again where that is due.
   SpecLimits Limits(const v1::JobSpec& spec, bool idle);
   JobOutcome RunOne(const v1::JobStatus& job) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -38,6 +38,7 @@ class RunRecording {
   void SetPhase(v1::Phase phase, const MarkerFeed::Activity& activity);
   v1::Phase phase() const { return phase_; }
   void AddNotice(NoticeCode code, std::string text);
+  void Record(const v1::RunRecord& record) { recorder_->OnRecord(record); }
   // How many operators the net has, as soon as that is known; and what they are.
   void SetOperatorCount(uint32_t count) { operator_count_ = count; }
   void OnOperators(const v1::OperatorTable& operators);

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <utility>
 
+#include "common/clock_request.h"
 #include "common/files.h"
 #include "common/printable.h"
 #include "common/spec_validation.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/outputs_file.h"
 #include "fmt/format.h"
+#include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
@@ -32,6 +34,20 @@ uint64_t CpuLimitS(const v1::JobSpec& spec) {
   return static_cast<uint64_t>(std::ceil(2 * limit_s * spec.threads())) + 60;
 }
 
+// Those that stay on meanwhile, where the job says which. A simulated board's are not this
+// machine's.
+std::vector<int> CpusOf(const RunnerParts& parts, const v1::JobSpec& spec) {
+  if (spec.clocks().cpus().empty() || parts.simulation != nullptr) return parts.cpus;
+  std::vector<int> cpus;
+  for (const int cpu : parts.cpus) {
+    const auto& on = spec.clocks().cpus();
+    if (std::find(on.begin(), on.end(), static_cast<uint32_t>(cpu)) != on.end()) {
+      cpus.push_back(cpu);
+    }
+  }
+  return cpus;
+}
+
 }  // namespace
 
 RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
@@ -43,14 +59,16 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       folder_(folder),
       cancel_(cancel),
       clock_(*parts.clock),
-      cores_(PlanCores(parts.cpus, job.spec().threads())),
+      cores_(PlanCores(CpusOf(parts, job.spec()), job.spec().threads())),
       recording_(options, parts, job, folder, cores_, progress) {}
 
 JobOutcome RunSession::Run() {
-  absl::Status result = Start();
+  absl::Status result = TakeClocks();
+  if (result.ok()) result = Start();
   if (!recording_.started()) {
     if (driver_) driver_->Stop(false).IgnoreError();  // the cause is known
     KillLeftBehind();
+    clocks_.reset();
     const bool cancelled = absl::IsCancelled(result);
     return {.state = cancelled ? v1::JOB_STATE_CANCELLED : v1::JOB_STATE_FAILED,
             .error = std::string(result.message())};
@@ -60,6 +78,35 @@ JobOutcome RunSession::Run() {
   JobOutcome outcome = recording_.Finish(MakeEnd(result), driver_->log());
   outcome.has_outputs = has_outputs_;
   return outcome;
+}
+
+absl::Status RunSession::TakeClocks() {
+  if (!job_.spec().has_clocks()) return absl::OkStatus();
+  if (parts_.clocks == nullptr) {
+    return absl::FailedPreconditionError("This daemon cannot set clocks");
+  }
+  absl::StatusOr<std::unique_ptr<ClockHold>> hold =
+      parts_.clocks->Take(job_.spec().clocks(), "run " + job_.run_id());
+  if (hold.ok()) clocks_ = *std::move(hold);
+  return hold.status();
+}
+
+void RunSession::RecordClocks() {
+  if (clocks_ == nullptr) return;
+  v1::RunRecord record;
+  *record.mutable_clocks() = clocks_->lease();
+  recording_.Record(record);
+  for (std::string& line : DescribeDifferences(clocks_->lease())) {
+    recording_.AddNotice(NoticeCode::kClocksDiffer, std::move(line));
+  }
+}
+
+void RunSession::ReleaseClocks() {
+  if (clocks_ == nullptr) return;
+  for (std::string& line : clocks_->Release()) {
+    spdlog::warn("run {}: {}", job_.run_id(), line);
+    recording_.AddNotice(NoticeCode::kClocksLeft, std::move(line));
+  }
 }
 
 absl::Status RunSession::Start() {
@@ -98,7 +145,10 @@ absl::Status RunSession::Start() {
       driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get(),
                      {.weights = weights_.get(), .inputs = input_values_.get()});
   if (!hello.ok()) return hello.status();
-  return recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), &*feed_);
+  absl::Status started =
+      recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), &*feed_);
+  if (recording_.started()) RecordClocks();
+  return started;
 }
 
 absl::Status RunSession::Conduct() {
@@ -231,6 +281,7 @@ void RunSession::Stop(const absl::Status& result) {
     recording_.AddNotice(NoticeCode::kEngineEnd, std::string(stopped.message()));
   }
   std::vector<v1::SourceStats> sources = recording_.StopReadings();
+  ReleaseClocks();
   if (facts_.sources.empty()) facts_.sources = std::move(sources);
   if (const int64_t error = driver_->activity().worst_clock_error_ns; error > kMaxClockErrorNs) {
     recording_.AddNotice(NoticeCode::kClockAstray, ClockErrorText(error));

@@ -2,6 +2,7 @@
 // measured phases while a RunRecording takes down what the sensors and the engine say.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
+#include "daemon/clocks/clock_control.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/job_executor.h"
@@ -28,7 +30,10 @@ class RunSession {
   JobOutcome Run();
 
  private:
+  // Before anything of the job runs, so that the idle phase has them, too.
+  absl::Status TakeClocks();
   absl::Status Start();  // the engine, then the recording
+  void RecordClocks();
   absl::Status Conduct();
   absl::Status Baseline();
   absl::Status Load();
@@ -44,6 +49,7 @@ class RunSession {
   absl::StatusOr<bool> AwaitReadings(MonotonicTime since, bool voltages);
   void SetPhase(v1::Phase phase);
   void AddEngineNotes();
+  void ReleaseClocks();
 
   // What the engine, which has ended, left behind; how many processes.
   int KillLeftBehind();
@@ -58,6 +64,7 @@ class RunSession {
   Clock& clock_;
   const CorePlan cores_;
 
+  std::unique_ptr<ClockHold> clocks_;  // null: the job asked for none
   UniqueFd predict_net_;
   UniqueFd init_net_;
   UniqueFd weights_;       // closed: none

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "daemon/clocks/clock_control.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/service_users.h"
 #include "daemon/jobs/worker_cgroup.h"
@@ -42,6 +43,7 @@ struct RunnerOptions {
 struct RunnerParts {
   v1::BoardInfo board;
   BoardSimulation* simulation = nullptr;  // null on real hardware
+  ClockControl* clocks = nullptr;         // null: jobs cannot ask for clocks
   WorkerCgroup* cgroup = nullptr;         // null: the engine is killed with its process group
   Sampler* sampler = nullptr;
   Telemetry* telemetry = nullptr;
