@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddCancelCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
+  AddClocksCommand(app, chosen);
   RefuseMissingValues(app);
 }
 

@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "client/analysis/clock_json.h"
+
 namespace synergy {
 namespace {
 
@@ -237,6 +239,7 @@ ordered_json ReportJson(const RunReport& report) {
   json["overlap"] = OverlapJson(report.attribution);
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
+  json["clocks"] = report.clocks ? ClockLeaseJson(*report.clocks) : ordered_json(nullptr);
   json["gaps"] = GapsJson(report.gaps);
   json["notices"] = NoticesJson(report.notices);
   return json;

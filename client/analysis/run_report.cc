@@ -235,6 +235,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.sampling = SamplingOf(data);
   report.gaps = data.gaps();
   report.notices = data.notices();
+  if (data.clocks() != nullptr) report.clocks = *data.clocks();
   Judge(data, &report);
   JudgeReadings(data, &report);
   return report;

@@ -65,6 +65,7 @@ struct RunReport {
   SamplingReport sampling;
   std::vector<v1::Gap> gaps;
   std::vector<v1::Notice> notices;
+  std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
 
   const std::vector<std::string>& rails() const { return attribution.rails; }
   // The rail that contains the others (the first such): what "the" energy of an operator is.

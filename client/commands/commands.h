@@ -24,6 +24,7 @@ void AddCancelCommand(CLI::App& app, ChosenCommand* chosen);
 void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
+void AddClocksCommand(CLI::App& app, ChosenCommand* chosen);  // with `clocks pin`
 
 struct RunsOptions {
   std::string store;

@@ -11,6 +11,7 @@
 #include "client/commands/exit_code.h"
 #include "client/commands/object_upload.h"
 #include "client/models/memory.h"
+#include "common/clock_request.h"
 #include "common/spec_validation.h"
 
 namespace synergy {
@@ -31,6 +32,7 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_keep_outputs(job.keep_outputs);
   spec.set_net_type(model.predict.type());
   spec.set_model_source(job.loaded.source);
+  if (!AsksForNothing(options.clocks)) *spec.mutable_clocks() = options.clocks;
   for (const BlobShape& shape : model.inputs) {
     v1::InputShape* input = spec.add_inputs();
     input->set_blob(shape.blob);
@@ -51,6 +53,7 @@ SpecLimits LimitsOf(const v1::BoardInfo& board) {
   }
   limits.libexec_dir = "its libexec folder";
   limits.cpus = board.cpus();
+  limits.can_set_clocks = board.can_set_clocks();
   limits.can_measure = board.rails_size() > 0;
   limits.cannot_measure = fmt::format("This board ({}) cannot {}", board.name(),
                                       fmt::join(board.cannot(), "; it cannot "));

@@ -22,6 +22,7 @@ struct JobOptions {
   uint32_t threads = 1;
   double rate_hz = 0;
   double time_limit_s = 0;
+  v1::ClockRequest clocks = {};  // empty: as they are
 };
 
 // What runs, on what, and whether its outputs are wanted.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/commands/board_link.h"
+#include "client/commands/clock_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/input_values.h"
@@ -290,6 +291,7 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   AddModelOptions(*command, &options->model);
   AddInputOptions(*command, *options);
   AddJobOptions(*command, options->job);
+  AddClockOptions(*command, "--cpu-freq", "--gpu-freq", &options->job.clocks);
   AddMethodOption(*command, &options->method);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);

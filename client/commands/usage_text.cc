@@ -102,6 +102,7 @@ CLI::Validator HasValue() {
 void RefuseMissingValues(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     // Before the other checks, whose texts are about values.
+    if (option->get_type_name() == kAnyWords) continue;
     if (option->get_expected_min() > 0) option->transform(HasValue());
   }
   for (CLI::App* command : app.get_subcommands(nullptr)) RefuseMissingValues(*command);
@@ -109,7 +110,7 @@ void RefuseMissingValues(CLI::App& app) {
 
 std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   for (const std::string& argument : app.remaining(/*recurse=*/true)) {
-    if (argument.starts_with('-')) return UnknownFlag(app, argument);
+    if (argument.starts_with('-') && argument != "--") return UnknownFlag(app, argument);
   }
   if (error.get_name() == "ConversionError") return NoSuchValue(app, error.what());
   if (error.get_name() == "ArgumentMismatch") return MissingValue(app, error.what());

@@ -6,8 +6,12 @@
 
 namespace synergy {
 
-// Lets every option and positional of `app` and its commands refuse an empty value, and the flag
-// after a value that was left out in its place. To be called once all of them are there.
+// The type of a positional that takes any words, such as a command line behind --.
+inline constexpr char kAnyWords[] = "WORDS";
+
+// Lets every option and positional of `app` and its commands, but those of any words, refuse an
+// empty value, and the flag after a value that was left out in its place. To be called once all of
+// them are there.
 void RefuseMissingValues(CLI::App& app);
 
 // For people, of an error that `app.parse` threw.

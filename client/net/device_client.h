@@ -104,6 +104,16 @@ class DeviceClient {
                      const std::function<absl::Status(const v1::TelemetryPoint&)>& on_point,
                      std::stop_token stop = {});
 
+  // What the clocks are now, and who holds them. Within 10 s.
+  absl::StatusOr<v1::ClockState> Clocks();
+  // Takes the lease on the clocks and holds it until `stop` is requested (Cancelled), the limit is
+  // over (Aborted) or the connection is lost (Unavailable). `on_lease` is called once, with what
+  // was obtained. InvalidArgument with the table: no such clock; FailedPrecondition: somebody else
+  // has it, or this board cannot. The board puts everything back after this has returned.
+  absl::Status HoldClocks(const v1::HoldClocksRequest& request,
+                          const std::function<void(const v1::ClockLease&)>& on_lease,
+                          std::stop_token stop);
+
  private:
   struct Wire;  // the gRPC channel and stub
 

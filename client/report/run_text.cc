@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "client/analysis/report_json.h"
+#include "client/report/clock_text.h"
 #include "client/report/text_table.h"
+#include "common/clock_request.h"
 
 namespace synergy {
 namespace {
@@ -45,6 +47,21 @@ std::string Conditions(const RunReport& report) {
   return text;
 }
 
+// What was obtained stands below only where it differs: drivers round.
+std::string Clocks(const RunReport& report) {
+  if (!report.clocks) return "";
+  const v1::ClockLease& lease = *report.clocks;
+  const std::vector<std::string> differences = DescribeDifferences(lease);
+  std::string text =
+      fmt::format("  clocks   {}: {}{}\n", Printable(DescribeClockRequest(lease.asked())),
+                  differences.empty() ? "all obtained" : "not all obtained",
+                  lease.simulated() ? fmt::format(" ({})", kSimulatedClocks) : "");
+  for (const std::string& line : differences) {
+    text += fmt::format("           {}\n", Printable(line));
+  }
+  return text;
+}
+
 std::string Sampling(const RunReport& report) {
   const SamplingReport& sampling = report.sampling;
   std::string text = fmt::format(
@@ -77,7 +94,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   if (board.simulated()) {
     text += fmt::format("  {}\n", Colored(options, kYellow, kSimulatedNotice));
   }
-  text += Conditions(report) + Rails(report) + Sampling(report);
+  text += Conditions(report) + Clocks(report) + Rails(report) + Sampling(report);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
                       Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));

@@ -1,0 +1,17 @@
+// Clocks for people.
+#pragma once
+
+#include <string>
+
+#include "synergy/v1/clocks.pb.h"
+
+namespace synergy {
+
+// What is said wherever simulated clocks are shown.
+inline constexpr char kSimulatedClocks[] =
+    "SIMULATED: neither times nor powers follow these clocks";
+
+// Policies, tables, present values, who holds the lease. Text of the board is made printable.
+std::string ClockText(const v1::ClockState& state);
+
+}  // namespace synergy
