@@ -11,6 +11,10 @@ import time
 BIN = pathlib.Path(os.environ["SYNERGY_BIN"])
 
 
+# A command that lasts as long as the process that started it.
+WHILE_PARENT = ("sh", "-c", "while kill -0 $PPID 2>/dev/null; do sleep 0.05; done")
+
+
 def wait_for(condition, seconds, what):
     """Polls `condition` until it is true and returns its value; fails after `seconds`."""
     deadline = time.monotonic() + seconds

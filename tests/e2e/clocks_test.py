@@ -1,0 +1,128 @@
+"""Clocks of the simulated board: shown, held while a command or a job runs, and put back whatever happens."""
+import json
+import signal
+import subprocess
+import unittest
+
+from board import BIN, WHILE_PARENT, Board, wait_for
+
+RUN = ("run", "--net", "squeezenet")
+
+
+class Clocks(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.board.__enter__()
+        self.addCleanup(self.board.__exit__)
+        self.before = self.clocks()
+
+    def clocks(self):
+        return self.board.json("clocks")
+
+    def assert_put_back(self):
+        wait_for(lambda: self.clocks()["lease"] is None, 5, "the lease's end")
+        self.assertEqual(self.clocks(), self.before)
+
+    def start_pin(self, *flags):
+        pin = self.board.start_ctl("clocks", "pin", *(flags or ("--cpu", "1224MHz")), "--", *WHILE_PARENT)
+        self.addCleanup(lambda: (pin.kill(), pin.communicate()))
+        wait_for(lambda: self.clocks()["lease"], 10, "the lease")
+        return pin
+
+    def test_show(self):
+        self.assertTrue(self.before["simulated"])
+        self.assertIn(1224000, self.before["policies"][0]["frequencies_khz"])
+        self.assertIn(614400000, self.before["devices"][0]["frequencies_hz"])
+        text = self.board.ctl("clocks").stdout
+        for words in ("SIMULATED", "1224MHz", "614.4MHz", "nobody holds the clocks"):
+            self.assertIn(words, text)
+
+    def test_a_command_runs_under_its_clocks_and_its_end_is_the_end(self):
+        done = self.board.ctl("clocks", "pin", "--cpu", "1224MHz", "--gpu", "614.4MHz", "--governor", "userspace",
+                              "--cpus", "0-1", "--", "sh", "-c", f"{BIN}/synergyctl clocks --json; exit 7")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        held = json.loads(done.stdout)
+        self.assertEqual(held["policies"][0]["current_khz"], 1224000)
+        self.assertEqual(held["policies"][0]["governor"], "userspace")
+        self.assertEqual([core["on"] for core in held["cores"]], [True, True, False, False])
+        self.assertEqual(held["devices"][0]["current_hz"], 614400000)
+        self.assertEqual(held["lease"]["asked"]["cpu_khz"], 1224000)
+        self.assertTrue(all(s["asked"] == s["obtained"] for s in held["lease"]["settings"]))
+        self.assert_put_back()
+
+    def test_a_lost_client_a_lost_front_and_sigterm_put_them_back(self):
+        self.start_pin().kill()
+        self.assert_put_back()
+        self.start_pin()
+        subprocess.os.kill(self.board.front(), signal.SIGKILL)
+        self.assert_put_back()
+        self.start_pin()
+        self.board.stop()
+        self.board.start()
+        self.assert_put_back()
+
+    def test_after_kill_9_the_next_start_or_restore_puts_them_back(self):
+        for restore in (True, False):
+            with self.subTest(restore=restore):
+                self.start_pin("--cpu", "min", "--gpu", "max", "--cpus", "0")
+                self.board.stop(signal.SIGKILL)
+                if restore:
+                    done = subprocess.run([BIN / "synergyd", "--restore", "--state", self.board.state],
+                                          capture_output=True, text=True)
+                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                    self.assertIn("scaling_max_freq to 1734000", done.stdout)
+                self.board.start()
+                self.assert_put_back()
+
+    def test_the_limit_ends_it_while_the_command_goes_on(self):
+        done = self.board.ctl("clocks", "pin", "--cpu", "max", "--limit", "0.2", "--", "sleep", "0.6")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("limit", done.stderr)
+        self.assert_put_back()
+
+    def test_a_job_has_the_clocks_that_it_asks_for_and_its_report_says_so(self):
+        run = self.board.json(*RUN, "--iterations", "5", "--cpu-freq", "1224MHz", "--gpu-freq", "min")
+        self.assertEqual(run["clocks"]["asked"]["cpu_khz"], 1224000)
+        self.assertEqual(run["clocks"]["asked"]["gpu_khz"], "min")
+        self.assertTrue(run["clocks"]["simulated"])
+        obtained = {s["control"].rsplit("/", 1)[1]: s["obtained"] for s in run["clocks"]["settings"]}
+        self.assertEqual(obtained["scaling_max_freq"], "1224000")
+        self.assertIn("clocks   CPU 1224MHz, GPU min: all obtained (SIMULATED",
+                      self.board.ctl("show", run["run"]["id"]).stdout)
+        self.assert_put_back()
+
+    def test_a_cancelled_job_and_a_dead_worker_put_them_back(self):
+        for end in (lambda job: job.send_signal(signal.SIGINT),
+                    lambda _: subprocess.os.kill(self.board.worker(), signal.SIGKILL)):
+            job = self.board.start_ctl(*RUN, "--iterations", "1000000", "--cpu-freq", "102MHz", "--cpus", "0")
+            self.board.wait_until_measuring()
+            self.assertTrue(self.clocks()["lease"]["holder"].startswith("run "))
+            end(job)
+            self.assertNotEqual(job.wait(30), 0)
+            job.communicate()
+            self.assert_put_back()
+
+    def test_what_cannot_be_is_refused_with_what_there_is(self):
+        for words, text in ((("--cpu", "1225MHz"), "1224MHz 1326MHz"), (("--gpu", "1MHz"), "76.8MHz 153.6MHz"),
+                            (("--governor", "fast"), "interactive"), (("--cpus", "7"), "0 to 3"),
+                            (("--cpu", "12"), "no unit"), (("--cpus", "3-1"), "no list of CPUs"), ((), "--cpu")):
+            with self.subTest(words=words):
+                done = self.board.ctl("clocks", "pin", *words, "--", "true")
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(text, done.stderr)
+        done = self.board.ctl(*RUN, "--cpu-freq", "1225MHz")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("1224MHz 1326MHz", done.stderr)
+        self.assertEqual(self.board.ctl("clocks", "pin", "--cpu", "max").returncode, 2)
+        self.assertEqual(self.board.ctl("clocks", "pin", "--cpu", "max", "--", "no-such-command").returncode, 127)
+        self.assert_put_back()
+
+    def test_the_second_who_asks_is_told_who_holds_them(self):
+        self.start_pin()
+        second = self.board.ctl("clocks", "pin", "--cpu", "max", "--", "true")
+        self.assertEqual(second.returncode, 4, second.stderr)
+        self.assertIn("clocks pin -- sh", second.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
