@@ -150,17 +150,31 @@ void PassOn(pid_t command, int nth) {
   if (command > 0 && (!at_terminal || nth > 1)) kill(command, SIGTERM);
 }
 
+struct Interrupted {
+  std::atomic<bool> yes = false;
+  std::atomic<pid_t> command = 0;           // 0: none runs
+  std::atomic<Holding*> waiting = nullptr;  // for the lease
+
+  void OnSignal(int nth) {
+    yes = true;
+    if (Holding* holding = waiting) holding->Stop();
+    PassOn(command, nth);
+  }
+};
+
 absl::Status RunUnder(const PinOptions& options, Holding& holding, const v1::ClockLease& lease,
-                      const sigset_t& signals, std::atomic<pid_t>& command) {
+                      const sigset_t& signals, Interrupted& interrupted) {
   PrintNote(fmt::format("holding the clocks: {}{}", DescribeClockRequest(lease.asked()),
                         lease.simulated() ? fmt::format(" ({})", kSimulatedClocks) : ""));
   for (const std::string& line : DescribeDifferences(lease)) PrintNote(line);
   const absl::StatusOr<pid_t> pid = Spawn(options.command, signals);
   absl::Status result = pid.status();
   if (pid.ok()) {
-    command = *pid;
+    interrupted.command = *pid;
+    // A signal that came before it could be passed on.
+    if (interrupted.yes) kill(*pid, SIGTERM);
     result = Wait(*pid, options.command[0]);
-    command = 0;
+    interrupted.command = 0;
   }
   const absl::Status ended = holding.End();
   if (ended.ok()) return result;
@@ -179,14 +193,8 @@ absl::Status PinClocks(const PinOptions& options) {
   }
   sigset_t signals;
   pthread_sigmask(SIG_BLOCK, nullptr, &signals);
-  std::atomic<pid_t> command = 0;
-  std::atomic<bool> interrupted = false;
-  std::atomic<Holding*> waiting = nullptr;  // for the lease
-  const Interrupts interrupts([&](int nth) {
-    interrupted = true;
-    if (Holding* holding = waiting) holding->Stop();
-    PassOn(command, nth);
-  });
+  Interrupted interrupted;
+  const Interrupts interrupts([&](int nth) { interrupted.OnSignal(nth); });
   const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
   v1::HoldClocksRequest request;
@@ -194,12 +202,15 @@ absl::Status PinClocks(const PinOptions& options) {
   request.set_holder(Holder(options));
   request.set_limit_s(options.limit_s);
   Holding holding((*link)->client(), std::move(request));
-  waiting = &holding;
+  interrupted.waiting = &holding;
+  if (interrupted.yes) holding.Stop();
   const absl::StatusOr<v1::ClockLease> lease = holding.Await();
-  waiting = nullptr;
-  if (lease.ok() && !interrupted) return RunUnder(options, holding, *lease, signals, command);
+  interrupted.waiting = nullptr;
+  if (lease.ok() && !interrupted.yes) {
+    return RunUnder(options, holding, *lease, signals, interrupted);
+  }
   holding.End().IgnoreError();
-  if (interrupted) return absl::CancelledError("interrupted before the command was started");
+  if (interrupted.yes) return absl::CancelledError("interrupted before the command was started");
   return absl::IsInvalidArgument(lease.status()) ? Ending(ExitCode::kUsage, lease.status())
                                                  : FromDevice(lease.status());
 }

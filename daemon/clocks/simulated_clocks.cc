@@ -177,12 +177,14 @@ absl::Status MakeTree(const std::string& root, const SimulatedClockSpec& spec) {
   add(policy + "/scaling_max_freq", fmt::format("{}", spec.cpu_khz.back()));
   add(policy + "/scaling_cur_freq", "");
   add(policy + "/scaling_setspeed", "");
-  add(gpu + "/governor", "nvhost_podgov");
-  add(gpu + "/available_governors", kGpuGovernors);
-  add(gpu + "/available_frequencies", TableText(spec.gpu_hz));
-  add(gpu + "/min_freq", fmt::format("{}", spec.gpu_hz.front()));
-  add(gpu + "/max_freq", fmt::format("{}", spec.gpu_hz.back()));
-  add(gpu + "/cur_freq", "");
+  if (!spec.gpu_hz.empty()) {
+    add(gpu + "/governor", "nvhost_podgov");
+    add(gpu + "/available_governors", kGpuGovernors);
+    add(gpu + "/available_frequencies", TableText(spec.gpu_hz));
+    add(gpu + "/min_freq", fmt::format("{}", spec.gpu_hz.front()));
+    add(gpu + "/max_freq", fmt::format("{}", spec.gpu_hz.back()));
+    add(gpu + "/cur_freq", "");
+  }
   for (const auto& [path, text] : files) {
     if (absl::Status made = MakeFile(path, text); !made.ok()) return made;
   }

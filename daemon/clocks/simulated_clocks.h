@@ -25,7 +25,7 @@ namespace synergy {
 struct SimulatedClockSpec {
   int cores = 0;                 // of one policy
   std::vector<int64_t> cpu_khz;  // rising
-  std::vector<int64_t> gpu_hz;   // rising
+  std::vector<int64_t> gpu_hz;   // rising; empty: there is no GPU
 };
 
 // Makes the tree in `folder` where there is none of this boot: a restart of the machine sets a real

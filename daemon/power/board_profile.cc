@@ -133,7 +133,7 @@ absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::strin
   if (std::optional<TomlTable> cpu = table.Table("cpu")) {
     ParseCpu(std::move(*cpu), profile, table);
   }
-  if (std::optional<TomlTable> gpu = table.Table("gpu")) {
+  if (std::optional<TomlTable> gpu = table.TableIfThere("gpu")) {
     ParseGpu(std::move(*gpu), profile, table);
   }
   if (absl::Status status = table.Finish(); !status.ok()) return status;

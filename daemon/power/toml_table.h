@@ -48,6 +48,10 @@ class TomlTable {
     }
     return tables;
   }
+  // Nothing, and no failure, where the key is not there.
+  std::optional<TomlTable> TableIfThere(std::string_view key) {
+    return table_.contains(key) ? Table(key) : std::nullopt;
+  }
   std::optional<TomlTable> Table(std::string_view key) {
     used_.emplace(key);
     const toml::table* table = table_[key].as_table();

@@ -25,7 +25,8 @@ class Clocks(unittest.TestCase):
 
     def start_pin(self, *flags):
         pin = self.board.start_ctl("clocks", "pin", *(flags or ("--cpu", "1224MHz")), "--", *WHILE_PARENT)
-        self.addCleanup(lambda: (pin.kill(), pin.communicate()))
+        # Reaped first: the command ends when its parent is gone for good.
+        self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
         wait_for(lambda: self.clocks()["lease"], 10, "the lease")
         return pin
 

@@ -1,5 +1,6 @@
 #include "daemon/power/board_profile.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -61,6 +62,18 @@ TEST(BoardProfile, ReadsWhatTheFileSays) {
   EXPECT_EQ(profile->cpu_cores, 2u);
   EXPECT_DOUBLE_EQ(profile->operating_points[1].frequency_hz, 200e6);
   EXPECT_DOUBLE_EQ(profile->operating_points[1].voltage_v, 0.9);
+  EXPECT_TRUE(profile->gpu_frequencies_hz.empty());
+}
+
+TEST(BoardProfile, TheGpusFrequenciesRise) {
+  const auto parse = [](const std::string& frequencies) {
+    return ParseBoardProfile(kRails + kSensor + kCpu + "[gpu]\nfrequencies = " + frequencies + "\n",
+                             "toy.toml");
+  };
+  const absl::StatusOr<BoardProfile> profile = parse("[{ khz = 76800 }, { khz = 153600 }]");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_THAT(profile->gpu_frequencies_hz, testing::ElementsAre(76.8e6, 153.6e6));
+  EXPECT_FALSE(parse("[{ khz = 153600 }, { khz = 76800 }]").ok());
 }
 
 TEST(BoardProfile, TheTx1IsBuiltIn) {
@@ -68,6 +81,7 @@ TEST(BoardProfile, TheTx1IsBuiltIn) {
   ASSERT_TRUE(profile.ok()) << profile.status();
   EXPECT_EQ(profile->id, "jetson-tx1");
   ASSERT_EQ(profile->operating_points.size(), 17u);
+  EXPECT_EQ(profile->gpu_frequencies_hz.size(), 13u);
   EXPECT_DOUBLE_EQ(profile->operating_points.front().frequency_hz, 102e6);
   EXPECT_DOUBLE_EQ(profile->operating_points.back().frequency_hz, 1734e6);
   ASSERT_EQ(profile->sensors.size(), 1u);
