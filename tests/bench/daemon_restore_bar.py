@@ -84,6 +84,9 @@ class Bar:
         process.wait(30)
         for stream in (process.stdout, process.stderr):
             stream.close()
+        self.cancel_jobs()
+
+    def cancel_jobs(self):
         for job in self.board.json("board")["jobs"]:
             if job["state"] in ("QUEUED", "RUNNING"):
                 self.board.ctl("cancel", job["id"])
@@ -102,6 +105,9 @@ class Bar:
                 self.failures.append(f"--restore ended with {done.returncode}: {done.stdout}{done.stderr}")
             self.check("after --restore")
         self.board.start()
+        # A job that only waited when the daemon died runs now, with its clocks.
+        self.cancel_jobs()
+        wait_for(lambda: not self.journals(), 20, "the end of a job that had waited")
 
     def check(self, when):
         after = self.tree()
