@@ -3,7 +3,6 @@
 #include <set>
 #include <utility>
 
-#include "client/models/memory.h"
 #include "client/models/operator_shapes.h"
 #include "common/printable.h"
 #include "fmt/format.h"
@@ -188,19 +187,8 @@ class Graph {
   }
 
   absl::Status SumUp() {
-    model_.total = {};
-    model_.macs_by_type.clear();
-    for (const Layer& layer : model_.layers) {
-      auto total = AddCosts(model_.total, layer.cost);
-      if (!total.ok()) return Fail(Message(total.status()));
-      model_.total = *total;
-      if (layer.cost.macs > 0) model_.macs_by_type[layer.type] += layer.cost.macs;
-    }
-    auto memory = MeasureActivations(model_);
-    if (!memory.ok()) return Fail(Message(memory.status()));
-    model_.activation_bytes = memory->all_bytes;
-    model_.peak_activation_bytes = memory->peak_bytes;
-    return absl::OkStatus();
+    auto status = SumUpLayers(&model_);
+    return status.ok() ? status : Fail(Message(status));
   }
 
   Model& model_;
