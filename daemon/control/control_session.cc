@@ -119,7 +119,7 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
       AnswerFile(id, queue_.OpenOutputs(request.open_outputs().run_id()));
       break;
     case v1::ControlRequest::kQueryObject:
-      AnswerObject(id, queue_.QueryObject(request.query_object()));
+      HandleQuery(request);
       break;
     case v1::ControlRequest::kAppendObject:
       HandleAppend(request, std::move(fds[0]));
@@ -160,6 +160,16 @@ void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd fi
                                     file = std::move(file)] {
     YieldCpu(queue_.IsRunningAJob());
     AnswerObject(id, queue_.AppendObject(append.object(), append.offset(), file, &stop_working_));
+  });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleQuery(const v1::ControlRequest& request) {
+  const bool taken = appends_.Push([this, id = request.id(), object = request.query_object()] {
+    YieldCpu(queue_.IsRunningAJob());
+    AnswerObject(id, queue_.QueryObject(object, &stop_working_));
   });
   if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
@@ -223,6 +233,7 @@ void ControlSession::AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>
   event.mutable_object()->set_bytes(object->bytes);
   event.mutable_object()->set_store_bytes(object->store_bytes);
   event.mutable_object()->set_store_quota_bytes(object->store_quota_bytes);
+  event.mutable_object()->set_damaged(object->damaged);
   Send(event).IgnoreError();  // Send has dealt with it
 }
 

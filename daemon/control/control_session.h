@@ -33,7 +33,7 @@ class ControlSession {
  public:
   // Submissions that may wait while one is being copied.
   static constexpr size_t kMaxSubmissions = 4;
-  // Parts of objects that may wait while one is being written.
+  // Parts of objects, and questions after objects, that may wait while one is being written.
   static constexpr size_t kMaxAppends = 64;
 
   // `queue` outlives the session.
@@ -58,6 +58,7 @@ class ControlSession {
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
+  void HandleQuery(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
@@ -76,7 +77,7 @@ class ControlSession {
   std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
-  WorkLane appends_;      // so does writing an object
+  WorkLane appends_;      // so does writing an object, or hashing it again
 };
 
 }  // namespace synergy

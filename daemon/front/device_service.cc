@@ -213,6 +213,7 @@ grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRe
   response->set_bytes(state->bytes());
   response->set_store_bytes(state->store_bytes());
   response->set_store_quota_bytes(state->store_quota_bytes());
+  response->set_damaged(state->damaged());
   return grpc::Status::OK;
 }
 

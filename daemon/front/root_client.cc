@@ -11,8 +11,8 @@
 namespace synergy {
 namespace {
 
-// The root side copies the nets, up to 4 GiB, onto an SD card; and it reads the beginning of an
-// object again before it takes more of it.
+// The root side copies the nets, up to 4 GiB, onto an SD card; and it reads an object, or its
+// beginning, again where it does not know what is in it.
 constexpr Nanoseconds kSubmitPatience = Seconds(300);
 
 }  // namespace
@@ -96,7 +96,7 @@ absl::StatusOr<UniqueFd> RootClient::OpenOutputs(const std::string& run_id) {
 absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::QueryObject(const v1::ObjectRef& object) {
   v1::ControlRequest request;
   *request.mutable_query_object() = object;
-  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, kSubmitPatience);
   if (!answer.ok()) return answer.status();
   return answer->event.object();
 }

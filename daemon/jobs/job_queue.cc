@@ -83,7 +83,7 @@ void JobQueue::Recover() {
       if (!removed.ok()) spdlog::warn("{}", removed.ToString());
       continue;
     }
-    if (HasEnded(status)) store_->ReleaseObjects(status.run_id());
+    if (HasEnded(status)) store_->ReleaseObjects(status);
     table_.Put(std::move(job));
   }
   table_.NumberTheQueue();
@@ -168,7 +168,7 @@ JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
   // What was possible when the job was submitted need not be since a restart.
   absl::Status possible = ValidateSpecUntrusted(job.spec(), Limits(job.spec(), true));
   if (possible.ok()) possible = store_->RequireSpace(options_.space.min_free_bytes);
-  if (possible.ok()) possible = store_->VerifyObjects(job);
+  if (possible.ok()) possible = store_->VerifyObjects(job, stop_syncing_);
   if (possible.ok()) possible = store_->CreateReserve(job.run_id());
   JobOutcome outcome;
   if (possible.ok()) {
@@ -179,7 +179,7 @@ JobOutcome JobQueue::RunOne(const v1::JobStatus& job) {
     outcome.error = std::string(possible.message());
   }
   store_->FreeReserve(job.run_id());
-  store_->ReleaseObjects(job.run_id());
+  store_->ReleaseObjects(job);
   return outcome;
 }
 
@@ -261,8 +261,9 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   return queued.status();
 }
 
-absl::StatusOr<ObjectState> JobQueue::QueryObject(const v1::ObjectRef& object) {
-  return objects_->QueryUntrusted(object);
+absl::StatusOr<ObjectState> JobQueue::QueryObject(const v1::ObjectRef& object,
+                                                  const std::atomic<bool>* stop) {
+  return objects_->QueryUntrusted(object, stop);
 }
 
 absl::StatusOr<ObjectState> JobQueue::AppendObject(const v1::ObjectRef& object, uint64_t offset,
@@ -307,7 +308,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
     status.set_state(v1::JOB_STATE_CANCELLED);  // it will not be taken any more
     job = table_.at(number);
   }
-  store_->ReleaseObjects(run_id);
+  store_->ReleaseObjects(job.status());
   CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_, store_.get(),
            &job);
   absl::MutexLock lock(&mutex_);

@@ -189,7 +189,7 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   if (mkdir(making.path.c_str(), 0700) != 0) {
     return FileError("Creating the folder", making.path, errno);
   }
-  absl::Status status = LinkObjects(job.status().spec(), making);
+  absl::Status status = LinkObjects(job.status().spec(), making, stop);
   if (status.ok()) status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
   if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
   if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
@@ -204,38 +204,42 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   return absl::OkStatus();
 }
 
-absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder) {
+absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder,
+                                   const std::atomic<bool>* stop) {
   if (!spec.has_weights() && !spec.has_input_values()) return absl::OkStatus();
   if (objects_ == nullptr) return absl::FailedPreconditionError("This device keeps no objects");
   absl::Status status;
   if (spec.has_weights()) {
-    status = objects_->LinkUntrusted(spec.weights(), "weights", folder.Weights());
+    status = objects_->LinkUntrusted(spec.weights(), "weights", folder.Weights(), stop);
   }
   if (status.ok() && spec.has_input_values()) {
-    status = objects_->LinkUntrusted(spec.input_values(), "input values", folder.InputValues());
+    status =
+        objects_->LinkUntrusted(spec.input_values(), "input values", folder.InputValues(), stop);
   }
   return status;
 }
 
-absl::Status RunStore::VerifyObjects(const v1::JobStatus& job) const {
+absl::Status RunStore::VerifyObjects(const v1::JobStatus& job,
+                                     const std::atomic<bool>& stop) const {
+  if (objects_ == nullptr) return absl::OkStatus();
   const RunFolder folder = Folder(job.run_id());
+  const v1::JobSpec& spec = job.spec();
   absl::Status status;
-  if (job.spec().has_weights() && objects_ != nullptr) {
-    status = objects_->VerifyLink(job.spec().weights(), folder.Weights());
+  if (spec.has_weights()) {
+    status = objects_->VerifyLink(spec.weights(), "weights", folder.Weights(), &stop);
   }
-  if (status.ok() && job.spec().has_input_values() && objects_ != nullptr) {
-    status = objects_->VerifyLink(job.spec().input_values(), folder.InputValues());
+  if (status.ok() && spec.has_input_values()) {
+    status = objects_->VerifyLink(spec.input_values(), "input values", folder.InputValues(), &stop);
   }
-  if (status.ok()) return status;
-  return absl::DataLossError(fmt::format(
-      "The job's weights or input values were lost since it was submitted ({}): submit it again",
-      status.ToString()));
+  return status;
 }
 
-void RunStore::ReleaseObjects(std::string_view run_id) {
-  const RunFolder folder = Folder(run_id);
-  unlink(folder.Weights().c_str());  // they need not be there
-  unlink(folder.InputValues().c_str());
+void RunStore::ReleaseObjects(const v1::JobStatus& job) {
+  if (objects_ == nullptr) return;
+  const RunFolder folder = Folder(job.run_id());
+  const v1::JobSpec& spec = job.spec();
+  if (spec.has_weights()) objects_->Unlink(spec.weights(), folder.Weights());
+  if (spec.has_input_values()) objects_->Unlink(spec.input_values(), folder.InputValues());
 }
 
 absl::Status RunStore::Save(const v1::StoredJob& job, bool sync) {

@@ -67,6 +67,7 @@ void SetObject(const absl::StatusOr<ObjectState>& state, v1::ControlEvent* event
   event->mutable_object()->set_bytes(state->bytes);
   event->mutable_object()->set_store_bytes(state->store_bytes);
   event->mutable_object()->set_store_quota_bytes(state->store_quota_bytes);
+  event->mutable_object()->set_damaged(state->damaged);
 }
 
 }  // namespace
