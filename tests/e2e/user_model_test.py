@@ -1,5 +1,6 @@
 """The user's own network runs on the user's own inputs, and says what it computed."""
 import array
+import hashlib
 import math
 import pathlib
 import random
@@ -113,9 +114,9 @@ class Onnx(Scratch):
         self.assert_close(read_npy(self.folder / "out.npy"), ((3, 4), [max(0, v) for v in values]))
 
     def test_weights_beside_the_model_are_read_and_no_others(self):
-        def model(location):
+        def model(location, checksum=None):
             return onnx([node("Add", ["x", "w"], ["y"])], [("x", (4,))], [("y", (4,))],
-                        [tensor("w", (4,), external=location)])
+                        [tensor("w", (4,), external=location, checksum=checksum)])
 
         weights = array.array("f", [1, 2, 3, 4]).tobytes()
         outside = self.folder / "outside"
@@ -131,6 +132,10 @@ class Onnx(Scratch):
         self.run_net("--net", net, "--input", self.folder / "in.npy", "--outputs",
                      self.folder / "out.npy")
         self.assertEqual(read_npy(self.folder / "out.npy"), ((4,), [11, 22, 33, 44]))
+        net.write_bytes(model("data", hashlib.sha1(weights).hexdigest()))
+        self.run_net("--net", net)
+        (home / "data").write_bytes(weights[:-1] + b"x")
+        self.refused("tensor 'w': external data 'data': the file's SHA-1 is", "--net", net)
         for location in ("../outside", str(outside), "link", "folder/outside", "missing"):
             with self.subTest(location=location):
                 net.write_bytes(model(location))
@@ -173,7 +178,7 @@ op { output: "b" type: "ConstantFill" arg { name: "shape" ints: 2 } arg { name: 
         self.assertEqual(read_npy(self.folder / "out.npy"), ((2, 2), [321.5, 654.5, 0.5, 0.5]))
 
     def test_what_a_file_does_not_say_is_asked_for(self):
-        self.refused("--input-shape", "--net", self.net, "--init", self.init)
+        self.refused("--input-shape data=N,3 ", "--net", self.net, "--init", self.init)
         self.refused("--init FILE", "--net", self.net, "--input-shape", "data=1,3")
         self.refused("BLOB=1,3", *self.files[:-1], "data")
         self.refused("tiny", *self.files, "--input", "nosuch=x.npy")

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/models/onnx/fold.h"
+#include "client/models/onnx/onnx_tensor.h"
 #include "client/models/onnx/operator_rows.h"
 #include "fmt/format.h"
 
