@@ -11,6 +11,7 @@
 #include "client/models/net_file.h"
 #include "client/models/not_finite.h"
 #include "client/models/operator_shapes.h"
+#include "client/models/shape_hint.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "fmt/format.h"
@@ -271,10 +272,10 @@ class Reader {
     }
     if (inputs.empty()) return text;
     return fmt::format(
-        "{}{}nobody makes {}, which it reads; {}an input needs its shape: --input-shape {}=D,D,...",
+        "{}{}nobody makes {}, which it reads; {}an input needs its shape: {} (numbers for letters)",
         text, text.empty() ? "" : "; ", Some(inputs),
         init || !text.empty() ? "" : "weights come from an init net: --init FILE, and ",
-        Printable(inputs.front(), 64));
+        InputShapeFlags(model_, inputs));
   }
 
   absl::Status TakeOutputs() {
@@ -366,9 +367,9 @@ class Reader {
         status.code(),
         fmt::format(
             "{} (no blob was taken for an input, since the init net makes all that it reads; "
-            "if {} is one, give its shape: --input-shape {}=1,3,224,224)",
+            "if {} is one, give its shape: {}, numbers for letters)",
             std::string(status.message().data(), status.message().size()), Quoted(read_.front()),
-            Printable(read_.front(), 64)));
+            InputShapeFlags(model_, {read_.front()})));
   }
 
   const Caffe2NetOptions& options_;
