@@ -167,6 +167,9 @@ void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd fi
 }
 
 void ControlSession::HandleQuery(const v1::ControlRequest& request) {
+  if (request.query_object().sha256().empty()) {  // of the store alone: nothing is hashed
+    return AnswerObject(request.id(), queue_.QueryObject(request.query_object()));
+  }
   const bool taken = appends_.Push([this, id = request.id(), object = request.query_object()] {
     YieldCpu(queue_.IsRunningAJob());
     AnswerObject(id, queue_.QueryObject(object, &stop_working_));
