@@ -62,7 +62,8 @@ absl::StatusOr<v1::ObjectRef> UploadTensors(DeviceClient& client,
         const bool first = !there_before;
         if (first) there_before = there;
         if (there == total && first) return;
-        line.Show(fmt::format("sending the {}: {} of {}", what, SizeText(there), SizeText(total)),
+        const std::string count = fmt::format("{} of {}", SizeText(there), SizeText(total));
+        line.Show({fmt::format("sending the {}: {}", what, count), count},
                   first && total >= kWorthALine);
       },
       stop);
