@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "client/models/blob_names.h"
 #include "client/models/operator_shapes.h"
 #include "common/printable.h"
 #include "fmt/format.h"
@@ -11,8 +12,6 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxKnownInts = 64;  // more are no shape
-
-std::string Quoted(const std::string& blob) { return fmt::format("'{}'", Printable(blob, 64)); }
 
 std::string Message(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
