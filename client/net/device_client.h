@@ -44,7 +44,8 @@ class DeviceClient {
   const v1::HandshakeResponse& peer() const { return peer_; }
 
   // Each of these ends within 10 s, with Unavailable where the daemon does not answer.
-  absl::StatusOr<v1::BoardInfo> DescribeBoard();
+  // `engine`: as of DescribeBoardRequest.engine.
+  absl::StatusOr<v1::BoardInfo> DescribeBoard(const std::string& engine = "");
   absl::StatusOr<std::vector<v1::JobStatus>> List();  // oldest first
   absl::StatusOr<v1::JobStatus> Get(const std::string& run_id);
   absl::StatusOr<v1::JobStatus> Cancel(const std::string& run_id);

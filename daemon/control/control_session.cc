@@ -55,7 +55,8 @@ ControlSession::ControlSession(UniqueFd socket, JobQueue& queue)
       queue_(queue),
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
-      appends_(kMaxAppends) {}
+      appends_(kMaxAppends),
+      asked_(kMaxAsked) {}
 
 ControlSession::~ControlSession() { Close(); }
 
@@ -81,6 +82,7 @@ void ControlSession::Close() {
   }
   submissions_.Close();
   appends_.Close();
+  asked_.Close();
   channel_.Shutdown();
 }
 
@@ -123,6 +125,9 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
       break;
     case v1::ControlRequest::kAppendObject:
       HandleAppend(request, std::move(fds[0]));
+      break;
+    case v1::ControlRequest::kDescribeEngines:
+      HandleEngines(request);
       break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
@@ -177,6 +182,16 @@ void ControlSession::HandleQuery(const v1::ControlRequest& request) {
   if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
                            "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleEngines(const v1::ControlRequest& request) {
+  const std::string& wanted = request.describe_engines().wanted();
+  if (!queue_.IsToBeAsked(wanted)) return AnswerEngines(request.id(), queue_.DescribeEngines(""));
+  const bool taken = asked_.Push(
+      [this, id = request.id(), wanted] { AnswerEngines(id, queue_.DescribeEngines(wanted)); });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many engines are being asked at the same time; try again"));
 }
 
 void ControlSession::SendNews() {
@@ -238,6 +253,14 @@ void ControlSession::AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>
   event.mutable_object()->set_store_quota_bytes(object->store_quota_bytes);
   event.mutable_object()->set_damaged(object->damaged);
   Send(event).IgnoreError();  // Send has dealt with it
+}
+
+void ControlSession::AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines) {
+  v1::ControlEvent event;
+  event.set_id(id);
+  v1::ControlEvent::Engines& list = *event.mutable_engines();
+  for (const v1::EngineInfo& engine : engines) *list.add_engines() = engine;
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
 }
 
 void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file) {

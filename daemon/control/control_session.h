@@ -35,6 +35,8 @@ class ControlSession {
   static constexpr size_t kMaxSubmissions = 4;
   // Parts of objects, and questions after objects, that may wait while one is being written.
   static constexpr size_t kMaxAppends = 64;
+  // Engines that may wait while one is asked.
+  static constexpr size_t kMaxAsked = 4;
 
   // `queue` outlives the session.
   ControlSession(UniqueFd socket, JobQueue& queue);
@@ -59,8 +61,10 @@ class ControlSession {
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
   void HandleQuery(const v1::ControlRequest& request);
+  void HandleEngines(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
+  void AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
   void Answer(uint64_t id, const absl::Status& status);
   // ResourceExhausted: the event is too long and was left out. After any other error the channel
@@ -78,6 +82,7 @@ class ControlSession {
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
   WorkLane appends_;      // so does writing an object, or hashing it again
+  WorkLane asked_;        // and until an engine greets
 };
 
 }  // namespace synergy

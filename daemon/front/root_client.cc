@@ -93,6 +93,14 @@ absl::StatusOr<UniqueFd> RootClient::OpenOutputs(const std::string& run_id) {
   return AskForFile(std::move(request));
 }
 
+absl::StatusOr<v1::ControlEvent::Engines> RootClient::DescribeEngines(const std::string& wanted) {
+  v1::ControlRequest request;
+  request.mutable_describe_engines()->set_wanted(wanted);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return answer->event.engines();
+}
+
 absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::QueryObject(const v1::ObjectRef& object) {
   v1::ControlRequest request;
   *request.mutable_query_object() = object;

@@ -281,6 +281,16 @@ bool JobQueue::IsRunningAJob() const {
   return running_ != nullptr;
 }
 
+std::vector<v1::EngineInfo> JobQueue::DescribeEngines(const std::string& wanted) {
+  const bool ask = engines_.IsToBeAsked(wanted);
+  std::vector<v1::EngineInfo> infos;
+  for (const InstalledEngine& engine :
+       ask ? engines_.For(wanted, !IsRunningAJob()) : engines_.Known()) {
+    infos.push_back(DescribeEngine(engine, options_.limits.cpus));
+  }
+  return infos;
+}
+
 std::vector<v1::JobStatus> JobQueue::List() const {
   absl::MutexLock lock(&mutex_);
   return table_.List();

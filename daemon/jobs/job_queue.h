@@ -74,6 +74,10 @@ class JobQueue {
                                            const std::atomic<bool>* stop = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsRunningAJob() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // All engines as they are now; `wanted` is asked again before where it is to be (engine_list.h)
+  // and no job runs, which takes seconds.
+  std::vector<v1::EngineInfo> DescribeEngines(const std::string& wanted);
+  bool IsToBeAsked(const std::string& engine) { return engines_.IsToBeAsked(engine); }
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
   // NotFound for a run that is not on this device, here and below.

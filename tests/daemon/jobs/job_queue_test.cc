@@ -442,6 +442,18 @@ TEST_F(JobQueueTest, AnEngineThatWasInstalledLaterIsAskedWhenAJobNamesIt) {
   EXPECT_TRUE(TrySubmit().ok());
 }
 
+// It was taken, and failed when it ran.
+TEST_F(JobQueueTest, AJobForAnEngineThatWasRemovedIsRefused) {
+  const TempFolder libexec;
+  options_.limits.engines = {{.name = "fake"}};
+  options_.limits.libexec_dir = libexec.path();
+  options_.ask_engine = [](const std::string& name) { return InstalledEngine{.name = name}; };
+  Restart();
+  const absl::Status refused = TrySubmit().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("was removed from " + libexec.path()));
+}
+
 TEST_F(JobQueueTest, SetsAFolderAsideThatItCannotRead) {
   const std::string run_id = Submit();
   queue_.reset();
