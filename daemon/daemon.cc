@@ -206,12 +206,7 @@ void Daemon::DescribeBoard(const std::string& board_id) {
   info.set_board_id(board_id);
   for (const InstalledEngine& engine : engines_) {
     if (engine.unusable.empty()) info.add_engines(engine.name);
-    v1::EngineInfo& details = *info.add_engine_details();
-    details.set_name(engine.name);
-    details.set_version(engine.version);
-    // What a job may ask for here; 0: the engine does not say.
-    details.set_max_threads(std::min(engine.max_threads, static_cast<uint32_t>(cpus_.size())));
-    details.set_unusable(engine.unusable);
+    *info.add_engine_details() = DescribeEngine(engine, static_cast<uint32_t>(cpus_.size()));
   }
   info.set_cpus(static_cast<uint32_t>(cpus_.size()));
   const int64_t pages = sysconf(_SC_PHYS_PAGES);

@@ -8,12 +8,13 @@
 
 namespace synergy {
 
-absl::StatusOr<std::unique_ptr<BoardLink>> BoardLink::Open(const std::string& host) {
+absl::StatusOr<std::unique_ptr<BoardLink>> BoardLink::Open(const std::string& host,
+                                                           const std::string& engine) {
   const std::string where = host.empty() ? DefaultHost() : host;
   absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(where);
   if (absl::IsInvalidArgument(client.status())) return Ending(ExitCode::kUsage, client.status());
   if (!client.ok()) return FromDevice(client.status());
-  absl::StatusOr<v1::BoardInfo> board = (*client)->DescribeBoard();
+  absl::StatusOr<v1::BoardInfo> board = (*client)->DescribeBoard(engine);
   if (!board.ok()) return FromDevice(board.status());
   return std::unique_ptr<BoardLink>(new BoardLink(where, *std::move(client), *std::move(board)));
 }

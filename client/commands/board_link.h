@@ -19,8 +19,10 @@ namespace synergy {
 // the command ends (exit_code.h).
 class BoardLink final : public RunSource {
  public:
-  // `host` as for DeviceClient::Connect, empty for DefaultHost().
-  static absl::StatusOr<std::unique_ptr<BoardLink>> Open(const std::string& host);
+  // `host` as for DeviceClient::Connect, empty for DefaultHost(). `engine`: the one that a job is
+  // about to name (DescribeBoardRequest.engine); "": none.
+  static absl::StatusOr<std::unique_ptr<BoardLink>> Open(const std::string& host,
+                                                         const std::string& engine = "");
 
   const v1::BoardInfo& board() const { return board_; }
   std::shared_ptr<DeviceClient> client() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -10,6 +10,7 @@
 
 #include "client/commands/exit_code.h"
 #include "client/commands/object_upload.h"
+#include "client/commands/output.h"
 #include "client/models/memory.h"
 #include "common/clock_request.h"
 #include "common/spec_validation.h"
@@ -124,7 +125,9 @@ absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptio
   const auto submit = [&](const v1::JobSpec& marked) -> absl::StatusOr<v1::JobStatus> {
     absl::StatusOr<v1::JobStatus> status = link.client()->Submit(marked, *predict, *init);
     if (absl::IsNotFound(status.status())) {
-      // Since the upload another client's objects have taken the place of ours.
+      // Since the upload another client's objects have taken the place of ours, or somebody has
+      // changed them on the board's disk.
+      PrintNote(fmt::format("{}; that is done now", std::string(status.status().message())));
       const absl::Status again = UploadObjects(job, *link.client(), stop, &spec);
       if (!again.ok()) return again;
       status = link.client()->Submit(marked, *predict, *init);

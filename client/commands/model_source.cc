@@ -283,7 +283,8 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
       ->type_name("FILE");
   command
       .add_option("--input-shape", options->input_shapes,
-                  "Shape of an input where the file does not say it (data=1,3,224,224)")
+                  "Shape of an input where the file does not say it (NAME=1,3,224,224; NAME is the "
+                  "input's)")
       ->type_name("BLOB=D,D,...")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

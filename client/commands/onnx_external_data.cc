@@ -8,12 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <memory>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "common/files.h"
 #include "common/printable.h"
+#include "common/sha1.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -21,6 +26,7 @@ namespace {
 
 // O_NONBLOCK: a named pipe must not hold us.
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+constexpr size_t kHashedAtATime = 1u << 20;
 constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 absl::Status Refuse(const std::string& location, std::string_view why) {
@@ -94,6 +100,72 @@ absl::StatusOr<std::string> ReadPart(int fd, const std::string& location, uint64
   return bytes;
 }
 
+// SHA-1 of all of the file, in hexadecimal digits.
+absl::StatusOr<std::string> HashWhole(int fd, const std::string& location) {
+  Sha1 hash;
+  std::string buffer(kHashedAtATime, '\0');
+  for (off_t at = 0;;) {
+    const ssize_t got = pread(fd, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError("read external data", location, errno);
+    if (got == 0) return absl::BytesToHexString(hash.Finish());
+    hash.Update({buffer.data(), static_cast<size_t>(got)});
+    at += got;
+  }
+}
+
+// Which file it is, and when it was changed last.
+using FileVersion = std::tuple<dev_t, ino_t, off_t, int64_t, int64_t, int64_t, int64_t>;
+FileVersion VersionOf(const struct stat& status) {
+  return {status.st_dev,         status.st_ino,          status.st_size,
+          status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
+}
+
+class FolderReader {
+ public:
+  FolderReader(UniqueFd folder, std::string path)
+      : folder_(std::move(folder)), path_(std::move(path)) {}
+
+  absl::StatusOr<std::shared_ptr<const std::string>> Read(const OnnxExternalBytes& wanted) {
+    auto file = OpenRegularBeneath(folder_.get(), wanted.location, BeneathWalk::kKernelFirst);
+    if (!file.ok()) {
+      return absl::Status(
+          file.status().code(),
+          fmt::format("{} (the model's folder: {})", std::string(file.status().message()), path_));
+    }
+    if (!wanted.file_sha1.empty()) {
+      absl::Status hashed = CheckSha1(file->get(), wanted);
+      if (!hashed.ok()) return hashed;
+    }
+    auto bytes = ReadPart(file->get(), wanted.location, wanted.offset, wanted.length);
+    if (!bytes.ok()) return bytes.status();
+    return std::make_shared<const std::string>(*std::move(bytes));
+  }
+
+ private:
+  absl::Status CheckSha1(int fd, const OnnxExternalBytes& wanted) {
+    struct stat status = {};
+    if (fstat(fd, &status) != 0) return FileError("read external data", wanted.location, errno);
+    // Many tensors have their bytes in the same file.
+    std::string& sha1 = hashes_[VersionOf(status)];
+    if (sha1.empty()) {
+      absl::StatusOr<std::string> hash = HashWhole(fd, wanted.location);
+      if (!hash.ok()) return hash.status();
+      sha1 = *std::move(hash);
+    }
+    if (sha1 == wanted.file_sha1) return absl::OkStatus();
+    return absl::InvalidArgumentError(fmt::format(
+        "external data '{}': the file's SHA-1 is {}, but the model says {}: it was damaged or "
+        "changed, or belongs to another export of the model (the model's folder: {})",
+        Printable(wanted.location, 120), sha1, wanted.file_sha1, path_));
+  }
+
+  const UniqueFd folder_;
+  const std::string path_;
+  std::map<FileVersion, std::string> hashes_;
+};
+
 }  // namespace
 
 absl::StatusOr<UniqueFd> OpenRegularBeneath(int folder, const std::string& location,
@@ -114,28 +186,16 @@ absl::StatusOr<UniqueFd> OpenRegularBeneath(int folder, const std::string& locat
   return file;
 }
 
-absl::StatusOr<std::function<absl::StatusOr<std::shared_ptr<const std::string>>(
-    const std::string& location, uint64_t offset, uint64_t length)>>
-OnnxExternalData(const std::string& model_path) {
+absl::StatusOr<ReadExternalBytes> OnnxExternalData(const std::string& model_path) {
   const size_t slash = model_path.rfind('/');
   const std::string folder = slash == std::string::npos ? "."
                              : slash == 0               ? "/"
                                                         : model_path.substr(0, slash);
+  UniqueFd opened(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0) return FileError("open the model's folder", folder, errno);
   // Shared: std::function must be copyable.
-  auto opened = std::make_shared<UniqueFd>(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (opened->get() < 0) return FileError("open the model's folder", folder, errno);
-  return [opened, folder](const std::string& location, uint64_t offset,
-                          uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
-    auto file = OpenRegularBeneath(opened->get(), location, BeneathWalk::kKernelFirst);
-    if (!file.ok()) {
-      return absl::Status(
-          file.status().code(),
-          fmt::format("{} (the model's folder: {})", std::string(file.status().message()), folder));
-    }
-    auto bytes = ReadPart(file->get(), location, offset, length);
-    if (!bytes.ok()) return bytes.status();
-    return std::make_shared<const std::string>(*std::move(bytes));
-  };
+  auto reader = std::make_shared<FolderReader>(std::move(opened), folder);
+  return [reader](const OnnxExternalBytes& bytes) { return reader->Read(bytes); };
 }
 
 }  // namespace synergy

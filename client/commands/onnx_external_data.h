@@ -1,12 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/models/onnx/onnx_tensor.h"
 #include "common/unique_fd.h"
 
 // The files in which an ONNX model keeps its large tensors. A model may come from anybody, and it
@@ -16,11 +14,10 @@ namespace synergy {
 
 // Makes the reader that OnnxOptions::read_external takes, for the model at `model_path`. NotFound
 // or PermissionDenied: its folder. The reader's errors: InvalidArgument for a path that leads
-// elsewhere, for what is no regular file, and for an offset and length outside the file; those of
-// the file otherwise.
-absl::StatusOr<std::function<absl::StatusOr<std::shared_ptr<const std::string>>(
-    const std::string& location, uint64_t offset, uint64_t length)>>
-OnnxExternalData(const std::string& model_path);
+// elsewhere, for what is no regular file, for an offset and length outside the file, and for a file
+// without the SHA-1 that is asked for; those of the file otherwise. A file is hashed once, where a
+// SHA-1 is asked for, and again where it has changed since. The reader is not thread-safe.
+absl::StatusOr<ReadExternalBytes> OnnxExternalData(const std::string& model_path);
 
 // How a path beneath a folder is walked: by the kernel (openat2, Linux 5.6), or name by name where
 // the kernel has no such call. Both give the same results.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "client/commands/output.h"
@@ -42,6 +43,19 @@ std::string StateText(const v1::JobStatus& status, bool begun) {
   }
 }
 
+// "12 of 50" where the job counts, otherwise as StateText.
+std::string ShortStateText(const v1::JobStatus& status, bool begun) {
+  if (status.state() == v1::JOB_STATE_RUNNING && status.phase() == v1::PHASE_MEASURE) {
+    return fmt::format("{} of {}", status.iteration(), status.spec().iterations());
+  }
+  return StateText(status, begun);
+}
+
+size_t CountColumns(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 // The first `columns` code points of UTF-8 text.
 std::string_view Clipped(std::string_view text, size_t columns) {
   for (size_t i = 0; i < text.size(); ++i) {
@@ -61,12 +75,19 @@ std::string DurationText(double seconds) {
 }  // namespace
 
 std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s, bool begun) {
-  std::string text =
-      fmt::format("{}: {}", Printable(status.spec().net_name()), StateText(status, begun));
-  if (status.state() != v1::JOB_STATE_RUNNING) return text;
-  if (status.power_w() > 0) text += fmt::format(", {:.2f} W", status.power_w());
-  if (left_s) text += fmt::format(", {} left", DurationText(*left_s));
-  return text;
+  return ProgressForms(status, left_s, begun).front();
+}
+
+std::vector<std::string> ProgressForms(const v1::JobStatus& status, std::optional<double> left_s,
+                                       bool begun) {
+  const bool runs = status.state() == v1::JOB_STATE_RUNNING;
+  const std::string name = Printable(status.spec().net_name()) + ": ";
+  const std::string state = StateText(status, begun), brief = ShortStateText(status, begun);
+  const std::string power =
+      runs && status.power_w() > 0 ? fmt::format(", {:.2f} W", status.power_w()) : "";
+  const std::string left = runs && left_s ? fmt::format(", {} left", DurationText(*left_s)) : "";
+  return {
+      name + state + power + left, state + power + left, state + left, brief + left, state, brief};
 }
 
 std::optional<double> TimeLeft::Update(const v1::JobStatus& status, MonotonicTime now) {
@@ -93,22 +114,26 @@ ProgressLine::ProgressLine(bool terminal, Clock& clock, std::function<void(std::
 void ProgressLine::Update(const v1::JobStatus& status) {
   const MonotonicTime now = clock_.Now();
   begun_ = begun_ || (status.phase() != v1::PHASE_UNSPECIFIED && status.phase() != v1::PHASE_IDLE);
-  const std::string text = ProgressText(status, time_left_.Update(status, now), begun_);
+  const auto forms = ProgressForms(status, time_left_.Update(status, now), begun_);
   const bool news = status.state() != state_ || status.phase() != phase_;
   state_ = status.state();
   phase_ = status.phase();
-  Show(text, news);
+  Show(forms, news);
 }
 
-void ProgressLine::Show(std::string_view text, bool news) {
+void ProgressLine::Show(const std::vector<std::string>& forms, bool news) {
   const MonotonicTime now = clock_.Now();
   if (terminal_) {
     // The last column stays free: some terminals wrap there.
-    const size_t columns = columns_();
-    write_(fmt::format("{}{}", kTakeLineAway, columns > 1 ? Clipped(text, columns - 1) : text));
+    const size_t columns = columns_() > 1 ? columns_() - 1 : SIZE_MAX;
+    const auto fits = std::find_if(forms.begin(), forms.end(), [&](const std::string& form) {
+      return CountColumns(form) <= columns;
+    });
+    const std::string& text = fits != forms.end() ? *fits : forms.back();
+    write_(fmt::format("{}{}", kTakeLineAway, Clipped(text, columns)));
     shown_ = true;
   } else if (news || now - last_line_ >= kLineEvery) {
-    write_(fmt::format("{}\n", text));
+    write_(fmt::format("{}\n", forms.front()));
     last_line_ = now;
   }
 }

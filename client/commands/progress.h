@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/clock.h"
 #include "synergy/v1/job.pb.h"
@@ -16,6 +17,10 @@ namespace synergy {
 // `begun`: a phase was seen to begin, so that what is between phases now is the end.
 std::string ProgressText(const v1::JobStatus& status, std::optional<double> left_s,
                          bool begun = false);
+// The same, then shorter forms of it, which leave out what matters least: the network's name, the
+// power, words, the time left. The last is "12 of 50".
+std::vector<std::string> ProgressForms(const v1::JobStatus& status, std::optional<double> left_s,
+                                       bool begun = false);
 
 // How long a job will still take, from the pace of its iterations so far. The host's clock is good
 // enough for that: nothing is computed from it.
@@ -40,8 +45,9 @@ class ProgressLine {
   ~ProgressLine() { Clear(); }
 
   void Update(const v1::JobStatus& status);
-  // Any text; `news`: also where lines are rare.
-  void Show(std::string_view text, bool news);
+  // Any text, in forms from the longest to the shortest, at least one: on a terminal the first that
+  // fits its line, or what fits of the last. `news`: also where lines are rare.
+  void Show(const std::vector<std::string>& forms, bool news);
   // Takes the line away, so that other text can follow.
   void Clear();
 

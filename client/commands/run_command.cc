@@ -223,7 +223,7 @@ absl::Status Run(const RunOptions& options) {
   JobInterrupt interrupt;
   absl::StatusOr<std::unique_ptr<BoardLink>> link;  // outlives the thread that cancels through it
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
-  link = BoardLink::Open(options.host);
+  link = BoardLink::Open(options.host, options.job.engine);
   if (!link.ok()) return link.status();
   const absl::Status taken = CheckJob(options.job, options.model, run->job, (*link)->board());
   if (!taken.ok()) return taken;

@@ -6,54 +6,20 @@
 #include <set>
 #include <utility>
 
-#include "client/models/fillers.h"
+#include "client/models/blob_names.h"
+#include "client/models/engine_nets.h"
 #include "client/models/given_weights.h"
+#include "client/models/init_pruning.h"
 #include "client/models/net_file.h"
 #include "client/models/not_finite.h"
 #include "client/models/operator_shapes.h"
+#include "client/models/shape_hint.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "fmt/format.h"
 
 namespace synergy {
 namespace {
-
-constexpr size_t kNamedAtMost = 3;  // blobs in one error or note
-
-std::string Quoted(const std::string& blob) { return fmt::format("'{}'", Printable(blob, 64)); }
-
-// "'a', 'b', 'c' and 4 more"
-std::string Some(const std::vector<std::string>& blobs) {
-  std::string text;
-  for (size_t i = 0; i < std::min(blobs.size(), kNamedAtMost); ++i) {
-    text += (i > 0 ? ", " : "") + Quoted(blobs[i]);
-  }
-  if (blobs.size() > kNamedAtMost) text += fmt::format(" and {} more", blobs.size() - kNamedAtMost);
-  return text;
-}
-
-// As Caffe2 itself renames types of the past; "": it has no such type, or the engines lack it.
-std::string TodaysNetType(const std::string& type) {
-  const std::map<std::string, std::string> kToday = {
-      {"", "simple"},
-      {"simple", "simple"},
-      {"async_simple", "simple"},
-      {"rnn", "simple"},
-      {"async_scheduling", "async_scheduling"},
-      {"dag", "async_scheduling"},
-      {"prof_dag", "async_scheduling"},
-      {"async_dag", "async_scheduling"},
-      {"async_polling", "async_scheduling"},
-  };
-  const auto today = kToday.find(type);
-  return today == kToday.end() ? std::string() : today->second;
-}
-
-bool IsRandomFill(const caffe2::OperatorDef& op) {
-  constexpr std::array<std::string_view, 5> kTypes = {"UniformFill", "UniformIntFill",
-                                                      "GaussianFill", "XavierFill", "MSRAFill"};
-  return std::find(kTypes.begin(), kTypes.end(), op.type()) != kTypes.end();
-}
 
 // Operators of which all inputs but the first are weights.
 bool ReadsWeights(const caffe2::OperatorDef& op) {
@@ -139,8 +105,7 @@ class Reader {
 
   bool IsInput(const std::string& blob) const { return options_.input_shapes.contains(blob); }
 
-  // Blobs that the predict net reads before it writes them, in this order. Then the operators of
-  // the init net that none of them needs are emptied.
+  // Finds the blobs that the predict net reads before it writes them, in this order.
   absl::Status PruneInit() {
     std::set<std::string> written, seen;
     for (const caffe2::OperatorDef& op : model_.predict.op()) {
@@ -153,39 +118,7 @@ class Reader {
     for (const std::string& blob : read_) {
       if (!IsInput(blob)) needed.insert(blob);
     }
-    auto& ops = *storage_->net->mutable_op();
-    std::vector<std::string> left_out;
-    int kept = 0;
-    for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
-      const bool wanted =
-          std::any_of(op->output().begin(), op->output().end(),
-                      [&](const std::string& blob) { return needed.contains(blob); });
-      if (wanted) {
-        needed.insert(op->input().begin(), op->input().end());
-        kept += op->output_size();
-      } else {
-        left_out.insert(left_out.end(), op->output().begin(), op->output().end());
-        op->Clear();
-      }
-    }
-    if (left_out.empty()) return absl::OkStatus();
-    // A file that was cut off between two operators is a whole, smaller net, but its outputs are
-    // gone: they stand behind the operators.
-    const bool perhaps_cut = model_.predict.external_output().empty();
-    if (perhaps_cut && left_out.size() > static_cast<size_t>(kept)) {
-      return absl::InvalidArgumentError(fmt::format(
-          "the predict net names no output (external_output) and leaves {} of the {} blobs of the "
-          "init net unread ({}): its file was cut off, or the init net is another network's. Get "
-          "both anew; where they belong together, name the outputs in the predict net",
-          left_out.size(), left_out.size() + static_cast<size_t>(kept), Some(left_out)));
-    }
-    model_.notes.push_back(fmt::format(
-        "left out of the init net, since the predict net does not read them from it: {}{}",
-        Some(left_out),
-        perhaps_cut ? "; it names no output (external_output) either: if its file was cut off, "
-                      "this is a part of the network"
-                    : ""));
-    return absl::OkStatus();
+    return PruneInitNet(model_.predict, std::move(needed), storage_->net.get(), &model_.notes);
   }
 
   absl::Status TakeWeights() {
@@ -271,10 +204,10 @@ class Reader {
     }
     if (inputs.empty()) return text;
     return fmt::format(
-        "{}{}nobody makes {}, which it reads; {}an input needs its shape: --input-shape {}=D,D,...",
+        "{}{}nobody makes {}, which it reads; {}an input needs its shape: {} (numbers for letters)",
         text, text.empty() ? "" : "; ", Some(inputs),
         init || !text.empty() ? "" : "weights come from an init net: --init FILE, and ",
-        Printable(inputs.front(), 64));
+        InputShapeFlags(model_, inputs));
   }
 
   absl::Status TakeOutputs() {
@@ -296,53 +229,14 @@ class Reader {
     return absl::OkStatus();
   }
 
-  // What engines want of nets: lists of blobs, names, seeds, no other device.
   absl::Status Tidy() {
     model_.weights_owner = storage_;
-    caffe2::NetDef& predict = model_.predict;
-    predict.set_name(model_.name);
-    predict.clear_external_input();
-    predict.clear_external_output();
-    predict.clear_device_option();
-    predict.clear_partition_info();
-    for (const BlobShape& input : model_.inputs) predict.add_external_input(input.blob);
+    std::vector<std::string> weights;
     for (const std::string& blob : read_) {
-      if (made_.contains(blob) && !IsInput(blob)) predict.add_external_input(blob);
+      if (made_.contains(blob) && !IsInput(blob)) weights.push_back(blob);
     }
-    for (const std::string& output : model_.outputs) predict.add_external_output(output);
-    model_.init.set_name(model_.name + "_init");
-    for (const caffe2::OperatorDef& op : model_.init.op()) {
-      for (const std::string& blob : op.output()) model_.init.add_external_output(blob);
-    }
-    int moved = 0;
-    for (caffe2::NetDef* net : {&predict, &model_.init}) {
-      std::set<std::string> names;
-      for (caffe2::OperatorDef& op : *net->mutable_op()) moved += TidyOperator(&op, &names) ? 1 : 0;
-    }
-    if (moved > 0) {
-      model_.notes.push_back(fmt::format(
-          "{} operators were for another device; the engines run them on the CPU", moved));
-    }
+    TidyForEngines(weights, options_.seed, &model_);
     return absl::OkStatus();
-  }
-
-  // Whether it was for another device.
-  bool TidyOperator(caffe2::OperatorDef* op, std::set<std::string>* names) {
-    std::string label = Printable(op->name(), 128);
-    if (label.empty() && op->output_size() > 0) label = op->output(0);
-    op->set_name(label);
-    for (int i = 2; !names->insert(op->name()).second; ++i) {
-      op->set_name(fmt::format("{}/{}", label, i));
-    }
-    const bool moved = op->device_option().device_type() != caffe2::PROTO_CPU;
-    if (moved) {
-      op->mutable_device_option()->clear_device_type();
-      op->mutable_device_option()->clear_device_id();
-    }
-    if (IsRandomFill(*op) && !op->device_option().has_random_seed() && op->output_size() > 0) {
-      op->mutable_device_option()->set_random_seed(SeedOfBlob(options_.seed, op->output(0)));
-    }
-    return moved;
   }
 
   absl::Status Complete() {
@@ -366,9 +260,9 @@ class Reader {
         status.code(),
         fmt::format(
             "{} (no blob was taken for an input, since the init net makes all that it reads; "
-            "if {} is one, give its shape: --input-shape {}=1,3,224,224)",
+            "if {} is one, give its shape: {}, numbers for letters)",
             std::string(status.message().data(), status.message().size()), Quoted(read_.front()),
-            Printable(read_.front(), 64)));
+            InputShapeFlags(model_, {read_.front()})));
   }
 
   const Caffe2NetOptions& options_;

@@ -3,7 +3,7 @@
 #include <set>
 #include <utility>
 
-#include "client/models/memory.h"
+#include "client/models/blob_names.h"
 #include "client/models/operator_shapes.h"
 #include "common/printable.h"
 #include "fmt/format.h"
@@ -12,8 +12,6 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxKnownInts = 64;  // more are no shape
-
-std::string Quoted(const std::string& blob) { return fmt::format("'{}'", Printable(blob, 64)); }
 
 std::string Message(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
@@ -188,19 +186,8 @@ class Graph {
   }
 
   absl::Status SumUp() {
-    model_.total = {};
-    model_.macs_by_type.clear();
-    for (const Layer& layer : model_.layers) {
-      auto total = AddCosts(model_.total, layer.cost);
-      if (!total.ok()) return Fail(Message(total.status()));
-      model_.total = *total;
-      if (layer.cost.macs > 0) model_.macs_by_type[layer.type] += layer.cost.macs;
-    }
-    auto memory = MeasureActivations(model_);
-    if (!memory.ok()) return Fail(Message(memory.status()));
-    model_.activation_bytes = memory->all_bytes;
-    model_.peak_activation_bytes = memory->peak_bytes;
-    return absl::OkStatus();
+    auto status = SumUpLayers(&model_);
+    return status.ok() ? status : Fail(Message(status));
   }
 
   Model& model_;

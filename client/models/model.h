@@ -15,9 +15,11 @@
 // A network ready to be sent to an engine, with what is known of it before it runs. Plain data.
 namespace synergy {
 
+using Dims = std::vector<int64_t>;  // the outermost first
+
 struct BlobShape {
   std::string blob;
-  std::vector<int64_t> dims;
+  Dims dims;
   v1::DataType type = v1::DATA_TYPE_FLOAT32;
 };
 

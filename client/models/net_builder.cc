@@ -3,8 +3,9 @@
 #include <utility>
 
 #include "client/models/fillers.h"
-#include "client/models/memory.h"
-#include "common/op_spec.h"
+#include "client/models/layer_arguments.h"
+#include "client/models/operator_shapes.h"
+#include "common/op_cost.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -14,19 +15,14 @@ constexpr const char* kInput = "data";
 
 std::string Text(std::string_view text) { return std::string(text); }
 
-// The window of a convolution. Caffe2 takes either one number for both axes or one for each.
-void AddWindow(caffe2::OperatorDef& op, const ConvSpec& spec) {
-  if (!spec.kernel_w && !spec.pad_w) {
-    AddIntArg(op, "kernel", spec.kernel);
-    AddIntArg(op, "stride", spec.stride);
-    AddIntArg(op, "pad", spec.pad);
-    return;
+absl::Status Wrong(const std::string& what) { return absl::InvalidArgumentError(what); }
+
+// A network has no empty blob.
+absl::Status CheckDims(const Dims& dims) {
+  for (int64_t dim : dims) {
+    if (dim < 1) return Wrong(fmt::format("shape {} has a dimension below 1", FormatShape(dims)));
   }
-  AddIntArg(op, "kernel_h", spec.kernel);
-  AddIntArg(op, "kernel_w", spec.kernel_w.value_or(spec.kernel));
-  AddIntArg(op, "stride", spec.stride);
-  for (const char* side : {"pad_t", "pad_b"}) AddIntArg(op, side, spec.pad);
-  for (const char* side : {"pad_l", "pad_r"}) AddIntArg(op, side, spec.pad_w.value_or(spec.pad));
+  return CheckBlobSize(dims);
 }
 
 }  // namespace
@@ -38,49 +34,42 @@ NetBuilder::NetBuilder(std::string_view name, const Dims& input, uint64_t seed) 
   model_.predict.set_name(model_.name);
   model_.predict.add_external_input(kInput);
   model_.init.set_name(model_.name + "_init");
-  shapes_[kInput] = input;
-  if (auto status = CheckBlobShape(input); !status.ok()) Fail("data", status);
+  blobs_[kInput] = model_.inputs[0];
+  if (auto status = CheckDims(input); !status.ok()) Fail(kInput, status);
 }
 
 Blob NetBuilder::Input() const { return {kInput}; }
 
 Blob NetBuilder::Conv(std::string_view layer, const Blob& x, const ConvSpec& spec) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  auto out = ConvShape(in[0], spec);
-  if (!out.ok()) return Fail(layer, out.status()), Blob{};
+  const auto in = ImageShapeOf(layer, x);
+  if (!in) return {};
   caffe2::OperatorDef op = Start("Conv", layer, {x});
-  const Dims filter = {spec.out, in[0][1] / spec.group, spec.kernel,
+  if (auto status = AddArguments(spec, &op); !status.ok()) return Fail(layer, status), Blob{};
+  const Dims filter = {spec.out, (*in)[1] / spec.group, spec.kernel,
                        spec.kernel_w.value_or(spec.kernel)};
   const int64_t taps = filter[1] * filter[2] * filter[3];
   AddWeight(op, WeightFiller(Text(layer) + "_w", filter, spec.gain, taps, model_.seed), filter);
   if (spec.bias) AddWeight(op, ConstantFiller(Text(layer) + "_b", {spec.out}, 0), {spec.out});
-  AddWindow(op, spec);
-  if (spec.dilation != 1) AddIntArg(op, "dilation", spec.dilation);
-  if (spec.group != 1) AddIntArg(op, "group", spec.group);
-  return Finish(layer, std::move(op), Text(layer), *out);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::Fc(std::string_view layer, const Blob& x, const FcSpec& spec) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  auto out = FcShape(in[0], spec);
-  if (!out.ok()) return Fail(layer, out.status()), Blob{};
+  const auto in = ShapeOf(layer, x);
+  if (!in) return {};
   caffe2::OperatorDef op = Start("FC", layer, {x});
   int64_t fan_in = 1;
-  for (size_t i = 1; i < in[0].size(); ++i) fan_in *= in[0][i];
+  for (size_t i = 1; i < in->size(); ++i) fan_in *= (*in)[i];
   const Dims weights = {spec.out, fan_in};
   AddWeight(op, WeightFiller(Text(layer) + "_w", weights, spec.gain, fan_in, model_.seed), weights);
   AddWeight(op, ConstantFiller(Text(layer) + "_b", {spec.out}, 0), {spec.out});
-  return Finish(layer, std::move(op), Text(layer), *out);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::SpatialBn(std::string_view layer, const Blob& x, const BnSpec& spec) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  if (auto status = CheckImage(in[0]); !status.ok()) return Fail(layer, status), Blob{};
+  const auto in = ImageShapeOf(layer, x);
+  if (!in) return {};
   caffe2::OperatorDef op = Start("SpatialBN", layer, {x});
-  const Dims channels = {in[0][1]};
+  const Dims channels = {(*in)[1]};
   // Caffe2's names of scale, bias, running mean and running variance. The variance is drawn so that
   // the mean of its reciprocal is 1: a deep net neither grows nor shrinks. What comes in has about
   // unit variance, so the other three are small beside it.
@@ -94,30 +83,24 @@ Blob NetBuilder::SpatialBn(std::string_view layer, const Blob& x, const BnSpec& 
   weight("_riv", 0.8, 1.25);
   AddIntArg(op, "is_test", 1);
   AddFloatArg(op, "epsilon", spec.epsilon);
-  return Finish(layer, std::move(op), Text(layer), in[0]);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::Relu(std::string_view layer, const Blob& x) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  return Finish(layer, Start("Relu", layer, {x}), x.name, in[0]);
+  return Append(Start("Relu", layer, {x}), {x.name});
 }
 
 Blob NetBuilder::Relu6(std::string_view layer, const Blob& x) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
   caffe2::OperatorDef op = Start("Clip", layer, {x});
   AddFloatArg(op, "min", 0);
   AddFloatArg(op, "max", 6);
-  return Finish(layer, std::move(op), x.name, in[0]);
+  return Append(std::move(op), {x.name});
 }
 
 Blob NetBuilder::Dropout(std::string_view layer, const Blob& x) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
   caffe2::OperatorDef op = Start("Dropout", layer, {x});
   AddIntArg(op, "is_test", 1);
-  return Finish(layer, std::move(op), x.name, in[0]);
+  return Append(std::move(op), {x.name});
 }
 
 Blob NetBuilder::MaxPool(std::string_view layer, const Blob& x, const PoolSpec& spec) {
@@ -130,102 +113,66 @@ Blob NetBuilder::AveragePool(std::string_view layer, const Blob& x, const PoolSp
 
 Blob NetBuilder::Pool(std::string_view type, std::string_view layer, const Blob& x,
                       const PoolSpec& spec) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  auto pool = PoolShapeOf(in[0], spec);
-  if (!pool.ok()) return Fail(layer, pool.status()), Blob{};
+  const auto in = ImageShapeOf(layer, x);
+  if (!in) return {};
   caffe2::OperatorDef op = Start(type, layer, {x});
-  AddIntArg(op, "kernel", spec.kernel);
-  AddIntArg(op, "stride", spec.stride);
-  AddIntArg(op, "pad_t", spec.pad);
-  AddIntArg(op, "pad_l", spec.pad);
-  AddIntArg(op, "pad_b", pool->pad_bottom);
-  AddIntArg(op, "pad_r", pool->pad_right);
+  if (auto status = AddArguments(spec, *in, &op); !status.ok()) return Fail(layer, status), Blob{};
   if (type == "AveragePool") AddIntArg(op, "count_include_pad", 1);
-  return Finish(layer, std::move(op), Text(layer), pool->out);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::GlobalAveragePool(std::string_view layer, const Blob& x) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  auto out = GlobalPoolShape(in[0]);
-  if (!out.ok()) return Fail(layer, out.status()), Blob{};
   caffe2::OperatorDef op = Start("AveragePool", layer, {x});
   AddIntArg(op, "global_pooling", 1);
-  return Finish(layer, std::move(op), Text(layer), *out);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::Lrn(std::string_view layer, const Blob& x, const LrnSpec& spec) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  if (auto status = CheckImage(in[0]); !status.ok()) return Fail(layer, status), Blob{};
   caffe2::OperatorDef op = Start("LRN", layer, {x});
-  AddIntArg(op, "size", spec.size);
-  AddFloatArg(op, "alpha", spec.alpha);
-  AddFloatArg(op, "beta", spec.beta);
-  AddFloatArg(op, "bias", spec.bias);
-  return Finish(layer, std::move(op), Text(layer), in[0]);
+  AddArguments(spec, &op);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::Concat(std::string_view layer, const std::vector<Blob>& x) {
-  const auto in = ShapesOf(layer, x);
-  if (in.empty()) return {};
-  auto out = ConcatShape(in);
-  if (!out.ok()) return Fail(layer, out.status()), Blob{};
   caffe2::OperatorDef op = Start("Concat", layer, x);
   AddIntArg(op, "axis", 1);
-  // Caffe2's Concat also leaves how many channels came from each input (int32).
-  const BlobShape split{Text(layer) + "_split", {static_cast<int64_t>(x.size())}};
-  return Finish(layer, std::move(op), Text(layer), *out, {split});
+  // The second: how many channels came from each input.
+  return Append(std::move(op), {Text(layer), Text(layer) + "_split"});
 }
 
 std::vector<Blob> NetBuilder::Split(std::string_view layer, const Blob& x, size_t parts) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return std::vector<Blob>(parts);
-  auto out = SplitShapes(in[0], static_cast<int64_t>(parts));
-  if (!out.ok()) return Fail(layer, out.status()), std::vector<Blob>(parts);
   caffe2::OperatorDef op = Start("Split", layer, {x});
   AddIntArg(op, "axis", 1);
-  std::vector<Blob> blobs;
-  for (size_t i = 0; i < parts; ++i) blobs.push_back({fmt::format("{}_{}", layer, i)});
-  std::vector<BlobShape> more;
-  for (size_t i = 1; i < parts; ++i) more.push_back({blobs[i].name, (*out)[i]});
-  Finish(layer, std::move(op), blobs[0].name, (*out)[0], more);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < parts; ++i) names.push_back(fmt::format("{}_{}", layer, i));
+  Append(std::move(op), names);
+  std::vector<Blob> blobs(parts);
+  for (size_t i = 0; status_.ok() && i < parts; ++i) blobs[i].name = names[i];
   return blobs;
 }
 
 Blob NetBuilder::ChannelShuffle(std::string_view layer, const Blob& x, int64_t groups) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  auto parts = SplitShapes(in[0], groups);
-  if (!parts.ok()) return Fail(layer, parts.status()), Blob{};
   caffe2::OperatorDef op = Start("ChannelShuffle", layer, {x});
   AddIntArg(op, "group", groups);
-  return Finish(layer, std::move(op), Text(layer), in[0]);
+  return Append(std::move(op), {Text(layer)});
 }
 
 Blob NetBuilder::Sum(std::string_view layer, const std::vector<Blob>& x) {
-  const auto in = ShapesOf(layer, x);
-  if (in.empty()) return {};
-  auto out = SumShape(in);
-  if (!out.ok()) return Fail(layer, out.status()), Blob{};
-  return Finish(layer, Start("Sum", layer, x), Text(layer), *out);
+  return Append(Start("Sum", layer, x), {Text(layer)});
 }
 
 Blob NetBuilder::Softmax(std::string_view layer, const Blob& x) {
-  const auto in = ShapesOf(layer, {x});
-  if (in.empty()) return {};
-  return Finish(layer, Start("Softmax", layer, {x}), Text(layer), in[0]);
+  return Append(Start("Softmax", layer, {x}), {Text(layer)});
 }
 
 absl::StatusOr<Model> NetBuilder::Build(const Blob& output) {
-  if (!ShapesOf("output", {output}).empty() && model_.layers.empty()) {
-    Fail("output", absl::InvalidArgumentError("the net has no layer"));
+  if (ShapeOf("output", output) && model_.layers.empty()) {
+    Fail("output", Wrong("the net has no layer"));
   }
   if (!status_.ok()) return status_;
   model_.outputs = {output.name};
   model_.predict.add_external_output(output.name);
-  if (auto status = SumUp(); !status.ok()) return status;
+  if (auto status = SumUpLayers(&model_); !status.ok()) return status;
   return std::move(model_);
 }
 
@@ -234,20 +181,6 @@ void NetBuilder::Fail(std::string_view layer, const absl::Status& status) {
   status_ = absl::Status(
       status.code(), fmt::format("build {}: layer '{}': {}", model_.name, layer,
                                  std::string(status.message().data(), status.message().size())));
-}
-
-std::vector<Dims> NetBuilder::ShapesOf(std::string_view layer, const std::vector<Blob>& x) {
-  std::vector<Dims> shapes;
-  for (const Blob& blob : x) {
-    auto it = shapes_.find(blob.name);
-    if (status_.ok() && it == shapes_.end()) {
-      Fail(layer, absl::InvalidArgumentError(fmt::format("there is no blob '{}'", blob.name)));
-    }
-    if (!status_.ok()) return {};
-    shapes.push_back(it->second);
-  }
-  if (shapes.empty()) Fail(layer, absl::InvalidArgumentError("it has no input"));
-  return shapes;
 }
 
 caffe2::OperatorDef NetBuilder::Start(std::string_view type, std::string_view layer,
@@ -259,6 +192,21 @@ caffe2::OperatorDef NetBuilder::Start(std::string_view type, std::string_view la
   return op;
 }
 
+std::optional<Dims> NetBuilder::ShapeOf(std::string_view layer, const Blob& x) {
+  auto it = blobs_.find(x.name);
+  if (it == blobs_.end()) Fail(layer, Wrong(fmt::format("there is no blob '{}'", x.name)));
+  if (!status_.ok()) return std::nullopt;
+  return it->second.dims;
+}
+
+std::optional<Dims> NetBuilder::ImageShapeOf(std::string_view layer, const Blob& x) {
+  auto shape = ShapeOf(layer, x);
+  if (!shape || shape->size() == 4) return shape;
+  Fail(layer,
+       Wrong(fmt::format("its input {} is not a batch of images (NCHW)", FormatShape(*shape))));
+  return std::nullopt;
+}
+
 void NetBuilder::AddWeight(caffe2::OperatorDef& op, const caffe2::OperatorDef& filler,
                            const Dims& dims) {
   const std::string& blob = filler.output(0);
@@ -266,61 +214,42 @@ void NetBuilder::AddWeight(caffe2::OperatorDef& op, const caffe2::OperatorDef& f
   *model_.init.add_op() = filler;
   model_.init.add_external_output(blob);
   model_.predict.add_external_input(blob);
-  if (!shapes_.emplace(blob, dims).second) {
-    Fail(op.name(), absl::InvalidArgumentError(fmt::format("the blob '{}' exists already", blob)));
+  if (!blobs_.emplace(blob, BlobShape{blob, dims}).second) {
+    Fail(op.name(), Wrong(fmt::format("the blob '{}' exists already", blob)));
   }
-  if (auto status = CheckBlobShape(dims); !status.ok()) Fail(op.name(), status);
+  if (auto status = CheckDims(dims); !status.ok()) Fail(op.name(), status);
 }
 
-Blob NetBuilder::Finish(std::string_view layer, caffe2::OperatorDef op, const std::string& output,
-                        const Dims& out, const std::vector<BlobShape>& more) {
-  if (layer.empty() || !layer_names_.insert(Text(layer)).second) {
-    Fail(layer, absl::InvalidArgumentError("another layer has this name, or it has none"));
-  }
-  std::vector<BlobShape> outputs = {{output, out}};
-  outputs.insert(outputs.end(), more.begin(), more.end());
-  for (const BlobShape& made : outputs) {
-    op.add_output(made.blob);
-    if (auto status = CheckBlobShape(made.dims); !status.ok()) Fail(layer, status);
-    const bool in_place = made.blob == op.input(0) && made.blob != layer;
-    if (!in_place && shapes_.contains(made.blob)) {
-      Fail(layer,
-           absl::InvalidArgumentError(fmt::format("the blob '{}' exists already", made.blob)));
-    }
+Blob NetBuilder::Append(caffe2::OperatorDef op, const std::vector<std::string>& outputs) {
+  for (const std::string& output : outputs) op.add_output(output);
+  if (auto status = TakeNames(op); !status.ok()) Fail(op.name(), status);
+  std::vector<BlobShape> inputs;
+  for (const std::string& input : op.input()) {
+    if (!ShapeOf(op.name(), {input})) return {};
+    inputs.push_back(blobs_.at(input));
   }
   if (!status_.ok()) return {};
-  for (const BlobShape& made : outputs) shapes_[made.blob] = made.dims;
-  if (auto status = AddLayer(op, outputs); !status.ok()) return Fail(layer, status), Blob{};
+  auto layer = MakeLayer(op, inputs);
+  if (!layer.ok()) return Fail(op.name(), layer.status()), Blob{};
+  for (const BlobShape& output : layer->outputs) blobs_[output.blob] = output;
+  model_.layers.push_back(*std::move(layer));
   *model_.predict.add_op() = std::move(op);
-  return {output};
+  return {outputs[0]};
 }
 
-absl::Status NetBuilder::AddLayer(const caffe2::OperatorDef& op,
-                                  const std::vector<BlobShape>& outputs) {
-  Layer layer{op.name(), op.type(), {}, outputs, {}};
-  for (const std::string& blob : op.input()) layer.inputs.push_back({blob, shapes_.at(blob)});
-  OpSpec spec = OpSpecOf(op);
-  for (const BlobShape& input : layer.inputs) spec.inputs.push_back({input.dims});
-  for (const BlobShape& output : layer.outputs) spec.outputs.push_back({output.dims});
-  auto cost = ComputeOpCost(spec);
-  if (!cost.ok()) return cost.status();
-  layer.cost = *cost;
-  model_.layers.push_back(std::move(layer));
-  return absl::OkStatus();
-}
-
-absl::Status NetBuilder::SumUp() {
-  for (const Layer& layer : model_.layers) {
-    auto total = AddCosts(model_.total, layer.cost);
-    if (!total.ok()) return total.status();
-    model_.total = *total;
-    // No overflow: a type's share is at most the total.
-    if (layer.cost.macs > 0) model_.macs_by_type[layer.type] += layer.cost.macs;
+// Names are given once. Only an operator that works in place writes a blob that is there: its
+// input.
+absl::Status NetBuilder::TakeNames(const caffe2::OperatorDef& op) {
+  if (op.name().empty() || !layer_names_.insert(op.name()).second) {
+    return Wrong("another layer has this name, or it has none");
   }
-  auto memory = MeasureActivations(model_);
-  if (!memory.ok()) return memory.status();
-  model_.activation_bytes = memory->all_bytes;
-  model_.peak_activation_bytes = memory->peak_bytes;
+  if (op.input().empty()) return Wrong("it has no input");
+  for (const std::string& output : op.output()) {
+    const bool in_place = output == op.input(0) && output != op.name();
+    if (!in_place && blobs_.contains(output)) {
+      return Wrong(fmt::format("the blob '{}' exists already", output));
+    }
+  }
   return absl::OkStatus();
 }
 

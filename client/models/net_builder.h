@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,7 +14,6 @@
 #include "absl/status/statusor.h"
 #include "client/models/layer_specs.h"
 #include "client/models/model.h"
-#include "client/models/shapes.h"
 
 namespace synergy {
 
@@ -22,10 +22,11 @@ struct Blob {
   std::string name;
 };
 
-// Builds a Model layer by layer. Each call adds one operator named `layer`, computes and checks its
-// output's shape and its cost, and adds fillers for its weights to the init net. The output blob
-// has the layer's name, except where the operator works in place (Relu, Clip, Dropout: as the
-// published Caffe2 models do). Inference only: Dropout and SpatialBN have is_test set. NCHW.
+// Builds a Model layer by layer. Each call adds one operator named `layer` and fillers for its
+// weights to the init net; whether it fits, its outputs' shapes and its cost are InferOperator's
+// and ComputeOpCost's word (operator_shapes.h). The output blob has the layer's name, except where
+// the operator works in place (Relu, Clip, Dropout: as the published Caffe2 models do). Inference
+// only: Dropout and SpatialBN have is_test set. NCHW.
 //
 // The first error stays: later calls do nothing, and Build returns it with the layer's name. So a
 // network is written without a check per line.
@@ -61,25 +62,25 @@ class NetBuilder {
   absl::StatusOr<Model> Build(const Blob& output);
 
  private:
+  // Remembers the first error.
   void Fail(std::string_view layer, const absl::Status& status);
-  // The shapes of `x`, none after an error or when a blob is unknown.
-  std::vector<Dims> ShapesOf(std::string_view layer, const std::vector<Blob>& x);
   // Starts an operator; its inputs are `x`.
   static caffe2::OperatorDef Start(std::string_view type, std::string_view layer,
                                    const std::vector<Blob>& x);
+  // The shape of `x`: none after an error, or when there is no such blob.
+  std::optional<Dims> ShapeOf(std::string_view layer, const Blob& x);
+  // The same of a batch of images; an error where `x` is none.
+  std::optional<Dims> ImageShapeOf(std::string_view layer, const Blob& x);
   Blob Pool(std::string_view type, std::string_view layer, const Blob& x, const PoolSpec& spec);
   // Adds a weight: an external input of the predict net, made by `filler` in the init net.
   void AddWeight(caffe2::OperatorDef& op, const caffe2::OperatorDef& filler, const Dims& dims);
-  // Adds the operator with the output blob `output` of shape `out`, and further outputs if it has
-  // any. Returns the first output.
-  Blob Finish(std::string_view layer, caffe2::OperatorDef op, const std::string& output,
-              const Dims& out, const std::vector<BlobShape>& more = {});
-  absl::Status AddLayer(const caffe2::OperatorDef& op, const std::vector<BlobShape>& outputs);
-  absl::Status SumUp();
+  // Adds the operator with these outputs. Returns the first.
+  Blob Append(caffe2::OperatorDef op, const std::vector<std::string>& outputs);
+  absl::Status TakeNames(const caffe2::OperatorDef& op);
 
   Model model_;
   absl::Status status_;
-  std::map<std::string, Dims, std::less<>> shapes_;  // of every blob, weights included
+  std::map<std::string, BlobShape, std::less<>> blobs_;  // weights included
   std::set<std::string, std::less<>> layer_names_;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "client/models/memory.h"
 #include "client/models/shape_rules.h"
 #include "common/nearest_name.h"
 #include "common/op_spec.h"
@@ -162,6 +163,23 @@ absl::StatusOr<Layer> MakeLayer(const caffe2::OperatorDef& op, const std::vector
   if (!cost.ok()) return cost.status();
   layer.cost = *cost;
   return layer;
+}
+
+absl::Status SumUpLayers(Model* model) {
+  model->total = {};
+  model->macs_by_type.clear();
+  for (const Layer& layer : model->layers) {
+    auto total = AddCosts(model->total, layer.cost);
+    if (!total.ok()) return total.status();
+    model->total = *total;
+    // No overflow: a type's share is at most the total.
+    if (layer.cost.macs > 0) model->macs_by_type[layer.type] += layer.cost.macs;
+  }
+  auto memory = MeasureActivations(*model);
+  if (!memory.ok()) return memory.status();
+  model->activation_bytes = memory->all_bytes;
+  model->peak_activation_bytes = memory->peak_bytes;
+  return absl::OkStatus();
 }
 
 }  // namespace synergy

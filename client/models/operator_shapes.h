@@ -43,6 +43,10 @@ absl::Status CheckBlobSize(const std::vector<int64_t>& dims);
 absl::StatusOr<Layer> MakeLayer(const caffe2::OperatorDef& op, const std::vector<BlobShape>& inputs,
                                 const KnownInts& known = {});
 
+// `total`, `macs_by_type` and the activation bytes of a model, from its inputs and layers.
+// OutOfRange when a sum does not fit in 64 bits.
+absl::Status SumUpLayers(Model* model);
+
 // Fills in `layers`, `total`, `macs_by_type` and the activation bytes of a model whose nets,
 // inputs, outputs and weights are set. Checks the whole graph: every blob is an input, a weight, or
 // written before it is read (the first dangling or cyclic one is named with its operator), every

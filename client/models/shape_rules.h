@@ -17,8 +17,6 @@
 
 namespace synergy {
 
-using Dims = std::vector<int64_t>;
-
 // One operator and the shapes of its inputs. Arguments are read as Caffe2's ArgumentHelper reads
 // them: a list is no scalar and a scalar no list, an int has 32 bits. The first argument that
 // cannot be read so stays as `status`, and the reader gets its default.

@@ -93,9 +93,10 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   return client;
 }
 
-absl::StatusOr<v1::BoardInfo> DeviceClient::DescribeBoard() {
-  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::DescribeBoard,
-              v1::DescribeBoardRequest());
+absl::StatusOr<v1::BoardInfo> DeviceClient::DescribeBoard(const std::string& engine) {
+  v1::DescribeBoardRequest request;
+  request.set_engine(engine);
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::DescribeBoard, request);
 }
 
 absl::StatusOr<std::vector<v1::JobStatus>> DeviceClient::List() {

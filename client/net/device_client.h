@@ -44,7 +44,8 @@ class DeviceClient {
   const v1::HandshakeResponse& peer() const { return peer_; }
 
   // Each of these ends within 10 s, with Unavailable where the daemon does not answer.
-  absl::StatusOr<v1::BoardInfo> DescribeBoard();
+  // `engine`: as of DescribeBoardRequest.engine.
+  absl::StatusOr<v1::BoardInfo> DescribeBoard(const std::string& engine = "");
   absl::StatusOr<std::vector<v1::JobStatus>> List();  // oldest first
   absl::StatusOr<v1::JobStatus> Get(const std::string& run_id);
   absl::StatusOr<v1::JobStatus> Cancel(const std::string& run_id);
@@ -61,17 +62,21 @@ class DeviceClient {
 
   // Gives the `size` bytes of the object from `offset` on, all of them.
   using ObjectReader = std::function<absl::Status(uint64_t offset, char* into, size_t size)>;
+  struct UploadReport {
+    uint64_t sent = 0;     // bytes, of all attempts
+    uint64_t damaged = 0;  // bytes that the device had and threw away: they were not the object's
+  };
   // How much of the object the device has, at most once a part of 1 MiB.
   using UploadProgress = std::function<void(uint64_t bytes_there)>;
   // Sends what the device does not have of an object: nothing, where it has all of it; the rest,
-  // after an interruption. Returns how many bytes were sent. Both callbacks are called from the
-  // calling thread. Waits while another client sends the same object. Unavailable: the connection
-  // was lost, and calling it again continues. Cancelled: `stop` was requested; what was sent stays
-  // there. DataLoss: `read` gave bytes that do not have the hash. ResourceExhausted: the device has
-  // no room. An error of `read` is handed on.
-  absl::StatusOr<uint64_t> Upload(const v1::ObjectRef& object, const ObjectReader& read,
-                                  const UploadProgress& on_progress = {},
-                                  std::stop_token stop = {});
+  // after an interruption; all of it, where what it had turns out to be damaged. Both callbacks are
+  // called from the calling thread. Waits while another client sends the same object. Unavailable:
+  // the connection was lost, and calling it again continues. Cancelled: `stop` was requested; what
+  // was sent stays there. DataLoss: `read` gave bytes that do not have the hash. ResourceExhausted:
+  // the device has no room. An error of `read` is handed on.
+  absl::StatusOr<UploadReport> Upload(const v1::ObjectRef& object, const ObjectReader& read,
+                                      const UploadProgress& on_progress = {},
+                                      std::stop_token stop = {});
 
   // The parts of the outputs that a job left (JobStatus.has_outputs), in order: a tensor pack. Only
   // until the run's chunks are all acknowledged, which deletes it from the device. An error of

@@ -10,6 +10,9 @@
 namespace synergy {
 namespace {
 
+// The device may have to read and hash all of the object first, from an SD card; where that takes
+// longer it goes on, and the next question is answered at once.
+constexpr Nanoseconds kQueryPatience = Seconds(60);
 constexpr Nanoseconds kLookAgain = Milliseconds(200);
 // Another client that sends nothing of the object for as long is not waited for any more.
 constexpr Nanoseconds kOthersPatience = Seconds(60);
@@ -93,26 +96,29 @@ absl::Status Send(v1::Device::Stub& stub, std::string_view host, uint64_t offset
 }  // namespace
 
 absl::StatusOr<v1::ObjectStatus> DeviceClient::QueryObject(const v1::ObjectRef& object) {
-  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::QueryObject, object);
+  return Call(*wire_->stub, host_, kQueryPatience, &v1::Device::Stub::QueryObject, object);
 }
 
-absl::StatusOr<uint64_t> DeviceClient::Upload(const v1::ObjectRef& object, const ObjectReader& read,
-                                              const UploadProgress& on_progress,
-                                              std::stop_token stop) {
+absl::StatusOr<DeviceClient::UploadReport> DeviceClient::Upload(const v1::ObjectRef& object,
+                                                                const ObjectReader& read,
+                                                                const UploadProgress& on_progress,
+                                                                std::stop_token stop) {
   const Sending sending{object, read, on_progress, stop};
   OtherSender other;
-  uint64_t sent = 0;
+  UploadReport report;
   bool restarted = false;
   while (!stop.stop_requested()) {
     const absl::StatusOr<v1::ObjectStatus> there = QueryObject(object);
     if (!there.ok()) return there.status();
+    if (there->damaged()) report.damaged = object.bytes();
     if (on_progress) on_progress(there->bytes());
-    if (there->complete()) return sent;
-    const absl::Status status = Send(*wire_->stub, host_, there->bytes(), sending, &sent);
-    if (status.ok()) return sent;
+    if (there->complete()) return report;
+    const absl::Status status = Send(*wire_->stub, host_, there->bytes(), sending, &report.sent);
+    if (status.ok()) return report;
     if (absl::IsAborted(status) && other.Wait(there->bytes())) continue;
     // What was there before may have been damaged. The device has thrown it away.
     if (!absl::IsDataLoss(status) || there->bytes() == 0 || restarted) return status;
+    report.damaged = there->bytes();
     restarted = true;
   }
   return Stopped("The upload");

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "client/store/chunk_table.h"
 #include "client/store/removal.h"
 #include "client/store/store_schema.h"
 #include "common/records/chunk.h"
@@ -62,24 +63,6 @@ absl::Status ApplyRecords(const v1::Chunk& chunk, StoredRun* run) {
     }
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<Statement> PrepareInsertChunk(Database& database) {
-  return database.Prepare(
-      "INSERT INTO chunks (board, run, channel, sequence, seq, count, encoding, crc32c, data) "
-      "SELECT board, run, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM runs WHERE run = ?1");
-}
-
-absl::Status InsertChunk(Statement& insert, int64_t number, const v1::Chunk& chunk) {
-  return insert.Bind(1, number)
-      .Bind(2, static_cast<int64_t>(chunk.channel()))
-      .Bind(3, static_cast<int64_t>(chunk.first_sequence()))
-      .Bind(4, static_cast<int64_t>(chunk.seq()))
-      .Bind(5, static_cast<int64_t>(chunk.count()))
-      .Bind(6, static_cast<int64_t>(chunk.encoding()))
-      .Bind(7, static_cast<int64_t>(chunk.crc32c()))
-      .BindBlob(8, chunk.data())
-      .Run();
 }
 
 // Runs a statement over a board's run that returns its number, or no row.
@@ -199,30 +182,6 @@ absl::StatusOr<std::vector<StoredRun>> Store::UnfinishedRuns(const std::string& 
   return runs;
 }
 
-absl::Status Store::CompareWithStored(int64_t number, const v1::Chunk& chunk) {
-  absl::StatusOr<Statement> select = database_.Prepare(
-      "SELECT 1 FROM chunks JOIN runs USING (board, run) WHERE run = ?1 AND channel = ?2 AND "
-      "sequence = ?3 AND seq = ?4 AND count = ?5 AND crc32c = ?6 AND length(data) = ?7");
-  if (!select.ok()) return select.status();
-  const absl::StatusOr<bool> same = select->Bind(1, number)
-                                        .Bind(2, static_cast<int64_t>(chunk.channel()))
-                                        .Bind(3, static_cast<int64_t>(chunk.first_sequence()))
-                                        .Bind(4, static_cast<int64_t>(chunk.seq()))
-                                        .Bind(5, static_cast<int64_t>(chunk.count()))
-                                        .Bind(6, static_cast<int64_t>(chunk.crc32c()))
-                                        .Bind(7, static_cast<int64_t>(chunk.data().size()))
-                                        .Step();
-  if (!same.ok()) return same.status();
-  if (!*same) {
-    return absl::DataLossError(
-        fmt::format("the board sent chunk {} of run {} again with another content than before. The "
-                    "stored one is "
-                    "kept; measure again, and report this with the daemon's log.",
-                    chunk.seq(), number));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Store::UpdateIndex(const StoredRun& run) {
   absl::StatusOr<Statement> update = database_.Prepare(
       "UPDATE runs SET started_unix_ns = ?2, engine = ?3, state = ?4, error = ?5, next_seq = ?6, "
@@ -245,7 +204,7 @@ absl::Status Store::AppendChunks(int64_t number, std::span<const v1::Chunk> chun
   if (!transaction.ok()) return transaction.status();
   absl::StatusOr<StoredRun> run = Run(number);
   if (!run.ok()) return run.status();
-  absl::StatusOr<Statement> insert = PrepareInsertChunk(database_);
+  absl::StatusOr<Statement> insert = PrepareChunkInsertion(database_);
   if (!insert.ok()) return insert.status();
   for (const v1::Chunk& chunk : chunks) {
     absl::Status status = VerifyChunkUntrusted(chunk);
@@ -258,7 +217,7 @@ absl::Status Store::AppendChunks(int64_t number, std::span<const v1::Chunk> chun
                       number, chunk.seq(), run->next_seq));
     }
     if (chunk.seq() < run->next_seq) {
-      if (status = CompareWithStored(number, chunk); !status.ok()) return status;
+      if (status = CompareWithStored(database_, number, chunk); !status.ok()) return status;
       continue;
     }
     if (run->complete) {
@@ -292,25 +251,7 @@ absl::Status Store::SetAbandoned(int64_t number, const std::string& why) {
 
 absl::Status Store::ForEachChunk(int64_t number,
                                  const std::function<absl::Status(const v1::Chunk&)>& visit) {
-  absl::StatusOr<Statement> select = database_.Prepare(
-      "SELECT c.seq, c.channel, c.sequence, c.count, c.encoding, c.crc32c, c.data "
-      "FROM chunks c JOIN runs r USING (board, run) WHERE c.run = ?1 ORDER BY c.seq");
-  if (!select.ok()) return select.status();
-  select->Bind(1, number);
-  while (true) {
-    const absl::StatusOr<bool> row = select->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    v1::Chunk chunk;
-    chunk.set_seq(static_cast<uint64_t>(select->Int(0)));
-    chunk.set_channel(static_cast<uint32_t>(select->Int(1)));
-    chunk.set_first_sequence(static_cast<uint64_t>(select->Int(2)));
-    chunk.set_count(static_cast<uint32_t>(select->Int(3)));
-    chunk.set_encoding(static_cast<v1::Encoding>(select->Int(4)));
-    chunk.set_crc32c(static_cast<uint32_t>(select->Int(5)));
-    chunk.set_data(select->Bytes(6));
-    if (absl::Status status = visit(chunk); !status.ok()) return status;
-  }
+  return VisitChunks(database_, number, visit);
 }
 
 absl::Status Store::Delete(std::span<const int64_t> numbers) {

@@ -99,7 +99,6 @@ class Store {
 
   absl::StatusOr<std::vector<StoredRun>> Select(std::optional<int64_t> number,
                                                 std::optional<std::string> board_id);
-  absl::Status CompareWithStored(int64_t number, const v1::Chunk& chunk);
   absl::Status UpdateIndex(const StoredRun& run);
 
   Database database_;

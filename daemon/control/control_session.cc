@@ -59,6 +59,7 @@ ControlSession::ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* c
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
       appends_(kMaxAppends),
+      asked_(kMaxAsked),
       clock_work_(kMaxClockWork) {}
 
 ControlSession::~ControlSession() { Close(); }
@@ -85,6 +86,7 @@ void ControlSession::Close() {
   }
   submissions_.Close();
   appends_.Close();
+  asked_.Close();
   clock_work_.Close();
   channel_.Shutdown();
 }
@@ -124,10 +126,13 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
       AnswerFile(id, queue_.OpenOutputs(request.open_outputs().run_id()));
       break;
     case v1::ControlRequest::kQueryObject:
-      AnswerObject(id, queue_.QueryObject(request.query_object()));
+      HandleQuery(request);
       break;
     case v1::ControlRequest::kAppendObject:
       HandleAppend(request, std::move(fds[0]));
+      break;
+    case v1::ControlRequest::kDescribeEngines:
+      HandleEngines(request);
       break;
     case v1::ControlRequest::kGetClocks:
     case v1::ControlRequest::kHoldClocks:
@@ -174,6 +179,29 @@ void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd fi
   if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
                            "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleQuery(const v1::ControlRequest& request) {
+  if (request.query_object().sha256().empty()) {  // of the store alone: nothing is hashed
+    return AnswerObject(request.id(), queue_.QueryObject(request.query_object()));
+  }
+  const bool taken = appends_.Push([this, id = request.id(), object = request.query_object()] {
+    YieldCpu(queue_.IsRunningAJob());
+    AnswerObject(id, queue_.QueryObject(object, &stop_working_));
+  });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleEngines(const v1::ControlRequest& request) {
+  const std::string& wanted = request.describe_engines().wanted();
+  if (!queue_.IsToBeAsked(wanted)) return AnswerEngines(request.id(), queue_.DescribeEngines(""));
+  const bool taken = asked_.Push(
+      [this, id = request.id(), wanted] { AnswerEngines(id, queue_.DescribeEngines(wanted)); });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many engines are being asked at the same time; try again"));
 }
 
 void ControlSession::HandleClocks(const v1::ControlRequest& request) {
@@ -276,7 +304,16 @@ void ControlSession::AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>
   event.mutable_object()->set_bytes(object->bytes);
   event.mutable_object()->set_store_bytes(object->store_bytes);
   event.mutable_object()->set_store_quota_bytes(object->store_quota_bytes);
+  event.mutable_object()->set_damaged(object->damaged);
   Send(event).IgnoreError();  // Send has dealt with it
+}
+
+void ControlSession::AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines) {
+  v1::ControlEvent event;
+  event.set_id(id);
+  v1::ControlEvent::Engines& list = *event.mutable_engines();
+  for (const v1::EngineInfo& engine : engines) *list.add_engines() = engine;
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
 }
 
 void ControlSession::AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file) {

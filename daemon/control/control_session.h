@@ -36,8 +36,10 @@ class ControlSession {
  public:
   // Submissions that may wait while one is being copied.
   static constexpr size_t kMaxSubmissions = 4;
-  // Parts of objects that may wait while one is being written.
+  // Parts of objects, and questions after objects, that may wait while one is being written.
   static constexpr size_t kMaxAppends = 64;
+  // Engines that may wait while one is asked.
+  static constexpr size_t kMaxAsked = 4;
   // Requests about clocks that may wait while one is being met.
   static constexpr size_t kMaxClockWork = 64;
 
@@ -63,10 +65,13 @@ class ControlSession {
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
+  void HandleQuery(const v1::ControlRequest& request);
+  void HandleEngines(const v1::ControlRequest& request);
   void HandleClocks(const v1::ControlRequest& request);
   void HoldClocks(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
+  void AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines);
   void AnswerFile(uint64_t id, const absl::StatusOr<UniqueFd>& file);
   void Answer(uint64_t id, const absl::Status& status);
   // ResourceExhausted: the event is too long and was left out. After any other error the channel
@@ -86,8 +91,9 @@ class ControlSession {
   std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
-  WorkLane appends_;      // so does writing an object
-  WorkLane clock_work_;   // and so can setting clocks
+  WorkLane appends_;      // so does writing an object, or hashing it again
+  WorkLane asked_;        // and until an engine greets
+  WorkLane clock_work_;   // and setting clocks
 };
 
 }  // namespace synergy

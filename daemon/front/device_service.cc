@@ -109,9 +109,17 @@ grpc::Status DeviceService::Handshake(grpc::ServerContext*, const v1::HandshakeR
   return grpc::Status::OK;
 }
 
-grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*, const v1::DescribeBoardRequest*,
+grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*,
+                                          const v1::DescribeBoardRequest* request,
                                           v1::BoardInfo* response) {
+  const absl::StatusOr<v1::ControlEvent::Engines> now = root_.DescribeEngines(request->engine());
+  if (!now.ok()) return ToGrpc(now.status());
   *response = board_;
+  *response->mutable_engine_details() = now->engines();
+  response->clear_engines();
+  for (const v1::EngineInfo& engine : now->engines()) {
+    if (engine.unusable().empty()) response->add_engines(engine.name());
+  }
   return grpc::Status::OK;
 }
 
@@ -215,6 +223,7 @@ grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRe
   response->set_bytes(state->bytes());
   response->set_store_bytes(state->store_bytes());
   response->set_store_quota_bytes(state->store_quota_bytes());
+  response->set_damaged(state->damaged());
   return grpc::Status::OK;
 }
 

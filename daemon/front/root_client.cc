@@ -11,8 +11,8 @@
 namespace synergy {
 namespace {
 
-// The root side copies the nets, up to 4 GiB, onto an SD card; and it reads the beginning of an
-// object again before it takes more of it.
+// The root side copies the nets, up to 4 GiB, onto an SD card; and it reads an object, or its
+// beginning, again where it does not know what is in it.
 constexpr Nanoseconds kSubmitPatience = Seconds(300);
 
 // Drivers take their time: a regulator's voltage ramps, cores go on and off.
@@ -96,10 +96,18 @@ absl::StatusOr<UniqueFd> RootClient::OpenOutputs(const std::string& run_id) {
   return AskForFile(std::move(request));
 }
 
+absl::StatusOr<v1::ControlEvent::Engines> RootClient::DescribeEngines(const std::string& wanted) {
+  v1::ControlRequest request;
+  request.mutable_describe_engines()->set_wanted(wanted);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return answer->event.engines();
+}
+
 absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::QueryObject(const v1::ObjectRef& object) {
   v1::ControlRequest request;
   *request.mutable_query_object() = object;
-  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, kSubmitPatience);
   if (!answer.ok()) return answer.status();
   return answer->event.object();
 }

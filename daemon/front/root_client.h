@@ -57,6 +57,8 @@ class RootClient {
   absl::StatusOr<UniqueFd> OpenRun(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenOutputs(const std::string& run_id);
+  // `wanted`: as of DescribeBoardRequest.engine.
+  absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ClockState> GetClocks();
 

@@ -1,14 +1,12 @@
 #include "daemon/jobs/engine_driver.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "common/printable.h"
 #include "common/records/chunk.h"
 #include "common/spec_validation.h"
+#include "daemon/jobs/engine_errors.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/operator_text.h"
 #include "fmt/format.h"
@@ -16,7 +14,6 @@
 namespace synergy {
 namespace {
 
-constexpr int kNotExecuted = 127;  // how the launcher ends; daemon/worker/launcher.cc
 constexpr uint32_t kMaxOperators = 1'000'000;
 constexpr size_t kMaxTextBytes = 4000;
 constexpr size_t kMaxNotes = 16;                              // of an engine
@@ -207,7 +204,8 @@ absl::StatusOr<v1::WorkerEvent> EngineDriver::Await(Nanoseconds silence) {
     absl::StatusOr<std::optional<v1::WorkerEvent>> event = Pump(last_sign_ + silence);
     if (!event.ok()) return event.status();
     if (event->has_value()) {
-      if ((*event)->has_failed()) return Failed((*event)->failed());
+      if ((*event)->has_failed())
+        return EngineSaidItFailed(spec_.engine(), (*event)->failed(), operators_);
       return **std::move(event);
     }
     if (clock_.Now() - last_sign_ >= silence) {
@@ -274,39 +272,16 @@ absl::Status EngineDriver::Gone(const absl::Status& why) {
   std::optional<int> status = worker_->child().WaitUntil(clock_.Now() + kDeathPatience, clock_);
   if (!status.has_value()) worker_->child().Kill();
   const absl::Status drained = Drain();  // says where it was; a complaint would hide the cause
-  std::string text =
-      fmt::format("the engine {} {} {}", spec_.engine(),
-                  status.has_value() ? DescribeWaitStatus(*status)
-                                     : fmt::format("went silent ({})", std::string(why.message())),
-                  Where());
-  const std::string line = worker_->last_log_line();
-  if (!line.empty()) text += fmt::format("; its last words: {}", line);
-  if (!drained.ok()) text += fmt::format("; {}", std::string(drained.message()));
-  if (status.has_value() && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) {
-    text +=
-        "; that may be the kernel, out of memory (then try a smaller batch), or somebody's kill";
-  }
-  if (status.has_value() && WIFEXITED(*status) && WEXITSTATUS(*status) == kNotExecuted) {
-    text +=
-        "; where it was removed or replaced after synergyd's start, install it anew, or name "
-        "another with --engine";
-  }
-  return absl::InternalError(text);
-}
-
-absl::Status EngineDriver::Failed(const v1::WorkerEvent::Failed& failed) const {
-  std::string text = fmt::format("the engine {} failed: {}", spec_.engine(),
-                                 Printable(failed.text(), kMaxTextBytes));
-  if (failed.in_operator())
-    text += fmt::format(" (in {})", OperatorText(failed.op_index(), operators_));
-  return absl::InternalError(text);
+  return EngineGone({.engine = spec_.engine(),
+                     .wait_status = status,
+                     .connection = why,
+                     .where = Where(),
+                     .last_line = worker_->last_log_line(),
+                     .markers = drained});
 }
 
 absl::Status EngineDriver::Unexpected(const v1::WorkerEvent& event, const char* instead_of) const {
-  return absl::DataLossError(
-      fmt::format("the engine {} sent event {} where the engine protocol has {}; it is not made "
-                  "for this synergyd",
-                  spec_.engine(), static_cast<int>(event.event_case()), instead_of));
+  return EngineOutOfTurn(spec_.engine(), event, instead_of);
 }
 
 std::string EngineDriver::Where() const { return WhereText(activity_.current, operators_); }

@@ -85,7 +85,6 @@ class EngineDriver {
   using Notes = google::protobuf::RepeatedPtrField<v1::WorkerEvent::Note>;
   void TakeNotesUntrusted(const Notes& notes);
   absl::Status Gone(const absl::Status& why);
-  absl::Status Failed(const v1::WorkerEvent::Failed& failed) const;
   absl::Status Unexpected(const v1::WorkerEvent& event, const char* instead_of) const;
   std::string Where() const;
 

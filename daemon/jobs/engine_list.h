@@ -1,5 +1,5 @@
-// The engines that jobs can name: those that greeted when synergyd started, and those that are put
-// right later.
+// The engines that jobs can name: those that greeted when synergyd started, without those that were
+// removed since, and with those that are put right later.
 #pragma once
 
 #include <functional>
@@ -22,16 +22,28 @@ class EngineList {
   // Without `ask` nothing is ever asked again.
   EngineList(std::vector<InstalledEngine> engines, std::string libexec_dir, EngineAsker ask);
 
-  // All of them, by name. `wanted` is asked again first, where it is installed, was not usable when
-  // it was asked last, and the machine is `idle`; waits for its greeting.
+  // All of them, by name; one whose program is gone cannot be used. Starts nothing.
+  std::vector<InstalledEngine> Known() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether `wanted` is installed and was not usable when it was asked last.
+  bool IsToBeAsked(const std::string& wanted) ABSL_LOCKS_EXCLUDED(mutex_);
+  // All of them, by name. `wanted` is asked first where it is to be, if the machine is `idle`;
+  // waits for its greeting.
   std::vector<InstalledEngine> For(const std::string& wanted, bool idle)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+      ABSL_LOCKS_EXCLUDED(asking_, mutex_);
 
  private:
+  std::vector<InstalledEngine>::iterator Find(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Looks into the folder. Whether `wanted` is to be asked.
+  bool Look(const std::string& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<InstalledEngine> Unasked(const std::string& wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const std::string libexec_dir_;
   const EngineAsker ask_;
-  absl::Mutex mutex_;  // held while an engine is asked: one at a time
-  std::vector<InstalledEngine> engines_ ABSL_GUARDED_BY(mutex_);
+  absl::Mutex asking_ ABSL_ACQUIRED_BEFORE(mutex_);  // one engine is asked at a time
+  absl::Mutex mutex_;
+  std::vector<InstalledEngine> engines_ ABSL_GUARDED_BY(mutex_);  // by name
 };
 
 }  // namespace synergy

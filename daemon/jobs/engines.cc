@@ -34,6 +34,16 @@ std::string EnginePath(const std::string& libexec_dir, std::string_view engine) 
   return fmt::format("{}/{}{}", libexec_dir, kWorkerPrefix, engine);
 }
 
+v1::EngineInfo DescribeEngine(const InstalledEngine& engine, uint32_t cpus) {
+  v1::EngineInfo info;
+  info.set_name(engine.name);
+  info.set_version(engine.version);
+  // What a job may ask for here; 0: the engine does not say.
+  info.set_max_threads(std::min(engine.max_threads, cpus));
+  info.set_unusable(engine.unusable);
+  return info;
+}
+
 absl::Status CheckGreetingUntrusted(std::string_view engine, const v1::WorkerEvent::Hello& hello) {
   if (hello.protocol_version() < kOldestWorkerProtocolVersion ||
       hello.protocol_version() > kWorkerProtocolVersion) {

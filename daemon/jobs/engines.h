@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/spec_validation.h"
+#include "synergy/v1/board.pb.h"
 #include "synergy/v1/worker.pb.h"
 
 namespace synergy {
@@ -18,6 +19,9 @@ inline constexpr size_t kMaxEngineVersionBytes = 200;
 // The names after the prefix, sorted; empty where the folder cannot be read.
 std::vector<std::string> FindEngines(const std::string& libexec_dir);
 std::string EnginePath(const std::string& libexec_dir, std::string_view engine);
+
+// What clients are told of it on a board with so many CPUs.
+v1::EngineInfo DescribeEngine(const InstalledEngine& engine, uint32_t cpus);
 
 // FailedPrecondition where what greets us is another engine than `engine` or speaks another version
 // of the protocol.

@@ -70,12 +70,17 @@ class JobQueue {
                                        const std::atomic<bool>* stop = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // As of ObjectStore. An object that has become whole is put on the disk when no job runs.
-  absl::StatusOr<ObjectState> QueryObject(const v1::ObjectRef& object);
+  absl::StatusOr<ObjectState> QueryObject(const v1::ObjectRef& object,
+                                          const std::atomic<bool>* stop = nullptr);
   absl::StatusOr<ObjectState> AppendObject(const v1::ObjectRef& object, uint64_t offset,
                                            const UniqueFd& file,
                                            const std::atomic<bool>* stop = nullptr)
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsRunningAJob() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // All engines as they are now; `wanted` is asked again before where it is to be (engine_list.h)
+  // and no job runs, which takes seconds.
+  std::vector<v1::EngineInfo> DescribeEngines(const std::string& wanted);
+  bool IsToBeAsked(const std::string& engine) { return engines_.IsToBeAsked(engine); }
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
   // NotFound for a run that is not on this device, here and below.
@@ -114,7 +119,7 @@ class JobQueue {
   EngineList engines_;
   const std::unique_ptr<ObjectStore> objects_;
   const std::unique_ptr<RunStore> store_;
-  std::atomic<bool> stop_syncing_ = false;
+  std::atomic<bool> stop_syncing_ = false;  // and hashing
   absl::Mutex submit_mutex_
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
   // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the

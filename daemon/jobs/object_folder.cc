@@ -41,7 +41,10 @@ std::string ObjectName(const v1::ObjectRef& object) {
 }
 
 ObjectFolder::ObjectFolder(std::string path, std::string boot_id)
-    : path_(std::move(path)), boot_id_(std::move(boot_id)), clock_(std::make_unique<UseClock>()) {}
+    : path_(std::move(path)),
+      boot_id_(std::move(boot_id)),
+      clock_(std::make_unique<UseClock>()),
+      checked_(std::make_unique<CheckedFiles>()) {}
 
 std::string ObjectFolder::Fresh(const std::string& object) const {
   return path_ + "/" + object + "." + boot_id_;
@@ -117,13 +120,29 @@ void ObjectFolder::Touch(const ObjectFile& file) {
   }
   const timespec used{.tv_sec = stamp / kNsPerSecond, .tv_nsec = stamp % kNsPerSecond};
   const timespec times[2] = {used, used};
-  if (utimensat(AT_FDCWD, PathOf(file).c_str(), times, AT_SYMLINK_NOFOLLOW) != 0 &&
+  const std::string path = PathOf(file);
+  const auto touch = [&] { return utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW); };
+  if (checked_->Change(file.name.substr(0, kNameBytes), path, touch, stamp) != 0 &&
       errno != ENOENT) {
     spdlog::warn("{}", FileError("Noting the use of", PathOf(file), errno).ToString());
   }
 }
 
+int ObjectFolder::Link(const std::string& object, const std::string& from, const std::string& to) {
+  return checked_->Change(object, from, [&] { return link(from.c_str(), to.c_str()); });
+}
+
+int ObjectFolder::Unlink(const std::string& object, const std::string& path) {
+  return checked_->Change(object, path, [&] { return unlink(path.c_str()); });
+}
+
+int ObjectFolder::Rename(const std::string& object, const std::string& from,
+                         const std::string& to) {
+  return checked_->Change(object, from, [&] { return rename(from.c_str(), to.c_str()); });
+}
+
 absl::Status ObjectFolder::Remove(const ObjectFile& file) const {
+  if (file.kind != ObjectFile::Kind::kPart) checked_->Forget(file.name.substr(0, kNameBytes));
   if (unlink(PathOf(file).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   return FileError("Deleting", PathOf(file), errno);
 }

@@ -4,9 +4,9 @@
 //   <hash>.<boot id>  whole and checked, but perhaps not yet on the disk: worth nothing after
 //                     another boot of the machine
 //   <hash>.part       the beginning, as far as an upload came
-// Other names are left alone. Deleting any of them by hand is safe at any time. A file's mtime is
-// its last use. What a job needs has a second link in the job's folder and is not evicted: that
-// would free nothing.
+// Other names are left alone. Deleting any of them by hand is safe at any time; changing one is
+// noticed before it is used again (checked_files.h). A file's mtime is its last use. What a job
+// needs has a second link in the job's folder and is not evicted: that would free nothing.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/jobs/checked_files.h"
 #include "synergy/v1/tensor.pb.h"
 
 namespace synergy {
@@ -53,6 +54,13 @@ class ObjectFolder {
   // Notes that it is used now. Later uses have later stamps, whatever becomes of the wall clock.
   void Touch(const ObjectFile& file) ABSL_LOCKS_EXCLUDED(clock_->mutex);
   absl::Status Remove(const ObjectFile& file) const;
+  // As link(2), unlink(2) and rename(2), of names of the object's file: 0, or -1 and errno. What is
+  // known of its contents stays known.
+  int Link(const std::string& object, const std::string& from, const std::string& to);
+  int Unlink(const std::string& object, const std::string& path);
+  int Rename(const std::string& object, const std::string& from, const std::string& to);
+  // Which files are known to hold what they should.
+  CheckedFiles& checked() const { return *checked_; }
   std::string PathOf(const ObjectFile& file) const { return path_ + "/" + file.name; }
 
  private:
@@ -67,6 +75,7 @@ class ObjectFolder {
   std::string path_;
   std::string boot_id_;
   std::unique_ptr<UseClock> clock_;
+  std::unique_ptr<CheckedFiles> checked_;
 };
 
 // What goes first when room is needed, best first: abandoned parts (not written to for an hour),

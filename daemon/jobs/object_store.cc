@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "common/files.h"
+#include "daemon/jobs/object_room.h"
 #include "daemon/jobs/run_header.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -19,23 +19,12 @@
 namespace synergy {
 namespace {
 
-constexpr uint64_t kMaxDefaultQuota = uint64_t{8} << 30;
-// Small ones would otherwise take the file system's inodes long before its space.
-constexpr size_t kMaxFiles = 4096;
 constexpr size_t kMaxOpenParts = 16;
-constexpr uint64_t ToMib(uint64_t bytes) { return (bytes + (1u << 20) - 1) >> 20; }
 
 absl::Status SizeDiffers(const v1::ObjectRef& object, uint64_t bytes) {
   return absl::InvalidArgumentError(
       fmt::format("The object {} has {} bytes, not {}: its hash or its size is wrong",
                   ObjectName(object), bytes, object.bytes()));
-}
-
-bool HasHash(const std::string& path, uint64_t bytes, const std::string& sha256) {
-  const absl::StatusOr<UniqueFd> fd = OpenForReading(path);
-  Sha256 hash;
-  return fd.ok() && HashFile(fd->get(), path, bytes, &hash, nullptr).ok() &&
-         hash.Finish() == sha256;
 }
 
 absl::StatusOr<uint64_t> BlockSize(const UniqueFd& file) {
@@ -60,12 +49,6 @@ std::string BootId() {
 
 }  // namespace
 
-uint64_t DefaultObjectQuota(const std::string& path) {
-  struct statvfs disk = {};
-  if (statvfs(path.c_str(), &disk) != 0) return kMaxDefaultQuota;
-  return std::min(kMaxDefaultQuota, static_cast<uint64_t>(disk.f_blocks) * disk.f_frsize / 4);
-}
-
 ObjectStore::ObjectStore(ObjectFolder folder, ObjectStoreOptions options)
     : folder_(std::move(folder)), options_(std::move(options)) {}
 
@@ -84,30 +67,53 @@ ObjectState ObjectStore::StoreUse() const {
   return use;
 }
 
-absl::StatusOr<ObjectState> ObjectStore::QueryUntrusted(const v1::ObjectRef& object) {
+absl::Status ObjectStore::CheckWhole(const v1::ObjectRef& object, const ObjectFile& whole,
+                                     const std::atomic<bool>* stop) {
+  const std::string name = ObjectName(object);
+  const std::string path = folder_.PathOf(whole);
+  const absl::StatusOr<UniqueFd> fd = OpenForReading(path);
+  if (!fd.ok()) return fd.status();
+  absl::Status checked = folder_.checked().Check(name, object.sha256(), fd->get(), path, stop,
+                                                 options_.received_bytes);
+  if (absl::IsDataLoss(checked)) return Discard(whole, fd->get(), checked);
+  // The hash tells who is wrong about the size, the client or the file.
+  if (checked.ok() && whole.bytes != object.bytes()) return SizeDiffers(object, whole.bytes);
+  return checked;
+}
+
+absl::Status ObjectStore::Discard(const ObjectFile& whole, int fd, const absl::Status& why) {
+  struct stat checked = {}, there = {};
+  // Meanwhile another file may have taken its name.
+  if (fstat(fd, &checked) != 0 || lstat(folder_.PathOf(whole).c_str(), &there) != 0 ||
+      checked.st_ino != there.st_ino || checked.st_dev != there.st_dev) {
+    return why;
+  }
+  if (absl::Status removed = folder_.Remove(whole); !removed.ok()) return removed;
+  spdlog::warn("objects: {}; it is deleted, to be sent again", std::string(why.message()));
+  return why;
+}
+
+absl::StatusOr<ObjectState> ObjectStore::QueryUntrusted(const v1::ObjectRef& object,
+                                                        const std::atomic<bool>* stop) {
   if (object.sha256().empty() && object.bytes() == 0) return StoreUse();
   if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
   const std::string name = ObjectName(object);
+  ObjectState state;
   if (const std::optional<ObjectFile> whole = folder_.FindWhole(name)) {
-    if (whole->bytes == object.bytes()) {
+    const absl::Status checked = CheckWhole(object, *whole, stop);
+    if (checked.ok()) {
       folder_.Touch(*whole);
       return ObjectState{.complete = true, .bytes = whole->bytes};
     }
-    // The hash tells who is wrong about the size, the client or the file.
-    if (HasHash(folder_.PathOf(*whole), whole->bytes, object.sha256())) {
-      return SizeDiffers(object, whole->bytes);
-    }
-    if (absl::Status status = folder_.Remove(*whole); !status.ok()) return status;
-    spdlog::warn(
-        "objects: {} was damaged on the disk ({} bytes of {}): it is deleted, to be sent "
-        "again",
-        name, whole->bytes, object.bytes());
+    state.damaged = absl::IsDataLoss(checked);
+    if (!state.damaged && !absl::IsNotFound(checked)) return checked;  // not deleted meanwhile
   }
   struct stat info = {};
-  if (stat(folder_.Part(name).c_str(), &info) != 0) return ObjectState{};
+  if (stat(folder_.Part(name).c_str(), &info) != 0) return state;
   const auto bytes = static_cast<uint64_t>(info.st_size);
   // Longer than the object: an append at 0 throws it away.
-  return ObjectState{.complete = false, .bytes = bytes > object.bytes() ? 0 : bytes};
+  state.bytes = bytes > object.bytes() ? 0 : bytes;
+  return state;
 }
 
 absl::StatusOr<ObjectStore::Part*> ObjectStore::OpenPart(const v1::ObjectRef& object,
@@ -116,9 +122,9 @@ absl::StatusOr<ObjectStore::Part*> ObjectStore::OpenPart(const v1::ObjectRef& ob
   struct stat info = {};
   if (const auto known = parts_.find(name); known != parts_.end()) {
     Part& part = known->second;
-    // Otherwise it is not the file that was hashed (somebody deleted it), or not of this object.
+    // Otherwise it is not what was hashed (somebody deleted or changed it), or not of this object.
     if (fstat(part.fd.get(), &info) == 0 && info.st_nlink > 0 &&
-        static_cast<uint64_t>(info.st_size) == part.bytes && part.bytes <= object.bytes()) {
+        StampOf(part.fd.get()) == part.hashed && part.bytes <= object.bytes()) {
       return &part;
     }
     parts_.erase(known);
@@ -132,6 +138,7 @@ absl::StatusOr<ObjectStore::Part*> ObjectStore::OpenPart(const v1::ObjectRef& ob
     if (ftruncate(part.fd.get(), 0) != 0) return FileError("Truncating", path, errno);
     part.bytes = 0;
   }
+  part.hashed = StampOf(part.fd.get());
   absl::Status hashed = HashFile(part.fd.get(), path, part.bytes, &part.hash, stop);
   if (!hashed.ok()) return hashed;
   if (parts_.size() >= kMaxOpenParts) {
@@ -143,48 +150,14 @@ absl::StatusOr<ObjectStore::Part*> ObjectStore::OpenPart(const v1::ObjectRef& ob
 }
 
 absl::Status ObjectStore::MakeRoom(const v1::ObjectRef& object, uint64_t bytes) {
-  std::vector<ObjectFile> files = folder_.List();
-  uint64_t used = 0, pinned = 0;
-  for (const ObjectFile& file : files) {
-    used += file.bytes;
-    if (file.pinned) pinned += file.bytes;
-  }
-  size_t count = files.size();
-  std::vector<ObjectFile> evictable =
-      Evictable(std::move(files), ObjectName(object), WallTimeUnixNs());
-  auto victim = evictable.begin();
-  while (true) {
-    struct statvfs disk = {};
-    if (statvfs(folder_.path().c_str(), &disk) != 0) {
-      return FileError("Asking for the free space of", folder_.path(), errno);
-    }
-    const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
-    // All of it must be able to fit one day: said before it is sent.
-    const bool fits = used + bytes <= options_.quota_bytes && count <= kMaxFiles &&
-                      pinned + object.bytes() <= options_.quota_bytes;
-    if (fits && free >= options_.min_free_bytes + bytes) return absl::OkStatus();
-    if (victim == evictable.end() || pinned + object.bytes() > options_.quota_bytes) {
-      return absl::ResourceExhaustedError(fmt::format(
-          "Keeping the object of {} MiB: there are {} objects with {} MiB in {}, {} MiB of them "
-          "for "
-          "jobs that wait or run, of at most {} MiB (synergyd --object-quota), and {} MiB are free "
-          "on the disk; try again when a job has ended, or raise the quota or free some space",
-          ToMib(object.bytes()), count, ToMib(used), folder_.path(), ToMib(pinned),
-          ToMib(options_.quota_bytes), free >> 20));
-    }
-    if (absl::Status status = folder_.Remove(*victim); !status.ok()) return status;
-    spdlog::info("objects: {} made room ({} MiB)", victim->name, ToMib(victim->bytes));
-    used -= victim->bytes;
-    --count;
-    ++victim;
-  }
+  return synergy::MakeRoom(folder_, {options_.quota_bytes, options_.min_free_bytes}, object, bytes);
 }
 
 absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& object,
                                                          uint64_t offset, const UniqueFd& file,
                                                          const std::atomic<bool>* stop) {
   if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
-  const absl::StatusOr<ObjectState> there = QueryUntrusted(object);
+  const absl::StatusOr<ObjectState> there = QueryUntrusted(object, stop);
   if (!there.ok() || there->complete) return there;
   const absl::StatusOr<uint64_t> size = BlockSize(file);
   if (!size.ok()) return size.status();
@@ -211,6 +184,7 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
   }
   if (absl::Status room = MakeRoom(object, *size); !room.ok()) return room;
   if (absl::Status copied = Copy(object, file, *size, &part); !copied.ok()) return copied;
+  part.hashed = StampOf(part.fd.get());
   if (part.bytes < object.bytes()) return ObjectState{.complete = false, .bytes = part.bytes};
   return Complete(object, &part);
 }
@@ -236,6 +210,7 @@ absl::StatusOr<ObjectState> ObjectStore::Complete(const v1::ObjectRef& object, P
   const std::string name = ObjectName(object);
   const std::string path = folder_.Part(name);
   const std::string hash = part->hash.Finish();
+  const std::optional<FileStamp> hashed = part->hashed;
   parts_.erase(name);
   if (hash != object.sha256()) {
     if (unlink(path.c_str()) != 0) return FileError("Deleting", path, errno);
@@ -245,47 +220,60 @@ absl::StatusOr<ObjectState> ObjectStore::Complete(const v1::ObjectRef& object, P
         name));
   }
   const std::string fresh = folder_.Fresh(name);
-  if (rename(path.c_str(), fresh.c_str()) != 0) return FileError("Renaming to", fresh, errno);
+  if (hashed) folder_.checked().Note(name, *hashed);
+  if (folder_.Rename(name, path, fresh) != 0) return FileError("Renaming to", fresh, errno);
   if (const std::optional<ObjectFile> whole = folder_.FindWhole(name)) folder_.Touch(*whole);
   spdlog::info("objects: {} is here ({} MiB)", name, ToMib(object.bytes()));
   return ObjectState{.complete = true, .bytes = object.bytes()};
 }
 
 absl::Status ObjectStore::LinkUntrusted(const v1::ObjectRef& object, std::string_view what,
-                                        const std::string& path) {
+                                        const std::string& path, const std::atomic<bool>* stop) {
   if (absl::Status status = ValidateObjectUntrusted(object); !status.ok()) return status;
   const std::string name = ObjectName(object);
   // Twice: it may become durable between the look and the link.
   for (int i = 0; i < 2; ++i) {
     const std::optional<ObjectFile> whole = folder_.FindWhole(name);
     if (!whole.has_value()) break;
-    if (whole->bytes != object.bytes()) return SizeDiffers(object, whole->bytes);
+    const absl::Status checked = CheckWhole(object, *whole, stop);
+    if (absl::IsDataLoss(checked)) {
+      return absl::NotFoundError(fmt::format(
+          "The {} {} were changed or damaged on the board's disk and are deleted there: "
+          "upload them again",
+          what, name));
+    }
+    if (absl::IsNotFound(checked)) continue;
+    if (!checked.ok()) return checked;
     folder_.Touch(*whole);
-    if (link(folder_.PathOf(*whole).c_str(), path.c_str()) == 0) return absl::OkStatus();
+    if (folder_.Link(name, folder_.PathOf(*whole), path) == 0) return absl::OkStatus();
     if (errno != ENOENT) return FileError("Linking the object to", path, errno);
   }
   return absl::NotFoundError(fmt::format(
       "The {} {} of {} bytes are not on the board: upload them first", what, name, object.bytes()));
 }
 
-absl::Status ObjectStore::VerifyLink(const v1::ObjectRef& object, const std::string& path) const {
+absl::Status ObjectStore::VerifyLink(const v1::ObjectRef& object, std::string_view what,
+                                     const std::string& path, const std::atomic<bool>* stop) {
+  const std::string name = ObjectName(object);
   const absl::StatusOr<UniqueFd> fd = OpenForReading(path);
-  if (!fd.ok()) return fd.status();
-  struct stat info = {}, kept = {};
-  if (fstat(fd->get(), &info) != 0) return FileError("Looking at", path, errno);
-  // The same file as one that is known to be whole.
-  const std::optional<ObjectFile> whole = folder_.FindWhole(ObjectName(object));
-  if (whole.has_value() && stat(folder_.PathOf(*whole).c_str(), &kept) == 0 &&
-      kept.st_dev == info.st_dev && kept.st_ino == info.st_ino && whole->bytes == object.bytes()) {
-    return absl::OkStatus();
+  absl::Status checked = fd.status();
+  if (fd.ok()) {
+    checked = folder_.checked().Check(name, object.sha256(), fd->get(), path, stop,
+                                      options_.received_bytes);
   }
-  Sha256 hash;
-  const auto bytes = static_cast<uint64_t>(info.st_size);
-  if (absl::Status status = HashFile(fd->get(), path, bytes, &hash, nullptr); !status.ok()) {
-    return status;
+  if (!absl::IsDataLoss(checked) && !absl::IsNotFound(checked)) return checked;
+  const std::optional<ObjectFile> whole = folder_.FindWhole(name);
+  if (fd.ok() && whole) Discard(*whole, fd->get(), checked).IgnoreError();  // the next use tells
+  return absl::DataLossError(
+      fmt::format("The {} were lost, changed or damaged on the board's disk after the job had been "
+                  "submitted ({}): submit it again, which sends them anew",
+                  what, std::string(checked.message())));
+}
+
+void ObjectStore::Unlink(const v1::ObjectRef& object, const std::string& path) {
+  if (folder_.Unlink(ObjectName(object), path) != 0 && errno != ENOENT) {
+    spdlog::warn("{}", FileError("Deleting", path, errno).ToString());
   }
-  if (bytes == object.bytes() && hash.Finish() == object.sha256()) return absl::OkStatus();
-  return absl::DataLossError(fmt::format("The object {} was damaged", ObjectName(object)));
 }
 
 void ObjectStore::Sync(const std::atomic<bool>& stop) {
@@ -300,8 +288,9 @@ void ObjectStore::Sync(const std::atomic<bool>& stop) {
       unlink(path.c_str());
       continue;
     }
-    const std::string durable = folder_.Durable(file.name.substr(0, 2 * kSha256Bytes));
-    const bool renamed = rename(path.c_str(), durable.c_str()) == 0;
+    const std::string name = file.name.substr(0, 2 * kSha256Bytes);
+    const std::string durable = folder_.Durable(name);
+    const bool renamed = folder_.Rename(name, path, durable) == 0;
     if (!renamed && errno == ENOENT) continue;  // deleted meanwhile
     const absl::Status status =
         renamed ? SyncPath(folder_.path()) : FileError("Renaming to", durable, errno);

@@ -220,8 +220,9 @@ void RunSession::NoteUploads(uint64_t bytes) {
   if (bytes == 0) return;
   recording_.AddNotice(
       NoticeCode::kUploadMeanwhile,
-      fmt::format("clients uploaded {:.1f} MB to this board in the measured phase: that takes CPU "
-                  "time, memory bandwidth and power, which stand in the operators' numbers",
+      fmt::format("this board took or checked {:.1f} MB of clients' weights and inputs in the "
+                  "measured phase: that takes CPU time, memory bandwidth and power, which stand in "
+                  "the operators' numbers",
                   static_cast<double>(bytes) / 1e6));
 }
 

@@ -10,12 +10,12 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
-#include <functional>
 #include <system_error>
 
 #include "common/files.h"
 #include "daemon/jobs/run_header.h"
 #include "daemon/jobs/run_id.h"
+#include "daemon/jobs/submitted_net.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -25,53 +25,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxJobBytes = 1u << 20;  // a spec is at most some 10 KiB
-constexpr size_t kCopyBytes = 1u << 20;
 // Enough for a RunEnd and a job.pb on disks with blocks of up to 64 KiB.
 constexpr off_t kReserveBytes = 256 << 10;
 // Folders under these names are no runs: half made, half deleted.
 constexpr char kMaking[] = ".new-";
 constexpr char kGone[] = ".gone-";
-
-absl::StatusOr<uint64_t> NetSize(const UniqueFd& net, uint64_t max_bytes) {
-  struct stat info = {};
-  if (fstat(net.get(), &info) != 0) return FileError("Looking at", "the submitted net", errno);
-  // Reading from anything else (a pipe, a terminal) might never end.
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError("Taking the submitted net: it is no regular file");
-  }
-  const auto size = static_cast<uint64_t>(info.st_size);
-  if (size > max_bytes) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "Taking the submitted net: it has {} bytes and at most {} are taken", size, max_bytes));
-  }
-  return size;
-}
-
-// Copies exactly the file's present size, by offset: whoever shares the descriptor may move its
-// position.
-absl::Status CopyNet(const UniqueFd& net, uint64_t size, const std::string& path, bool sync,
-                     const std::function<bool()>& stopped) {
-  const UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!out.ok()) return FileError("Creating", path, errno);
-  std::string buffer(kCopyBytes, '\0');
-  for (uint64_t done = 0; done < size;) {
-    if (stopped()) {
-      return absl::UnavailableError("Taking the submitted net: synergyd or its front goes down");
-    }
-    const size_t wanted = std::min<uint64_t>(buffer.size(), size - done);
-    const ssize_t n = pread(net.get(), buffer.data(), wanted, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FileError("Reading", "the submitted net", errno);
-    if (n == 0) {
-      return absl::InvalidArgumentError("Taking the submitted net: it shrank while it was read");
-    }
-    const std::string_view part(buffer.data(), static_cast<size_t>(n));
-    if (absl::Status status = WriteAll(out.get(), part, path); !status.ok()) return status;
-    done += static_cast<uint64_t>(n);
-  }
-  if (sync && fsync(out.get()) != 0) return FileError("Syncing", path, errno);
-  return absl::OkStatus();
-}
 
 Sync SyncIf(bool sync) { return sync ? Sync::kYes : Sync::kNo; }
 
@@ -150,9 +108,9 @@ absl::StatusOr<uint64_t> RunStore::TakeNumber(bool sync) {
 absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                             const UniqueFd& init_net, const Space& space, bool sync,
                                             const std::atomic<bool>* stop) {
-  const absl::StatusOr<uint64_t> predict = NetSize(predict_net, space.max_net_bytes);
+  const absl::StatusOr<uint64_t> predict = SubmittedNetSize(predict_net, space.max_net_bytes);
   if (!predict.ok()) return predict.status();
-  const absl::StatusOr<uint64_t> init = NetSize(init_net, space.max_net_bytes);
+  const absl::StatusOr<uint64_t> init = SubmittedNetSize(init_net, space.max_net_bytes);
   if (!init.ok()) return init.status();
   if (*predict == 0) {
     return absl::InvalidArgumentError("Taking the submitted nets: the predict net is empty");
@@ -189,9 +147,11 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   if (mkdir(making.path.c_str(), 0700) != 0) {
     return FileError("Creating the folder", making.path, errno);
   }
-  absl::Status status = LinkObjects(job.status().spec(), making);
-  if (status.ok()) status = CopyNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
-  if (status.ok()) status = CopyNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
+  absl::Status status = LinkObjects(job.status().spec(), making, stop);
+  if (status.ok()) {
+    status = CopySubmittedNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
+  }
+  if (status.ok()) status = CopySubmittedNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
   if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
   if (!status.ok()) return status;
   if (rename(making.path.c_str(), folder.path.c_str()) != 0) {
@@ -204,38 +164,42 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   return absl::OkStatus();
 }
 
-absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder) {
+absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder,
+                                   const std::atomic<bool>* stop) {
   if (!spec.has_weights() && !spec.has_input_values()) return absl::OkStatus();
   if (objects_ == nullptr) return absl::FailedPreconditionError("This device keeps no objects");
   absl::Status status;
   if (spec.has_weights()) {
-    status = objects_->LinkUntrusted(spec.weights(), "weights", folder.Weights());
+    status = objects_->LinkUntrusted(spec.weights(), "weights", folder.Weights(), stop);
   }
   if (status.ok() && spec.has_input_values()) {
-    status = objects_->LinkUntrusted(spec.input_values(), "input values", folder.InputValues());
+    status =
+        objects_->LinkUntrusted(spec.input_values(), "input values", folder.InputValues(), stop);
   }
   return status;
 }
 
-absl::Status RunStore::VerifyObjects(const v1::JobStatus& job) const {
+absl::Status RunStore::VerifyObjects(const v1::JobStatus& job,
+                                     const std::atomic<bool>& stop) const {
+  if (objects_ == nullptr) return absl::OkStatus();
   const RunFolder folder = Folder(job.run_id());
+  const v1::JobSpec& spec = job.spec();
   absl::Status status;
-  if (job.spec().has_weights() && objects_ != nullptr) {
-    status = objects_->VerifyLink(job.spec().weights(), folder.Weights());
+  if (spec.has_weights()) {
+    status = objects_->VerifyLink(spec.weights(), "weights", folder.Weights(), &stop);
   }
-  if (status.ok() && job.spec().has_input_values() && objects_ != nullptr) {
-    status = objects_->VerifyLink(job.spec().input_values(), folder.InputValues());
+  if (status.ok() && spec.has_input_values()) {
+    status = objects_->VerifyLink(spec.input_values(), "input values", folder.InputValues(), &stop);
   }
-  if (status.ok()) return status;
-  return absl::DataLossError(fmt::format(
-      "The job's weights or input values were lost since it was submitted ({}): submit it again",
-      status.ToString()));
+  return status;
 }
 
-void RunStore::ReleaseObjects(std::string_view run_id) {
-  const RunFolder folder = Folder(run_id);
-  unlink(folder.Weights().c_str());  // they need not be there
-  unlink(folder.InputValues().c_str());
+void RunStore::ReleaseObjects(const v1::JobStatus& job) {
+  if (objects_ == nullptr) return;
+  const RunFolder folder = Folder(job.run_id());
+  const v1::JobSpec& spec = job.spec();
+  if (spec.has_weights()) objects_->Unlink(spec.weights(), folder.Weights());
+  if (spec.has_input_values()) objects_->Unlink(spec.input_values(), folder.InputValues());
 }
 
 absl::Status RunStore::Save(const v1::StoredJob& job, bool sync) {

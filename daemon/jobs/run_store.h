@@ -58,10 +58,11 @@ class RunStore {
   void StopAdding() { stopped_ = true; }
   absl::Status Save(const v1::StoredJob& job, bool sync);
   absl::Status Remove(std::string_view run_id);
-  // Whether the objects of a job that is to run are still what they were.
-  absl::Status VerifyObjects(const v1::JobStatus& job) const;
+  // Whether the objects of a job that is to run are still what they were: DataLoss, with a text for
+  // the job. Unavailable: `stop` became true meanwhile.
+  absl::Status VerifyObjects(const v1::JobStatus& job, const std::atomic<bool>& stop) const;
   // The job does not need its objects any more.
-  void ReleaseObjects(std::string_view run_id);
+  void ReleaseObjects(const v1::JobStatus& job);
   // Makes everything durable that was written with `sync` false, and what SyncLater was told of.
   void Sync();
   void SyncLater(const std::string& path);
@@ -83,7 +84,8 @@ class RunStore {
 
   RunStore(std::string state_dir, ObjectStore* objects);
   void ClearLeftovers();
-  absl::Status LinkObjects(const v1::JobSpec& spec, const RunFolder& folder);
+  absl::Status LinkObjects(const v1::JobSpec& spec, const RunFolder& folder,
+                           const std::atomic<bool>* stop);
   absl::StatusOr<uint64_t> TakeNumber(bool sync);
   absl::Status Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
                     const Net& init, bool sync, const std::atomic<bool>* stop);

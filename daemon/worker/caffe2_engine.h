@@ -4,22 +4,13 @@
 
 #include <memory>
 
-#include "absl/status/statusor.h"
 #include "common/marker_ring.h"
 #include "common/marker_ring_writer.h"
+#include "daemon/worker/caffe2_model.h"
 #include "daemon/worker/engine.h"
 #include "daemon/worker/math_backend.h"
 
 namespace synergy {
-
-// What an engine inherits (common/worker_protocol.h); borrowed. Packs and outputs: -1 is none.
-struct EngineFiles {
-  int predict = -1;
-  int init = -1;
-  int weights = -1;
-  int inputs = -1;
-  int outputs = -1;
-};
 
 // Reads the nets and tensors from `files` and writes markers into `ring`.
 //

@@ -5,32 +5,14 @@
 // thread (the parent-death signal fires when the *thread* that spawned ends), and this program,
 // single-threaded, does what has to be done between fork and exec.
 //
-//   synergy-launcher [flags] -- PATH [ARGUMENT...]
-//     --parent PID        end if the parent is not (or no longer) this process
-//     --uid N --gid N     run as this user; needed when root, which engines never are
-//     --cpus 1,3          run on these CPUs only
-//     --memory-limit B    bytes of private memory
-//     --cpu-limit S       seconds of CPU time, over all threads
-//     --file-limit N      open files, 64 by default
-//     --write-limit B     bytes of the longest file that it may write, shared memory included (by
-//     write
-//                         and ftruncate; not by a mapping); 0 by default
-//     --process-limit N   processes and threads of the user, 256 by default; only with --uid, since
-//     a
-//                         person's own user has other processes, which would count
+//   synergy-launcher [flags] -- PATH [ARGUMENT...]     (launch_options.h)
 //
-//     --fds N             descriptors handed on beside 0 to 2: 3 to 2 + N, 7 by default
-//                         (common/worker_protocol.h)
-//     --oom-score-adj N   1000: the first that the kernel kills when memory runs out
-//     --cgroup PATH       join this cgroup (v2)
-//
-// All other descriptors are closed. PATH is
-// opened before the user changes, so it may lie in a folder that only root can enter. It must be a
-// binary: a script's interpreter could not open it again. Exit status: 126 when something could not
+// All descriptors that are not handed on are closed. PATH is opened before the user changes, so it
+// may lie in a folder that only root can enter. It must be a binary: a script's interpreter could
+// not open it again. Exit status: 126 when something could not
 // be prepared, 127 when PATH could not be executed; the reason is on stderr.
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
@@ -43,148 +25,23 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "daemon/worker/launch_error.h"
+#include "daemon/worker/launch_options.h"
 
 namespace synergy {
 namespace {
 
 constexpr int kFirstFd = 3;
-constexpr int kMaxFds = 7;  // what an engine inherits
-constexpr int kExecutableFd = kFirstFd + kMaxFds;
-constexpr int kExitNotPrepared = 126;
-constexpr int kExitNotExecuted = 127;
+constexpr int kExecutableFd = kFirstFd + kMaxInheritedFds;
 // What address space an engine may reserve beyond its memory limit where only RLIMIT_AS can hold
 // it: code, stacks and 64 MiB of arena for each of up to 16 threads.
 constexpr rlim_t kReservationBytes = rlim_t{2} << 30;
-
-struct Options {
-  std::optional<pid_t> parent;
-  std::optional<uid_t> uid;
-  std::optional<gid_t> gid;
-  std::optional<cpu_set_t> cpus;
-  std::optional<rlim_t> memory_limit;
-  std::optional<rlim_t> cpu_limit_s;
-  int fds = kMaxFds;
-  std::optional<int> oom_score_adj;
-  const char* cgroup = nullptr;
-  rlim_t file_limit = 64;
-  rlim_t write_limit = 0;
-  rlim_t process_limit = 256;
-  char** command = nullptr;
-};
-
-[[noreturn, gnu::format(printf, 2, 3)]] void Fail(int status, const char* format, ...) {
-  std::fputs("synergy-launcher: ", stderr);
-  va_list arguments;
-  va_start(arguments, format);
-  std::vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  std::fputc('\n', stderr);
-  std::exit(status);
-}
-
-void Require(bool ok, const char* what) {
-  if (!ok) Fail(kExitNotPrepared, "%s: %s", what, std::strerror(errno));
-}
-
-unsigned long long ParseNumber(const char* flag, const char* text, unsigned long long limit) {
-  char* end = nullptr;
-  errno = 0;
-  const unsigned long long value = std::strtoull(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > limit) {
-    Fail(kExitNotPrepared, "%s %s: must be a whole number up to %llu", flag, text, limit);
-  }
-  return value;
-}
-
-cpu_set_t ParseCpus(const char* text) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::string item;
-  for (const char* p = text;; ++p) {
-    if (*p != ',' && *p != '\0') {
-      item += *p;
-      continue;
-    }
-    CPU_SET(ParseNumber("--cpus", item.c_str(), CPU_SETSIZE - 1), &set);
-    item.clear();
-    if (*p == '\0') return set;
-  }
-}
-
-Options ParseOptions(int argc, char** argv) {
-  constexpr option kFlags[] = {{"parent", required_argument, nullptr, 'p'},
-                               {"uid", required_argument, nullptr, 'u'},
-                               {"gid", required_argument, nullptr, 'g'},
-                               {"cpus", required_argument, nullptr, 'c'},
-                               {"memory-limit", required_argument, nullptr, 'm'},
-                               {"cpu-limit", required_argument, nullptr, 't'},
-                               {"file-limit", required_argument, nullptr, 'f'},
-                               {"write-limit", required_argument, nullptr, 'w'},
-                               {"process-limit", required_argument, nullptr, 'n'},
-                               {"fds", required_argument, nullptr, 'd'},
-                               {"oom-score-adj", required_argument, nullptr, 'o'},
-                               {"cgroup", required_argument, nullptr, 'G'},
-                               {nullptr, 0, nullptr, 0}};
-  constexpr unsigned long long kIdLimit = 0xFFFFFFFE;  // the last one means "leave as it is"
-  constexpr unsigned long long kSizeLimit = 1ull << 62;
-  Options o;
-  for (int flag = 0; (flag = getopt_long(argc, argv, "+", kFlags, nullptr)) != -1;) {
-    switch (flag) {
-      case 'p':
-        o.parent = static_cast<pid_t>(ParseNumber("--parent", optarg, 1 << 30));
-        break;
-      case 'u':
-        o.uid = static_cast<uid_t>(ParseNumber("--uid", optarg, kIdLimit));
-        break;
-      case 'g':
-        o.gid = static_cast<gid_t>(ParseNumber("--gid", optarg, kIdLimit));
-        break;
-      case 'c':
-        o.cpus = ParseCpus(optarg);
-        break;
-      case 'm':
-        o.memory_limit = ParseNumber("--memory-limit", optarg, kSizeLimit);
-        break;
-      case 't':
-        o.cpu_limit_s = ParseNumber("--cpu-limit", optarg, kSizeLimit);
-        break;
-      case 'f':
-        o.file_limit = ParseNumber("--file-limit", optarg, 1 << 20);
-        break;
-      case 'w':
-        o.write_limit = ParseNumber("--write-limit", optarg, kSizeLimit);
-        break;
-      case 'n':
-        o.process_limit = ParseNumber("--process-limit", optarg, 1 << 20);
-        break;
-      case 'd':
-        o.fds = static_cast<int>(ParseNumber("--fds", optarg, kMaxFds));
-        break;
-      case 'o':
-        o.oom_score_adj = static_cast<int>(ParseNumber("--oom-score-adj", optarg, 1000));
-        break;
-      case 'G':
-        o.cgroup = optarg;
-        break;
-      default:
-        Fail(kExitNotPrepared, "usage: synergy-launcher [flags] -- PATH [ARGUMENT...]");
-    }
-  }
-  if (optind >= argc) Fail(kExitNotPrepared, "no program to start was named after --");
-  o.command = argv + optind;
-  if (o.uid.has_value() != o.gid.has_value()) Fail(kExitNotPrepared, "--uid and --gid go together");
-  if (o.uid == uid_t{0} || (geteuid() == 0 && !o.uid.has_value())) {
-    Fail(kExitNotPrepared, "engines do not run as root; name another user with --uid and --gid");
-  }
-  return o;
-}
 
 // Opened while we may still enter its folder, at a place of its own.
 void OpenExecutable(const char* path) {
@@ -242,7 +99,7 @@ constexpr bool kLimitsMemory = false;
 constexpr bool kLimitsMemory = true;
 #endif
 
-void SetLimits(const Options& o) {
+void SetLimits(const LaunchOptions& o) {
   Limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
   Limit(RLIMIT_FSIZE, o.write_limit, "RLIMIT_FSIZE");  // an engine maps its ring and writes no file
   Limit(RLIMIT_NOFILE, o.file_limit, "RLIMIT_NOFILE");
@@ -257,7 +114,7 @@ void SetLimits(const Options& o) {
   }
 }
 
-void ChangeUser(const Options& o) {
+void ChangeUser(const LaunchOptions& o) {
   if (!o.uid.has_value()) return;
   if (geteuid() == 0) Require(setgroups(0, nullptr) == 0, "setgroups");
   Require(setresgid(*o.gid, *o.gid, *o.gid) == 0, "setresgid");
@@ -314,7 +171,7 @@ std::vector<std::string> Environment() {
 
 void Launch(int argc, char** argv) {
   const pid_t parent = getppid();
-  const Options options = ParseOptions(argc, argv);
+  const LaunchOptions options = ParseOptions(argc, argv);
   // Its own session: no terminal, and one process group that can be killed as a whole. Fails only
   // where it is a group's leader already, which is as good.
   if (setsid() < 0) Require(getpgrp() == getpid(), "setsid");

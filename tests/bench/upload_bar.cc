@@ -282,7 +282,7 @@ class Bar {
       const auto upload = Speed(bytes_, [&] {
         const auto sent = client->Upload(object, ReaderOf(bytes_));
         if (!sent.ok()) fmt::print(stderr, "{}\n", sent.status().ToString());
-        return sent.ok() && *sent == bytes_.size();
+        return sent.ok() && sent->sent == bytes_.size();
       });
       board_.AwaitDisk();
       const auto bare_speed = Speed(bytes_, [&] { return SendBare(*stub, bytes_); });
@@ -312,8 +312,8 @@ class Bar {
 
   void SendAgain(bool tcp) {
     const auto sent = board_.Connect(tcp)->Upload(RefOf(bytes_), ReaderOf(bytes_));
-    Require(sent.ok() && *sent == 0, "the second upload of the same object sends nothing");
-    fmt::print("  again: {} bytes sent\n", sent.ok() ? *sent : ~uint64_t{0});
+    Require(sent.ok() && sent->sent == 0, "the second upload of the same object sends nothing");
+    fmt::print("  again: {} bytes sent\n", sent.ok() ? sent->sent : ~uint64_t{0});
   }
 
   void Resume(bool tcp) {
@@ -324,7 +324,7 @@ class Bar {
     Require(victim.Wait() == -SIGKILL, "the client is killed halfway");
     const auto sent = board_.Connect(tcp)->Upload(RefOf(bytes_), ReaderOf(bytes_));
     const double part =
-        sent.ok() ? static_cast<double>(*sent) / static_cast<double>(bytes_.size()) : 0;
+        sent.ok() ? static_cast<double>(sent->sent) / static_cast<double>(bytes_.size()) : 0;
     // What was under way when the client died may be lost: some messages.
     Require(part >= 0.45 && part <= 0.75, "the next client sends about half");
     fmt::print("  after a client was killed at 50 %: {:.1f} % of the bytes sent\n", part * 100);

@@ -235,6 +235,31 @@ class Daemon(unittest.TestCase):
             shown = board.ctl("show", "last")
             self.assertIn("daemon stopped", shown.stdout + shown.stderr)
 
+    def test_engines_come_and_go_while_the_daemon_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for program in BIN.glob("synergy*"):
+                (pathlib.Path(folder) / program.name).symlink_to(program.resolve())
+            engine = pathlib.Path(folder) / "synergy-worker-caffe2-eigen"
+            run = (*SHORT, "--engine", "caffe2-eigen")
+            with Board(libexec=folder) as board:
+                self.assertIn("caffe2-eigen", board.json("board")["engines"])
+                engine.unlink()
+                refused = board.ctl(*run)
+                self.assertEqual(refused.returncode, 4, refused.stdout + refused.stderr)
+                self.assertIn(f"its program was removed from {folder}", refused.stderr)
+                described = board.json("board")
+                self.assertEqual(described["engines"], ["caffe2-openblas"])
+                self.assertEqual(described["jobs"], [])
+                engine.symlink_to((BIN / engine.name).resolve())
+                done = board.ctl(*run)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("caffe2-eigen", board.json("board")["engines"])
+                later = pathlib.Path(folder) / "synergy-worker-later"
+                later.symlink_to("/bin/false")
+                refused = board.ctl(*SHORT, "--engine", "later")
+                self.assertEqual(refused.returncode, 4, refused.stderr)
+                self.assertIn("exited with code 1", refused.stderr)
+
     def test_auto_never_simulates(self):
         with Board(board="auto") as board:
             rails = json.loads(board.ctl("board", "--json").stdout)["rails"]

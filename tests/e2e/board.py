@@ -62,7 +62,7 @@ def processes(name, ancestor):
 class Board:
     """`with Board() as board: board.ctl("run", ...)`. Leaves no process and no file behind."""
 
-    def __init__(self, board="sim:jetson-tx1", listen=(), state=None):
+    def __init__(self, board="sim:jetson-tx1", listen=(), state=None, libexec=None):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="synergy-e2e-"))
         self.scratch.chmod(0o755)
         self.socket = self.scratch / "d.sock"
@@ -71,6 +71,7 @@ class Board:
         self.store = self.scratch / "store.db"
         self.log = self.scratch / "daemon.log"
         self.board = board
+        self.libexec = libexec
         self.listen = [self.host, *listen]
         self.process = None
 
@@ -86,7 +87,8 @@ class Board:
         listen = [flag for address in self.listen for flag in ("--listen", address)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "synergyd", "--board", self.board, *listen, "--state", self.state],
+                [BIN / "synergyd", "--board", self.board, *listen, "--state", self.state,
+                 *(("--libexec", self.libexec) if self.libexec else ())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
         def ready():

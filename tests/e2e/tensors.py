@@ -93,12 +93,15 @@ def node(op, inputs, outputs):
             + field(3, outputs[0] + "_node") + field(4, op))
 
 
-def tensor(name, dims, raw=b"", external=None):
+def tensor(name, dims, raw=b"", external=None, checksum=None):
     """An initializer of float32, its elements in the model or in the file `external`."""
     head = b"".join(field(1, d) for d in dims) + field(2, 1) + field(8, name)
     if external is None:
         return head + field(9, raw)
-    return head + field(13, field(1, "location") + field(2, external)) + field(14, 1)
+    head += field(13, field(1, "location") + field(2, external))
+    if checksum is not None:
+        head += field(13, field(1, "checksum") + field(2, checksum))
+    return head + field(14, 1)
 
 
 def onnx(nodes, inputs, outputs, initializers=()):

@@ -1,5 +1,6 @@
 """The user's own network runs on the user's own inputs, and says what it computed."""
 import array
+import hashlib
 import math
 import pathlib
 import random
@@ -113,9 +114,9 @@ class Onnx(Scratch):
         self.assert_close(read_npy(self.folder / "out.npy"), ((3, 4), [max(0, v) for v in values]))
 
     def test_weights_beside_the_model_are_read_and_no_others(self):
-        def model(location):
+        def model(location, checksum=None):
             return onnx([node("Add", ["x", "w"], ["y"])], [("x", (4,))], [("y", (4,))],
-                        [tensor("w", (4,), external=location)])
+                        [tensor("w", (4,), external=location, checksum=checksum)])
 
         weights = array.array("f", [1, 2, 3, 4]).tobytes()
         outside = self.folder / "outside"
@@ -131,6 +132,10 @@ class Onnx(Scratch):
         self.run_net("--net", net, "--input", self.folder / "in.npy", "--outputs",
                      self.folder / "out.npy")
         self.assertEqual(read_npy(self.folder / "out.npy"), ((4,), [11, 22, 33, 44]))
+        net.write_bytes(model("data", hashlib.sha1(weights).hexdigest()))
+        self.run_net("--net", net)
+        (home / "data").write_bytes(weights[:-1] + b"x")
+        self.refused("tensor 'w': external data 'data': the file's SHA-1 is", "--net", net)
         for location in ("../outside", str(outside), "link", "folder/outside", "missing"):
             with self.subTest(location=location):
                 net.write_bytes(model(location))
@@ -173,7 +178,7 @@ op { output: "b" type: "ConstantFill" arg { name: "shape" ints: 2 } arg { name: 
         self.assertEqual(read_npy(self.folder / "out.npy"), ((2, 2), [321.5, 654.5, 0.5, 0.5]))
 
     def test_what_a_file_does_not_say_is_asked_for(self):
-        self.refused("--input-shape", "--net", self.net, "--init", self.init)
+        self.refused("--input-shape data=N,3 ", "--net", self.net, "--init", self.init)
         self.refused("--init FILE", "--net", self.net, "--input-shape", "data=1,3")
         self.refused("BLOB=1,3", *self.files[:-1], "data")
         self.refused("tiny", *self.files, "--input", "nosuch=x.npy")
@@ -410,6 +415,64 @@ class Upload(Scratch):
         objects = self.board.json("board")["objects"]
         self.assertTrue(64 * MEGABYTE <= objects["bytes"] <= objects["quota_bytes"], objects)
         self.assertIn("MB for weights and inputs are taken", self.board.ctl("board").stdout)
+
+    def added(self):
+        """What runs a net that adds weights of 400 bytes, and the board's file of them."""
+        values = [float(i) for i in range(100)]
+        net = self.folder / "add.onnx"
+        net.write_bytes(onnx([node("Add", ["x", "w"], ["y"])], [("x", (100,))], [("y", (100,))],
+                             [tensor("w", (100,), array.array("f", values).tobytes())]))
+        write_npy(self.folder / "x.npy", (100,), [1000] * 100)
+        for old in (self.board.state / "objects").glob("*"):
+            old.unlink()
+
+        def run():
+            done = self.run_net("--net", net, "--input", self.folder / "x.npy", "--outputs",
+                                self.folder / "y.npy")
+            self.assertEqual(read_npy(self.folder / "y.npy"), ((100,), [1000 + v for v in values]))
+            return [line for line in done.stderr.splitlines() if "weights" in line and "sent" in line]
+
+        said = run()
+        self.assertEqual(len(said), 1, said)
+        objects = list((self.board.state / "objects").glob("*"))
+        content = array.array("f", values).tobytes()
+        weights = [path for path in objects if content in path.read_bytes()]
+        self.assertEqual(len(weights), 1, objects)
+        return run, weights[0]
+
+    def test_weights_that_somebody_changed_on_the_board_are_sent_again(self):
+        run, weights = self.added()
+        self.assertIn("nothing was sent", run()[0])
+        content = weights.read_bytes()
+        for daemon_knows in (True, False):
+            with self.subTest(daemon_knows=daemon_knows):
+                with open(weights, "r+b") as file:
+                    file.seek(len(content) - 3)
+                    file.write(b"xy")
+                self.assertEqual(weights.stat().st_size, len(content))
+                if not daemon_knows:
+                    self.board.stop()
+                    self.board.start()
+                said = run()
+                self.assertEqual(len(said), 1, said)
+                self.assertIn("changed or damaged on its disk, and has deleted them", said[0])
+                self.assertEqual(weights.read_bytes(), content)
+                self.assertIn("nothing was sent", run()[0])
+
+    def test_a_damaged_beginning_is_said_to_be_and_the_figures_add_up(self):
+        run, weights = self.added()
+        size = weights.stat().st_size
+        part = weights.with_name(weights.name + ".part")
+        weights.rename(part)
+        with open(part, "r+b") as file:
+            file.write(b"damaged")
+            file.truncate(size // 2)
+        said = run()
+        self.assertEqual(len(said), 1, said)
+        both = f"{(size - size // 2 + size) / 1e3:.1f} kB"
+        self.assertIn(f"sent {both} of weights: the {size // 2 / 1e3:.1f} kB that the board had", said[0])
+        self.assertIn(f"all {size / 1e3:.1f} kB were sent again", said[0])
+        self.assertIn("nothing was sent", run()[0])
 
 
 if __name__ == "__main__":

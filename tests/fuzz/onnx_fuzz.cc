@@ -16,10 +16,9 @@ void Require(bool fact) {
 void Onnx(std::string_view file) {
   OnnxOptions options;
   options.read_external =
-      [](const std::string&, uint64_t,
-         uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
-    if (length > 1 << 16) return absl::InvalidArgumentError("no such file");
-    return std::make_shared<const std::string>(length, '\1');
+      [](const OnnxExternalBytes& wanted) -> absl::StatusOr<std::shared_ptr<const std::string>> {
+    if (wanted.length > 1 << 16) return absl::InvalidArgumentError("no such file");
+    return std::make_shared<const std::string>(wanted.length, '\1');
   };
   const auto model = ConvertOnnxUntrusted("fuzz", file, options);
   if (!model.ok()) {

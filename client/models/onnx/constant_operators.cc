@@ -9,6 +9,7 @@
 
 #include "client/models/onnx/fold.h"
 #include "client/models/onnx/operator_rows.h"
+#include "client/models/onnx/shape_pieces.h"
 #include "fmt/format.h"
 
 namespace synergy {

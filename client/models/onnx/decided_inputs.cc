@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/models/onnx/onnx_tensor.h"
 #include "common/op_cost.h"
 #include "common/printable.h"
 #include "fmt/format.h"

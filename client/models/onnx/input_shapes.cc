@@ -13,6 +13,8 @@ namespace {
 using ::onnx::TensorShapeProto;
 using ::onnx::ValueInfoProto;
 
+constexpr size_t kShownAtMost = 3;  // inputs in one error
+
 std::string Shown(const std::string& text) { return Printable(text, 80); }
 
 bool IsOpen(const TensorShapeProto::Dimension& dim) {
@@ -88,7 +90,7 @@ void OnnxInputShapes::BindBatch(const ValueInfoProto& input) {
   if (!name.empty()) bound_.try_emplace(name, Bound{batch_.value_or(1), input.name()});
 }
 
-absl::Status OnnxInputShapes::Resolve(const ValueInfoProto& input) {
+void OnnxInputShapes::Resolve(const ValueInfoProto& input) {
   std::vector<int64_t> dims;
   if (const std::vector<int64_t>* given = Given(input.name()); given != nullptr) {
     dims = *given;
@@ -106,9 +108,8 @@ absl::Status OnnxInputShapes::Resolve(const ValueInfoProto& input) {
       }
     }
     if (open) {
-      return absl::InvalidArgumentError(
-          fmt::format("the file leaves the shape of input '{}' open; give it, in numbers, with {}",
-                      Shown(input.name()), ShapeFlag(input)));
+      open_.push_back(&input);
+      return;
     }
   }
   if (HasOpenBatch(input)) {
@@ -116,7 +117,22 @@ absl::Status OnnxInputShapes::Resolve(const ValueInfoProto& input) {
     batch_taken_ = batch_taken_ || dims.front() == batch_;
   }
   if (dims_.emplace(input.name(), std::move(dims)).second) order_.push_back(input.name());
-  return absl::OkStatus();
+}
+
+absl::Status OnnxInputShapes::CheckOpen() const {
+  if (open_.empty()) return absl::OkStatus();
+  std::vector<std::string> names, flags;
+  for (const ValueInfoProto* const input : open_) {
+    if (names.size() == kShownAtMost) break;
+    names.push_back(fmt::format("'{}'", Shown(input->name())));
+    flags.push_back(ShapeFlag(*input));
+  }
+  if (open_.size() > names.size()) {
+    names.push_back(fmt::format("{} more", open_.size() - names.size()));
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("the file leaves the shape of input{} {} open; give it, in numbers, with {}",
+                  open_.size() > 1 ? "s" : "", fmt::join(names, ", "), fmt::join(flags, " ")));
 }
 
 absl::Status OnnxInputShapes::CheckBatch() const {
@@ -152,9 +168,8 @@ absl::Status OnnxInputShapes::Settle(const std::set<std::string>& constants) {
     if (absl::Status status = BindGiven(*input); !status.ok()) return status;
   }
   for (const ValueInfoProto* input : inputs) BindBatch(*input);
-  for (const ValueInfoProto* input : inputs) {
-    if (absl::Status status = Resolve(*input); !status.ok()) return status;
-  }
+  for (const ValueInfoProto* input : inputs) Resolve(*input);
+  if (absl::Status status = CheckOpen(); !status.ok()) return status;
   return CheckBatch();
 }
 

@@ -43,7 +43,8 @@ class OnnxInputShapes {
   const std::vector<int64_t>* Given(const std::string& input) const;
   absl::Status BindGiven(const ::onnx::ValueInfoProto& input);
   void BindBatch(const ::onnx::ValueInfoProto& input);
-  absl::Status Resolve(const ::onnx::ValueInfoProto& input);
+  void Resolve(const ::onnx::ValueInfoProto& input);
+  absl::Status CheckOpen() const;
   absl::Status CheckBatch() const;
 
   const ::onnx::GraphProto& graph_;
@@ -51,7 +52,8 @@ class OnnxInputShapes {
   const std::optional<int64_t> batch_;
   std::map<std::string, Bound> bound_;  // by dim_param
   std::map<std::string, std::vector<int64_t>> dims_;
-  std::vector<std::string> order_;  // of the inputs in dims_
+  std::vector<std::string> order_;                   // of the inputs in dims_
+  std::vector<const ::onnx::ValueInfoProto*> open_;  // inputs that are in neither
   bool batch_taken_ = false;
   std::optional<int64_t> settled_batch_;
 };

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "client/models/onnx/operator_rows.h"
+#include "client/models/onnx/shape_pieces.h"
 #include "fmt/format.h"
 
 namespace synergy {

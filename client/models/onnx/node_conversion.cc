@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/models/onnx/onnx_tensor.h"
 #include "common/printable.h"
 #include "fmt/format.h"
 
@@ -21,32 +22,6 @@ constexpr std::string_view kRemedy =
     "with constants";
 
 }  // namespace
-
-caffe2::Argument* Caffe2Operator::Add(std::string_view name) {
-  caffe2::Argument* argument = def_.add_arg();
-  argument->set_name(std::string(name));
-  return argument;
-}
-
-Caffe2Operator& Caffe2Operator::Int(std::string_view name, int64_t value) {
-  Add(name)->set_i(value);
-  return *this;
-}
-
-Caffe2Operator& Caffe2Operator::Ints(std::string_view name, const std::vector<int64_t>& values) {
-  Add(name)->mutable_ints()->Add(values.begin(), values.end());
-  return *this;
-}
-
-Caffe2Operator& Caffe2Operator::Float(std::string_view name, double value) {
-  Add(name)->set_f(static_cast<float>(value));
-  return *this;
-}
-
-Caffe2Operator& Caffe2Operator::String(std::string_view name, std::string_view value) {
-  Add(name)->set_s(std::string(value));
-  return *this;
-}
 
 NodeConversion::NodeConversion(NetAssembly* net, const ::onnx::NodeProto& node, int64_t opset,
                                std::shared_ptr<const void> owner, std::vector<bool> output_used)

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <caffe2/proto/caffe2.pb.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/models/onnx/caffe2_operator.h"
 #include "client/models/onnx/net_assembly.h"
 #include "client/models/onnx/onnx_constant.h"
 
@@ -21,22 +20,6 @@ class TensorProto;
 }  // namespace onnx
 
 namespace synergy {
-
-// A Caffe2 operator under construction: its type and arguments.
-class Caffe2Operator {
- public:
-  explicit Caffe2Operator(std::string_view type) { def_.set_type(std::string(type)); }
-  Caffe2Operator& Int(std::string_view name, int64_t value);
-  Caffe2Operator& Ints(std::string_view name, const std::vector<int64_t>& values);
-  Caffe2Operator& Float(std::string_view name, double value);
-  Caffe2Operator& String(std::string_view name, std::string_view value);
-  const caffe2::OperatorDef& def() const { return def_; }
-
- private:
-  caffe2::Argument* Add(std::string_view name);
-
-  caffe2::OperatorDef def_;
-};
 
 // One ONNX node on its way to Caffe2 operators: its inputs, attributes and outputs. The first
 // refusal stays: later calls do nothing and return empty values, and `status` names the node, its

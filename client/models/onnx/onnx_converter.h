@@ -12,6 +12,7 @@
 #include "client/models/model.h"
 #include "client/models/onnx/decided_inputs.h"
 #include "client/models/onnx/onnx_constant.h"
+#include "client/models/onnx/onnx_tensor.h"
 
 // Reads networks that other frameworks have written as ONNX files. Pure: bytes in, a Model out.
 namespace synergy {

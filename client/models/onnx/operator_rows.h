@@ -7,7 +7,7 @@
 // of inputs and outputs.
 namespace synergy {
 
-// Windows over images (window_operators.cc).
+// Windows over images (convolution_operators.cc, pool_operators.cc).
 void ConvertConv(NodeConversion& node);
 void ConvertConvTranspose(NodeConversion& node);
 void ConvertMaxPool(NodeConversion& node);
@@ -26,8 +26,7 @@ void ConvertSoftmaxAlongAxis(NodeConversion& node);  // from opset 13
 void ConvertGemm(NodeConversion& node);
 void ConvertMatMul(NodeConversion& node);
 
-// Element by element (elementwise_operators.cc).
-void ConvertUnary(NodeConversion& node);  // Caffe2 has the same operator
+// Activation functions (activation_operators.cc).
 void ConvertLeakyRelu(NodeConversion& node);
 void ConvertElu(NodeConversion& node);
 void ConvertHardSigmoid(NodeConversion& node);
@@ -36,21 +35,28 @@ void ConvertPReluPerChannel(NodeConversion& node);  // up to opset 6
 void ConvertPRelu(NodeConversion& node);
 void ConvertClipByAttributes(NodeConversion& node);  // up to opset 10
 void ConvertClipByInputs(NodeConversion& node);
+
+// Arithmetic, element by element (arithmetic_operators.cc).
+void ConvertUnary(NodeConversion& node);             // Caffe2 has the same operator
 void ConvertArithmeticByAxis(NodeConversion& node);  // up to opset 6: `broadcast` and `axis`
 void ConvertArithmetic(NodeConversion& node);        // numpy's broadcasting
 void ConvertPow(NodeConversion& node);
 void ConvertVariadic(NodeConversion& node);  // Sum, Max, Min, Mean
+
+// What hands its input on (identity_operators.cc).
 void ConvertCast(NodeConversion& node);
 void ConvertIdentity(NodeConversion& node);
 void ConvertDropout(NodeConversion& node);
 
-// Shapes and order of elements (layout_operators.cc).
+// The same elements in another shape or order (layout_operators.cc).
 void ConvertReshapeByAttribute(NodeConversion& node);  // up to opset 4
 void ConvertReshape(NodeConversion& node);
 void ConvertFlatten(NodeConversion& node);
 void ConvertSqueeze(NodeConversion& node);
 void ConvertUnsqueeze(NodeConversion& node);
 void ConvertTranspose(NodeConversion& node);
+
+// Joining, parting, repeating and reducing along axes (axis_operators.cc).
 void ConvertConcat(NodeConversion& node);
 void ConvertSplit(NodeConversion& node);
 void ConvertExpand(NodeConversion& node);
@@ -75,20 +81,5 @@ void ConvertConstantOfShape(NodeConversion& node);
 void ConvertRange(NodeConversion& node);
 void ConvertEqual(NodeConversion& node);
 void ConvertWhere(NodeConversion& node);
-
-// Pieces that several rows use.
-
-// `value` with axes of length 1 put in at these places of the result; a constant stays one.
-NetValue WithAxes(NodeConversion& node, const NetValue& value, const std::vector<size_t>& axes);
-NetValue Reshaped(NodeConversion& node, const NetValue& value, const std::vector<int64_t>& dims);
-NetValue Transposed(NodeConversion& node, const NetValue& value,
-                    const std::vector<int64_t>& permutation);
-// `value` broadcast to `dims` as numpy does; itself where it has that shape.
-NetValue Expanded(NodeConversion& node, const NetValue& value, const std::vector<int64_t>& dims);
-// The shape that numpy's broadcasting makes of two; rejected where there is none.
-std::vector<int64_t> BroadcastDims(NodeConversion& node, const std::vector<int64_t>& a,
-                                   const std::vector<int64_t>& b);
-// Has one more output, of Caffe2's own.
-Caffe2Operator ReshapeOperator(const std::vector<int64_t>& dims);
 
 }  // namespace synergy

@@ -156,9 +156,34 @@ TEST(Progress, ATerminalLineIsWrittenOverAndTakenAway) {
     line.Update(Measuring(1));
     line.Update(Measuring(2));
     EXPECT_EQ(written.find('\n'), std::string::npos);
-    EXPECT_TRUE(written.ends_with("\x1b[Ktiny: measuring 2 o")) << "19 of 20 columns: " << written;
+    EXPECT_TRUE(written.ends_with("\x1b[Kmeasuring 2 of 50")) << written;
   }
   EXPECT_TRUE(written.ends_with("\r\x1b[K"));
+}
+
+// It was cut off, and lost the time left first.
+TEST(Progress, ANarrowTerminalGetsWhatMattersMost) {
+  FakeClock clock;
+  std::string written;
+  size_t columns = 0;
+  ProgressLine line(
+      true, clock, [&](std::string_view text) { written = text; }, [&] { return columns; });
+  line.Update(Measuring(10));
+  clock.Advance(Seconds(2));
+  for (const auto& [width, text] :
+       {std::pair<size_t, std::string>{0, "tiny: measuring 12 of 50, 6.13 W, 38 s left"},
+        {44, "tiny: measuring 12 of 50, 6.13 W, 38 s left"},
+        {43, "measuring 12 of 50, 6.13 W, 38 s left"},
+        {37, "measuring 12 of 50, 38 s left"},
+        {29, "12 of 50, 38 s left"},
+        {19, "measuring 12 of 50"},
+        {18, "12 of 50"},
+        {9, "12 of 50"},
+        {6, "12 of"}}) {
+    columns = width;
+    line.Update(Measuring(12));
+    EXPECT_EQ(written, "\r\x1b[K" + text) << width << " columns";
+  }
 }
 
 TEST(Progress, WithoutATerminalLinesAreSparse) {

@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A folder "model" with weights, beside it a secret.
@@ -108,25 +109,39 @@ INSTANTIATE_TEST_SUITE_P(Once, OnnxExternalDataReader,
 TEST_P(OnnxExternalDataReader, ReadsThePartThatIsAskedFor) {
   auto read = OnnxExternalData((root_ / "model" / "net.onnx").string());
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(**(*read)("weights.bin", 2, 5), "23456");
-  EXPECT_EQ(**(*read)("weights.bin", 10, 0), "");
-  EXPECT_EQ(**(*read)("parts/more.bin", 0, 3), "abc");
+  EXPECT_EQ(**(*read)({"weights.bin", 2, 5}), "23456");
+  EXPECT_EQ(**(*read)({"weights.bin", 10, 0}), "");
+  EXPECT_EQ(**(*read)({"parts/more.bin", 0, 3}), "abc");
 }
 
 TEST_P(OnnxExternalDataReader, RefusesPartsOutsideTheFile) {
   auto read = OnnxExternalData((root_ / "model" / "net.onnx").string());
   ASSERT_TRUE(read.ok());
   constexpr uint64_t kHuge = std::numeric_limits<uint64_t>::max();
-  EXPECT_THAT(std::string((*read)("weights.bin", 6, 5).status().message()),
+  EXPECT_THAT(std::string((*read)({"weights.bin", 6, 5}).status().message()),
               HasSubstr("it has 10 bytes, but the model reads 5 from byte 6 on"));
   for (const auto& [offset, length] : {std::pair<uint64_t, uint64_t>{11, 0},
                                        {kHuge, 1},
                                        {0, kHuge},
                                        {kHuge, kHuge},
                                        {5, kHuge - 4}}) {
-    EXPECT_TRUE(absl::IsInvalidArgument((*read)("weights.bin", offset, length).status()));
+    EXPECT_TRUE(absl::IsInvalidArgument((*read)({"weights.bin", offset, length}).status()));
   }
-  EXPECT_TRUE(absl::IsInvalidArgument((*read)("../secret", 0, 6).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument((*read)({"../secret", 0, 6}).status()));
+}
+
+TEST_P(OnnxExternalDataReader, ReadsAFileWithTheSha1ThatTheModelGivesAndNoOther) {
+  auto read = OnnxExternalData((root_ / "model" / "net.onnx").string());
+  ASSERT_TRUE(read.ok()) << read.status();
+  const std::string sha1 = "87acec17cd9dcd20a716cc2cf67417b71c8a7016";  // sha1sum of 0123456789
+  EXPECT_EQ(**(*read)({"weights.bin", 2, 5, sha1}), "23456");
+  EXPECT_EQ(**(*read)({"weights.bin", 0, 1, sha1}), "0");
+  Write(root_ / "model" / "weights.bin", "0123x56789");
+  const absl::Status changed = (*read)({"weights.bin", 0, 1, sha1}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(changed)) << changed;
+  EXPECT_THAT(std::string(changed.message()),
+              AllOf(HasSubstr("'weights.bin'"), HasSubstr("but the model says " + sha1)));
+  EXPECT_TRUE((*read)({"weights.bin", 0, 1}).ok()) << "where the model gives none, none is needed";
 }
 
 TEST_P(OnnxExternalDataReader, NamesAFolderThatIsNotThere) {

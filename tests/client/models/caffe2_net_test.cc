@@ -173,8 +173,7 @@ TEST(Caffe2Net, PlaceholderOfTheInitNetGivesWayToTheInput) {
   EXPECT_THAT(model.inputs[0].dims, ElementsAre(1, 3, 8, 8));
   EXPECT_THAT(model.notes, ElementsAre(HasSubstr("'data'")));
   // Without a shape the placeholder is taken, and the error says what may be meant.
-  EXPECT_THAT(ErrorOf(Read(SmallPredictNet(), init, {})),
-              HasSubstr("--input-shape data=1,3,224,224"));
+  EXPECT_THAT(ErrorOf(Read(SmallPredictNet(), init, {})), HasSubstr("--input-shape data=N,3,H,W"));
 }
 
 TEST(Caffe2Net, APredictNetThatMayHaveBeenCutOffIsRefusedOrNoted) {
@@ -283,7 +282,22 @@ TEST(Caffe2Net, MissingInitNetIsAskedFor) {
 
 TEST(Caffe2Net, MissingShapeOfAnInputIsAskedFor) {
   EXPECT_THAT(ErrorOf(Read(SmallPredictNet(), SmallInitNet(), {})),
-              AllOf(HasSubstr("'data'"), HasSubstr("--input-shape data=D,D")));
+              AllOf(HasSubstr("'data'"), HasSubstr("--input-shape data=N,3,H,W")));
+}
+
+TEST(Caffe2Net, TheHintNamesEveryInputWithAsManyDimensionsAsItsReaderTells) {
+  caffe2::NetDef predict = SmallPredictNet();
+  AddOperator(&predict, "FC", "more", {"features", "fw", "fb"}, {"z"});
+  caffe2::Argument* const kernels =
+      AddOperator(&predict, "MaxPool", "pool", {"volume"}, {"v"})->add_arg();
+  kernels->set_name("kernels");
+  for (int i = 0; i < 3; ++i) kernels->add_ints(2);
+  AddOperator(&predict, "Relu", "relu", {"plain"}, {"r"});
+  const std::string text = ErrorOf(Read(predict, SmallInitNet(), {}));
+  EXPECT_THAT(text, HasSubstr("--input-shape data=N,3,H,W --input-shape features=N,"));
+  EXPECT_THAT(text, HasSubstr("--input-shape volume=N,C,D,H,W and so on for 1 more"));
+  EXPECT_THAT(ErrorOf(Read(predict, SmallInitNet(), {"", {{"data", {1, 3, 8, 8}}}, "", 0})),
+              HasSubstr("--input-shape plain=D,D,..."));
 }
 
 TEST(Caffe2Net, ShapeOfAnUnknownInputIsRefusedWithTheNearestName) {

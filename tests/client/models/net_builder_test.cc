@@ -143,7 +143,7 @@ TEST(NetBuilder, SplitGivesEqualPartsOfTheChannels) {
   }
   NetBuilder odd("odd", {1, 5, 2, 2}, 1);
   EXPECT_THAT(ErrorOf(odd.Build(odd.Split("s", odd.Input(), 2)[1])),
-              HasSubstr("5 channels cannot be split in 2 equal parts"));
+              HasSubstr("1x5x2x2 does not divide by 2 outputs"));
 }
 
 TEST(NetBuilder, ShuffleAndRelu6KeepTheShape) {
@@ -195,6 +195,64 @@ TEST(NetBuilder, RefusesShapesThatDoNotFit) {
   EXPECT_THAT(ErrorOf(lrn.Build(lrn.Lrn("l", lrn.Input(), {.size = 0}))), HasSubstr("'l'"));
 }
 
+TEST(NetBuilder, ShapesFollowThePublishedTables) {
+  const auto shape_of = [](const Dims& in, const ConvSpec& spec) {
+    NetBuilder net("conv", in, 1);
+    return net.Build(net.Conv("c", net.Input(), spec)).value().layers[0].outputs[0].dims;
+  };
+  // AlexNet's conv1 and conv2, ResNet's conv1, a strided 1x1 of version 1, a dilated kernel.
+  EXPECT_THAT(shape_of({1, 3, 227, 227}, {.out = 96, .kernel = 11, .stride = 4}),
+              ElementsAre(1, 96, 55, 55));
+  EXPECT_THAT(shape_of({1, 96, 27, 27}, {.out = 256, .kernel = 5, .pad = 2, .group = 2}),
+              ElementsAre(1, 256, 27, 27));
+  EXPECT_THAT(shape_of({8, 3, 224, 224}, {.out = 64, .kernel = 7, .stride = 2, .pad = 3}),
+              ElementsAre(8, 64, 112, 112));
+  EXPECT_THAT(shape_of({1, 256, 56, 56}, {.out = 128, .stride = 2}), ElementsAre(1, 128, 28, 28));
+  EXPECT_THAT(shape_of({1, 1, 9, 8}, {.out = 1, .kernel = 3, .dilation = 3}),
+              ElementsAre(1, 1, 3, 2));
+}
+
+TEST(NetBuilder, RefusesConvolutionsThatCannotBe) {
+  const std::vector<std::pair<Dims, ConvSpec>> bad = {
+      {{1, 3, 4}, {.out = 1}},                                 // not an image
+      {{5}, {.out = 1}},                                       // nor this
+      {{1, 3, 4, 4}, {.out = 4, .group = 2}},                  // 3 channels in 2 groups
+      {{1, 4, 4, 4}, {.out = 3, .group = 2}},                  // 3 outputs in 2 groups
+      {{1, 4, 4, 4}, {.out = 4, .group = 8}},                  // more groups than channels
+      {{1, 4, 4, 4}, {.out = 4, .group = 0}},                  // no group
+      {{1, 3, 4, 4}, {.out = 0}},                              // no output
+      {{1, 3, 4, 4}, {.out = -1}},                             // less
+      {{1, 3, 4, 4}, {.out = 1, .kernel = 5}},                 // kernel beyond the input
+      {{1, 3, 4, 4}, {.out = 1, .kernel = 3, .dilation = 2}},  // dilated beyond the input
+      {{1, 3, 4, 4}, {.out = int64_t{1} << 40}},
+  };
+  for (const auto& [in, spec] : bad) {
+    NetBuilder net("bad", in, 1);
+    EXPECT_THAT(ErrorOf(net.Build(net.Conv("c", net.Input(), spec))), HasSubstr("'c'"))
+        << FormatShape(in) << " kernel " << spec.kernel << " out " << spec.out;
+  }
+}
+
+TEST(NetBuilder, RefusesAPoolOnPaddingAlone) {
+  NetBuilder net("pool", {1, 1, 4, 4}, 1);
+  EXPECT_THAT(ErrorOf(net.Build(net.MaxPool("p", net.Input(), {.kernel = 2, .pad = 2}))),
+              HasSubstr("a pad of 2 is not smaller than the kernel"));
+}
+
+TEST(NetBuilder, RefusesToSplitIntoNothing) {
+  NetBuilder net("split", {1, 6, 5, 5}, 1);
+  EXPECT_TRUE(net.Split("s", net.Input(), 0).empty());
+  EXPECT_THAT(ErrorOf(net.Build(net.Input())), HasSubstr("'s'"));
+}
+
+TEST(NetBuilder, AConcatsSecondOutputIsOfIntegers) {
+  NetBuilder net("concat", {1, 3, 5, 5}, 1);
+  const Blob a = net.Conv("a", net.Input(), {.out = 2});
+  const Model model = net.Build(net.Concat("both", {a, net.Input()})).value();
+  EXPECT_EQ(model.layers[1].outputs[0].type, v1::DATA_TYPE_FLOAT32);
+  EXPECT_EQ(model.layers[1].outputs[1].type, v1::DATA_TYPE_INT32);
+}
+
 TEST(NetBuilder, RefusesNamesThatAreTakenOrUnknown) {
   NetBuilder twice("twice", {1, 3, 8, 8}, 1);
   const Blob x = twice.Conv("same", twice.Input(), {.out = 3});
@@ -215,7 +273,7 @@ TEST(NetBuilder, RefusesNamesThatAreTakenOrUnknown) {
 
 TEST(NetBuilder, RefusesABatchThatIsNoneOrTooLarge) {
   EXPECT_THAT(ErrorOf(SmallNet(0)), HasSubstr("data"));
-  EXPECT_THAT(ErrorOf(SmallNet(-3)), HasSubstr("data"));
+  EXPECT_THAT(ErrorOf(SmallNet(-3)), HasSubstr("dimension below 1"));
   EXPECT_THAT(ErrorOf(SmallNet(int64_t{1} << 40)), HasSubstr("smaller batch"));
 }
 

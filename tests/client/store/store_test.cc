@@ -294,21 +294,23 @@ TEST_F(StoreTest, ARunThatCannotBeEnteredLeavesItsSubmission) {
   EXPECT_THAT(Tokens(*store, "board-1"), ElementsAre("token-a"));
 }
 
+// With one run, of which no chunk has come.
+void MakeStoreOfVersion1(const std::string& path) {
+  const DatabaseSchema first{kStoreApplicationId, "store", std::span(kStoreMigrations).first(1)};
+  auto old = OpenVersioned(path, StoreAccess::kWrite, first);
+  ASSERT_TRUE(old.ok()) << old.status();
+  ASSERT_TRUE(old->Execute("INSERT INTO boards VALUES (1, 'board-1', 'b', 'B', 1);"
+                           "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, "
+                           "state, simulated) VALUES (1, 'run-0123456789abcdef', 'tiny', "
+                           "'caffe2-eigen', 3, 2, 1)")
+                  .ok());
+}
+
 TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
-  int64_t number = 0;
-  {
-    const DatabaseSchema first{kStoreApplicationId, "store", std::span(kStoreMigrations).first(1)};
-    auto old = OpenVersioned(path_, StoreAccess::kWrite, first);
-    ASSERT_TRUE(old.ok()) << old.status();
-    ASSERT_TRUE(old->Execute("INSERT INTO boards VALUES (1, 'board-1', 'b', 'B', 1);"
-                             "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, "
-                             "state, simulated) VALUES (1, 'run-0123456789abcdef', 'tiny', "
-                             "'caffe2-eigen', 3, 2, 1)")
-                    .ok());
-    number = old->last_insert_rowid();
-  }
+  ASSERT_NO_FATAL_FAILURE(MakeStoreOfVersion1(path_));
   auto store = Open(StoreAccess::kRead);
   ASSERT_EQ(store->Runs()->size(), 1u);
+  const int64_t number = store->Runs()->front().number;
   EXPECT_EQ(store->Run(number)->net, "tiny");
   store = Open();
   ASSERT_TRUE(store->AppendChunks(number, chunks_).ok());
@@ -344,16 +346,7 @@ TEST(StoreOnAReadOnlyDisk, OfVersion1IsReadToo) {
   const SmallDisk disk(1 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
   const std::string path = disk.path() + "/store.db";
-  {
-    const DatabaseSchema first{kStoreApplicationId, "store", std::span(kStoreMigrations).first(1)};
-    auto old = OpenVersioned(path, StoreAccess::kWrite, first);
-    ASSERT_TRUE(old.ok()) << old.status();
-    ASSERT_TRUE(old->Execute("INSERT INTO boards VALUES (1, 'board-1', 'b', 'B', 1);"
-                             "INSERT INTO runs (board, run_id, net, engine, submitted_unix_ns, "
-                             "state, simulated) VALUES (1, 'run-0123456789abcdef', 'tiny', "
-                             "'caffe2-eigen', 3, 2, 1)")
-                    .ok());
-  }
+  ASSERT_NO_FATAL_FAILURE(MakeStoreOfVersion1(path));
   ASSERT_EQ(mount(nullptr, disk.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
   auto reader = Store::Open(path, StoreAccess::kRead);
   ASSERT_TRUE(reader.ok()) << reader.status();

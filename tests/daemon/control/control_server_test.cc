@@ -6,13 +6,16 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <map>
 #include <thread>
 
+#include "common/files.h"
 #include "common/sha256.h"
 #include "daemon/control/control_channel.h"
+#include "daemon/jobs/engines.h"
 #include "daemon/sampling/spool.h"
 #include "tests/daemon/jobs/fake_executor.h"
 #include "tests/support/memory_file.h"
@@ -30,6 +33,12 @@ class ControlServerTest : public testing::Test {
     JobQueueOptions options;
     options.state_dir = folder_.path();
     options.limits.engines = {{.name = "fake"}};
+    options.limits.cpus = 2;
+    options.limits.libexec_dir = libexec_.path();
+    options.ask_engine = [](const std::string& name) {
+      return InstalledEngine{.name = name, .max_threads = 64};
+    };
+    InstallEngine();
     options.limits.can_measure = true;
     options.space.min_free_bytes = 0;
     queue_ = JobQueue::Open(options, executor_, RealClock()).value();
@@ -46,6 +55,10 @@ class ControlServerTest : public testing::Test {
     queue_->Stop();
   }
 
+  void InstallEngine() {
+    ASSERT_TRUE(ReplaceFile(engine_path_, "", Sync::kNo).ok());
+    ASSERT_EQ(chmod(engine_path_.c_str(), 0755), 0);
+  }
   void Connect() {
     auto pair = ControlChannel::Pair().value();
     channel_ = std::make_unique<ControlChannel>(std::move(pair.first));
@@ -101,6 +114,8 @@ class ControlServerTest : public testing::Test {
   }
 
   TempFolder folder_;
+  const TempFolder libexec_;
+  const std::string engine_path_ = EnginePath(libexec_.path(), "fake");
   FakeExecutor executor_;
   const UniqueFd ring_ = MemoryFile("ring");
   const UniqueFd listener_ = MemoryFile("listener");
@@ -212,6 +227,21 @@ TEST_F(ControlServerTest, TakesNetsFromMemoryOnly) {
     EXPECT_THAT(Ask(SubmitRequest(), {net.get(), bad}).text(), HasSubstr("no file in memory"));
   }
   EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(ControlServerTest, DescribesEnginesAndAsksTheOneThatIsWanted) {
+  Next();
+  v1::ControlRequest describe;
+  describe.mutable_describe_engines();
+  ASSERT_EQ(Ask(describe).engines().engines_size(), 1);
+  EXPECT_EQ(Ask(describe).engines().engines(0).unusable(), "");
+  ASSERT_EQ(unlink(engine_path_.c_str()), 0);
+  EXPECT_THAT(Ask(describe).engines().engines(0).unusable(), HasSubstr("was removed from"));
+  InstallEngine();
+  EXPECT_NE(Ask(describe).engines().engines(0).unusable(), "") << "nobody wants it";
+  describe.mutable_describe_engines()->set_wanted("fake");
+  EXPECT_EQ(Ask(describe).engines().engines(0).unusable(), "");
+  EXPECT_EQ(Ask(describe).engines().engines(0).max_threads(), 2u) << "more than the board has CPUs";
 }
 
 TEST_F(ControlServerTest, TakesAnObjectInPartsAndSaysHowMuchIsThere) {

@@ -67,6 +67,7 @@ void SetObject(const absl::StatusOr<ObjectState>& state, v1::ControlEvent* event
   event->mutable_object()->set_bytes(state->bytes);
   event->mutable_object()->set_store_bytes(state->store_bytes);
   event->mutable_object()->set_store_quota_bytes(state->store_quota_bytes);
+  event->mutable_object()->set_damaged(state->damaged);
 }
 
 }  // namespace
@@ -189,6 +190,17 @@ std::map<std::string, uint64_t> FakeRoot::acknowledged() const {
   return acknowledged_;
 }
 
+void FakeRoot::SetEngines(const std::vector<v1::EngineInfo>& engines) {
+  absl::MutexLock lock(&mutex_);
+  engines_.clear_engines();
+  for (const v1::EngineInfo& engine : engines) *engines_.add_engines() = engine;
+}
+
+std::string FakeRoot::wanted_engine() const {
+  absl::MutexLock lock(&mutex_);
+  return wanted_engine_;
+}
+
 void FakeRoot::Serve(ControlChannel* channel) {
   v1::ControlRequest request;
   std::vector<UniqueFd> fds;
@@ -233,6 +245,9 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
     OpenForReply(TruthPath(request.open_truth().run_id()), reply_fd, &event);
   } else if (request.has_open_outputs()) {
     OpenForReply(OutputsPath(request.open_outputs().run_id()), reply_fd, &event);
+  } else if (request.has_describe_engines()) {
+    wanted_engine_ = request.describe_engines().wanted();
+    *event.mutable_engines() = engines_;
   } else if (request.has_query_object()) {
     SetObject(objects_->QueryUntrusted(request.query_object()), &event);
   } else if (request.has_append_object()) {

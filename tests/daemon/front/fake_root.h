@@ -80,6 +80,11 @@ class FakeRoot {
   std::string objects_folder() const { return folder_.File("objects"); }
   TelemetryRingWriter& ring() { return *ring_; }
 
+  // Of every board description from now on.
+  void SetEngines(const std::vector<v1::EngineInfo>& engines) ABSL_LOCKS_EXCLUDED(mutex_);
+  // That a job is about to name, as the last request for engines said.
+  std::string wanted_engine() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // From now on requests are taken and never answered.
   void Hang() ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until `count` submissions came.
@@ -112,6 +117,8 @@ class FakeRoot {
   std::vector<v1::JobStatus> jobs_ ABSL_GUARDED_BY(mutex_);
   std::vector<Submission> submissions_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> acknowledged_ ABSL_GUARDED_BY(mutex_);
+  v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
+  std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<ControlChannel> channel_;

@@ -65,6 +65,22 @@ TEST_P(FrontServerTest, AgreesOnAVersionAndDescribesTheBoard) {
   EXPECT_EQ(client_->DescribeBoard()->name(), "sim:test");
 }
 
+// Engines come and go while the daemon runs.
+TEST_P(FrontServerTest, DescribesTheEnginesThatThereAreNow) {
+  EXPECT_EQ(client_->DescribeBoard()->engine_details_size(), 0);
+  v1::EngineInfo fine, gone;
+  fine.set_name("fine");
+  gone.set_name("gone");
+  gone.set_unusable("its program was removed");
+  root_.SetEngines({fine, gone});
+  const v1::BoardInfo board = client_->DescribeBoard("gone").value();
+  ASSERT_EQ(board.engines_size(), 1);
+  EXPECT_EQ(board.engines(0), "fine");
+  ASSERT_EQ(board.engine_details_size(), 2);
+  EXPECT_EQ(board.engine_details(1).unusable(), "its program was removed");
+  EXPECT_EQ(root_.wanted_engine(), "gone");
+}
+
 TEST_P(FrontServerTest, RefusesAnotherVersionWithTheSideToUpgrade) {
   v1::HandshakeRequest request;
   request.set_oldest_protocol(kProtocols.newest + 1);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -92,17 +93,17 @@ TEST_P(ObjectTransferTest, AnObjectOfManyBlocksIsSentOnce) {
   const auto sent =
       client_->Upload(object, ReaderOf(bytes), [&](uint64_t there) { progress.push_back(there); });
   ASSERT_TRUE(sent.ok()) << sent.status();
-  EXPECT_EQ(*sent, bytes.size());
+  EXPECT_EQ(sent->sent, bytes.size());
   EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
   EXPECT_EQ(progress.back(), bytes.size());
   EXPECT_TRUE(client_->QueryObject(object)->complete());
-  EXPECT_EQ(*client_->Upload(object, ReaderOf(bytes)), 0u);
+  EXPECT_EQ(client_->Upload(object, ReaderOf(bytes))->sent, 0u);
 }
 
 TEST_P(ObjectTransferTest, AnObjectOfWholeBlocksOrOfOneByteIsComplete) {
   for (const size_t size : {size_t{1}, size_t{kObjectBlockBytes}}) {
     const std::string bytes = Noise(size);
-    EXPECT_EQ(*client_->Upload(RefOf(bytes), ReaderOf(bytes)), size);
+    EXPECT_EQ(client_->Upload(RefOf(bytes), ReaderOf(bytes))->sent, size);
     EXPECT_TRUE(client_->QueryObject(RefOf(bytes))->complete());
   }
 }
@@ -125,7 +126,8 @@ TEST_P(ObjectTransferTest, AnUploadThatWasStoppedGoesOnWhereItWas) {
   });
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_GE(begun_at, kObjectBlockBytes);
-  EXPECT_LT(*second, bytes.size());
+  EXPECT_LT(second->sent, bytes.size());
+  EXPECT_EQ(second->damaged, 0u);
   EXPECT_TRUE(client_->QueryObject(object)->complete());
 }
 
@@ -144,7 +146,22 @@ TEST_P(ObjectTransferTest, ADamagedBeginningIsSentAgain) {
   std::ofstream(PartPath(object)) << std::string(1000, 'x');
   const auto sent = client_->Upload(object, ReaderOf(bytes));
   ASSERT_TRUE(sent.ok()) << sent.status();
-  EXPECT_EQ(*sent, 4000u + 5000u);
+  EXPECT_EQ(sent->sent, 4000u + 5000u);
+  EXPECT_EQ(sent->damaged, 1000u);
+}
+
+TEST_P(ObjectTransferTest, AnObjectThatWasChangedOnTheDiskIsSentAgain) {
+  const std::string bytes = Noise(5000);
+  const v1::ObjectRef object = RefOf(bytes);
+  ASSERT_TRUE(client_->Upload(object, ReaderOf(bytes)).ok());
+  for (const auto& file : std::filesystem::directory_iterator(root_.objects_folder())) {
+    std::fstream(file.path(), std::ios::in | std::ios::out) << "x";
+  }
+  const auto sent = client_->Upload(object, ReaderOf(bytes));
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(sent->sent, 5000u);
+  EXPECT_EQ(sent->damaged, 5000u);
+  EXPECT_EQ(client_->Upload(object, ReaderOf(bytes))->sent, 0u);
 }
 
 TEST_P(ObjectTransferTest, AnObjectThatOnlyWantsItsCheckIsCompletedByNoBytes) {
@@ -153,7 +170,7 @@ TEST_P(ObjectTransferTest, AnObjectThatOnlyWantsItsCheckIsCompletedByNoBytes) {
   std::ofstream(PartPath(object)) << bytes;
   const auto sent = client_->Upload(object, ReaderOf(bytes));
   ASSERT_TRUE(sent.ok()) << sent.status();
-  EXPECT_EQ(*sent, 0u);
+  EXPECT_EQ(sent->sent, 0u);
   EXPECT_TRUE(client_->QueryObject(object)->complete());
 }
 
@@ -185,7 +202,7 @@ TEST_P(ObjectTransferTest, OneClientAtATimeSendsAnObject) {
 TEST_P(ObjectTransferTest, ManyClientsSendTheSameObjectOnce) {
   const std::string bytes = Noise(3 * kObjectBlockBytes);
   const v1::ObjectRef object = RefOf(bytes);
-  std::vector<absl::StatusOr<uint64_t>> sent(4, absl::UnknownError("not yet"));
+  std::vector<absl::StatusOr<DeviceClient::UploadReport>> sent(4, absl::UnknownError("not yet"));
   {
     std::vector<std::jthread> clients;
     for (auto& mine : sent) {

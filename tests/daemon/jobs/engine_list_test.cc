@@ -77,6 +77,32 @@ TEST_F(EngineListTest, NothingIsStartedWhileAJobRuns) {
   EXPECT_THAT(asked_, IsEmpty());
 }
 
+// A job for it was taken, and failed when it ran.
+TEST_F(EngineListTest, OneThatWasRemovedCannotBeUsedUntilItIsPutBack) {
+  std::filesystem::remove(EnginePath(folder_.path(), "a"));
+  EXPECT_THAT(Usable("a"), IsEmpty());
+  EXPECT_EQ(list_.For("a", true).at(0).unusable, "its program was removed from " + folder_.path());
+  EXPECT_THAT(asked_, IsEmpty());
+  Install("a");
+  EXPECT_THAT(Usable("a", false), IsEmpty());
+  EXPECT_THAT(Usable("a"), ElementsAre("a"));
+  EXPECT_THAT(asked_, ElementsAre("a"));
+}
+
+TEST_F(EngineListTest, ALookStartsNothingAndSeesWhatIsGone) {
+  EXPECT_FALSE(list_.IsToBeAsked("a"));
+  EXPECT_TRUE(list_.IsToBeAsked("broken"));
+  EXPECT_FALSE(list_.IsToBeAsked("b"));
+  Install("b");
+  EXPECT_TRUE(list_.IsToBeAsked("b"));
+  std::filesystem::remove(EnginePath(folder_.path(), "a"));
+  const std::vector<InstalledEngine> known = list_.Known();
+  ASSERT_EQ(known.size(), 2u);
+  EXPECT_NE(known[0].unusable, "");
+  EXPECT_EQ(known[1].unusable, "it crashed");
+  EXPECT_THAT(asked_, IsEmpty());
+}
+
 TEST_F(EngineListTest, APathIsNoName) {
   EXPECT_THAT(Usable("../a"), ElementsAre("a"));
   EXPECT_THAT(asked_, IsEmpty());

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 
 #include "common/files.h"
 #include "common/records/chunk.h"
@@ -441,6 +442,18 @@ TEST_F(JobQueueTest, AnEngineThatWasInstalledLaterIsAskedWhenAJobNamesIt) {
   EXPECT_TRUE(TrySubmit().ok());
 }
 
+// It was taken, and failed when it ran.
+TEST_F(JobQueueTest, AJobForAnEngineThatWasRemovedIsRefused) {
+  const TempFolder libexec;
+  options_.limits.engines = {{.name = "fake"}};
+  options_.limits.libexec_dir = libexec.path();
+  options_.ask_engine = [](const std::string& name) { return InstalledEngine{.name = name}; };
+  Restart();
+  const absl::Status refused = TrySubmit().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("was removed from " + libexec.path()));
+}
+
 TEST_F(JobQueueTest, SetsAFolderAsideThatItCannotRead) {
   const std::string run_id = Submit();
   queue_.reset();
@@ -519,6 +532,21 @@ TEST_F(JobQueueTest, AJobWhoseObjectsWereDamagedMeanwhileFailsWithTheReason) {
   const v1::JobStatus ended = news_.WaitForEnd(run_id);
   EXPECT_EQ(ended.state(), v1::JOB_STATE_FAILED);
   EXPECT_THAT(ended.error(), HasSubstr("submit it again"));
+}
+
+TEST_F(JobQueueTest, AJobWhoseWeightsSomebodyChangedInPlaceFailsAndTheNextOneSendsThemAgain) {
+  const v1::ObjectRef weights = RefOf("weights");
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  const std::string run_id = Submit(weights, weights);
+  std::fstream(Folder(run_id).Weights(), std::ios::in | std::ios::out) << "W";
+  queue_->Start();
+  const v1::JobStatus ended = news_.WaitForEnd(run_id);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(ended.error(), HasSubstr("The weights were lost, changed or damaged"));
+  EXPECT_FALSE(queue_->QueryObject(weights)->complete);
+  ASSERT_TRUE(queue_->AppendObject(weights, 0, MemoryFile("weights")).ok());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  EXPECT_EQ(news_.WaitForEnd(Submit(weights, weights)).state(), v1::JOB_STATE_DONE);
 }
 
 TEST_F(JobQueueTest, ObjectsAreMadeDurableWhenNoJobRuns) {

@@ -160,7 +160,7 @@ TEST_F(JobRunnerTest, AnUploadInTheMeasuredPhaseIsNoted) {
   for (const v1::Notice& notice : data.notices()) {
     if (notice.code() == "upload_meanwhile") text += notice.text();
   }
-  EXPECT_THAT(text, HasSubstr("uploaded 1.5 MB"));
+  EXPECT_THAT(text, HasSubstr("took or checked 1.5 MB"));
 }
 
 TEST_F(JobRunnerTest, KeepsTheOutputsWholeWhereItIsAskedTo) {

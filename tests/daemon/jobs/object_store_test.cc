@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "common/files.h"
+#include "daemon/jobs/object_room.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/small_disk.h"
@@ -42,8 +45,10 @@ class ObjectStoreTest : public testing::Test {
 
   void Open(uint64_t quota_bytes = 1u << 20, const std::string& boot_id = "boot-1") {
     store_.reset();
-    auto store = ObjectStore::Open(
-        path_, {.quota_bytes = quota_bytes, .min_free_bytes = 0, .boot_id = boot_id});
+    auto store = ObjectStore::Open(path_, {.quota_bytes = quota_bytes,
+                                           .min_free_bytes = 0,
+                                           .boot_id = boot_id,
+                                           .received_bytes = &taken_});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -85,6 +90,7 @@ class ObjectStoreTest : public testing::Test {
   const TempFolder folder_;
   const std::string path_ = folder_.File("objects");
   std::unique_ptr<ObjectStore> store_;
+  std::atomic<uint64_t> taken_ = 0;  // or hashed again
 };
 
 TEST(Sha256, HashesAsTheStandardSays) {
@@ -247,7 +253,8 @@ TEST_F(ObjectStoreTest, AnObjectThatLostBytesOnTheDiskIsSentAgain) {
   const v1::ObjectRef object = Keep("weights");
   ASSERT_TRUE(store_->LinkUntrusted(object, "weights", folder_.File("link")).ok());
   fs::resize_file(folder_.File("link"), 3);
-  EXPECT_FALSE(store_->VerifyLink(object, folder_.File("link")).ok());
+  EXPECT_FALSE(store_->VerifyLink(object, "weights", folder_.File("link")).ok());
+  EXPECT_FALSE(IsThere(object));
   const auto state = store_->QueryUntrusted(object);
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_FALSE(state->complete);
@@ -427,11 +434,157 @@ TEST_F(ObjectStoreTest, ALinkIsCheckedByItsBytesWhereTheStoreHasForgottenIt) {
   const v1::ObjectRef object = Keep("weights");
   const std::string link = folder_.File("link");
   ASSERT_TRUE(store_->LinkUntrusted(object, "weights", link).ok());
-  EXPECT_TRUE(store_->VerifyLink(object, link).ok());
+  EXPECT_TRUE(store_->VerifyLink(object, "weights", link).ok());
   fs::remove(path_ + "/" + ObjectName(object) + ".boot-1");
-  EXPECT_TRUE(store_->VerifyLink(object, link).ok());
+  EXPECT_TRUE(store_->VerifyLink(object, "weights", link).ok());
   std::ofstream(link) << "wEights";
-  EXPECT_EQ(store_->VerifyLink(object, link).code(), absl::StatusCode::kDataLoss);
+  const absl::Status damaged = store_->VerifyLink(object, "weights", link);
+  EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(damaged.ToString(), AllOf(HasSubstr("The weights"), HasSubstr("submit it again")));
+}
+
+// Every way in which somebody on the device changes an object's file and leaves its size alone.
+class ChangedObjectTest : public ObjectStoreTest,
+                          public testing::WithParamInterface<std::function<void(std::string)>> {
+ protected:
+  std::string FileOf(const v1::ObjectRef& object) const {
+    const std::string durable = path_ + "/" + ObjectName(object);
+    return fs::exists(durable) ? durable : durable + ".boot-1";
+  }
+};
+
+void WriteInPlace(const std::string& path) {
+  std::fstream(path, std::ios::in | std::ios::out) << "wE";
+}
+
+// Of the kernel's clock for ctime, since the file's last change.
+void WaitForTheNextTick(const std::string& path) {
+  struct stat before {};
+  ASSERT_EQ(stat(path.c_str(), &before), 0);
+  timespec now{};
+  do {
+    ASSERT_EQ(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+  } while (std::pair(now.tv_sec, now.tv_nsec) <=
+           std::pair(before.st_ctim.tv_sec, before.st_ctim.tv_nsec));
+}
+
+void WriteAndPutTheTimeBack(const std::string& path) {
+  struct stat before {};
+  ASSERT_EQ(stat(path.c_str(), &before), 0);
+  WaitForTheNextTick(path);
+  WriteInPlace(path);
+  const timespec times[2] = {before.st_atim, before.st_mtim};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+}
+
+void WriteThroughAMapping(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  void* const bytes = mmap(nullptr, 7, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  ASSERT_NE(bytes, MAP_FAILED);
+  static_cast<char*>(bytes)[1] = 'E';
+  EXPECT_EQ(msync(bytes, 7, MS_SYNC), 0);
+  munmap(bytes, 7);
+}
+
+void PutAnotherFileThere(const std::string& path) {
+  std::ofstream(path + ".new") << "wEights";
+  fs::rename(path + ".new", path);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, ChangedObjectTest,
+                         testing::Values(WriteInPlace, WriteAndPutTheTimeBack, WriteThroughAMapping,
+                                         PutAnotherFileThere));
+
+TEST_P(ChangedObjectTest, AClientThatAsksIsToldAndSendsItAgain) {
+  for (const bool durable : {false, true}) {
+    const v1::ObjectRef object = Keep("weights");
+    if (durable) SyncAll();
+    GetParam()(FileOf(object));
+    const auto state = store_->QueryUntrusted(object);
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_TRUE(state->damaged);
+    EXPECT_FALSE(state->complete);
+    EXPECT_EQ(state->bytes, 0u);
+    EXPECT_FALSE(IsThere(object));
+    EXPECT_FALSE(store_->QueryUntrusted(object)->damaged) << "it is said once";
+  }
+}
+
+TEST_P(ChangedObjectTest, NoJobIsSubmittedWithIt) {
+  const v1::ObjectRef object = Keep("weights");
+  GetParam()(FileOf(object));
+  const absl::Status status = store_->LinkUntrusted(object, "weights", folder_.File("link"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(status.ToString(), HasSubstr("changed or damaged on the board's disk"));
+  EXPECT_FALSE(IsThere(object));
+  EXPECT_FALSE(fs::exists(folder_.File("link")));
+}
+
+TEST_P(ChangedObjectTest, AJobThatWaitedIsNotRunWithIt) {
+  const v1::ObjectRef object = Keep("weights");
+  const std::string link = folder_.File("link");
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", link).ok());
+  SyncAll();
+  GetParam()(link);
+  EXPECT_EQ(store_->VerifyLink(object, "weights", link).code(), absl::StatusCode::kDataLoss);
+  const auto state = store_->QueryUntrusted(object);
+  ASSERT_TRUE(state.ok()) << state.status();
+  const bool same_file = fs::exists(path_ + "/" + ObjectName(object));
+  EXPECT_EQ(state->complete, same_file) << "only what is damaged is deleted";
+}
+
+TEST_F(ObjectStoreTest, WhatNobodyChangedIsNotHashedAgain) {
+  const v1::ObjectRef object = Keep("weights");
+  EXPECT_EQ(taken_, 7u);
+  const std::string link = folder_.File("link"), other = folder_.File("other");
+  EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", link).ok());
+  SyncAll();
+  ASSERT_TRUE(store_->LinkUntrusted(object, "weights", other).ok());
+  EXPECT_TRUE(store_->VerifyLink(object, "weights", link).ok());
+  store_->Unlink(object, link);
+  EXPECT_TRUE(store_->VerifyLink(object, "weights", other).ok());
+  store_->Unlink(object, other);
+  store_->Unlink(object, other);  // it need not be there
+  EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+  EXPECT_EQ(taken_, 7u);
+}
+
+TEST_F(ObjectStoreTest, WhatIsNotKnownIsHashedOnce) {
+  const v1::ObjectRef object = Keep("weights");
+  SyncAll();
+  Open();  // a daemon that knows nothing
+  const auto expect_one_more = [&] {
+    const uint64_t before = taken_;
+    EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+    EXPECT_TRUE(store_->QueryUntrusted(object)->complete);
+    EXPECT_EQ(taken_, before + 7);
+  };
+  expect_one_more();
+  fs::last_write_time(path_ + "/" + ObjectName(object), fs::file_time_type::clock::now());
+  expect_one_more();
+  const std::atomic<bool> stop = true;
+  Open();
+  EXPECT_EQ(store_->QueryUntrusted(object, &stop).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(IsThere(object));
+}
+
+TEST_F(ObjectStoreTest, ADaemonThatComesBackFindsWhatChangedMeanwhile) {
+  const v1::ObjectRef object = Keep("weights");
+  WriteInPlace(path_ + "/" + ObjectName(object) + ".boot-1");
+  Open();
+  EXPECT_TRUE(store_->QueryUntrusted(object)->damaged);
+  EXPECT_FALSE(IsThere(object));
+}
+
+TEST_F(ObjectStoreTest, APartThatIsChangedWhileItIsSentNeverBecomesAnObject) {
+  const v1::ObjectRef object = RefOf("weights");
+  ASSERT_TRUE(Append(object, 0, "weig").ok());
+  WaitForTheNextTick(Part(object));
+  WriteInPlace(Part(object));
+  EXPECT_EQ(Append(object, 4, "hts").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store_->QueryUntrusted(object)->bytes, 0u);
+  Keep("weights");
 }
 
 TEST_F(ObjectStoreTest, OtherFilesInTheFolderAreLeftAlone) {

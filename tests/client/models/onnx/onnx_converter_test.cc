@@ -17,6 +17,7 @@
 namespace synergy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -281,6 +282,12 @@ TEST(OnnxConverter, OpenDimensionsAreTheBatchOrAreAskedFor) {
   shape->mutable_dim(2)->set_dim_param("H");
   EXPECT_THAT(std::string(Converted(proto).status().message()),
               HasSubstr("--input-shape x=N,3,H,8"));
+  *proto.mutable_graph()->add_input() = proto.graph().input(0);
+  proto.mutable_graph()->mutable_input(1)->set_name("z");
+  EXPECT_THAT(std::string(Converted(proto).status().message()),
+              AllOf(HasSubstr("inputs 'x', 'z'"),
+                    HasSubstr("--input-shape x=N,3,H,8 --input-shape z=N,3,H,8")));
+  proto.mutable_graph()->mutable_input()->RemoveLast();
   options.batch.reset();
   options.input_shapes = {{"x", {1, 3, 5, 8}}};
   CONVERT_OR_FAIL(given, proto, options);
@@ -345,15 +352,26 @@ TEST(OnnxConverter, ExternalDataComeThroughTheReader) {
       proto.mutable_graph()->add_initializer()));
   EXPECT_THAT(std::string(Converted(proto).status().message()), HasSubstr("another file"));
   OnnxOptions options;
+  std::string sha1;
   options.read_external =
-      [](const std::string& location, uint64_t offset,
-         uint64_t length) -> absl::StatusOr<std::shared_ptr<const std::string>> {
-    EXPECT_EQ(location, "w.bin");
-    EXPECT_EQ(offset, 4u);
-    return std::make_shared<const std::string>(length, '\0');
+      [&](const OnnxExternalBytes& wanted) -> absl::StatusOr<std::shared_ptr<const std::string>> {
+    EXPECT_EQ(wanted.location, "w.bin");
+    EXPECT_EQ(wanted.offset, 4u);
+    EXPECT_EQ(wanted.file_sha1, sha1);
+    if (!sha1.empty()) return absl::InvalidArgumentError("w.bin has another SHA-1");
+    return std::make_shared<const std::string>(wanted.length, '\0');
   };
   CONVERT_OR_FAIL(model, proto, options);
   EXPECT_EQ(model.weights[0].bytes, std::string(8, '\0'));
+  auto* checksum = proto.mutable_graph()->mutable_initializer(0)->add_external_data();
+  checksum->set_key("checksum");
+  checksum->set_value("87ACEC17CD9DCD20A716CC2CF67417B71C8A7016");
+  sha1 = "87acec17cd9dcd20a716cc2cf67417b71c8a7016";
+  EXPECT_THAT(std::string(Converted(proto, options).status().message()),
+              AllOf(HasSubstr("tensor 'w'"), HasSubstr("w.bin has another SHA-1")));
+  checksum->set_value("87acec17");
+  EXPECT_THAT(std::string(Converted(proto, options).status().message()),
+              AllOf(HasSubstr("tensor 'w'"), HasSubstr("'87acec17', which is no SHA-1")));
 }
 
 TEST(OnnxOperatorTable, RangesOfOneOperatorDoNotOverlapAndEveryRowCanBeReached) {

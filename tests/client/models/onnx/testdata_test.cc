@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "client/models/onnx/onnx_converter.h"
+#include "client/models/onnx/onnx_tensor.h"
 #include "client/models/onnx/operator_table.h"
 #include "daemon/worker/tensor_blobs.h"
 #include "fmt/format.h"
