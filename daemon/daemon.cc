@@ -72,6 +72,14 @@ Daemon::~Daemon() {
   server_.reset();
   queue_.reset();
   if (sampler_) sampler_->Stop();
+  telemetry_.reset();
+  sampler_.reset();  // and the sensors, before their settings are put back
+  if (sensor_settings_) {
+    const RestoreReport report = sensor_settings_->Release();
+    for (const std::string& line : DescribeReport(report)) {
+      spdlog::log(report.Clean() ? spdlog::level::info : spdlog::level::warn, "sensors: {}", line);
+    }
+  }
   KillStrays();
 }
 
@@ -144,10 +152,30 @@ absl::Status Daemon::AskEngines() {
   return absl::OkStatus();
 }
 
+// Held as long as the sensors are read: the settings of their chips come back with it.
+absl::Status Daemon::TakeSensorSettings() {
+  if (options_.board.starts_with(kSimulatedPrefix)) return absl::OkStatus();
+  const absl::StatusOr<RestoreOptions> restore =
+      RestoreOptionsOf(options_.sysfs_root, KernelFiles());
+  if (!restore.ok()) return restore.status();
+  LeaseOptions lease;
+  lease.journal = LeaseFolder(state_.path()) + "/sensors.journal";
+  lease.holder = "synergyd's sensors";
+  lease.restore = *restore;
+  auto settings = FrequencyLease::Take(std::move(lease), KernelFiles());
+  if (!settings.ok()) return settings.status();
+  sensor_settings_ = *std::move(settings);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::OpenBoardAndSensors() {
   const absl::StatusOr<std::string> board_id = state_.BoardId();
   if (!board_id.ok()) return board_id.status();
-  absl::StatusOr<Board> board = OpenBoard(options_.board, SeedOf(*board_id), RealClock());
+  if (absl::Status status = TakeSensorSettings(); !status.ok()) return status;
+  const SensorAccess access = {.sysfs_root = options_.sysfs_root,
+                               .settings = sensor_settings_.get(),
+                               .programs = options_.source_programs};
+  absl::StatusOr<Board> board = OpenBoard(options_.board, SeedOf(*board_id), RealClock(), access);
   if (absl::IsNotFound(board.status())) {
     return absl::InvalidArgumentError(std::string(board.status().message()));
   }
@@ -175,7 +203,7 @@ absl::Status Daemon::OpenClocks() {
   ClockControlOptions options;
   options.boot_id = *boot_id;
   AttributeFiles* files = &KernelFiles();
-  if (board_.info.simulated()) {
+  if (board_.simulation != nullptr) {
     const std::string folder = SimulatedClockFolder(state_.path());
     const ClockTables& tables = board_.clock_tables;
     absl::Status made = MakeSimulatedClocks(folder,

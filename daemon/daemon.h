@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/clocks/clock_control.h"
+#include "daemon/clocks/frequency_lease.h"
 #include "daemon/control/control_server.h"
 #include "daemon/control/front_process.h"
 #include "daemon/control/listening_socket.h"
@@ -33,8 +34,9 @@ struct DaemonOptions {
   std::string state_dir;
   std::string libexec_dir;
   std::string sysfs_root = "/sys";
-  int stop_fd = -1;                 // readable: give up starting. Borrowed; -1: never
-  uint64_t object_quota_bytes = 0;  // 0: DefaultObjectQuota
+  std::vector<std::string> source_programs;  // commands (daemon/power/exec_source.h)
+  int stop_fd = -1;                          // readable: give up starting. Borrowed; -1: never
+  uint64_t object_quota_bytes = 0;           // 0: DefaultObjectQuota
 };
 
 class Daemon {
@@ -53,6 +55,7 @@ class Daemon {
   Daemon(const DaemonOptions& options, StateFolder state);
   void RestoreLeftLeases() const;
   absl::Status CheckExecutables() const;
+  absl::Status TakeSensorSettings();
   absl::Status OpenBoardAndSensors();
   void DescribeBoard(const std::string& board_id);
   // After the board, which may bring clocks of its own.
@@ -76,6 +79,7 @@ class Daemon {
   std::vector<InstalledEngine> engines_;
   // In the order of their start.
   std::vector<std::unique_ptr<ListeningSocket>> listeners_;
+  std::unique_ptr<FrequencyLease> sensor_settings_;  // the sensors write by it; null: simulated
   Board board_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Telemetry> telemetry_;

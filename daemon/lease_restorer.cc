@@ -1,7 +1,6 @@
 #include "daemon/lease_restorer.h"
 
 #include "common/sysfs.h"
-#include "daemon/clocks/restore.h"
 #include "daemon/clocks/simulated_clocks.h"
 #include "fmt/format.h"
 
@@ -29,6 +28,15 @@ void RestoreIn(const std::string& leases, RestoreOptions options, AttributeFiles
 std::string LeaseFolder(const std::string& state_dir) { return state_dir + "/leases"; }
 std::string SimulatedClockFolder(const std::string& state_dir) {
   return state_dir + "/simulated-clocks";
+}
+
+absl::StatusOr<RestoreOptions> RestoreOptionsOf(const std::string& sysfs_root,
+                                                AttributeFiles& files) {
+  absl::StatusOr<std::string> boot_id = ReadBootId();
+  if (!boot_id.ok()) return boot_id.status();
+  absl::StatusOr<std::string> root = files.Resolve(sysfs_root);
+  if (!root.ok()) return root.status();
+  return RestoreOptions{.boot_id = *std::move(boot_id), .sysfs_root = *std::move(root)};
 }
 
 absl::StatusOr<std::string> ReadBootId() { return ReadSysfs("/proc/sys/kernel/random/boot_id"); }

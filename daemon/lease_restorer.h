@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/clocks/attribute_files.h"
+#include "daemon/clocks/restore.h"
 
 namespace synergy {
 
@@ -16,6 +17,10 @@ std::string LeaseFolder(const std::string& state_dir);
 std::string SimulatedClockFolder(const std::string& state_dir);
 // Of /proc/sys/kernel/random/boot_id.
 absl::StatusOr<std::string> ReadBootId();
+
+// Of this boot. The path of `sysfs_root` may lead over links.
+absl::StatusOr<RestoreOptions> RestoreOptionsOf(const std::string& sysfs_root,
+                                                AttributeFiles& files);
 
 struct RestoredLeases {
   std::vector<std::string> lines;  // what was put back and what was not, for people

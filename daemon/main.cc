@@ -110,6 +110,22 @@ absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* o
   return absl::OkStatus();
 }
 
+absl::Status ParseSources(const std::vector<std::string>& texts, DaemonOptions* options) {
+  constexpr std::string_view kExec = "exec:";
+  for (const std::string& text : texts) {
+    if (!text.starts_with(kExec) || text.size() == kExec.size()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--source: \"{}\" is no source; give exec:COMMAND", text));
+    }
+    options->source_programs.push_back(text.substr(kExec.size()));
+  }
+  if (!options->source_programs.empty() && options->board.starts_with(kSimulatedPrefix)) {
+    return absl::InvalidArgumentError(
+        "--source: a simulated board has no other sources; leave out --board or --source");
+  }
+  return absl::OkStatus();
+}
+
 // "there is no flag '--bord'; did you mean '--board'?" for what CLI11 only calls not expected.
 std::string UnknownText(const CLI::App& app) {
   const std::vector<std::string> unknown = app.remaining();
@@ -128,10 +144,11 @@ std::string UnknownText(const CLI::App& app) {
 }
 
 void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>* listen,
-                bool* restore) {
+                std::vector<std::string>* sources, bool* restore) {
   app.set_version_flag("--version", "synergyd " SYNERGY_VERSION);
   app.add_option("--board", options->board,
-                 "the board: auto (real sensors only) or sim:jetson-tx1 (a simulated Jetson TX1)")
+                 "the board: auto (recognised; real sensors only), the id of a profile in "
+                 "deploy/boards, or sim:jetson-tx1 (a simulated Jetson TX1)")
       ->capture_default_str();
   app.add_option(
          "--listen", *listen,
@@ -161,6 +178,10 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
                  "where the kernel's attributes are, or a captured tree of them")
       ->capture_default_str()
       ->check(CLI::ExistingDirectory);
+  app.add_option("--source", *sources,
+                 "a further power source: exec:COMMAND, a program that prints lines of "
+                 "t_ns,rail,watts on this machine's monotonic clock; repeatable")
+      ->allow_extra_args(false);
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "
                "changed, say what was done, and end: 0 where all is as it was, else 1");
@@ -172,10 +193,10 @@ int Main(int argc, char** argv) {
   DaemonOptions options;
   options.state_dir = DefaultStateDir();
   options.libexec_dir = DefaultLibexecDir();
-  std::vector<std::string> listen;
+  std::vector<std::string> listen, sources;
   CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
   bool restore = false;
-  AddOptions(app, &options, &listen, &restore);
+  AddOptions(app, &options, &listen, &sources, &restore);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
@@ -198,6 +219,7 @@ int Main(int argc, char** argv) {
     }
   }
   if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
+  if (absl::Status status = ParseSources(sources, &options); !status.ok()) return Complain(status);
   return Serve(std::move(options), signals);
 }
 

@@ -10,29 +10,15 @@
 #include "daemon/power/board_profile.h"
 #include "daemon/power/ina3221_source.h"
 #include "daemon/power/jetson_tx1_model.h"
-#include "daemon/power/sensor_survey.h"
+#include "daemon/power/real_board.h"
 
 namespace synergy {
 namespace {
 
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kSimulatedTx1 = "sim:jetson-tx1";
-
-Board OpenAuto() {
-  Board board;
-  board.info.set_name(std::string(kAuto));
-  board.info.set_title("this machine");
-  const std::vector<std::string> sensors = SurveyPowerSensors("/sys");
-  board.info.add_cannot(
-      sensors.empty()
-          ? fmt::format("measure power: no power sensor was found under /sys/class/hwmon or "
-                        "/sys/class/powercap; start synergyd with --board {} for a simulated board",
-                        kSimulatedTx1)
-          : fmt::format("measure power: the kernel shows {}, but this version has no driver for "
-                        "them; start synergyd with --board {} for a simulated board",
-                        fmt::join(sensors, ", "), kSimulatedTx1));
-  return board;
-}
+// What most drivers and buses can do.
+constexpr double kUnknownBoardRateHz = 1000;
 
 Ina3221Wiring WiringOf(const SensorProfile& sensor) {
   Ina3221Wiring wiring;
@@ -64,7 +50,8 @@ absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   board.info.set_simulated(true);
   board.info.set_default_rate_hz(profile->default_rate_hz);
   board.clock_tables = ClockTablesOf(*profile);
-  board.info.mutable_rails()->Assign(profile->rails.begin(), profile->rails.end());
+  const std::vector<v1::RailInfo> rails = profile->RailInfos();
+  board.info.mutable_rails()->Assign(rails.begin(), rails.end());
   for (const SensorProfile& sensor : profile->sensors) {
     auto source = Ina3221Source::Open(tx1::JetsonTx1Model::BusOf(*model), WiringOf(sensor));
     if (!source.ok()) return source.status();
@@ -74,16 +61,59 @@ absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   return board;
 }
 
-}  // namespace
+std::vector<std::string> BoardNames() {
+  std::vector<std::string> names{std::string(kAuto), std::string(kSimulatedTx1)};
+  for (std::string& id : BuiltInBoardProfileIds()) names.push_back(std::move(id));
+  return names;
+}
 
-absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock) {
-  if (name == kAuto) return OpenAuto();
-  if (name == kSimulatedTx1) return OpenSimulatedTx1(seed, clock);
-  const std::vector<std::string> names{std::string(kAuto), std::string(kSimulatedTx1)};
+absl::Status NoSuchBoard(std::string_view name) {
+  const std::vector<std::string> names = BoardNames();
   const std::string nearest = NearestName(name, names);
   return absl::NotFoundError(fmt::format(
       "no board is named \"{}\"{}; there are: {}", name,
       nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), fmt::join(names, ", ")));
+}
+
+// Of a machine that no profile fits.
+BoardProfile UnknownBoard() {
+  BoardProfile profile;
+  profile.id = std::string(kAuto);
+  profile.title = "this machine";
+  profile.default_rate_hz = kUnknownBoardRateHz;
+  return profile;
+}
+
+}  // namespace
+
+absl::StatusOr<BoardProfile> BoardProfileOf(std::string_view name, const std::string& sysfs_root) {
+  const absl::StatusOr<std::vector<BoardProfile>> profiles = BuiltInBoardProfiles();
+  if (!profiles.ok()) return profiles.status();
+  if (name == kAuto) {
+    const BoardProfile* found = RecogniseBoard(*profiles, sysfs_root);
+    return found == nullptr ? UnknownBoard() : *found;
+  }
+  const std::string_view id = name == kSimulatedTx1 ? name.substr(kSimulatedPrefix.size()) : name;
+  for (const BoardProfile& profile : *profiles) {
+    if (profile.id == id) return profile;
+  }
+  return NoSuchBoard(name);
+}
+
+absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock,
+                                const SensorAccess& access) {
+  if (name == kSimulatedTx1) return OpenSimulatedTx1(seed, clock);
+  absl::StatusOr<BoardProfile> profile = BoardProfileOf(name, access.sysfs_root);
+  if (!profile.ok()) return profile.status();
+  if (access.settings == nullptr) {
+    return absl::FailedPreconditionError("A real board needs a writer of settings");
+  }
+  absl::StatusOr<Board> board = OpenRealBoard(*profile, access, clock);
+  if (board.ok() && access.sysfs_root != "/sys") {
+    board->info.set_simulated(true);
+    board->info.set_title(fmt::format("{} (captured tree {})", profile->title, access.sysfs_root));
+  }
+  return board;
 }
 
 }  // namespace synergy

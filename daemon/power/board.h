@@ -10,6 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/settings.h"
+#include "daemon/power/board_profile.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/power/power_source.h"
 #include "synergy/v1/board.pb.h"
@@ -32,10 +34,24 @@ struct Board {
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure
 };
 
-// "auto" looks for real sensors and never simulates: where it finds none, the board has no sources
-// and info.cannot says why and names `--board sim:jetson-tx1`. "sim:jetson-tx1" is the simulated
-// Jetson TX1. Anything else is NotFound with the names that exist. `clock` outlives the board.
-// `seed` sets what differs between two simulated boards of the same kind: oscillator, gain, phase.
-absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock);
+// How the sensors of a real board are reached.
+struct SensorAccess {
+  std::string sysfs_root = "/sys";    // or a tree captured from another machine
+  SettingWriter* settings = nullptr;  // outlives the board; null: simulated boards only
+  std::vector<std::string> programs = {};  // commands of further sources (exec_source.h)
+};
+
+// The profile of a name: "auto" stands for the one that is recognised (real_board.h), or for one
+// that says nothing of the board where none is. "sim:ID" is that of ID. NotFound, with the names
+// that exist: there is no such board.
+absl::StatusOr<BoardProfile> BoardProfileOf(std::string_view name, const std::string& sysfs_root);
+
+// "auto" and the ids of profiles are real boards and never simulate: where no sensor is found, the
+// board has no sources and info.cannot says why and names `--board sim:jetson-tx1`. The readings of
+// a captured tree are said to be simulated. "sim:jetson-tx1" is the simulated Jetson TX1. Anything
+// else is NotFound with the names that exist. `clock` outlives the board. `seed` sets what differs
+// between two simulated boards of the same kind: oscillator, gain, phase.
+absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock,
+                                const SensorAccess& access = {});
 
 }  // namespace synergy

@@ -27,18 +27,31 @@ v1::RailScope ParseScope(TomlTable& table) {
 }
 
 bool HasRail(const BoardProfile& profile, std::string_view name) {
-  return std::ranges::any_of(profile.rails, [&](const auto& rail) { return rail.name() == name; });
+  return std::ranges::any_of(profile.rails,
+                             [&](const auto& rail) { return rail.info.name() == name; });
+}
+
+bool HasLabel(const BoardProfile& profile, std::string_view label) {
+  return std::ranges::any_of(profile.rails, [&](const auto& rail) {
+    return std::ranges::find(rail.labels, label) != rail.labels.end();
+  });
 }
 
 void ParseRail(TomlTable table, BoardProfile& profile, TomlTable& parent) {
-  v1::RailInfo rail;
-  rail.set_name(table.Text("name"));
-  rail.set_scope(ParseScope(table));
-  rail.set_contained_in(table.TextOr("contained_in", ""));
-  rail.set_description(table.TextOr("description", ""));
-  if (rail.name().empty()) table.Fail("name", "must not be empty");
-  if (HasRail(profile, rail.name())) table.Fail("name", "is the name of a rail above");
-  if (!rail.contained_in().empty() && !HasRail(profile, rail.contained_in())) {
+  RailProfile rail;
+  rail.info.set_name(table.Text("name"));
+  rail.info.set_scope(ParseScope(table));
+  rail.info.set_contained_in(table.TextOr("contained_in", ""));
+  rail.info.set_description(table.TextOr("description", ""));
+  rail.labels = table.Texts("labels");
+  rail.labels.insert(rail.labels.begin(), rail.info.name());
+  if (rail.info.name().empty()) table.Fail("name", "must not be empty");
+  for (const std::string& label : rail.labels) {
+    if (!HasLabel(profile, label)) continue;
+    table.Fail(label == rail.info.name() ? "name" : "labels",
+               fmt::format("\"{}\" is that of a rail above", label));
+  }
+  if (!rail.info.contained_in().empty() && !HasRail(profile, rail.info.contained_in())) {
     table.Fail("contained_in", "must name a rail that stands above this one");
   }
   parent.Fail(table.Finish());
@@ -81,6 +94,11 @@ void ParseSensor(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   sensor.bus = table.Text("bus");
   sensor.bit_rate_hz = static_cast<uint32_t>(table.Integer("bit_rate_hz", 10'000, 3'400'000));
   sensor.address = static_cast<uint8_t>(table.Integer("address", 0x40, 0x43));
+  if (table.Has("averages"))
+    sensor.averages = static_cast<uint32_t>(table.Integer("averages", 1, 1024));
+  if (table.Has("conversion_us")) {
+    sensor.conversion_us = static_cast<uint32_t>(table.Integer("conversion_us", 140, 8244));
+  }
   for (TomlTable& channel : table.Tables("channel")) {
     ParseSensorChannel(std::move(channel), profile, sensor, table);
   }
@@ -117,6 +135,38 @@ void ParseGpu(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   parent.Fail(table.Finish());
 }
 
+void ParseSigns(TomlTable table, BoardProfile& profile, TomlTable& parent) {
+  profile.signs.compatible = table.Texts("compatible");
+  profile.signs.dmi_product = table.Texts("dmi_product");
+  profile.signs.present = table.Texts("present");
+  parent.Fail(table.Finish());
+}
+
+void ParseClock(TomlTable table, BoardProfile& profile, TomlTable& parent) {
+  DeviceClockProfile clock;
+  clock.name = table.Text("name");
+  if (clock.name.empty() || clock.name == "cpu") table.Fail("name", "must be that of a device");
+  clock.devfreq = table.Texts("devfreq");
+  clock.rate = table.TextOr("rate", "");
+  clock.rate_read = table.TextOr("rate_read", "");
+  clock.state = table.TextOr("state", "");
+  clock.lowest = table.TextOr("lowest", "");
+  clock.highest = table.TextOr("highest", "");
+  if (clock.devfreq.empty() == (clock.rate.empty() || clock.state.empty())) {
+    table.Fail("devfreq", "or both \"rate\" and \"state\" must be there");
+  }
+  parent.Fail(table.Finish());
+  profile.clocks.push_back(std::move(clock));
+}
+
+void ParseFan(TomlTable table, BoardProfile& profile, TomlTable& parent) {
+  FanProfile fan;
+  fan.target = table.Text("target");
+  fan.full = static_cast<uint32_t>(table.Integer("full", 1, 65535));
+  parent.Fail(table.Finish());
+  profile.fan = std::move(fan);
+}
+
 absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::string_view origin) {
   TomlTable table(document, std::string(origin));
   BoardProfile profile;
@@ -128,19 +178,28 @@ absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::strin
   if (!(profile.default_rate_hz > 0 && profile.default_rate_hz <= 10'000)) {
     table.Fail("default_rate_hz", "must be above 0 and at most 10000");
   }
-  for (TomlTable& rail : table.Tables("rail")) ParseRail(std::move(rail), profile, table);
-  for (TomlTable& sensor : table.Tables("sensor")) ParseSensor(std::move(sensor), profile, table);
-  if (std::optional<TomlTable> cpu = table.Table("cpu")) {
-    ParseCpu(std::move(*cpu), profile, table);
+  if (auto signs = table.TableIfAny("recognise")) ParseSigns(std::move(*signs), profile, table);
+  for (TomlTable& rail : table.TablesIfAny("rail")) ParseRail(std::move(rail), profile, table);
+  for (TomlTable& sensor : table.TablesIfAny("sensor")) {
+    ParseSensor(std::move(sensor), profile, table);
   }
-  if (std::optional<TomlTable> gpu = table.TableIfThere("gpu")) {
-    ParseGpu(std::move(*gpu), profile, table);
-  }
+  if (auto gpu = table.TableIfAny("gpu")) ParseGpu(std::move(*gpu), profile, table);
+  if (auto cpu = table.TableIfAny("cpu")) ParseCpu(std::move(*cpu), profile, table);
+  for (TomlTable& clock : table.TablesIfAny("clock")) ParseClock(std::move(clock), profile, table);
+  if (auto fan = table.TableIfAny("fan")) ParseFan(std::move(*fan), profile, table);
+  profile.thermal_zones = table.Texts("thermal_zones");
+  profile.notes = table.Texts("notes");
   if (absl::Status status = table.Finish(); !status.ok()) return status;
   return profile;
 }
 
 }  // namespace
+
+std::vector<v1::RailInfo> BoardProfile::RailInfos() const {
+  std::vector<v1::RailInfo> infos;
+  for (const RailProfile& rail : rails) infos.push_back(rail.info);
+  return infos;
+}
 
 absl::StatusOr<BoardProfile> ParseBoardProfile(std::string_view text, std::string_view origin) {
   try {
@@ -155,6 +214,16 @@ std::vector<std::string> BuiltInBoardProfileIds() {
   std::vector<std::string> ids;
   for (const BuiltInProfile& profile : BuiltInProfiles()) ids.emplace_back(profile.id);
   return ids;
+}
+
+absl::StatusOr<std::vector<BoardProfile>> BuiltInBoardProfiles() {
+  std::vector<BoardProfile> profiles;
+  for (const std::string& id : BuiltInBoardProfileIds()) {
+    absl::StatusOr<BoardProfile> profile = BuiltInBoardProfile(id);
+    if (!profile.ok()) return profile.status();
+    profiles.push_back(*std::move(profile));
+  }
+  return profiles;
 }
 
 absl::StatusOr<BoardProfile> BuiltInBoardProfile(std::string_view id) {

@@ -1,9 +1,10 @@
-// A board as data: its rails, which sensor measures them, and what its CPU can be set to. The
-// format is described in deploy/board-profiles/README.md; the profiles there are compiled into the
-// binary.
+// A board as data: how to recognise it, its rails, which sensor measures them, and what can be set
+// on it. The format is described in deploy/boards/README.md; the profiles there are compiled into
+// the binary.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,38 @@ struct SensorProfile {
   uint32_t bit_rate_hz = 0;
   uint8_t address = 0;
   std::vector<SensorChannelProfile> channels;
+  // The fastest settings that are known to work on this board; 0: the chip's own.
+  uint32_t averages = 0;       // conversions that make a reading
+  uint32_t conversion_us = 0;  // of each conversion
+};
+
+// What a machine must have to be this board; one of the three suffices. All empty: it is only taken
+// by name.
+struct BoardSigns {
+  std::vector<std::string> compatible;   // of the device tree's root
+  std::vector<std::string> dmi_product;  // product_name of the firmware's tables
+  // Paths below the sysfs root, '*' for the rest of a name. Only asked where nothing else fits.
+  std::vector<std::string> present;
+};
+
+// A rail as the kernels of this board may label it; the first is its name.
+struct RailProfile {
+  v1::RailInfo info;
+  std::vector<std::string> labels;
+};
+
+// Where a device's clock may be; paths below the sysfs root, '*' for the rest of a name. Either
+// `devfreq` or the others are set.
+struct DeviceClockProfile {
+  std::string name;                                     // "gpu", "memory"
+  std::vector<std::string> devfreq;                     // the first that is there
+  std::string rate, rate_read, state, lowest, highest;  // of an override; "": there is none such
+};
+
+// A fan that can be held at a speed, so that its noise and power stay the same.
+struct FanProfile {
+  std::string target;  // attribute below the sysfs root, '*' for the rest of a name
+  uint32_t full = 0;   // its value at full speed
 };
 
 struct CpuOperatingPoint {
@@ -36,20 +69,37 @@ struct BoardProfile {
   std::string id;
   std::string title;
   double default_rate_hz = 0;
-  std::vector<v1::RailInfo> rails;  // a rail stands after the one that contains it
+  BoardSigns signs;
+  std::vector<RailProfile> rails;  // a rail stands after the one that contains it
   std::vector<SensorProfile> sensors;
-  uint32_t cpu_cores = 0;
-  std::vector<CpuOperatingPoint> operating_points;  // by rising frequency
-  std::vector<double> gpu_frequencies_hz;           // rising; empty: no GPU whose clock can be set
+  uint32_t cpu_cores = 0;                           // 0: not said
+  std::vector<CpuOperatingPoint> operating_points;  // by rising frequency; empty: not said
+  std::vector<double> gpu_frequencies_hz;           // rising; empty: not said
+  std::vector<DeviceClockProfile> clocks;
+  // `type` of the kernel's thermal zones that tell whether the board is cool, the most telling one
+  // first; empty: all that there are.
+  std::vector<std::string> thermal_zones;
+  std::optional<FanProfile> fan;
+  std::vector<std::string> notes;  // what a user of this board should know, a line each
+
+  std::vector<v1::RailInfo> RailInfos() const;
 };
+
+// "sim:" and the id of a profile that there is a simulation of.
+inline constexpr std::string_view kSimulatedPrefix = "sim:";
 
 // InvalidArgument with `origin`, the line or the key, what is wrong and what is allowed there. A
 // key that nobody knows is an error, too: it is a misspelt one.
+//
+// A profile need not list sensors: those of a real board are found by asking its kernel, and the
+// rails are matched with them by label. What simulates a board needs sensors and operating points.
 absl::StatusOr<BoardProfile> ParseBoardProfile(std::string_view text, std::string_view origin);
 
-// The profile deploy/board-profiles/ID.toml as it was when this binary was built. NotFound where
+// The profile deploy/boards/ID.toml as it was when this binary was built. NotFound where
 // there was none.
 absl::StatusOr<BoardProfile> BuiltInBoardProfile(std::string_view id);
 std::vector<std::string> BuiltInBoardProfileIds();
+// All of them, by id. They are valid, as tests see to.
+absl::StatusOr<std::vector<BoardProfile>> BuiltInBoardProfiles();
 
 }  // namespace synergy

@@ -1,4 +1,4 @@
-// The files of deploy/board-profiles, made into code by the build.
+// The files of deploy/boards, made into code by the build.
 #pragma once
 
 #include <span>

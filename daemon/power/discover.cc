@@ -9,7 +9,6 @@
 #include "daemon/power/hwmon_power_source.h"
 #include "daemon/power/iio_ina3221_source.h"
 #include "daemon/power/power_supply_source.h"
-#include "daemon/power/rail_names.h"
 #include "daemon/power/rapl_source.h"
 
 namespace synergy {
@@ -36,9 +35,9 @@ class Discovery {
   void AddHwmon() {
     for (const HwmonDevice& device : ListHwmon(sysfs_)) {
       if (HwmonIna3221Source::Fits(device)) {
-        Add(WithRails(HwmonIna3221Source::Open(sysfs_, device, names_, settings_, clock_)));
+        Add(WithRails(HwmonIna3221Source::Open(sysfs_, device, found_.names, settings_, clock_)));
       } else if (HasHwmonPower(device)) {
-        Add(OpenHwmonPower(sysfs_, device, names_, clock_));
+        Add(OpenHwmonPower(sysfs_, device, found_.names, clock_));
       } else {
         found_.unused.push_back(fmt::format(
             "{}: shows neither power nor energy nor a current with its voltage", device.Name()));
@@ -47,19 +46,19 @@ class Discovery {
   }
   void AddIio() {
     for (const std::string& folder : ListIioIna3221(sysfs_)) {
-      Add(OpenIioIna3221(folder, names_, clock_));
+      Add(OpenIioIna3221(folder, found_.names, clock_));
     }
   }
   void AddRapl() {
-    if (HasRapl(sysfs_)) Add(OpenRapl(sysfs_, names_, clock_));
+    if (HasRapl(sysfs_)) Add(OpenRapl(sysfs_, found_.names, clock_));
   }
   void AddSupplies() {
     for (const std::string& supply : PowerSupplySource::List(sysfs_)) {
-      Add(WithRails(PowerSupplySource::Open(sysfs_, supply, names_, clock_)));
+      Add(WithRails(PowerSupplySource::Open(sysfs_, supply, found_.names, clock_)));
     }
   }
   void AddVcgencmd(VcgencmdSource::Run run) {
-    if (run) Add(VcgencmdSource::Open(std::move(run), names_, clock_));
+    if (run) Add(VcgencmdSource::Open(std::move(run), found_.names, clock_));
   }
   DiscoveredSources Take() { return std::move(found_); }
 
@@ -75,7 +74,6 @@ class Discovery {
   const std::string sysfs_;
   SettingWriter& settings_;
   Clock& clock_;
-  RailNames names_;
   DiscoveredSources found_;
 };
 

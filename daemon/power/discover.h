@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "daemon/power/attribute_source.h"
+#include "daemon/power/rail_names.h"
 #include "daemon/power/vcgencmd_source.h"
 
 namespace synergy {
@@ -17,6 +18,7 @@ struct DiscoveredSources {
   std::vector<FoundSource> sources;
   // Devices that are not read, a line each: which, why, and what to do where something can be done.
   std::vector<std::string> unused;
+  RailNames names;  // those of the rails, for sources to come
 };
 
 // `sysfs` is "/sys" or a captured tree. `vcgencmd` runs the Raspberry Pi's command; null where

@@ -22,7 +22,7 @@ size_t RailIndex(std::string_view name) {
 
 absl::Status CheckProfile(const BoardProfile& profile) {
   const bool same = profile.rails.size() == kRails &&
-                    std::ranges::equal(profile.rails, kRailNames, {}, &v1::RailInfo::name);
+                    std::ranges::equal(profile.RailInfos(), kRailNames, {}, &v1::RailInfo::name);
   if (!same) {
     return absl::InvalidArgumentError(
         fmt::format("the profile of {} does not list the rails {}, in this order", profile.id,
@@ -51,7 +51,7 @@ JetsonTx1Model::JetsonTx1Model(const BoardProfile& profile, const SimulatedSenso
                                Clock& clock)
     : clock_(clock),
       sensors_(sensors),
-      rails_(profile.rails),
+      rails_(profile.RailInfos()),
       points_(profile.operating_points),
       cores_(profile.cpu_cores),
       point_(points_.back()),

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/nearest_name.h"
 #include "toml++/toml.h"
 
 namespace synergy {
@@ -19,8 +21,9 @@ namespace synergy {
 // Borrows the table. The first error stays; values read after it are defaults.
 class TomlTable {
  public:
-  // `path` is how people find the table: "jetson-tx1.toml: sensor[0]".
-  TomlTable(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+  // `origin` is the file's name; `path` is where in it the table is: "sensor[0]: ", "" at the top.
+  TomlTable(const toml::table& table, std::string origin, std::string path = "")
+      : table_(table), origin_(std::move(origin)), path_(std::move(path)) {}
 
   std::string Text(std::string_view key) { return Value<std::string>(key, "a text"); }
   std::string TextOr(std::string_view key, std::string_view fallback) {
@@ -34,6 +37,20 @@ class TomlTable {
     }
     return value;
   }
+  bool Has(std::string_view key) const { return table_.contains(key); }
+  // Texts, none of them empty; no texts where there is no such key.
+  std::vector<std::string> Texts(std::string_view key) {
+    used_.emplace(key);
+    if (!Has(key)) return {};
+    std::vector<std::string> texts;
+    if (const toml::array* array = table_[key].as_array()) {
+      for (const toml::node& node : *array) texts.push_back(node.value_or(std::string()));
+    }
+    if (texts.empty() || std::ranges::find(texts, "") != texts.end()) {
+      Fail(key, "must be a list of texts, none of them empty");
+    }
+    return texts;
+  }
   // The array of tables `key`, at least one.
   std::vector<TomlTable> Tables(std::string_view key) {
     used_.emplace(key);
@@ -44,32 +61,42 @@ class TomlTable {
     }
     std::vector<TomlTable> tables;
     for (size_t i = 0; i < array->size(); ++i) {
-      tables.emplace_back(*array->get_as<toml::table>(i), fmt::format("{}: {}[{}]", path_, key, i));
+      tables.emplace_back(*array->get_as<toml::table>(i), origin_,
+                          fmt::format("{}{}[{}]: ", path_, key, i));
     }
     return tables;
   }
-  // Nothing, and no failure, where the key is not there.
-  std::optional<TomlTable> TableIfThere(std::string_view key) {
-    return table_.contains(key) ? Table(key) : std::nullopt;
+  // The same where it may be left out.
+  std::vector<TomlTable> TablesIfAny(std::string_view key) {
+    return Has(key) ? Tables(key) : std::vector<TomlTable>();
   }
-  std::optional<TomlTable> Table(std::string_view key) {
+  std::optional<TomlTable> TableIfAny(std::string_view key) {
     used_.emplace(key);
+    if (!Has(key)) return std::nullopt;
     const toml::table* table = table_[key].as_table();
-    if (table != nullptr) return TomlTable(*table, fmt::format("{}: {}", path_, key));
-    Fail(key, "must be there, as a table");
+    if (table != nullptr) return TomlTable(*table, origin_, fmt::format("{}{}: ", path_, key));
+    Fail(key, "must be a table");
     return std::nullopt;
   }
 
+  // At the line of `key`, or of the table where the key is not there.
   void Fail(std::string_view key, std::string_view what) {
-    if (status_.ok()) {
-      status_ = absl::InvalidArgumentError(fmt::format("{}: \"{}\" {}", path_, key, what));
-    }
+    if (!status_.ok()) return;
+    const toml::node* node = table_.get(key);
+    const auto line = (node != nullptr ? node->source() : table_.source()).begin.line;
+    status_ = absl::InvalidArgumentError(
+        fmt::format("{}: line {}: {}\"{}\" {}", origin_, line, path_, key, what));
   }
   void Fail(const absl::Status& status) { status_.Update(status); }
   // Call last: the first error, an unknown key among them.
   absl::Status Finish() {
     for (const auto& [key, value] : table_) {
-      if (!used_.contains(key.str())) Fail(key.str(), "is no key that is known here");
+      if (used_.contains(key.str())) continue;
+      const std::string nearest = NearestName(key.str(), {used_.begin(), used_.end()});
+      Fail(key.str(),
+           nearest.empty()
+               ? std::string("is no key that is known here")
+               : fmt::format("is no key that is known here; did you mean \"{}\"?", nearest));
     }
     return status_;
   }
@@ -84,6 +111,7 @@ class TomlTable {
   }
 
   const toml::table& table_;
+  const std::string origin_;
   const std::string path_;
   absl::Status status_;
   std::set<std::string, std::less<>> used_;

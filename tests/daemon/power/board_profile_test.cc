@@ -20,6 +20,7 @@ scope = "module"
 name = "CORE"
 scope = "component"
 contained_in = "IN"
+labels = ["POM_CORE"]
 )";
 const std::string kSensor = R"(
 [[sensor]]
@@ -51,8 +52,9 @@ TEST(BoardProfile, ReadsWhatTheFileSays) {
   EXPECT_EQ(profile->id, "toy");
   EXPECT_EQ(profile->default_rate_hz, 500);
   ASSERT_EQ(profile->rails.size(), 2u);
-  EXPECT_EQ(profile->rails[1].contained_in(), "IN");
-  EXPECT_EQ(profile->rails[1].scope(), v1::RAIL_SCOPE_COMPONENT);
+  EXPECT_EQ(profile->rails[1].info.contained_in(), "IN");
+  EXPECT_EQ(profile->rails[1].info.scope(), v1::RAIL_SCOPE_COMPONENT);
+  EXPECT_EQ(profile->rails[1].labels, (std::vector<std::string>{"CORE", "POM_CORE"}));
   ASSERT_EQ(profile->sensors.size(), 1u);
   EXPECT_EQ(profile->sensors[0].bus, "i2c-3");
   EXPECT_EQ(profile->sensors[0].address, 0x41);
@@ -115,11 +117,26 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
            Bad{"schema = 1", "schema = \"1\"", "\"schema\" must be an integer"},
            Bad{"id = \"toy\"", "", "\"id\" must be a text"},
            Bad{"id = \"toy\"", "id = \"\"", "\"id\" must not be empty"},
-           Bad{"id = \"toy\"", "id = \"toy\"\nnoise = 3", "\"noise\" is no key that is known here"},
+           Bad{"id = \"toy\"", "id = \"toy\"\nnoise = 3",
+               "toy.toml: line 4: \"noise\" is no key that is known here"},
+           Bad{"id = \"toy\"", "id = \"toy\"\nthermal_zone = [\"cpu\"]",
+               "did you mean \"thermal_zones\"?"},
+           Bad{"[\"POM_CORE\"]", "[\"IN\"]", "rail[1]: \"labels\" \"IN\" is that of a rail above"},
+           Bad{"[\"POM_CORE\"]", "[7]", "rail[1]: \"labels\" must be a list of texts"},
+           Bad{"[\"POM_CORE\"]", "\"POM_CORE\"", "rail[1]: \"labels\" must be a list of texts"},
+           Bad{"address = 0x41", "address = 0x41\naverages = 0", "sensor[0]: \"averages\" is 0"},
+           Bad{"[cpu]", "[[clock]]\nname = \"gpu\"\n[cpu]", "clock[0]: \"devfreq\" or both"},
+           Bad{"[cpu]", "[[clock]]\nname = \"gpu\"\nrate = \"a\"\n[cpu]",
+               "clock[0]: \"devfreq\" or"},
+           Bad{"[cpu]", "[fan]\ntarget = \"a\"\nfull = 0\n[cpu]", "fan: \"full\" is 0"},
+           Bad{"[cpu]", "[recognise]\ncompatibel = [\"a\"]\n[cpu]",
+               "recognise: \"compatibel\" is no key that is known here; did you mean "
+               "\"compatible\"?"},
            Bad{"= 500", "= 0", "\"default_rate_hz\" must be above 0"},
            Bad{"= 500", "= nan", "\"default_rate_hz\" must be above 0"},
            Bad{"scope = \"module\"", "scope = \"planet\"", "rail[0]: \"scope\" must be wall"},
-           Bad{"name = \"CORE\"", "name = \"IN\"", "rail[1]: \"name\" is the name of a rail above"},
+           Bad{"name = \"CORE\"", "name = \"IN\"",
+               "rail[1]: \"name\" \"IN\" is that of a rail above"},
            Bad{"contained_in = \"IN\"", "contained_in = \"OUT\"", "rail[1]: \"contained_in\""},
            Bad{"contained_in = \"IN\"", "contained_in = \"CORE\"", "rail[1]: \"contained_in\""},
            Bad{"chip = \"ina3221\"", "chip = \"ina999\"", "sensor[0]: \"chip\" must be ina3221"},
@@ -130,7 +147,7 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
            Bad{"0.005", "\"5 mOhm\"", "channel[0]: \"shunt_ohm\" must be a number"},
            Bad{"khz = 200000", "khz = 100000", "operating_points[1]: \"khz\" must be above"},
            Bad{"cores = 2", "cores = 0", "cpu: \"cores\" is 0"},
-           Bad{"[cpu]", "[cpus]", "\"cpu\" must be there"},
+           Bad{"[cpu]", "[cpus]", "\"cpus\" is no key that is known here; did you mean \"cpu\"?"},
            Bad{"[[sensor]]", "[[sensors]]", "toy.toml"},
            Bad{"schema = 1", "schema = ", "line 2"},
        }) {
@@ -140,6 +157,44 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
     EXPECT_NE(status.ToString().find("toy.toml"), std::string::npos) << status;
     EXPECT_NE(status.ToString().find(bad.said), std::string::npos) << status;
   }
+}
+
+TEST(BoardProfile, ReadsWhatCanBeSet) {
+  const absl::StatusOr<BoardProfile> profile = ParseBoardProfile(R"(
+schema = 1
+id = "toy"
+title = "Toy"
+default_rate_hz = 500
+thermal_zones = ["cpu-thermal"]
+notes = ["hot"]
+[recognise]
+compatible = ["maker,toy"]
+dmi_product = ["Toy"]
+present = ["class/powercap/*"]
+[[clock]]
+name = "gpu"
+devfreq = ["class/devfreq/*.gpu"]
+[[clock]]
+name = "memory"
+rate = "kernel/debug/emc/rate"
+state = "kernel/debug/emc/state"
+[fan]
+target = "class/hwmon/*/pwm1"
+full = 255
+)",
+                                                                 "toy.toml");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_TRUE(profile->sensors.empty());
+  EXPECT_EQ(profile->cpu_cores, 0u);
+  EXPECT_EQ(profile->signs.compatible, std::vector<std::string>{"maker,toy"});
+  EXPECT_EQ(profile->signs.present, std::vector<std::string>{"class/powercap/*"});
+  ASSERT_EQ(profile->clocks.size(), 2u);
+  EXPECT_EQ(profile->clocks[0].devfreq, std::vector<std::string>{"class/devfreq/*.gpu"});
+  EXPECT_EQ(profile->clocks[1].state, "kernel/debug/emc/state");
+  EXPECT_EQ(profile->thermal_zones, std::vector<std::string>{"cpu-thermal"});
+  ASSERT_TRUE(profile->fan.has_value());
+  EXPECT_EQ(profile->fan->full, 255u);
+  EXPECT_EQ(profile->notes, std::vector<std::string>{"hot"});
 }
 
 TEST(BoardProfile, ARailIsMeasuredOnce) {

@@ -2,13 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "daemon/power/board_profile.h"
 #include "daemon/power/counter_noise.h"
-#include "daemon/power/sensor_survey.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_sysfs.h"
 #include "tests/support/temp_folder.h"
 
 namespace synergy {
@@ -46,9 +43,12 @@ TEST(OpenBoard, SourcesMayOutliveTheBoard) {
 
 TEST(OpenBoard, AutoNeverSimulatesAndNamesTheSimulatedBoard) {
   FakeClock clock;
-  const absl::StatusOr<Board> board = OpenBoard("auto", 1, clock);
+  const TempFolder sysfs;
+  FakeSettings settings;
+  const absl::StatusOr<Board> board =
+      OpenBoard("auto", 1, clock, {.sysfs_root = sysfs.path(), .settings = &settings});
   ASSERT_TRUE(board.ok()) << board.status();
-  EXPECT_FALSE(board->info.simulated());
+  EXPECT_EQ(board->info.name(), "auto");
   EXPECT_EQ(board->simulation, nullptr);
   EXPECT_TRUE(board->sources.empty());
   EXPECT_EQ(board->info.rails_size(), 0);
@@ -63,33 +63,6 @@ TEST(OpenBoard, UnknownNamesAreNotFoundWithTheNamesThatExist) {
   EXPECT_NE(status.ToString().find("did you mean sim:jetson-tx1?"), std::string::npos) << status;
   EXPECT_NE(OpenBoard("", 1, clock).status().ToString().find("auto, sim:jetson-tx1"),
             std::string::npos);
-}
-
-void Put(const std::filesystem::path& file, const std::string& text) {
-  std::filesystem::create_directories(file.parent_path());
-  std::ofstream(file) << text << "\n";
-}
-
-TEST(SensorSurvey, FindsHwmonAndPowercapSensorsOfPower) {
-  TempFolder folder;
-  const std::filesystem::path sys = folder.path();
-  Put(sys / "class/hwmon/hwmon0/name", "coretemp");
-  Put(sys / "class/hwmon/hwmon0/temp1_input", "40000");
-  Put(sys / "class/hwmon/hwmon1/name", "ina3221");
-  Put(sys / "class/hwmon/hwmon1/curr1_input", "100");
-  Put(sys / "class/hwmon/hwmon2/power1_average", "1000000");
-  Put(sys / "class/powercap/intel-rapl:0/name", "package-0");
-  Put(sys / "class/powercap/intel-rapl:0/energy_uj", "1");
-  Put(sys / "class/powercap/intel-rapl/enabled", "1");
-  EXPECT_EQ(SurveyPowerSensors(sys.string()),
-            (std::vector<std::string>{"hwmon1 (ina3221)", "hwmon2 (unnamed)",
-                                      "powercap intel-rapl:0 (package-0)"}));
-}
-
-TEST(SensorSurvey, FindsNothingWhereThereIsNothing) {
-  TempFolder folder;
-  EXPECT_TRUE(SurveyPowerSensors(folder.path()).empty());
-  EXPECT_TRUE(SurveyPowerSensors(folder.File("no/such/folder")).empty());
 }
 
 TEST(CounterNoise, IsAFunctionOfKeyAndCounter) {
