@@ -4,8 +4,8 @@
 
 #include <csignal>
 
+#include "common/child_process.h"
 #include "common/printable.h"
-#include "daemon/jobs/child_process.h"
 #include "daemon/jobs/operator_text.h"
 #include "fmt/format.h"
 
