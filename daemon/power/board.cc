@@ -50,7 +50,7 @@ absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   board.info.set_simulated(true);
   board.info.set_default_rate_hz(profile->default_rate_hz);
   board.clock_tables = ClockTablesOf(*profile);
-  const std::vector<v1::RailInfo> rails = profile->RailInfos();
+  const std::vector<v1::RailInfo> rails = profile->SensedRailInfos();
   board.info.mutable_rails()->Assign(rails.begin(), rails.end());
   for (const SensorProfile& sensor : profile->sensors) {
     auto source = Ina3221Source::Open(tx1::JetsonTx1Model::BusOf(*model), WiringOf(sensor));

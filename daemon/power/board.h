@@ -29,6 +29,9 @@ struct Board {
   // name, title, simulated, rails, default_rate_hz, cannot; the daemon fills in the rest.
   v1::BoardInfo info;
   ClockTables clock_tables;  // simulated boards only
+  // Real boards: where their devices' clocks may be, best first; empty where nothing is known of
+  // them.
+  std::vector<DeviceClockProfile> device_clocks;
   // Declared before the sources, which may read from it.
   std::shared_ptr<BoardSimulation> simulation;        // null on real hardware
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure
@@ -36,8 +39,8 @@ struct Board {
 
 // How the sensors of a real board are reached.
 struct SensorAccess {
-  std::string sysfs_root = "/sys";    // or a tree captured from another machine
-  SettingWriter* settings = nullptr;  // outlives the board; null: simulated boards only
+  std::string sysfs_root = "/sys";         // or a tree captured from another machine
+  SettingWriter* settings = nullptr;       // outlives the board; null: simulated boards only
   std::vector<std::string> programs = {};  // commands of further sources (exec_source.h)
 };
 

@@ -58,11 +58,14 @@ void ParseRail(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   profile.rails.push_back(std::move(rail));
 }
 
+bool Measures(const SensorProfile& sensor, std::string_view rail) {
+  return std::ranges::any_of(sensor.channels, [&](const auto& c) { return c.rail == rail; });
+}
+
 bool IsMeasured(const BoardProfile& profile, const SensorProfile& sensor, std::string_view rail) {
-  const auto measures = [&](const SensorProfile& s) {
-    return std::ranges::any_of(s.channels, [&](const auto& c) { return c.rail == rail; });
-  };
-  return measures(sensor) || std::ranges::any_of(profile.sensors, measures);
+  return Measures(sensor, rail) ||
+         std::ranges::any_of(profile.sensors,
+                             [&](const SensorProfile& other) { return Measures(other, rail); });
 }
 
 void ParseSensorChannel(TomlTable table, const BoardProfile& profile, SensorProfile& sensor,
@@ -139,6 +142,9 @@ void ParseSigns(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   profile.signs.compatible = table.Texts("compatible");
   profile.signs.dmi_product = table.Texts("dmi_product");
   profile.signs.present = table.Texts("present");
+  if (table.Has("rank") || !profile.signs.present.empty()) {
+    profile.signs.rank = static_cast<uint32_t>(table.Integer("rank", 1, 100));
+  }
   parent.Fail(table.Finish());
 }
 
@@ -161,7 +167,8 @@ void ParseClock(TomlTable table, BoardProfile& profile, TomlTable& parent) {
 
 void ParseFan(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   FanProfile fan;
-  fan.target = table.Text("target");
+  fan.target = table.Texts("target");
+  if (fan.target.empty()) table.Fail("target", "must be a list of texts");
   fan.full = static_cast<uint32_t>(table.Integer("full", 1, 65535));
   parent.Fail(table.Finish());
   profile.fan = std::move(fan);
@@ -198,6 +205,15 @@ absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::strin
 std::vector<v1::RailInfo> BoardProfile::RailInfos() const {
   std::vector<v1::RailInfo> infos;
   for (const RailProfile& rail : rails) infos.push_back(rail.info);
+  return infos;
+}
+
+std::vector<v1::RailInfo> BoardProfile::SensedRailInfos() const {
+  std::vector<v1::RailInfo> infos = RailInfos();
+  std::erase_if(infos, [this](const v1::RailInfo& rail) {
+    return std::ranges::none_of(
+        sensors, [&](const SensorProfile& sensor) { return Measures(sensor, rail.name()); });
+  });
   return infos;
 }
 

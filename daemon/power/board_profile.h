@@ -38,6 +38,7 @@ struct BoardSigns {
   std::vector<std::string> dmi_product;  // product_name of the firmware's tables
   // Paths below the sysfs root, '*' for the rest of a name. Only asked where nothing else fits.
   std::vector<std::string> present;
+  uint32_t rank = 0;  // of several profiles of which something is present, the highest is taken
 };
 
 // A rail as the kernels of this board may label it; the first is its name.
@@ -56,8 +57,8 @@ struct DeviceClockProfile {
 
 // A fan that can be held at a speed, so that its noise and power stay the same.
 struct FanProfile {
-  std::string target;  // attribute below the sysfs root, '*' for the rest of a name
-  uint32_t full = 0;   // its value at full speed
+  std::vector<std::string> target;  // attributes as above; the first that is there
+  uint32_t full = 0;                // its value at full speed
 };
 
 struct CpuOperatingPoint {
@@ -83,6 +84,8 @@ struct BoardProfile {
   std::vector<std::string> notes;  // what a user of this board should know, a line each
 
   std::vector<v1::RailInfo> RailInfos() const;
+  // Those that the listed sensors measure.
+  std::vector<v1::RailInfo> SensedRailInfos() const;
 };
 
 // "sim:" and the id of a profile that there is a simulation of.

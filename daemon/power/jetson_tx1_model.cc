@@ -21,11 +21,11 @@ size_t RailIndex(std::string_view name) {
 }
 
 absl::Status CheckProfile(const BoardProfile& profile) {
-  const bool same = profile.rails.size() == kRails &&
-                    std::ranges::equal(profile.RailInfos(), kRailNames, {}, &v1::RailInfo::name);
+  const bool same =
+      std::ranges::equal(profile.SensedRailInfos(), kRailNames, {}, &v1::RailInfo::name);
   if (!same) {
     return absl::InvalidArgumentError(
-        fmt::format("the profile of {} does not list the rails {}, in this order", profile.id,
+        fmt::format("the sensors of {} do not measure the rails {}, in this order", profile.id,
                     fmt::join(kRailNames, ", ")));
   }
   if (profile.sensors.size() != 1) {
@@ -51,7 +51,7 @@ JetsonTx1Model::JetsonTx1Model(const BoardProfile& profile, const SimulatedSenso
                                Clock& clock)
     : clock_(clock),
       sensors_(sensors),
-      rails_(profile.RailInfos()),
+      rails_(profile.SensedRailInfos()),
       points_(profile.operating_points),
       cores_(profile.cpu_cores),
       point_(points_.back()),

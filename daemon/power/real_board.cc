@@ -125,11 +125,14 @@ const BoardProfile* RecogniseBoard(const std::vector<BoardProfile>& profiles,
         FirstWith(profiles, [&](const BoardSigns& s) { return Names(s.dmi_product, *product); });
     if (found != nullptr) return found;
   }
-  return FirstWith(profiles, [&](const BoardSigns& signs) {
-    return std::ranges::any_of(signs.present, [&](const std::string& pattern) {
+  const BoardProfile* best = nullptr;
+  for (const BoardProfile& profile : profiles) {
+    const bool fits = std::ranges::any_of(profile.signs.present, [&](const std::string& pattern) {
       return IsPresent(sysfs_root + "/" + pattern);
     });
-  });
+    if (fits && (best == nullptr || profile.signs.rank > best->signs.rank)) best = &profile;
+  }
+  return best;
 }
 
 std::vector<v1::RailInfo> DescribeRails(const BoardProfile& profile,
@@ -165,6 +168,7 @@ absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAcc
   board.info.set_name(profile.id);
   board.info.set_title(profile.title);
   board.info.set_default_rate_hz(profile.default_rate_hz);
+  board.device_clocks = profile.clocks;
   board.info.mutable_notes()->Assign(profile.notes.begin(), profile.notes.end());
   board.info.mutable_unused_sources()->Assign(found.unused.begin(), found.unused.end());
   std::vector<v1::RailInfo> rails;

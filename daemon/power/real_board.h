@@ -16,7 +16,7 @@ namespace synergy {
 
 // The most fitting of `profiles` for the machine whose sysfs this is: by the names that its device
 // tree's root is compatible with, the most special one first; by its firmware's product name; else
-// the first profile of which something is present. Null where none fits.
+// the profile of the highest rank of which something is present. Null where none fits.
 const BoardProfile* RecogniseBoard(const std::vector<BoardProfile>& profiles,
                                    const std::string& sysfs_root);
 

@@ -128,7 +128,10 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
            Bad{"[cpu]", "[[clock]]\nname = \"gpu\"\n[cpu]", "clock[0]: \"devfreq\" or both"},
            Bad{"[cpu]", "[[clock]]\nname = \"gpu\"\nrate = \"a\"\n[cpu]",
                "clock[0]: \"devfreq\" or"},
-           Bad{"[cpu]", "[fan]\ntarget = \"a\"\nfull = 0\n[cpu]", "fan: \"full\" is 0"},
+           Bad{"[cpu]", "[fan]\ntarget = [\"a\"]\nfull = 0\n[cpu]", "fan: \"full\" is 0"},
+           Bad{"[cpu]", "[fan]\nfull = 255\n[cpu]", "fan: \"target\" must be a list of texts"},
+           Bad{"[cpu]", "[recognise]\npresent = [\"a\"]\n[cpu]",
+               "recognise: \"rank\" must be an integer"},
            Bad{"[cpu]", "[recognise]\ncompatibel = [\"a\"]\n[cpu]",
                "recognise: \"compatibel\" is no key that is known here; did you mean "
                "\"compatible\"?"},
@@ -171,6 +174,7 @@ notes = ["hot"]
 compatible = ["maker,toy"]
 dmi_product = ["Toy"]
 present = ["class/powercap/*"]
+rank = 7
 [[clock]]
 name = "gpu"
 devfreq = ["class/devfreq/*.gpu"]
@@ -179,7 +183,7 @@ name = "memory"
 rate = "kernel/debug/emc/rate"
 state = "kernel/debug/emc/state"
 [fan]
-target = "class/hwmon/*/pwm1"
+target = ["devices/pwm-fan/target_pwm", "class/hwmon/*/pwm1"]
 full = 255
 )",
                                                                  "toy.toml");
@@ -193,7 +197,9 @@ full = 255
   EXPECT_EQ(profile->clocks[1].state, "kernel/debug/emc/state");
   EXPECT_EQ(profile->thermal_zones, std::vector<std::string>{"cpu-thermal"});
   ASSERT_TRUE(profile->fan.has_value());
+  EXPECT_EQ(profile->fan->target.size(), 2u);
   EXPECT_EQ(profile->fan->full, 255u);
+  EXPECT_EQ(profile->signs.rank, 7u);
   EXPECT_EQ(profile->notes, std::vector<std::string>{"hot"});
 }
 

@@ -77,6 +77,18 @@ TEST(RecogniseBoard, KnowsProductsAndWhatIsPresent) {
   EXPECT_EQ(Recognised(profiles, sysfs), "pc");
 }
 
+TEST(RecogniseBoard, TakesTheHighestRankOfWhatIsPresentInWhateverOrder) {
+  std::vector<BoardProfile> profiles = {
+      Toy("a", {.compatible = {}, .dmi_product = {}, .present = {"class"}, .rank = 10}),
+      Toy("b", {.compatible = {}, .dmi_product = {}, .present = {"class/hwmon"}, .rank = 20}),
+      Toy("c", {.compatible = {}, .dmi_product = {}, .present = {"class/absent"}, .rank = 30})};
+  FakeSysfs sysfs;
+  sysfs.Write("class/hwmon/hwmon0/name", "chip");
+  EXPECT_EQ(Recognised(profiles, sysfs), "b");
+  std::swap(profiles[0], profiles[1]);
+  EXPECT_EQ(Recognised(profiles, sysfs), "b");
+}
+
 TEST(DescribeRails, FindsRailsByTheirLabelsAndPutsContainersFirst) {
   BoardProfile profile = Toy("toy", {});
   profile.rails = {Rail("IN", v1::RAIL_SCOPE_MODULE, "", {"POM_IN"}),
@@ -89,11 +101,11 @@ TEST(DescribeRails, FindsRailsByTheirLabelsAndPutsContainersFirst) {
   EXPECT_EQ(rails[0].scope(), v1::RAIL_SCOPE_UNSPECIFIED);
   EXPECT_EQ(rails[1].name(), "POM_IN");
   EXPECT_EQ(rails[1].scope(), v1::RAIL_SCOPE_MODULE);
-  EXPECT_EQ(rails[2].name(), "CPU#2");
-  EXPECT_EQ(rails[2].contained_in(), "");
   // SOC is not measured here: what contains it does contain the CPU.
-  EXPECT_EQ(rails[3].name(), "CPU");
-  EXPECT_EQ(rails[3].contained_in(), "POM_IN");
+  EXPECT_EQ(rails[2].name(), "CPU");
+  EXPECT_EQ(rails[2].contained_in(), "POM_IN");
+  EXPECT_EQ(rails[3].name(), "CPU#2");
+  EXPECT_EQ(rails[3].contained_in(), "");
 }
 
 TEST(DescribeRails, KeepsWhatASourceKnowsUnlessTheContainerIsMissing) {
