@@ -9,6 +9,7 @@
 
 #include "common/child_process.h"
 #include "common/files.h"
+#include "daemon/board_clocks.h"
 #include "daemon/clocks/simulated_clocks.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/lease_restorer.h"
@@ -219,6 +220,8 @@ absl::Status Daemon::OpenClocks() {
     options.lease_folder = LeaseFolder(folder);
   } else {
     options.sysfs_root = options_.sysfs_root;
+    options.simulated = board_.info.simulated();  // a captured tree
+    options.devices = DeviceClockPlaces(board_.device_clocks);
     options.lease_folder = LeaseFolder(state_.path());
     if (geteuid() != 0 && options_.sysfs_root == "/sys") {
       options.cannot_set = "clocks cannot be set: synergyd does not run as root";

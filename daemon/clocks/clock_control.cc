@@ -1,5 +1,6 @@
 #include "daemon/clocks/clock_control.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -16,6 +17,8 @@ namespace {
 constexpr const char* kGpuFolders[] = {"class/devfreq/*.gpu",   "class/devfreq/*.gp10b",
                                        "class/devfreq/*.gv11b", "class/devfreq/*.ga10b",
                                        "class/devfreq/*.mali",  "class/devfreq/*.qcom,kgsl-3d0"};
+
+const std::string kGpu = "gpu";
 
 std::vector<std::string> WhatIsLeft(const RestoreReport& report) {
   if (report.Clean() && !report.Has(RestoreOutcome::kForeign)) return {};
@@ -40,14 +43,27 @@ ClockControl::ClockControl(ClockControlOptions options, AttributeFiles& files)
     : options_(std::move(options)), files_(files) {
   absl::StatusOr<std::string> root = files_.Resolve(options_.sysfs_root);
   if (root.ok()) options_.sysfs_root = *std::move(root);
+  if (std::ranges::find(options_.devices, kGpu, &DeviceClockPaths::name) !=
+      options_.devices.end()) {
+    return;
+  }
+  for (const char* folder : kGpuFolders) {
+    options_.devices.push_back({.name = kGpu, .devfreq = folder});
+  }
+}
+
+absl::StatusOr<DeviceClock> ClockControl::Device(const std::string& name) {
+  for (const DeviceClockPaths& paths : options_.devices) {
+    if (paths.name != name) continue;
+    absl::StatusOr<DeviceClock> clock = ReadDeviceClock(files_, options_.sysfs_root, paths);
+    if (clock.ok() || !absl::IsNotFound(clock.status())) return clock;
+  }
+  return absl::NotFoundError(fmt::format("This kernel shows no clock of the {}", name));
 }
 
 absl::StatusOr<DeviceClock> ClockControl::Gpu() {
-  for (const char* folder : kGpuFolders) {
-    absl::StatusOr<DeviceClock> clock =
-        ReadDeviceClock(files_, options_.sysfs_root, {.name = "gpu", .devfreq = folder});
-    if (clock.ok() || !absl::IsNotFound(clock.status())) return clock;
-  }
+  absl::StatusOr<DeviceClock> clock = Device(kGpu);
+  if (clock.ok() || !absl::IsNotFound(clock.status())) return clock;
   return absl::FailedPreconditionError(
       "This kernel shows no clock of a GPU (a *.gpu or the like in class/devfreq)");
 }
@@ -68,6 +84,11 @@ v1::ClockState ClockControl::Describe() {
     DescribeDevice(*gpu, state);
   } else {
     state.add_notes(std::string(gpu.status().message()));
+  }
+  if (const absl::StatusOr<DeviceClock> memory = Device("memory"); memory.ok()) {
+    DescribeDevice(*memory, state);
+  } else if (!absl::IsNotFound(memory.status())) {
+    state.add_notes(std::string(memory.status().message()));
   }
   if (!options_.cannot_set.empty()) state.add_notes(options_.cannot_set);
   const absl::MutexLock lock(&mutex_);

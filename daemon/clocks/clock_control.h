@@ -25,6 +25,9 @@ struct ClockControlOptions {
   std::string boot_id;
   bool simulated = false;
   std::string cannot_set = {};  // why nothing can be set here; "": it can
+  // Where the board's devices ("gpu", "memory") may have their clocks; the first of a name that is
+  // there is taken. Without a "gpu" it is looked for under the names that GPUs usually have.
+  std::vector<DeviceClockPaths> devices = {};
 };
 
 class ClockControl;
@@ -78,6 +81,8 @@ class ClockControl {
 
   std::string Journal() const { return options_.lease_folder + "/clocks.journal"; }
   LeaseOptions LeaseFor(const std::string& holder) const;
+  // NotFound where this kernel shows none that bears the name.
+  absl::StatusOr<DeviceClock> Device(const std::string& name);
   absl::StatusOr<DeviceClock> Gpu();
   absl::StatusOr<std::vector<SettingResult>> Set(const v1::ClockRequest& request,
                                                  FrequencyLease& frequencies);

@@ -57,6 +57,32 @@ TEST_F(ClockControlTest, TakesWhatIsAskedForSaysWhatCameOfItAndPutsItBack) {
   EXPECT_FALSE(control_.Describe().has_lease());
 }
 
+TEST_F(ClockControlTest, DevicesAreWhereTheBoardSaysAndTheFirstThatIsThereIsTaken) {
+  kernel_.AddFile("/sys/kernel/debug/emc/rate", "800000000");
+  kernel_.AddFile("/sys/kernel/debug/emc/state", "0");
+  ClockControl control({.lease_folder = folder_.File("leases"),
+                        .boot_id = "boot",
+                        .devices = {{.name = "gpu", .devfreq = "class/devfreq/absent"},
+                                    {.name = "gpu", .devfreq = "class/devfreq/57000000.gpu"},
+                                    {.name = "memory",
+                                     .rate = "kernel/debug/emc/rate",
+                                     .state = "kernel/debug/emc/state"}}},
+                       kernel_);
+  const v1::ClockState state = control.Describe();
+  ASSERT_EQ(state.devices_size(), 2) << state.DebugString();
+  EXPECT_EQ(state.devices(0).name(), "gpu");
+  EXPECT_EQ(state.devices(1).name(), "memory");
+  EXPECT_EQ(state.devices(1).current_hz(), 800000000);
+  EXPECT_TRUE(control.Take(Pinned(), "a test").ok());
+  // The board's words count: no GPU of another name is taken for it.
+  ClockControl other({.lease_folder = folder_.File("others"),
+                      .boot_id = "boot",
+                      .devices = {{.name = "gpu", .devfreq = "class/devfreq/absent"}}},
+                     kernel_);
+  EXPECT_EQ(other.Describe().devices_size(), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(other.Check(Pinned())));
+}
+
 TEST_F(ClockControlTest, OneAtATimeHasTheLease) {
   auto first = control_.Take(Pinned(), "the first");
   ASSERT_TRUE(first.ok()) << first.status();
