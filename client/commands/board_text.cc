@@ -97,7 +97,7 @@ std::string SourcesText(const v1::BoardInfo& board) {
   std::string text;
   for (const v1::SourceInfo& source : board.sources()) {
     const std::string rate = source.max_rate_hz() > 0
-                                 ? fmt::format(", up to {:.4g} Hz", source.max_rate_hz())
+                                 ? fmt::format(", up to {:.1f} Hz", source.max_rate_hz())
                                  : std::string();
     text += fmt::format("  source   {}: {}{}\n", Printable(source.name()),
                         Printable(fmt::format("{}", fmt::join(source.rails(), ", "))), rate);

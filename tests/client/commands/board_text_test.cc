@@ -26,7 +26,7 @@ v1::BoardInfo Orin() {
 TEST(BoardText, SaysWhatMeasuresWhatDoesNotAndWhy) {
   const v1::BoardInfo board = Orin();
   const std::string text = BoardText({.board = board, .jobs = {}, .objects = {}});
-  EXPECT_NE(text.find("  source   ina3221 1-0040: VDD_GPU_SOC, VDD_CPU_CV, up to 1234 Hz\n"
+  EXPECT_NE(text.find("  source   ina3221 1-0040: VDD_GPU_SOC, VDD_CPU_CV, up to 1234.5 Hz\n"
                       "           ina3221 1-0040: reads do not wait for conversions\n"
                       "  source   exec:meter: wall\n"
                       "  unused   pwmfan hwmon2: shows neither power nor energy\n"
