@@ -31,6 +31,7 @@ enum class ReasonCode {
 
 enum class NoticeCode {
   kClockAstray,
+  kClockMoved,
   kClocksDiffer,
   kClocksLeft,
   kCoresShared,

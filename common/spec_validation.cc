@@ -20,6 +20,9 @@ constexpr size_t kMaxNameBytes = 200;
 constexpr std::string_view kAnew = "install it anew";  // some reasons say it
 constexpr size_t kMaxTokenBytes = 64;
 constexpr uint32_t kMaxWarmup = 1'000'000;
+constexpr double kMaxIdleS = 600;
+constexpr double kMaxCoolBelowC = 150;  // no silicon works beyond
+constexpr double kMaxCoolTimeoutS = 86400;
 constexpr uint64_t kMaxObjectBytes = uint64_t{1} << 40;
 
 template <typename... T>
@@ -131,6 +134,11 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
         "time_limit_s: {} given; up to {:.0f} s (7 days), or 0 for the default of {:.0f} s", limit,
         kMaxTimeLimitS, kDefaultTimeLimitS);
   }
+  const double idle = spec.idle_s();
+  if (!(idle >= 0 && idle <= kMaxIdleS)) {
+    return Invalid("idle_s: {} given; 0 to {:.0f} s are recorded before and after a job", idle,
+                   kMaxIdleS);
+  }
   const double rate = spec.rate_hz();
   if (rate != 0 && !(rate >= kMinRateHz && rate <= kMaxRateHz)) {
     return Invalid("rate_hz: {} asked for; {:.0f} to {:.0f} Hz, or 0 for the board's default", rate,
@@ -203,6 +211,21 @@ absl::Status CheckClocks(const v1::JobSpec& spec, const SpecLimits& limits) {
                  spec.threads(), on, on == 1 ? "" : "s");
 }
 
+absl::Status CheckCooling(const v1::JobSpec& spec, const SpecLimits& limits) {
+  const double below = spec.cool_below_c(), timeout = spec.cool_timeout_s();
+  if (!(below >= 0 && below <= kMaxCoolBelowC)) {
+    return Invalid("cool_below_c: {} given; above 0 and up to {:g} C", below, kMaxCoolBelowC);
+  }
+  if (!(timeout >= 0 && timeout <= kMaxCoolTimeoutS)) {
+    return Invalid("cool_timeout_s: {} given; up to {:.0f} s, or 0 for {:.0f} s", timeout,
+                   kMaxCoolTimeoutS, kDefaultCoolTimeoutS);
+  }
+  if (below == 0 || limits.has_thermal_zones) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "cool_below_c: this board shows no thermal zone, so nobody knows when it is cool: leave it "
+      "out");
+}
+
 }  // namespace
 
 absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
@@ -230,6 +253,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;
   if (absl::Status status = CheckClocks(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckCooling(spec, limits); !status.ok()) return status;
   if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);
   return absl::OkStatus();
 }

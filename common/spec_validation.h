@@ -27,12 +27,14 @@ struct SpecLimits {
   bool can_measure = false;              // the board has a power source
   std::string cannot_measure;            // why not, where it has none
   bool can_set_clocks = false;           // jobs may ask for clocks
+  bool has_thermal_zones = false;        // jobs may wait until it is cool
 };
 
 inline constexpr uint32_t kMaxIterations = 10'000'000;
 inline constexpr double kMinRateHz = 1;
 inline constexpr double kMaxRateHz = 1000;  // the fastest that the samplers are proven at
 inline constexpr double kDefaultTimeLimitS = 3600;
+inline constexpr double kDefaultCoolTimeoutS = 600;
 inline constexpr double kMaxTimeLimitS = 7 * 24 * 3600.0;
 inline constexpr uint32_t kMaxBatch = 65'536;
 inline constexpr int kMaxInputs = 64;

@@ -9,10 +9,7 @@
 
 #include "common/child_process.h"
 #include "common/files.h"
-#include "daemon/board_clocks.h"
-#include "daemon/clocks/simulated_clocks.h"
 #include "daemon/jobs/core_plan.h"
-#include "daemon/lease_restorer.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -75,25 +72,8 @@ Daemon::~Daemon() {
   if (sampler_) sampler_->Stop();
   telemetry_.reset();
   sampler_.reset();  // and the sensors, before their settings are put back
-  if (sensor_settings_) {
-    const RestoreReport report = sensor_settings_->Release();
-    for (const std::string& line : DescribeReport(report)) {
-      spdlog::log(report.Clean() ? spdlog::level::info : spdlog::level::warn, "sensors: {}", line);
-    }
-  }
+  ReleaseSensorSettings();
   KillStrays();
-}
-
-// Before anything else: whatever follows may fail, and the board must not stay as a daemon that was
-// killed has left it.
-void Daemon::RestoreLeftLeases() const {
-  const RestoredLeases restored = RestoreLeases(state_.path(), options_.sysfs_root, KernelFiles());
-  for (const std::string& line : restored.lines) {
-    spdlog::log(restored.clean ? spdlog::level::info : spdlog::level::warn, "{}", line);
-  }
-  if (!restored.clean) {
-    spdlog::warn("clocks or settings are not what they were; `synergyd --restore` tries again");
-  }
 }
 
 absl::Status Daemon::CheckExecutables() const {
@@ -153,22 +133,6 @@ absl::Status Daemon::AskEngines() {
   return absl::OkStatus();
 }
 
-// Held as long as the sensors are read: the settings of their chips come back with it.
-absl::Status Daemon::TakeSensorSettings() {
-  if (options_.board.starts_with(kSimulatedPrefix)) return absl::OkStatus();
-  const absl::StatusOr<RestoreOptions> restore =
-      RestoreOptionsOf(options_.sysfs_root, KernelFiles());
-  if (!restore.ok()) return restore.status();
-  LeaseOptions lease;
-  lease.journal = LeaseFolder(state_.path()) + "/sensors.journal";
-  lease.holder = "synergyd's sensors";
-  lease.restore = *restore;
-  auto settings = FrequencyLease::Take(std::move(lease), KernelFiles());
-  if (!settings.ok()) return settings.status();
-  sensor_settings_ = *std::move(settings);
-  return absl::OkStatus();
-}
-
 absl::Status Daemon::OpenBoardAndSensors() {
   const absl::StatusOr<std::string> board_id = state_.BoardId();
   if (!board_id.ok()) return board_id.status();
@@ -195,40 +159,6 @@ absl::Status Daemon::OpenBoardAndSensors() {
     board_.info.add_cannot(fmt::format("keep its sampling undisturbed: {}", note));
   }
   for (const std::string& cannot : board_.info.cannot()) spdlog::warn("cannot {}", cannot);
-  return absl::OkStatus();
-}
-
-absl::Status Daemon::OpenClocks() {
-  const absl::StatusOr<std::string> boot_id = ReadBootId();
-  if (!boot_id.ok()) return boot_id.status();
-  ClockControlOptions options;
-  options.boot_id = *boot_id;
-  AttributeFiles* files = &KernelFiles();
-  if (board_.simulation != nullptr) {
-    const std::string folder = SimulatedClockFolder(state_.path());
-    const ClockTables& tables = board_.clock_tables;
-    absl::Status made = MakeSimulatedClocks(folder,
-                                            {.cores = static_cast<int>(tables.cpu_cores),
-                                             .cpu_khz = tables.cpu_khz,
-                                             .gpu_hz = tables.gpu_hz},
-                                            *boot_id);
-    if (!made.ok()) return made;
-    simulated_clocks_ = std::make_unique<SimulatedClocks>(folder);
-    files = simulated_clocks_.get();
-    options.simulated = true;
-    options.sysfs_root = SimulatedSysfsRoot(folder);
-    options.lease_folder = LeaseFolder(folder);
-  } else {
-    options.sysfs_root = options_.sysfs_root;
-    options.simulated = board_.info.simulated();  // a captured tree
-    options.devices = DeviceClockPlaces(board_.device_clocks);
-    options.lease_folder = LeaseFolder(state_.path());
-    if (geteuid() != 0 && options_.sysfs_root == "/sys") {
-      options.cannot_set = "clocks cannot be set: synergyd does not run as root";
-    }
-  }
-  clocks_ = std::make_unique<ClockControl>(std::move(options), *files);
-  board_.info.set_can_set_clocks(clocks_->CanSet());
   return absl::OkStatus();
 }
 
@@ -294,6 +224,7 @@ absl::Status Daemon::OpenQueue() {
   };
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());
   options.limits.can_set_clocks = board_.info.can_set_clocks();
+  options.limits.has_thermal_zones = !board_.info.thermal_zones().empty();
   options.check_clocks = [this](const v1::ClockRequest& request) {
     return clocks_->Check(request);
   };

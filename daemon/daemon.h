@@ -56,6 +56,7 @@ class Daemon {
   void RestoreLeftLeases() const;
   absl::Status CheckExecutables() const;
   absl::Status TakeSensorSettings();
+  void ReleaseSensorSettings();
   absl::Status OpenBoardAndSensors();
   void DescribeBoard(const std::string& board_id);
   // After the board, which may bring clocks of its own.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 
 namespace synergy {
 namespace {

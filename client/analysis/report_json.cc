@@ -5,6 +5,8 @@
 #include <chrono>
 
 #include "client/analysis/clock_json.h"
+#include "client/analysis/conditions_json.h"
+#include "client/analysis/report_names.h"
 
 namespace synergy {
 namespace {
@@ -240,6 +242,8 @@ ordered_json ReportJson(const RunReport& report) {
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
   json["clocks"] = report.clocks ? ClockLeaseJson(*report.clocks) : ordered_json(nullptr);
+  json["conditions"] = ConditionsJson(report.conditions);
+  json["idle"] = IdleJson(report.conditions, report.rails());
   json["gaps"] = GapsJson(report.gaps);
   json["notices"] = NoticesJson(report.notices);
   return json;

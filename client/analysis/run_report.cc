@@ -236,6 +236,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.gaps = data.gaps();
   report.notices = data.notices();
   if (data.clocks() != nullptr) report.clocks = *data.clocks();
+  report.conditions = ConditionsOf(data);
   Judge(data, &report);
   JudgeReadings(data, &report);
   return report;
@@ -250,62 +251,6 @@ void SortOps(OpOrder order, RunReport* report) {
                      return Cost(rail, a.result.mean_energy_j, a.result.time_s.mean) >
                             Cost(rail, b.result.mean_energy_j, b.result.time_s.mean);
                    });
-}
-
-std::string_view StateName(v1::JobState state) {
-  switch (state) {
-    case v1::JOB_STATE_QUEUED:
-      return "QUEUED";
-    case v1::JOB_STATE_RUNNING:
-      return "RUNNING";
-    case v1::JOB_STATE_DONE:
-      return "DONE";
-    case v1::JOB_STATE_FAILED:
-      return "FAILED";
-    case v1::JOB_STATE_CANCELLED:
-      return "CANCELLED";
-    default:
-      return "UNKNOWN";
-  }
-}
-
-std::string_view VerdictName(v1::Verdict verdict) {
-  switch (verdict) {
-    case v1::VERDICT_VALID:
-      return "VALID";
-    case v1::VERDICT_SUSPECT:
-      return "SUSPECT";
-    case v1::VERDICT_INVALID:
-      return "INVALID";
-    default:
-      return "UNKNOWN";
-  }
-}
-
-std::string_view ScopeName(v1::RailScope scope) {
-  switch (scope) {
-    case v1::RAIL_SCOPE_WALL:
-      return "wall";
-    case v1::RAIL_SCOPE_CARRIER:
-      return "carrier";
-    case v1::RAIL_SCOPE_MODULE:
-      return "module";
-    case v1::RAIL_SCOPE_COMPONENT:
-      return "component";
-    default:
-      return "unknown";
-  }
-}
-
-std::string_view GapCauseName(v1::Gap::Cause cause) {
-  switch (cause) {
-    case v1::Gap::CAUSE_MISSED_TICK:
-      return "missed_tick";
-    case v1::Gap::CAUSE_READ_FAILED:
-      return "read_failed";
-    default:
-      return "unknown";
-  }
 }
 
 }  // namespace synergy

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/analysis/run_conditions.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
 #include "synergy/v1/records.pb.h"
@@ -66,6 +67,7 @@ struct RunReport {
   std::vector<v1::Gap> gaps;
   std::vector<v1::Notice> notices;
   std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
+  RunConditions conditions;
 
   const std::vector<std::string>& rails() const { return attribution.rails; }
   // The rail that contains the others (the first such): what "the" energy of an operator is.
@@ -84,11 +86,5 @@ std::string_view ModuleOf(std::string_view op_name);
 enum class OpOrder { kIndex, kTime, kEnergy };
 // Dearest first for time and energy (of the top rail; time where there is none).
 void SortOps(OpOrder order, RunReport* report);
-
-// For people and documents: "DONE", "VALID", "module", "missed_tick".
-std::string_view StateName(v1::JobState state);
-std::string_view VerdictName(v1::Verdict verdict);
-std::string_view ScopeName(v1::RailScope scope);
-std::string_view GapCauseName(v1::Gap::Cause cause);
 
 }  // namespace synergy

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 #include "client/commands/board_link.h"
 #include "client/commands/board_text.h"
 #include "client/commands/commands.h"

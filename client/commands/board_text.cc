@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 #include "client/commands/progress.h"
 #include "client/report/run_text.h"
 #include "client/report/text_table.h"
@@ -25,6 +26,8 @@ std::string_view PhaseName(v1::Phase phase) {
       return "warmup";
     case v1::PHASE_MEASURE:
       return "measure";
+    case v1::PHASE_COOLING:
+      return "cooling";
     default:
       return "none";
   }

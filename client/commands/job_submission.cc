@@ -29,6 +29,9 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_batch(job.loaded.batch);
   spec.set_seed(net.seed);
   spec.set_rate_hz(options.rate_hz);
+  spec.set_idle_s(options.idle_s);
+  spec.set_cool_below_c(options.cool_below_c);
+  spec.set_cool_timeout_s(options.cool_timeout_s);
   spec.set_time_limit_s(options.time_limit_s);
   spec.set_keep_outputs(job.keep_outputs);
   spec.set_net_type(model.predict.type());
@@ -55,6 +58,7 @@ SpecLimits LimitsOf(const v1::BoardInfo& board) {
   limits.libexec_dir = "its libexec folder";
   limits.cpus = board.cpus();
   limits.can_set_clocks = board.can_set_clocks();
+  limits.has_thermal_zones = board.thermal_zones_size() > 0;
   limits.can_measure = board.rails_size() > 0;
   limits.cannot_measure = fmt::format("This board ({}) cannot {}", board.name(),
                                       fmt::join(board.cannot(), "; it cannot "));
@@ -70,6 +74,9 @@ std::string InFlags(const std::string& text) {
                                     {"warmup: "sv, "--warmup: "sv},
                                     {"batch: "sv, "--batch: "sv},
                                     {"rate_hz: "sv, "--rate: "sv},
+                                    {"idle_s: "sv, "--idle: "sv},
+                                    {"cool_below_c: "sv, "--cool-below: "sv},
+                                    {"cool_timeout_s: "sv, "--cool-timeout: "sv},
                                     {"time_limit_s: "sv, "--time-limit: "sv}}) {
     if (text.starts_with(field)) return fmt::format("{}{}", flag, text.substr(field.size()));
   }

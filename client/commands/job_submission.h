@@ -21,6 +21,9 @@ struct JobOptions {
   uint32_t warmup = 5;
   uint32_t threads = 1;
   double rate_hz = 0;
+  double idle_s = 2;
+  double cool_below_c = 0;  // 0: does not wait
+  double cool_timeout_s = 0;
   double time_limit_s = 0;
   v1::ClockRequest clocks = {};  // empty: as they are
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
 #include "client/report/run_text.h"

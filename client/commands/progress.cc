@@ -21,6 +21,9 @@ std::string PhaseText(const v1::JobStatus& status, bool begun) {
       return fmt::format("warming up {} of {}", status.iteration(), status.spec().warmup());
     case v1::PHASE_MEASURE:
       return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
+    case v1::PHASE_COOLING:
+      return fmt::format("cooling, {:.1f} C, below {:g} C wanted", status.hottest_c(),
+                         status.spec().cool_below_c());
     default:
       return begun ? "finishing" : "starting";
   }

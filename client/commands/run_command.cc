@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "client/commands/board_link.h"
-#include "client/commands/clock_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/input_values.h"
 #include "client/commands/interrupts.h"
+#include "client/commands/job_flags.h"
 #include "client/commands/job_interrupt.h"
 #include "client/commands/job_submission.h"
 #include "client/commands/model_source.h"
@@ -41,17 +41,6 @@ struct RunOptions {
   std::string outputs;
   PresentationOptions presentation;
 };
-
-// The first inference allocates memory and tells the operators' shapes: it is never measured.
-CLI::Validator AtLeastOneWarmup() {
-  return CLI::Validator(
-      [](std::string& value) {
-        return std::string(value == "0" ? "0 is too few, at least 1 is needed: the first inference "
-                                          "allocates memory and finds the shapes"
-                                        : "");
-      },
-      "");
-}
 
 // What is sent and where outputs go to, with everything refused that can be refused here.
 struct PreparedRun {
@@ -252,36 +241,6 @@ void AddInputOptions(CLI::App& command, RunOptions& options) {
       ->type_name("NAME.npy");
 }
 
-void AddJobOptions(CLI::App& command, JobOptions& options) {
-  command.add_option("--engine", options.engine, "Engine on the board that runs it")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command.add_option("--iterations", options.iterations, "Measured inferences")
-      ->check(CLI::Range(1u, 10'000'000u))
-      ->capture_default_str();
-  command.add_option("--warmup", options.warmup, "Inferences before them, not measured")
-      ->check(AtLeastOneWarmup())
-      ->check(CLI::Range(1u, 10'000'000u))
-      ->capture_default_str();
-  command
-      .add_option("--threads", options.threads,
-                  "Threads within an operator (net type simple), or "
-                  "operators that run at the same time (async_scheduling)")
-      ->check(CLI::Range(1u, 65'535u))
-      ->capture_default_str();
-  command
-      .add_option("--rate", options.rate_hz, "Readings a second of each sensor (0: the board's)")
-      ->type_name("HZ")
-      ->check(NotNegative())
-      ->capture_default_str();
-  command
-      .add_option("--time-limit", options.time_limit_s,
-                  "The job fails after this long (0: the daemon's limit, 3600 s by default)")
-      ->type_name("SECONDS")
-      ->check(NotNegative())
-      ->capture_default_str();
-}
-
 }  // namespace
 
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
@@ -290,8 +249,7 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
   AddModelOptions(*command, &options->model);
   AddInputOptions(*command, *options);
-  AddJobOptions(*command, options->job);
-  AddClockOptions(*command, "--cpu-freq", "--gpu-freq", &options->job.clocks);
+  AddJobFlags(*command, options->job);
   AddMethodOption(*command, &options->method);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);

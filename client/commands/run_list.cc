@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 #include "client/report/text_table.h"
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string>
 
+#include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 
 namespace synergy {

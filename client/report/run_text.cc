@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
 #include "client/report/clock_text.h"
+#include "client/report/conditions_text.h"
 #include "client/report/text_table.h"
 #include "common/clock_request.h"
 
@@ -94,7 +96,8 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   if (board.simulated()) {
     text += fmt::format("  {}\n", Colored(options, kYellow, kSimulatedNotice));
   }
-  text += Conditions(report) + Clocks(report) + Rails(report) + Sampling(report);
+  text += Conditions(report) + Clocks(report) + ConditionsText(report) + Rails(report) +
+          Sampling(report);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
                       Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));

@@ -54,6 +54,9 @@ class RunData {
   const std::vector<v1::Notice>& notices() const { return notices_; }
   // Null where the job asked for no clocks, or the record never came.
   const v1::ClockLease* clocks() const { return clocks_ ? &*clocks_ : nullptr; }
+  // What has changed since the one before; the first has everything.
+  const std::vector<v1::Conditions>& conditions() const { return conditions_; }
+  const std::vector<v1::ClockChange>& clock_changes() const { return clock_changes_; }
   const std::vector<LostRecords>& lost() const { return lost_; }
   // Null while the run goes on, and for ever where the daemon was killed.
   const v1::RunEnd* end() const { return end_ ? &*end_ : nullptr; }
@@ -97,6 +100,8 @@ class RunData {
   std::vector<v1::Notice> notices_;
   std::vector<LostRecords> lost_;
   std::optional<v1::ClockLease> clocks_;
+  std::vector<v1::Conditions> conditions_;
+  std::vector<v1::ClockChange> clock_changes_;
   std::optional<v1::RunEnd> end_;
   std::vector<Marker> markers_;
   std::map<uint32_t, std::vector<Reading>> readings_;  // every channel of the header

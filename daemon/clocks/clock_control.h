@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/clocks/attribute_files.h"
+#include "daemon/clocks/conditions.h"
 #include "daemon/clocks/cpu_clocks.h"
 #include "daemon/clocks/device_clocks.h"
 #include "daemon/clocks/frequency_lease.h"
@@ -62,6 +63,8 @@ class ClockControl {
 
   // All that can be read; what cannot be is in its notes.
   v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
+  Conditions OpenConditions() const { return Conditions(files_, options_.sysfs_root); }
   // Something can be set here.
   bool CanSet();
   // OK where Take could meet the request now, whoever holds the lease. InvalidArgument with the

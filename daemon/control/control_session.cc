@@ -1,18 +1,13 @@
 #include "daemon/control/control_session.h"
 
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "absl/time/time.h"
-#include "common/clock_request.h"
 #include "common/printable.h"
+#include "daemon/control/memory_file.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -20,16 +15,6 @@ namespace synergy {
 namespace {
 
 constexpr size_t kMaxTextBytes = 8 << 10;
-constexpr size_t kMaxHolderBytes = 200;
-
-// Kernels before 3.17 have neither memfd nor seals.
-bool KernelHasSeals() {
-  static const bool has = [] {
-    const UniqueFd fd(memfd_create("probe", MFD_CLOEXEC));
-    return fd.ok() || errno != ENOSYS;
-  }();
-  return has;
-}
 
 // While a job runs, a client's bytes are hashed and written by what it and the measuring leave of
 // the CPU. On Linux a nice value is a thread's own; only root may lower it again.
@@ -45,17 +30,10 @@ size_t ExpectedFds(const v1::ControlRequest& request) {
 
 }  // namespace
 
-bool IsMemoryFile(int fd) {
-  // Answered by the kernel alone, whatever file system the file pretends to be on.
-  if (KernelHasSeals()) return fcntl(fd, F_GET_SEALS) >= 0;
-  struct statfs info = {};
-  return fstatfs(fd, &info) == 0 && info.f_type == TMPFS_MAGIC;
-}
-
 ControlSession::ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks)
     : channel_(std::move(socket)),
       queue_(queue),
-      clocks_(clocks),
+      holds_(clocks),
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
       appends_(kMaxAppends),
@@ -205,46 +183,20 @@ void ControlSession::HandleEngines(const v1::ControlRequest& request) {
 }
 
 void ControlSession::HandleClocks(const v1::ControlRequest& request) {
-  if (clocks_ == nullptr) {
-    return Answer(request.id(), absl::FailedPreconditionError("This daemon knows no clocks"));
-  }
   const bool taken = clock_work_.Push([this, request] {
-    if (request.has_hold_clocks()) return HoldClocks(request);
-    if (request.has_release_clocks()) {
-      holds_.erase(request.release_clocks().hold());
-      return Answer(request.id(), absl::OkStatus());
+    absl::StatusOr<v1::ControlEvent> event = holds_.Handle(request);
+    if (!event.ok() || event->event_case() == v1::ControlEvent::EVENT_NOT_SET) {
+      return Answer(request.id(), event.status());
     }
-    v1::ControlEvent event;
-    event.set_id(request.id());
-    *event.mutable_clocks() = clocks_->Describe();
-    if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) {
+    event->set_id(request.id());
+    if (absl::Status sent = Send(*event); absl::IsResourceExhausted(sent)) {
+      holds_.Unanswered(request);
       Answer(request.id(), sent);
     }
   });
   if (taken) return;
   Answer(request.id(),
          absl::ResourceExhaustedError("Too many ask about clocks at the same time; try again"));
-}
-
-void ControlSession::HoldClocks(const v1::ControlRequest& request) {
-  const v1::ControlRequest::HoldClocks& asked = request.hold_clocks();
-  const std::string holder = Printable(asked.holder(), kMaxHolderBytes);
-  absl::Status valid = ValidateClockRequestUntrusted(asked.clocks());
-  if (valid.ok() && holds_.contains(asked.hold())) {
-    valid = absl::InvalidArgumentError("there is a hold of this number already");
-  }
-  if (!valid.ok()) return Answer(request.id(), valid);
-  absl::StatusOr<std::unique_ptr<ClockHold>> hold =
-      clocks_->Take(asked.clocks(), holder.empty() ? "synergyctl clocks pin" : holder);
-  if (!hold.ok()) return Answer(request.id(), hold.status());
-  v1::ControlEvent event;
-  event.set_id(request.id());
-  *event.mutable_lease() = (*hold)->lease();
-  holds_[asked.hold()] = *std::move(hold);
-  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) {
-    holds_.erase(asked.hold());
-    Answer(request.id(), sent);
-  }
 }
 
 void ControlSession::SendNews() {

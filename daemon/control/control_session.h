@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -19,17 +17,13 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
-#include "daemon/clocks/clock_control.h"
+#include "daemon/control/clock_holds.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/control/work_lane.h"
 #include "daemon/jobs/job_queue.h"
 #include "synergy/v1/control.pb.h"
 
 namespace synergy {
-
-// Whether reading from `fd` can only mean reading memory: a file of tmpfs or a memfd. A front could
-// hand over a file whose reads it answers itself, late or never.
-bool IsMemoryFile(int fd);
 
 // Thread-safe.
 class ControlSession {
@@ -68,7 +62,6 @@ class ControlSession {
   void HandleQuery(const v1::ControlRequest& request);
   void HandleEngines(const v1::ControlRequest& request);
   void HandleClocks(const v1::ControlRequest& request);
-  void HoldClocks(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines);
@@ -81,9 +74,7 @@ class ControlSession {
 
   ControlChannel channel_;
   JobQueue& queue_;
-  ClockControl* const clocks_;
-  // By the front's numbers; of the thread of clock_work_ alone. They end with the front.
-  std::map<uint64_t, std::unique_ptr<ClockHold>> holds_;
+  ClockHolds holds_;  // of the thread of clock_work_ alone; they end with the front
   std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/protocol.h"
+#include "daemon/front/grpc_reply.h"
 #include "daemon/front/run_follower.h"
 #include "daemon/front/telemetry_decimator.h"
 #include "fmt/format.h"
@@ -15,27 +16,10 @@
 namespace synergy {
 namespace {
 
-constexpr size_t kMaxStatusTextBytes = 4096;  // a status travels in HTTP/2 headers: 8 KiB in all
 constexpr size_t kFilePartBytes = 1u << 20;
 constexpr size_t kTelemetryBatch = 256;
 constexpr Nanoseconds kShortestPoll = Milliseconds(5);
-constexpr Nanoseconds kHoldPoll = Milliseconds(50);  // how late a lost client's clocks are put back
-constexpr double kLongestHoldS = 24 * 3600;
 constexpr Nanoseconds kLongestPoll = Milliseconds(200);  // how late a client's end may be seen
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message().substr(0, kMaxStatusTextBytes)));
-}
-
-// Hands the answer's value to gRPC.
-template <typename T>
-grpc::Status Reply(absl::StatusOr<T> answer, T* response) {
-  if (!answer.ok()) return ToGrpc(answer.status());
-  *response = *std::move(answer);
-  return grpc::Status::OK;
-}
 
 absl::Status ValidateSubmissionUntrusted(const v1::SubmitJobRequest& first) {
   if (!first.has_spec()) {
@@ -296,42 +280,6 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
     if (records.size() < kTelemetryBatch) news_.WaitForStop(poll);
   }
   return ToGrpc(absl::UnavailableError("The daemon goes down; watch again"));
-}
-
-grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
-                                      v1::ClockState* response) {
-  return Reply(root_.GetClocks(), response);
-}
-
-grpc::Status DeviceService::HoldClocks(grpc::ServerContext* context,
-                                       const v1::HoldClocksRequest* request,
-                                       grpc::ServerWriter<v1::HoldClocksResponse>* writer) {
-  const double limit_s = request->limit_s();
-  if (!(limit_s >= 0 && limit_s <= kLongestHoldS)) {
-    return ToGrpc(absl::InvalidArgumentError(
-        fmt::format("limit_s: {} given; a lease lasts {:.0f} s at most", limit_s, kLongestHoldS)));
-  }
-  const MonotonicTime limit = clock_.Now() + Seconds(limit_s > 0 ? limit_s : kLongestHoldS);
-  const auto hold = root_.HoldClocks(request->clocks(), request->holder());
-  if (!hold.ok()) return ToGrpc(hold.status());
-  v1::HoldClocksResponse response;
-  *response.mutable_lease() = (*hold)->lease();
-  MonotonicTime next_sign = clock_.Now();
-  while (!news_.stopped() && !context->IsCancelled()) {
-    const MonotonicTime now = clock_.Now();
-    if (now >= limit) {
-      return ToGrpc(absl::AbortedError(
-          "The lease on the clocks is over: its limit has passed, everything was put back"));
-    }
-    if (now >= next_sign) {
-      if (!writer->Write(response)) break;
-      response.clear_lease();
-      next_sign = now + Seconds(1);
-    }
-    news_.WaitForStop(std::min(kHoldPoll, limit - now));
-  }
-  if (!news_.stopped()) return grpc::Status::CANCELLED;
-  return ToGrpc(absl::UnavailableError("The daemon goes down: the clocks are put back"));
 }
 
 }  // namespace synergy

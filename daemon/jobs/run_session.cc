@@ -8,6 +8,7 @@
 #include "common/files.h"
 #include "common/printable.h"
 #include "common/spec_validation.h"
+#include "daemon/jobs/cooling.h"
 #include "daemon/jobs/engines.h"
 #include "daemon/jobs/outputs_file.h"
 #include "fmt/format.h"
@@ -58,12 +59,14 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       job_(job),
       folder_(folder),
       cancel_(cancel),
+      progress_(progress),
       clock_(*parts.clock),
       cores_(PlanCores(CpusOf(parts, job.spec()), job.spec().threads())),
       recording_(options, parts, job, folder, cores_, progress) {}
 
 JobOutcome RunSession::Run() {
-  absl::Status result = TakeClocks();
+  absl::Status result = Cool();
+  if (result.ok()) result = TakeClocks();
   if (result.ok()) result = Start();
   if (!recording_.started()) {
     if (driver_) driver_->Stop(false).IgnoreError();  // the cause is known
@@ -78,6 +81,14 @@ JobOutcome RunSession::Run() {
   JobOutcome outcome = recording_.Finish(MakeEnd(result), driver_->log());
   outcome.has_outputs = has_outputs_;
   return outcome;
+}
+
+absl::Status RunSession::Cool() {
+  if (job_.spec().cool_below_c() <= 0) return absl::OkStatus();
+  if (parts_.clocks == nullptr) {
+    return absl::FailedPreconditionError("This daemon knows no temperatures");
+  }
+  return WaitUntilCool(job_.spec(), parts_.clocks->OpenConditions(), cancel_, progress_, clock_);
 }
 
 absl::Status RunSession::TakeClocks() {
@@ -98,14 +109,6 @@ void RunSession::RecordClocks() {
   recording_.Record(record);
   for (std::string& line : DescribeDifferences(clocks_->lease())) {
     recording_.AddNotice(NoticeCode::kClocksDiffer, std::move(line));
-  }
-}
-
-void RunSession::ReleaseClocks() {
-  if (clocks_ == nullptr) return;
-  for (std::string& line : clocks_->Release()) {
-    spdlog::warn("run {}: {}", job_.run_id(), line);
-    recording_.AddNotice(NoticeCode::kClocksLeft, std::move(line));
   }
 }
 
@@ -147,7 +150,12 @@ absl::Status RunSession::Start() {
   if (!hello.ok()) return hello.status();
   absl::Status started =
       recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), &*feed_);
-  if (recording_.started()) RecordClocks();
+  if (!recording_.started()) return started;
+  RecordClocks();
+  if (parts_.clocks != nullptr) {
+    conditions_.emplace(parts_.clocks->OpenConditions(),
+                        clocks_ == nullptr ? nullptr : &clocks_->lease(), recording_, clock_);
+  }
   return started;
 }
 
@@ -177,9 +185,14 @@ absl::StatusOr<bool> RunSession::AwaitReadings(MonotonicTime since, bool voltage
   return true;
 }
 
+Nanoseconds RunSession::AtLeastIdle(Nanoseconds needed) const {
+  return std::max(needed, Seconds(job_.spec().idle_s()));
+}
+
 absl::Status RunSession::Baseline() {
   const MonotonicTime begin = clock_.Now();
-  if (absl::Status status = driver_->Idle(options_.baseline); !status.ok()) return status;
+  if (absl::Status status = driver_->Idle(AtLeastIdle(options_.baseline)); !status.ok())
+    return status;
   const absl::StatusOr<bool> read = AwaitReadings(begin, true);
   if (!read.ok()) return read.status();
   facts_.read_before = *read;
@@ -233,7 +246,7 @@ absl::Status RunSession::Tail() {
     if (absl::Status rate = parts_.sampler->SetRate(recording_.EdgeRateHz()); !rate.ok())
       return rate;
   }
-  if (absl::Status status = driver_->Idle(options_.tail); !status.ok()) return status;
+  if (absl::Status status = driver_->Idle(AtLeastIdle(options_.tail)); !status.ok()) return status;
   const absl::StatusOr<bool> read = AwaitReadings(begin, false);
   if (!read.ok()) return read.status();
   facts_.read_after = *read;
@@ -269,60 +282,5 @@ void RunSession::AddEngineNotes() {
 }
 
 void RunSession::SetPhase(v1::Phase phase) { recording_.SetPhase(phase, driver_->activity()); }
-
-int RunSession::KillLeftBehind() {
-  const int in_cgroup = parts_.cgroup != nullptr ? parts_.cgroup->KillAll() : 0;
-  return std::max(in_cgroup, KillStrays());
-}
-
-void RunSession::Stop(const absl::Status& result) {
-  if (recording_.phase() != v1::PHASE_IDLE) SetPhase(v1::PHASE_IDLE);
-  const absl::Status stopped = driver_->Stop(result.ok());
-  if (!stopped.ok()) {
-    recording_.AddNotice(NoticeCode::kEngineEnd, std::string(stopped.message()));
-  }
-  std::vector<v1::SourceStats> sources = recording_.StopReadings();
-  ReleaseClocks();
-  if (facts_.sources.empty()) facts_.sources = std::move(sources);
-  if (const int64_t error = driver_->activity().worst_clock_error_ns; error > kMaxClockErrorNs) {
-    recording_.AddNotice(NoticeCode::kClockAstray, ClockErrorText(error));
-  }
-  if (const int strays = KillLeftBehind(); strays > 0) {
-    recording_.AddNotice(
-        NoticeCode::kStraysKilled,
-        fmt::format("the engine left {} processes behind; they were killed", strays));
-  }
-}
-
-v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
-  const MarkerFeed::Activity& activity = driver_->activity();
-  if (!result.ok()) {
-    facts_.state = absl::IsCancelled(result) ? v1::JOB_STATE_CANCELLED : v1::JOB_STATE_FAILED;
-    facts_.error = std::string(result.message());
-  }
-  facts_.measured = activity.measured;
-  facts_.markers_dropped = activity.dropped;
-  facts_.clock_error_ns = activity.worst_clock_error_ns;
-  facts_.records_dropped = recording_.records_dropped();
-  facts_.garbage =
-      activity.ring.ok() ? activity.first_garbage : std::string(activity.ring.message());
-  for (size_t i = 0; i < parts_.sampler->source_count(); ++i) {
-    const absl::Status status = parts_.sampler->source_status(i);
-    if (!status.ok()) facts_.failed_sources.emplace_back(status.message());
-  }
-  const Judgement judgement = Judge(facts_);
-
-  v1::RunEnd end;
-  end.set_end_ns(clock_.Now().ns);
-  end.set_state(facts_.state);
-  end.set_error(facts_.error);
-  end.set_verdict(judgement.verdict);
-  end.mutable_reasons()->Assign(judgement.reasons.begin(), judgement.reasons.end());
-  end.mutable_sampling()->mutable_sources()->Assign(facts_.sources.begin(), facts_.sources.end());
-  end.mutable_sampling()->set_daemon_cpu_s(recording_.DaemonCpuSeconds());
-  end.set_markers(activity.markers);
-  end.set_markers_dropped(activity.dropped);
-  return end;
-}
 
 }  // namespace synergy

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "daemon/clocks/clock_control.h"
+#include "daemon/jobs/condition_recorder.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/job_executor.h"
@@ -30,6 +31,7 @@ class RunSession {
   JobOutcome Run();
 
  private:
+  absl::Status Cool();
   // Before anything of the job runs, so that the idle phase has them, too.
   absl::Status TakeClocks();
   absl::Status Start();  // the engine, then the recording
@@ -50,6 +52,8 @@ class RunSession {
   void SetPhase(v1::Phase phase);
   void AddEngineNotes();
   void ReleaseClocks();
+  // As long as the sensors need, and the job asks for.
+  Nanoseconds AtLeastIdle(Nanoseconds needed) const;
 
   // What the engine, which has ended, left behind; how many processes.
   int KillLeftBehind();
@@ -61,6 +65,7 @@ class RunSession {
   const v1::JobStatus& job_;
   const RunFolder& folder_;
   const CancelToken& cancel_;
+  const ProgressCallback& progress_;
   Clock& clock_;
   const CorePlan cores_;
 
@@ -71,6 +76,7 @@ class RunSession {
   UniqueFd input_values_;  // likewise
   UniqueFd ring_;
   RunRecording recording_;
+  std::optional<ConditionRecorder> conditions_;
   std::optional<MarkerFeed> feed_;
   std::optional<EngineDriver> driver_;
   RunFacts facts_;

@@ -184,6 +184,24 @@ TEST(SpecValidation, RefusesRatesAndLimitsThatAreNoNumbersOfUse) {
     EXPECT_THAT(Refusal([&](auto& spec) { spec.set_time_limit_s(limit); }),
                 HasSubstr("time_limit_s"));
   }
+  for (const double idle : {-1.0, 601.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_idle_s(idle); }), HasSubstr("idle_s"));
+  }
+  for (const double below : {-1.0, 151.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_cool_below_c(below); }),
+                HasSubstr("cool_below_c"));
+  }
+}
+
+TEST(SpecValidation, CoolingNeedsAThermalZone) {
+  v1::JobSpec spec = GoodSpec();
+  spec.set_cool_below_c(45);
+  const absl::Status refused = ValidateSpecUntrusted(spec, Limits());
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("no thermal zone"));
+  SpecLimits limits = Limits();
+  limits.has_thermal_zones = true;
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, limits).ok());
 }
 
 TEST(SpecValidation, RefusesInputsThatNoMemoryHolds) {

@@ -62,7 +62,7 @@ def processes(name, ancestor):
 class Board:
     """`with Board() as board: board.ctl("run", ...)`. Leaves no process and no file behind."""
 
-    def __init__(self, board="sim:jetson-tx1", listen=(), state=None, libexec=None):
+    def __init__(self, board="sim:jetson-tx1", listen=(), state=None, libexec=None, flags=()):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="synergy-e2e-"))
         self.scratch.chmod(0o755)
         self.socket = self.scratch / "d.sock"
@@ -73,6 +73,7 @@ class Board:
         self.board = board
         self.libexec = libexec
         self.listen = [self.host, *listen]
+        self.flags = list(flags)
         self.process = None
 
     def __enter__(self):
@@ -87,7 +88,7 @@ class Board:
         listen = [flag for address in self.listen for flag in ("--listen", address)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "synergyd", "--board", self.board, *listen, "--state", self.state,
+                [BIN / "synergyd", "--board", self.board, *listen, "--state", self.state, *self.flags,
                  *(("--libexec", self.libexec) if self.libexec else ())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -120,7 +121,9 @@ class Board:
 
     def arguments(self, *args):
         stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel")
-        return [BIN / "synergyctl", *args, *(("--store", self.store) if stored else ())]
+        # Tests that are not about it do not wait for it.
+        idle = ("--idle", "0") if args[0] == "run" and "--idle" not in args else ()
+        return [BIN / "synergyctl", *args, *idle, *(("--store", self.store) if stored else ())]
 
     def ctl(self, *args, timeout=120, **extra):
         return subprocess.run(self.arguments(*args), stdin=subprocess.DEVNULL, capture_output=True,

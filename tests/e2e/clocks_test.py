@@ -1,10 +1,13 @@
 """Clocks of the simulated board: shown, held while a command or a job runs, and put back whatever happens."""
 import json
+import pathlib
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from board import BIN, WHILE_PARENT, Board, wait_for
+from sysfs_tree import make_tree
 
 RUN = ("run", "--net", "squeezenet")
 
@@ -123,6 +126,57 @@ class Clocks(unittest.TestCase):
         second = self.board.ctl("clocks", "pin", "--cpu", "max", "--", "true")
         self.assertEqual(second.returncode, 4, second.stderr)
         self.assertIn("clocks pin -- sh", second.stderr)
+
+    def test_a_run_says_what_it_ran_under(self):
+        run = self.board.json(*RUN, "--iterations", "5", "--cpu-freq", "1224MHz", "--idle", "0.3")
+        clocks = {clock["clock"]: clock for clock in run["conditions"]["clocks"]}
+        self.assertEqual(clocks["policy0"]["lowest_hz"], 1224000000)
+        self.assertEqual(run["conditions"]["clock_changes"], [])
+        for when in ("before", "after"):
+            self.assertGreaterEqual(run["idle"][when]["time_s"], 0.3)
+            self.assertGreater(run["idle"][when]["power_w"]["VDD_IN"], 0.1)
+        text = self.board.ctl("show", run["run"]["id"]).stdout
+        self.assertIn("policy0 1224MHz", text)
+        self.assertIn("W before the job", text)
+
+    def test_a_board_without_thermal_zones_does_not_wait_for_cold(self):
+        done = self.board.ctl(*RUN, "--cool-below", "45C")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no thermal zone", done.stderr)
+
+
+class PlainFiles(unittest.TestCase):
+    """A board's sysfs as plain files: temperatures and frequencies are what a test writes there."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="synergy-e2e-")
+        self.addCleanup(scratch.cleanup)
+        self.root = make_tree(pathlib.Path(scratch.name) / "sys")
+        self.board = Board(board="auto", flags=("--sysfs-root", str(self.root)))
+        self.board.__enter__()
+        self.addCleanup(self.board.__exit__)
+
+    def set_temperature(self, celsius):
+        (self.root / "class/thermal/thermal_zone0/temp").write_text(f"{celsius * 1000:.0f}\n")
+
+    def test_a_fixed_clock_that_is_elsewhere_is_told(self):
+        run = self.board.json(*RUN, "--iterations", "5", "--cpu-freq", "1224MHz")
+        change = run["conditions"]["clock_changes"][0]
+        self.assertEqual((change["clock"], change["fixed_hz"], change["seen_hz"]), ("policy0", 1224000000, 204000000))
+        self.assertIn("clock_moved", [notice["code"] for notice in run["notices"]])
+        zones = {zone["zone"]: zone for zone in run["conditions"]["temperatures"]}
+        self.assertEqual(zones["CPU-therm"]["begin_c"], 41.5)
+
+    def test_a_run_waits_until_the_board_is_cool_and_gives_up_in_time(self):
+        self.set_temperature(60)
+        late = self.board.ctl(*RUN, "--iterations", "2", "--cool-below", "45C", "--cool-timeout", "0.2")
+        self.assertNotEqual(late.returncode, 0)
+        self.assertIn("CPU-therm is at 60.0 C", late.stderr + late.stdout)
+        job = self.board.start_ctl(*RUN, "--iterations", "2", "--cool-below", "45")
+        self.addCleanup(lambda: (job.kill(), job.wait(), job.communicate()))
+        wait_for(lambda: any(j["phase"] == "cooling" for j in self.board.json("board")["jobs"]), 20, "the cooling")
+        self.set_temperature(44)
+        self.assertEqual(job.wait(60), 0)
 
 
 if __name__ == "__main__":

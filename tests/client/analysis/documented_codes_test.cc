@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 #include "common/files.h"
 #include "common/run_codes.h"

@@ -18,6 +18,7 @@
 #include "daemon/jobs/engines.h"
 #include "daemon/sampling/spool.h"
 #include "tests/daemon/jobs/fake_executor.h"
+#include "tests/support/fake_kernel.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/temp_folder.h"
 
@@ -46,7 +47,9 @@ class ControlServerTest : public testing::Test {
     start.board.set_name("board");
     start.telemetry_ring = ring_.get();
     start.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
-    server_ = ControlServer::Create(start, *queue_).value();
+    kernel_.AddPolicy({});
+    clocks_before_ = kernel_.Snapshot();
+    server_ = ControlServer::Create(start, *queue_, &clocks_).value();
     Connect();
   }
   ~ControlServerTest() override {
@@ -117,6 +120,9 @@ class ControlServerTest : public testing::Test {
   const TempFolder libexec_;
   const std::string engine_path_ = EnginePath(libexec_.path(), "fake");
   FakeExecutor executor_;
+  FakeKernel kernel_;  // of the server's thread while a front is connected
+  std::map<std::string, std::string> clocks_before_;
+  ClockControl clocks_{{.lease_folder = folder_.File("leases"), .boot_id = "boot"}, kernel_};
   const UniqueFd ring_ = MemoryFile("ring");
   const UniqueFd listener_ = MemoryFile("listener");
   std::unique_ptr<JobQueue> queue_;
@@ -275,6 +281,30 @@ TEST_F(ControlServerTest, TakesObjectsFromMemoryOnly) {
   const v1::ControlEvent answer = Ask(append, {reader.get()});
   EXPECT_EQ(answer.code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(answer.text(), HasSubstr("no file in memory"));
+}
+
+TEST_F(ControlServerTest, ClocksAreHeldForAFrontAndPutBackWhenItIsGone) {
+  Next();
+  v1::ControlRequest hold, get;
+  hold.mutable_hold_clocks()->set_hold(1);
+  hold.mutable_hold_clocks()->mutable_clocks()->mutable_cpu()->set_khz(1224000);
+  get.mutable_get_clocks();
+  const v1::ControlEvent lease = Ask(hold);
+  EXPECT_EQ(lease.code(), 0u) << lease.text();
+  EXPECT_EQ(lease.lease().asked().cpu().khz(), 1224000);
+  EXPECT_EQ(Ask(get).clocks().policies(0).max_khz(), 1224000);
+  EXPECT_EQ(Ask(hold).code(), static_cast<uint32_t>(absl::StatusCode::kInvalidArgument));
+  Disconnect().IgnoreError();
+  EXPECT_EQ(kernel_.Snapshot(), clocks_before_);
+
+  Connect();
+  Next();
+  EXPECT_FALSE(Ask(get).clocks().has_lease());
+  EXPECT_EQ(Ask(hold).code(), 0u) << "the number is free again";
+  v1::ControlRequest release;
+  release.mutable_release_clocks()->set_hold(1);
+  EXPECT_EQ(Ask(release).code(), 0u);
+  EXPECT_FALSE(Ask(get).clocks().has_lease());
 }
 
 TEST_F(ControlServerTest, ARequestThatIsNoneIsAnsweredAsUnknown) {

@@ -254,8 +254,38 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
     EXPECT_EQ(fds.size(), 1u);
     const v1::ControlRequest::AppendObject& append = request.append_object();
     SetObject(objects_->AppendUntrusted(append.object(), append.offset(), fds[0]), &event);
+  } else {
+    HandleClocks(request, &event);
   }
   return event;
+}
+
+void FakeRoot::HandleClocks(const v1::ControlRequest& request, v1::ControlEvent* event) {
+  if (request.has_get_clocks()) {
+    event->mutable_clocks()->set_simulated(true);
+  } else if (request.has_hold_clocks() && !clocks_refused_.ok()) {
+    Fail(clocks_refused_.code(), std::string(clocks_refused_.message()), event);
+  } else if (request.has_hold_clocks()) {
+    const v1::ControlRequest::HoldClocks& hold = request.hold_clocks();
+    EXPECT_TRUE(holds_.emplace(hold.hold(), hold).second);
+    event->mutable_lease()->set_holder(hold.holder());
+    *event->mutable_lease()->mutable_asked() = hold.clocks();
+  } else if (request.has_release_clocks()) {
+    EXPECT_EQ(holds_.erase(request.release_clocks().hold()), 1u);
+  }
+}
+
+void FakeRoot::RefuseClocks(const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  clocks_refused_ = why;
+}
+
+std::map<uint64_t, v1::ControlRequest::HoldClocks> FakeRoot::WaitForHolds(size_t count) {
+  absl::MutexLock lock(&mutex_);
+  const auto there = [this, count]()
+                         ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return holds_.size() == count; };
+  mutex_.Await(absl::Condition(&there));
+  return holds_;
 }
 
 void FakeRoot::OpenForReply(const std::string& path, UniqueFd* reply_fd, v1::ControlEvent* event) {

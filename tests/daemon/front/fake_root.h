@@ -85,6 +85,12 @@ class FakeRoot {
   // That a job is about to name, as the last request for engines said.
   std::string wanted_engine() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Of every hold from now on; OK: they are granted.
+  void RefuseClocks(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until the front holds the clocks so many times; what it asked for, by its numbers.
+  std::map<uint64_t, v1::ControlRequest::HoldClocks> WaitForHolds(size_t count)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // From now on requests are taken and never answered.
   void Hang() ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until `count` submissions came.
@@ -97,6 +103,8 @@ class FakeRoot {
               const std::vector<UniqueFd>& fds);
   v1::ControlEvent Handle(const v1::ControlRequest& request, const std::vector<UniqueFd>& fds,
                           UniqueFd* reply_fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandleClocks(const v1::ControlRequest& request, v1::ControlEvent* event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OpenForReply(const std::string& path, UniqueFd* reply_fd, v1::ControlEvent* event);
   std::string SpoolPath(const std::string& run_id) const { return folder_.File(run_id + ".spool"); }
   std::string OutputsPath(const std::string& run_id) const {
@@ -119,6 +127,8 @@ class FakeRoot {
   std::map<std::string, uint64_t> acknowledged_ ABSL_GUARDED_BY(mutex_);
   v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
   std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
+  absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, v1::ControlRequest::HoldClocks> holds_ ABSL_GUARDED_BY(mutex_);
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<ControlChannel> channel_;

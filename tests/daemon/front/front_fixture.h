@@ -11,6 +11,7 @@
 
 #include "client/net/device_client.h"
 #include "daemon/front/front_server.h"
+#include "fmt/format.h"
 #include "synergy/v1/device.grpc.pb.h"
 #include "tests/daemon/front/fake_root.h"
 
@@ -43,7 +44,8 @@ class FrontTest : public testing::TestWithParam<Transport> {
   // For what our own client would never send.
   std::unique_ptr<v1::Device::Stub> RawStub() const { return v1::Device::NewStub(RawChannel()); }
   std::shared_ptr<grpc::Channel> RawChannel() const {
-    const std::string target = GetParam() == Transport::kTcp ? "ipv4:" + host() : host();
+    const std::string target =
+        GetParam() == Transport::kTcp ? fmt::format("ipv4:{}", host()) : host();
     grpc::ChannelArguments args;
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
     return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);

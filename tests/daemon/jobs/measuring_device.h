@@ -62,6 +62,7 @@ class MeasuringDevice {
     parts.simulation = board_.simulation.get();
     parts.sampler = sampler_.get();
     parts.telemetry = telemetry_.get();
+    parts.clocks = clocks;
     parts.clock = &RealClock();
     parts.received_bytes = &received_bytes_;
     parts.cpus = AvailableCpus();
@@ -122,6 +123,7 @@ class MeasuringDevice {
 
   RunnerOptions options;
   JobQueueOptions queue_options;
+  ClockControl* clocks = nullptr;  // that jobs may ask for; outlives this
   NewsLog news;
   std::vector<std::vector<int>> pinned;  // what the daemon was bound to, one after the other
 

@@ -1,0 +1,63 @@
+#include "client/analysis/conditions_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json StretchJson(const std::optional<IdlePower>& idle,
+                         const std::vector<std::string>& rails) {
+  if (!idle) return nullptr;
+  ordered_json json;
+  json["time_s"] = idle->time_s;
+  json["power_w"] = ordered_json::object();
+  for (size_t i = 0; i < rails.size() && i < idle->power_w.size(); ++i) {
+    const std::optional<double>& power = idle->power_w[i];
+    json["power_w"][rails[i]] = power ? ordered_json(*power) : ordered_json(nullptr);
+  }
+  return json;
+}
+
+}  // namespace
+
+ordered_json ConditionsJson(const RunConditions& conditions) {
+  ordered_json json;
+  json["clocks"] = ordered_json::array();
+  for (const ClockRange& clock : conditions.clocks) {
+    json["clocks"].push_back(
+        {{"clock", clock.clock}, {"lowest_hz", clock.lowest_hz}, {"highest_hz", clock.highest_hz}});
+  }
+  json["temperatures"] = ordered_json::array();
+  for (const TemperatureRange& zone : conditions.temperatures) {
+    json["temperatures"].push_back({{"zone", zone.zone},
+                                    {"begin_c", zone.begin_c},
+                                    {"end_c", zone.end_c},
+                                    {"highest_c", zone.highest_c}});
+  }
+  json["throttles"] = ordered_json::array();
+  for (const ThrottleChange& throttle : conditions.throttles) {
+    json["throttles"].push_back({{"what", throttle.what},
+                                 {"begin", throttle.begin},
+                                 {"end", throttle.end},
+                                 {"highest", throttle.highest}});
+  }
+  json["clock_changes"] = ordered_json::array();
+  for (const v1::ClockChange& change : conditions.clock_changes) {
+    json["clock_changes"].push_back({{"at_ns", change.at_ns()},
+                                     {"clock", change.clock()},
+                                     {"fixed_hz", change.fixed_hz()},
+                                     {"seen_hz", change.seen_hz()}});
+  }
+  return json;
+}
+
+ordered_json IdleJson(const RunConditions& conditions, const std::vector<std::string>& rails) {
+  ordered_json json;
+  json["before"] = StretchJson(conditions.idle_before, rails);
+  json["after"] = StretchJson(conditions.idle_after, rails);
+  return json;
+}
+
+}  // namespace synergy

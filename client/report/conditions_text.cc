@@ -1,0 +1,80 @@
+#include "client/report/conditions_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+#include <vector>
+
+#include "client/report/text_table.h"
+#include "common/frequency.h"
+
+namespace synergy {
+namespace {
+
+std::string HertzText(int64_t hz) { return FormatFrequency(Frequency{(hz + 500) / 1000}); }
+
+std::string Line(const char* what, const std::vector<std::string>& items) {
+  return items.empty() ? "" : fmt::format("  {:<8} {}\n", what, fmt::join(items, ", "));
+}
+
+std::string ClockLine(const RunConditions& conditions) {
+  std::vector<std::string> items;
+  for (const ClockRange& clock : conditions.clocks) {
+    std::string text = HertzText(clock.highest_hz);
+    if (clock.lowest_hz != clock.highest_hz) {
+      text = fmt::format("{} to {}", HertzText(clock.lowest_hz), text);
+    }
+    items.push_back(fmt::format("{} {}", Printable(clock.clock), text));
+  }
+  return Line("ran at", items);
+}
+
+std::string TemperatureLine(const RunConditions& conditions) {
+  std::vector<std::string> items;
+  for (const TemperatureRange& zone : conditions.temperatures) {
+    items.push_back(fmt::format("{} {:.1f} to {:.1f} C (at most {:.1f})", Printable(zone.zone),
+                                zone.begin_c, zone.end_c, zone.highest_c));
+  }
+  return Line("warmth", items);
+}
+
+std::string ThrottleLine(const RunConditions& conditions) {
+  std::vector<std::string> items;
+  for (const ThrottleChange& throttle : conditions.throttles) {
+    if (!throttle.Throttled()) continue;
+    items.push_back(fmt::format("{} from {} to {}", Printable(throttle.what), throttle.begin,
+                                throttle.highest));
+  }
+  return Line("THROTTLED", items);
+}
+
+std::optional<double> TopPower(const RunReport& report, const std::optional<IdlePower>& idle) {
+  const std::optional<size_t> rail = report.top_rail();
+  if (!idle || !rail || *rail >= idle->power_w.size()) return std::nullopt;
+  return idle->power_w[*rail];
+}
+
+std::string IdleLine(const RunReport& report) {
+  std::vector<std::string> items;
+  const auto add = [&](const char* when, const std::optional<IdlePower>& idle) {
+    const std::optional<double> power = TopPower(report, idle);
+    if (!power) return;
+    items.push_back(fmt::format("{:.3f} W {} the job ({:.2f} s)", *power, when, idle->time_s));
+  };
+  add("before", report.conditions.idle_before);
+  add("after", report.conditions.idle_after);
+  if (items.empty()) return "";
+  items.back() += fmt::format(" on {}", Printable(report.rails()[*report.top_rail()]));
+  return Line("idle", items);
+}
+
+}  // namespace
+
+std::string ConditionsText(const RunReport& report) {
+  const RunConditions& conditions = report.conditions;
+  return ClockLine(conditions) + TemperatureLine(conditions) + ThrottleLine(conditions) +
+         IdleLine(report);
+}
+
+}  // namespace synergy

@@ -1,0 +1,84 @@
+// What a board runs under while a job does: how fast its CPUs and devices are clocked, how warm it
+// is, whether it is throttled. Only reads.
+//
+// Sources: Documentation/admin-guide/pm/cpufreq.rst (cpuinfo_cur_freq is what the hardware says,
+// scaling_cur_freq what the driver last knew; kHz), ABI/testing/sysfs-class-devfreq (cur_freq, Hz),
+// driver-api/thermal/sysfs-api.rst (temp in millidegrees Celsius; the cur_state of a cooling
+// device, 0: it does not cool), arch/x86/kernel/cpu/mce/therm_throt.c
+// (thermal_throttle/*_throttle_count).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "daemon/clocks/attribute_files.h"
+#include "synergy/v1/clocks.pb.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// Thread-compatible.
+class Conditions {
+ public:
+  // Finds what there is. `files` outlives it.
+  Conditions(AttributeFiles& files, const std::string& sysfs_root);
+
+  // What has changed since the last call, everything at the first; nothing where nothing has. A
+  // clock that cannot be read is 0; temperatures and counters that cannot be read are left out.
+  std::optional<v1::Conditions> Poll(MonotonicTime now);
+  // By their types; of several of a type ("acpitz") all but the first with their numbers.
+  std::vector<std::string> ThermalZones() const;
+  // The hottest zone now, in degrees Celsius; nothing where none can be read.
+  struct Zone {
+    std::string name;
+    double celsius = 0;
+  };
+  std::optional<Zone> Hottest() const;
+
+ private:
+  struct Item {
+    std::string name;
+    std::string path;
+    int64_t scale = 1;                 // to Hz, millidegrees
+    std::optional<int64_t> last = {};  // as it was told
+  };
+
+  void FindClocks(const std::string& root);
+  void FindZones(const std::string& root);
+  void FindThrottles(const std::string& root);
+  std::optional<int64_t> Read(const Item& item) const;
+  // Calls `tell` for the items that have changed. `unreadable`: the value of those that cannot be
+  // read; nothing: they are left out.
+  void TellChanges(std::vector<Item>& items, std::optional<int64_t> unreadable,
+                   const std::function<void(const Item&)>& tell);
+
+  AttributeFiles& files_;
+  std::vector<Item> clocks_;
+  std::vector<Item> zones_;
+  std::vector<Item> throttles_;
+};
+
+// Whether clocks that a lease has fixed stay where they are. Thread-compatible.
+class FixedClocks {
+ public:
+  // Those whose limits were both set, to the same.
+  explicit FixedClocks(const v1::ClockLease& lease);
+
+  // Those of `now` that have left their frequency or are back at it, by more than 1 %: what drivers
+  // compute from counters is never exact.
+  std::vector<v1::ClockChange> Check(const v1::Conditions& now);
+
+ private:
+  struct Fixed {
+    int64_t hz = 0;
+    bool astray = false;
+  };
+  std::map<std::string, Fixed> fixed_;  // by the clock's name
+};
+
+}  // namespace synergy

@@ -1,0 +1,52 @@
+// The handlers of clocks; the others are in device_service.cc.
+#include <algorithm>
+
+#include "daemon/front/device_service.h"
+#include "daemon/front/grpc_reply.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+constexpr Nanoseconds kHoldPoll = Milliseconds(50);  // how late a lost client's clocks are put back
+constexpr double kLongestHoldS = 24 * 3600;
+
+}  // namespace
+
+grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
+                                      v1::ClockState* response) {
+  return Reply(root_.GetClocks(), response);
+}
+
+grpc::Status DeviceService::HoldClocks(grpc::ServerContext* context,
+                                       const v1::HoldClocksRequest* request,
+                                       grpc::ServerWriter<v1::HoldClocksResponse>* writer) {
+  const double limit_s = request->limit_s();
+  if (!(limit_s >= 0 && limit_s <= kLongestHoldS)) {
+    return ToGrpc(absl::InvalidArgumentError(
+        fmt::format("limit_s: {} given; a lease lasts {:.0f} s at most", limit_s, kLongestHoldS)));
+  }
+  const MonotonicTime limit = clock_.Now() + Seconds(limit_s > 0 ? limit_s : kLongestHoldS);
+  const auto hold = root_.HoldClocks(request->clocks(), request->holder());
+  if (!hold.ok()) return ToGrpc(hold.status());
+  v1::HoldClocksResponse response;
+  *response.mutable_lease() = (*hold)->lease();
+  MonotonicTime next_sign = clock_.Now();
+  while (!news_.stopped() && !context->IsCancelled()) {
+    const MonotonicTime now = clock_.Now();
+    if (now >= limit) {
+      return ToGrpc(absl::AbortedError(
+          "The lease on the clocks is over: its limit has passed, everything was put back"));
+    }
+    if (now >= next_sign) {
+      if (!writer->Write(response)) break;
+      response.clear_lease();
+      next_sign = now + Seconds(1);
+    }
+    news_.WaitForStop(std::min(kHoldPoll, limit - now));
+  }
+  if (!news_.stopped()) return grpc::Status::CANCELLED;
+  return ToGrpc(absl::UnavailableError("The daemon goes down: the clocks are put back"));
+}
+
+}  // namespace synergy

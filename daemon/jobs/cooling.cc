@@ -1,0 +1,43 @@
+#include "daemon/jobs/cooling.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "common/printable.h"
+#include "common/spec_validation.h"
+#include "fmt/format.h"
+
+namespace synergy {
+
+absl::Status WaitUntilCool(const v1::JobSpec& spec, const Conditions& conditions,
+                           const CancelToken& cancel, const ProgressCallback& progress,
+                           Clock& clock, Nanoseconds period) {
+  const double below = spec.cool_below_c();
+  if (below <= 0) return absl::OkStatus();
+  const double patience_s =
+      spec.cool_timeout_s() > 0 ? spec.cool_timeout_s() : kDefaultCoolTimeoutS;
+  const MonotonicTime limit = clock.Now() + Seconds(patience_s);
+  while (!cancel.cancelled()) {
+    const std::optional<Conditions::Zone> hottest = conditions.Hottest();
+    if (!hottest.has_value()) {
+      return absl::FailedPreconditionError(
+          "this board's temperature cannot be read, so nobody knows when it is cool: leave out "
+          "--cool-below");
+    }
+    if (hottest->celsius < below) return absl::OkStatus();
+    const MonotonicTime now = clock.Now();
+    if (now >= limit) {
+      return absl::DeadlineExceededError(fmt::format(
+          "the board did not cool below {:g} C within {:g} s: {} is at {:.1f} C; wait longer "
+          "(--cool-timeout), cool it better, or ask for less",
+          below, patience_s, Printable(hottest->name, 64), hottest->celsius));
+    }
+    progress({.phase = v1::PHASE_COOLING, .hottest_c = hottest->celsius});
+    pollfd ended = {.fd = cancel.fd(), .events = POLLIN, .revents = 0};
+    poll(&ended, 1, static_cast<int>(std::min(period, limit - now).count / 1'000'000) + 1);
+  }
+  return absl::CancelledError(cancel.reason());
+}
+
+}  // namespace synergy

@@ -1,0 +1,76 @@
+// How a RunSession ends: the engine, what it left behind, the clocks, and the verdict. What comes
+// before is in run_session.cc.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/jobs/run_session.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+
+void RunSession::ReleaseClocks() {
+  if (clocks_ == nullptr) return;
+  for (std::string& line : clocks_->Release()) {
+    spdlog::warn("run {}: {}", job_.run_id(), line);
+    recording_.AddNotice(NoticeCode::kClocksLeft, std::move(line));
+  }
+}
+
+int RunSession::KillLeftBehind() {
+  const int in_cgroup = parts_.cgroup != nullptr ? parts_.cgroup->KillAll() : 0;
+  return std::max(in_cgroup, KillStrays());
+}
+
+void RunSession::Stop(const absl::Status& result) {
+  if (recording_.phase() != v1::PHASE_IDLE) SetPhase(v1::PHASE_IDLE);
+  const absl::Status stopped = driver_->Stop(result.ok());
+  if (!stopped.ok()) {
+    recording_.AddNotice(NoticeCode::kEngineEnd, std::string(stopped.message()));
+  }
+  std::vector<v1::SourceStats> sources = recording_.StopReadings();
+  conditions_.reset();  // before the clocks move back
+  ReleaseClocks();
+  if (facts_.sources.empty()) facts_.sources = std::move(sources);
+  if (const int64_t error = driver_->activity().worst_clock_error_ns; error > kMaxClockErrorNs) {
+    recording_.AddNotice(NoticeCode::kClockAstray, ClockErrorText(error));
+  }
+  if (const int strays = KillLeftBehind(); strays > 0) {
+    recording_.AddNotice(
+        NoticeCode::kStraysKilled,
+        fmt::format("the engine left {} processes behind; they were killed", strays));
+  }
+}
+
+v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
+  const MarkerFeed::Activity& activity = driver_->activity();
+  if (!result.ok()) {
+    facts_.state = absl::IsCancelled(result) ? v1::JOB_STATE_CANCELLED : v1::JOB_STATE_FAILED;
+    facts_.error = std::string(result.message());
+  }
+  facts_.measured = activity.measured;
+  facts_.markers_dropped = activity.dropped;
+  facts_.clock_error_ns = activity.worst_clock_error_ns;
+  facts_.records_dropped = recording_.records_dropped();
+  facts_.garbage =
+      activity.ring.ok() ? activity.first_garbage : std::string(activity.ring.message());
+  for (size_t i = 0; i < parts_.sampler->source_count(); ++i) {
+    const absl::Status status = parts_.sampler->source_status(i);
+    if (!status.ok()) facts_.failed_sources.emplace_back(status.message());
+  }
+  const Judgement judgement = Judge(facts_);
+
+  v1::RunEnd end;
+  end.set_end_ns(clock_.Now().ns);
+  end.set_state(facts_.state);
+  end.set_error(facts_.error);
+  end.set_verdict(judgement.verdict);
+  end.mutable_reasons()->Assign(judgement.reasons.begin(), judgement.reasons.end());
+  end.mutable_sampling()->mutable_sources()->Assign(facts_.sources.begin(), facts_.sources.end());
+  end.mutable_sampling()->set_daemon_cpu_s(recording_.DaemonCpuSeconds());
+  end.set_markers(activity.markers);
+  end.set_markers_dropped(activity.dropped);
+  return end;
+}
+
+}  // namespace synergy

@@ -1,0 +1,91 @@
+// Clocks through the front: shown, and held for as long as a client wants and is there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stop_token>
+#include <string>
+
+#include "tests/daemon/front/front_fixture.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class FrontClocksTest : public FrontTest {
+ protected:
+  static v1::HoldClocksRequest Request(double limit_s = 0) {
+    v1::HoldClocksRequest request;
+    request.mutable_clocks()->mutable_cpu()->set_khz(1224000);
+    request.set_holder("ann@lab");
+    request.set_limit_s(limit_s);
+    return request;
+  }
+  absl::Status Hold(const v1::HoldClocksRequest& request) {
+    return client_->HoldClocks(
+        request, [this](const v1::ClockLease& lease) { leases_.push_back(lease); },
+        stop_.get_token());
+  }
+
+  std::vector<v1::ClockLease> leases_;
+  std::stop_source stop_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Over, FrontClocksTest, testing::Values(Transport::kUnix, Transport::kTcp),
+                         TransportName);
+
+TEST_P(FrontClocksTest, ShowsWhatTheRootSideSays) {
+  const auto clocks = client_->Clocks();
+  ASSERT_TRUE(clocks.ok()) << clocks.status();
+  EXPECT_TRUE(clocks->simulated());
+}
+
+TEST_P(FrontClocksTest, HoldsUntilTheClientStopsAndReleasesThen) {
+  const absl::Status ended = client_->HoldClocks(
+      Request(),
+      [this](const v1::ClockLease& lease) {
+        EXPECT_EQ(lease.holder(), "ann@lab");
+        const auto holds = root_.WaitForHolds(1);
+        EXPECT_EQ(holds.begin()->second.clocks().cpu().khz(), 1224000);
+        stop_.request_stop();
+      },
+      stop_.get_token());
+  EXPECT_TRUE(absl::IsCancelled(ended)) << ended;
+  root_.WaitForHolds(0);
+}
+
+TEST_P(FrontClocksTest, TheLimitEndsIt) {
+  const absl::Status ended = Hold(Request(0.01));
+  EXPECT_TRUE(absl::IsAborted(ended)) << ended;
+  EXPECT_THAT(std::string(ended.message()), HasSubstr("limit"));
+  EXPECT_THAT(leases_, SizeIs(1));
+  root_.WaitForHolds(0);
+}
+
+TEST_P(FrontClocksTest, LimitsThatAreNoneAreRefusedBeforeTheRootSideIsAsked) {
+  for (const double limit_s : {-1.0, 1e9, std::nan("")}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(Hold(Request(limit_s)))) << limit_s;
+  }
+  root_.WaitForHolds(0);
+  EXPECT_THAT(leases_, SizeIs(0));
+}
+
+TEST_P(FrontClocksTest, ARefusalKeepsItsCodeAndWords) {
+  root_.RefuseClocks(absl::FailedPreconditionError("The clocks are held by run 7"));
+  const absl::Status refused = Hold(Request());
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("held by run 7"));
+  EXPECT_THAT(leases_, SizeIs(0));
+}
+
+TEST_P(FrontClocksTest, AFrontThatEndsReleasesWhatItHolds) {
+  const absl::Status ended = client_->HoldClocks(
+      Request(), [this](const v1::ClockLease&) { front_.reset(); }, stop_.get_token());
+  EXPECT_TRUE(absl::IsUnavailable(ended)) << ended;
+  root_.WaitForHolds(0);
+}
+
+}  // namespace
+}  // namespace synergy
