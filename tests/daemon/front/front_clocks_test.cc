@@ -12,7 +12,6 @@ namespace synergy {
 namespace {
 
 using testing::HasSubstr;
-using testing::SizeIs;
 
 class FrontClocksTest : public FrontTest {
  protected:
@@ -60,7 +59,7 @@ TEST_P(FrontClocksTest, TheLimitEndsIt) {
   const absl::Status ended = Hold(Request(0.01));
   EXPECT_TRUE(absl::IsAborted(ended)) << ended;
   EXPECT_THAT(std::string(ended.message()), HasSubstr("limit"));
-  EXPECT_THAT(leases_, SizeIs(1));
+  EXPECT_EQ(leases_.size(), 1u);
   root_.WaitForHolds(0);
 }
 
@@ -69,7 +68,7 @@ TEST_P(FrontClocksTest, LimitsThatAreNoneAreRefusedBeforeTheRootSideIsAsked) {
     EXPECT_TRUE(absl::IsInvalidArgument(Hold(Request(limit_s)))) << limit_s;
   }
   root_.WaitForHolds(0);
-  EXPECT_THAT(leases_, SizeIs(0));
+  EXPECT_EQ(leases_.size(), 0u);
 }
 
 TEST_P(FrontClocksTest, ARefusalKeepsItsCodeAndWords) {
@@ -77,7 +76,7 @@ TEST_P(FrontClocksTest, ARefusalKeepsItsCodeAndWords) {
   const absl::Status refused = Hold(Request());
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("held by run 7"));
-  EXPECT_THAT(leases_, SizeIs(0));
+  EXPECT_EQ(leases_.size(), 0u);
 }
 
 TEST_P(FrontClocksTest, AFrontThatEndsReleasesWhatItHolds) {
