@@ -139,6 +139,7 @@ absl::Status Daemon::OpenBoardAndSensors() {
   if (absl::Status status = TakeSensorSettings(); !status.ok()) return status;
   const SensorAccess access = {.sysfs_root = options_.sysfs_root,
                                .settings = sensor_settings_.get(),
+                               .direct_i2c = options_.direct_i2c,
                                .programs = options_.source_programs};
   absl::StatusOr<Board> board = OpenBoard(options_.board, SeedOf(*board_id), RealClock(), access);
   if (absl::IsNotFound(board.status())) {

@@ -34,6 +34,7 @@ struct DaemonOptions {
   std::string state_dir;
   std::string libexec_dir;
   std::string sysfs_root = "/sys";
+  bool direct_i2c = false;                   // INA3221s without their driver
   std::vector<std::string> source_programs;  // commands (daemon/power/exec_source.h)
   int stop_fd = -1;                          // readable: give up starting. Borrowed; -1: never
   uint64_t object_quota_bytes = 0;           // 0: DefaultObjectQuota

@@ -113,13 +113,16 @@ absl::Status ParseListen(const std::vector<std::string>& texts, DaemonOptions* o
 absl::Status ParseSources(const std::vector<std::string>& texts, DaemonOptions* options) {
   constexpr std::string_view kExec = "exec:";
   for (const std::string& text : texts) {
-    if (!text.starts_with(kExec) || text.size() == kExec.size()) {
+    if (text == "i2c") {
+      options->direct_i2c = true;
+    } else if (text.starts_with(kExec) && text.size() > kExec.size()) {
+      options->source_programs.push_back(text.substr(kExec.size()));
+    } else {
       return absl::InvalidArgumentError(
-          fmt::format("--source: \"{}\" is no source; give exec:COMMAND", text));
+          fmt::format("--source: \"{}\" is no source; give exec:COMMAND or i2c", text));
     }
-    options->source_programs.push_back(text.substr(kExec.size()));
   }
-  if (!options->source_programs.empty() && options->board.starts_with(kSimulatedPrefix)) {
+  if (!texts.empty() && options->board.starts_with(kSimulatedPrefix)) {
     return absl::InvalidArgumentError(
         "--source: a simulated board has no other sources; leave out --board or --source");
   }
@@ -180,7 +183,8 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
       ->check(CLI::ExistingDirectory);
   app.add_option("--source", *sources,
                  "a further power source: exec:COMMAND, a program that prints lines of "
-                 "t_ns,rail,watts on this machine's monotonic clock; repeatable")
+                 "t_ns,rail,watts on this machine's monotonic clock; or i2c: take INA3221s from "
+                 "their kernel driver while synergyd runs, and read them directly; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "

@@ -41,6 +41,7 @@ struct Board {
 struct SensorAccess {
   std::string sysfs_root = "/sys";         // or a tree captured from another machine
   SettingWriter* settings = nullptr;       // outlives the board; null: simulated boards only
+  bool direct_i2c = false;                 // INA3221s without their driver (i2c_ina3221.h)
   std::vector<std::string> programs = {};  // commands of further sources (exec_source.h)
 };
 

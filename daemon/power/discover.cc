@@ -32,9 +32,11 @@ class Discovery {
   Discovery(std::string sysfs, SettingWriter& settings, Clock& clock)
       : sysfs_(std::move(sysfs)), settings_(settings), clock_(clock) {}
 
-  void AddHwmon() {
+  void AddHwmon(const OpenBus& open_bus) {
     for (const HwmonDevice& device : ListHwmon(sysfs_)) {
-      if (HwmonIna3221Source::Fits(device)) {
+      if (HwmonIna3221Source::Fits(device) && open_bus) {
+        Add(OpenI2cIna3221(device, found_.names, settings_, open_bus));
+      } else if (HwmonIna3221Source::Fits(device)) {
         Add(WithRails(HwmonIna3221Source::Open(sysfs_, device, found_.names, settings_, clock_)));
       } else if (HasHwmonPower(device)) {
         Add(OpenHwmonPower(sysfs_, device, found_.names, clock_));
@@ -80,9 +82,9 @@ class Discovery {
 }  // namespace
 
 DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,
-                                  VcgencmdSource::Run vcgencmd) {
+                                  VcgencmdSource::Run vcgencmd, const OpenBus& open_bus) {
   Discovery discovery(sysfs, settings, clock);
-  discovery.AddHwmon();
+  discovery.AddHwmon(open_bus);
   discovery.AddIio();
   discovery.AddRapl();
   discovery.AddSupplies();

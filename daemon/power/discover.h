@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "daemon/power/attribute_source.h"
+#include "daemon/power/i2c_ina3221.h"
 #include "daemon/power/rail_names.h"
 #include "daemon/power/vcgencmd_source.h"
 
@@ -22,9 +23,11 @@ struct DiscoveredSources {
 };
 
 // `sysfs` is "/sys" or a captured tree. `vcgencmd` runs the Raspberry Pi's command; null where
-// there is none. `settings` and `clock` outlive the sources. Each source that needs settings makes
-// them here. Never fails: what cannot be opened is unused.
+// there is none. With `open_bus`, INA3221s of the hwmon driver are taken from it and read directly
+// (i2c_ina3221.h). `settings` and `clock` outlive the sources. Each source that needs settings
+// makes them here. Never fails: what cannot be opened is unused.
 DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,
-                                  VcgencmdSource::Run vcgencmd = nullptr);
+                                  VcgencmdSource::Run vcgencmd = nullptr,
+                                  const OpenBus& open_bus = nullptr);
 
 }  // namespace synergy
