@@ -59,7 +59,36 @@ def processes(name, ancestor):
     return found
 
 
-class Board:
+class Client:
+    """synergyctl, with a store of its own. Needs `host`, `scratch` and `store`."""
+
+    def environment(self, **extra):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "SYNERGY_HOST"))}
+        return env | {"HOME": str(self.scratch), "SYNERGY_HOST": self.host} | extra
+
+    def arguments(self, *args):
+        stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel")
+        # Tests that are not about it do not wait for it.
+        idle = ("--idle", "0") if args[0] == "run" and "--idle" not in args else ()
+        return [BIN / "synergyctl", *args, *idle, *(("--store", self.store) if stored else ())]
+
+    def ctl(self, *args, timeout=120, **extra):
+        return subprocess.run(self.arguments(*args), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=timeout, env=self.environment(**extra))
+
+    def start_ctl(self, *args, **extra):
+        return subprocess.Popen(self.arguments(*args), stdin=subprocess.DEVNULL, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=self.environment(**extra))
+
+    def json(self, *args, **kwargs):
+        done = self.ctl(*args, "--json", **kwargs)
+        if done.returncode != 0:
+            raise AssertionError(f"synergyctl {args} ended with {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+
+class Board(Client):
     """`with Board() as board: board.ctl("run", ...)`. Leaves no process and no file behind."""
 
     def __init__(self, board="sim:jetson-tx1", listen=(), state=None, libexec=None, flags=()):
@@ -114,31 +143,6 @@ class Board:
 
     def log_text(self):
         return self.log.read_text(errors="replace")
-
-    def environment(self, **extra):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "SYNERGY_HOST"))}
-        return env | {"HOME": str(self.scratch), "SYNERGY_HOST": self.host} | extra
-
-    def arguments(self, *args):
-        stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel")
-        # Tests that are not about it do not wait for it.
-        idle = ("--idle", "0") if args[0] == "run" and "--idle" not in args else ()
-        return [BIN / "synergyctl", *args, *idle, *(("--store", self.store) if stored else ())]
-
-    def ctl(self, *args, timeout=120, **extra):
-        return subprocess.run(self.arguments(*args), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=timeout, env=self.environment(**extra))
-
-    def start_ctl(self, *args, **extra):
-        return subprocess.Popen(self.arguments(*args), stdin=subprocess.DEVNULL, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=self.environment(**extra))
-
-    def json(self, *args, **kwargs):
-        done = self.ctl(*args, "--json", **kwargs)
-        if done.returncode != 0:
-            raise AssertionError(f"synergyctl {args} ended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout)
 
     def wait_until_measuring(self, iterations=10):
         """Returns when a job has passed so many measured iterations."""

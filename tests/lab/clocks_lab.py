@@ -1,0 +1,131 @@
+"""CPU clocks under a real cpufreq: what its drivers make of a request, and that everything comes back."""
+import random
+import signal
+import time
+
+from lab_board import LOG, POLICIES, STATE, LabTest, main, wait_for
+
+ROUNDS = 50
+
+
+class Clocks(LabTest):
+    def start_pin(self, *flags):
+        pin = self.lab.start_ctl("clocks", "pin", *flags, "--", "sleep", "600")
+        self.addCleanup(lambda: (pin.kill(), pin.communicate()))
+        wait_for(lambda: self.lab.json("clocks")["lease"], 60, "the lease")
+        return pin
+
+    def assert_put_back(self):
+        wait_for(lambda: self.lab.json("clocks")["lease"] is None, 60, "the lease's end")
+        self.assertEqual(self.lab.cpufreq(), self.before[0])
+
+    def frequency(self):
+        return int(self.lab.guest.read(f"{POLICIES}/policy0/cpuinfo_cur_freq"))
+
+    def test_a_pinned_frequency_is_the_hardwares(self):
+        self.lab.start()
+        lines = self.lab.guest.clock_lines()
+        pin = self.start_pin("--cpu", "518.4MHz")
+        self.assertEqual(self.frequency(), 518400)
+        self.assertNotEqual(self.lab.guest.clock_lines(), lines, "seen from outside the guest")
+        pin.send_signal(signal.SIGINT)
+        pin.wait(60)
+        self.assert_put_back()
+
+    def test_what_the_table_does_not_have_is_refused_with_the_table(self):
+        self.lab.start()
+        done = self.lab.ctl("clocks", "pin", "--cpu", "600MHz", "--", "true")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("518.4MHz 825.6MHz", done.stderr)
+        done = self.lab.ctl("clocks", "pin", "--governor", "interactive", "--", "true")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("schedutil", done.stderr)
+        self.assert_put_back()
+
+    def test_the_kernel_still_has_the_manners_that_the_lease_is_built_for(self):
+        policy, guest = f"{POLICIES}/policy0", self.lab.guest
+        governor = guest.read(f"{policy}/scaling_governor")
+        self.assertNotEqual(guest.write(f"{policy}/scaling_governor", "nonsense")[1], 0)
+        self.assertEqual(guest.read(f"{policy}/scaling_governor"), governor)
+        guest.run(f"echo userspace > {policy}/scaling_governor; echo 600000 > {policy}/scaling_setspeed")
+        self.assertEqual(self.frequency(), 825600, "setspeed rounds up, and says nothing")
+        guest.run(f"echo 999 > {policy}/scaling_setspeed")
+        self.assertEqual(self.frequency(), 102000)
+        guest.run(f"echo performance > {policy}/scaling_governor")
+        self.assertNotEqual(guest.write(f"{policy}/scaling_setspeed", 204000)[1], 0)
+        minimum = guest.read(f"{policy}/scaling_min_freq")
+        guest.run(f"echo 204000 > {policy}/scaling_max_freq; echo 1734000 > {policy}/scaling_min_freq")
+        self.assertEqual(guest.read(f"{policy}/scaling_min_freq"), "204000", "min above max is clamped")
+        guest.run(f"echo 1734000 > {policy}/scaling_max_freq")
+        self.assertEqual(guest.read(f"{policy}/scaling_min_freq"), "1734000", "and remembered")
+        guest.run(f"echo {minimum} > {policy}/scaling_min_freq; echo {governor} > {policy}/scaling_governor")
+
+    def test_cores_that_are_switched_off_come_back(self):
+        self.lab.start()
+        pin = self.start_pin("--cpu", "max", "--cpus", "0-1")
+        self.assertEqual(self.lab.guest.read("/sys/devices/system/cpu/online"), "0-1")
+        pin.send_signal(signal.SIGINT)
+        pin.wait(60)
+        self.assert_put_back()
+        self.assertEqual(self.lab.guest.read("/sys/devices/system/cpu/online"), "0-3")
+
+    def test_what_somebody_else_changed_is_told_and_left(self):
+        self.lab.start()
+        pin = self.start_pin("--cpu", "1224MHz")
+        governor = self.lab.guest.read(f"{POLICIES}/policy0/scaling_governor")
+        other = "powersave" if governor != "powersave" else "ondemand"
+        self.lab.guest.run(f"echo {other} > {POLICIES}/policy0/scaling_governor")
+        pin.send_signal(signal.SIGINT)
+        pin.wait(60)
+        wait_for(lambda: self.lab.json("clocks")["lease"] is None, 60, "the lease's end")
+        self.assertEqual(self.lab.guest.read(f"{POLICIES}/policy0/scaling_governor"), other)
+        self.assertIn("scaling_governor", self.lab.log())
+        for name, value in self.before[0].items():
+            self.lab.guest.attempt(f"echo '{value}' > /sys/devices/system/cpu/{name}")
+
+    def test_kill_9_at_any_step_and_restore_or_a_new_start_put_everything_back(self):
+        random.seed(6)
+        seconds = 2.0  # at first; then what a lease takes here
+        for number in range(ROUNDS):
+            self.lab.start()
+            pin = self.lab.start_ctl("clocks", "pin", "--cpu", random.choice(("min", "518.4MHz", "max")), "--cpus", "0-2",
+                                     "--", "sleep", "600")
+            begin = time.monotonic()
+            if number % 5 == 0:  # how long it takes until the lease is held
+                wait_for(lambda: self.lab.json("clocks")["lease"], 60, "the lease")
+                seconds = time.monotonic() - begin
+                if number % 2 == 1:  # killed while the clocks are put back
+                    pin.send_signal(signal.SIGINT)
+                    time.sleep(random.uniform(0, 0.3))
+            else:
+                time.sleep(random.uniform(0, 1.2 * seconds))
+            self.lab.guest.run("kill -9 $(pidof synergyd); true")
+            pin.kill()
+            pin.communicate()
+            wait_for(lambda: not self.lab.pids("synergyd") and not self.lab.pids("synergyd-front"), 30, "all ends")
+            if number % 2 == 0:
+                self.lab.guest.run(f"synergyd --restore --state {STATE} >>{LOG} 2>&1")
+            else:
+                self.lab.start()
+                self.lab.stop()
+            with self.subTest(round=number):
+                self.assertEqual((self.lab.cpufreq(), self.lab.chip_settings()), self.before)
+                self.assertEqual(self.lab.guest.run(f"ls {STATE}/leases || true").split(), [])
+
+
+class TwoClusters(LabTest):
+    CLUSTERS = "two_clusters"
+
+    def test_each_cluster_has_a_table_and_comes_back(self):
+        self.lab.start()
+        policies = self.lab.json("clocks")["policies"]
+        self.assertEqual([p["frequencies_khz"][-1] for p in policies], [1593600, 2150400])
+        done = self.lab.ctl("clocks", "pin", "--cpu", "min", "--", "true")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.lab.ctl("clocks", "pin", "--cpu", "768MHz", "--", "true")
+        self.assertEqual(done.returncode, 2, "the other cluster does not have it: " + done.stderr)
+        self.assertEqual(self.lab.cpufreq(), self.before[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Rails through the kernel's own drivers: names, values, changes, and every way in which reads fail."""
+from lab_board import LabTest, main, wait_for
+
+
+class Rails(LabTest):
+    def mean_powers(self, run):
+        whole = run["totals"]["all"]
+        return {rail: joules / whole["time_s"] for rail, joules in whole["energy_j"].items()}
+
+    def causes(self, run, source):
+        """What the failed reads of a source said."""
+        return " ".join(gap["detail"] for gap in run["gaps"] if gap["source"] == source and gap["cause"] == "read_failed")
+
+    def run_while(self, change, iterations=400):
+        """A run during which `change` is done; the run as JSON, and whether it still ran afterwards."""
+        job = self.lab.start_small("--iterations", str(iterations), "--rate", "50", "--json")
+        self.addCleanup(job.communicate)
+        self.lab.wait_until_measuring(1)
+        change()
+        still = any(j["state"] == "RUNNING" for j in self.lab.json("board")["jobs"])
+        job.wait(300)
+        return self.lab.json("show", "last"), still
+
+    def test_rails_and_labels_of_the_real_drivers(self):
+        self.lab.start()
+        board = self.lab.json("board")
+        rails = {rail["name"]: rail for rail in board["rails"]}
+        self.assertFalse(board["simulated"])
+        self.assertLessEqual({"VDD_IN", "VDD_GPU", "VDD_CPU", "VDD_MUX", "VDD_IN#2"}, set(rails))
+        self.assertEqual(rails["VDD_CPU"]["contained_in"], "VDD_IN")
+        names = [source["name"] for source in board["sources"]]
+        self.assertLessEqual({"ina3221 0-0040", "ina3221x 0-0042"}, set(names))
+
+    def test_a_run_reads_what_the_registers_hold(self):
+        self.lab.start()
+        run = self.lab.run_small("--iterations", "20", "--rate", "50")
+        watts = self.mean_powers(run)
+        for rail, expected in (("VDD_IN", 5.0), ("VDD_GPU", 0.5), ("VDD_CPU", 2.0)):
+            self.assertAlmostEqual(watts[rail], expected, delta=0.02, msg=rail)
+        self.assertIs(run["run"]["simulated"], False)
+
+    def test_a_change_of_a_register_is_seen_in_the_stream(self):
+        self.lab.start()
+        run, still = self.run_while(lambda: self.lab.set_rail(3, 800))
+        self.assertTrue(still, "the run had ended before the change")
+        power = self.mean_powers(run)["VDD_CPU"]
+        self.assertGreater(power, 2.05)
+        self.assertLess(power, 3.95)
+
+    def test_a_chip_whose_driver_is_unbound_and_bound_again_is_found_again(self):
+        self.lab.start()
+        driver = "/sys/bus/i2c/drivers/ina3221"
+
+        def rebind():
+            before = self.lab.guest.run("ls /sys/bus/i2c/devices/0-0040/hwmon")
+            self.lab.guest.run(f"echo 0-0040 > {driver}/unbind; sleep 1")
+            # Another device takes its number meanwhile.
+            self.lab.guest.run(f"echo 0-0041 > {driver}/unbind; echo 0-0041 > {driver}/bind; "
+                               f"echo 0-0040 > {driver}/bind; sleep 3")
+            self.assertNotEqual(self.lab.guest.run("ls /sys/bus/i2c/devices/0-0040/hwmon"), before)
+
+        run, still = self.run_while(rebind, iterations=3000)
+        self.assertTrue(still, "the run had ended before the driver was back")
+        self.assertRegex(self.causes(run, "ina3221 0-0040"), "gone|No such device|ENODEV")
+        sources = {source["name"]: source for source in run["sampling"]["sources"]}
+        self.assertGreater(sources["ina3221 0-0040"]["ticks"], sources["ina3221 0-0040"]["failed"])
+        # It is read again at the end: the next run has no gap.
+        self.assertEqual(self.causes(self.lab.run_small("--iterations", "20", "--rate", "50"), "ina3221 0-0040"), "")
+
+    def test_a_conversion_that_never_ends_is_a_gap_with_its_cause(self):
+        # The chip at 0x41 converts once for each read, and the stub never says that it is ready.
+        self.lab.start()
+        self.lab.guest.set_register(0x41, 0x0F, 0)
+        run = self.lab.run_small("--iterations", "20", "--rate", "20")
+        text = " ".join([self.causes(run, "ina3221 0-0041"), *self.lab.json("board")["unused_sources"]])
+        self.assertRegex(text, "timed out|ETIMEDOUT")
+        # Nor does it hold up the others.
+        self.assertEqual(self.causes(run, "ina3221 0-0040"), "")
+
+    def test_a_channel_that_is_switched_off_has_no_data(self):
+        self.lab.start()
+        rails = [rail["name"] for rail in self.lab.json("board")["rails"]]
+        self.assertNotIn("in3", " ".join(rails), "the channel that the device tree switches off has no rail")
+        path = "$(ls -d /sys/bus/i2c/devices/0-0040/hwmon/hwmon*)/in2_enable"
+        run, still = self.run_while(lambda: self.lab.guest.run(f"echo 0 > {path}; sleep 2; echo 1 > {path}"), 2000)
+        self.assertTrue(still, "the run had ended before the channel was on again")
+        self.assertNotEqual(self.causes(run, "ina3221 0-0040"), "")
+
+
+if __name__ == "__main__":
+    main()
