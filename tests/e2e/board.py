@@ -87,6 +87,14 @@ class Client:
             raise AssertionError(f"synergyctl {args} ended with {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)
 
+    def wait_until_measuring(self, iterations=10):
+        """Returns when a job has passed so many measured iterations."""
+        def measuring():
+            jobs = json.loads(self.ctl("board", "--json").stdout)["jobs"]
+            return any(j["state"] == "RUNNING" and j["iteration"] >= iterations for j in jobs)
+
+        wait_for(measuring, 60, "a measured iteration")
+
 
 class Board(Client):
     """`with Board() as board: board.ctl("run", ...)`. Leaves no process and no file behind."""
@@ -143,14 +151,6 @@ class Board(Client):
 
     def log_text(self):
         return self.log.read_text(errors="replace")
-
-    def wait_until_measuring(self, iterations=10):
-        """Returns when a job has passed so many measured iterations."""
-        def measuring():
-            jobs = json.loads(self.ctl("board", "--json").stdout)["jobs"]
-            return any(j["state"] == "RUNNING" and j["iteration"] >= iterations for j in jobs)
-
-        wait_for(measuring, 60, "a measured iteration")
 
     def front(self):
         return wait_for(lambda: processes("synergyd-front", self.process.pid), 10, "the front's start")[0]
