@@ -7,15 +7,14 @@
 // sends a new object each round, until the device says that it has it whole and checked. Putting it
 // on the disk comes later, when no job runs, and is not in the figure. bare: a process takes the
 // same protobuf messages (1 MiB each) by a gRPC client stream and drops them. sha256: the same
-// object hashed in memory by one thread; write: the same bytes written to a file by one thread. An
-// upload is all three, and what is possible is the slowest of them, and no more than the machine's
-// CPUs can do of them together: their number over the CPU time of the bare client and server, the
-// hash and the write. Rounds alternate; medians.
+// object hashed in memory by one thread, which no upload can outrun; write: the same bytes written
+// to a file by one thread. Rounds alternate; medians. An upload is all three: what is possible of
+// them together on this machine, where they share its CPUs, is printed beside it (Possible).
 // Then: the same object again sends nothing; a client that is killed at half the way leaves a
 // beginning that the next one goes on from; the memory of both daemons' processes (VmHWM) grows by
 // less than the limit. Exits with 1 where one of these does not hold, or where synergy's speed over
-// what is possible is below LEAST_RATIO (0: any will do). CPU is the time of each serving process
-// per gigabyte.
+// that of the slower of the bare stream and sha256 is below LEAST_RATIO (0: any will do). CPU is
+// the time of each serving process per gigabyte.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -247,7 +246,8 @@ double OwnCpuSeconds() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-// Of the parts together, in MB/s, on this machine.
+// Of the parts together, in MB/s, on this machine: no faster than the slowest of them, nor than the
+// CPUs can spend what all of them take.
 double Possible(size_t bytes, const std::vector<Cost>& parts) {
   double slowest = parts.front().speed, cpu_seconds = 0;
   for (const Cost& part : parts) {
@@ -335,17 +335,17 @@ class Bar {
       hashes.push_back(hash->speed);
       writes.push_back(write->speed);
       possible.push_back(Possible(bytes_.size(), {*stream, *hash, *write}));
-      ratios.push_back(*upload / possible.back());
+      ratios.push_back(*upload / std::min(stream->speed, hash->speed));
     }
     if (ratios.empty()) return;
     const auto [least, most] = std::ranges::minmax(ratios);
     fmt::print(
         "{}, {} MB, {} rounds: synergy {:.0f} MB/s, bare gRPC {:.0f} MB/s (ratio {:.2f}), sha256 "
-        "{:.0f} MB/s, write {:.0f} MB/s; together possible {:.0f} MB/s: {:.2f} of it [{:.2f}, "
-        "{:.2f}]\n",
+        "{:.0f} MB/s; to the slower of these {:.2f} [{:.2f}, {:.2f}]\n"
+        "  write {:.0f} MB/s; all three share {} CPUs, which allows {:.0f} MB/s: {:.2f} of it\n",
         Name(tcp), bytes_.size() / 1'000'000, rounds_, Median(ours), Median(theirs),
-        Median(ours) / Median(theirs), Median(hashes), Median(writes), Median(possible),
-        Median(ratios), least, most);
+        Median(ours) / Median(theirs), Median(hashes), Median(ratios), least, most, Median(writes),
+        std::thread::hardware_concurrency(), Median(possible), Median(ours) / Median(possible));
     const double gigabytes = static_cast<double>(bytes_.size()) * (rounds_ + 1) / 1e9;
     fmt::print("  CPU: synergyd {:.2f} s/GB, synergyd-front {:.2f} s/GB, bare server {:.2f} s/GB\n",
                (CpuSeconds(board_.root()) - cpu_root) / gigabytes,
