@@ -154,10 +154,6 @@ void ObjectStore::DropPart(const std::string& name) {
   unlink(folder_.Part(name).c_str());
 }
 
-absl::Status ObjectStore::MakeRoom(const v1::ObjectRef& object, uint64_t bytes) {
-  return synergy::MakeRoom(folder_, {options_.quota_bytes, options_.min_free_bytes}, object, bytes);
-}
-
 absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& object,
                                                          uint64_t offset, const UniqueFd& file,
                                                          const std::atomic<bool>* stop) {
@@ -187,7 +183,8 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
     return absl::InvalidArgumentError(fmt::format("More came of the object {} than its {} bytes",
                                                   ObjectName(object), object.bytes()));
   }
-  if (absl::Status room = MakeRoom(object, *size); !room.ok()) {
+  const RoomLimits limits{options_.quota_bytes, options_.min_free_bytes};
+  if (absl::Status room = MakeRoom(folder_, limits, object, *size); !room.ok()) {
     if (part.bytes == 0) DropPart(ObjectName(object));
     return room;
   }
