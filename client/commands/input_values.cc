@@ -52,6 +52,7 @@ absl::StatusOr<InputFlag> ParseFlag(const std::string& flag, const Model& model)
   if (model.inputs.size() == 1 && flag.find('=') == std::string::npos) {
     return InputFlag{&model.inputs[0], flag};
   }
+  if (model.inputs.empty()) return Refuse("--input {}: {} reads no input", flag, model.name);
   return Refuse("--input {}: say which input it is for, BLOB=FILE; {} has: {}", flag, model.name,
                 InputNames(model));
 }

@@ -155,7 +155,10 @@ absl::StatusOr<Model> ReadCaffe2(const ModelOptions& options, Reading* reading) 
   caffe2.net_type = options.net_type;
   caffe2.seed = options.seed;
   absl::StatusOr<Model> model = ReadCaffe2Model(*std::move(predict), *std::move(init), caffe2);
-  if (!model.ok()) return AboutFile(options.net, model.status());
+  // The fault may lie in either, or between them.
+  const std::string files =
+      options.init.empty() ? options.net : fmt::format("{} with {}", options.net, options.init);
+  if (!model.ok()) return AboutFile(files, model.status());
   if (model->name.empty()) model->name = NameOfFile(options.net);
   model->name = Printable(model->name, kMaxNameBytes);
   return model;

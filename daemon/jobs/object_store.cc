@@ -149,8 +149,9 @@ absl::StatusOr<ObjectStore::Part*> ObjectStore::OpenPart(const v1::ObjectRef& ob
   return &parts_.emplace(name, std::move(part)).first->second;
 }
 
-absl::Status ObjectStore::MakeRoom(const v1::ObjectRef& object, uint64_t bytes) {
-  return synergy::MakeRoom(folder_, {options_.quota_bytes, options_.min_free_bytes}, object, bytes);
+void ObjectStore::DropPart(const std::string& name) {
+  parts_.erase(name);
+  unlink(folder_.Part(name).c_str());
 }
 
 absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& object,
@@ -182,7 +183,11 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
     return absl::InvalidArgumentError(fmt::format("More came of the object {} than its {} bytes",
                                                   ObjectName(object), object.bytes()));
   }
-  if (absl::Status room = MakeRoom(object, *size); !room.ok()) return room;
+  const RoomLimits limits{options_.quota_bytes, options_.min_free_bytes};
+  if (absl::Status room = MakeRoom(folder_, limits, object, *size); !room.ok()) {
+    if (part.bytes == 0) DropPart(ObjectName(object));
+    return room;
+  }
   if (absl::Status copied = Copy(object, file, *size, &part); !copied.ok()) return copied;
   part.hashed = StampOf(part.fd.get());
   if (part.bytes < object.bytes()) return ObjectState{.complete = false, .bytes = part.bytes};

@@ -108,7 +108,8 @@ class ObjectStore {
   absl::Status Discard(const ObjectFile& whole, int fd, const absl::Status& why);
   absl::StatusOr<Part*> OpenPart(const v1::ObjectRef& object, const std::atomic<bool>* stop)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
-  absl::Status MakeRoom(const v1::ObjectRef& object, uint64_t bytes);
+  // Deletes it with all that is known of it.
+  void DropPart(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
   absl::Status Copy(const v1::ObjectRef& object, const UniqueFd& file, uint64_t size, Part* part)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mutex_);
   absl::StatusOr<ObjectState> Complete(const v1::ObjectRef& object, Part* part)

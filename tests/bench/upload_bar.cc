@@ -7,13 +7,16 @@
 // sends a new object each round, until the device says that it has it whole and checked. Putting it
 // on the disk comes later, when no job runs, and is not in the figure. bare: a process takes the
 // same protobuf messages (1 MiB each) by a gRPC client stream and drops them. sha256: the same
-// object hashed in memory by one thread, which no upload can outrun. Rounds alternate; medians.
+// object hashed in memory by one thread, which no upload can outrun; write: the same bytes written
+// to a file by one thread. Rounds alternate; medians. An upload is all three: what is possible of
+// them together on this machine, where they share its CPUs, is printed beside it (Possible).
 // Then: the same object again sends nothing; a client that is killed at half the way leaves a
 // beginning that the next one goes on from; the memory of both daemons' processes (VmHWM) grows by
 // less than the limit. Exits with 1 where one of these does not hold, or where synergy's speed over
 // that of the slower of the bare stream and sha256 is below LEAST_RATIO (0: any will do). CPU is
-// the time of each serving process per gigabyte; root's is mostly the hash.
+// the time of each serving process per gigabyte.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
@@ -41,6 +44,7 @@
 
 #include "client/net/device_client.h"
 #include "common/sha256.h"
+#include "common/unique_fd.h"
 #include "synergy/v1/device.grpc.pb.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_folder.h"
@@ -230,6 +234,40 @@ double Median(std::vector<double> values) {
   return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+// What one of the parts of an upload takes.
+struct Cost {
+  double speed = 0;        // MB/s
+  double cpu_seconds = 0;  // of all that take part
+};
+
+double OwnCpuSeconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+// Of the parts together, in MB/s, on this machine: no faster than the slowest of them, nor than the
+// CPUs can spend what all of them take.
+double Possible(size_t bytes, const std::vector<Cost>& parts) {
+  double slowest = parts.front().speed, cpu_seconds = 0;
+  for (const Cost& part : parts) {
+    slowest = std::min(slowest, part.speed);
+    cpu_seconds += part.cpu_seconds;
+  }
+  const double cpus = std::max(1u, std::thread::hardware_concurrency());
+  return std::min(slowest, cpus * static_cast<double>(bytes) / 1e6 / cpu_seconds);
+}
+
+bool WriteBytes(const std::string& bytes, const std::string& path) {
+  constexpr size_t kSlice = 256u << 10;
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  for (size_t at = 0; at < bytes.size(); at += kSlice) {
+    const size_t size = std::min(kSlice, bytes.size() - at);
+    if (write(fd.get(), bytes.data() + at, size) != static_cast<ssize_t>(size)) return false;
+  }
+  return unlink(path.c_str()) == 0;
+}
+
 // MB/s; nothing where it did not arrive.
 std::optional<double> Speed(const std::string& bytes, const std::function<bool()>& transfer) {
   const auto begin = std::chrono::steady_clock::now();
@@ -271,43 +309,57 @@ class Bar {
     idle_root_ = PeakMemory(board_.root());
     idle_front_ = PeakMemory(board_.front());
     const double cpu_root = CpuSeconds(board_.root()), cpu_front = CpuSeconds(board_.front());
-    std::vector<double> ours, theirs, hashes, ratios, to_bare;
+    std::vector<double> ours, theirs, hashes, writes, possible, ratios;
     for (int i = 0; i <= rounds_; ++i) {
       Fill(&bytes_, ++seed_);
       v1::ObjectRef object;
-      const auto hash = Speed(bytes_, [&] {  // the client's own hashing is not in the figure
+      const auto hash = Take([&] {  // the client's own hashing is not in the figure
         object = RefOf(bytes_);
         return true;
       });
+      const auto write = Take([&] { return WriteBytes(bytes_, folder.File("written")); });
       const auto upload = Speed(bytes_, [&] {
         const auto sent = client->Upload(object, ReaderOf(bytes_));
         if (!sent.ok()) fmt::print(stderr, "{}\n", sent.status().ToString());
         return sent.ok() && sent->sent == bytes_.size();
       });
       board_.AwaitDisk();
-      const auto bare_speed = Speed(bytes_, [&] { return SendBare(*stub, bytes_); });
+      const double serving = CpuSeconds(bare.pid());
+      auto stream = Take([&] { return SendBare(*stub, bytes_); });
+      if (stream) stream->cpu_seconds += CpuSeconds(bare.pid()) - serving;
       if (i < rounds_) board_.Forget();
-      Require(upload && bare_speed, "not all bytes arrived");
-      if (!upload || !bare_speed || i == 0) continue;  // the first one warms up
+      Require(upload && stream && write, "not all bytes arrived");
+      if (!upload || !stream || !write || i == 0) continue;  // the first one warms up
       ours.push_back(*upload);
-      theirs.push_back(*bare_speed);
-      hashes.push_back(*hash);
-      to_bare.push_back(*upload / *bare_speed);
-      ratios.push_back(*upload / std::min(*bare_speed, *hash));
+      theirs.push_back(stream->speed);
+      hashes.push_back(hash->speed);
+      writes.push_back(write->speed);
+      possible.push_back(Possible(bytes_.size(), {*stream, *hash, *write}));
+      ratios.push_back(*upload / std::min(stream->speed, hash->speed));
     }
     if (ratios.empty()) return;
     const auto [least, most] = std::ranges::minmax(ratios);
     fmt::print(
         "{}, {} MB, {} rounds: synergy {:.0f} MB/s, bare gRPC {:.0f} MB/s (ratio {:.2f}), sha256 "
-        "{:.0f} MB/s; to the slower of these {:.2f} [{:.2f}, {:.2f}]\n",
+        "{:.0f} MB/s; to the slower of these {:.2f} [{:.2f}, {:.2f}]\n"
+        "  write {:.0f} MB/s; all three share {} CPUs, which allows {:.0f} MB/s: {:.2f} of it\n",
         Name(tcp), bytes_.size() / 1'000'000, rounds_, Median(ours), Median(theirs),
-        Median(to_bare), Median(hashes), Median(ratios), least, most);
+        Median(ours) / Median(theirs), Median(hashes), Median(ratios), least, most, Median(writes),
+        std::thread::hardware_concurrency(), Median(possible), Median(ours) / Median(possible));
     const double gigabytes = static_cast<double>(bytes_.size()) * (rounds_ + 1) / 1e9;
     fmt::print("  CPU: synergyd {:.2f} s/GB, synergyd-front {:.2f} s/GB, bare server {:.2f} s/GB\n",
                (CpuSeconds(board_.root()) - cpu_root) / gigabytes,
                (CpuSeconds(board_.front()) - cpu_front) / gigabytes,
                CpuSeconds(bare.pid()) / gigabytes);
     Require(Median(ratios) >= least_ratio_, fmt::format("a ratio of at least {}", least_ratio_));
+  }
+
+  // Speed, and the CPU time of this process.
+  std::optional<Cost> Take(const std::function<bool()>& part) const {
+    const double cpu = OwnCpuSeconds();
+    const std::optional<double> speed = Speed(bytes_, part);
+    if (!speed) return std::nullopt;
+    return Cost{.speed = *speed, .cpu_seconds = OwnCpuSeconds() - cpu};
   }
 
   void SendAgain(bool tcp) {

@@ -36,6 +36,17 @@ void ConvertHardSwish(NodeConversion& node) {  // x times its hard sigmoid, by d
   node.EmitResult(Caffe2Operator("Mul"), {x, gate});
 }
 
+// Caffe2's Softplus is log(exp(x) + 1) as it stands, which is infinite from 89 on. In float32 it is
+// x itself from 17 on, and never less than x.
+void ConvertSoftplus(NodeConversion& node) {
+  constexpr double kLargestExponent = 80;
+  const NetValue x = node.FloatInput(0);
+  Caffe2Operator clip("Clip");
+  clip.Float("min", std::numeric_limits<float>::lowest()).Float("max", kLargestExponent);
+  const NetValue soft = node.Emit(Caffe2Operator("Softplus"), {node.Emit(clip, {x})});
+  node.EmitResult(Caffe2Operator("Max"), {soft, x});
+}
+
 void ConvertPReluPerChannel(NodeConversion& node) {
   node.EmitResult(Caffe2Operator("PRelu"), {node.FloatInput(0), node.FloatInput(1)});
 }

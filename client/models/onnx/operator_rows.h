@@ -31,6 +31,7 @@ void ConvertLeakyRelu(NodeConversion& node);
 void ConvertElu(NodeConversion& node);
 void ConvertHardSigmoid(NodeConversion& node);
 void ConvertHardSwish(NodeConversion& node);
+void ConvertSoftplus(NodeConversion& node);
 void ConvertPReluPerChannel(NodeConversion& node);  // up to opset 6
 void ConvertPRelu(NodeConversion& node);
 void ConvertClipByAttributes(NodeConversion& node);  // up to opset 10

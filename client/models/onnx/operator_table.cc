@@ -84,7 +84,7 @@ constexpr OnnxOperatorRow kRows[] = {
     {"Slice", 10, kNow, 3, 5, 1, ConvertSlice},
     {"Softmax", 1, 12, 1, 1, 1, ConvertSoftmaxOfRows},
     {"Softmax", 13, kNow, 1, 1, 1, ConvertSoftmaxAlongAxis},
-    {"Softplus", 1, kNow, 1, 1, 1, ConvertUnary},
+    {"Softplus", 1, kNow, 1, 1, 1, ConvertSoftplus},
     {"Softsign", 1, kNow, 1, 1, 1, ConvertUnary},
     {"Split", 2, 12, 1, 1, kAnyNumber, ConvertSplit},
     {"Split", 13, kNow, 1, 2, kAnyNumber, ConvertSplit},

@@ -35,7 +35,9 @@ OnnxWindow ReadPool(NodeConversion& node, const std::vector<int64_t>& space,
     if (dilation != 1) node.Refuse("dilations other than 1: Caffe2's pools have none");
   }
   *explicit_pads = window.Pads();
-  if (node.IntAttribute("ceil_mode", 0) != 0 && node.ok() && !RoundUp(space, &window)) {
+  const bool ceil = node.IntAttribute("ceil_mode", 0) != 0;
+  const bool same = node.StringAttribute("auto_pad", "NOTSET").starts_with("SAME");  // says it all
+  if (ceil && !same && node.ok() && !RoundUp(space, &window)) {
     node.Refuse("ceil_mode with a window wholly on padding: Caffe2 has no value for it");
   }
   return window;

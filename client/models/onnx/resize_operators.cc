@@ -13,36 +13,38 @@
 namespace synergy {
 namespace {
 
-// How a coordinate of the output finds the input's nearest one; ONNX's names.
+// How a coordinate of the output finds the input's nearest one; ONNX's names. Coordinates and
+// lengths are computed in float32, as scales are stored and as runtimes of ONNX compute: 10
+// elements times 1.3 are 13, not the 12.9999995 that the float32 nearest to 1.3 gives.
 struct ResizeRule {
   std::string transformation = "asymmetric";
   std::string rounding = "floor";
   std::string mode = "nearest";
 };
 
-double SourceCoordinate(const std::string& transformation, double at, double scale, int64_t in,
-                        int64_t out) {
+float SourceCoordinate(const std::string& transformation, float at, float scale, int64_t in,
+                       int64_t out) {
   if (transformation == "asymmetric") return at / scale;
-  if (transformation == "tf_half_pixel_for_nn") return (at + 0.5) / scale;
+  if (transformation == "tf_half_pixel_for_nn") return (at + 0.5F) / scale;
   if (transformation == "align_corners") {
-    return out == 1 ? 0 : at * static_cast<double>(in - 1) / static_cast<double>(out - 1);
+    return out == 1 ? 0 : at * static_cast<float>(in - 1) / static_cast<float>(out - 1);
   }
   if (transformation == "pytorch_half_pixel" && out == 1) return 0;
-  return (at + 0.5) / scale - 0.5;
+  return (at + 0.5F) / scale - 0.5F;
 }
 
-int64_t Nearest(const ResizeRule& rule, double x, int64_t in) {
-  double nearest = 0;
+int64_t Nearest(const ResizeRule& rule, float x, int64_t in) {
+  float nearest = 0;
   if (rule.rounding == "floor") {
     nearest = std::floor(x);
   } else if (rule.rounding == "ceil") {
     nearest = std::ceil(x);
   } else if (rule.rounding == "round_prefer_ceil") {
-    nearest = std::floor(x + 0.5);
+    nearest = std::floor(x + 0.5F);
   } else {
-    nearest = std::ceil(x - 0.5);  // round_prefer_floor
+    nearest = std::ceil(x - 0.5F);  // round_prefer_floor
   }
-  return static_cast<int64_t>(std::clamp(nearest, 0.0, static_cast<double>(in - 1)));
+  return static_cast<int64_t>(std::clamp(nearest, 0.0F, static_cast<float>(in - 1)));
 }
 
 struct ResizedAxis {
@@ -122,30 +124,30 @@ void ResizeBy(NodeConversion& node, const std::vector<double>& scales,
   for (size_t i = 0; i < x.rank(); ++i) {
     ResizedAxis axis;
     axis.in = x.dims[i];
-    const double scale =
-        sizes.empty() ? scales[i] : static_cast<double>(sizes[i]) / static_cast<double>(axis.in);
-    const double out = sizes.empty() ? std::floor(static_cast<double>(axis.in) * scale)
-                                     : static_cast<double>(sizes[i]);
+    const auto length = static_cast<float>(axis.in);
+    const float scale =
+        sizes.empty() ? static_cast<float>(scales[i]) : static_cast<float>(sizes[i]) / length;
+    const float out = sizes.empty() ? std::floor(length * scale) : static_cast<float>(sizes[i]);
     if (axis.in < 1 || !(out >= 1) || out > kMostIndices) {
       return node.Refuse(fmt::format("axis {} of length {} resized by {}", i, axis.in, scale));
     }
     axis.out = static_cast<int64_t>(out);
-    if (rule.transformation == "align_corners" &&
-        std::abs(scale * static_cast<double>(axis.in) - out) > 1e-3) {
+    if (rule.transformation == "align_corners" && sizes.empty() &&
+        std::abs(scale * length - out) > 1e-3F) {
       return node.Refuse(
           fmt::format("coordinate_transformation_mode 'align_corners' with a scale "
                       "of {} that gives no whole number of elements: implementations "
                       "differ there, and Caffe2 aligns whole ones",
                       scale));
     }
-    axis.scale = static_cast<float>(scale);
+    axis.scale = scale;
     // Caffe2 multiplies and rounds down: a scale that was rounded down itself is one step short.
-    if (static_cast<int64_t>(static_cast<float>(axis.in) * axis.scale) < axis.out) {
+    if (static_cast<int64_t>(length * axis.scale) < axis.out) {
       axis.scale = std::nextafter(axis.scale, 2 * axis.scale);
     }
     for (int64_t at = 0; at < axis.out; ++at) {
-      const double source =
-          SourceCoordinate(rule.transformation, static_cast<double>(at), scale, axis.in, axis.out);
+      const float source =
+          SourceCoordinate(rule.transformation, static_cast<float>(at), scale, axis.in, axis.out);
       axis.sources.push_back(Nearest(rule, source, axis.in));
     }
     axes.push_back(std::move(axis));

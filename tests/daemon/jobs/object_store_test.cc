@@ -430,6 +430,32 @@ TEST(ObjectStoreOnASmallDisk, ObjectsMakeRoomThatTheDiskHasNot) {
   EXPECT_FALSE((*store)->QueryUntrusted(a)->complete);
 }
 
+TEST(ObjectStoreOnASmallDisk, AnObjectThatTheDiskNeverHoldsEvictsNothingAndLeavesNothing) {
+  const SmallDisk disk(8 << 20);
+  if (!disk.mounted()) GTEST_SKIP() << "needs root to mount a small disk";
+  const std::string folder = disk.path() + "/objects";
+  auto store = ObjectStore::Open(
+      folder, {.quota_bytes = uint64_t{1} << 30, .min_free_bytes = 1 << 20, .boot_id = "b"});
+  ASSERT_TRUE(store.ok()) << store.status();
+  const std::string bytes(2 << 20, 'a');
+  const v1::ObjectRef a = RefOf(bytes);
+  ASSERT_TRUE((*store)->AppendUntrusted(a, 0, MemoryFile(bytes)).ok());
+  v1::ObjectRef large = RefOf("l");
+  large.set_bytes(8 << 20);
+  const absl::Status refused = (*store)->AppendUntrusted(large, 0, MemoryFile("l")).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("1 MiB must stay"));
+  EXPECT_FALSE(fs::exists(folder + "/" + ObjectName(large) + ".part"));
+  EXPECT_TRUE((*store)->QueryUntrusted(a)->complete);
+  // What is there of it already needs no room again.
+  const std::string most(5 << 20, 'm');
+  v1::ObjectRef other = RefOf(most + "m");
+  ASSERT_TRUE((*store)->AppendUntrusted(other, 0, MemoryFile(most)).ok());
+  const auto whole = (*store)->AppendUntrusted(other, most.size(), MemoryFile("m"));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_TRUE(whole->complete);
+}
+
 TEST_F(ObjectStoreTest, ALinkIsCheckedByItsBytesWhereTheStoreHasForgottenIt) {
   const v1::ObjectRef object = Keep("weights");
   const std::string link = folder_.File("link");

@@ -267,6 +267,35 @@ TEST(OnnxConverter, NearestResizeIsCaffe2sWhereBothTakeTheSameElements) {
   EXPECT_THAT(OutputDims(other), ElementsAre(1, 2, 6, 6));
 }
 
+TEST(OnnxConverter, ResizedLengthsAreRoundedInFloat32) {
+  const std::string scales =
+      "initializer { name: 's' data_type: 1 dims: 4 float_data: 1 float_data: 1 float_data: 1.3 "
+      "float_data: 0.7 } ";
+  for (const char* transformation : {"half_pixel", "asymmetric", "align_corners"}) {
+    CONVERT_OR_FAIL(
+        model,
+        OnnxModel(13, {1, 2, 10, 10},
+                  scales + NodeText("Resize", {"x", "", "s"}, "y",
+                                    StringText("coordinate_transformation_mode", transformation))));
+    EXPECT_THAT(OutputDims(model), ElementsAre(1, 2, 13, 7)) << transformation;
+  }
+}
+
+TEST(OnnxConverter, SoftplusDoesNotOverflow) {
+  CONVERT_OR_FAIL(model, OnnxModel(13, {1, 4}, NodeText("Softplus", {"x"}, "y")));
+  EXPECT_THAT(TypesOf(model), ElementsAre("Clip", "Softplus", "Max"));
+}
+
+TEST(OnnxConverter, AutoPadSameDecidesOnThePoolsLengthWhateverCeilModeSays) {
+  CONVERT_OR_FAIL(
+      model,
+      OnnxModel(13, {1, 2, 9, 7},
+                NodeText("MaxPool", {"x"}, "y",
+                         IntsText("kernel_shape", {2, 2}) + IntsText("strides", {3, 3}) +
+                             IntText("ceil_mode", 1) + StringText("auto_pad", "SAME_UPPER"))));
+  EXPECT_THAT(OutputDims(model), ElementsAre(1, 2, 3, 3));
+}
+
 TEST(OnnxConverter, OpenDimensionsAreTheBatchOrAreAskedFor) {
   onnx::ModelProto proto = OnnxModel(13, {7, 3, 8, 8}, NodeText("Relu", {"x"}, "y"));
   auto* shape = proto.mutable_graph()
