@@ -184,6 +184,9 @@ void RunData::TakeRecord(v1::RunRecord record) {
     case v1::RunRecord::kClockChange:
       clock_changes_.push_back(std::move(*record.mutable_clock_change()));
       break;
+    case v1::RunRecord::kChirp:
+      chirps_.push_back(std::move(*record.mutable_chirp()));
+      break;
     case v1::RunRecord::kEnd:
       end_ = std::move(*record.mutable_end());
       break;

@@ -57,6 +57,7 @@ class RunData {
   // What has changed since the one before; the first has everything.
   const std::vector<v1::Conditions>& conditions() const { return conditions_; }
   const std::vector<v1::ClockChange>& clock_changes() const { return clock_changes_; }
+  const std::vector<v1::ChirpPlayed>& chirps() const { return chirps_; }
   const std::vector<LostRecords>& lost() const { return lost_; }
   // Null while the run goes on, and for ever where the daemon was killed.
   const v1::RunEnd* end() const { return end_ ? &*end_ : nullptr; }
@@ -102,6 +103,7 @@ class RunData {
   std::optional<v1::ClockLease> clocks_;
   std::vector<v1::Conditions> conditions_;
   std::vector<v1::ClockChange> clock_changes_;
+  std::vector<v1::ChirpPlayed> chirps_;
   std::optional<v1::RunEnd> end_;
   std::vector<Marker> markers_;
   std::map<uint32_t, std::vector<Reading>> readings_;  // every channel of the header
