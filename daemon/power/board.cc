@@ -11,6 +11,7 @@
 #include "daemon/power/ina3221_source.h"
 #include "daemon/power/jetson_tx1_model.h"
 #include "daemon/power/real_board.h"
+#include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
@@ -55,6 +56,7 @@ absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
   for (const SensorProfile& sensor : profile->sensors) {
     auto source = Ina3221Source::Open(tx1::JetsonTx1Model::BusOf(*model), WiringOf(sensor));
     if (!source.ok()) return source.status();
+    *board.info.add_sources() = DescribeSource(**source);
     board.sources.push_back(*std::move(source));
   }
   board.simulation = *std::move(model);

@@ -13,6 +13,7 @@
 #include "common/sysfs.h"
 #include "daemon/power/discover.h"
 #include "daemon/power/exec_source.h"
+#include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
@@ -96,19 +97,6 @@ std::string NothingFound(const std::vector<std::string>& unused) {
       unused.empty() ? "" : ": ", fmt::join(unused, "; "));
 }
 
-void Describe(const PowerSource& source, v1::BoardInfo& board) {
-  v1::SourceInfo& info = *board.add_sources();
-  info.set_name(source.name());
-  for (const v1::ChannelInfo& channel : source.channels()) {
-    if (!Names({info.rails().begin(), info.rails().end()}, channel.rail())) {
-      info.add_rails(channel.rail());
-    }
-  }
-  const double rate = source.max_rate_hz();
-  info.set_max_rate_hz(rate == std::numeric_limits<double>::infinity() ? 0 : rate);
-  for (std::string& remark : source.Remarks()) info.add_remarks(std::move(remark));
-}
-
 }  // namespace
 
 const BoardProfile* RecogniseBoard(const std::vector<BoardProfile>& profiles,
@@ -174,7 +162,7 @@ absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAcc
   board.info.mutable_unused_sources()->Assign(found.unused.begin(), found.unused.end());
   std::vector<v1::RailInfo> rails;
   for (FoundSource& source : found.sources) {
-    Describe(*source.source, board.info);
+    *board.info.add_sources() = DescribeSource(*source.source);
     rails.insert(rails.end(), source.rails.begin(), source.rails.end());
     board.sources.push_back(std::move(source.source));
   }

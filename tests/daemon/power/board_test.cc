@@ -27,6 +27,11 @@ TEST(OpenBoard, GivesASimulatedTx1WithThreeRails) {
   EXPECT_NE(board->simulation, nullptr);
   ASSERT_EQ(board->sources.size(), 1u);
   EXPECT_EQ(board->sources[0]->channels().size(), 6u);
+  ASSERT_EQ(board->info.sources_size(), 1);
+  const v1::SourceInfo& source = board->info.sources(0);
+  EXPECT_EQ(source.rails_size(), 3);
+  ASSERT_EQ(source.channels_size(), 6);
+  EXPECT_GT(source.channels(0).window().period_s(), source.channels(0).window().slot_s());
 }
 
 TEST(OpenBoard, SourcesMayOutliveTheBoard) {

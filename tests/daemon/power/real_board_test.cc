@@ -157,6 +157,7 @@ TEST(OpenRealBoard, DescribesTheRailsThatTheKernelShows) {
   EXPECT_EQ(board->info.rails(2).contained_in(), "VDD_IN");
   ASSERT_EQ(board->info.sources_size(), 1);
   EXPECT_EQ(board->info.sources(0).rails_size(), 3);
+  EXPECT_EQ(board->info.sources(0).channels_size(), 6);
   EXPECT_EQ(board->info.cannot_size(), 0);
   ASSERT_EQ(board->sources.size(), 1u);
   std::vector<ChannelReading> readings;
