@@ -1,14 +1,14 @@
 """CPU clocks under a real cpufreq: what its drivers make of a request, and that everything comes back."""
-import random
 import signal
-import time
 
 from lab_board import LOG, POLICIES, STATE, LabTest, main, wait_for
 
-ROUNDS = 50
+KILLED = 128 + 9
 
 
 class Clocks(LabTest):
+    PROGRAMS = ("lease_steps",)
+
     def start_pin(self, *flags):
         pin = self.lab.start_ctl("clocks", "pin", *flags, "--", "sleep", "600")
         self.addCleanup(lambda: (pin.kill(), pin.communicate()))
@@ -83,34 +83,23 @@ class Clocks(LabTest):
         for name, value in self.before[0].items():
             self.lab.guest.attempt(f"echo '{value}' > /sys/devices/system/cpu/{name}")
 
-    def test_kill_9_at_any_step_and_restore_or_a_new_start_put_everything_back(self):
-        random.seed(6)
-        seconds = 2.0  # at first; then what a lease takes here
-        for number in range(ROUNDS):
-            self.lab.start()
-            pin = self.lab.start_ctl("clocks", "pin", "--cpu", random.choice(("min", "518.4MHz", "max")), "--cpus", "0-2",
-                                     "--", "sleep", "600")
-            begin = time.monotonic()
-            if number % 5 == 0:  # how long it takes until the lease is held
-                wait_for(lambda: self.lab.json("clocks")["lease"], 60, "the lease")
-                seconds = time.monotonic() - begin
-                if number % 2 == 1:  # killed while the clocks are put back
-                    pin.send_signal(signal.SIGINT)
-                    time.sleep(random.uniform(0, 0.3))
-            else:
-                time.sleep(random.uniform(0, 1.2 * seconds))
-            self.lab.guest.run("kill -9 $(pidof synergyd); true")
-            pin.kill()
-            pin.communicate()
-            wait_for(lambda: not self.lab.pids("synergyd") and not self.lab.pids("synergyd-front"), 30, "all ends")
-            if number % 2 == 0:
+    def test_kill_9_before_every_step_and_restore_put_everything_back(self):
+        chip = self.lab.guest.run("ls -d /sys/bus/i2c/devices/0-0040/hwmon/hwmon*")
+        take = f"lease_steps take {STATE} 518400 3 {chip}"
+        steps = int(self.lab.guest.run(f"{take} 0"))
+        self.assertGreater(steps, 20)
+        self.assertEqual(self.lab.settings(), self.before)
+        changed = 0
+        for step in range(1, steps + 1):
+            with self.subTest(step=step, of=steps):
+                self.assertEqual(self.lab.guest.attempt(f"{take} {step}")[1], KILLED)
+                changed += self.lab.settings() != self.before
+                # Restoring is killed as well, at a step that moves with the first.
+                self.lab.guest.attempt(f"lease_steps restore {STATE} {1 + step % 13}")
                 self.lab.guest.run(f"synergyd --restore --state {STATE} >>{LOG} 2>&1")
-            else:
-                self.lab.start()
-                self.lab.stop()
-            with self.subTest(round=number):
-                self.assertEqual((self.lab.cpufreq(), self.lab.chip_settings()), self.before)
-                self.assertEqual(self.lab.guest.run(f"ls {STATE}/leases || true").split(), [])
+                self.assertEqual(self.lab.settings(), self.before)
+                self.assertEqual(self.lab.journals(), [])
+        self.assertGreater(changed, steps // 4)
 
 
 class TwoClusters(LabTest):

@@ -34,13 +34,13 @@ op { type: "ConstantFill" output: "b" arg { name: "shape" ints: 8 } arg { name: 
 class LabBoard(Client):
     """A guest with a daemon. `rails`: milliamperes at 5 V of the chip at 0x40, by channel."""
 
-    def __init__(self, board="one_cluster"):
+    def __init__(self, board="one_cluster", programs=()):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="synergy-lab-host-"))
         self.store = self.scratch / "store.db"
         self.guest = None
         try:
             folder = pathlib.Path(os.environ["SYNERGY_ARM64_BIN"])
-            self.guest = Guest(board, [folder / name for name in PROGRAMS])
+            self.guest = Guest(board, [folder / name for name in (*PROGRAMS, *programs)])
             self.host = f"127.0.0.1:{self.guest.daemon_port}"
             (self.scratch / "small.pbtxt").write_text(SMALL_NET)
             (self.scratch / "small_init.pbtxt").write_text(SMALL_INIT)
@@ -115,31 +115,43 @@ class LabBoard(Client):
         return dict(line.split(" ", 1) for line in text.splitlines())
 
 
+    def settings(self):
+        return self.cpufreq(), self.chip_settings()
+
+    def journals(self):
+        return self.guest.run(f"ls {STATE}/leases 2>/dev/null || true").split()
+
+
 class LabTest(unittest.TestCase):
     """A guest for all tests of a class, a daemon for each."""
     CLUSTERS = "one_cluster"
+    PROGRAMS = ()  # besides the board's own
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = LabBoard(cls.CLUSTERS)
+        cls.lab = LabBoard(cls.CLUSTERS, cls.PROGRAMS)
         cls.addClassCleanup(cls.lab.close)
 
     def setUp(self):
         for channel, milliamperes in ((1, 1000), (2, 100), (3, 400)):
             self.lab.set_rail(channel, milliamperes)
-        self.before = (self.lab.cpufreq(), self.lab.chip_settings())
+        self.before = self.lab.settings()
         self.lab.guest.run(f"rm -f {LOG}")
 
     def tearDown(self):
         if self.lab.pids("synergyd"):
             self.lab.stop("TERM")
-        self.assertEqual((self.lab.cpufreq(), self.lab.chip_settings()), self.before)
-        self.assertEqual(self.lab.guest.run(f"ls {STATE}/leases 2>/dev/null || true").split(), [])
+        self.assertEqual(self.lab.settings(), self.before)
+        self.assertEqual(self.lab.journals(), [])
 
 
-def main():
+def skip_without_lab():
     """Exit code 77, which CTest counts as skipped, where the lab has not been made."""
     if not pathlib.Path(os.environ["SYNERGY_ARM64_BIN"], "synergyd").exists() or shutil.which("qemu-system-aarch64") is None:
         print("the lab has not been made: ./check lab makes it", file=sys.stderr)
         sys.exit(77)
+
+
+def main():
+    skip_without_lab()
     unittest.main(verbosity=2)

@@ -1,5 +1,5 @@
 """Rails through the kernel's own drivers: names, values, changes, and every way in which reads fail."""
-from lab_board import LabTest, main, wait_for
+from lab_board import STATE, LabTest, main
 
 
 class Rails(LabTest):
@@ -85,6 +85,21 @@ class Rails(LabTest):
         run, still = self.run_while(lambda: self.lab.guest.run(f"echo 0 > {path}; sleep 2; echo 1 > {path}"), 2000)
         self.assertTrue(still, "the run had ended before the channel was on again")
         self.assertNotEqual(self.causes(run, "ina3221 0-0040"), "")
+
+    def test_registers_read_without_the_driver_and_the_driver_comes_back(self):
+        for register, value in ((0xFE, 0x5449), (0xFF, 0x3220), (0x0F, 1)):  # its makers' numbers; a conversion is ready
+            self.lab.guest.set_register(0x40, register, value)
+        self.lab.start("--source", "i2c")
+        driver = "/sys/bus/i2c/devices/0-0040/driver"
+        self.assertNotEqual(self.lab.guest.attempt(f"ls {driver}")[1], 0, "the kernel's driver is still bound")
+        sources = {source["name"]: source for source in self.lab.json("board")["sources"]}
+        self.assertIn("ina3221 0x40", sources)
+        run = self.lab.run_small("--iterations", "20", "--rate", "50")
+        self.assertAlmostEqual(self.mean_powers(run)["VDD_CPU"], 2.0, delta=0.02)
+        self.lab.stop("KILL")
+        self.assertNotEqual(self.lab.guest.attempt(f"ls {driver}")[1], 0)
+        self.lab.guest.run(f"synergyd --restore --state {STATE}")
+        self.assertEqual(self.lab.guest.attempt(f"ls {driver}")[1], 0, self.lab.log())
 
 
 if __name__ == "__main__":
