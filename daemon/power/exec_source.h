@@ -1,5 +1,5 @@
 // Any program on this machine as a power source: a child process that prints a line for each
-// reading (exec_lines.h), at its own pace.
+// reading (common/exec_lines.h), at its own pace.
 //
 // The child leads a process group, which is killed with the source. It ends when this process does:
 // by setpriv's --pdeathsig where util-linux is installed, else at its next line, which finds no
@@ -15,9 +15,9 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/exec_lines.h"
 #include "common/unique_fd.h"
 #include "daemon/power/attribute_source.h"
-#include "daemon/power/exec_lines.h"
 #include "daemon/power/power_source.h"
 #include "daemon/power/rail_names.h"
 

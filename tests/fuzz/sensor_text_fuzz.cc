@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "daemon/power/exec_lines.h"
+#include "common/exec_lines.h"
 #include "daemon/power/vcgencmd_source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -2,7 +2,8 @@
 //
 //   t_ns,rail,watts
 //
-// with t_ns of the machine's CLOCK_MONOTONIC, the instant that the reading stands for; the rail's
+// with t_ns the instant that the reading stands for, on the machine's CLOCK_MONOTONIC (power
+// sources of a board) or a clock of the meter's own (meters on a host), never negative; the rail's
 // name in printable ASCII without commas, 64 characters at most; the power as a decimal number.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "daemon/power/exec_lines.h"
+#include "common/exec_lines.h"
 
 #include <fmt/format.h>
 
