@@ -64,10 +64,10 @@ class ChirpCoverage : public testing::TestWithParam<Case> {};
 
 // The seeds are fixed: it holds, or it does not.
 TEST_P(ChirpCoverage, StatedBoundHoldsTheTruthInNinetyFivePercent) {
-  constexpr int kRounds = 200;
+  const int rounds = GetParam().meter.rate_hz > 5000 ? 40 : 200;  // as long as it may take
   int held = 0;
   std::mt19937_64 random(99);
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     SyntheticMeter meter = GetParam().meter;
     meter.drift_ppm = std::uniform_real_distribution<double>(-100, 100)(random);
     meter.offset_ns =
@@ -77,7 +77,7 @@ TEST_P(ChirpCoverage, StatedBoundHoldsTheTruthInNinetyFivePercent) {
     ASSERT_TRUE(found.ok()) << round << " " << found.status();
     if (std::abs(found->error_ns) <= found->match.bound_ns) ++held;
   }
-  EXPECT_GE(held, kRounds * 95 / 100);
+  EXPECT_GE(held, rounds * 95 / 100);
   RecordProperty("held", held);
 }
 
