@@ -152,6 +152,23 @@ ordered_json OverlapJson(const Attribution& attribution) {
   return json;
 }
 
+ordered_json ChannelsJson(const v1::SourceStats& source) {
+  ordered_json json = ordered_json::array();
+  for (const v1::ChannelStats& channel : source.channels()) {
+    ordered_json item;
+    item["rail"] = channel.rail();
+    item["quantity"] = QuantityName(channel.quantity());
+    item["requested_hz"] = channel.requested_hz();
+    item["achieved_hz"] = channel.achieved_hz();
+    item["fresh_hz"] = channel.fresh_hz();
+    item["fresh_is_bound"] = channel.fresh_is_bound();
+    item["independent_hz"] = channel.independent_hz() > 0 ? ordered_json(channel.independent_hz())
+                                                          : ordered_json(nullptr);
+    json.push_back(std::move(item));
+  }
+  return json;
+}
+
 ordered_json SamplingJson(const SamplingReport& sampling) {
   ordered_json json;
   json["requested_hz"] = sampling.requested_hz;
@@ -170,6 +187,7 @@ ordered_json SamplingJson(const SamplingReport& sampling) {
     item["ticks"] = source.ticks();
     item["missed"] = source.missed();
     item["failed"] = source.failed();
+    item["channels"] = ChannelsJson(source);
     json["sources"].push_back(std::move(item));
   }
   return json;

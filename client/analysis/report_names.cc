@@ -47,6 +47,21 @@ std::string_view ScopeName(v1::RailScope scope) {
   }
 }
 
+std::string_view QuantityName(v1::ChannelInfo::Quantity quantity) {
+  switch (quantity) {
+    case v1::ChannelInfo::QUANTITY_CURRENT:
+      return "current";
+    case v1::ChannelInfo::QUANTITY_VOLTAGE:
+      return "voltage";
+    case v1::ChannelInfo::QUANTITY_POWER:
+      return "power";
+    case v1::ChannelInfo::QUANTITY_ENERGY_COUNTER:
+      return "energy";
+    default:
+      return "unknown";
+  }
+}
+
 std::string_view GapCauseName(v1::Gap::Cause cause) {
   switch (cause) {
     case v1::Gap::CAUSE_MISSED_TICK:

@@ -76,6 +76,26 @@ std::string Sampling(const RunReport& report) {
   return text;
 }
 
+// The voltages, which are read now and then only, are in the JSON.
+std::string Channels(const RunReport& report) {
+  std::string text;
+  for (const v1::SourceStats& source : report.sampling.sources) {
+    for (const v1::ChannelStats& channel : source.channels()) {
+      if (channel.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE) continue;
+      text += fmt::format("           {} {}: {:.1f} Hz read, {}{:.1f} Hz fresh",
+                          Printable(channel.rail()), QuantityName(channel.quantity()),
+                          channel.achieved_hz(), channel.fresh_is_bound() ? "at least " : "",
+                          channel.fresh_hz());
+      // Of a filter; else they are the same.
+      if (channel.independent_hz() > 0 && channel.independent_hz() < channel.fresh_hz()) {
+        text += fmt::format(", {:.2f} Hz of it independent", channel.independent_hz());
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
 std::string Rails(const RunReport& report) {
   std::string text;
   for (const v1::RailInfo& rail : report.header.board().rails()) {
@@ -97,7 +117,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
     text += fmt::format("  {}\n", Colored(options, kYellow, kSimulatedNotice));
   }
   text += Conditions(report) + Clocks(report) + ConditionsText(report) + Rails(report) +
-          Sampling(report);
+          Sampling(report) + Channels(report);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
                       Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));

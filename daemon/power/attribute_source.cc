@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/records/reading_span.h"
+
 namespace synergy {
 namespace {
 
@@ -51,15 +53,19 @@ AttributeSource::AttributeSource(Options options, Clock& clock)
   for (const Channel& channel : options_.channels) {
     channels_.push_back(channel.info);
     channels_.back().set_source(fmt::format("{} {}", options_.name, channel.info.source()));
-    channels_.back().mutable_window();
-    states_.push_back({.counter = EnergyCounter(channel.counter_range_uj)});
+    const v1::Window& window = *channels_.back().mutable_window();
+    channels_.back().set_independent_hz(IndependentHz(window));
+    // Drivers that do not say where in a cycle: each channel by itself.
+    const double period_s = channel.one_conversion_a_period ? window.period_s() : 0;
+    states_.push_back({.counter = EnergyCounter(channel.counter_range_uj),
+                       .freshness = CycleFreshness(period_s, window.period_tolerance(), {1.0})});
   }
 }
 
 void AttributeSource::Restart() {
   for (State& state : states_) {
     state.counter.Restart();
-    state.read = false;
+    state.freshness.Forget();
   }
   verify_due_ = clock_.Now() + kVerifyInterval;
 }
@@ -69,17 +75,17 @@ absl::Status AttributeSource::ReadChannel(size_t index, std::vector<ChannelReadi
   if (!read.ok()) return read.status();
   const Channel& channel = options_.channels[index];
   State& state = states_[index];
-  const bool changed = state.read && state.last_value != read->value;
-  state.read = true;
-  state.last_value = read->value;
-  const bool fresh = changed || channel.each_read_converts;
+  const TimeSpan span{.earliest = {read->begin_ns}, .latest = {read->end_ns}};
+  CycleFreshness::Seen seen = state.freshness.OnRead(0, span, read->value);
+  if (channel.each_read_converts) seen.freshness = Freshness::kFresh;
   out->push_back({.channel = static_cast<uint32_t>(index),
                   .reading = {.begin_ns = read->begin_ns,
                               .end_ns = read->end_ns,
                               .raw = channel.counter_range_uj < 0
                                          ? read->value
                                          : state.counter.Advance(read->value, read->end_ns),
-                              .freshness = fresh ? Freshness::kFresh : Freshness::kUnknown}});
+                              .freshness = seen.freshness},
+                  .number = seen.number});
   return absl::OkStatus();
 }
 

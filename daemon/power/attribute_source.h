@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "daemon/power/attribute_group.h"
+#include "daemon/power/cycle_freshness.h"
 #include "daemon/power/energy_counter.h"
 #include "daemon/power/power_source.h"
 #include "synergy/v1/board.pb.h"
@@ -26,6 +27,9 @@ class AttributeSource final : public PowerSource {
     // Of an attribute that counts microjoules (EnergyCounter); negative: of no counter.
     int64_t counter_range_uj = -1;
     bool each_read_converts = false;  // the driver makes a new conversion for each read
+    // Its value follows one conversion of each period of its window; else two, say, whose product
+    // it is.
+    bool one_conversion_a_period = false;
   };
   struct Options {
     std::string name;
@@ -52,8 +56,7 @@ class AttributeSource final : public PowerSource {
  private:
   struct State {
     EnergyCounter counter;
-    bool read = false;
-    int64_t last_value = 0;
+    CycleFreshness freshness;
   };
 
   AttributeSource(Options options, Clock& clock);

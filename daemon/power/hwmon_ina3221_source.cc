@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/records/reading_span.h"
 #include "daemon/power/ina3221_registers.h"
 
 namespace synergy {
@@ -107,6 +108,7 @@ void HwmonIna3221Source::Describe() {
             fmt::format(", shunt {} mOhm", static_cast<double>(input.shunt_uohm) * 1e-3));
       }
       *info.mutable_window() = cycle_known_ ? cycle_.Window() : v1::Window();
+      info.set_independent_hz(IndependentHz(info.window()));
     }
   }
 }
@@ -141,6 +143,22 @@ absl::StatusOr<Ina3221Cycle> HwmonIna3221Source::ReadCycle(const std::string& fo
   return absl::FailedPreconditionError(fmt::format(
       "update_interval {} ms and samples {} of {} channels fit no conversion time of the chip",
       *interval, *samples, channels));
+}
+
+std::vector<double> HwmonIna3221Source::Offsets(const std::string& folder) const {
+  // Shunt, bus, shunt, bus, ... over the channels that are on, all of the same length.
+  std::vector<double> offsets;
+  for (const bool voltage : {false, true}) {
+    for (const Input& input : inputs_) {
+      int before = 0;
+      for (int number = 1; number < input.number; ++number) {
+        before += ReadSysfsInteger(folder + "/" + Enable(number)).value_or(1) != 0 ? 1 : 0;
+      }
+      const double slots = 2.0 * before + (voltage ? 2 : 1);
+      offsets.push_back(slots / (2.0 * std::max(1, cycle_.channels)));
+    }
+  }
+  return offsets;
 }
 
 absl::StatusOr<std::optional<bool>> HwmonIna3221Source::TryWhetherReadsWait(
@@ -190,6 +208,8 @@ absl::Status HwmonIna3221Source::Prepare(const std::string& folder) {
   cycle_ = cycle.value_or(CycleAfterReset(static_cast<int>(inputs_.size())));
   if (first) Describe();
   freshness_.emplace(channels_.size(), cycle_, cycle_known_ && reads_wait_.value_or(false));
+  conversions_.emplace(cycle_known_ ? cycle_.period_s() : 0, ina3221::kOscillatorTolerance,
+                       Offsets(folder));
   verify_due_ = clock_.Now() + kVerifyInterval;
   return absl::OkStatus();
 }
@@ -231,11 +251,17 @@ absl::Status HwmonIna3221Source::VerifySettings() {
 absl::Status HwmonIna3221Source::ReadChannel(size_t index, std::vector<ChannelReading>* out) {
   const absl::StatusOr<StampedInteger> read = attributes_->Read(index);
   if (!read.ok()) return read.status();
+  // The driver asks the chip somewhere in between.
+  const TimeSpan span{.earliest = {read->begin_ns}, .latest = {read->end_ns}};
+  const CycleFreshness::Seen seen = conversions_->OnRead(index, span, read->value);
+  Freshness freshness = freshness_->OnRead(index, *read);
+  if (freshness == Freshness::kUnknown) freshness = seen.freshness;
   out->push_back({.channel = static_cast<uint32_t>(index),
                   .reading = {.begin_ns = read->begin_ns,
                               .end_ns = read->end_ns,
                               .raw = read->value,
-                              .freshness = freshness_->OnRead(index, *read)}});
+                              .freshness = freshness},
+                  .number = seen.number});
   return absl::OkStatus();
 }
 

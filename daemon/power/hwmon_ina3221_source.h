@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "daemon/power/attribute_group.h"
+#include "daemon/power/cycle_freshness.h"
 #include "daemon/power/hwmon_folder.h"
 #include "daemon/power/ina3221_hwmon_timing.h"
 #include "daemon/power/power_source.h"
@@ -71,6 +72,8 @@ class HwmonIna3221Source final : public PowerSource {
   // False where the value could not be set, or is not there to be set; a remark says why.
   bool Set(const std::string& folder, const std::string& file, int64_t value);
   absl::StatusOr<Ina3221Cycle> ReadCycle(const std::string& folder) const;
+  // Where in the chip's cycle the conversion of each channel ends, in periods.
+  std::vector<double> Offsets(const std::string& folder) const;
   absl::StatusOr<std::optional<bool>> TryWhetherReadsWait(const std::string& folder, bool may_set);
   absl::Status VerifySettings();
   // Finds out how long a tick's reads take.
@@ -90,10 +93,11 @@ class HwmonIna3221Source final : public PowerSource {
   std::optional<bool> reads_wait_;
   double rounds_hz_ = std::numeric_limits<double>::infinity();
   std::vector<std::string> remarks_;
-  std::optional<AttributeGroup> attributes_;  // by channel
-  std::optional<Ina3221HwmonFreshness> freshness_;
-  uint64_t life_ = 0;        // of attributes_
-  size_t next_voltage_ = 0;  // counts up; modulo the number of inputs
+  std::optional<AttributeGroup> attributes_;        // by channel
+  std::optional<Ina3221HwmonFreshness> freshness_;  // where reads wait
+  std::optional<CycleFreshness> conversions_;       // where they do not tell
+  uint64_t life_ = 0;                               // of attributes_
+  size_t next_voltage_ = 0;                         // counts up; modulo the number of inputs
   MonotonicTime voltage_due_;
   MonotonicTime verify_due_;
 };

@@ -138,6 +138,11 @@ absl::StatusOr<FoundSource> OpenHwmonPower(const std::string& sysfs, const Hwmon
   AttributeSource::Options options;
   options.name = device.Name();
   options.channels = ListChannels(device, names);
+  // Those convert freely, and each of their registers is written once a cycle (TI, SBOS547,
+  // "INA226"). Others may only be asked once an interval by their drivers.
+  for (AttributeSource::Channel& channel : options.channels) {
+    channel.one_conversion_a_period = device.chip.starts_with("ina2");
+  }
   options.find = [sysfs, device] { return FindHwmon(sysfs, device); };
   FoundSource found;
   for (const AttributeSource::Channel& channel : options.channels) {

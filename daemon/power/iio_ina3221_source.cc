@@ -61,6 +61,8 @@ v1::Window WindowOf(const std::string& folder, Mode mode) {
   window.set_period_s(1e-6 * both_us * channels);
   window.set_period_tolerance(ina3221::kOscillatorTolerance);
   window.set_average(static_cast<uint32_t>(ina3221::kAverages[config.average]));
+  // Triggered, a read makes the conversion that it shows.
+  window.set_phase_known(!continuous);
   return window;
 }
 

@@ -34,7 +34,8 @@ Ina3221Chip::Ina3221Chip(const Ina3221ChipOptions& options,
       noise_steps_(options.noise_steps),
       seed_(options.seed),
       trace_(trace),
-      oscillator_factor_(Spread(seed_, kOscillatorKey, 0, options.oscillator_tolerance)),
+      oscillator_factor_(options.oscillator_factor.value_or(
+          Spread(seed_, kOscillatorKey, 0, options.oscillator_tolerance))),
       noise_seed_(MixHash(seed_, kNoiseKey)) {
   for (uint8_t reg = 1; reg <= kLastData; ++reg) {
     data_[reg].gain = Spread(seed_, kGainKey, reg, options.gain_tolerance);
@@ -123,6 +124,14 @@ int64_t Ina3221Chip::Conversions(uint8_t data_register, MonotonicTime at) const 
     if (slot.reg == data_register) return ConversionsOf(slot, at);
   }
   return 0;
+}
+
+Ina3221Chip::Conversion Ina3221Chip::ConversionNumber(uint8_t data_register, int64_t number) const {
+  for (const Slot& slot : slots_) {
+    if (slot.reg != data_register) continue;
+    return {CycleTime(number - 1, slot.begin_ns), CycleTime(number - 1, slot.end_ns)};
+  }
+  return {};
 }
 
 int64_t Ina3221Chip::ConversionsOf(const Slot& slot, MonotonicTime at) const {

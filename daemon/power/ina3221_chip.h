@@ -24,6 +24,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "common/clock.h"
@@ -38,6 +39,7 @@ struct Ina3221ChipOptions {
   double noise_steps = 0.3;  // standard deviation of one conversion, in steps of the data register
   double oscillator_tolerance = ina3221::kOscillatorTolerance;  // drawn evenly from +- this
   double gain_tolerance = ina3221::kGainTolerance;  // likewise, per channel and quantity
+  std::optional<double> oscillator_factor = {};     // instead of a drawn one
 };
 
 // What a channel's pins are connected to.
@@ -64,6 +66,12 @@ class Ina3221Chip final : public RegisterChip {
   double oscillator_factor() const { return oscillator_factor_; }
   // Conversions of a data register that were done by `at`, counted from the last configuration.
   int64_t Conversions(uint8_t data_register, MonotonicTime at) const;
+  // Which span of time conversion `number` of these, from 1, integrates.
+  struct Conversion {
+    MonotonicTime begin;
+    MonotonicTime end;
+  };
+  Conversion ConversionNumber(uint8_t data_register, int64_t number) const;
 
  private:
   // One conversion of the cycle, in ns after the cycle's begin.

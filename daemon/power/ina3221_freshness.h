@@ -10,15 +10,13 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/records/conversion_cycle.h"
 #include "common/records/readings.h"
 
 namespace synergy {
 
 // Between which two instants the chip took a register's value over.
-struct LatchSpan {
-  MonotonicTime earliest;
-  MonotonicTime latest;
-};
+using LatchSpan = TimeSpan;
 
 class Ina3221Freshness {
  public:

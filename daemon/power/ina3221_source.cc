@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
+
+#include "common/records/reading_span.h"
 
 namespace synergy {
 namespace {
@@ -11,8 +15,16 @@ using namespace ina3221;
 
 constexpr Nanoseconds kVoltageInterval = Milliseconds(100);  // of one channel
 constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);
-// A read takes at least 14 us (the fastest bus of the chip, 3.4 MHz), two cycles 2 ms.
-constexpr int kReadsUntilReady = 200;
+// Of a register over the fastest bus of the chip (3.4 MHz).
+constexpr double kShortestReadS = 14e-6;
+
+// The place of `value` in one of the chip's tables; the first for 0. Nothing: it is not there.
+std::optional<uint8_t> PlaceIn(std::span<const int> table, uint32_t value) {
+  if (value == 0) return 0;
+  const auto found = std::ranges::find(table, static_cast<int>(value));
+  if (found == table.end()) return std::nullopt;
+  return static_cast<uint8_t>(found - table.begin());
+}
 
 // The status with what was tried in front of it; the code stays.
 absl::Status While(const std::string& what, const absl::Status& status) {
@@ -38,6 +50,12 @@ absl::StatusOr<std::unique_ptr<Ina3221Source>> Ina3221Source::Open(std::shared_p
         "ina3221 {:#04x}: no channel is connected to a rail; name one in the board's profile",
         wiring.address));
   }
+  if (!PlaceIn(kAverages, wiring.averages) || !PlaceIn(kConversionUs, wiring.conversion_us)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "ina3221 {:#04x}: the chip has neither averages of {} nor conversions of {} us; its tables "
+        "are in SBOS576",
+        wiring.address, wiring.averages, wiring.conversion_us));
+  }
   std::unique_ptr<Ina3221Source> source(new Ina3221Source(std::move(bus), wiring));
   if (absl::Status status = source->VerifyIdentity(); !status.ok()) return status;
   if (absl::Status status = source->Program(); !status.ok()) return status;
@@ -50,9 +68,9 @@ Ina3221Source::Ina3221Source(std::shared_ptr<RegisterBus> bus, const Ina3221Wiri
       address_(wiring.address),
       name_(fmt::format("ina3221 {:#04x}", wiring.address)) {
   for (size_t i = 0; i < kChannels; ++i) config_.enabled[i] = wiring.channels[i].has_value();
-  config_.average = 0;
-  config_.bus_time = 0;
-  config_.shunt_time = 0;
+  config_.average = *PlaceIn(kAverages, wiring.averages);
+  config_.bus_time = *PlaceIn(kConversionUs, wiring.conversion_us);
+  config_.shunt_time = config_.bus_time;
   Describe(wiring);
 }
 
@@ -75,21 +93,27 @@ void Ina3221Source::Describe(const Ina3221Wiring& wiring) {
     if (!voltage) currents_ = channels_.size();
   }
   // The cycle is shunt, bus, shunt, bus, ... over the channels in use.
-  const double period_s =
-      static_cast<double>(2 * static_cast<int>(currents_) * kConversionUs[config_.shunt_time]) *
-      1e-6;
+  std::vector<double> offsets;
   for (size_t i = 0; i < channels_.size(); ++i) {
     const size_t channel = i % currents_;
     const size_t slots_until_end = 2 * (currents_ - 1 - channel) + (i < currents_ ? 1 : 0);
     until_end_s.push_back(static_cast<double>(slots_until_end) * slot_s);
+    offsets.push_back(1.0 - until_end_s.back() / period_s());
     v1::Window& window = *channels_[i].mutable_window();
     window.set_slot_s(slot_s);
-    window.set_period_s(period_s);
+    window.set_period_s(period_s());
     window.set_period_tolerance(kOscillatorTolerance);
     window.set_average(static_cast<uint32_t>(kAverages[config_.average]));
     window.set_phase_known(false);
+    channels_[i].set_independent_hz(IndependentHz(window));
   }
-  freshness_.emplace(period_s, kOscillatorTolerance, std::move(until_end_s));
+  freshness_.emplace(period_s(), kOscillatorTolerance, std::move(until_end_s));
+  cycle_.emplace(period_s(), kOscillatorTolerance, std::move(offsets));
+}
+
+double Ina3221Source::period_s() const {
+  return static_cast<double>(2 * static_cast<int>(currents_) * kConversionUs[config_.shunt_time]) *
+         1e-6;
 }
 
 absl::Status Ina3221Source::VerifyIdentity() {
@@ -112,8 +136,12 @@ absl::Status Ina3221Source::Program() {
 }
 
 absl::Status Ina3221Source::AwaitFirstCycle() {
-  // Until then the data registers hold what was there before.
-  for (int i = 0; i < kReadsUntilReady; ++i) {
+  // Until then the data registers hold what was there before. Two times the averaged cycle of the
+  // slowest chip.
+  const double patience_s =
+      2 * period_s() * kAverages[config_.average] * (1 + kOscillatorTolerance);
+  const int most_reads = static_cast<int>(patience_s / kShortestReadS) + 1;
+  for (int i = 0; i < most_reads; ++i) {
     absl::StatusOr<RegisterRead> flag = ReadRegister(kMaskEnable);
     if (!flag.ok()) return flag.status();
     if ((flag->value & kConversionReadyBit) != 0) return absl::OkStatus();
@@ -122,7 +150,7 @@ absl::Status Ina3221Source::AwaitFirstCycle() {
       fmt::format("{} on {}: was told to convert, but {} reads of its conversion-ready flag found "
                   "it clear; check "
                   "the chip's supply",
-                  name_, bus_->name(), kReadsUntilReady));
+                  name_, bus_->name(), most_reads));
 }
 
 absl::Status Ina3221Source::VerifyConfiguration() {
@@ -154,20 +182,33 @@ absl::Status Ina3221Source::ReadChannel(size_t index, std::vector<ChannelReading
   if (!read.ok()) return read.status();
   const bool changed = source.last.has_value() && *source.last != read->value;
   source.last = read->value;
+  const LatchSpan latch = Latch(*read);
+  const CycleFreshness::Seen seen = cycle_->OnRead(index, latch, read->value);
+  Freshness freshness = freshness_->OnRead(index, latch, changed);
+  if (freshness == Freshness::kUnknown) freshness = seen.freshness;
   out->push_back({.channel = static_cast<uint32_t>(index),
                   .reading = {.begin_ns = read->begin.ns,
                               .end_ns = read->end.ns,
                               .raw = Steps(read->value),
-                              .freshness = freshness_->OnRead(index, Latch(*read), changed)}});
+                              .freshness = freshness},
+                  .number = seen.number});
   return absl::OkStatus();
 }
 
 absl::Status Ina3221Source::Read(std::vector<ChannelReading>* out) {
   absl::StatusOr<RegisterRead> flag = ReadRegister(kMaskEnable);
   if (!flag.ok()) return flag.status();
-  freshness_->OnFlag((flag->value & kConversionReadyBit) != 0, Latch(*flag));
+  const LatchSpan latch = Latch(*flag);
+  const bool set = (flag->value & kConversionReadyBit) != 0;
+  freshness_->OnFlag(set, latch);
+  // The flag stands for the end of a cycle, some time since it was read before.
+  if (set && flag_read_.ns > 0) cycle_->OnConversion(1.0, {flag_read_, latch.latest});
+  flag_read_ = latch.earliest;
+  absl::Status failed;
   for (size_t i = 0; i < currents_; ++i) {
-    if (absl::Status status = ReadChannel(i, out); !status.ok()) return status;
+    const absl::Status status = ReadChannel(i, out);
+    if (!status.ok() && !absl::IsUnavailable(status)) return status;
+    failed.Update(status);  // the other channels may be well
   }
   if (flag->begin >= voltage_due_) {
     const size_t index = currents_ + next_voltage_++ % currents_;
@@ -175,9 +216,11 @@ absl::Status Ina3221Source::Read(std::vector<ChannelReading>* out) {
     const bool first_round = next_voltage_ < currents_;
     const Nanoseconds pause{kVoltageInterval.count / static_cast<int64_t>(currents_)};
     voltage_due_ = first_round ? flag->begin : flag->begin + pause;
-    return ReadChannel(index, out);
+    failed.Update(ReadChannel(index, out));
+  } else if (flag->begin >= verify_due_) {
+    failed.Update(VerifyConfiguration());
   }
-  return flag->begin >= verify_due_ ? VerifyConfiguration() : absl::OkStatus();
+  return failed;
 }
 
 }  // namespace synergy

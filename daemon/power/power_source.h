@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/records/conversion_cycle.h"
 #include "common/records/readings.h"
 #include "synergy/v1/records.pb.h"
 
@@ -16,6 +18,9 @@ namespace synergy {
 struct ChannelReading {
   uint32_t channel = 0;
   Reading reading;
+  // Which conversion it shows, where the sensor's cycle is known: with it several readings of which
+  // none is surely fresh can be counted together.
+  std::optional<ConversionNumber> number = {};
 };
 
 // Thread-compatible: one sampling thread owns a source after it was opened. Buses that sources

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "common/records/chunk.h"
+
 namespace synergy {
 namespace {
 
@@ -122,7 +124,11 @@ void Sampler::RemoveSink(ReadingSink* sink) { sinks_.Remove(sink); }
 
 std::vector<v1::SourceStats> Sampler::TakeStats() {
   std::vector<v1::SourceStats> stats;
-  for (auto& poller : pollers_) stats.push_back(poller->TakeStats());
+  uint32_t channel = kFirstSensorChannel;  // as runs number them
+  for (auto& poller : pollers_) {
+    stats.push_back(poller->TakeStats());
+    for (v1::ChannelStats& one : *stats.back().mutable_channels()) one.set_channel(channel++);
+  }
   return stats;
 }
 

@@ -51,7 +51,8 @@ class Sampler {
 
   // Per source since the last call (or Start). achieved_hz counts the ticks that gave readings;
   // fresh_hz those in which at least one reading came from a new conversion. Where the sensor does
-  // not tell, a changed value is taken for a new conversion, so that fresh_hz is a lower bound.
+  // not tell, a changed value is taken for a new conversion, so that fresh_hz is a lower bound. The
+  // channels' are counted better (channel_books.h), and say themselves whether they are bounds.
   std::vector<v1::SourceStats> TakeStats();
 
   // OK while the source is read; NotFound while it is gone and looked for; else why its thread gave

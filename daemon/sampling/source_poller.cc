@@ -29,8 +29,9 @@ SourcePoller::SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Cl
       sinks_(sinks),
       period_ns_(kDefaultPeriod.count),
       used_period_ns_(kDefaultPeriod.count),
-      last_raw_(source_->channels().size()),
-      books_{.since = clock.Now()} {}
+      books_{.since = clock.Now()} {
+  for (const v1::ChannelInfo& info : source_->channels()) channels_.emplace_back(info);
+}
 
 Nanoseconds SourcePoller::Period() const {
   // An infinite rate gives a period of 0.
@@ -57,7 +58,6 @@ bool SourcePoller::Tick() {
   const TickGrid::Missed missed = grid_->Take(begin);
   readings_.clear();
   const absl::Status status = source_->Read(&readings_);
-  const bool fresh = AnyFresh();
   // What is gone looks for itself.
   const bool goes_on = status.ok() || absl::IsUnavailable(status) || absl::IsNotFound(status);
   {
@@ -65,7 +65,7 @@ bool SourcePoller::Tick() {
     books_.ticks += missed.count + 1;
     books_.missed += missed.count;
     books_.failed += status.ok() ? 0 : 1;
-    books_.fresh += fresh ? 1 : 0;
+    books_.fresh += CountReadings() ? 1 : 0;
     // A tick that failed now and then leaves it in use.
     if (!absl::IsUnavailable(status)) status_ = status;
   }
@@ -75,14 +75,10 @@ bool SourcePoller::Tick() {
   return goes_on;
 }
 
-bool SourcePoller::AnyFresh() {
+bool SourcePoller::CountReadings() {
   bool fresh = false;
   for (const ChannelReading& r : readings_) {
-    if (r.channel >= last_raw_.size()) continue;
-    std::optional<int64_t>& last = last_raw_[r.channel];
-    fresh |= r.reading.freshness == Freshness::kFresh ||
-             (r.reading.freshness == Freshness::kUnknown && last != r.reading.raw);
-    last = r.reading.raw;
+    if (r.channel < channels_.size()) fresh |= channels_[r.channel].OnReading(r);
   }
   return fresh;
 }
@@ -112,20 +108,24 @@ void SourcePoller::ReportFailed(MonotonicTime begin, const absl::Status& status)
 v1::SourceStats SourcePoller::TakeStats() {
   const MonotonicTime now = clock_.Now();
   Books books{.since = now};
-  {
-    absl::MutexLock lock(&mutex_);
-    std::swap(books, books_);
-  }
   v1::SourceStats stats;
   stats.set_source(source_->name());
   stats.set_requested_hz(1e9 / static_cast<double>(used_period_ns_.load()));
+  absl::MutexLock lock(&mutex_);
+  std::swap(books, books_);
   stats.set_ticks(books.ticks);
   stats.set_missed(books.missed);
   stats.set_failed(books.failed);
-  if (const double span_s = (now - books.since).seconds(); span_s > 0) {
+  const double span_s = (now - books.since).seconds();
+  if (span_s > 0) {
     const uint64_t taken = books.ticks - books.missed - books.failed;
     stats.set_achieved_hz(static_cast<double>(taken) / span_s);
     stats.set_fresh_hz(static_cast<double>(books.fresh) / span_s);
+  }
+  for (ChannelBooks& channel : channels_) {
+    v1::ChannelStats& one = *stats.add_channels();
+    one = channel.Take(span_s);
+    one.set_requested_hz(1e9 / static_cast<double>(period_ns_.load()));
   }
   return stats;
 }

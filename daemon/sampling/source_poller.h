@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "daemon/power/power_source.h"
+#include "daemon/sampling/channel_books.h"
 #include "daemon/sampling/reading_sink.h"
 #include "synergy/v1/records.pb.h"
 
@@ -75,7 +76,7 @@ class SourcePoller {
   void ReportMissed(const TickGrid::Missed& missed);
   void ReportFailed(MonotonicTime begin, const absl::Status& status);
   // Whether a reading of this tick came from a new conversion, as far as can be known.
-  bool AnyFresh();
+  bool CountReadings() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t index_;
   const std::unique_ptr<PowerSource> source_;
@@ -88,10 +89,10 @@ class SourcePoller {
   std::optional<TickGrid> grid_;
   int64_t asked_ns_ = 0;  // period_ns_ when the grid was made
   std::vector<ChannelReading> readings_;
-  std::vector<std::optional<int64_t>> last_raw_;  // by channel
 
   mutable absl::Mutex mutex_;
   Books books_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ChannelBooks> channels_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -60,6 +60,32 @@ TEST(TextTable, EscapeSequencesInNamesDoNotReachTheTerminal) {
   EXPECT_THAT(table.Text(), Not(HasSubstr("\x1b")));
 }
 
+TEST(RunText, SaysOfEachChannelHowManyReadingsAreNew) {
+  RunReport report = SampleReport();
+  v1::SourceStats& source = report.sampling.sources.front();
+  v1::ChannelStats& exact = *source.add_channels();
+  exact.set_rail("VDD_IN");
+  exact.set_quantity(v1::ChannelInfo::QUANTITY_CURRENT);
+  exact.set_achieved_hz(999.5);
+  exact.set_fresh_hz(151.5);
+  exact.set_independent_hz(1.19);
+  v1::ChannelStats& bound = *source.add_channels();
+  bound.set_rail("VDD_CPU");
+  bound.set_quantity(v1::ChannelInfo::QUANTITY_POWER);
+  bound.set_achieved_hz(999.5);
+  bound.set_fresh_hz(12);
+  bound.set_fresh_is_bound(true);
+  v1::ChannelStats& voltage = *source.add_channels();
+  voltage.set_rail("VDD_IN");
+  voltage.set_quantity(v1::ChannelInfo::QUANTITY_VOLTAGE);
+  const std::string text = RunText(report, {.number = 3, .extra_columns = {}});
+  EXPECT_THAT(text,
+              HasSubstr("           VDD_IN current: 999.5 Hz read, 151.5 Hz fresh, 1.19 Hz of "
+                        "it independent\n"
+                        "           VDD_CPU power: 999.5 Hz read, at least 12.0 Hz fresh\n"
+                        "  method"));
+}
+
 TEST(RunText, ShowsWhatWasMeasuredAndHow) {
   EXPECT_EQ(
       RunText(SampleReport(), {.number = 3, .extra_columns = {}}),

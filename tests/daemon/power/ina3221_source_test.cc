@@ -298,15 +298,43 @@ TEST(Ina3221Source, RefusesAWiringThatMeasuresNothing) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(Ina3221Source, KeepsTheReadingsBeforeAFailure) {
+TEST(Ina3221Source, AChannelThatFailsOnceLeavesTheOthersIn) {
   Bench bench(Constant(1));
   auto source = bench.Open();
   bench.bus->FailRead(absl::UnavailableError("arbitration lost"),
                       2);  // flag and one current succeed
   std::vector<ChannelReading> readings;
   EXPECT_EQ(source->Read(&readings).code(), absl::StatusCode::kUnavailable);
-  ASSERT_EQ(readings.size(), 1u);
+  ASSERT_EQ(readings.size(), 3u);
   EXPECT_EQ(readings[0].channel, 0u);
+  EXPECT_EQ(readings[1].channel, 2u);
+  EXPECT_EQ(readings[2].channel, 3u) << "a voltage";
+}
+
+TEST(Ina3221Source, AChipThatIsGoneIsNotAskedForItsOtherChannels) {
+  Bench bench(Constant(1));
+  auto source = bench.Open();
+  bench.bus->FailRead(absl::NotFoundError("no chip"), 2);
+  std::vector<ChannelReading> readings;
+  EXPECT_EQ(source->Read(&readings).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(readings.size(), 1u);
+}
+
+TEST(Ina3221Source, TakesTheAveragingAndTheConversionTimeThatTheBoardNeeds) {
+  Bench bench(Constant(1));
+  Ina3221Wiring wiring = Wiring();
+  wiring.averages = 64;
+  wiring.conversion_us = 1100;
+  auto source = Ina3221Source::Open(bench.bus, wiring);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_EQ(bench.bus->Read(kAddress, 0x00)->value, 0x7727);
+  const v1::ChannelInfo& in = (*source)->channels()[0];
+  EXPECT_DOUBLE_EQ(in.window().period_s(), 6.6e-3);
+  EXPECT_EQ(in.window().average(), 64u);
+  EXPECT_NEAR(in.independent_hz(), 1 / 6.6e-3 / 127, 1e-9);
+  wiring.averages = 63;
+  EXPECT_EQ(Ina3221Source::Open(bench.bus, wiring).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(Ina3221Source, NoticesWithinASecondThatSomebodyElseProgrammedTheChip) {
