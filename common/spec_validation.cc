@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/clock_request.h"
+#include "common/load_chirp.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"
 #include "common/protocol.h"
@@ -254,6 +255,10 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;
   if (absl::Status status = CheckClocks(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckCooling(spec, limits); !status.ok()) return status;
+  if (spec.has_load_chirp()) {
+    if (absl::Status status = ValidateChirpUntrusted(spec.load_chirp()); !status.ok())
+      return status;
+  }
   if (!limits.can_measure) return absl::FailedPreconditionError(limits.cannot_measure);
   return absl::OkStatus();
 }

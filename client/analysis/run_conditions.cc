@@ -46,6 +46,26 @@ std::optional<IdlePower> IdleOf(const std::vector<RailPower>& power, std::option
   return idle;
 }
 
+// Without the load patterns that the device played in it: the longest stretch before, between or
+// after them.
+std::optional<Span> WithoutChirps(const RunData& data, std::optional<Span> idle) {
+  if (!idle) return idle;
+  Span longest{idle->begin_ns, idle->begin_ns};
+  Span rest = *idle;
+  const auto keep = [&](const Span& span) {
+    if (span.end_ns - span.begin_ns > longest.end_ns - longest.begin_ns) longest = span;
+  };
+  for (const v1::ChirpPlayed& chirp : data.chirps()) {
+    if (chirp.edge_ns().empty()) continue;
+    const int64_t begin = chirp.edge_ns(0), end = chirp.edge_ns(chirp.edge_ns_size() - 1);
+    if (begin < rest.begin_ns || end > rest.end_ns || end < begin) continue;
+    keep({rest.begin_ns, begin});
+    rest.begin_ns = end;
+  }
+  keep(rest);
+  return longest;
+}
+
 // One has the name; it is added where it is new.
 template <typename T>
 T& Named(std::vector<T>& items, std::string T::*name, const std::string& wanted, bool* added) {
@@ -103,10 +123,10 @@ RunConditions ConditionsOf(const RunData& data) {
   if (phases.empty()) return result;
   const std::vector<RailPower> power = data.Power();
   if (phases.front().phase() == v1::PHASE_IDLE && phases.size() > 1) {
-    result.idle_before = IdleOf(power, SpanOf(data, 0));
+    result.idle_before = IdleOf(power, WithoutChirps(data, SpanOf(data, 0)));
   }
   if (phases.back().phase() == v1::PHASE_IDLE && phases.size() > 1) {
-    result.idle_after = IdleOf(power, SpanOf(data, phases.size() - 1));
+    result.idle_after = IdleOf(power, WithoutChirps(data, SpanOf(data, phases.size() - 1)));
   }
   return result;
 }

@@ -26,4 +26,32 @@ absl::Status DeviceClient::HoldClocks(const v1::HoldClocksRequest& request,
   return FromGrpc(status, host_);
 }
 
+absl::StatusOr<std::vector<RoundTrip>> DeviceClient::CompareClocks(uint32_t count, Clock& clock) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  SetDeadline(&context, kUnaryPatience);
+  const auto stream = wire_->stub->CompareClocks(&context);
+  std::vector<RoundTrip> trips;
+  v1::ClockProbe probe;
+  v1::ClockAnswer answer;
+  // The first one opens the stream as well, and is as true as the others, only slower.
+  for (uint32_t i = 0; i <= count; ++i) {
+    probe.set_number(i);
+    RoundTrip trip{.sent_ns = clock.Now().ns};
+    if (!stream->Write(probe) || !stream->Read(&answer)) break;
+    trip.back_ns = clock.Now().ns;
+    if (answer.number() != i) break;
+    trip.received_ns = answer.received_ns();
+    trip.answered_ns = answer.sent_ns();
+    trips.push_back(trip);
+  }
+  stream->WritesDone();
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) return FromGrpc(status, host_);
+  if (trips.size() <= count) {
+    return absl::DataLossError("the device answered something else than what it was asked");
+  }
+  return trips;
+}
+
 }  // namespace synergy

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "client/net/host_address.h"
 #include "common/clock.h"
+#include "common/clock_comparison/round_trips.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/device.pb.h"
 #include "synergy/v1/job.pb.h"
@@ -118,6 +119,10 @@ class DeviceClient {
   absl::Status HoldClocks(const v1::HoldClocksRequest& request,
                           const std::function<void(const v1::ClockLease&)>& on_lease,
                           std::stop_token stop);
+
+  // Asks the device for its clock `count` times and once more, one after the other; `clock` is this
+  // host's. Within 10 s. Unimplemented: a daemon of before this call.
+  absl::StatusOr<std::vector<RoundTrip>> CompareClocks(uint32_t count, Clock& clock);
 
  private:
   struct Wire;  // the gRPC channel and stub

@@ -48,6 +48,8 @@ class DeviceService final : public v1::Device::Service {
                          v1::ClockState*) override;
   grpc::Status HoldClocks(grpc::ServerContext*, const v1::HoldClocksRequest*,
                           grpc::ServerWriter<v1::HoldClocksResponse>*) override;
+  grpc::Status CompareClocks(grpc::ServerContext*,
+                             grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>*) override;
 
  private:
   absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);

@@ -49,4 +49,19 @@ grpc::Status DeviceService::HoldClocks(grpc::ServerContext* context,
   return ToGrpc(absl::UnavailableError("The daemon goes down: the clocks are put back"));
 }
 
+// Nothing is asked of the root side: its clock is this process's.
+grpc::Status DeviceService::CompareClocks(
+    grpc::ServerContext*, grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>* stream) {
+  v1::ClockProbe probe;
+  v1::ClockAnswer answer;
+  while (!news_.stopped() && stream->Read(&probe)) {
+    answer.set_received_ns(clock_.Now().ns);
+    answer.set_number(probe.number());
+    answer.set_sent_ns(clock_.Now().ns);
+    if (!stream->Write(answer)) return grpc::Status::CANCELLED;
+  }
+  if (!news_.stopped()) return grpc::Status::OK;
+  return ToGrpc(absl::UnavailableError("The daemon goes down; ask again"));
+}
+
 }  // namespace synergy

@@ -44,7 +44,7 @@ RunRecording::RunRecording(const RunnerOptions& options, const RunnerParts& part
       tally_(*parts.sampler),
       next_report_(clock_.Now()) {}
 
-absl::Status RunRecording::Start(std::string engine_version, MarkerFeed* feed) {
+absl::Status RunRecording::Start(std::string engine_version, ActivityFeed* feed) {
   absl::StatusOr<std::unique_ptr<RunSpool>> spool =
       RunSpool::Create(folder_.Spool(), options_.spool);
   if (!spool.ok()) return spool.status();

@@ -31,7 +31,7 @@ class RunRecording {
 
   // Begins in the idle phase at EdgeRateHz(). `feed`: what a simulated board draws power for. After
   // an error a recording that has started nevertheless is to be stopped and finished.
-  absl::Status Start(std::string engine_version, MarkerFeed* feed);
+  absl::Status Start(std::string engine_version, ActivityFeed* feed);
   bool started() const { return recorder_ != nullptr; }
 
   // `activity`: of now, for the progress that is told.

@@ -131,6 +131,9 @@ absl::Status RunSession::Start() {
   if (!ring.ok()) return ring.status();
   ring_.reset(*ring);
   feed_.emplace(ring_.get(), geometry, clock_.Now(), parts_.simulation != nullptr, clock_);
+  if (job_.spec().has_load_chirp()) {
+    chirps_.emplace(cores_.job.empty() ? CpusOf(parts_, job_.spec()) : cores_.job, *feed_, clock_);
+  }
   driver_.emplace(job_.spec(), options_.engine, *feed_, cancel_, clock_,
                   [this](const auto& activity, const auto& markers) {
                     return recording_.OnTick(activity, markers);
@@ -148,8 +151,9 @@ absl::Status RunSession::Start() {
       driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get(),
                      {.weights = weights_.get(), .inputs = input_values_.get()});
   if (!hello.ok()) return hello.status();
+  ActivityFeed* const activity = chirps_ ? static_cast<ActivityFeed*>(&*chirps_) : &*feed_;
   absl::Status started =
-      recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), &*feed_);
+      recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), activity);
   if (!recording_.started()) return started;
   RecordClocks();
   if (parts_.clocks != nullptr) {
@@ -190,6 +194,7 @@ Nanoseconds RunSession::AtLeastIdle(Nanoseconds needed) const {
 }
 
 absl::Status RunSession::Baseline() {
+  if (absl::Status played = PlayChirp(/*after=*/false); !played.ok()) return played;
   const MonotonicTime begin = clock_.Now();
   if (absl::Status status = driver_->Idle(AtLeastIdle(options_.baseline)); !status.ok())
     return status;
@@ -250,7 +255,7 @@ absl::Status RunSession::Tail() {
   const absl::StatusOr<bool> read = AwaitReadings(begin, false);
   if (!read.ok()) return read.status();
   facts_.read_after = *read;
-  return absl::OkStatus();
+  return PlayChirp(/*after=*/true);
 }
 
 absl::Status RunSession::KeepOutputs() {

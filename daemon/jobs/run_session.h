@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "daemon/clocks/clock_control.h"
+#include "daemon/jobs/chirp_player.h"
 #include "daemon/jobs/condition_recorder.h"
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
@@ -45,6 +46,8 @@ class RunSession {
   uint64_t ReceivedBytes() const;
   void NoteUploads(uint64_t bytes);
   absl::Status Tail();
+  // Where the job asks for a load pattern: with idle time around it.
+  absl::Status PlayChirp(bool after);
   // Where the job keeps its outputs. What fails here costs the outputs, not the measurement.
   absl::Status KeepOutputs();
   // Lets time pass until every channel (`voltages` or not) was read since then. False: in vain.
@@ -78,6 +81,7 @@ class RunSession {
   RunRecording recording_;
   std::optional<ConditionRecorder> conditions_;
   std::optional<MarkerFeed> feed_;
+  std::optional<ChirpPlayer> chirps_;  // where the job asks for a load pattern
   std::optional<EngineDriver> driver_;
   RunFacts facts_;
   bool has_outputs_ = false;

@@ -204,6 +204,15 @@ TEST(SpecValidation, CoolingNeedsAThermalZone) {
   EXPECT_TRUE(ValidateSpecUntrusted(spec, limits).ok());
 }
 
+TEST(SpecValidation, RefusesLoadPatternsThatAreNone) {
+  EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_load_chirp()->set_chips(60); }),
+              HasSubstr("load_chirp"));
+  v1::JobSpec spec = GoodSpec();
+  spec.mutable_load_chirp()->set_chips(60);
+  spec.mutable_load_chirp()->set_seconds_per_chip(0.03);
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok());
+}
+
 TEST(SpecValidation, RefusesInputsThatNoMemoryHolds) {
   EXPECT_THAT(Refusal([](auto& spec) { spec.mutable_inputs(0)->set_dims(1, 0); }),
               HasSubstr("'data'"));

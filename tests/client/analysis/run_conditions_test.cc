@@ -89,6 +89,27 @@ TEST_F(RunConditionsTest, IdlePowerIsTheMeanOfEachStretch) {
   EXPECT_NEAR(*result.idle_after->power_w[0], 2, 1e-6);
 }
 
+TEST_F(RunConditionsTest, IdlePowerIsThatWithoutLoadPatterns) {
+  for (const int64_t begin : {kSecond / 10, 4 * kSecond + 7 * kSecond / 10}) {
+    v1::RunRecord record;
+    record.mutable_chirp()->add_edge_ns(begin);
+    record.mutable_chirp()->add_edge_ns(begin + kSecond / 5);
+    run_.Write(record);
+  }
+  run_.WriteInstants(channel_, {{kSecond / 5, 7000},
+                                {kSecond / 2, 1000},
+                                {kSecond - 1, 1000},
+                                {4 * kSecond + 1, 2000},
+                                {4 * kSecond + kSecond / 2, 2000},
+                                {4 * kSecond + 4 * kSecond / 5, 7000}});
+  const RunConditions result = Result();
+  ASSERT_TRUE(result.idle_before && result.idle_after);
+  EXPECT_DOUBLE_EQ(result.idle_before->time_s, 0.7);
+  EXPECT_NEAR(*result.idle_before->power_w[0], 1, 1e-9);
+  EXPECT_DOUBLE_EQ(result.idle_after->time_s, 0.7);
+  EXPECT_NEAR(*result.idle_after->power_w[0], 2, 1e-9);
+}
+
 TEST_F(RunConditionsTest, WhatWasNotReadIsAbsent) {
   run_.WriteInstants(channel_, {{kSecond / 2, 1000}, {3 * kSecond, 9000}});
   const RunConditions result = Result(/*with_end=*/false);

@@ -86,5 +86,29 @@ TEST_P(FrontClocksTest, AFrontThatEndsReleasesWhatItHolds) {
   root_.WaitForHolds(0);
 }
 
+TEST_P(FrontClocksTest, AnswersEachComparisonWithItsClockBetweenQuestionAndAnswer) {
+  const auto trips = client_->CompareClocks(20, RealClock());
+  ASSERT_TRUE(trips.ok()) << trips.status();
+  ASSERT_EQ(trips->size(), 21u);
+  for (const RoundTrip& trip : *trips) {  // one machine, one clock
+    EXPECT_LE(trip.sent_ns, trip.received_ns);
+    EXPECT_LE(trip.received_ns, trip.answered_ns);
+    EXPECT_LE(trip.answered_ns, trip.back_ns);
+  }
+}
+
+TEST_P(FrontClocksTest, AComparisonThatSaysNothingEndsWithTheFront) {
+  const auto stub = RawStub();
+  grpc::ClientContext context;
+  const auto stream = stub->CompareClocks(&context);
+  v1::ClockProbe probe;
+  v1::ClockAnswer answer;
+  ASSERT_TRUE(stream->Write(probe));
+  ASSERT_TRUE(stream->Read(&answer));
+  front_.reset();
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
 }  // namespace
 }  // namespace synergy
