@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "absl/time/clock.h"
 #include "common/sysfs.h"
 
 namespace synergy {
@@ -22,9 +23,20 @@ class SysfsFiles final : public AttributeFiles {
     if (resolved == nullptr) return SysfsError("Resolving", path, errno);
     return std::string(resolved.get());
   }
+  void Wait(Nanoseconds time) override { absl::SleepFor(absl::Nanoseconds(time.count)); }
 };
 
 }  // namespace
+
+bool AwaitKernel(AttributeFiles& files, Nanoseconds most, absl::FunctionRef<bool()> done) {
+  Nanoseconds waited;
+  for (Nanoseconds next = Milliseconds(1); !done(); next = next * 2) {
+    if (waited >= most) return false;
+    files.Wait(next);
+    waited = waited + next;
+  }
+  return true;
+}
 
 std::vector<std::string> ReadWords(AttributeFiles& files, const std::string& path) {
   const std::string text = files.Read(path).value_or("");

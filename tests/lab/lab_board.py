@@ -119,7 +119,7 @@ class LabBoard(Client):
         return self.cpufreq(), self.chip_settings()
 
     def journals(self):
-        return self.guest.run(f"ls {STATE}/leases 2>/dev/null || true").split()
+        return self.guest.run(f"ls {STATE}/leases/*.journal 2>/dev/null || true").split()
 
 
 class LabTest(unittest.TestCase):

@@ -5,7 +5,8 @@ from lab_board import STATE, LabTest, main
 class Rails(LabTest):
     def mean_powers(self, run):
         whole = run["totals"]["all"]
-        return {rail: joules / whole["time_s"] for rail, joules in whole["energy_j"].items()}
+        return {rail: joules / whole["time_s"] for rail, joules in whole["energy_j"].items()
+                if joules is not None}
 
     def causes(self, run, source):
         """What the failed reads of a source said."""
@@ -14,11 +15,11 @@ class Rails(LabTest):
     def run_while(self, change, iterations=400):
         """A run during which `change` is done; the run as JSON, and whether it still ran afterwards."""
         job = self.lab.start_small("--iterations", str(iterations), "--rate", "50", "--json")
-        self.addCleanup(job.communicate)
+        self.addCleanup(job.kill)
         self.lab.wait_until_measuring(1)
         change()
         still = any(j["state"] == "RUNNING" for j in self.lab.json("board")["jobs"])
-        job.wait(300)
+        job.communicate(timeout=300)
         return self.lab.json("show", "last"), still
 
     def test_rails_and_labels_of_the_real_drivers(self):
@@ -62,7 +63,7 @@ class Rails(LabTest):
         run, still = self.run_while(rebind, iterations=3000)
         self.assertTrue(still, "the run had ended before the driver was back")
         self.assertRegex(self.causes(run, "ina3221 0-0040"), "gone|No such device|ENODEV")
-        sources = {source["name"]: source for source in run["sampling"]["sources"]}
+        sources = {source["source"]: source for source in run["sampling"]["sources"]}
         self.assertGreater(sources["ina3221 0-0040"]["ticks"], sources["ina3221 0-0040"]["failed"])
         # It is read again at the end: the next run has no gap.
         self.assertEqual(self.causes(self.lab.run_small("--iterations", "20", "--rate", "50"), "ina3221 0-0040"), "")

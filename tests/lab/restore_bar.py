@@ -35,7 +35,7 @@ def kill_one(lab, number, seconds):
         wait_for(lambda: lab.pids(victim), 90, f"the start of {victim}")
     lab.guest.run(f"for p in {' '.join(map(str, lab.pids(victim)))}; do kill -9 $p; done; true")
     if victim == "synergy-worker":  # the daemon lives: its job fails, and the lease ends with it
-        client.wait(120)
+        client.communicate(timeout=120)
         wait_for(lambda: lab.json("clocks")["lease"] is None, 60, "the lease's end")
         lab.stop("KILL")
     client.kill()

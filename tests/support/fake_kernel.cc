@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -51,11 +52,17 @@ struct FakeKernel::Policy {
   FakePolicySpec spec;
   std::string folder;
   Limits limits;
+  std::optional<Limits> queued;  // applied when the kernel has waited until...
+  Nanoseconds due = {0};
   std::string governor;
   int64_t speed = 0;  // that userspace was asked for
   std::map<std::string, std::string> tunables;
   bool boost = false;
 
+  void Apply() {
+    limits = *queued;
+    queued.reset();
+  }
   std::vector<int64_t> Table() const {
     std::vector<int64_t> table = spec.table;
     if (boost) table.insert(table.end(), spec.boost_table.begin(), spec.boost_table.end());
@@ -179,13 +186,15 @@ void FakeKernel::AddPolicyFiles(Policy& policy) {
   };
   const auto limit = [this, p](int64_t Limits::*request) {
     return [this, p, request](const std::string& value) {
-      Limits asked = p->limits;
+      Limits asked = p->queued.value_or(p->limits);
       if (!ParseNumber(value, &(asked.*request))) return EINVAL;
       if (asked.min_request > asked.max_request) {
         ++crossed_;
         if (p->spec.strict) return EINVAL;
       }
-      p->limits = asked;
+      p->queued = asked;
+      p->due = waited_ + p->spec.late;
+      if (p->spec.late == Nanoseconds{0}) p->Apply();
       return 0;
     };
   };
@@ -405,6 +414,13 @@ absl::Status FakeKernel::Write(const std::string& path, const std::string& value
   if (refusal != refusals_.end() && !refusal->second.ok()) return refusal->second;
   writes_.push_back(WithoutLinks(path) + "=" + value);
   return std::function(file->write)(value);  // a copy: unbinding removes files
+}
+
+void FakeKernel::Wait(Nanoseconds time) {
+  waited_ = waited_ + time;
+  for (const auto& policy : policies_) {
+    if (policy->queued.has_value() && policy->due <= waited_) policy->Apply();
+  }
 }
 
 std::vector<std::string> FakeKernel::List(const std::string& folder) {

@@ -2,6 +2,8 @@
 // files come and go, with the manners of Linux 6.1 that plain files do not have:
 //   - setspeed is rounded up to the table and succeeds; without the governor userspace it is EINVAL
 //     and reads "<unsupported>"; what was asked for is remembered;
+//   - from 5.4 on a limit is applied in a work queue, some time after its write has returned
+//   (late);
 //   - limits are clamped into each other and rounded into the table, and what was asked for is
 //     remembered: raising max later lifts min. Kernels before 5.3 refuse min > max (strict);
 //   - a governor's tunables exist while it governs, and begin with their defaults each time;
@@ -31,6 +33,7 @@ struct FakePolicySpec {
   std::vector<int64_t> boost_table = {};  // above `table`; not empty: the policy can boost
   std::string governor = "schedutil";
   bool strict = false;
+  Nanoseconds late = {0};  // time until a limit that was written is applied (Wait)
 };
 
 struct FakeDevfreqSpec {
@@ -68,6 +71,7 @@ class FakeKernel final : public AttributeFiles {
   absl::Status Write(const std::string& path, const std::string& value) override;
   std::vector<std::string> List(const std::string& folder) override;
   absl::StatusOr<std::string> Resolve(const std::string& path) override;
+  void Wait(Nanoseconds time) override;
 
   // All there is to know: each file with its text or error, and what the kernel remembers besides.
   std::map<std::string, std::string> Snapshot();
@@ -100,6 +104,7 @@ class FakeKernel final : public AttributeFiles {
   std::vector<std::unique_ptr<Policy>> policies_;
   std::vector<std::unique_ptr<Devfreq>> devfreqs_;
   std::vector<std::string> writes_;
+  Nanoseconds waited_ = {0};
   bool chip_bound_ = false;
   int next_hwmon_ = 0;
   int crossed_ = 0;

@@ -128,6 +128,33 @@ TEST_F(LeaseTest, ARequestThatTheKernelOnlyRemembersIsTakenBackToo) {
   EXPECT_EQ(Now("scaling_min_freq"), "1224000");
 }
 
+TEST_F(LeaseTest, LimitsThatTheKernelAppliesLaterAreWaitedFor) {
+  kernel_.AddPolicy({.number = 4, .late = Milliseconds(20)});
+  const std::string late = FakeKernel::PolicyFolder(4);
+  const auto before = kernel_.Snapshot();
+  auto lease = Take();
+  EXPECT_EQ(*lease->Set(late + "/scaling_max_freq", "1224000"), "1224000");
+  EXPECT_EQ(*lease->Set(late + "/scaling_min_freq", "1224000"), "1224000");
+  const RestoreReport report = lease->Release();
+  EXPECT_TRUE(report.Clean());
+  EXPECT_THAT(Outcomes(report, RestoreOutcome::kForeign), IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before);
+}
+
+// On a machine that is so busy that the lease has settled before.
+TEST_F(LeaseTest, ALimitThatIsAppliedAfterItWasSettledIsNobodyElses) {
+  kernel_.AddPolicy({.number = 4, .late = Milliseconds(400)});
+  const std::string late = FakeKernel::PolicyFolder(4);
+  const auto before = kernel_.Snapshot();
+  auto lease = Take();
+  EXPECT_EQ(*lease->Set(late + "/scaling_max_freq", "1224000"), "1734000");
+  kernel_.Wait(Milliseconds(400));
+  const RestoreReport report = lease->Release();
+  EXPECT_TRUE(report.Clean());
+  EXPECT_THAT(Outcomes(report, RestoreOutcome::kForeign), IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before);
+}
+
 // From and to all pairs of limits, on a kernel that refuses crossed ones and on one that counts
 // them.
 TEST_F(LeaseTest, LimitsNeverCrossOnTheirWayBack) {
