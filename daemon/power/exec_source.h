@@ -16,22 +16,12 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/exec_lines.h"
-#include "common/unique_fd.h"
+#include "common/shell_program.h"
 #include "daemon/power/attribute_source.h"
 #include "daemon/power/power_source.h"
 #include "daemon/power/rail_names.h"
 
 namespace synergy {
-
-// A program that runs: what it prints, and how it ended ("exited with code 3") once it has.
-struct RunningProgram {
-  UniqueFd output;                   // non-blocking
-  std::shared_ptr<void> process;     // killed when nobody holds it any more
-  std::function<std::string()> end;  // "runs" as long as it does
-};
-
-// `command` as the shell understands it. Start it from a thread that lives as long as it may.
-absl::StatusOr<RunningProgram> StartShellProgram(const std::string& command);
 
 class ExecSource final : public PowerSource {
  public:
