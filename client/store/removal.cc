@@ -34,6 +34,17 @@ absl::Status RemoveAtOnce(Database& database, std::span<const int64_t> numbers) 
   return transaction->Commit();
 }
 
+// Some of what a meter has of the run. False: nothing is left of that.
+absl::StatusOr<bool> RemoveMeterTail(Database& database, int64_t number) {
+  absl::StatusOr<Statement> remove = database.Prepare(
+      "DELETE FROM meter_chunks WHERE rowid IN (SELECT m.rowid FROM meter_chunks m JOIN runs "
+      "USING (board, run) WHERE run = ?1 LIMIT ?2)");
+  if (!remove.ok()) return remove.status();
+  const absl::Status removed = remove->Bind(1, number).Bind(2, int64_t{kChunksAStep}).Run();
+  if (!removed.ok()) return removed;
+  return database.changes() > 0;
+}
+
 // The last chunks of a run, which is a shorter one then. False: it has none any more.
 absl::StatusOr<bool> RemoveTail(Database& database, int64_t number) {
   absl::StatusOr<Transaction> transaction = Transaction::Begin(database);
@@ -51,10 +62,17 @@ absl::StatusOr<bool> RemoveTail(Database& database, int64_t number) {
       "AND seq >= (SELECT next_seq FROM runs WHERE run = ?1)");
   if (!remove.ok()) return remove.status();
   if (absl::Status status = remove->Bind(1, number).Run(); !status.ok()) return status;
-  const bool more = database.changes() > 0;
+  bool more = database.changes() > 0;
+  if (!more) {
+    const absl::StatusOr<bool> meter = RemoveMeterTail(database, number);
+    if (!meter.ok()) return meter.status();
+    more = *meter;
+  }
   absl::StatusOr<Statement> count = database.Prepare(
       "UPDATE runs SET bytes = (SELECT coalesce(sum(length(data)), 0) FROM chunks c "
-      "WHERE c.board = runs.board AND c.run = runs.run) WHERE run = ?1");
+      "WHERE c.board = runs.board AND c.run = runs.run) + "
+      "(SELECT coalesce(sum(length(data)), 0) FROM meter_chunks m "
+      "WHERE m.board = runs.board AND m.run = runs.run) WHERE run = ?1");
   if (!count.ok()) return count.status();
   if (absl::Status status = count->Bind(1, number).Run(); !status.ok()) return status;
   if (absl::Status status = transaction->Commit(); !status.ok()) return status;

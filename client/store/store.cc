@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/store/chunk_table.h"
+#include "client/store/meter_table.h"
 #include "client/store/removal.h"
 #include "client/store/store_schema.h"
 #include "common/records/chunk.h"
@@ -252,6 +253,23 @@ absl::Status Store::SetAbandoned(int64_t number, const std::string& why) {
 absl::Status Store::ForEachChunk(int64_t number,
                                  const std::function<absl::Status(const v1::Chunk&)>& visit) {
   return VisitChunks(database_, number, visit);
+}
+
+absl::Status Store::AppendMeterChunks(int64_t number, std::span<const v1::Chunk> chunks) {
+  return synergy::AppendMeterChunks(database_, number, chunks);
+}
+
+absl::Status Store::PutMeter(int64_t number, const v1::MeterRecord& record) {
+  return synergy::PutMeter(database_, number, record);
+}
+
+absl::StatusOr<std::optional<v1::MeterRecord>> Store::Meter(int64_t number) {
+  return SelectMeter(database_, number);
+}
+
+absl::Status Store::ForEachMeterChunk(int64_t number,
+                                      const std::function<absl::Status(const v1::Chunk&)>& visit) {
+  return VisitMeterChunks(database_, number, visit);
 }
 
 absl::Status Store::Delete(std::span<const int64_t> numbers) {

@@ -25,6 +25,7 @@
 #include "client/store/versioned_database.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/job.pb.h"
+#include "synergy/v1/meter.pb.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -48,7 +49,7 @@ struct StoredRun {
   uint64_t acknowledged_seq = 0;  // chunks below it are acknowledged to the board
   bool complete = false;          // everything up to the RunEnd record is here
   bool abandoned = false;         // incomplete, and the board has no more of it
-  uint64_t bytes = 0;             // of the chunks' data
+  uint64_t bytes = 0;             // of the chunks' data, a meter's among them
 
   // The board still has something to be asked for or told.
   bool unfinished() const { return !abandoned && (!complete || acknowledged_seq < next_seq); }
@@ -90,6 +91,17 @@ class Store {
   // All chunks of a run in the order of the stream. Stops at the first error of `visit`.
   absl::Status ForEachChunk(int64_t number,
                             const std::function<absl::Status(const v1::Chunk&)>& visit);
+
+  // What a meter on this host measured of a run: chunks of ENCODING_READINGS, each rail's from
+  // channel 2 on and in order, and the record that says what they are. Their bytes count as the
+  // run's. Each call is one transaction, durable when it returns; a record replaces the one before.
+  absl::Status AppendMeterChunks(int64_t number, std::span<const v1::Chunk> chunks);
+  absl::Status PutMeter(int64_t number, const v1::MeterRecord& record);
+  // Absent where there was no meter, or its record was never written.
+  absl::StatusOr<std::optional<v1::MeterRecord>> Meter(int64_t number);
+  // By channel, then in order. Stops at the first error of `visit`.
+  absl::Status ForEachMeterChunk(int64_t number,
+                                 const std::function<absl::Status(const v1::Chunk&)>& visit);
 
   // Deletes runs with their chunks and gives the space back to the disk, as of RemoveRuns.
   absl::Status Delete(std::span<const int64_t> numbers);

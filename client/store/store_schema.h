@@ -66,6 +66,29 @@ CREATE TABLE submissions (
   created_unix_ns INTEGER NOT NULL
 ) STRICT;
 )sql",
+    // 3: what meters on this host measured of a run.
+    R"sql(
+CREATE TABLE meters (
+  board  INTEGER NOT NULL,
+  run    INTEGER NOT NULL,
+  record BLOB NOT NULL,        -- synergy.v1.MeterRecord
+  PRIMARY KEY (board, run),
+  FOREIGN KEY (board, run) REFERENCES runs (board, run) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE meter_chunks (
+  board    INTEGER NOT NULL,
+  run      INTEGER NOT NULL,
+  channel  INTEGER NOT NULL,   -- 2 and up: the meter's rails, in the order of MeterRecord.rails
+  sequence INTEGER NOT NULL,   -- number of the first reading within its rail
+  count    INTEGER NOT NULL,
+  encoding INTEGER NOT NULL,   -- synergy.v1.Encoding
+  crc32c   INTEGER NOT NULL,
+  data     BLOB NOT NULL,      -- stamps on the meter's clock
+  PRIMARY KEY (board, run, channel, sequence),
+  FOREIGN KEY (board, run) REFERENCES runs (board, run) ON DELETE CASCADE
+) STRICT;
+)sql",
 };
 
 }  // namespace synergy

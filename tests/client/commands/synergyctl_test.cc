@@ -498,7 +498,7 @@ TEST_F(SynergyctlTest, AStoreThatLostATableIsRefusedByEveryCommand) {
                                                   {"run", "--net", "squeezenet1.1"}}) {
     ExpectRefusal(RunStored(command), 4,
                   store_ +
-                      " is damaged: it is of version 2, but without "
+                      " is damaged: it is of version 3, but without "
                       "the table chunks. ");
   }
 }

@@ -317,7 +317,7 @@ TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
   EXPECT_TRUE(store->Run(number)->complete);
   EXPECT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
   auto database = Database::Open(path_, Database::Mode::kExisting);
-  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 2);
+  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 3);
 }
 
 // SQLite itself says of the new file only that it cannot open it.
@@ -341,7 +341,7 @@ TEST(StoreOnAReadOnlyDisk, IsReadAndRefusedForWritingWithARemedy) {
   }
 }
 
-// Was refused: it must be brought to version 2, and cannot be.
+// Was refused: it must be brought to the present version, and cannot be.
 TEST(StoreOnAReadOnlyDisk, OfVersion1IsReadToo) {
   const SmallDisk disk(1 << 20);
   if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
