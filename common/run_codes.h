@@ -18,6 +18,8 @@ enum class ReasonCode {
   kJobFailed,
   kMarkersDropped,
   kMarkersMissing,
+  kMeterClock,
+  kMeterGap,
   kNoReadings,
   kNotComplete,
   kReadsFailed,

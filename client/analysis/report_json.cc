@@ -6,6 +6,7 @@
 
 #include "client/analysis/clock_json.h"
 #include "client/analysis/conditions_json.h"
+#include "client/analysis/meter_json.h"
 #include "client/analysis/report_names.h"
 
 namespace synergy {
@@ -259,6 +260,7 @@ ordered_json ReportJson(const RunReport& report) {
   json["overlap"] = OverlapJson(report.attribution);
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
+  json["meter"] = report.meter ? MeterJson(*report.meter) : ordered_json(nullptr);
   json["clocks"] = report.clocks ? ClockLeaseJson(*report.clocks) : ordered_json(nullptr);
   json["conditions"] = ConditionsJson(report.conditions);
   json["idle"] = IdleJson(report.conditions, report.rails());

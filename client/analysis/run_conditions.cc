@@ -109,7 +109,7 @@ void TakeThrottles(const v1::Conditions& now, std::vector<ThrottleChange>& throt
 
 }  // namespace
 
-RunConditions ConditionsOf(const RunData& data) {
+RunConditions ConditionsOf(const RunData& data, const std::vector<RailPower>& more) {
   RunConditions result;
   const std::optional<Span> measured = Measured(data);
   for (const v1::Conditions& now : data.conditions()) {
@@ -121,7 +121,8 @@ RunConditions ConditionsOf(const RunData& data) {
   result.clock_changes = data.clock_changes();
   const std::vector<v1::PhaseChange>& phases = data.phases();
   if (phases.empty()) return result;
-  const std::vector<RailPower> power = data.Power();
+  std::vector<RailPower> power = data.Power();
+  power.insert(power.end(), more.begin(), more.end());
   if (phases.front().phase() == v1::PHASE_IDLE && phases.size() > 1) {
     result.idle_before = IdleOf(power, WithoutChirps(data, SpanOf(data, 0)));
   }

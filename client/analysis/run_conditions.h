@@ -50,6 +50,7 @@ struct RunConditions {
   std::optional<IdlePower> idle_before, idle_after;  // absent: the run has no such stretch
 };
 
-RunConditions ConditionsOf(const RunData& data);
+// `more`: as of Solve.
+RunConditions ConditionsOf(const RunData& data, const std::vector<RailPower>& more = {});
 
 }  // namespace synergy

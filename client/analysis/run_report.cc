@@ -187,6 +187,18 @@ void Judge(const RunData& data, RunReport* report) {
   }
 }
 
+void AddMeter(const HostMeter& meter, RunReport* report) {
+  report->meter = meter.record;
+  for (v1::RailInfo& rail : MeterRailInfos(meter)) {
+    *report->header.mutable_board()->add_rails() = std::move(rail);
+  }
+  const std::vector<std::string> reasons = MeterReasons(meter, report->attribution);
+  report->reasons.insert(report->reasons.end(), reasons.begin(), reasons.end());
+  if (!reasons.empty() && report->verdict == v1::VERDICT_VALID) {
+    report->verdict = v1::VERDICT_SUSPECT;
+  }
+}
+
 }  // namespace
 
 std::string_view ModuleOf(std::string_view op_name) {
@@ -215,7 +227,7 @@ std::optional<size_t> RunReport::top_rail() const {
 }
 
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
-                                      std::string_view method) {
+                                      std::string_view method, const HostMeter* meter) {
   if (data.header() == nullptr) {
     return absl::FailedPreconditionError(
         "nothing of the run has come from the board yet. synergyctl fetch asks for it.");
@@ -236,9 +248,11 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.gaps = data.gaps();
   report.notices = data.notices();
   if (data.clocks() != nullptr) report.clocks = *data.clocks();
-  report.conditions = ConditionsOf(data);
+  report.conditions =
+      ConditionsOf(data, meter == nullptr ? std::vector<RailPower>() : meter->rails);
   Judge(data, &report);
   JudgeReadings(data, &report);
+  if (meter != nullptr) AddMeter(*meter, &report);
   return report;
 }
 

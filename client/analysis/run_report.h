@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/analysis/host_meter.h"
 #include "client/analysis/run_conditions.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
+#include "synergy/v1/meter.pb.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -68,6 +70,7 @@ struct RunReport {
   std::vector<v1::Notice> notices;
   std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
   RunConditions conditions;
+  std::optional<v1::MeterRecord> meter;  // on the host; its rails are among rails()
 
   const std::vector<std::string>& rails() const { return attribution.rails; }
   // The rail that contains the others (the first such): what "the" energy of an operator is.
@@ -75,9 +78,11 @@ struct RunReport {
   std::optional<size_t> top_rail() const;
 };
 
-// FailedPrecondition where not even the run's header is there.
+// FailedPrecondition where not even the run's header is there. `meter`: of a run that was measured
+// with one, whose rails are in `attribution` (SolveWithMeter).
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
-                                      std::string_view method = kMethodIntegrate);
+                                      std::string_view method = kMethodIntegrate,
+                                      const HostMeter* meter = nullptr);
 
 // The part of the network that an operator belongs to: its name up to the last '/', as published
 // models name them ("fire2/expand3x3" is in fire2); a name without one is its own module.

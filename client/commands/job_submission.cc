@@ -37,6 +37,7 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_net_type(model.predict.type());
   spec.set_model_source(job.loaded.source);
   if (!AsksForNothing(options.clocks)) *spec.mutable_clocks() = options.clocks;
+  if (options.load_chirp) *spec.mutable_load_chirp() = *options.load_chirp;
   for (const BlobShape& shape : model.inputs) {
     v1::InputShape* input = spec.add_inputs();
     input->set_blob(shape.blob);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,7 +26,8 @@ struct JobOptions {
   double cool_below_c = 0;  // 0: does not wait
   double cool_timeout_s = 0;
   double time_limit_s = 0;
-  v1::ClockRequest clocks = {};  // empty: as they are
+  v1::ClockRequest clocks = {};                  // empty: as they are
+  std::optional<v1::LoadChirp> load_chirp = {};  // for a meter on this host
 };
 
 // What runs, on what, and whether its outputs are wanted.

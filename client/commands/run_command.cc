@@ -23,6 +23,7 @@
 #include "client/commands/output_files.h"
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
+#include "client/commands/run_meter.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/submission.h"
 #include "client/store/removal.h"
@@ -39,6 +40,7 @@ struct RunOptions {
   ModelOptions model;
   JobOptions job;
   std::string outputs;
+  std::string meter;  // exec:COMMAND; "": none
   PresentationOptions presentation;
 };
 
@@ -49,6 +51,10 @@ struct PreparedRun {
 };
 absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   PreparedRun run;
+  if (!options.meter.empty()) {
+    const absl::StatusOr<std::string> meter = MeterCommand(options.meter);
+    if (!meter.ok()) return meter.status();
+  }
   absl::StatusOr<LoadedModel> loaded = LoadModel(options.model);
   if (!loaded.ok()) return loaded.status();
   run.job.loaded = *std::move(loaded);
@@ -184,20 +190,23 @@ void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bo
 
 // Follows the job to its end and shows what came of it.
 absl::Status Receive(const RunOptions& options, const PreparedRun& run, Store& store,
-                     BoardLink& link, int64_t number, JobInterrupt& interrupt) {
+                     BoardLink& link, int64_t number, MeterSession* meter,
+                     JobInterrupt& interrupt) {
   OutputsTaker outputs(run.output_files, link, interrupt.first());
   const absl::Status received = ReceiveRun(store, link.board(), link, number, interrupt.token(),
                                            [&](const StoredRun& stored) {
                                              interrupt.JobEnded();
                                              return outputs.Take(stored);
                                            });
+  const absl::Status metered = FinishMeter(meter, store);
   if (!received.ok() && !interrupt.interrupted()) return received;
   const absl::Status result = PresentResult(options, store, number, interrupt, outputs);
   const absl::Status taken = outputs.Report();
   if (!interrupt.interrupted()) {
     CompleteEarlierRuns(store, link, interrupt.first(), /*announce=*/false);
   }
-  return result.ok() ? taken : result;
+  if (!result.ok()) return result;
+  return metered.ok() ? taken : metered;
 }
 
 absl::Status Run(const RunOptions& options) {
@@ -217,13 +226,18 @@ absl::Status Run(const RunOptions& options) {
   const absl::Status taken = CheckJob(options.job, options.model, run->job, (*link)->board());
   if (!taken.ok()) return taken;
 
+  JobOptions job = options.job;
+  const absl::StatusOr<std::unique_ptr<MeterSession>> meter =
+      StartMeter(options.meter, **link, &job);
+  if (!meter.ok()) return meter.status();
   const absl::StatusOr<EnteredRun> entered =
-      SubmitJob(options.job, options.model, run->job, **store, **link, interrupt);
+      SubmitJob(job, options.model, run->job, **store, **link, interrupt);
   if (!entered.ok()) return entered.status();
+  if (*meter != nullptr) (*meter)->Record(*path, entered->number);
   PrintNote(fmt::format("run {}: {} on {}, {}", entered->number, run->job.loaded.model.name,
                         (*link)->board().title(), options.job.engine));
   CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
-  return Receive(options, *run, **store, **link, entered->number, interrupt);
+  return Receive(options, *run, **store, **link, entered->number, meter->get(), interrupt);
 }
 
 void AddInputOptions(CLI::App& command, RunOptions& options) {
@@ -251,6 +265,11 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   AddInputOptions(*command, *options);
   AddJobFlags(*command, options->job);
   AddMethodOption(*command, &options->method);
+  command
+      ->add_option("--meter", options->meter,
+                   "A meter on this host beside the board's sensors: a program that prints a line "
+                   "t_ns,rail,watts for each reading, stamped by its own clock")
+      ->type_name("exec:COMMAND");
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);

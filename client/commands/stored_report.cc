@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/run_resolution.h"
+#include "client/meter/meter_fit.h"
 #include "client/store/store_path.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
@@ -78,6 +81,25 @@ absl::Status NothingCame(const StoredRun& run) {
                                        "what is left of it.")));
 }
 
+// Absent where the run was measured without one. A damaged one is said in `damage`: what the board
+// measured is whole.
+absl::StatusOr<std::optional<HostMeter>> ReadMeter(Store& store, int64_t number,
+                                                   std::string* damage) {
+  const auto meter = [&]() -> absl::StatusOr<std::optional<HostMeter>> {
+    absl::StatusOr<std::optional<v1::MeterRecord>> record = store.Meter(number);
+    if (!record.ok()) return record.status();
+    if (!*record) return std::optional<HostMeter>();
+    const absl::StatusOr<std::vector<MeterRail>> rails = ReadMeterRails(store, number, **record);
+    if (!rails.ok()) return rails.status();
+    HostMeter read{.record = **record, .rails = OnDeviceClock(*rails, **record)};
+    for (RailPower& rail : read.rails) rail.rail = MeterRailName(rail.rail);
+    return read;
+  }();
+  if (!absl::IsDataLoss(meter.status())) return meter;
+  *damage = std::string(meter.status().message());
+  return std::optional<HostMeter>();
+}
+
 }  // namespace
 
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
@@ -90,7 +112,17 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
   if (data.header() == nullptr) {
     return said.empty() ? NothingCame(run) : Ending(ExitCode::kRefused, absl::DataLossError(said));
   }
-  absl::StatusOr<RunReport> report = BuildReport(data, Solve(data), method);
+  std::string meter_damage;
+  const absl::StatusOr<std::optional<HostMeter>> meter =
+      ReadMeter(store, run.number, &meter_damage);
+  if (!meter.ok()) return meter.status();
+  absl::StatusOr<RunReport> report =
+      *meter ? BuildReport(data, SolveWithMeter(data, **meter), method, &**meter)
+             : BuildReport(data, Solve(data), method);
+  if (report.ok() && !meter_damage.empty()) {
+    report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, meter_damage));
+    if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
+  }
   if (report.ok() && !said.empty()) AddDamage(run, said, *damage, &*report);
   return report;
 }

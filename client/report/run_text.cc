@@ -8,6 +8,7 @@
 #include "client/analysis/report_names.h"
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
+#include "client/report/meter_text.h"
 #include "client/report/text_table.h"
 #include "common/clock_request.h"
 
@@ -118,6 +119,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   }
   text += Conditions(report) + Clocks(report) + ConditionsText(report) + Rails(report) +
           Sampling(report) + Channels(report);
+  if (report.meter) text += MeterText(*report.meter);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
                       Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));

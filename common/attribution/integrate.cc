@@ -145,10 +145,11 @@ void AddOperators(const std::map<uint32_t, OperatorSums>& ops, size_t rails, Att
 
 }  // namespace
 
-Attribution Solve(const RunData& data) {
+Attribution Solve(const RunData& data, const std::vector<RailPower>& more) {
   Attribution result;
   result.partial = data.partial();
-  const std::vector<RailPower> rails = data.Power();
+  std::vector<RailPower> rails = data.Power();
+  rails.insert(rails.end(), more.begin(), more.end());
   for (const RailPower& rail : rails) result.rails.push_back(rail.rail);
   const std::vector<Span> spans = ReadMarkers(data, &result);
   if (!result.all_window) {

@@ -72,6 +72,7 @@ struct Attribution {
 };
 
 // Pure; never fails: what is not in the data is absent. O((samples + markers) log markers) time.
-Attribution Solve(const RunData& data);
+// `more`: rails that were not measured by the board, with stamps of its clock; behind its own.
+Attribution Solve(const RunData& data, const std::vector<RailPower>& more = {});
 
 }  // namespace synergy

@@ -28,12 +28,13 @@ T Median(std::vector<T> values) {
 
 }  // namespace
 
-void Arrivals::Add(int64_t stamp_ns, int64_t arrival_ns) {
+bool Arrivals::Add(int64_t stamp_ns, int64_t arrival_ns) {
   const bool leaps = lines_ > 0 && !AddInterval(stamp_ns, arrival_ns);
   AddFloor(stamp_ns, arrival_ns, leaps);
   last_stamp_ns_ = stamp_ns;
   last_arrival_ns_ = arrival_ns;
   ++lines_;
+  return leaps;
 }
 
 bool Arrivals::AddInterval(int64_t stamp_ns, int64_t arrival_ns) {

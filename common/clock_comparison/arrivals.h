@@ -32,7 +32,8 @@ struct ClockJump {
 // Lines of one rail, in the order in which they arrive. Constant memory. Thread-compatible.
 class Arrivals {
  public:
-  void Add(int64_t stamp_ns, int64_t arrival_ns);
+  // True: the stamps leap here, which may turn out to be a jump.
+  bool Add(int64_t stamp_ns, int64_t arrival_ns);
 
   uint64_t lines() const { return lines_; }
   // The usual time between two stamps; absent before the third line.

@@ -26,6 +26,7 @@ LAYERS = {
     "client/store": ["common", "client/models", "client/analysis", "client/predict"],
     "client/report": ["common", "client/models", "client/analysis", "client/predict"],
     "client/watch": ["common", "client/models", "client/analysis", "client/predict"],
+    "client/meter": ["common", "client/store"],
     "client/net": ["common", "client/models", "client/analysis", "client/predict"],
     "client/commands": ["common", "client"],
     "client": ["common", "client"],
