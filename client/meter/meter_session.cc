@@ -137,8 +137,12 @@ void MeterSession::NoteEnd() {
   }
 }
 
-void MeterSession::NoteSilence(MonotonicTime now) {
+void MeterSession::NoteTroubles(MonotonicTime now) {
   absl::MutexLock lock(&mutex_);
+  if (log_.bad_lines() > 0 && !bad_told_) {
+    note_(fmt::format("the meter prints what is no reading: {}", log_.first_bad_line()));
+    bad_told_ = true;
+  }
   const Nanoseconds silence{now.ns - last_arrival_ns_};
   const bool silent =
       silence > std::max(kSilence, Nanoseconds{20 * early_.arrivals().period_ns().value_or(0)});
@@ -152,7 +156,7 @@ void MeterSession::NoteSilence(MonotonicTime now) {
 void MeterSession::ReadUntilStopped(std::stop_token stop) {
   while (ReadLines(clock_.Now() + kReadStep)) {
     if (stop.stop_requested()) return;
-    NoteSilence(clock_.Now());
+    NoteTroubles(clock_.Now());
   }
   if (stop.stop_requested()) return;
   absl::MutexLock lock(&mutex_);

@@ -74,7 +74,7 @@ class MeterSession {
   bool HasEnded() const ABSL_LOCKS_EXCLUDED(mutex_);
   void EndProgram() ABSL_LOCKS_EXCLUDED(mutex_);
   void NoteEnd() ABSL_LOCKS_EXCLUDED(mutex_);
-  void NoteSilence(MonotonicTime now) ABSL_LOCKS_EXCLUDED(mutex_);
+  void NoteTroubles(MonotonicTime now) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string command_;
   const Note note_;
@@ -90,7 +90,7 @@ class MeterSession {
   bool recording_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<Line> recent_ ABSL_GUARDED_BY(mutex_);  // before the recording
   int64_t last_arrival_ns_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool silent_ ABSL_GUARDED_BY(mutex_) = false;
+  bool silent_ ABSL_GUARDED_BY(mutex_) = false, bad_told_ ABSL_GUARDED_BY(mutex_) = false;
   std::string ended_ ABSL_GUARDED_BY(mutex_);    // how the program ended; "": it runs
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;  // as it was told to
   std::vector<RoundTrip> trips_ ABSL_GUARDED_BY(mutex_);

@@ -41,6 +41,12 @@ std::string MeterText(const v1::MeterRecord& record) {
   text += fmt::format("           {} rail{}, {} readings", record.rails_size(),
                       record.rails_size() == 1 ? "" : "s", readings);
   if (record.period_s() > 0) text += fmt::format(", {:.1f} Hz", 1 / record.period_s());
+  const auto jumped_back = static_cast<uint64_t>(std::ranges::count_if(
+      record.jumps(), [](const v1::MeterRecord::Jump& jump) { return jump.step_ns() < 0; }));
+  if (record.backward() > jumped_back) {
+    text += fmt::format(", {} stamped before the one before and left out",
+                        record.backward() - jumped_back);
+  }
   if (record.bad_lines() > 0) {
     text += fmt::format(", {} lines were none: {}", record.bad_lines(),
                         Printable(record.first_bad_line()));

@@ -13,6 +13,8 @@ constexpr size_t kMostFloors = 8192;
 constexpr size_t kMostLeaps = 2048;
 // How far around a leap floors are compared.
 constexpr int64_t kWindowNs = 2'000'000'000;
+constexpr int64_t kShortestWindowNs = 250'000'000;
+constexpr int64_t kFewestPeriods = 10;
 // Of a normal distribution, over the median of absolute deviations.
 constexpr double kSigmaPerMad = 1.4826;
 // Below this, what looks like a step is the scheduler's.
@@ -103,11 +105,26 @@ std::vector<ArrivalFloor> Arrivals::floors() const {
   return least;
 }
 
+std::vector<ArrivalFloor> Arrivals::Spans() const {
+  std::vector<ArrivalFloor> spans;
+  int64_t begin_ns = 0;
+  for (const Floor& floor : floors_) {
+    if (spans.empty() || floor.begin_ns >= begin_ns + span_ns_) {
+      spans.push_back(floor.least);
+      begin_ns = floor.begin_ns;
+    } else if (floor.least.lag_ns() < spans.back().lag_ns()) {
+      spans.back() = floor.least;
+    }
+  }
+  return spans;
+}
+
 double Arrivals::slope() const {
+  const std::vector<ArrivalFloor> spans = Spans();
   std::vector<double> slopes;
-  for (size_t i = 1; i < floors_.size(); ++i) {
-    const ArrivalFloor &a = floors_[i - 1].least, &b = floors_[i].least;
-    if (floors_[i].after_leap || b.arrival_ns <= a.arrival_ns) continue;
+  for (size_t i = 1; i < spans.size(); ++i) {
+    const ArrivalFloor &a = spans[i - 1], &b = spans[i];
+    if (b.arrival_ns <= a.arrival_ns) continue;
     slopes.push_back(static_cast<double>(b.lag_ns() - a.lag_ns()) /
                      static_cast<double>(b.arrival_ns - a.arrival_ns));
   }
@@ -116,23 +133,24 @@ double Arrivals::slope() const {
 
 double Arrivals::jitter_ns() const {
   const double usual = slope();
+  const std::vector<ArrivalFloor> spans = Spans();
   std::vector<double> steps;
-  for (size_t i = 1; i < floors_.size(); ++i) {
-    const ArrivalFloor &a = floors_[i - 1].least, &b = floors_[i].least;
-    if (floors_[i].after_leap) continue;
+  for (size_t i = 1; i < spans.size(); ++i) {
+    const ArrivalFloor &a = spans[i - 1], &b = spans[i];
     steps.push_back(std::abs(static_cast<double>(b.lag_ns() - a.lag_ns()) -
                              usual * static_cast<double>(b.arrival_ns - a.arrival_ns)));
   }
   return steps.empty() ? 0 : kSigmaPerMad * Median(std::move(steps));
 }
 
-std::optional<double> Arrivals::LagAt(int64_t at_ns, int64_t begin_ns, int64_t end_ns) const {
-  const double usual = slope();
+std::optional<double> Arrivals::LagAt(int64_t at_ns, int64_t begin_ns, int64_t end_ns,
+                                      double slope) const {
+  const auto first = std::ranges::lower_bound(floors_, begin_ns - span_ns_, {}, &Floor::begin_ns);
   std::optional<double> least;
-  for (const Floor& floor : floors_) {
-    if (floor.least.arrival_ns < begin_ns || floor.least.arrival_ns > end_ns) continue;
-    const double lag = static_cast<double>(floor.least.lag_ns()) +
-                       usual * static_cast<double>(at_ns - floor.least.arrival_ns);
+  for (auto floor = first; floor != floors_.end() && floor->begin_ns <= end_ns; ++floor) {
+    if (floor->least.arrival_ns < begin_ns || floor->least.arrival_ns > end_ns) continue;
+    const double lag = static_cast<double>(floor->least.lag_ns()) +
+                       slope * static_cast<double>(at_ns - floor->least.arrival_ns);
     least = std::min(least.value_or(lag), lag);
   }
   return least;
@@ -155,15 +173,16 @@ double Arrivals::Spread() const {
   return deviations.empty() ? 0 : kSigmaPerMad * Median(std::move(deviations));
 }
 
-std::optional<ClockJump> Arrivals::Confirm(const Leap& leap, int64_t since_ns,
-                                           int64_t until_ns) const {
+std::optional<ClockJump> Arrivals::Confirm(const Leap& leap, int64_t since_ns, int64_t until_ns,
+                                           const Usual& usual) const {
   const std::optional<double> before =
       LagAt(leap.arrival_ns, std::max(since_ns, leap.arrival_before_ns - kWindowNs),
-            leap.arrival_before_ns);
+            leap.arrival_before_ns, usual.slope);
   const std::optional<double> after =
-      LagAt(leap.arrival_ns, leap.arrival_ns, std::min(until_ns, leap.arrival_ns + kWindowNs));
+      LagAt(leap.arrival_ns, leap.arrival_ns, std::min(until_ns, leap.arrival_ns + kWindowNs),
+            usual.slope);
   if (!before || !after) return std::nullopt;
-  const double unsure = kSureSigmas * jitter_ns() + kLeastStepNs;
+  const double unsure = usual.unsure_ns;
   const double seen = *before - *after;               // a clock that goes ahead lags less
   if (std::abs(seen) <= unsure) return std::nullopt;  // readings are missing, no more
   // Readings may be missing as well: then the stamps are apart by whole periods more.
@@ -184,16 +203,22 @@ std::optional<ClockJump> Arrivals::Confirm(const Leap& leap, int64_t since_ns,
 
 std::vector<ClockJump> Arrivals::Jumps() const {
   std::vector<ClockJump> jumps;
+  const Usual usual{slope(), kSureSigmas * jitter_ns() + kLeastStepNs};
+  // The least lag of fewer lines than these says little.
+  const int64_t shortest = std::max(kShortestWindowNs, kFewestPeriods * period_ns_);
   int64_t since_ns = floors_.empty() ? 0 : floors_.front().begin_ns;
   for (size_t i = 0; i < leaps_.size(); ++i) {
     // Up to the next leap that is as large: two steps that follow each other closely.
     int64_t until_ns = last_arrival_ns_;
     for (size_t next = i + 1; next < leaps_.size(); ++next) {
       if (std::abs(leaps_[next].excess_ns) < std::abs(leaps_[i].excess_ns) / 2) continue;
-      until_ns = leaps_[next].arrival_before_ns;
+      until_ns = std::max(leaps_[next].arrival_before_ns, leaps_[i].arrival_ns + shortest);
       break;
     }
-    const std::optional<ClockJump> jump = Confirm(leaps_[i], since_ns, until_ns);
+    // Too near to an end, or to another jump, to tell.
+    if (leaps_[i].arrival_before_ns - since_ns < shortest) continue;
+    if (last_arrival_ns_ - leaps_[i].arrival_ns < shortest) continue;
+    const std::optional<ClockJump> jump = Confirm(leaps_[i], since_ns, until_ns, usual);
     if (!jump) continue;
     jumps.push_back(*jump);
     since_ns = leaps_[i].arrival_ns;

@@ -71,9 +71,17 @@ class Arrivals {
   void AddFloor(int64_t stamp_ns, int64_t arrival_ns, bool after_leap);
   void MergeFloors();
   double Spread() const;  // of the distances of stamps
+  // How lags change, and how unsure they are.
+  struct Usual {
+    double slope = 0;
+    double unsure_ns = 0;
+  };
+  // One floor for each span of time, wherever stamps leapt.
+  std::vector<ArrivalFloor> Spans() const;
   // The least lag of what arrived from `begin_ns` to `end_ns`, were all of it to arrive at `at_ns`.
-  std::optional<double> LagAt(int64_t at_ns, int64_t begin_ns, int64_t end_ns) const;
-  std::optional<ClockJump> Confirm(const Leap& leap, int64_t since_ns, int64_t until_ns) const;
+  std::optional<double> LagAt(int64_t at_ns, int64_t begin_ns, int64_t end_ns, double slope) const;
+  std::optional<ClockJump> Confirm(const Leap& leap, int64_t since_ns, int64_t until_ns,
+                                   const Usual& usual) const;
 
   uint64_t lines_ = 0;
   int64_t last_stamp_ns_ = 0, last_arrival_ns_ = 0;

@@ -65,6 +65,21 @@ TEST(Arrivals, FindNoJumpWhereReadingsAreMissing) {
   EXPECT_TRUE(Of(source.Lines(0, 30 * kSecond, kNoJump)).Jumps().empty());
 }
 
+TEST(Arrivals, FindNoJumpInRandomClocksThatHaveNone) {
+  std::mt19937_64 random(7);
+  const auto between = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  for (int i = 0; i < 100; ++i) {
+    Source source{.period_ns = static_cast<int64_t>(1e9 / std::pow(10, between(1, 3.5))),
+                  .drift_ppm = between(-100, 100),
+                  .delay_ns = std::pow(10, between(4, 6.3)),
+                  .missing = between(0, 0.05)};
+    source.random.seed(static_cast<uint64_t>(i));
+    EXPECT_TRUE(Of(source.Lines(0, 25 * kSecond, kNoJump)).Jumps().empty()) << i;
+  }
+}
+
 TEST(Arrivals, FindNoJumpWhereLinesAreHeldUp) {
   Source source;
   std::vector<Line> lines = source.Lines(0, 30 * kSecond, kNoJump);

@@ -122,6 +122,44 @@ TEST(MeterClock, BringsAClockThatJumpedOverWithinItsBound) {
   }
 }
 
+// Any drift, jump, rate, noise and delay; a reading anywhere between the patterns.
+TEST(MeterClock, HoldsTheTruthInNinetyFivePercentOfRandomScenes) {
+  std::mt19937_64 random(2024);
+  const auto between = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  constexpr int kScenes = 120;
+  int held = 0;
+  for (int i = 0; i < kScenes; ++i) {
+    const bool jumps = i % 2 == 1;
+    SyntheticMeter meter{
+        .rate_hz = std::pow(10, between(2, 3.3)),
+        .drift_ppm = between(-100, 100),
+        .offset_ns = static_cast<int64_t>(between(-4e13, 4e13)),
+        .jump_at_ns = jumps ? kBefore + static_cast<int64_t>(between(4e9, 18e9)) : 0,
+        .jump_ns = 0,
+        .noise_w = between(0, 0.5),
+        .missing = i % 5 == 0 ? 0.02 : 0,
+        .averages = i % 3 != 0};
+    // Below half of the distance of readings nothing shows a jump.
+    if (jumps) meter.jump_ns = static_cast<int64_t>(between(10e6, 50e6)) * (i % 4 == 1 ? 1 : -1);
+    Scene scene{.meter = meter, .seed = static_cast<uint64_t>(i), .delay_ns = between(2e4, 5e5)};
+    const MeterClock clock = scene.Fit();
+    ASSERT_EQ(clock.segments.size(), jumps ? 2u : 1u) << i;
+    const std::vector<PowerSample> mapped = OnDeviceClock(scene.rails[0], clock.segments);
+    ASSERT_LE(mapped.size(), scene.device_ns.size());
+    const auto at = static_cast<size_t>(between(0.3, 0.7) * static_cast<double>(mapped.size()));
+    // A reading that is left out at a jump moves those behind it by one.
+    const size_t shifts = scene.device_ns.size() - mapped.size();
+    double error = 1e18;
+    for (size_t j = at; j <= at + shifts; ++j) {
+      error = std::min(error, std::abs(static_cast<double>(mapped[at].at_ns - scene.device_ns[j])));
+    }
+    if (error <= clock.bound_ns) ++held;
+  }
+  EXPECT_GE(held, kScenes * 95 / 100);
+}
+
 TEST(MeterClock, SaysThatItJumpedWhereNothingShowsWhere) {
   Scene scene{.meter = Meter(100, 0, 0)};
   scene.Fit();
