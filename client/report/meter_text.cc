@@ -48,8 +48,8 @@ std::string MeterText(const v1::MeterRecord& record) {
                         record.backward() - jumped_back);
   }
   if (record.bad_lines() > 0) {
-    text += fmt::format(", {} lines were none: {}", record.bad_lines(),
-                        Printable(record.first_bad_line()));
+    text += fmt::format(", {} line{} of no reading: {}", record.bad_lines(),
+                        record.bad_lines() == 1 ? "" : "s", Printable(record.first_bad_line()));
   }
   text += fmt::format("\n{}", ClockText(record));
   for (const v1::MeterRecord::Chirp& chirp : record.chirps()) {
