@@ -20,6 +20,7 @@ enum class ReasonCode {
   kMarkersMissing,
   kMeterClock,
   kMeterGap,
+  kNeverChanged,
   kNoReadings,
   kNotComplete,
   kReadsFailed,

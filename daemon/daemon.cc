@@ -140,7 +140,8 @@ absl::Status Daemon::OpenBoardAndSensors() {
   const SensorAccess access = {.sysfs_root = options_.sysfs_root,
                                .settings = sensor_settings_.get(),
                                .direct_i2c = options_.direct_i2c,
-                               .programs = options_.source_programs};
+                               .programs = options_.source_programs,
+                               .faults = options_.faults};
   absl::StatusOr<Board> board = OpenBoard(options_.board, SeedOf(*board_id), RealClock(), access);
   if (absl::IsNotFound(board.status())) {
     return absl::InvalidArgumentError(std::string(board.status().message()));

@@ -60,10 +60,16 @@ absl::Status Daemon::OpenClocks() {
     absl::Status made = MakeSimulatedClocks(folder,
                                             {.cores = static_cast<int>(tables.cpu_cores),
                                              .cpu_khz = tables.cpu_khz,
-                                             .gpu_hz = tables.gpu_hz},
+                                             .gpu_hz = tables.gpu_hz,
+                                             .thermal_zone = tables.thermal_zone,
+                                             .throttle_counter = tables.throttle_counter},
                                             *boot_id);
     if (!made.ok()) return made;
-    simulated_clocks_ = std::make_unique<SimulatedClocks>(folder);
+    BoardSimulation& simulation = *board_.simulation;
+    simulated_clocks_ = std::make_unique<SimulatedClocks>(
+        folder,
+        SimulatedHeat{.celsius = [&simulation] { return simulation.temperature_c(); },
+                      .throttled_khz = [&simulation] { return simulation.throttled_khz(); }});
     files = simulated_clocks_.get();
     options.simulated = true;
     options.sysfs_root = SimulatedSysfsRoot(folder);

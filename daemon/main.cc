@@ -129,6 +129,17 @@ absl::Status ParseSources(const std::vector<std::string>& texts, DaemonOptions* 
   return absl::OkStatus();
 }
 
+absl::Status ParseFaults(const std::vector<std::string>& texts, DaemonOptions* options) {
+  for (const std::string& text : texts) {
+    absl::StatusOr<SimulatedFault> fault = ParseSimulatedFault(text);
+    if (!fault.ok()) return fault.status();
+    options->faults.push_back(*std::move(fault));
+  }
+  if (texts.empty() || options->board.starts_with(kSimulatedPrefix)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--fault: only simulated boards have faults on demand; give --board sim:..., too");
+}
+
 // "there is no flag '--bord'; did you mean '--board'?" for what CLI11 only calls not expected.
 std::string UnknownText(const CLI::App& app) {
   const std::vector<std::string> unknown = app.remaining();
@@ -147,11 +158,13 @@ std::string UnknownText(const CLI::App& app) {
 }
 
 void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>* listen,
-                std::vector<std::string>* sources, bool* restore) {
+                std::vector<std::string>* sources, std::vector<std::string>* faults,
+                bool* restore) {
   app.set_version_flag("--version", "synergyd " SYNERGY_VERSION);
   app.add_option("--board", options->board,
                  "the board: auto (recognised; real sensors only), the id of a profile in "
-                 "deploy/boards, or sim:jetson-tx1 (a simulated Jetson TX1)")
+                 "deploy/boards, or a simulated one: sim:jetson-tx1, sim:jetson-nano, "
+                 "sim:jetson-agx-orin, sim:generic-x86-rapl, sim:snapdragon-820")
       ->capture_default_str();
   app.add_option(
          "--listen", *listen,
@@ -186,6 +199,11 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
                  "t_ns,rail,watts on this machine's monotonic clock; or i2c: take INA3221s from "
                  "their kernel driver while synergyd runs, and read them directly; repeatable")
       ->allow_extra_args(false);
+  app.add_option("--fault", *faults,
+                 "what is to go wrong on a simulated board: KIND[:RAIL|NUMBER][@SECONDS[-SECONDS]] "
+                 "after the start, of stuck:RAIL, missing:RAIL, read-errors[:PROBABILITY], "
+                 "slow-filter[:AVERAGES], throttle[:MHZ]; repeatable")
+      ->allow_extra_args(false);
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "
                "changed, say what was done, and end: 0 where all is as it was, else 1");
@@ -197,10 +215,10 @@ int Main(int argc, char** argv) {
   DaemonOptions options;
   options.state_dir = DefaultStateDir();
   options.libexec_dir = DefaultLibexecDir();
-  std::vector<std::string> listen, sources;
+  std::vector<std::string> listen, sources, faults;
   CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
   bool restore = false;
-  AddOptions(app, &options, &listen, &sources, &restore);
+  AddOptions(app, &options, &listen, &sources, &faults, &restore);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
@@ -224,6 +242,7 @@ int Main(int argc, char** argv) {
   }
   if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
   if (absl::Status status = ParseSources(sources, &options); !status.ok()) return Complain(status);
+  if (absl::Status status = ParseFaults(faults, &options); !status.ok()) return Complain(status);
   return Serve(std::move(options), signals);
 }
 

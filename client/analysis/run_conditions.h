@@ -33,7 +33,9 @@ struct ThrottleChange {
   uint64_t highest = 0;
 
   // It throttled in this run.
-  bool Throttled() const { return highest > begin; }
+  bool Throttled() const {
+    return highest > begin || (what.starts_with("cooling ") && highest > 0);
+  }
 };
 
 // The mean over one stretch without the job.

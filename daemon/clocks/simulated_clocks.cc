@@ -23,6 +23,9 @@ namespace fs = std::filesystem;
 constexpr char kCpuFolder[] = "/devices/system/cpu";
 constexpr char kPolicyFolder[] = "/devices/system/cpu/cpufreq/policy0";
 constexpr char kGpuFolder[] = "/class/devfreq/57000000.gpu";
+constexpr char kZoneFolder[] = "/class/thermal/thermal_zone0";
+constexpr char kCoolingFolder[] = "/class/thermal/cooling_device0";
+constexpr char kThrottleFolder[] = "/devices/system/cpu/cpu0/thermal_throttle";
 // Under L4T.
 constexpr char kCpuGovernors[] =
     "interactive conservative ondemand userspace powersave performance";
@@ -185,6 +188,17 @@ absl::Status MakeTree(const std::string& root, const SimulatedClockSpec& spec) {
     add(gpu + "/max_freq", fmt::format("{}", spec.gpu_hz.back()));
     add(gpu + "/cur_freq", "");
   }
+  if (!spec.thermal_zone.empty()) {
+    add(root + kZoneFolder + "/type", spec.thermal_zone);
+    add(root + kZoneFolder + "/temp", "0");
+  }
+  if (spec.throttle_counter) {
+    add(root + kThrottleFolder + "/core_throttle_count", "0");
+  } else {
+    add(root + kCoolingFolder + "/type", "thermal-cpufreq-0");
+    add(root + kCoolingFolder + "/max_state", fmt::format("{}", spec.cpu_khz.size() - 1));
+    add(root + kCoolingFolder + "/cur_state", "0");
+  }
   for (const auto& [path, text] : files) {
     if (absl::Status made = MakeFile(path, text); !made.ok()) return made;
   }
@@ -199,27 +213,57 @@ absl::Status MakeSimulatedClocks(const std::string& folder, const SimulatedClock
                                  const std::string& boot_id) {
   // Written last: a tree without it was not finished.
   const std::string boot_file = folder + "/boot_id";
-  if (Text(boot_file) == boot_id) return absl::OkStatus();
+  // Another board has other clocks.
+  const std::string made_for =
+      fmt::format("{} {} {} {} {} {}", boot_id, spec.cores, fmt::join(spec.cpu_khz, ","),
+                  fmt::join(spec.gpu_hz, ","), spec.thermal_zone, spec.throttle_counter);
+  if (Text(boot_file) == made_for) return absl::OkStatus();
   const std::string root = SimulatedSysfsRoot(folder);
   std::error_code error;
   fs::remove(boot_file, error);
   fs::remove_all(root, error);
   if (error) return FileError("Removing", root, error.value());
   if (absl::Status made = MakeTree(root, spec); !made.ok()) return made;
-  return MakeFile(boot_file, boot_id);
+  return MakeFile(boot_file, made_for);
+}
+
+std::optional<std::string> SimulatedClocks::Heated(const std::string& path,
+                                                   const std::string& own) {
+  const auto [folder, name] = SplitPath(path);
+  if (folder.ends_with(kZoneFolder) && name == "temp" && heat_.celsius) {
+    return fmt::format("{:.0f}", heat_.celsius() * 1000);
+  }
+  if (!heat_.throttled_khz) return std::nullopt;
+  const bool counter = folder.ends_with(kThrottleFolder);
+  const bool state = folder.ends_with(kCoolingFolder) && name == "cur_state";
+  const bool present = folder.ends_with(kPolicyFolder) && name == "scaling_cur_freq";
+  if (!counter && !state && !present) return std::nullopt;
+  const std::optional<int64_t> held = heat_.throttled_khz();
+  if (counter) return fmt::format("{}", held ? ++throttle_count_ : throttle_count_);
+  if (!held) return std::nullopt;
+  if (present) {
+    return fmt::format("{}", std::min(*held, ParseSysfsInteger(own, path).value_or(*held)));
+  }
+  // A step of the cooling device takes one frequency away.
+  const std::vector<int64_t> table = TableOf(SimulatedSysfsRoot(folder_) + kPolicyFolder, true);
+  return fmt::format("{}", std::ranges::count_if(table, [&](int64_t khz) { return khz > *held; }));
 }
 
 absl::StatusOr<std::string> SimulatedClocks::Read(const std::string& path) {
   const absl::MutexLock lock(&mutex_);
   absl::StatusOr<std::string> own = ReadSysfs(path);
   if (!own.ok()) return own;
+  if (std::optional<std::string> made = Made(SplitPath(path).folder, SplitPath(path).name);
+      made.has_value()) {
+    own = *std::move(made);
+  }
+  if (std::optional<std::string> heated = Heated(path, *own); heated.has_value()) return *heated;
   const auto [folder, name] = SplitPath(path);
   if (!IsDomain(folder)) return own;
   if (name == "affected_cpus") {
     return fmt::format("{}", fmt::join(CoresOn(SimulatedSysfsRoot(folder_)), " "));
   }
-  std::optional<std::string> made = Made(folder, name);
-  return made.has_value() ? *std::move(made) : own;
+  return own;
 }
 
 absl::Status SimulatedClocks::Write(const std::string& path, const std::string& value) {

@@ -7,10 +7,12 @@
 // into the table and clamped into each other, setspeed is rounded up and belongs to the governor
 // userspace, the present frequency follows governor and limits, a core that is off leaves its
 // policy. So a write is one file replaced at once, and a process that is killed leaves none
-// half-written.
+// half-written. The temperature, and how far the CPU is held back, are asked of the board's model.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +25,11 @@
 namespace synergy {
 
 struct SimulatedClockSpec {
-  int cores = 0;                 // of one policy
-  std::vector<int64_t> cpu_khz;  // rising
-  std::vector<int64_t> gpu_hz;   // rising; empty: there is no GPU
+  int cores = 0;                  // of one policy
+  std::vector<int64_t> cpu_khz;   // rising
+  std::vector<int64_t> gpu_hz;    // rising; empty: there is no GPU
+  std::string thermal_zone = {};  // type of the one zone; "": there is none
+  bool throttle_counter = false;  // x86's core_throttle_count; else a cooling device
 };
 
 // Makes the tree in `folder` where there is none of this boot: a restart of the machine sets a real
@@ -35,11 +39,19 @@ absl::Status MakeSimulatedClocks(const std::string& folder, const SimulatedClock
 // The sysfs root of such a folder.
 std::string SimulatedSysfsRoot(const std::string& folder);
 
+// What the board's model says when its files are read; either may be null.
+struct SimulatedHeat {
+  std::function<double()> celsius = {};
+  // What the CPU is held back to; nothing: it is not throttled.
+  std::function<std::optional<int64_t>()> throttled_khz = {};
+};
+
 // Thread-safe; one process at a time.
 class SimulatedClocks final : public AttributeFiles {
  public:
   // The tree need not be there yet.
-  explicit SimulatedClocks(std::string folder) : folder_(std::move(folder)) {}
+  explicit SimulatedClocks(std::string folder, SimulatedHeat heat = {})
+      : folder_(std::move(folder)), heat_(std::move(heat)) {}
 
   absl::StatusOr<std::string> Read(const std::string& path) override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Write(const std::string& path, const std::string& value) override
@@ -48,7 +60,14 @@ class SimulatedClocks final : public AttributeFiles {
   absl::StatusOr<std::string> Resolve(const std::string& path) override;
 
  private:
+  // What heat makes of an attribute whose own text is `own`; nothing: it stays.
+  std::optional<std::string> Heated(const std::string& path, const std::string& own)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const std::string folder_;
+  const SimulatedHeat heat_;
+  // Rises each time that it is read while the CPU is held back.
+  int64_t throttle_count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Mutex mutex_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fmt/format.h"
+
 namespace synergy {
 
 ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
@@ -11,6 +13,8 @@ ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
       Channel& channel = channels.emplace_back();
       channel.rail = info.rail();
       channel.voltage = info.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE;
+      channel.counter = info.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
+      channel.scale = info.scale();
     }
   }
 }
@@ -20,8 +24,12 @@ void ReadingTally::OnReadings(size_t source, const std::vector<ChannelReading>& 
   std::vector<Channel>& channels = sources_[source];
   for (const ChannelReading& r : readings) {
     if (r.channel >= channels.size()) continue;
-    ++channels[r.channel].readings;
-    channels[r.channel].last_begin_ns = r.reading.begin_ns;
+    Channel& channel = channels[r.channel];
+    ++channel.readings;
+    channel.last_begin_ns = r.reading.begin_ns;
+    channel.fresh += r.reading.freshness == Freshness::kFresh ? 1 : 0;
+    channel.changed |= channel.first_raw.value_or(r.reading.raw) != r.reading.raw;
+    if (!channel.first_raw) channel.first_raw = r.reading.raw;
   }
 }
 
@@ -35,6 +43,32 @@ bool ReadingTally::AllReadSince(MonotonicTime since, bool voltages) const {
     }
   }
   return true;
+}
+
+bool ReadingTally::IsStuck(const Channel& channel, bool others_changed) {
+  if (channel.voltage || channel.changed || channel.first_raw.value_or(0) == 0) return false;
+  if (!others_changed) return false;
+  // A counter's reading changes with its every conversion, while anything is drawn at all.
+  return channel.counter ? channel.readings >= kSureConversions : channel.fresh >= kSureConversions;
+}
+
+std::vector<std::string> ReadingTally::NeverChanged() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> lines;
+  for (const auto& channels : sources_) {
+    for (const Channel& channel : channels) {
+      const bool others = std::any_of(channels.begin(), channels.end(), [&](const Channel& other) {
+        return other.changed && !other.voltage && &other != &channel;
+      });
+      if (!IsStuck(channel, others)) continue;
+      lines.push_back(fmt::format(
+          "{} was {:.6g} {} in all of {} readings while others of its sensor changed: its register "
+          "is stuck, or nothing is connected to it",
+          channel.rail, static_cast<double>(*channel.first_raw) * channel.scale,
+          channel.counter ? "J" : "(A or W)", channel.readings));
+    }
+  }
+  return lines;
 }
 
 std::vector<ReadingTally::Rail> ReadingTally::Count() const {

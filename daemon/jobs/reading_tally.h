@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,26 @@ class ReadingTally final : public ReadingSink {
   };
   std::vector<Rail> Count() const;
 
+  // So many conversions that were surely new ones and all gave the same number are no constant
+  // rail: where the step is so coarse that noise does not show in one of them, other channels of
+  // the same source do not change either.
+  static constexpr uint64_t kSureConversions = 300;
+  // Sensors that seem to be stuck, a line each: what they said all the time, since the run began.
+  std::vector<std::string> NeverChanged() const;
+
  private:
   struct Channel {
     std::string rail;
     bool voltage = false;
     uint64_t readings = 0;
     int64_t last_begin_ns = 0;
+    bool counter = false;
+    double scale = 1;
+    std::optional<int64_t> first_raw = {};
+    bool changed = false;
+    uint64_t fresh = 0;  // surely
   };
+  static bool IsStuck(const Channel& channel, bool others_changed);
 
   const Sampler& sampler_;
   mutable absl::Mutex mutex_;

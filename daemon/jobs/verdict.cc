@@ -121,6 +121,9 @@ Judgement Judge(const RunFacts& facts) {
   JudgeMarkers(facts, &judgement);
   JudgeReadings(facts, &judgement);
   for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
+  for (const std::string& stuck : facts.never_changed) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kNeverChanged, stuck, &judgement);
+  }
   for (const std::string& failed : facts.failed_sources) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kSourceFailed, failed, &judgement);
   }

@@ -28,9 +28,10 @@ struct RunFacts {
     uint64_t readings = 0;
   };
   std::vector<RailReadings> rails;
-  uint64_t iterations = 0;  // measured ones that were asked for
-  bool read_before = true;  // every channel was read before the setup began
-  bool read_after = true;   // every rail was read after the last iteration
+  std::vector<std::string> never_changed;  // sensors that seem to be stuck, a line each
+  uint64_t iterations = 0;                 // measured ones that were asked for
+  bool read_before = true;                 // every channel was read before the setup began
+  bool read_after = true;                  // every rail was read after the last iteration
 };
 
 // Above this share of missed or failed ticks a run is SUSPECT: what a source did in the time that

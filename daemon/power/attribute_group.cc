@@ -18,12 +18,13 @@ double RateOfRounds(Nanoseconds shortest) {
 }
 
 AttributeGroup::AttributeGroup(std::string owner, std::vector<std::string> files, Find find,
-                               Prepare prepare, Clock& clock)
+                               Prepare prepare, Clock& clock, std::shared_ptr<SysfsTree> tree)
     : owner_(std::move(owner)),
       files_(std::move(files)),
       find_(std::move(find)),
       prepare_(std::move(prepare)),
-      clock_(clock) {}
+      clock_(clock),
+      tree_(std::move(tree)) {}
 
 absl::Status AttributeGroup::EnsureOpen() {
   if (!attributes_.empty()) return absl::OkStatus();
@@ -44,7 +45,7 @@ absl::Status AttributeGroup::Open() {
   if (!folder.ok()) return folder.status();
   if (absl::Status status = prepare_(*folder); !status.ok()) return status;
   for (const std::string& file : files_) {
-    absl::StatusOr<SysfsAttribute> attribute = SysfsAttribute::Open(*folder + "/" + file);
+    absl::StatusOr<std::unique_ptr<OpenAttribute>> attribute = tree_->Open(*folder + "/" + file);
     if (!attribute.ok()) return attribute.status();
     attributes_.push_back(*std::move(attribute));
   }
@@ -70,7 +71,7 @@ absl::StatusOr<StampedInteger> AttributeGroup::Read(size_t file) {
   }
   StampedInteger stamped;
   stamped.begin_ns = clock_.Now().ns;
-  const absl::StatusOr<int64_t> value = attributes_[file].ReadInteger();
+  const absl::StatusOr<int64_t> value = attributes_[file]->ReadInteger();
   stamped.end_ns = clock_.Now().ns;
   if (!value.ok()) return Failed(value.status());
   stamped.value = *value;
@@ -81,7 +82,7 @@ absl::StatusOr<std::string_view> AttributeGroup::ReadText(size_t file, char* buf
   if (attributes_.empty()) {
     return absl::NotFoundError(fmt::format("{}: its attributes are gone", owner_));
   }
-  const absl::StatusOr<std::string_view> text = attributes_[file].ReadText(buffer, size);
+  const absl::StatusOr<std::string_view> text = attributes_[file]->ReadText(buffer, size);
   if (!text.ok()) return Failed(text.status());
   return text;
 }

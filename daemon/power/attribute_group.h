@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
-#include "common/sysfs.h"
+#include "daemon/power/sysfs_tree.h"
 
 namespace synergy {
 
@@ -36,7 +37,7 @@ class AttributeGroup {
   // `files` are names in the folder, `owner` stands in front of every error. `clock` outlives the
   // group.
   AttributeGroup(std::string owner, std::vector<std::string> files, Find find, Prepare prepare,
-                 Clock& clock);
+                 Clock& clock, std::shared_ptr<SysfsTree> tree = FileTree());
 
   // Call before the reads of each tick: looks for a folder that is not there (any more). NotFound
   // until it is found. Errors of `prepare` are handed on.
@@ -63,7 +64,8 @@ class AttributeGroup {
   const Prepare prepare_;
   Clock& clock_;
   std::string folder_;
-  std::vector<SysfsAttribute> attributes_;  // empty: gone
+  const std::shared_ptr<SysfsTree> tree_;
+  std::vector<std::unique_ptr<OpenAttribute>> attributes_;  // empty: gone
   MonotonicTime search_due_;
   uint64_t lives_ = 0;
 };

@@ -47,8 +47,8 @@ absl::StatusOr<std::unique_ptr<AttributeSource>> AttributeSource::Open(Options o
 AttributeSource::AttributeSource(Options options, Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
-      attributes_(options_.name, FilesOf(options_.channels), options_.find, options_.prepare,
-                  clock),
+      attributes_(options_.name, FilesOf(options_.channels), options_.find, options_.prepare, clock,
+                  options_.tree),
       max_rate_hz_(options_.max_rate_hz) {
   for (const Channel& channel : options_.channels) {
     channels_.push_back(channel.info);

@@ -41,6 +41,7 @@ class AttributeSource final : public PowerSource {
     // The source's own is lower where reads take long.
     double max_rate_hz = std::numeric_limits<double>::infinity();
     std::vector<std::string> remarks = {};
+    std::shared_ptr<SysfsTree> tree = FileTree();
   };
 
   // InvalidArgument without any channel; the errors of EnsureOpen; and what a first reading of each

@@ -9,68 +9,114 @@
 #include "common/nearest_name.h"
 #include "daemon/power/board_profile.h"
 #include "daemon/power/ina3221_source.h"
-#include "daemon/power/jetson_tx1_model.h"
+#include "daemon/power/power_supply_source.h"
+#include "daemon/power/rapl_source.h"
 #include "daemon/power/real_board.h"
+#include "daemon/power/simulated_board.h"
 #include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
 
 constexpr std::string_view kAuto = "auto";
-constexpr std::string_view kSimulatedTx1 = "sim:jetson-tx1";
 // What most drivers and buses can do.
 constexpr double kUnknownBoardRateHz = 1000;
 
 Ina3221Wiring WiringOf(const SensorProfile& sensor) {
   Ina3221Wiring wiring;
   wiring.address = sensor.address;
+  wiring.averages = sensor.averages;
+  wiring.conversion_us = sensor.conversion_us;
   for (const SensorChannelProfile& channel : sensor.channels) {
     wiring.channels[channel.number - 1] = {.rail = channel.rail, .shunt_ohm = channel.shunt_ohm};
   }
   return wiring;
 }
 
-ClockTables ClockTablesOf(const BoardProfile& profile) {
-  ClockTables tables{.cpu_cores = profile.cpu_cores};
-  for (const CpuOperatingPoint& point : profile.operating_points) {
+ClockTables ClockTablesOf(const BoardProfile& profile, const SimulationProfile& simulation) {
+  ClockTables tables{.cpu_cores = simulation.cores, .cpu_khz = {}, .gpu_hz = simulation.gpu_hz};
+  for (const CpuOperatingPoint& point : simulation.points) {
     tables.cpu_khz.push_back(std::llround(point.frequency_hz / 1000));
   }
-  for (const double hz : profile.gpu_frequencies_hz) tables.gpu_hz.push_back(std::llround(hz));
+  if (!profile.thermal_zones.empty()) tables.thermal_zone = profile.thermal_zones.front();
+  // The counters of drivers/thermal/intel; others show a cooling device.
+  tables.throttle_counter = simulation.sensor == SimulatedSensor::kRapl;
   return tables;
 }
 
-absl::StatusOr<Board> OpenSimulatedTx1(uint64_t seed, Clock& clock) {
-  absl::StatusOr<BoardProfile> profile = BuiltInBoardProfile("jetson-tx1");
-  if (!profile.ok()) return profile.status();
-  auto model = tx1::JetsonTx1Model::Create(*profile, seed, {}, clock);
+// The same sources that read real sensors.
+absl::StatusOr<std::vector<FoundSource>> OpenSimulatedSources(
+    const BoardProfile& profile, const std::shared_ptr<sim::SimulatedBoard>& simulation,
+    Clock& clock) {
+  std::vector<FoundSource> found;
+  RailNames names;
+  switch (simulation->simulation().sensor) {
+    case SimulatedSensor::kIna3221:
+      for (const SensorProfile& sensor : profile.sensors) {
+        auto source = Ina3221Source::Open(sim::SimulatedBoard::BusOf(simulation), WiringOf(sensor));
+        if (!source.ok()) return source.status();
+        found.push_back({.source = *std::move(source), .rails = {}});
+      }
+      found.front().rails = profile.SensedRailInfos();
+      return found;
+    case SimulatedSensor::kRapl: {
+      auto source = OpenRapl("/sys", names, clock, sim::SimulatedBoard::TreeOf(simulation));
+      if (!source.ok()) return source.status();
+      found.push_back(*std::move(source));
+      return found;
+    }
+    case SimulatedSensor::kBattery: {
+      auto source = PowerSupplySource::Open("/sys", simulation->simulation().rails.front().name,
+                                            names, clock, sim::SimulatedBoard::TreeOf(simulation));
+      if (!source.ok()) return source.status();
+      found.push_back({.source = *std::move(source), .rails = {}});
+      found.back().rails.emplace_back().set_name(simulation->simulation().rails.front().name);
+      return found;
+    }
+  }
+  return absl::InternalError("a simulated sensor of no kind");
+}
+
+absl::StatusOr<Board> OpenSimulatedBoard(const BoardProfile& profile, uint64_t seed, Clock& clock,
+                                         std::vector<SimulatedFault> faults) {
+  auto model = sim::SimulatedBoard::Create(profile, seed, {}, clock, std::move(faults));
   if (!model.ok()) return model.status();
+  absl::StatusOr<std::vector<FoundSource>> found = OpenSimulatedSources(profile, *model, clock);
+  if (!found.ok()) return found.status();
 
   Board board;
-  board.info.set_name(std::string(kSimulatedTx1));
-  board.info.set_title(profile->title + " (simulated)");
+  board.info.set_name(fmt::format("{}{}", kSimulatedPrefix, profile.id));
+  board.info.set_title(profile.title + " (simulated)");
   board.info.set_simulated(true);
-  board.info.set_default_rate_hz(profile->default_rate_hz);
-  board.clock_tables = ClockTablesOf(*profile);
-  const std::vector<v1::RailInfo> rails = profile->SensedRailInfos();
-  board.info.mutable_rails()->Assign(rails.begin(), rails.end());
-  for (const SensorProfile& sensor : profile->sensors) {
-    auto source = Ina3221Source::Open(tx1::JetsonTx1Model::BusOf(*model), WiringOf(sensor));
-    if (!source.ok()) return source.status();
-    *board.info.add_sources() = DescribeSource(**source);
-    board.sources.push_back(*std::move(source));
+  board.info.set_default_rate_hz(profile.default_rate_hz);
+  board.info.mutable_notes()->Assign(profile.notes.begin(), profile.notes.end());
+  for (std::string& note : (*model)->FaultNotes()) board.info.add_notes(std::move(note));
+  board.clock_tables = ClockTablesOf(profile, (*model)->simulation());
+  board.device_clocks = profile.clocks;
+  std::vector<v1::RailInfo> rails;
+  for (FoundSource& source : *found) {
+    *board.info.add_sources() = DescribeSource(*source.source);
+    rails.insert(rails.end(), source.rails.begin(), source.rails.end());
+    board.sources.push_back(std::move(source.source));
   }
+  rails = DescribeRails(profile, std::move(rails));
+  board.info.mutable_rails()->Assign(rails.begin(), rails.end());
+  (*model)->BeginFaults();
   board.simulation = *std::move(model);
   return board;
 }
 
-std::vector<std::string> BoardNames() {
-  std::vector<std::string> names{std::string(kAuto), std::string(kSimulatedTx1)};
-  for (std::string& id : BuiltInBoardProfileIds()) names.push_back(std::move(id));
+std::vector<std::string> BoardNames(const std::vector<BoardProfile>& profiles) {
+  std::vector<std::string> names{std::string(kAuto)};
+  for (const BoardProfile& profile : profiles) {
+    if (profile.simulation) names.push_back(fmt::format("{}{}", kSimulatedPrefix, profile.id));
+  }
+  for (const BoardProfile& profile : profiles) names.push_back(profile.id);
   return names;
 }
 
-absl::Status NoSuchBoard(std::string_view name) {
-  const std::vector<std::string> names = BoardNames();
+absl::Status NoSuchBoard(std::string_view name, const std::vector<BoardProfile>& profiles) {
+  const std::vector<std::string> names = BoardNames(profiles);
   const std::string nearest = NearestName(name, names);
   return absl::NotFoundError(fmt::format(
       "no board is named \"{}\"{}; there are: {}", name,
@@ -95,18 +141,27 @@ absl::StatusOr<BoardProfile> BoardProfileOf(std::string_view name, const std::st
     const BoardProfile* found = RecogniseBoard(*profiles, sysfs_root);
     return found == nullptr ? UnknownBoard() : *found;
   }
-  const std::string_view id = name == kSimulatedTx1 ? name.substr(kSimulatedPrefix.size()) : name;
+  const bool simulated = name.starts_with(kSimulatedPrefix);
+  const std::string_view id = simulated ? name.substr(kSimulatedPrefix.size()) : name;
   for (const BoardProfile& profile : *profiles) {
-    if (profile.id == id) return profile;
+    if (profile.id == id && (!simulated || profile.simulation)) return profile;
   }
-  return NoSuchBoard(name);
+  return NoSuchBoard(name, *profiles);
 }
 
 absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock,
                                 const SensorAccess& access) {
-  if (name == kSimulatedTx1) return OpenSimulatedTx1(seed, clock);
   absl::StatusOr<BoardProfile> profile = BoardProfileOf(name, access.sysfs_root);
   if (!profile.ok()) return profile.status();
+  if (name.starts_with(kSimulatedPrefix)) {
+    return OpenSimulatedBoard(*profile, seed, clock, access.faults);
+  }
+  if (!access.faults.empty()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--fault {}: only simulated boards have faults on demand, and {} is none; start "
+        "synergyd with --board sim:...",
+        access.faults.front().text, name));
+  }
   if (access.settings == nullptr) {
     return absl::FailedPreconditionError("A real board needs a writer of settings");
   }

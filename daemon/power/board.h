@@ -14,6 +14,7 @@
 #include "daemon/power/board_profile.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/power/power_source.h"
+#include "daemon/power/simulated_faults.h"
 #include "synergy/v1/board.pb.h"
 
 namespace synergy {
@@ -23,6 +24,8 @@ struct ClockTables {
   uint32_t cpu_cores = 0;
   std::vector<int64_t> cpu_khz = {};  // rising
   std::vector<int64_t> gpu_hz = {};   // likewise
+  std::string thermal_zone = {};      // type of the one zone; "": there is none
+  bool throttle_counter = false;      // throttling shows as a counter; else as a cooling device
 };
 
 struct Board {
@@ -39,10 +42,11 @@ struct Board {
 
 // How the sensors of a real board are reached.
 struct SensorAccess {
-  std::string sysfs_root = "/sys";         // or a tree captured from another machine
-  SettingWriter* settings = nullptr;       // outlives the board; null: simulated boards only
-  bool direct_i2c = false;                 // INA3221s without their driver (i2c_ina3221.h)
-  std::vector<std::string> programs = {};  // commands of further sources (exec_source.h)
+  std::string sysfs_root = "/sys";          // or a tree captured from another machine
+  SettingWriter* settings = nullptr;        // outlives the board; null: simulated boards only
+  bool direct_i2c = false;                  // INA3221s without their driver (i2c_ina3221.h)
+  std::vector<std::string> programs = {};   // commands of further sources (exec_source.h)
+  std::vector<SimulatedFault> faults = {};  // of a simulated board; others are InvalidArgument
 };
 
 // The profile of a name: "auto" stands for the one that is recognised (real_board.h), or for one
@@ -52,9 +56,9 @@ absl::StatusOr<BoardProfile> BoardProfileOf(std::string_view name, const std::st
 
 // "auto" and the ids of profiles are real boards and never simulate: where no sensor is found, the
 // board has no sources and info.cannot says why and names `--board sim:jetson-tx1`. The readings of
-// a captured tree are said to be simulated. "sim:jetson-tx1" is the simulated Jetson TX1. Anything
-// else is NotFound with the names that exist. `clock` outlives the board. `seed` sets what differs
-// between two simulated boards of the same kind: oscillator, gain, phase.
+// a captured tree are said to be simulated. "sim:ID" is the simulation of a board whose profile has
+// one. Anything else is NotFound with the names that exist. `clock` outlives the board. `seed` sets
+// what differs between two simulated boards of the same kind: oscillator, gain, phase.
 absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clock,
                                 const SensorAccess& access = {});
 

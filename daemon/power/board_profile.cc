@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -174,6 +175,31 @@ void ParseFan(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   profile.fan = std::move(fan);
 }
 
+// What the rest of the profile says of a simulated board, too, and must fit.
+void AddSimulation(TomlTable simulation, BoardProfile& profile, TomlTable& table) {
+  SimulationProfile& s = profile.simulation.emplace(ParseSimulation(std::move(simulation), table));
+  if (s.points.empty()) {
+    s.cores = profile.cpu_cores;
+    s.points = profile.operating_points;
+  }
+  if (s.gpu_hz.empty()) {
+    for (const double hz : profile.gpu_frequencies_hz) s.gpu_hz.push_back(std::llround(hz));
+  }
+  if (s.points.empty()) table.Fail("simulation", "needs \"operating_points\", there or in \"cpu\"");
+  if (s.sensor != SimulatedSensor::kIna3221) return;
+  for (const v1::RailInfo& rail : profile.SensedRailInfos()) {
+    if (std::ranges::find(s.rails, rail.name(), &SimulatedRail::name) == s.rails.end()) {
+      table.Fail("simulation", fmt::format("does not say what {} feeds", rail.name()));
+    }
+  }
+  for (const SimulatedRail& rail : s.rails) {
+    const bool sensed = std::ranges::any_of(
+        profile.sensors, [&](const SensorProfile& sensor) { return Measures(sensor, rail.name); });
+    if (!sensed)
+      table.Fail("simulation", fmt::format("has {}, which no sensor measures", rail.name));
+  }
+}
+
 absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::string_view origin) {
   TomlTable table(document, std::string(origin));
   BoardProfile profile;
@@ -194,6 +220,9 @@ absl::StatusOr<BoardProfile> ReadProfile(const toml::table& document, std::strin
   if (auto cpu = table.TableIfAny("cpu")) ParseCpu(std::move(*cpu), profile, table);
   for (TomlTable& clock : table.TablesIfAny("clock")) ParseClock(std::move(clock), profile, table);
   if (auto fan = table.TableIfAny("fan")) ParseFan(std::move(*fan), profile, table);
+  if (auto simulation = table.TableIfAny("simulation")) {
+    AddSimulation(std::move(*simulation), profile, table);
+  }
   profile.thermal_zones = table.Texts("thermal_zones");
   profile.notes = table.Texts("notes");
   if (absl::Status status = table.Finish(); !status.ok()) return status;

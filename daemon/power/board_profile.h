@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/power/simulation_profile.h"
 #include "synergy/v1/board.pb.h"
 
 namespace synergy {
@@ -61,11 +62,6 @@ struct FanProfile {
   uint32_t full = 0;                // its value at full speed
 };
 
-struct CpuOperatingPoint {
-  double frequency_hz = 0;
-  double voltage_v = 0;
-};
-
 struct BoardProfile {
   std::string id;
   std::string title;
@@ -81,6 +77,7 @@ struct BoardProfile {
   // first; empty: all that there are.
   std::vector<std::string> thermal_zones;
   std::optional<FanProfile> fan;
+  std::optional<SimulationProfile> simulation;  // nothing: this board cannot be simulated
   std::vector<std::string> notes;  // what a user of this board should know, a line each
 
   std::vector<v1::RailInfo> RailInfos() const;
@@ -95,7 +92,8 @@ inline constexpr std::string_view kSimulatedPrefix = "sim:";
 // key that nobody knows is an error, too: it is a misspelt one.
 //
 // A profile need not list sensors: those of a real board are found by asking its kernel, and the
-// rails are matched with them by label. What simulates a board needs sensors and operating points.
+// rails are matched with them by label. What simulates a board has the table [simulation], and
+// sensors where those are INA3221s.
 absl::StatusOr<BoardProfile> ParseBoardProfile(std::string_view text, std::string_view origin);
 
 // The profile deploy/boards/ID.toml as it was when this binary was built. NotFound where

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ class BoardSimulation {
   virtual v1::RunTruth EndRun() = 0;
   // Lines for the run's notices: what of this simulation is not real.
   virtual std::vector<std::string> Disclaimers() const = 0;
+
+  // Now, in degrees Celsius.
+  virtual double temperature_c() = 0;
+  // What the CPU is held back to, as if it were too hot; nothing: it is not.
+  virtual std::optional<int64_t> throttled_khz() = 0;
 };
 
 }  // namespace synergy

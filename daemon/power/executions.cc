@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
 
 // How long an execution whose slot has moved on waits for its marker: the engine writes the marker
@@ -100,4 +100,4 @@ void Executions::Sweep(MonotonicTime from, MonotonicTime until, const OnPiece& o
   });
 }
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

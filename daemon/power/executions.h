@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
+#include "daemon/power/board_power.h"
 #include "daemon/power/board_simulation.h"
-#include "daemon/power/jetson_tx1_power.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 
 // One execution of an operator (or of kOpLoad, kOpInit).
 struct Execution {
@@ -62,4 +62,4 @@ class Executions {
   std::vector<Execution> executions_;
 };
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

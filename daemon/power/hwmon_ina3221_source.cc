@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/records/reading_span.h"
+#include "common/sysfs.h"
 #include "daemon/power/ina3221_registers.h"
 
 namespace synergy {

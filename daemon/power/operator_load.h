@@ -1,7 +1,7 @@
 // What one operator asks of a Jetson TX1's CPU and memory while it runs: from its features alone
 // (type, MACs, bytes), never from how long it takes, since that is another machine's matter.
 //
-// The formulas and where their constants come from: docs/simulated-tx1.md.
+// The formulas and where their constants come from: docs/simulated-boards.md.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "daemon/power/hwmon_folder.h"
-
 namespace synergy {
 namespace {
 
@@ -52,14 +50,15 @@ std::optional<double> UpdateInterval::seconds() const {
   return *std::ranges::min_element(spans_);
 }
 
-std::vector<std::string> PowerSupplySource::List(const std::string& sysfs) {
+std::vector<std::string> PowerSupplySource::List(const std::string& sysfs,
+                                                 const std::shared_ptr<SysfsTree>& tree) {
   std::vector<std::string> supplies;
-  for (const std::string& supply : ListSysfs(sysfs + "/class/power_supply")) {
+  for (const std::string& supply : tree->List(sysfs + "/class/power_supply")) {
     const std::string folder = FolderOf(sysfs, supply);
     // "Mains" and "USB" show what is allowed rather than what flows.
-    if (ReadSysfs(folder + "/type").value_or("") != "Battery") continue;
-    if (HasAttribute(folder, kPower) ||
-        (HasAttribute(folder, kCurrent) && HasAttribute(folder, kVoltage))) {
+    if (tree->Read(folder + "/type").value_or("") != "Battery") continue;
+    const auto has = [&](const char* file) { return tree->Has(folder + "/" + file); };
+    if (has(kPower) || (has(kCurrent) && has(kVoltage))) {
       supplies.push_back(supply);
     }
   }
@@ -67,14 +66,15 @@ std::vector<std::string> PowerSupplySource::List(const std::string& sysfs) {
 }
 
 absl::StatusOr<std::unique_ptr<PowerSupplySource>> PowerSupplySource::Open(
-    const std::string& sysfs, const std::string& supply, RailNames& names, Clock& clock) {
+    const std::string& sysfs, const std::string& supply, RailNames& names, Clock& clock,
+    const std::shared_ptr<SysfsTree>& tree) {
   const std::string folder = FolderOf(sysfs, supply);
   std::unique_ptr<PowerSupplySource> source(
       new PowerSupplySource(fmt::format("power_supply {}", supply)));
   const std::string rail = names.Take(supply);
   std::vector<std::string> files{kStatus};
   // Some drivers have power_now and never a value for it.
-  if (ReadSysfsInteger(folder + "/" + kPower).ok() || !HasAttribute(folder, kCurrent)) {
+  if (tree->ReadInteger(folder + "/" + kPower).ok() || !tree->Has(folder + "/" + kCurrent)) {
     source->AddChannel(rail, v1::ChannelInfo::QUANTITY_POWER, kPower);
     files.emplace_back(kPower);
   } else {
@@ -82,13 +82,13 @@ absl::StatusOr<std::unique_ptr<PowerSupplySource>> PowerSupplySource::Open(
     source->AddChannel(rail, v1::ChannelInfo::QUANTITY_VOLTAGE, kVoltage);
     files.insert(files.end(), {kCurrent, kVoltage});
   }
-  const auto find = [folder]() -> absl::StatusOr<std::string> {
-    if (HasAttribute(folder, kStatus)) return folder;
+  const auto find = [folder, tree]() -> absl::StatusOr<std::string> {
+    if (tree->Has(folder + "/" + kStatus)) return folder;
     return absl::NotFoundError(fmt::format("{} is gone", folder));
   };
   source->attributes_.emplace(
       source->name_, std::move(files), find, [](const std::string&) { return absl::OkStatus(); },
-      clock);
+      clock, tree);
   std::vector<ChannelReading> first;
   const absl::Status status = source->Read(&first);
   if (!status.ok() && !absl::IsUnavailable(status)) return status;

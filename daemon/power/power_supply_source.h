@@ -41,12 +41,13 @@ class UpdateInterval {
 class PowerSupplySource final : public PowerSource {
  public:
   // Names of supplies that could be read: batteries with power, or current and voltage.
-  static std::vector<std::string> List(const std::string& sysfs);
+  static std::vector<std::string> List(const std::string& sysfs,
+                                       const std::shared_ptr<SysfsTree>& tree = FileTree());
 
   // `supply` is one of them. `clock` outlives the source.
-  static absl::StatusOr<std::unique_ptr<PowerSupplySource>> Open(const std::string& sysfs,
-                                                                 const std::string& supply,
-                                                                 RailNames& names, Clock& clock);
+  static absl::StatusOr<std::unique_ptr<PowerSupplySource>> Open(
+      const std::string& sysfs, const std::string& supply, RailNames& names, Clock& clock,
+      const std::shared_ptr<SysfsTree>& tree = FileTree());
 
   const std::string& name() const override { return name_; }
   // The power; or the current, then the voltage. Windows are not known.

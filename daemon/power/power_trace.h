@@ -17,6 +17,10 @@ class PowerTrace {
   // Integral over [begin, end] divided by its length, in A and V: exact, not sampled.
   virtual double MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) = 0;
   virtual double MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) = 0;
+  // In W. For sensors that count energy.
+  virtual double MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) {
+    return MeanCurrent(rail, begin, end) * MeanVoltage(rail, begin, end);
+  }
 
   // Nothing before `time` will be asked for again.
   virtual void ForgetBefore(MonotonicTime time) = 0;

@@ -6,9 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "common/sysfs.h"
-#include "daemon/power/hwmon_folder.h"
-
 namespace synergy {
 namespace {
 
@@ -33,9 +30,9 @@ std::string Parent(const std::string& folder) {
   return folder.find(':') == colon ? "" : folder.substr(0, colon);
 }
 
-std::vector<Zone> ListZones(const std::string& sysfs) {
+std::vector<Zone> ListZones(const std::string& sysfs, SysfsTree& tree) {
   const std::string parent = sysfs + "/class/powercap";
-  const std::vector<std::string> folders = ListSysfs(parent);
+  const std::vector<std::string> folders = tree.List(parent);
   const auto starts = [](std::string_view prefix) {
     return [prefix](const std::string& name) { return name.starts_with(prefix); };
   };
@@ -43,13 +40,13 @@ std::vector<Zone> ListZones(const std::string& sysfs) {
       std::ranges::any_of(folders, starts(kMsrZones)) ? kMsrZones : kMmioZones;
   std::vector<Zone> zones;
   for (const std::string& folder : folders) {
-    if (!folder.starts_with(prefix) || !HasAttribute(parent + "/" + folder, "energy_uj")) continue;
+    if (!folder.starts_with(prefix) || !tree.Has(parent + "/" + folder + "/energy_uj")) continue;
     zones.push_back(
         {.folder = folder,
          .parent = Parent(folder),
-         .name = ReadSysfs(fmt::format("{}/{}/name", parent, folder)).value_or(folder),
+         .name = tree.Read(fmt::format("{}/{}/name", parent, folder)).value_or(folder),
          .range_uj =
-             ReadSysfsInteger(fmt::format("{}/{}/max_energy_range_uj", parent, folder)).value_or(0),
+             tree.ReadInteger(fmt::format("{}/{}/max_energy_range_uj", parent, folder)).value_or(0),
          .rail = ""});
   }
   // Parents before what they contain, so that rails can name them.
@@ -92,10 +89,13 @@ AttributeSource::Channel ChannelOf(const Zone& zone) {
 
 }  // namespace
 
-bool HasRapl(const std::string& sysfs) { return !ListZones(sysfs).empty(); }
+bool HasRapl(const std::string& sysfs, const std::shared_ptr<SysfsTree>& tree) {
+  return !ListZones(sysfs, *tree).empty();
+}
 
-absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names, Clock& clock) {
-  std::vector<Zone> zones = ListZones(sysfs);
+absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names, Clock& clock,
+                                     const std::shared_ptr<SysfsTree>& tree) {
+  std::vector<Zone> zones = ListZones(sysfs, *tree);
   const std::string folder = sysfs + "/class/powercap";
   if (zones.empty()) {
     return absl::NotFoundError(fmt::format("{} has no RAPL zone with an energy counter", folder));
@@ -109,8 +109,9 @@ absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names,
                                : fmt::format("{} {}", parent->name, zone.name));
     options.channels.push_back(ChannelOf(zone));
   }
-  options.find = [folder, first = zones.front().folder]() -> absl::StatusOr<std::string> {
-    if (HasAttribute(folder, first)) return folder;
+  options.tree = tree;
+  options.find = [folder, first = zones.front().folder, tree]() -> absl::StatusOr<std::string> {
+    if (tree->Has(folder + "/" + first)) return folder;
     return absl::NotFoundError(fmt::format("{}/{} is gone", folder, first));
   };
   FoundSource found;

@@ -16,12 +16,14 @@
 namespace synergy {
 
 // Whether there are any zones with a counter.
-bool HasRapl(const std::string& sysfs);
+bool HasRapl(const std::string& sysfs, const std::shared_ptr<SysfsTree>& tree = FileTree());
 
 // Rails are named after the zones: "package-0", "package-0 core". What a zone contains is said;
 // zones of intel-rapl-mmio count the same packages again and are left out where there are others.
 // `psys`, the whole platform, contains the packages; `dram` is no part of its package's counter.
-// PermissionDenied where this process is not root; NotFound without zones.
-absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names, Clock& clock);
+// PermissionDenied where this process is not root; NotFound without zones. `clock` outlives the
+// source.
+absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names, Clock& clock,
+                                     const std::shared_ptr<SysfsTree>& tree = FileTree());
 
 }  // namespace synergy

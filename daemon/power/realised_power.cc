@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
 
 constexpr int64_t kStepNs = 10'000'000;
@@ -13,27 +13,30 @@ constexpr double kSteadyK = 1e-9;
 
 }  // namespace
 
-RealisedPower::RealisedPower(MonotonicTime begin, const CpuOperatingPoint& point)
-    : point_(point),
-      temperature_c_(IdleTemperature(point)),
+RealisedPower::RealisedPower(const SimulationProfile& board, MonotonicTime begin,
+                             const CpuOperatingPoint& point)
+    : board_(board),
+      point_(point),
+      temperature_c_(IdleTemperature(board, point)),
       end_ns_(begin.ns),
       step_begin_ns_(begin.ns) {}
 
 PerRail RealisedPower::Extend(MonotonicTime until, std::span<const OperatorLoad> running) {
   PerRail joules{};
   while (end_ns_ < until.ns) {
-    const PerRail watts = RailPower(running, point_, temperature_c_);
+    const BoardPower power = PowerOf(board_, running, point_, temperature_c_);
     const int64_t begin_ns = end_ns_;
-    const double change = TemperatureAfter(temperature_c_, watts[kVddIn], kStepS) - temperature_c_;
+    const double change =
+        TemperatureAfter(board_, temperature_c_, power.all_w, kStepS) - temperature_c_;
     int64_t steps = 1;
     if (end_ns_ == step_begin_ns_ && std::abs(change) < kSteadyK) {
       steps =
           std::max<int64_t>(1, (until.ns - end_ns_) / kStepNs);  // nothing happens at their ends
     }
-    Append(std::min(until.ns, step_begin_ns_ + steps * kStepNs), watts, running.empty());
+    Append(std::min(until.ns, step_begin_ns_ + steps * kStepNs), power, running.empty());
     const double seconds = Nanoseconds{end_ns_ - begin_ns}.seconds();
-    for (size_t rail = 0; rail < kRails; ++rail) joules[rail] += watts[rail] * seconds;
-    step_joules_ += watts[kVddIn] * seconds;
+    for (size_t rail = 0; rail < kRails; ++rail) joules[rail] += power.watts[rail] * seconds;
+    step_joules_ += power.all_w * seconds;
     if (end_ns_ == step_begin_ns_ + kStepNs) {
       StepTemperature();
     } else if (end_ns_ > step_begin_ns_ + kStepNs) {  // whole steps at a steady temperature
@@ -44,21 +47,21 @@ PerRail RealisedPower::Extend(MonotonicTime until, std::span<const OperatorLoad>
   return joules;
 }
 
-void RealisedPower::Append(int64_t until_ns, const PerRail& watts, bool idle) {
-  if (!pieces_.empty() && pieces_.back().watts == watts && pieces_.back().idle == idle) {
+void RealisedPower::Append(int64_t until_ns, const BoardPower& power, bool idle) {
+  if (!pieces_.empty() && pieces_.back().power == power && pieces_.back().idle == idle) {
     pieces_.back().end_ns = until_ns;
   } else {
     pieces_.push_back({.begin_ns = end_ns_,
                        .end_ns = until_ns,
-                       .watts = watts,
-                       .volts = SupplyVoltage(watts[kVddIn]),
+                       .power = power,
+                       .supply_v = SupplyVoltage(board_, power.all_w),
                        .idle = idle});
   }
   end_ns_ = until_ns;
 }
 
 void RealisedPower::StepTemperature() {
-  const double next = TemperatureAfter(temperature_c_, step_joules_ / kStepS, kStepS);
+  const double next = TemperatureAfter(board_, temperature_c_, step_joules_ / kStepS, kStepS);
   if (std::abs(next - temperature_c_) >= kSteadyK) temperature_c_ = next;
   step_begin_ns_ = end_ns_;
   step_joules_ = 0;
@@ -78,7 +81,7 @@ PerRail RealisedPower::Energy(MonotonicTime begin, MonotonicTime end, bool idle_
   PerRail joules{};
   ForEach(begin, end, [&](const Piece& piece, double seconds) {
     if (idle_only && !piece.idle) return;
-    for (size_t rail = 0; rail < kRails; ++rail) joules[rail] += piece.watts[rail] * seconds;
+    for (size_t rail = 0; rail < kRails; ++rail) joules[rail] += piece.power.watts[rail] * seconds;
   });
   return joules;
 }
@@ -86,20 +89,25 @@ PerRail RealisedPower::Energy(MonotonicTime begin, MonotonicTime end, bool idle_
 double RealisedPower::MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) const {
   double coulombs = 0;
   ForEach(begin, end, [&](const Piece& piece, double seconds) {
-    coulombs += piece.watts[rail] / piece.volts * seconds;
+    coulombs += piece.power.watts[rail] / RailVoltage(board_.rails[rail], piece.supply_v) * seconds;
   });
   return coulombs / (end - begin).seconds();
 }
 
-double RealisedPower::MeanVoltage(MonotonicTime begin, MonotonicTime end) const {
+double RealisedPower::MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) const {
   double volt_seconds = 0;
-  ForEach(begin, end,
-          [&](const Piece& piece, double seconds) { volt_seconds += piece.volts * seconds; });
+  ForEach(begin, end, [&](const Piece& piece, double seconds) {
+    volt_seconds += RailVoltage(board_.rails[rail], piece.supply_v) * seconds;
+  });
   return volt_seconds / (end - begin).seconds();
+}
+
+double RealisedPower::MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) const {
+  return Energy(begin, end)[rail] / (end - begin).seconds();
 }
 
 void RealisedPower::ForgetBefore(MonotonicTime time) {
   while (pieces_.size() > 1 && pieces_.front().end_ns <= time.ns) pieces_.pop_front();
 }
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

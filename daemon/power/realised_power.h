@@ -1,4 +1,4 @@
-// The power that a simulated TX1 really drew: a timeline of pieces of constant power, built
+// The power that a simulated board really drew: a timeline of pieces of constant power, built
 // forwards as it becomes known what ran, integrated exactly, and forgotten once nobody asks for it
 // any more.
 //
@@ -11,15 +11,16 @@
 #include <span>
 
 #include "common/clock.h"
-#include "daemon/power/jetson_tx1_power.h"
+#include "daemon/power/board_power.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 
 // Thread-compatible.
 class RealisedPower {
  public:
-  // An idle board at its idle temperature.
-  RealisedPower(MonotonicTime begin, const CpuOperatingPoint& point);
+  // An idle board at its idle temperature. `board` outlives this.
+  RealisedPower(const SimulationProfile& board, MonotonicTime begin,
+                const CpuOperatingPoint& point);
 
   // From end() on.
   void SetOperatingPoint(const CpuOperatingPoint& point) { point_ = point; }
@@ -34,9 +35,10 @@ class RealisedPower {
 
   // Joules in the part of [begin, end] that is known; with `idle_only`, of its idle pieces.
   PerRail Energy(MonotonicTime begin, MonotonicTime end, bool idle_only = false) const;
-  // Means over a non-empty known span, in A and V.
+  // Means over a non-empty known span, in A, V and W.
   double MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) const;
-  double MeanVoltage(MonotonicTime begin, MonotonicTime end) const;
+  double MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) const;
+  double MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) const;
 
   void ForgetBefore(MonotonicTime time);
   size_t pieces() const { return pieces_.size(); }
@@ -45,23 +47,24 @@ class RealisedPower {
   struct Piece {
     int64_t begin_ns = 0;
     int64_t end_ns = 0;
-    PerRail watts{};
-    double volts = 0;
+    BoardPower power;
+    double supply_v = 0;
     bool idle = false;
   };
 
-  void Append(int64_t until_ns, const PerRail& watts, bool idle);
+  void Append(int64_t until_ns, const BoardPower& power, bool idle);
   void StepTemperature();
   // Calls visit(piece, overlap in seconds) for each piece that overlaps [begin, end].
   template <typename Visit>
   void ForEach(MonotonicTime begin, MonotonicTime end, Visit visit) const;
 
+  const SimulationProfile& board_;
   CpuOperatingPoint point_;
   double temperature_c_;
   int64_t end_ns_;
   int64_t step_begin_ns_;   // of the present thermal step
-  double step_joules_ = 0;  // VDD_IN since then
+  double step_joules_ = 0;  // of the whole board since then
   std::deque<Piece> pieces_;
 };
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
 
 bool IsMeasured(const Execution& execution) { return execution.phase == v1::PHASE_MEASURE; }
@@ -12,8 +12,8 @@ void Add(PerRail& sum, const PerRail& joules, double factor = 1.0) {
   for (size_t rail = 0; rail < kRails; ++rail) sum[rail] += factor * joules[rail];
 }
 
-void Write(const PerRail& joules, google::protobuf::RepeatedField<double>* out) {
-  out->Add(joules.begin(), joules.end());
+void Write(const PerRail& joules, size_t rails, google::protobuf::RepeatedField<double>* out) {
+  out->Add(joules.begin(), joules.begin() + static_cast<ptrdiff_t>(rails));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ void TruthLog::OnEnded(const Execution& execution) {
                      .joules = execution.joules});
 }
 
-v1::RunTruth TruthLog::Take() {
+v1::RunTruth TruthLog::Take(size_t rails) {
   v1::RunTruth truth;
   truth.mutable_operators()->Reserve(static_cast<int>(listed_.size()));
   for (const Listed& listed : listed_) {
@@ -69,15 +69,15 @@ v1::RunTruth TruthLog::Take() {
     op.set_iteration(listed.iteration);
     op.set_begin_ns(listed.begin_ns);
     op.set_end_ns(listed.end_ns);
-    Write(listed.joules, op.mutable_energy_j());
+    Write(listed.joules, rails, op.mutable_energy_j());
   }
   truth.set_begin_ns(begin_ns_);
   truth.set_end_ns(end_ns_);
-  Write(total_, truth.mutable_energy_j());
-  Write(idle_, truth.mutable_idle_j());
+  Write(total_, rails, truth.mutable_energy_j());
+  Write(idle_, rails, truth.mutable_idle_j());
   truth.set_omitted(omitted_);
   *this = TruthLog();
   return truth;
 }
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

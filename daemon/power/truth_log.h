@@ -9,7 +9,7 @@
 #include "daemon/power/executions.h"
 #include "synergy/v1/device.pb.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 
 // Thread-compatible. Lists the first kMaxExecutions executions of the measured phase (56 bytes
 // each), counts the others. So many are written in a fraction of the 2 s that a daemon has to end.
@@ -25,8 +25,8 @@ class TruthLog {
   // After the last piece of `execution`.
   void OnEnded(const Execution& execution);
 
-  // Leaves the log empty.
-  v1::RunTruth Take();
+  // Of the first `rails` rails. Leaves the log empty.
+  v1::RunTruth Take(size_t rails);
 
  private:
   struct Listed {
@@ -50,4 +50,4 @@ class TruthLog {
   uint64_t omitted_ = 0;
 };
 
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
+#include "daemon/clocks/conditions.h"
 #include "daemon/clocks/cpu_clocks.h"
 #include "daemon/clocks/device_clocks.h"
 #include "tests/support/temp_folder.h"
@@ -85,6 +87,42 @@ TEST_F(SimulatedClocksTest, StayWithinABootAndBeginAnewAfterIt) {
   EXPECT_EQ(Value("scaling_max_freq"), "825600");
   Make("another boot");
   EXPECT_EQ(Value("scaling_max_freq"), "1734000");
+}
+
+TEST_F(SimulatedClocksTest, ShowTheModelsTemperatureAndHowFarTheCpuIsHeldBack) {
+  std::optional<int64_t> held;
+  SimulatedClockSpec spec = kSpec;
+  spec.thermal_zone = "CPU-therm";
+  for (const bool counter : {false, true}) {
+    spec.throttle_counter = counter;
+    held.reset();
+    const std::string folder = folder_.File(counter ? "with_counter" : "with_state");
+    ASSERT_TRUE(MakeSimulatedClocks(folder, spec, "boot").ok());
+    SimulatedClocks clocks(
+        folder, {.celsius = [] { return 41.234; }, .throttled_khz = [&] { return held; }});
+    const std::string root = SimulatedSysfsRoot(folder);
+    const std::string policy = root + "/devices/system/cpu/cpufreq/policy0/";
+    ASSERT_TRUE(clocks.Write(policy + "scaling_governor", "performance").ok());
+    Conditions conditions(clocks, root);
+    EXPECT_EQ(conditions.ThermalZones(), std::vector<std::string>{"CPU-therm"});
+    v1::Conditions seen = *conditions.Poll({1});
+    EXPECT_EQ(seen.temperatures(0).millidegrees(), 41'234);
+    EXPECT_EQ(seen.throttles(0).value(), 0u);
+    EXPECT_EQ(seen.throttles(0).what(),
+              counter ? "cpu0 core_throttle_count" : "cooling thermal-cpufreq-0 0");
+    held = 825'600;
+    seen = *conditions.Poll({2});
+    EXPECT_EQ(seen.frequencies(0).hz(), 825'600'000);
+    EXPECT_EQ(seen.throttles(0).value(), 1u) << "one of three frequencies is gone, or one event";
+    EXPECT_EQ(conditions.Poll({3}).has_value(), counter) << "a counter goes on";
+  }
+}
+
+TEST_F(SimulatedClocksTest, AnotherBoardHasAnotherTree) {
+  SimulatedClockSpec spec = kSpec;
+  spec.cpu_khz = {500'000, 900'000};
+  ASSERT_TRUE(MakeSimulatedClocks(folder_.File("clocks"), spec, "boot").ok());
+  EXPECT_EQ(Value("cpuinfo_max_freq"), "900000");
 }
 
 }  // namespace

@@ -121,6 +121,13 @@ TEST(Verdict, RecordsThatTheDiskCouldNotTakeAreSuspect) {
   EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("records_dropped")));
 }
 
+TEST(Verdict, ASensorThatSeemsToBeStuckIsSuspect) {
+  RunFacts facts = Good();
+  facts.never_changed = {"VDD_CPU was 0.3 (A or W) in all of 900 readings"};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("never_changed: VDD_CPU was 0.3")));
+}
+
 TEST(Verdict, GarbageInTheRingIsInvalidWhateverElseIsWrong) {
   RunFacts facts = Good();
   facts.garbage = "operator 4711 of a net of 3";

@@ -8,7 +8,7 @@
 
 #include "daemon/power/truth_log.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
 
 constexpr uint8_t kMeasure = v1::PHASE_MEASURE;
@@ -218,4 +218,4 @@ TEST(TruthLog, ListsAsManyExecutionsAsItMayAndCountsTheRest) {
 }
 
 }  // namespace
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

@@ -4,12 +4,26 @@
 
 #include <cmath>
 #include <random>
+#include <span>
 
+#include "daemon/power/board_profile.h"
 #include "daemon/power/operator_load.h"
 #include "tests/daemon/power/tx1_operators.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
+
+// The rails of the Jetson TX1.
+constexpr size_t kVddIn = 0, kVddCpu = 2;
+const BoardProfile& Profile() {
+  static const BoardProfile* const profile = new BoardProfile(*BuiltInBoardProfile("jetson-tx1"));
+  return *profile;
+}
+const SimulationProfile& Board() { return *Profile().simulation; }
+PerRail RailPower(std::span<const OperatorLoad> running, const CpuOperatingPoint& point,
+                  double temperature_c) {
+  return PowerOf(Board(), running, point, temperature_c).watts;
+}
 
 constexpr MonotonicTime kStart{1'000'000'000};
 constexpr CpuOperatingPoint kPoint{.frequency_hz = 1.734e9, .voltage_v = 1.2275};
@@ -19,21 +33,21 @@ const OperatorLoad kPool = LoadOf(MakePool(), {.threads = 1, .frequency_hz = 1.7
 MonotonicTime After(Nanoseconds span) { return kStart + span; }
 
 TEST(RealisedPower, AnIdleBoardDrawsItsIdlePowerForEver) {
-  RealisedPower power(kStart, kPoint);
-  const double watts = RailPower({}, kPoint, IdleTemperature(kPoint))[kVddIn];
+  RealisedPower power(Board(), kStart, kPoint);
+  const double watts = RailPower({}, kPoint, IdleTemperature(Board(), kPoint))[kVddIn];
   const PerRail joules = power.Extend(After(Seconds(3)), {});
   EXPECT_NEAR(joules[kVddIn], 3 * watts, 1e-9);
   EXPECT_EQ(power.pieces(), 1u);
-  EXPECT_NEAR(power.temperature_c(), IdleTemperature(kPoint), 1e-6);
+  EXPECT_NEAR(power.temperature_c(), IdleTemperature(Board(), kPoint), 1e-6);
 }
 
 TEST(RealisedPower, IntegralsAreExactAndAdditive) {
-  RealisedPower power(kStart, kPoint);
+  RealisedPower power(Board(), kStart, kPoint);
   power.Extend(After(Milliseconds(3)), {});
   const PerRail conv = power.Extend(After(Milliseconds(5)), {&kConv, 1});
   const PerRail pool = power.Extend(After(Milliseconds(6)), {&kPool, 1});
-  const double idle_w = RailPower({}, kPoint, IdleTemperature(kPoint))[kVddCpu];
-  const double conv_w = RailPower({&kConv, 1}, kPoint, IdleTemperature(kPoint))[kVddCpu];
+  const double idle_w = RailPower({}, kPoint, IdleTemperature(Board(), kPoint))[kVddCpu];
+  const double conv_w = RailPower({&kConv, 1}, kPoint, IdleTemperature(Board(), kPoint))[kVddCpu];
   EXPECT_NEAR(conv[kVddCpu], conv_w * 2e-3, 1e-15);
   EXPECT_NEAR(power.Energy(kStart, After(Milliseconds(6)))[kVddCpu],
               idle_w * 3e-3 + conv[kVddCpu] + pool[kVddCpu], 1e-15);
@@ -45,18 +59,18 @@ TEST(RealisedPower, IntegralsAreExactAndAdditive) {
 }
 
 TEST(RealisedPower, CurrentTimesVoltageIsThePower) {
-  RealisedPower power(kStart, kPoint);
+  RealisedPower power(Board(), kStart, kPoint);
   const PerRail joules = power.Extend(After(Milliseconds(2)), {&kConv, 1});
   const MonotonicTime end = After(Milliseconds(2));
-  for (size_t rail = 0; rail < kRails; ++rail) {
-    EXPECT_NEAR(power.MeanCurrent(rail, kStart, end) * power.MeanVoltage(kStart, end) * 2e-3,
+  for (size_t rail = 0; rail < Board().rails.size(); ++rail) {
+    EXPECT_NEAR(power.MeanCurrent(rail, kStart, end) * power.MeanVoltage(rail, kStart, end) * 2e-3,
                 joules[rail], 1e-15);
   }
-  EXPECT_LT(power.MeanVoltage(kStart, end), 19.0);
+  EXPECT_LT(power.MeanVoltage(kVddIn, kStart, end), 19.0);
 }
 
 TEST(RealisedPower, DoesNotDependOnHowOftenItIsExtended) {
-  RealisedPower at_once(kStart, kPoint), bit_by_bit(kStart, kPoint);
+  RealisedPower at_once(Board(), kStart, kPoint), bit_by_bit(Board(), kStart, kPoint);
   std::mt19937_64 random(4);
   MonotonicTime t = kStart;
   for (int i = 0; i < 400; ++i) {
@@ -75,7 +89,7 @@ TEST(RealisedPower, DoesNotDependOnHowOftenItIsExtended) {
 }
 
 TEST(RealisedPower, WarmsUpWithTheThermalTimeConstantAndLeaksMoreThen) {
-  RealisedPower power(kStart, kPoint);
+  RealisedPower power(Board(), kStart, kPoint);
   const double begin_c = power.temperature_c();
   const PerRail first = power.Extend(After(Milliseconds(100)), {&kConv, 1});
   power.Extend(After(Seconds(30)), {&kConv, 1});
@@ -92,7 +106,7 @@ TEST(RealisedPower, WarmsUpWithTheThermalTimeConstantAndLeaksMoreThen) {
 }
 
 TEST(RealisedPower, LongSpansAreCheapAndSmall) {
-  RealisedPower power(kStart, kPoint);
+  RealisedPower power(Board(), kStart, kPoint);
   const PerRail joules = power.Extend(After(Seconds(30 * 86'400)), {&kConv, 1});  // a month
   EXPECT_LT(power.pieces(), 200'000u);
   power.ForgetBefore(power.end() - Milliseconds(1));
@@ -101,7 +115,7 @@ TEST(RealisedPower, LongSpansAreCheapAndSmall) {
 }
 
 TEST(RealisedPower, ForgetsWhatNobodyNeeds) {
-  RealisedPower power(kStart, kPoint);
+  RealisedPower power(Board(), kStart, kPoint);
   for (int i = 1; i <= 1000; ++i) {
     power.Extend(After(Microseconds(100 * i)), {i % 2 == 0 ? &kConv : &kPool, 1});
   }
@@ -115,4 +129,4 @@ TEST(RealisedPower, ForgetsWhatNobodyNeeds) {
 }
 
 }  // namespace
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

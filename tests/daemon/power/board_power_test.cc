@@ -1,19 +1,29 @@
 // The physics of the simulated TX1, against the published figures that it was calibrated to.
-#include "daemon/power/jetson_tx1_power.h"
+#include "daemon/power/board_power.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <span>
+#include <vector>
 
+#include "daemon/power/board_profile.h"
 #include "daemon/power/operator_load.h"
 #include "tests/daemon/power/tx1_operators.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
 
 const BoardProfile& Profile() {
   static const BoardProfile* const profile = new BoardProfile(*BuiltInBoardProfile("jetson-tx1"));
   return *profile;
+}
+const SimulationProfile& Board() { return *Profile().simulation; }
+// The rails of the Jetson TX1.
+constexpr size_t kVddIn = 0, kVddGpu = 1, kVddCpu = 2;
+PerRail RailPower(std::span<const OperatorLoad> running, const CpuOperatingPoint& point,
+                  double temperature_c) {
+  return PowerOf(Board(), running, point, temperature_c).watts;
 }
 CpuOperatingPoint Fastest() { return Profile().operating_points.back(); }
 CpuUse Use(uint32_t threads) {
@@ -28,7 +38,7 @@ OperatorLoad Deviating(OperatorLoad load, double deviation) {
 }
 
 TEST(JetsonTx1Power, IdlesBetweenTwoAndTwoAndAHalfWatts) {
-  for (const double temperature_c : {25.0, IdleTemperature(Fastest()), 50.0}) {
+  for (const double temperature_c : {25.0, IdleTemperature(Board(), Fastest()), 50.0}) {
     const PerRail watts = RailPower({}, Fastest(), temperature_c);
     EXPECT_GT(watts[kVddIn], 2.0);
     EXPECT_LT(watts[kVddIn], 2.5);
@@ -159,20 +169,56 @@ TEST(JetsonTx1Power, LeakageGrowsWithTemperature) {
 }
 
 TEST(JetsonTx1Power, SupplySagsALittle) {
-  const double idle_v = SupplyVoltage(2.2), busy_v = SupplyVoltage(7.0);
+  const double idle_v = SupplyVoltage(Board(), 2.2), busy_v = SupplyVoltage(Board(), 7.0);
   EXPECT_NEAR(idle_v, 19.0, 0.02);
   EXPECT_NEAR(idle_v - busy_v, 0.08 * (7.0 - 2.2) / 19.0, 1e-3);
   EXPECT_NEAR(busy_v, 19.0 - 0.08 * 7.0 / busy_v, 1e-12);
 }
 
 TEST(JetsonTx1Power, TemperatureHasItsOwnTimeConstant) {
-  const double begin_c = 30, steady_c = SteadyTemperature(6);
+  const double begin_c = 30, steady_c = SteadyTemperature(Board(), 6);
   EXPECT_DOUBLE_EQ(steady_c, 40.0);
-  const double after_c = TemperatureAfter(begin_c, 6, kThermalTimeConstantS);
+  const double after_c = TemperatureAfter(Board(), begin_c, 6, 30);
   EXPECT_NEAR((after_c - begin_c) / (steady_c - begin_c), 1 - std::exp(-1.0), 1e-12);
   double stepped_c = begin_c;
-  for (int i = 0; i < 3000; ++i) stepped_c = TemperatureAfter(stepped_c, 6, 0.01);
+  for (int i = 0; i < 3000; ++i) stepped_c = TemperatureAfter(Board(), stepped_c, 6, 0.01);
   EXPECT_NEAR(stepped_c, after_c, 1e-9) << "the size of the steps does not matter";
+}
+
+std::vector<BoardProfile> SimulatedBoards() {
+  std::vector<BoardProfile> boards = *BuiltInBoardProfiles();
+  std::erase_if(boards, [](const BoardProfile& profile) { return !profile.simulation; });
+  return boards;
+}
+
+TEST(BoardPower, WorkOnEveryBoardDrawsMoreThanIdlingOnEveryRailOfTheCpu) {
+  ASSERT_EQ(SimulatedBoards().size(), 5u);
+  for (const BoardProfile& profile : SimulatedBoards()) {
+    const SimulationProfile& board = *profile.simulation;
+    const CpuOperatingPoint& point = board.points.back();
+    const OperatorLoad conv = LoadOf(
+        MakeConv(), {.threads = 1, .cores = board.cores, .frequency_hz = point.frequency_hz});
+    const BoardPower idle = PowerOf(board, {}, point, 40);
+    const BoardPower busy = PowerOf(board, {&conv, 1}, point, 40);
+    EXPECT_GT(idle.all_w, 1) << profile.id;
+    EXPECT_GT(busy.all_w, idle.all_w + 1) << profile.id;
+    EXPECT_LT(busy.all_w, 30) << profile.id;
+    for (size_t rail = 0; rail < board.rails.size(); ++rail) {
+      EXPECT_GE(busy.watts[rail], idle.watts[rail]) << profile.id << " " << board.rails[rail].name;
+      EXPECT_LE(busy.watts[rail], busy.all_w) << profile.id;
+    }
+    EXPECT_LT(IdleTemperature(board, point), 60) << profile.id;
+    EXPECT_GT(SupplyVoltage(board, busy.all_w), 0.9 * board.supply_v) << profile.id;
+  }
+}
+
+TEST(BoardPower, RailsThatFeedAllPartsTogetherAreTheWholeBoard) {
+  const BoardProfile orin = *BuiltInBoardProfile("jetson-agx-orin");
+  const OperatorLoad conv = LoadOf(MakeConv(), {.threads = 4, .cores = 12, .frequency_hz = 2.2e9});
+  const BoardPower power =
+      PowerOf(*orin.simulation, {&conv, 1}, orin.simulation->points.back(), 50);
+  EXPECT_NEAR(power.watts[0] + power.watts[1] + power.watts[2], power.all_w, 1e-9);
+  EXPECT_LT(power.watts[3], power.watts[2]) << "the memory is a part of the system";
 }
 
 TEST(OperatorDeviation, SpreadsByTenPercentAndIsCut) {
@@ -209,4 +255,4 @@ TEST(OperatorDeviation, DependsOnNetAndOperatorOnly) {
 }
 
 }  // namespace
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

@@ -1,11 +1,12 @@
 // The simulated board as a whole: activity in, sensor readings and truth out.
-#include "daemon/power/jetson_tx1_model.h"
+#include "daemon/power/simulated_board.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cmath>
 #include <set>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -14,13 +15,24 @@
 #include "tests/daemon/power/tx1_operators.h"
 #include "tests/support/fake_clock.h"
 
-namespace synergy::tx1 {
+namespace synergy::sim {
 namespace {
+
+// The rails of the Jetson TX1.
+constexpr size_t kVddIn = 0, kTx1Rails = 3;
+PerRail RailPower(std::span<const OperatorLoad> running, const CpuOperatingPoint& point,
+                  double temperature_c) {
+  static const BoardProfile* const profile = new BoardProfile(*BuiltInBoardProfile("jetson-tx1"));
+  return PowerOf(*profile->simulation, running, point, temperature_c).watts;
+}
+double IdleTemperature(const CpuOperatingPoint& point) {
+  return sim::IdleTemperature(*BuiltInBoardProfile("jetson-tx1")->simulation, point);
+}
 
 using RunOptions = BoardSimulation::Run;
 
-std::shared_ptr<JetsonTx1Model> MakeModel(Clock& clock, uint64_t seed = 1) {
-  auto model = JetsonTx1Model::Create(*BuiltInBoardProfile("jetson-tx1"), seed, {}, clock);
+std::shared_ptr<SimulatedBoard> MakeModel(Clock& clock, uint64_t seed = 1) {
+  auto model = SimulatedBoard::Create(*BuiltInBoardProfile("jetson-tx1"), seed, {}, clock);
   EXPECT_TRUE(model.ok()) << model.status();
   return *model;
 }
@@ -51,7 +63,7 @@ struct Books {
 };
 Books BooksOf(const v1::RunTruth& truth) {
   Books books;
-  for (size_t rail = 0; rail < kRails; ++rail) {
+  for (size_t rail = 0; rail < kTx1Rails; ++rail) {
     for (const v1::OperatorTruth& op : truth.operators()) {
       books.operators[rail] += op.energy_j(static_cast<int>(rail));
     }
@@ -65,7 +77,7 @@ Books BooksOf(const v1::RunTruth& truth) {
 class ModelTest : public testing::Test {
  protected:
   // Runs the script to its end, looking at the board every `step`.
-  v1::RunTruth Play(JetsonTx1Model& model, FakeFeed& feed, MonotonicTime end, Nanoseconds step,
+  v1::RunTruth Play(SimulatedBoard& model, FakeFeed& feed, MonotonicTime end, Nanoseconds step,
                     const RunOptions& run, const v1::OperatorTable& table) {
     model.BeginRun(run, &feed);
     model.SetOperators(table);
@@ -87,7 +99,7 @@ TEST_F(ModelTest, OperatorsAndIdleAddUpToTheWhole) {
   const v1::RunTruth truth = Play(*model, feed, end, Microseconds(470), MakeRun(), MakeTable(30));
   ASSERT_EQ(truth.operators_size(), 30 * 20);
   const Books books = BooksOf(truth);
-  for (size_t rail = 0; rail < kRails; ++rail) {
+  for (size_t rail = 0; rail < kTx1Rails; ++rail) {
     EXPECT_NEAR(books.operators[rail] + books.idle[rail], books.total[rail],
                 1e-9 * books.total[rail]);
     EXPECT_GT(books.idle[rail], 0);
@@ -120,7 +132,7 @@ TEST_F(ModelTest, TheTruthIsWhatTheSensorsSaw) {
     clock_.SleepUntil({ns});
     // The warm-up comes first.
     if (last_ns >= feed.script()[12].begin_ns) {
-      for (size_t rail = 0; rail < kRails; ++rail) {
+      for (size_t rail = 0; rail < kTx1Rails; ++rail) {
         seen[rail] += model->MeanCurrent(rail, {last_ns}, {ns}) *
                       model->MeanVoltage(rail, {last_ns}, {ns}) * 1e-9 *
                       static_cast<double>(ns - last_ns);
@@ -130,7 +142,7 @@ TEST_F(ModelTest, TheTruthIsWhatTheSensorsSaw) {
   }
   clock_.SleepUntil(end);
   const Books books = BooksOf(model->EndRun());
-  for (size_t rail = 0; rail < kRails; ++rail) {
+  for (size_t rail = 0; rail < kTx1Rails; ++rail) {
     EXPECT_NEAR(seen[rail], books.total[rail], 1e-9 * books.total[rail]);
   }
 }
@@ -314,7 +326,7 @@ TEST_F(ModelTest, BooksCloseWithLateAndGarbledActivity) {
   const v1::RunTruth truth = Play(*model, feed, end, Microseconds(333), MakeRun(), MakeTable(10));
   EXPECT_GE(truth.operators_size(), 195);
   const Books books = BooksOf(truth);
-  for (size_t rail = 0; rail < kRails; ++rail) {
+  for (size_t rail = 0; rail < kTx1Rails; ++rail) {
     EXPECT_NEAR(books.operators[rail] + books.idle[rail], books.total[rail],
                 1e-9 * books.total[rail]);
   }
@@ -343,21 +355,17 @@ TEST_F(ModelTest, SaysThatItIsSimulatedAndThatClocksDoNotChangeDurations) {
   auto model = MakeModel(clock_);
   std::string all;
   for (const std::string& line : model->Disclaimers()) all += line + "\n";
-  EXPECT_NE(all.find("a model of a Jetson TX1, not from a measurement"), std::string::npos);
+  EXPECT_NE(all.find("a model of this board (NVIDIA Jetson TX1), not from a measurement"),
+            std::string::npos);
   EXPECT_NE(all.find("simulated clocks do not change the durations"), std::string::npos);
   EXPECT_NE(all.find("1734 MHz"), std::string::npos);
   EXPECT_NE(all.find("0.3 steps of noise"), std::string::npos) << all;
   EXPECT_NE(all.find("within 10 % and gains within 0.25 %"), std::string::npos) << all;
 }
 
-TEST_F(ModelTest, RefusesAProfileOfAnotherBoard) {
-  BoardProfile profile = *BuiltInBoardProfile("jetson-tx1");
-  std::swap(profile.rails[0], profile.rails[1]);
-  EXPECT_EQ(JetsonTx1Model::Create(profile, 1, {}, clock_).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  profile = *BuiltInBoardProfile("jetson-tx1");
-  profile.sensors.push_back(profile.sensors.front());
-  EXPECT_EQ(JetsonTx1Model::Create(profile, 1, {}, clock_).status().code(),
+TEST_F(ModelTest, RefusesAProfileThatCannotBeSimulated) {
+  const BoardProfile profile = *BuiltInBoardProfile("jetson-tx2");
+  EXPECT_EQ(SimulatedBoard::Create(profile, 1, {}, clock_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -368,7 +376,7 @@ TEST_F(ModelTest, ReadingsFollowTheSeedAlone) {
     auto model = MakeModel(clock, seed);
     Ina3221Wiring wiring;
     wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
-    auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+    auto source = *Ina3221Source::Open(SimulatedBoard::BusOf(model), wiring);
     FakeFeed feed(clock);
     Script(feed, clock.Now() + Milliseconds(1), 20, 50);
     model->BeginRun(MakeRun(5), &feed);
@@ -391,7 +399,7 @@ TEST_F(ModelTest, ReadingsAverageToTheTruePowerOverALongRun) {
   auto model = MakeModel(clock_, 8);
   Ina3221Wiring wiring;
   wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
-  auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+  auto source = *Ina3221Source::Open(SimulatedBoard::BusOf(model), wiring);
   FakeFeed feed(clock_);
   const MonotonicTime begin = clock_.Now() + Milliseconds(1);
   const MonotonicTime end = Script(feed, begin, 30, 300);  // about 1.8 s
@@ -419,7 +427,7 @@ TEST_F(ModelTest, SamplingAndRunningAtTheSameTimeIsSafe) {
   auto model = MakeModel(clock_);
   Ina3221Wiring wiring;
   wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
-  auto source = *Ina3221Source::Open(JetsonTx1Model::BusOf(model), wiring);
+  auto source = *Ina3221Source::Open(SimulatedBoard::BusOf(model), wiring);
   std::atomic<bool> stop{false};
   std::jthread sampler([&] {
     std::vector<ChannelReading> readings;
@@ -440,4 +448,4 @@ TEST_F(ModelTest, SamplingAndRunningAtTheSameTimeIsSafe) {
 }
 
 }  // namespace
-}  // namespace synergy::tx1
+}  // namespace synergy::sim

@@ -1,0 +1,175 @@
+#include "daemon/power/simulated_faults.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/power/board.h"
+#include "tests/support/fake_clock.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::HasSubstr;
+using Kind = SimulatedFault::Kind;
+
+SimulatedFault Parsed(std::string_view text) {
+  const auto fault = ParseSimulatedFault(text);
+  EXPECT_TRUE(fault.ok()) << fault.status();
+  return fault.value_or(SimulatedFault());
+}
+
+TEST(ParseSimulatedFault, TakesKindArgumentAndSpan) {
+  const SimulatedFault stuck = Parsed("stuck:VDD_CPU@2-5.5");
+  EXPECT_EQ(stuck.kind, Kind::kStuck);
+  EXPECT_EQ(stuck.rail, "VDD_CPU");
+  EXPECT_EQ(stuck.from_s, 2);
+  EXPECT_EQ(stuck.until_s, 5.5);
+  EXPECT_EQ(Parsed("missing:package-0 dram").rail, "package-0 dram");
+  EXPECT_EQ(Parsed("read-errors").value, 0.05);
+  EXPECT_EQ(Parsed("read-errors:0.5@1").value, 0.5);
+  EXPECT_EQ(Parsed("read-errors:0.5@1").from_s, 1);
+  EXPECT_EQ(Parsed("slow-filter").value, 64);
+  EXPECT_EQ(Parsed("slow-filter:16").value, 16);
+  EXPECT_EQ(Parsed("throttle:825.6").value, 825.6);
+}
+
+TEST(ParseSimulatedFault, SaysWhatIsAllowed) {
+  const auto error = [](std::string_view text) {
+    const absl::Status status = ParseSimulatedFault(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    return status.ToString();
+  };
+  EXPECT_THAT(error("stuk:VDD_CPU"), HasSubstr("did you mean stuck?"));
+  EXPECT_THAT(error(""), HasSubstr("stuck, read-errors, slow-filter, missing, throttle"));
+  EXPECT_THAT(error("stuck"), HasSubstr("needs a rail"));
+  EXPECT_THAT(error("read-errors:2"), HasSubstr("from 0 to 1"));
+  EXPECT_THAT(error("read-errors:nan"), HasSubstr("from 0 to 1"));
+  EXPECT_THAT(error("slow-filter:5"), HasSubstr("1, 4, 16, 64"));
+  EXPECT_THAT(error("throttle@soon"), HasSubstr("seconds"));
+  EXPECT_THAT(error("throttle@5-2"), HasSubstr("seconds"));
+}
+
+// A board of a kind with faults, and what its sources read.
+struct Faulty {
+  explicit Faulty(std::string_view name, std::vector<std::string> texts) {
+    SensorAccess access;
+    for (const std::string& text : texts) access.faults.push_back(Parsed(text));
+    auto opened = OpenBoard(name, 1, clock, access);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    board = *std::move(opened);
+  }
+  // The status of the last read.
+  absl::Status ReadFor(Nanoseconds span) {
+    readings.clear();
+    failed = 0;
+    absl::Status last;
+    for (const MonotonicTime end = clock.Now() + span; clock.Now() < end;) {
+      const MonotonicTime next = clock.Now() + Milliseconds(1);
+      last = board.sources[0]->Read(&readings);
+      failed += last.ok() ? 0 : 1;
+      if (!last.ok()) error = last;
+      clock.SleepUntil(next);
+    }
+    return last;
+  }
+  std::vector<Reading> Of(uint32_t channel) const {
+    std::vector<Reading> own;
+    for (const ChannelReading& r : readings) {
+      if (r.channel == channel) own.push_back(r.reading);
+    }
+    return own;
+  }
+
+  FakeClock clock;
+  Board board;
+  std::vector<ChannelReading> readings;
+  int failed = 0;
+  absl::Status error;
+};
+
+bool Constant(const std::vector<Reading>& readings) {
+  for (const Reading& r : readings) {
+    if (r.raw != readings.front().raw) return false;
+  }
+  return true;
+}
+
+TEST(SimulatedFaults, AStuckRegisterKeepsItsValueAsLongAsItIsToBe) {
+  Faulty tx1("sim:jetson-tx1", {"stuck:VDD_IN@0.5-1"});
+  EXPECT_TRUE(tx1.ReadFor(Milliseconds(450)).ok());
+  EXPECT_FALSE(Constant(tx1.Of(0)));
+  EXPECT_TRUE(tx1.ReadFor(Milliseconds(100)).ok());
+  EXPECT_TRUE(tx1.ReadFor(Milliseconds(350)).ok());
+  EXPECT_TRUE(Constant(tx1.Of(0)));
+  EXPECT_FALSE(Constant(tx1.Of(2))) << "VDD_CPU";
+  EXPECT_TRUE(tx1.ReadFor(Milliseconds(400)).ok());
+  EXPECT_FALSE(Constant(tx1.Of(0)));
+}
+
+TEST(SimulatedFaults, ReadsFailAsOftenAsTheyAreTo) {
+  Faulty tx1("sim:jetson-tx1", {"read-errors:0.1"});
+  tx1.ReadFor(Milliseconds(2000)).IgnoreError();
+  EXPECT_EQ(tx1.error.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(tx1.error.ToString(), HasSubstr("SIMULATED"));
+  // Four reads a tick.
+  EXPECT_NEAR(tx1.failed / 2000.0, 1 - 0.9 * 0.9 * 0.9 * 0.9, 0.05);
+}
+
+TEST(SimulatedFaults, AMissingChannelCostsItsOwnReadingsOnly) {
+  Faulty tx1("sim:jetson-tx1", {"missing:VDD_GPU"});
+  EXPECT_EQ(tx1.ReadFor(Milliseconds(100)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(tx1.Of(1).empty());
+  EXPECT_EQ(tx1.Of(0).size(), 100u);
+  EXPECT_EQ(tx1.Of(2).size(), 100u);
+  EXPECT_THAT(tx1.error.ToString(), HasSubstr("VDD_GPU"));
+}
+
+TEST(SimulatedFaults, ASlowFilterIsFoundWithinASecondAndEndsTheSource) {
+  Faulty tx1("sim:jetson-tx1", {"slow-filter@0.2"});
+  EXPECT_EQ(tx1.ReadFor(Milliseconds(1900)).code(), absl::StatusCode::kOk) << "checked once";
+  EXPECT_EQ(tx1.error.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(tx1.error.ToString(), HasSubstr("other drivers and programs"));
+}
+
+TEST(SimulatedFaults, ACounterAndAGaugeHaveThemToo) {
+  Faulty x86("sim:generic-x86-rapl", {"missing:package-0 dram", "stuck:package-0 core@0.1"});
+  EXPECT_EQ(x86.ReadFor(Milliseconds(300)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(x86.Of(2).empty());
+  const std::vector<Reading> core = x86.Of(1), package = x86.Of(0);
+  EXPECT_EQ(core[150].raw, core[299].raw);
+  EXPECT_LT(package[150].raw, package[299].raw);
+}
+
+TEST(SimulatedFaults, ThrottlingLowersThePowerAndSaysHowFar) {
+  Faulty tx1("sim:jetson-tx1", {"throttle:825.6@1-2"});
+  EXPECT_FALSE(tx1.board.simulation->throttled_khz().has_value());
+  tx1.clock.Advance(Milliseconds(1100));
+  EXPECT_EQ(tx1.board.simulation->throttled_khz(), 825'600);
+  tx1.clock.Advance(Milliseconds(1000));
+  EXPECT_FALSE(tx1.board.simulation->throttled_khz().has_value());
+}
+
+TEST(SimulatedFaults, AreAmongTheBoardsNotesAndTheRunsNotices) {
+  Faulty tx1("sim:jetson-tx1", {"stuck:VDD_IN"});
+  const auto& notes = tx1.board.info.notes();
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+    return note.find("SIMULATED fault stuck:VDD_IN") != std::string::npos;
+  }));
+  std::string all;
+  for (const std::string& line : tx1.board.simulation->Disclaimers()) all += line + "\n";
+  EXPECT_THAT(all, HasSubstr("SIMULATED fault stuck:VDD_IN"));
+}
+
+TEST(SimulatedFaults, AreRefusedForUnknownRailsAndRealBoards) {
+  FakeClock clock;
+  SensorAccess access{.faults = {Parsed("stuck:VDD_DRAM")}};
+  const absl::Status unknown = OpenBoard("sim:jetson-tx1", 1, clock, access).status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(unknown.ToString(), HasSubstr("VDD_IN, VDD_GPU, VDD_CPU"));
+  const absl::Status real = OpenBoard("jetson-tx1", 1, clock, access).status();
+  EXPECT_EQ(real.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(real.ToString(), HasSubstr("only simulated boards"));
+}
+
+}  // namespace
+}  // namespace synergy
