@@ -48,8 +48,8 @@ struct SimulationProfile {
   double idle_farad = 0, cluster_farad = 0, core_farad = 0;
   double cpu_leakage_w = 0, reference_v = 1;
   double gpu_idle_w = 0, gpu_leakage_w = 0;
-  // All else, and of it the memory: when nothing happens; and the memory with its controller, once a
-  // core works.
+  // All else, and of it the memory: when nothing happens; and the memory with its controller, once
+  // a core works.
   double system_idle_w = 0, system_leakage_w = 0, memory_idle_w = 0, system_awake_w = 0;
   double joule_per_dram_byte = 0;
   RegulatorProfile core_regulator, system_regulator;  // the first: CPU, and GPU

@@ -11,6 +11,8 @@
 namespace synergy::sim {
 namespace {
 
+constexpr size_t kTx1Rails = 3;
+
 constexpr uint8_t kMeasure = v1::PHASE_MEASURE;
 
 Marker MakeMarker(uint32_t op, int64_t begin_ns, int64_t end_ns, uint16_t thread = 0) {
@@ -148,7 +150,7 @@ TEST(TruthLog, CoversTheMeasuredPhaseFromItsFirstOperatorToItsLast) {
   log.OnPiece({16, 16, 16}, {&second_p, 1});
   log.OnEnded(second);
   log.OnPiece({32, 32, 32}, {});
-  const v1::RunTruth truth = log.Take();
+  const v1::RunTruth truth = log.Take(kTx1Rails);
   EXPECT_EQ(truth.begin_ns(), 20);
   EXPECT_EQ(truth.end_ns(), 50);
   EXPECT_EQ(truth.energy_j(0), 4 + 8 + 16);
@@ -157,7 +159,7 @@ TEST(TruthLog, CoversTheMeasuredPhaseFromItsFirstOperatorToItsLast) {
   EXPECT_EQ(truth.operators(0).energy_j(2), 4);
   EXPECT_EQ(truth.operators(1).op(), 1u);
   EXPECT_EQ(truth.operators(1).begin_ns(), 40);
-  EXPECT_EQ(log.Take().operators_size(), 0) << "a log is taken once";
+  EXPECT_EQ(log.Take(kTx1Rails).operators_size(), 0) << "a log is taken once";
 }
 
 TEST(TruthLog, DoesNotCountAnOperatorThatNeverEnds) {
@@ -168,7 +170,7 @@ TEST(TruthLog, DoesNotCountAnOperatorThatNeverEnds) {
   log.OnEnded(first);
   log.OnPiece({8, 8, 8}, {});
   log.OnPiece({16, 16, 16}, {&cut_p, 1});
-  const v1::RunTruth truth = log.Take();
+  const v1::RunTruth truth = log.Take(kTx1Rails);
   EXPECT_EQ(truth.energy_j(0), 4);
   EXPECT_EQ(truth.idle_j(0), 0);
   EXPECT_EQ(truth.end_ns(), 30);
@@ -181,7 +183,7 @@ TEST(TruthLog, SharesOverlapsEqually) {
   log.OnPiece({3, 1, 2}, both);
   log.OnEnded(a);
   log.OnEnded(b);
-  const v1::RunTruth truth = log.Take();
+  const v1::RunTruth truth = log.Take(kTx1Rails);
   EXPECT_EQ(truth.operators(0).energy_j(0), 1.5);
   EXPECT_EQ(truth.operators(1).energy_j(0), 1.5);
   EXPECT_EQ(truth.energy_j(0), 3);
@@ -196,7 +198,7 @@ TEST(TruthLog, WhatWasToldLateTakesFromIdle) {
   log.OnLate(late, {3, 3, 3});
   log.OnEnded(a);
   log.OnEnded(late);
-  const v1::RunTruth truth = log.Take();
+  const v1::RunTruth truth = log.Take(kTx1Rails);
   EXPECT_EQ(truth.operators(1).energy_j(0), 3);
   EXPECT_EQ(truth.operators(0).energy_j(0) + truth.operators(1).energy_j(0) + truth.idle_j(0),
             truth.energy_j(0));
@@ -211,7 +213,7 @@ TEST(TruthLog, ListsAsManyExecutionsAsItMayAndCountsTheRest) {
     log.OnPiece({1, 1, 1}, {&running, 1});
     log.OnEnded(e);
   }
-  const v1::RunTruth truth = log.Take();
+  const v1::RunTruth truth = log.Take(kTx1Rails);
   EXPECT_EQ(truth.operators_size(), TruthLog::kMaxExecutions);
   EXPECT_EQ(truth.omitted(), 3u);
   EXPECT_EQ(truth.energy_j(0), kEnded) << "totals have them all";
