@@ -72,7 +72,9 @@ absl::StatusOr<bool> RemoveTail(Database& database, int64_t number) {
       "UPDATE runs SET bytes = (SELECT coalesce(sum(length(data)), 0) FROM chunks c "
       "WHERE c.board = runs.board AND c.run = runs.run) + "
       "(SELECT coalesce(sum(length(data)), 0) FROM meter_chunks m "
-      "WHERE m.board = runs.board AND m.run = runs.run) WHERE run = ?1");
+      "WHERE m.board = runs.board AND m.run = runs.run) + "
+      "(SELECT coalesce(sum(length(record)), 0) FROM meters r "
+      "WHERE r.board = runs.board AND r.run = runs.run) WHERE run = ?1");
   if (!count.ok()) return count.status();
   if (absl::Status status = count->Bind(1, number).Run(); !status.ok()) return status;
   if (absl::Status status = transaction->Commit(); !status.ok()) return status;

@@ -38,6 +38,20 @@ void Append(Store& store, int64_t number, uint64_t chunks, size_t bytes) {
   ASSERT_TRUE(appended.ok()) << appended;
 }
 
+void AppendMeter(Store& store, int64_t number, uint64_t chunks, size_t bytes) {
+  std::vector<v1::Chunk> all;
+  for (uint64_t i = 0; i < chunks; ++i) {
+    all.push_back(MakeChunk(0, kFirstSensorChannel, i, 1, v1::ENCODING_READINGS,
+                            std::string(bytes, static_cast<char>(i))));
+  }
+  ASSERT_TRUE(store.AppendMeterChunks(number, all).ok());
+  v1::MeterRecord record;
+  record.set_command("my_meter");
+  ASSERT_TRUE(store.PutMeter(number, record).ok());
+  record.set_ended("a longer one replaces it");
+  ASSERT_TRUE(store.PutMeter(number, record).ok());
+}
+
 uint64_t FreeBytes(const std::string& path) {
   struct statvfs disk = {};
   EXPECT_EQ(statvfs(path.c_str(), &disk), 0);
@@ -55,6 +69,15 @@ void ExpectSound(Store& store, const StoredRun& run) {
     return absl::OkStatus();
   });
   EXPECT_TRUE(read.ok()) << read;
+  const absl::Status meter = store.ForEachMeterChunk(run.number, [&](const v1::Chunk& chunk) {
+    EXPECT_TRUE(VerifyChunkUntrusted(chunk).ok());
+    bytes += chunk.data().size();
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(meter.ok()) << meter;
+  if (const auto record = store.Meter(run.number); record.ok() && record->has_value()) {
+    bytes += (*record)->ByteSizeLong();
+  }
   EXPECT_EQ(chunks, run.next_seq);
   EXPECT_EQ(bytes, run.bytes);
 }
@@ -69,6 +92,8 @@ class RemovalOnAFullDisk : public testing::Test {
     ASSERT_EQ(std::filesystem::file_size(ReservePath(path_)), kRemovalBytes);
     small_ = PutRun(**store, "of small chunks");
     Append(**store, small_, kSmallChunks, kSmallBytes);
+    AppendMeter(**store, small_, 500, kSmallBytes);
+    ExpectSound(**store, *(*store)->Run(small_));
     large_ = PutRun(**store, "of large chunks");
     Append(**store, large_, 60, 50'000);
     store->reset();
