@@ -5,6 +5,20 @@
 #include "fmt/format.h"
 
 namespace synergy {
+namespace {
+
+const char* UnitOf(v1::ChannelInfo::Quantity quantity) {
+  switch (quantity) {
+    case v1::ChannelInfo::QUANTITY_CURRENT:
+      return "A";
+    case v1::ChannelInfo::QUANTITY_ENERGY_COUNTER:
+      return "J";
+    default:
+      return "W";
+  }
+}
+
+}  // namespace
 
 ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
   for (size_t i = 0; i < sampler.source_count(); ++i) {
@@ -55,8 +69,10 @@ bool ReadingTally::IsStuck(const Channel& channel, bool others_changed) {
 std::vector<std::string> ReadingTally::NeverChanged() const {
   absl::MutexLock lock(&mutex_);
   std::vector<std::string> lines;
-  for (const auto& channels : sources_) {
-    for (const Channel& channel : channels) {
+  for (size_t source = 0; source < sources_.size(); ++source) {
+    const std::vector<Channel>& channels = sources_[source];
+    for (size_t i = 0; i < channels.size(); ++i) {
+      const Channel& channel = channels[i];
       const bool others = std::any_of(channels.begin(), channels.end(), [&](const Channel& other) {
         return other.changed && !other.voltage && &other != &channel;
       });
@@ -65,7 +81,7 @@ std::vector<std::string> ReadingTally::NeverChanged() const {
           "{} was {:.6g} {} in all of {} readings while others of its sensor changed: its register "
           "is stuck, or nothing is connected to it",
           channel.rail, static_cast<double>(*channel.first_raw) * channel.scale,
-          channel.counter ? "J" : "(A or W)", channel.readings));
+          UnitOf(sampler_.source(source).channels()[i].quantity()), channel.readings));
     }
   }
   return lines;
