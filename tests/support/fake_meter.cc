@@ -3,7 +3,7 @@
 //
 //   fake_meter --host HOST [--drift-ppm P] [--offset-s S] [--jump-ms J] [--flat] [--die]
 //
-// The clock jumps, and the program dies, when the board's job has been measured for half a second.
+// The clock jumps, and the program dies, when the board's job has been measured for 0.3 s.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -35,7 +35,7 @@ class FakeMeter {
     if (point.phase() == synergy::v1::PHASE_MEASURE && !point.run_id().empty()) {
       measured_since_ = measured_since_.value_or(point.begin_ns());
     }
-    const bool later = measured_since_ && point.begin_ns() - *measured_since_ > 500'000'000;
+    const bool later = measured_since_ && point.begin_ns() - *measured_since_ > 300'000'000;
     if (later && options_.die) return absl::AbortedError("it dies");
     if (point.rails().empty() || point.rails(0).readings() == 0) return absl::OkStatus();
     const int64_t at_ns = point.begin_ns() + (point.end_ns() - point.begin_ns()) / 2;
