@@ -2,7 +2,7 @@
 import re
 import signal
 
-from lab_board import POLICIES, STATE, LabTest, main, wait_for
+from lab_board import POLICIES, STATE, WHILE_PARENT, LabTest, main, wait_for
 
 
 
@@ -10,13 +10,13 @@ class Clocks(LabTest):
     PROGRAMS = ("lease_steps",)
 
     def start_pin(self, *flags):
-        pin = self.lab.start_ctl("clocks", "pin", *flags, "--", "sleep", "600")
-        self.addCleanup(lambda: (pin.kill(), pin.communicate()))
-        wait_for(lambda: self.lab.json("clocks")["lease"], 60, "the lease")
+        pin = self.lab.start_ctl("clocks", "pin", *flags, "--", *WHILE_PARENT)
+        self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
+        wait_for(lambda: self.lab.lease(), 60, "the lease")
         return pin
 
     def assert_put_back(self):
-        wait_for(lambda: self.lab.json("clocks")["lease"] is None, 60, "the lease's end")
+        wait_for(lambda: self.lab.lease() is None, 60, "the lease's end")
         self.assertEqual(self.lab.cpufreq(), self.before[0])
 
     def frequency(self):
@@ -77,7 +77,7 @@ class Clocks(LabTest):
         self.lab.guest.run(f"echo {other} > {POLICIES}/policy0/scaling_governor")
         pin.send_signal(signal.SIGINT)
         pin.wait(60)
-        wait_for(lambda: self.lab.json("clocks")["lease"] is None, 60, "the lease's end")
+        wait_for(lambda: self.lab.lease() is None, 60, "the lease's end")
         self.assertEqual(self.lab.guest.read(f"{POLICIES}/policy0/scaling_governor"), other)
         self.assertIn("scaling_governor", self.lab.log())
         for name, value in self.before[0].items():

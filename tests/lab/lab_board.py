@@ -1,4 +1,5 @@
 """synergyd on the lab's kernel, and synergyctl on this machine against it."""
+import json
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import unittest
 from lab import SOURCE, Guest, LabError
 
 sys.path.insert(0, str(SOURCE / "tests" / "e2e"))
-from board import Client, wait_for  # noqa: E402  (needs the path)
+from board import WHILE_PARENT, Client, wait_for  # noqa: E402  (needs the path)
 
 PROGRAMS = ("synergyd", "synergyd-front", "synergy-launcher", "synergy-worker-caffe2-eigen",
             "synergy-worker-caffe2-openblas")
@@ -114,6 +115,11 @@ class LabBoard(Client):
             "echo $(echo $f | sed s/hwmon.*hwmon[0-9]*/hwmon/) $(cat $f); done; true")
         return dict(line.split(" ", 1) for line in text.splitlines())
 
+
+    def lease(self):
+        """Who holds the clocks, None: nobody; False: the daemon does not answer now."""
+        done = self.ctl("clocks", "--json")
+        return json.loads(done.stdout)["lease"] if done.returncode == 0 else False
 
     def settings(self):
         return self.cpufreq(), self.chip_settings()

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from lab_board import LOG, STATE, LabBoard, skip_without_lab, wait_for
+from lab_board import LOG, STATE, WHILE_PARENT, LabBoard, skip_without_lab, wait_for
 
 # By number of the round: two thirds are the daemon itself, in all of the lease's life.
 VICTIMS = ("synergyd", "synergyd-front", "synergyd", "synergy-worker", "synergyd", "synergyd")
@@ -18,7 +18,13 @@ def hold(lab, number):
     if VICTIMS[number % len(VICTIMS)] == "synergy-worker":
         return lab.start_small("--cpu-freq", "518.4MHz", "--iterations", "1000", "--rate", "20")
     return lab.start_ctl("clocks", "pin", "--cpu", random.choice(("min", "518.4MHz", "max")), "--cpus", "0-2",
-                         "--", "sleep", "600")
+                         "--", *WHILE_PARENT)
+
+
+def end(client):
+    client.kill()
+    client.wait()  # only then a pin's command ends, which holds the pipes
+    client.communicate()
 
 
 def kill_one(lab, number, seconds):
@@ -31,15 +37,13 @@ def kill_one(lab, number, seconds):
             client.send_signal(signal.SIGINT)
             time.sleep(random.uniform(0, 0.4))
     else:
-        wait_for(lambda: lab.json("clocks")["lease"], 90, "the lease")
+        wait_for(lambda: lab.lease(), 90, "the lease")
         wait_for(lambda: lab.pids(victim), 90, f"the start of {victim}")
     lab.guest.run(f"for p in {' '.join(map(str, lab.pids(victim)))}; do kill -9 $p; done; true")
-    if victim == "synergy-worker":  # the daemon lives: its job fails, and the lease ends with it
-        client.communicate(timeout=120)
-        wait_for(lambda: lab.json("clocks")["lease"] is None, 60, "the lease's end")
+    if victim != "synergyd":  # the daemon lives, and ends the lease by itself
+        wait_for(lambda: lab.lease() is None, 120, "the lease's end")
         lab.stop("KILL")
-    client.kill()
-    client.communicate()
+    end(client)
     wait_for(lambda: not lab.pids("synergyd"), 60, "the daemon's end")
     return victim
 
@@ -54,10 +58,9 @@ def main():
         begin = time.monotonic()
         lab.start()
         client = hold(lab, 0)
-        wait_for(lambda: lab.json("clocks")["lease"], 90, "the lease")
+        wait_for(lambda: lab.lease(), 90, "the lease")
         seconds = time.monotonic() - begin
-        client.kill()
-        client.communicate()
+        end(client)
         lab.stop()
         for number in range(kills):
             lab.start()
@@ -75,6 +78,7 @@ def main():
                 failures += 1
                 print(f"round {number} ({victim}): {lab.settings()} instead of {before}; orphans {orphans}, "
                       f"journals {journals}\n{lab.log()}", flush=True)
+            print(f"kill {number + 1} of {kills}: {victim}{', settings were changed' if touched else ''}", flush=True)
             tally["changed"] = tally.get("changed", 0) + touched
     print(f"lab: {kills} kills ({', '.join(f'{n} of {v}' for v, n in tally.items() if v != 'changed')}), "
           f"{tally.get('changed', 0)} while settings were changed: {failures} differences, journals or orphans left")
