@@ -95,18 +95,25 @@ std::string FormatCpuList(std::vector<uint32_t> cpus) {
 
 bool AsksForNothing(const v1::ClockRequest& request) {
   return !request.has_cpu() && request.governor().empty() && !request.has_gpu() &&
-         request.cpus().empty();
+         request.cpus().empty() && !request.has_memory() && !request.has_boost() &&
+         !request.has_fan_percent();
 }
 
 absl::Status ValidateClockRequestUntrusted(const v1::ClockRequest& request) {
   if (AsksForNothing(request)) {
     return absl::InvalidArgumentError(
-        "clocks: name a frequency of the CPU or the GPU, a governor or the CPUs that are on");
+        "clocks: name a frequency of the CPU, the GPU or the memory, a governor, boost, a fan's "
+        "speed or the CPUs that are on");
   }
   absl::Status status;
   if (request.has_cpu()) status = CheckSpeed(request.cpu(), "CPU");
   if (status.ok() && request.has_gpu()) status = CheckSpeed(request.gpu(), "GPU");
+  if (status.ok() && request.has_memory()) status = CheckSpeed(request.memory(), "memory");
   if (!status.ok()) return status;
+  if (request.fan_percent() > 100) {
+    return absl::InvalidArgumentError(
+        fmt::format("clocks: a fan at {} %: 0 to 100 can be", request.fan_percent()));
+  }
   const std::string& governor = request.governor();
   if (governor.size() > kMaxGovernorBytes || Printable(governor, governor.size()) != governor) {
     return absl::InvalidArgumentError(fmt::format(
@@ -125,6 +132,9 @@ std::string DescribeClockRequest(const v1::ClockRequest& request) {
   if (request.has_cpu()) parts.push_back("CPU " + DescribeSpeed(request.cpu()));
   if (!request.governor().empty()) parts.push_back("governor " + request.governor());
   if (request.has_gpu()) parts.push_back("GPU " + DescribeSpeed(request.gpu()));
+  if (request.has_memory()) parts.push_back("memory " + DescribeSpeed(request.memory()));
+  if (request.has_boost()) parts.push_back(request.boost() ? "boost on" : "boost off");
+  if (request.has_fan_percent()) parts.push_back(fmt::format("fan {} %", request.fan_percent()));
   if (!request.cpus().empty()) {
     parts.push_back("CPUs " + FormatCpuList({request.cpus().begin(), request.cpus().end()}));
   }

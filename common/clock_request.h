@@ -24,7 +24,7 @@ std::string FormatCpuList(std::vector<uint32_t> cpus);  // ParseCpuList takes it
 bool AsksForNothing(const v1::ClockRequest& request);
 // InvalidArgument where it asks for nothing, or for what no board can have.
 absl::Status ValidateClockRequestUntrusted(const v1::ClockRequest& request);
-// "CPU 1224MHz, governor userspace, GPU max, CPUs 0-3".
+// "CPU 1224MHz, governor userspace, GPU max, memory min, boost off, fan 80 %, CPUs 0-3".
 std::string DescribeClockRequest(const v1::ClockRequest& request);
 // Of the settings that the driver made something else of: "CONTROL is 825600 instead of 600000",
 // a line each.

@@ -2,6 +2,7 @@
 // it is in daemon.cc.
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/board_clocks.h"
@@ -11,6 +12,21 @@
 #include "spdlog/spdlog.h"
 
 namespace synergy {
+namespace {
+
+// What the profile of the board that is simulated says.
+SimulatedClockSpec SimulatedSpec(const Board& board) {
+  return {.cores = static_cast<int>(board.clock_tables.cpu_cores),
+          .cpu_khz = board.clock_tables.cpu_khz,
+          .gpu_hz = board.clock_tables.gpu_hz,
+          .thermal_zone = board.clock_tables.thermal_zone,
+          .throttle_counter = board.clock_tables.throttle_counter,
+          .memory = std::ranges::find(board.device_clocks, "memory", &DeviceClockProfile::name) !=
+                    board.device_clocks.end(),
+          .fan_full = board.fan.has_value() ? board.fan->full : 0};
+}
+
+}  // namespace
 
 // Before anything else: whatever follows may fail, and the board must not stay as a daemon that was
 // killed has left it.
@@ -56,14 +72,8 @@ absl::Status Daemon::OpenClocks() {
   AttributeFiles* files = &KernelFiles();
   if (board_.simulation != nullptr) {
     const std::string folder = SimulatedClockFolder(state_.path());
-    const ClockTables& tables = board_.clock_tables;
-    absl::Status made = MakeSimulatedClocks(folder,
-                                            {.cores = static_cast<int>(tables.cpu_cores),
-                                             .cpu_khz = tables.cpu_khz,
-                                             .gpu_hz = tables.gpu_hz,
-                                             .thermal_zone = tables.thermal_zone,
-                                             .throttle_counter = tables.throttle_counter},
-                                            *boot_id);
+    const SimulatedClockSpec spec = SimulatedSpec(board_);
+    absl::Status made = MakeSimulatedClocks(folder, spec, *boot_id);
     if (!made.ok()) return made;
     BoardSimulation& simulation = *board_.simulation;
     simulated_clocks_ = std::make_unique<SimulatedClocks>(
@@ -72,12 +82,17 @@ absl::Status Daemon::OpenClocks() {
                       .throttled_khz = [&simulation] { return simulation.throttled_khz(); }});
     files = simulated_clocks_.get();
     options.simulated = true;
+    options.devices = SimulatedDevices(spec);
+    options.fan = SimulatedFan(spec);
     options.sysfs_root = SimulatedSysfsRoot(folder);
     options.lease_folder = LeaseFolder(folder);
   } else {
     options.sysfs_root = options_.sysfs_root;
     options.simulated = board_.info.simulated();  // a captured tree
     options.devices = DeviceClockPlaces(board_.device_clocks);
+    if (board_.fan.has_value()) {
+      options.fan = FanPaths{.targets = board_.fan->target, .full = board_.fan->full};
+    }
     options.lease_folder = LeaseFolder(state_.path());
     if (geteuid() != 0 && options_.sysfs_root == "/sys") {
       options.cannot_set = "clocks cannot be set: synergyd does not run as root";

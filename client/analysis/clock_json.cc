@@ -75,6 +75,10 @@ ordered_json ClockLeaseJson(const v1::ClockLease& lease) {
   json["asked"]["cpu_khz"] = SpeedJson(asked.has_cpu(), asked.cpu());
   json["asked"]["governor"] = TextOrNull(asked.governor());
   json["asked"]["gpu_khz"] = SpeedJson(asked.has_gpu(), asked.gpu());
+  json["asked"]["memory_khz"] = SpeedJson(asked.has_memory(), asked.memory());
+  json["asked"]["boost"] = asked.has_boost() ? ordered_json(asked.boost()) : ordered_json(nullptr);
+  json["asked"]["fan_percent"] =
+      asked.has_fan_percent() ? ordered_json(asked.fan_percent()) : ordered_json(nullptr);
   json["asked"]["cpus"] = List(asked.cpus());
   json["settings"] = ordered_json::array();
   for (const v1::ClockSetting& setting : lease.settings()) {
@@ -101,6 +105,9 @@ ordered_json ClockStateJson(const v1::ClockState& state) {
   }
   json["devices"] = ordered_json::array();
   for (const auto& device : state.devices()) json["devices"].push_back(DeviceJson(device));
+  json["boost"] = state.has_boost() ? ordered_json(state.boost()) : ordered_json(nullptr);
+  json["fan_percent"] =
+      state.has_fan_percent() ? ordered_json(state.fan_percent()) : ordered_json(nullptr);
   json["lease"] = state.has_lease() ? ClockLeaseJson(state.lease()) : ordered_json(nullptr);
   json["notes"] = List(state.notes());
   return json;

@@ -7,9 +7,15 @@
 
 namespace synergy {
 
+// The flags of frequencies, which are called otherwise where a job asks.
+struct ClockFlags {
+  const char* cpu = "--cpu";
+  const char* gpu = "--gpu";
+  const char* memory = "--memory";
+};
+inline constexpr ClockFlags kJobClockFlags = {"--cpu-freq", "--gpu-freq", "--memory-freq"};
+
 // Fills in `request` while the command line is parsed; values that are none are refused there.
-// `cpu_flag` and `gpu_flag` name the flags of the frequencies.
-void AddClockOptions(CLI::App& command, const char* cpu_flag, const char* gpu_flag,
-                     v1::ClockRequest* request);
+void AddClockOptions(CLI::App& command, const ClockFlags& flags, v1::ClockRequest* request);
 
 }  // namespace synergy

@@ -186,7 +186,7 @@ absl::Status RunUnder(const PinOptions& options, Holding& holding, const v1::Clo
 
 absl::Status PinClocks(const PinOptions& options) {
   if (AsksForNothing(options.clocks)) {
-    return Usage("name what to hold: --cpu, --gpu, --governor or --cpus");
+    return Usage("name what to hold: --cpu, --gpu, --memory, --governor, --boost, --fan or --cpus");
   }
   if (options.command.empty()) {
     return Usage("name the command behind --: synergyctl clocks pin --cpu max -- COMMAND");

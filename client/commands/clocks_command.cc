@@ -41,7 +41,7 @@ void AddPinCommand(CLI::App& clocks, std::shared_ptr<const ClocksOptions> shared
       "pin",
       "Hold clocks while a command runs; they are put back when it ends, or when this synergyctl "
       "or its connection is gone. Ends as the command does");
-  AddClockOptions(*command, "--cpu", "--gpu", &options->clocks);
+  AddClockOptions(*command, ClockFlags(), &options->clocks);
   AddHostOption(*command, &options->host);
   command
       ->add_option("--limit", options->limit_s,

@@ -84,7 +84,7 @@ void AddCoolingFlags(CLI::App& command, JobOptions& options) {
 void AddJobFlags(CLI::App& command, JobOptions& options) {
   AddMeasuringFlags(command, options);
   AddCoolingFlags(command, options);
-  AddClockOptions(command, "--cpu-freq", "--gpu-freq", &options.clocks);
+  AddClockOptions(command, kJobClockFlags, &options.clocks);
 }
 
 }  // namespace synergy

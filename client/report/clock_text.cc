@@ -53,9 +53,12 @@ std::string PolicyText(const v1::CpuPolicyState& policy) {
 }
 
 std::string DeviceText(const v1::DeviceClockState& device) {
+  // An override in debugfs has neither limits nor a governor.
+  const bool limited = device.min_hz() > 0 || !device.governor().empty();
   std::string text = fmt::format("  {:<8} {}\n", Printable(device.name()),
-                                 Present(Hz(device.current_hz()), Hz(device.min_hz()),
-                                         Hz(device.max_hz()), device.governor()));
+                                 limited ? Present(Hz(device.current_hz()), Hz(device.min_hz()),
+                                                   Hz(device.max_hz()), device.governor())
+                                         : Hz(device.current_hz()) + " now");
   std::vector<std::string> table;
   for (const int64_t hz : device.frequencies_hz()) table.push_back(Hz(hz));
   text += Frequencies(table, Hz(device.lowest_hz()), Hz(device.highest_hz()));
@@ -89,7 +92,9 @@ std::string ClockText(const v1::ClockState& state) {
   if (state.simulated()) text += fmt::format("  {}\n", kSimulatedClocks);
   for (const v1::CpuPolicyState& policy : state.policies()) text += PolicyText(policy);
   text += CoresText(state);
+  if (state.has_boost()) text += fmt::format("  boost    {}\n", state.boost() ? "on" : "off");
   for (const v1::DeviceClockState& device : state.devices()) text += DeviceText(device);
+  if (state.has_fan_percent()) text += fmt::format("  fan      {:.0f} %\n", state.fan_percent());
   text += LeaseText(state);
   for (const std::string& note : state.notes()) {
     text += fmt::format("  note     {}\n", Printable(note));

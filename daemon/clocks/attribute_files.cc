@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include "absl/time/clock.h"
 #include "common/sysfs.h"
@@ -47,6 +48,22 @@ std::vector<std::string> ReadWords(AttributeFiles& files, const std::string& pat
     at = end;
   }
   return words;
+}
+
+std::string ExpandStar(AttributeFiles& files, const std::string& path) {
+  const size_t star = path.find('*');
+  if (star == std::string::npos) return path;
+  const size_t begin = path.rfind('/', star) + 1;
+  const size_t end = std::min(path.find('/', star), path.size());
+  const std::string_view before = std::string_view(path).substr(begin, star - begin);
+  const std::string_view after = std::string_view(path).substr(star + 1, end - star - 1);
+  for (const std::string& name : files.List(path.substr(0, begin - 1))) {
+    if (name.size() >= before.size() + after.size() && name.starts_with(before) &&
+        name.ends_with(after)) {
+      return path.substr(0, begin) + name + path.substr(end);
+    }
+  }
+  return path;
 }
 
 AttributeFiles& KernelFiles() {

@@ -38,6 +38,10 @@ bool AwaitKernel(AttributeFiles& files, Nanoseconds most, absl::FunctionRef<bool
 // The words of a text, such as a table; none where it cannot be read.
 std::vector<std::string> ReadWords(AttributeFiles& files, const std::string& path);
 
+// The first path that fits, where a name in `path` holds a '*' ("/sys/class/devfreq/*.gpu"); `path`
+// where none does.
+std::string ExpandStar(AttributeFiles& files, const std::string& path);
+
 // Those of this machine's kernel, or of a captured tree.
 AttributeFiles& KernelFiles();
 

@@ -1,24 +1,14 @@
 #include "daemon/clocks/clock_control.h"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
-#include "daemon/clocks/clock_state.h"
+#include "common/clock_request.h"
 #include "daemon/clocks/restore.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
-
-// Names of GPUs' devfreq devices: TX1 and later Jetsons under L4T (NVIDIA's jetson_clocks.sh),
-// Adreno and Mali under mainline (their device-tree nodes).
-constexpr const char* kGpuFolders[] = {"class/devfreq/*.gpu",   "class/devfreq/*.gp10b",
-                                       "class/devfreq/*.gv11b", "class/devfreq/*.ga10b",
-                                       "class/devfreq/*.mali",  "class/devfreq/*.qcom,kgsl-3d0"};
-
-const std::string kGpu = "gpu";
 
 std::vector<std::string> WhatIsLeft(const RestoreReport& report) {
   if (report.Clean() && !report.Has(RestoreOutcome::kForeign)) return {};
@@ -40,115 +30,49 @@ std::vector<std::string> ClockHold::Release() {
 }
 
 ClockControl::ClockControl(ClockControlOptions options, AttributeFiles& files)
-    : options_(std::move(options)), files_(files) {
-  absl::StatusOr<std::string> root = files_.Resolve(options_.sysfs_root);
-  if (root.ok()) options_.sysfs_root = *std::move(root);
-  if (std::ranges::find(options_.devices, kGpu, &DeviceClockPaths::name) !=
-      options_.devices.end()) {
-    return;
-  }
-  for (const char* folder : kGpuFolders) {
-    options_.devices.push_back({.name = kGpu, .devfreq = folder});
-  }
-}
-
-absl::StatusOr<DeviceClock> ClockControl::Device(const std::string& name) {
-  for (const DeviceClockPaths& paths : options_.devices) {
-    if (paths.name != name) continue;
-    absl::StatusOr<DeviceClock> clock = ReadDeviceClock(files_, options_.sysfs_root, paths);
-    if (clock.ok() || !absl::IsNotFound(clock.status())) return clock;
-  }
-  return absl::NotFoundError(fmt::format("This kernel shows no clock of the {}", name));
-}
-
-absl::StatusOr<DeviceClock> ClockControl::Gpu() {
-  absl::StatusOr<DeviceClock> clock = Device(kGpu);
-  if (clock.ok() || !absl::IsNotFound(clock.status())) return clock;
-  return absl::FailedPreconditionError(
-      "This kernel shows no clock of a GPU (a *.gpu or the like in class/devfreq)");
-}
+    : options_(std::move(options)),
+      files_(files),
+      clocks_({.sysfs_root = options_.sysfs_root, .devices = options_.devices, .fan = options_.fan},
+              files) {}
 
 v1::ClockState ClockControl::Describe() {
   v1::ClockState state;
   state.set_simulated(options_.simulated);
-  const absl::StatusOr<CpuClocks> cpu = ReadCpuClocks(files_, options_.sysfs_root);
-  if (cpu.ok()) {
-    DescribeCpu(*cpu, state);
-    if (cpu->policies.empty()) {
-      state.add_notes("the CPU's clocks cannot be read or set: the kernel has no cpufreq driver");
-    }
-  } else {
-    state.add_notes(std::string(cpu.status().message()));
-  }
-  if (const absl::StatusOr<DeviceClock> gpu = Gpu(); gpu.ok()) {
-    DescribeDevice(*gpu, state);
-  } else {
-    state.add_notes(std::string(gpu.status().message()));
-  }
-  if (const absl::StatusOr<DeviceClock> memory = Device("memory"); memory.ok()) {
-    DescribeDevice(*memory, state);
-  } else if (!absl::IsNotFound(memory.status())) {
-    state.add_notes(std::string(memory.status().message()));
-  }
+  clocks_.Describe(state);
   if (!options_.cannot_set.empty()) state.add_notes(options_.cannot_set);
   const absl::MutexLock lock(&mutex_);
   if (held_.has_value()) *state.mutable_lease() = *held_;
   return state;
 }
 
-bool ClockControl::CanSet() {
-  if (!options_.cannot_set.empty()) return false;
-  const absl::StatusOr<CpuClocks> cpu = ReadCpuClocks(files_, options_.sysfs_root);
-  return (cpu.ok() && !cpu->policies.empty()) || Gpu().ok();
-}
+bool ClockControl::CanSet() { return options_.cannot_set.empty() && clocks_.Any(); }
 
 absl::Status ClockControl::Check(const v1::ClockRequest& request) {
   if (!options_.cannot_set.empty()) return absl::FailedPreconditionError(options_.cannot_set);
-  const CpuRequest cpu = CpuRequestOf(request);
-  if (cpu.Empty() && !request.has_gpu()) {
-    return absl::InvalidArgumentError(
-        "clocks: name a frequency of the CPU or the GPU, a governor or the cores");
-  }
-  if (!cpu.Empty()) {
-    const absl::StatusOr<CpuClocks> clocks = ReadCpuClocks(files_, options_.sysfs_root);
-    if (!clocks.ok()) return clocks.status();
-    absl::Status planned = PlanCoresOn(options_.sysfs_root, *clocks, cpu).status();
-    if (!planned.ok()) return planned;
-    planned = PlanCpuRequest(files_, options_.sysfs_root, *clocks, cpu).status();
-    if (!planned.ok()) return planned;
-  }
-  if (!request.has_gpu()) return absl::OkStatus();
-  const absl::StatusOr<DeviceClock> gpu = Gpu();
-  if (!gpu.ok()) return gpu.status();
-  return PlanDeviceRequest(*gpu, GpuRequestOf(request)).status();
+  if (absl::Status valid = ValidateClockRequestUntrusted(request); !valid.ok()) return valid;
+  return clocks_.Check(request);
 }
 
-LeaseOptions ClockControl::LeaseFor(const std::string& holder) const {
-  return {.journal = Journal(),
-          .holder = holder,
-          .restore = {.boot_id = options_.boot_id, .sysfs_root = options_.sysfs_root}};
+absl::StatusOr<std::unique_ptr<FrequencyLease>> ClockControl::TakeLease(const std::string& holder) {
+  const LeaseOptions options = {
+      .journal = Journal(),
+      .holder = holder,
+      .restore = {.boot_id = options_.boot_id, .sysfs_root = clocks_.sysfs_root()}};
+  for (const std::string& line : WhatIsLeft(Restore(Journal(), options.restore, files_))) {
+    spdlog::warn("{}", line);
+  }
+  return FrequencyLease::Take(options, files_);
 }
 
-absl::StatusOr<std::vector<SettingResult>> ClockControl::Set(const v1::ClockRequest& request,
-                                                             FrequencyLease& frequencies) {
-  std::vector<SettingResult> results;
-  const CpuRequest cpu = CpuRequestOf(request);
-  if (!cpu.Empty()) {
-    absl::StatusOr<std::vector<SettingResult>> set =
-        SetCpuClocks(frequencies, files_, options_.sysfs_root, cpu);
-    if (!set.ok()) return set.status();
-    results = *std::move(set);
-  }
-  if (!request.has_gpu()) return results;
-  const absl::StatusOr<DeviceClock> gpu = Gpu();
-  if (!gpu.ok()) return gpu.status();
-  const absl::StatusOr<std::vector<Setting>> plan = PlanDeviceRequest(*gpu, GpuRequestOf(request));
-  if (!plan.ok()) return plan.status();
-  absl::StatusOr<std::vector<SettingResult>> set = frequencies.Apply(*plan);
-  if (!set.ok()) return set.status();
-  results.insert(results.end(), std::make_move_iterator(set->begin()),
-                 std::make_move_iterator(set->end()));
-  return results;
+v1::ClockSetting ClockControl::Describe(const SettingResult& result) const {
+  const std::string below = clocks_.sysfs_root() + "/";
+  v1::ClockSetting setting;
+  setting.set_control(result.path.starts_with(below) ? result.path.substr(below.size())
+                                                     : result.path);
+  setting.set_original(result.original);
+  setting.set_asked(result.asked);
+  setting.set_obtained(result.obtained);
+  return setting;
 }
 
 v1::ClockLease ClockControl::Describe(const v1::ClockRequest& request, const std::string& holder,
@@ -157,42 +81,34 @@ v1::ClockLease ClockControl::Describe(const v1::ClockRequest& request, const std
   lease.set_holder(holder);
   *lease.mutable_asked() = request;
   lease.set_simulated(options_.simulated);
-  const std::string below = options_.sysfs_root + "/";
-  for (const SettingResult& result : results) {
-    v1::ClockSetting& setting = *lease.add_settings();
-    setting.set_control(result.path.starts_with(below) ? result.path.substr(below.size())
-                                                       : result.path);
-    setting.set_original(result.original);
-    setting.set_asked(result.asked);
-    setting.set_obtained(result.obtained);
-  }
+  for (const SettingResult& result : results) *lease.add_settings() = Describe(result);
   return lease;
+}
+
+absl::Status ClockControl::Reserve(const v1::ClockRequest& request, const std::string& holder) {
+  const absl::MutexLock lock(&mutex_);
+  const auto tried = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !trying_; };
+  mutex_.Await(absl::Condition(&tried));
+  if (held_.has_value()) {
+    return absl::FailedPreconditionError(
+        fmt::format("The clocks are held by {}: wait until that ends, or end it", held_->holder()));
+  }
+  held_.emplace();
+  held_->set_holder(holder);
+  *held_->mutable_asked() = request;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockRequest& request,
                                                               const std::string& holder) {
   if (absl::Status possible = Check(request); !possible.ok()) return possible;
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (held_.has_value()) {
-      return absl::FailedPreconditionError(fmt::format(
-          "The clocks are held by {}: wait until that ends, or end it", held_->holder()));
-    }
-    held_.emplace();
-    held_->set_holder(holder);
-    *held_->mutable_asked() = request;
-  }
-  const LeaseOptions options = LeaseFor(holder);
-  for (const std::string& line : WhatIsLeft(Restore(Journal(), options.restore, files_))) {
-    spdlog::warn("{}", line);
-  }
-  absl::StatusOr<std::unique_ptr<FrequencyLease>> frequencies =
-      FrequencyLease::Take(options, files_);
+  if (absl::Status reserved = Reserve(request, holder); !reserved.ok()) return reserved;
+  absl::StatusOr<std::unique_ptr<FrequencyLease>> frequencies = TakeLease(holder);
   if (!frequencies.ok()) {
     Released();
     return frequencies.status();
   }
-  const absl::StatusOr<std::vector<SettingResult>> results = Set(request, **frequencies);
+  const absl::StatusOr<std::vector<SettingResult>> results = clocks_.Set(request, **frequencies);
   if (!results.ok()) {
     frequencies->reset();  // puts back, before anybody else may take it
     Released();
@@ -203,6 +119,34 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
   const absl::MutexLock lock(&mutex_);
   held_ = hold->lease_;
   return hold;
+}
+
+absl::StatusOr<ClockTrial> ClockControl::Try(const std::string& holder) {
+  if (!options_.cannot_set.empty()) return absl::PermissionDeniedError(options_.cannot_set);
+  const absl::StatusOr<Setting> unchanged = clocks_.Unchanged();
+  if (!unchanged.ok()) return unchanged.status();
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (held_.has_value() || trying_) {
+      return absl::UnavailableError(
+          fmt::format("not while {} holds the clocks", trying_ ? holder : held_->holder()));
+    }
+    trying_ = true;
+  }
+  ClockTrial trial{.setting = {}, .left = {}, .simulated = options_.simulated};
+  absl::StatusOr<std::unique_ptr<FrequencyLease>> lease = TakeLease(holder);
+  absl::Status status = lease.status();
+  if (status.ok()) {
+    const absl::StatusOr<std::vector<SettingResult>> results = (*lease)->Apply({*unchanged});
+    status = results.status();
+    if (status.ok()) trial.setting = Describe(results->front());
+    trial.left = WhatIsLeft((*lease)->Release());
+    lease->reset();  // the journal's lock
+  }
+  const absl::MutexLock lock(&mutex_);
+  trying_ = false;
+  if (!status.ok()) return status;
+  return trial;
 }
 
 void ClockControl::Released() {

@@ -13,9 +13,8 @@
 #include "absl/synchronization/mutex.h"
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/clocks/conditions.h"
-#include "daemon/clocks/cpu_clocks.h"
-#include "daemon/clocks/device_clocks.h"
 #include "daemon/clocks/frequency_lease.h"
+#include "daemon/clocks/settable_clocks.h"
 #include "synergy/v1/clocks.pb.h"
 
 namespace synergy {
@@ -25,10 +24,16 @@ struct ClockControlOptions {
   std::string lease_folder;  // of the journal
   std::string boot_id;
   bool simulated = false;
-  std::string cannot_set = {};  // why nothing can be set here; "": it can
-  // Where the board's devices ("gpu", "memory") may have their clocks; the first of a name that is
-  // there is taken. Without a "gpu" it is looked for under the names that GPUs usually have.
-  std::vector<DeviceClockPaths> devices = {};
+  std::string cannot_set = {};                 // why nothing can be set here; "": it can
+  std::vector<DeviceClockPaths> devices = {};  // as of ClockPlaces, as is the fan
+  std::optional<FanPaths> fan = {};
+};
+
+// A control that was set to what it was.
+struct ClockTrial {
+  v1::ClockSetting setting;
+  std::vector<std::string> left;  // as of ClockHold::Release
+  bool simulated = false;
 };
 
 class ClockControl;
@@ -64,7 +69,7 @@ class ClockControl {
   // All that can be read; what cannot be is in its notes.
   v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
   // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
-  Conditions OpenConditions() const { return Conditions(files_, options_.sysfs_root); }
+  Conditions OpenConditions() const { return Conditions(files_, clocks_.sysfs_root()); }
   // Something can be set here.
   bool CanSet();
   // OK where Take could meet the request now, whoever holds the lease. InvalidArgument with the
@@ -78,25 +83,34 @@ class ClockControl {
   absl::StatusOr<std::unique_ptr<ClockHold>> Take(const v1::ClockRequest& request,
                                                   const std::string& holder)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes the lease, writes to one control what it is already, reads it back and puts it back: a
+  // governor, else a limit. Who calls Take meanwhile waits, and is not refused for this.
+  // Unavailable where somebody holds the lease; FailedPrecondition where there is nothing to set;
+  // the kernel's errors.
+  absl::StatusOr<ClockTrial> Try(const std::string& holder) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class ClockHold;
 
   std::string Journal() const { return options_.lease_folder + "/clocks.journal"; }
   LeaseOptions LeaseFor(const std::string& holder) const;
-  // NotFound where this kernel shows none that bears the name.
-  absl::StatusOr<DeviceClock> Device(const std::string& name);
-  absl::StatusOr<DeviceClock> Gpu();
-  absl::StatusOr<std::vector<SettingResult>> Set(const v1::ClockRequest& request,
-                                                 FrequencyLease& frequencies);
+  // Marks the lease as held by `holder`, after a trial that is under way. FailedPrecondition with
+  // the holder where it is held.
+  absl::Status Reserve(const v1::ClockRequest& request, const std::string& holder)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The lease of a journal that is tried once more before.
+  absl::StatusOr<std::unique_ptr<FrequencyLease>> TakeLease(const std::string& holder);
+  v1::ClockSetting Describe(const SettingResult& result) const;
   v1::ClockLease Describe(const v1::ClockRequest& request, const std::string& holder,
                           const std::vector<SettingResult>& results) const;
   void Released() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  ClockControlOptions options_;
+  const ClockControlOptions options_;
   AttributeFiles& files_;
+  const SettableClocks clocks_;
   absl::Mutex mutex_;
   std::optional<v1::ClockLease> held_ ABSL_GUARDED_BY(mutex_);  // nothing: nobody has the lease
+  bool trying_ ABSL_GUARDED_BY(mutex_) = false;                 // it is had for a trial
 };
 
 }  // namespace synergy

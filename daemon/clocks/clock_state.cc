@@ -39,18 +39,19 @@ CpuRequest CpuRequestOf(const v1::ClockRequest& request) {
     const bool least = request.cpu().extreme() == v1::ClockSpeed::EXTREME_MIN;
     cpu.speed = least ? CpuRequest::Speed::kMin : CpuRequest::Speed::kMax;
   }
+  if (request.has_boost()) cpu.boost = request.boost();
   return cpu;
 }
 
-DeviceRequest GpuRequestOf(const v1::ClockRequest& request) {
-  DeviceRequest gpu;
-  if (request.gpu().has_khz()) {
-    gpu.frequency = {request.gpu().khz()};
+DeviceRequest DeviceRequestOf(const v1::ClockSpeed& speed) {
+  DeviceRequest device;
+  if (speed.has_khz()) {
+    device.frequency = {speed.khz()};
   } else {
-    const bool least = request.gpu().extreme() == v1::ClockSpeed::EXTREME_MIN;
-    gpu.speed = least ? DeviceRequest::Speed::kMin : DeviceRequest::Speed::kMax;
+    const bool least = speed.extreme() == v1::ClockSpeed::EXTREME_MIN;
+    device.speed = least ? DeviceRequest::Speed::kMin : DeviceRequest::Speed::kMax;
   }
-  return gpu;
+  return device;
 }
 
 void DescribeCpu(const CpuClocks& clocks, v1::ClockState& state) {

@@ -8,8 +8,7 @@
 namespace synergy {
 
 CpuRequest CpuRequestOf(const v1::ClockRequest& request);
-// `request` has a gpu.
-DeviceRequest GpuRequestOf(const v1::ClockRequest& request);
+DeviceRequest DeviceRequestOf(const v1::ClockSpeed& speed);
 
 void DescribeCpu(const CpuClocks& clocks, v1::ClockState& state);
 void DescribeDevice(const DeviceClock& clock, v1::ClockState& state);

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <set>
 #include <string_view>
-#include <utility>
 
 #include "common/sysfs.h"
 #include "fmt/format.h"
@@ -104,89 +103,8 @@ std::vector<CpuPolicy> ReadOldPolicies(AttributeFiles& files, const std::string&
   return policies;
 }
 
-const CpuCore* FindCore(const CpuClocks& clocks, int number) {
-  const auto core = std::ranges::find(clocks.cores, number, &CpuCore::number);
-  return core == clocks.cores.end() ? nullptr : &*core;
-}
-
 std::string CoreSwitch(const std::string& sysfs_root, int number) {
   return fmt::format("{}/cpu{}/online", CpuFolder(sysfs_root), number);
-}
-
-bool Wants(const CpuRequest& request, int cpu) {
-  return request.cpus.empty() || std::ranges::find(request.cpus, cpu) != request.cpus.end();
-}
-
-absl::StatusOr<Frequency> TargetOf(const CpuPolicy& policy, const CpuRequest& request) {
-  const std::vector<Frequency>& table = policy.frequencies;
-  switch (request.speed) {
-    case CpuRequest::Speed::kMin:
-      return table.empty() ? policy.lowest : table.front();
-    case CpuRequest::Speed::kMax:
-      return table.empty() ? policy.highest : table.back();
-    default:
-      break;
-  }
-  const bool boosted = policy.boost.value_or(true) &&
-                       std::ranges::find(policy.boost_frequencies, request.frequency) !=
-                           policy.boost_frequencies.end();
-  const bool known = table.empty()
-                         ? policy.lowest <= request.frequency && request.frequency <= policy.highest
-                         : boosted || std::ranges::find(table, request.frequency) != table.end();
-  if (known) return request.frequency;
-  return absl::InvalidArgumentError(
-      fmt::format("The CPU's {} ({}) has no {}; it has: {}", policy.name, policy.driver,
-                  FormatFrequency(request.frequency), DescribeFrequencies(policy)));
-}
-
-// "" where it stays.
-absl::StatusOr<std::string> GovernorOf(const CpuPolicy& policy, const CpuRequest& request) {
-  if (!request.governor.empty()) {
-    if (policy.HasGovernor(request.governor)) return request.governor;
-    return absl::InvalidArgumentError(
-        fmt::format("The CPU's {} ({}) has no governor {}; it has: {}", policy.name, policy.driver,
-                    request.governor, fmt::join(policy.governors, " ")));
-  }
-  // Between equal limits every governor gives the same clock; this one does nothing meanwhile.
-  const bool fixed = request.speed != CpuRequest::Speed::kAsIs;
-  return fixed && policy.HasGovernor("performance") ? "performance" : "";
-}
-
-// What may change along with what is written: all of it comes back, too. The tunables of a governor
-// go with it, and would come back with their defaults.
-void NotePolicy(AttributeFiles& files, const CpuPolicy& policy, std::vector<Setting>& plan) {
-  for (const char* name : {"scaling_min_freq", "scaling_max_freq", "scaling_governor",
-                           "scaling_setspeed", "energy_performance_preference", "boost"}) {
-    plan.push_back({.path = policy.folder + "/" + name});
-  }
-  const std::string parent = policy.folder.substr(0, policy.folder.rfind('/'));
-  for (const std::string& tunables :
-       {policy.folder + "/" + policy.governor, parent + "/" + policy.governor}) {
-    for (const std::string& name : files.List(tunables)) {
-      plan.push_back({.path = tunables + "/" + name});
-    }
-  }
-}
-
-absl::Status PlanPolicy(const CpuPolicy& policy, const CpuRequest& request,
-                        std::vector<Setting>& plan) {
-  const absl::StatusOr<std::string> governor = GovernorOf(policy, request);
-  if (!governor.ok()) return governor.status();
-  const auto write = [&](const char* name, const std::string& value) {
-    plan.push_back({.path = policy.folder + "/" + name, .value = value});
-  };
-  if (!governor->empty()) write("scaling_governor", *governor);
-  if (request.speed == CpuRequest::Speed::kAsIs) return absl::OkStatus();
-  const absl::StatusOr<Frequency> target = TargetOf(policy, request);
-  if (!target.ok()) return target.status();
-  const std::string khz = fmt::format("{}", target->khz);
-  // The limits move towards the target from where they are without crossing.
-  const bool max_first = *target >= policy.min;
-  write(max_first ? "scaling_max_freq" : "scaling_min_freq", khz);
-  write(max_first ? "scaling_min_freq" : "scaling_max_freq", khz);
-  const std::string& governs = governor->empty() ? policy.governor : *governor;
-  if (governs == "userspace") write("scaling_setspeed", khz);
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -228,83 +146,6 @@ std::string DescribeFrequencies(const CpuPolicy& policy) {
     texts.push_back(FormatFrequency(frequency) + " (boost)");
   }
   return fmt::format("{}", fmt::join(texts, " "));
-}
-
-absl::StatusOr<std::vector<Setting>> PlanCoresOn(const std::string& sysfs_root,
-                                                 const CpuClocks& clocks,
-                                                 const CpuRequest& request) {
-  std::vector<Setting> plan;
-  for (const int cpu : request.cpus) {
-    const CpuCore* const core = FindCore(clocks, cpu);
-    if (core == nullptr) {
-      return absl::InvalidArgumentError(fmt::format("There is no CPU {}: there are {} to {}", cpu,
-                                                    clocks.cores.front().number,
-                                                    clocks.cores.back().number));
-    }
-    if (!core->on) plan.push_back({.path = CoreSwitch(sysfs_root, cpu), .value = "1"});
-  }
-  return plan;
-}
-
-absl::StatusOr<std::vector<Setting>> PlanCpuRequest(AttributeFiles& files,
-                                                    const std::string& sysfs_root,
-                                                    const CpuClocks& clocks,
-                                                    const CpuRequest& request) {
-  const bool sets_clocks = request.speed != CpuRequest::Speed::kAsIs || !request.governor.empty();
-  if (sets_clocks && clocks.policies.empty()) {
-    return absl::FailedPreconditionError(
-        "This kernel cannot set the CPU's clocks: it has no cpufreq driver for them "
-        "(devices/system/cpu/cpufreq has no policy)");
-  }
-  std::vector<Setting> notes;
-  std::vector<Setting> plan;
-  for (const CpuPolicy& policy : clocks.policies) {
-    const bool wanted =
-        std::ranges::any_of(policy.affected_cpus, [&](int cpu) { return Wants(request, cpu); });
-    if (!sets_clocks || !policy.active || !wanted) continue;
-    NotePolicy(files, policy, notes);
-    if (absl::Status planned = PlanPolicy(policy, request, plan); !planned.ok()) return planned;
-  }
-  for (const CpuCore& core : clocks.cores) {
-    if (!core.on || Wants(request, core.number)) continue;
-    if (core.fixed) {
-      return absl::FailedPreconditionError(fmt::format(
-          "CPU {0} cannot be switched off (it has no file online): name it among the CPUs",
-          core.number));
-    }
-    plan.push_back({.path = CoreSwitch(sysfs_root, core.number), .value = "0"});
-  }
-  notes.insert(notes.end(), std::make_move_iterator(plan.begin()),
-               std::make_move_iterator(plan.end()));
-  return notes;
-}
-
-absl::StatusOr<std::vector<SettingResult>> SetCpuClocks(FrequencyLease& lease,
-                                                        AttributeFiles& files,
-                                                        const std::string& sysfs_root,
-                                                        const CpuRequest& request) {
-  absl::StatusOr<CpuClocks> clocks = ReadCpuClocks(files, sysfs_root);
-  if (!clocks.ok()) return clocks.status();
-  absl::StatusOr<std::vector<Setting>> on = PlanCoresOn(sysfs_root, *clocks, request);
-  if (!on.ok()) return on.status();
-  // Refuses what can be refused before anything is written.
-  absl::StatusOr<std::vector<Setting>> plan = PlanCpuRequest(files, sysfs_root, *clocks, request);
-  if (!plan.ok()) return plan.status();
-  std::vector<SettingResult> results;
-  if (!on->empty()) {
-    absl::StatusOr<std::vector<SettingResult>> switched = lease.Apply(*on);
-    if (!switched.ok()) return switched.status();
-    results = *std::move(switched);
-    clocks = ReadCpuClocks(files, sysfs_root);
-    if (!clocks.ok()) return clocks.status();
-    plan = PlanCpuRequest(files, sysfs_root, *clocks, request);
-    if (!plan.ok()) return plan.status();
-  }
-  absl::StatusOr<std::vector<SettingResult>> written = lease.Apply(*plan);
-  if (!written.ok()) return written.status();
-  results.insert(results.end(), std::make_move_iterator(written->begin()),
-                 std::make_move_iterator(written->end()));
-  return results;
 }
 
 }  // namespace synergy

@@ -58,10 +58,17 @@ struct CpuRequest {
   Frequency frequency = {};  // kFrequency
   std::string governor =
       {};  // "": as it is; a fixed frequency takes "performance" where there is one
-  std::vector<int> cpus = {};  // the cores that are on; empty: as they are
+  std::vector<int> cpus = {};      // the cores that are on; empty: as they are
+  std::optional<bool> boost = {};  // nothing: as it is
 
-  bool Empty() const { return speed == Speed::kAsIs && governor.empty() && cpus.empty(); }
+  bool Empty() const {
+    return speed == Speed::kAsIs && governor.empty() && cpus.empty() && !boost.has_value();
+  }
 };
+
+// What may change along with what is written to a policy: all of it comes back, too. The tunables
+// of a governor go with it, and would come back with their defaults.
+void NotePolicy(AttributeFiles& files, const CpuPolicy& policy, std::vector<Setting>& plan);
 
 // The writes that switch on the cores which `request` wants and that are off: first of all, since a
 // policy without a core can neither be read nor set. InvalidArgument: there is no such core.
@@ -76,8 +83,13 @@ absl::StatusOr<std::vector<Setting>> PlanCpuRequest(AttributeFiles& files,
                                                     const CpuClocks& clocks,
                                                     const CpuRequest& request);
 
-// Both, under `lease`: what was asked for and what came of it. On an error, what was already
-// written stays until the lease ends.
+// Whether all of `request` can be planned now; the errors are those of the plans and of PlanBoost
+// (boost.h).
+absl::Status CheckCpuRequest(AttributeFiles& files, const std::string& sysfs_root,
+                             const CpuClocks& clocks, const CpuRequest& request);
+
+// Cores, boost, then all else, under `lease`: what was asked for and what came of it. On an error,
+// what was already written stays until the lease ends.
 absl::StatusOr<std::vector<SettingResult>> SetCpuClocks(FrequencyLease& lease,
                                                         AttributeFiles& files,
                                                         const std::string& sysfs_root,

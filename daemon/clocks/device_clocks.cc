@@ -18,28 +18,11 @@ std::optional<DeviceFrequency> ReadHz(AttributeFiles& files, const std::string& 
   return hz.ok() && *hz > 0 ? std::optional(DeviceFrequency{*hz}) : std::nullopt;
 }
 
-// The first path that fits, where a name in it holds a '*'.
-std::string Expand(AttributeFiles& files, const std::string& path) {
-  const size_t star = path.find('*');
-  if (star == std::string::npos) return path;
-  const size_t begin = path.rfind('/', star) + 1;
-  const size_t end = std::min(path.find('/', star), path.size());
-  const std::string_view before = std::string_view(path).substr(begin, star - begin);
-  const std::string_view after = std::string_view(path).substr(star + 1, end - star - 1);
-  for (const std::string& name : files.List(path.substr(0, begin - 1))) {
-    if (name.size() >= before.size() + after.size() && name.starts_with(before) &&
-        name.ends_with(after)) {
-      return path.substr(0, begin) + name + path.substr(end);
-    }
-  }
-  return path;
-}
-
 DeviceClockPaths Absolute(AttributeFiles& files, const std::string& sysfs_root,
                           DeviceClockPaths paths) {
   for (std::string* path : {&paths.devfreq, &paths.rate, &paths.rate_read, &paths.state,
                             &paths.lowest, &paths.highest}) {
-    if (!path->empty()) *path = Expand(files, sysfs_root + "/" + *path);
+    if (!path->empty()) *path = ExpandStar(files, sysfs_root + "/" + *path);
   }
   return paths;
 }

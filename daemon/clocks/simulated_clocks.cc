@@ -26,6 +26,10 @@ constexpr char kGpuFolder[] = "/class/devfreq/57000000.gpu";
 constexpr char kZoneFolder[] = "/class/thermal/thermal_zone0";
 constexpr char kCoolingFolder[] = "/class/thermal/cooling_device0";
 constexpr char kThrottleFolder[] = "/devices/system/cpu/cpu0/thermal_throttle";
+// A TX1's memory runs at 40.8 to 1600 MHz (its device tree, emc-table).
+constexpr char kMemoryFolder[] = "/kernel/debug/clock/override.emc";
+constexpr int64_t kMemoryLowestHz = 40'800'000, kMemoryHighestHz = 1'600'000'000;
+constexpr char kFanFolder[] = "/devices/pwm-fan";
 // Under L4T.
 constexpr char kCpuGovernors[] =
     "interactive conservative ondemand userspace powersave performance";
@@ -119,6 +123,21 @@ std::vector<int> CoresOn(const std::string& root) {
   }
 }
 
+// A number that a file of the memory's override or of the fan takes; nothing: there is no such
+// file.
+std::optional<bool> TakesNumber(const Split& path, const std::string& value) {
+  const absl::StatusOr<int64_t> number = ParseSysfsInteger(value, path.name);
+  const auto inside = [&](int64_t low, int64_t high) {
+    return number.ok() && low <= *number && *number <= high;
+  };
+  if (path.folder.ends_with(kMemoryFolder)) {
+    if (path.name == "rate") return inside(kMemoryLowestHz, kMemoryHighestHz);
+    if (path.name == "state") return inside(0, 1);
+  }
+  if (path.folder.ends_with(kFanFolder) && path.name == "target_pwm") return inside(0, INT32_MAX);
+  return std::nullopt;
+}
+
 absl::Status CheckWrite(const std::string& root, const Split& path, const std::string& value) {
   const auto invalid = [&] { return SysfsError("Writing", path.folder + "/" + path.name, EINVAL); };
   if (path.name == "online") {
@@ -127,6 +146,9 @@ absl::Status CheckWrite(const std::string& root, const Split& path, const std::s
     const bool last = on.size() == 1 && path.folder.ends_with(fmt::format("/cpu{}", on.front()));
     return value == "0" && last ? SysfsError("Writing", path.folder + "/online", EBUSY)
                                 : absl::OkStatus();
+  }
+  if (const std::optional<bool> takes = TakesNumber(path, value); takes.has_value()) {
+    return *takes ? absl::OkStatus() : invalid();
   }
   if (!IsDomain(path.folder)) return SysfsError("Writing", path.folder + "/" + path.name, EACCES);
   if (path.name == "scaling_governor" || path.name == "governor") {
@@ -199,6 +221,14 @@ absl::Status MakeTree(const std::string& root, const SimulatedClockSpec& spec) {
     add(root + kCoolingFolder + "/max_state", fmt::format("{}", spec.cpu_khz.size() - 1));
     add(root + kCoolingFolder + "/cur_state", "0");
   }
+  if (spec.memory) {
+    const std::string memory = root + kMemoryFolder;
+    add(memory + "/rate", fmt::format("{}", kMemoryHighestHz));
+    add(memory + "/state", "0");
+    add(memory + "/min", fmt::format("{}", kMemoryLowestHz));
+    add(memory + "/max", fmt::format("{}", kMemoryHighestHz));
+  }
+  if (spec.fan_full > 0) add(root + kFanFolder + "/target_pwm", "0");
   for (const auto& [path, text] : files) {
     if (absl::Status made = MakeFile(path, text); !made.ok()) return made;
   }
@@ -206,6 +236,25 @@ absl::Status MakeTree(const std::string& root, const SimulatedClockSpec& spec) {
 }
 
 }  // namespace
+
+std::vector<DeviceClockPaths> SimulatedDevices(const SimulatedClockSpec& spec) {
+  std::vector<DeviceClockPaths> devices;
+  devices.push_back({.name = "gpu", .devfreq = std::string(kGpuFolder).substr(1)});
+  if (!spec.memory) return devices;
+  const std::string memory = std::string(kMemoryFolder).substr(1);
+  devices.push_back({.name = "memory",
+                     .rate = memory + "/rate",
+                     .state = memory + "/state",
+                     .lowest = memory + "/min",
+                     .highest = memory + "/max"});
+  return devices;
+}
+
+std::optional<FanPaths> SimulatedFan(const SimulatedClockSpec& spec) {
+  if (spec.fan_full == 0) return std::nullopt;
+  return FanPaths{.targets = {std::string(kFanFolder).substr(1) + "/target_pwm"},
+                  .full = spec.fan_full};
+}
 
 std::string SimulatedSysfsRoot(const std::string& folder) { return folder + "/sys"; }
 

@@ -21,6 +21,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/clocks/attribute_files.h"
+#include "daemon/clocks/device_clocks.h"
+#include "daemon/clocks/fan.h"
 
 namespace synergy {
 
@@ -30,7 +32,13 @@ struct SimulatedClockSpec {
   std::vector<int64_t> gpu_hz;    // rising; empty: there is no GPU
   std::string thermal_zone = {};  // type of the one zone; "": there is none
   bool throttle_counter = false;  // x86's core_throttle_count; else a cooling device
+  bool memory = false;            // its clock can be overridden, within a TX1's range
+  uint32_t fan_full = 0;          // a fan's value at full speed; 0: there is none
 };
+
+// Where such a tree has the clocks of its devices and its fan: where L4T has them.
+std::vector<DeviceClockPaths> SimulatedDevices(const SimulatedClockSpec& spec);
+std::optional<FanPaths> SimulatedFan(const SimulatedClockSpec& spec);
 
 // Makes the tree in `folder` where there is none of this boot: a restart of the machine sets a real
 // board's clocks back, too.

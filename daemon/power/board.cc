@@ -93,6 +93,7 @@ absl::StatusOr<Board> OpenSimulatedBoard(const BoardProfile& profile, uint64_t s
   for (std::string& note : (*model)->FaultNotes()) board.info.add_notes(std::move(note));
   board.clock_tables = ClockTablesOf(profile, (*model)->simulation());
   board.device_clocks = profile.clocks;
+  board.fan = profile.fan;
   std::vector<v1::RailInfo> rails;
   for (FoundSource& source : *found) {
     *board.info.add_sources() = DescribeSource(*source.source);

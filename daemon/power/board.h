@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,10 @@ struct Board {
   // name, title, simulated, rails, default_rate_hz, cannot; the daemon fills in the rest.
   v1::BoardInfo info;
   ClockTables clock_tables;  // simulated boards only
-  // Real boards: where their devices' clocks may be, best first; empty where nothing is known of
-  // them.
+  // Where its devices' clocks may be, best first (of a simulated board: which devices it has);
+  // empty where nothing is known of them.
   std::vector<DeviceClockProfile> device_clocks;
+  std::optional<FanProfile> fan;  // likewise
   // Declared before the sources, which may read from it.
   std::shared_ptr<BoardSimulation> simulation;        // null on real hardware
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure

@@ -123,6 +123,22 @@ const BoardProfile* RecogniseBoard(const std::vector<BoardProfile>& profiles,
   return best;
 }
 
+std::string SignsOf(const BoardProfile& profile, const std::string& sysfs_root) {
+  for (const std::string& name :
+       DeviceTreeTexts(sysfs_root + "/firmware/devicetree/base/compatible")) {
+    if (Names(profile.signs.compatible, name)) return fmt::format("its device tree ({})", name);
+  }
+  const absl::StatusOr<std::string> product = ReadSysfs(sysfs_root + "/class/dmi/id/product_name");
+  if (product.ok() && Names(profile.signs.dmi_product, *product)) {
+    return fmt::format("its firmware's product name ({})", *product);
+  }
+  for (const std::string& pattern : profile.signs.present) {
+    if (IsPresent(sysfs_root + "/" + pattern))
+      return fmt::format("what its kernel shows ({})", pattern);
+  }
+  return "";
+}
+
 std::vector<v1::RailInfo> DescribeRails(const BoardProfile& profile,
                                         std::vector<v1::RailInfo> found) {
   std::map<std::string, std::string> names;  // by the profile's name of a rail
@@ -158,6 +174,7 @@ absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAcc
   board.info.set_title(profile.title);
   board.info.set_default_rate_hz(profile.default_rate_hz);
   board.device_clocks = profile.clocks;
+  board.fan = profile.fan;
   board.info.mutable_notes()->Assign(profile.notes.begin(), profile.notes.end());
   board.info.mutable_unused_sources()->Assign(found.unused.begin(), found.unused.end());
   std::vector<v1::RailInfo> rails;

@@ -20,6 +20,10 @@ namespace synergy {
 const BoardProfile* RecogniseBoard(const std::vector<BoardProfile>& profiles,
                                    const std::string& sysfs_root);
 
+// What of that machine says that it is `profile`'s board: "its device tree (nvidia,p2371-2180)"; ""
+// where nothing does.
+std::string SignsOf(const BoardProfile& profile, const std::string& sysfs_root);
+
 // The rails in the order of their containment, a rail after the one that contains it, as the
 // profile describes those that bear one of its labels. A found rail "VDD_IN#2" is the second that
 // the kernel calls VDD_IN, and not the profile's.

@@ -45,6 +45,26 @@ TEST(ClockRequest, WhatNoBoardCanHaveIsRefused) {
   EXPECT_FALSE(ValidateClockRequestUntrusted(request).ok());
 }
 
+TEST(ClockRequest, MemoryBoostOrAFanAloneIsARequest) {
+  v1::ClockRequest memory, boost, fan;
+  memory.mutable_memory()->set_khz(408000);
+  boost.set_boost(false);
+  fan.set_fan_percent(0);
+  for (const v1::ClockRequest& request : {memory, boost, fan}) {
+    EXPECT_FALSE(AsksForNothing(request)) << request.DebugString();
+    EXPECT_TRUE(ValidateClockRequestUntrusted(request).ok()) << request.DebugString();
+  }
+  memory.mutable_memory()->set_khz(-1);
+  fan.set_fan_percent(101);
+  for (const v1::ClockRequest& request : {memory, fan}) {
+    EXPECT_FALSE(ValidateClockRequestUntrusted(request).ok()) << request.DebugString();
+  }
+  memory.mutable_memory()->set_extreme(v1::ClockSpeed::EXTREME_MIN);
+  memory.set_boost(true);
+  memory.set_fan_percent(80);
+  EXPECT_EQ(DescribeClockRequest(memory), "memory min, boost on, fan 80 %");
+}
+
 TEST(ClockRequest, IsDescribedInWordsWithWhatDiffers) {
   v1::ClockLease lease;
   lease.mutable_asked()->mutable_cpu()->set_khz(600000);

@@ -55,6 +55,20 @@ class Clocks(unittest.TestCase):
         self.assertTrue(all(s["asked"] == s["obtained"] for s in held["lease"]["settings"]))
         self.assert_put_back()
 
+    def test_memory_and_fan_are_held_and_boost_is_refused_where_there_is_no_switch(self):
+        self.assertIsNone(self.before["boost"])
+        self.start_pin("--memory", "408MHz", "--fan", "80")
+        held = self.clocks()
+        self.assertEqual(held["devices"][1]["current_hz"], 408000000)
+        self.assertAlmostEqual(held["fan_percent"], 80, 5)
+        self.assertEqual((held["lease"]["asked"]["memory_khz"], held["lease"]["asked"]["fan_percent"]), (408000, 80))
+        self.board.stop(signal.SIGKILL)
+        self.board.start()
+        self.assert_put_back()
+        done = self.board.ctl("clocks", "pin", "--boost", "off", "--", "true")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("no switch for boost", done.stderr)
+
     def test_a_lost_client_a_lost_front_and_sigterm_put_them_back(self):
         self.start_pin().kill()
         self.assert_put_back()
@@ -86,13 +100,15 @@ class Clocks(unittest.TestCase):
         self.assert_put_back()
 
     def test_a_job_has_the_clocks_that_it_asks_for_and_its_report_says_so(self):
-        run = self.board.json(*RUN, "--iterations", "5", "--cpu-freq", "1224MHz", "--gpu-freq", "min")
+        run = self.board.json(*RUN, "--iterations", "5", "--cpu-freq", "1224MHz", "--gpu-freq", "min",
+                              "--memory-freq", "408MHz", "--fan", "50%")
         self.assertEqual(run["clocks"]["asked"]["cpu_khz"], 1224000)
         self.assertEqual(run["clocks"]["asked"]["gpu_khz"], "min")
+        self.assertEqual((run["clocks"]["asked"]["memory_khz"], run["clocks"]["asked"]["fan_percent"]), (408000, 50))
         self.assertTrue(run["clocks"]["simulated"])
         obtained = {s["control"].rsplit("/", 1)[1]: s["obtained"] for s in run["clocks"]["settings"]}
         self.assertEqual(obtained["scaling_max_freq"], "1224000")
-        self.assertIn("clocks   CPU 1224MHz, GPU min: all obtained (SIMULATED",
+        self.assertIn("clocks   CPU 1224MHz, GPU min, memory 408MHz, fan 50 %: all obtained (SIMULATED",
                       self.board.ctl("show", run["run"]["id"]).stdout)
         self.assert_put_back()
 
@@ -110,7 +126,8 @@ class Clocks(unittest.TestCase):
     def test_what_cannot_be_is_refused_with_what_there_is(self):
         for words, text in ((("--cpu", "1225MHz"), "1224MHz 1326MHz"), (("--gpu", "1MHz"), "76.8MHz 153.6MHz"),
                             (("--governor", "fast"), "interactive"), (("--cpus", "7"), "0 to 3"),
-                            (("--cpu", "12"), "no unit"), (("--cpus", "3-1"), "no list of CPUs"), ((), "--cpu")):
+                            (("--cpu", "12"), "no unit"), (("--cpus", "3-1"), "no list of CPUs"), (("--memory", "9GHz"), "40.8MHz to 1600MHz"),
+                            (("--boost", "maybe"), "on nor off"), (("--fan", "101"), "percentage"), ((), "--cpu")):
             with self.subTest(words=words):
                 done = self.board.ctl("clocks", "pin", *words, "--", "true")
                 self.assertEqual(done.returncode, 2, done.stderr)

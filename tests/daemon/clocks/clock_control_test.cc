@@ -129,6 +129,87 @@ TEST_F(ClockControlTest, WhatAnEarlierLeaseCouldNotPutBackIsTriedAgain) {
   EXPECT_EQ(kernel_.Snapshot(), before_);
 }
 
+TEST_F(ClockControlTest, MemoryBoostAndFanAreHeldAndComeBack) {
+  kernel_.AddFile("/sys/kernel/debug/emc/rate", "800000000");
+  kernel_.AddFile("/sys/kernel/debug/emc/state", "0");
+  kernel_.AddFile("/sys/devices/pwm-fan/target_pwm", "0");
+  kernel_.AddFile(FakeKernel::CpuFolder() + "/intel_pstate/no_turbo", "0");
+  before_ = kernel_.Snapshot();
+  ClockControl control({.lease_folder = folder_.File("leases"),
+                        .boot_id = "boot",
+                        .devices = {{.name = "memory",
+                                     .rate = "kernel/debug/emc/rate",
+                                     .state = "kernel/debug/emc/state"}},
+                        .fan = FanPaths{.targets = {"devices/pwm-fan/target_pwm"}, .full = 255}},
+                       kernel_);
+  v1::ClockRequest request;
+  request.mutable_memory()->set_khz(408000);
+  request.set_boost(false);
+  request.set_fan_percent(100);
+  EXPECT_EQ(control.Describe().boost(), true);
+  auto hold = control.Take(request, "a test");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  const v1::ClockState held = control.Describe();
+  EXPECT_EQ(held.devices(1).current_hz(), 408000000);
+  EXPECT_EQ(held.boost(), false);
+  EXPECT_EQ(held.fan_percent(), 100);
+  EXPECT_EQ(kernel_.Read("/sys/kernel/debug/emc/state").value(), "1");
+  EXPECT_THAT((*hold)->Release(), IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+}
+
+TEST_F(ClockControlTest, WhatThisKernelLacksIsRefusedInClearWords) {
+  v1::ClockRequest request;
+  request.mutable_memory()->set_extreme(v1::ClockSpeed::EXTREME_MAX);
+  EXPECT_THAT(Message(request), HasSubstr("no clock of the memory"));
+  request = {};
+  request.set_fan_percent(50);
+  EXPECT_THAT(Message(request), HasSubstr("its profile names none"));
+  request = {};
+  request.set_boost(true);
+  EXPECT_THAT(Message(request), HasSubstr("no switch for boost"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(control_.Check(request)));
+  const v1::ClockState state = control_.Describe();
+  EXPECT_FALSE(state.has_boost());
+  EXPECT_FALSE(state.has_fan_percent());
+  ClockControl with_fan({.lease_folder = folder_.File("others"),
+                         .boot_id = "boot",
+                         .fan = FanPaths{.targets = {"devices/no-fan"}, .full = 255}},
+                        kernel_);
+  request = {};
+  request.set_fan_percent(50);
+  EXPECT_THAT(std::string(with_fan.Check(request).message()), HasSubstr("devices/no-fan"));
+}
+
+TEST_F(ClockControlTest, ATrialWritesWhatIsThereAndLeavesEverythingAsItWas) {
+  const auto trial = control_.Try("a doctor");
+  ASSERT_TRUE(trial.ok()) << trial.status();
+  EXPECT_EQ(trial->setting.control(), "devices/system/cpu/cpufreq/policy0/scaling_governor");
+  EXPECT_EQ(trial->setting.original(), "schedutil");
+  EXPECT_EQ(trial->setting.asked(), "schedutil");
+  EXPECT_EQ(trial->setting.obtained(), "schedutil");
+  EXPECT_THAT(trial->left, IsEmpty());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+  EXPECT_TRUE(control_.Take(Pinned(), "the next one").ok());
+}
+
+TEST_F(ClockControlTest, ATrialIsRefusedToWhoeverComesWhileTheClocksAreHeld) {
+  const auto hold = control_.Take(Pinned(), "ann@lab");
+  ASSERT_TRUE(hold.ok());
+  const absl::Status refused = control_.Try("a doctor").status();
+  EXPECT_TRUE(absl::IsUnavailable(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ann@lab"));
+}
+
+TEST_F(ClockControlTest, ATrialThatTheKernelRefusesEndsItsLease) {
+  kernel_.Refuse(FakeKernel::PolicyFolder(0) + "/scaling_governor",
+                 absl::PermissionDeniedError("read-only"));
+  EXPECT_TRUE(absl::IsPermissionDenied(control_.Try("a doctor").status()));
+  kernel_.Refuse(FakeKernel::PolicyFolder(0) + "/scaling_governor", absl::OkStatus());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+  EXPECT_TRUE(control_.Take(Pinned(), "the next one").ok());
+}
+
 TEST_F(ClockControlTest, WhereNothingCanBeSetItSaysWhy) {
   ClockControl none(
       {.lease_folder = folder_.File("leases"), .boot_id = "boot", .cannot_set = "not root"},

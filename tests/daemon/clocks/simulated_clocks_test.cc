@@ -30,8 +30,11 @@ class SimulatedClocksTest : public testing::Test {
     return clocks_.Write(policy_ + "/" + name, value);
   }
 
-  const SimulatedClockSpec kSpec = {
-      .cores = 2, .cpu_khz = {102000, 825600, 1734000}, .gpu_hz = {76800000, 998400000}};
+  const SimulatedClockSpec kSpec = {.cores = 2,
+                                    .cpu_khz = {102000, 825600, 1734000},
+                                    .gpu_hz = {76800000, 998400000},
+                                    .memory = true,
+                                    .fan_full = 255};
   TempFolder folder_;
   SimulatedClocks clocks_{folder_.File("clocks")};
   const std::string root_ = SimulatedSysfsRoot(folder_.File("clocks"));
@@ -79,6 +82,26 @@ TEST_F(SimulatedClocksTest, ACoreGoesOffButNotTheLastOne) {
 TEST_F(SimulatedClocksTest, WhatOnlyTellsCannotBeWritten) {
   EXPECT_TRUE(absl::IsPermissionDenied(Set("cpuinfo_max_freq", "1")));
   EXPECT_TRUE(absl::IsNotFound(Set("no_such_file", "1")));
+}
+
+TEST_F(SimulatedClocksTest, MemoryAndFanTakeWhatLiesInTheirRange) {
+  const DeviceClock memory = ReadDeviceClock(clocks_, root_, SimulatedDevices(kSpec)[1]).value();
+  EXPECT_EQ(memory.current->hz, 1600000000);
+  EXPECT_EQ(memory.lowest->hz, 40800000);
+  EXPECT_FALSE(memory.overridden);
+  EXPECT_TRUE(clocks_.Write(memory.paths.rate, "408000000").ok());
+  EXPECT_TRUE(clocks_.Write(memory.paths.state, "1").ok());
+  EXPECT_FALSE(clocks_.Write(memory.paths.rate, "1700000000").ok());
+  EXPECT_FALSE(clocks_.Write(memory.paths.state, "2").ok());
+  EXPECT_FALSE(clocks_.Write(memory.paths.highest, "1700000000").ok());
+  const Fan fan = ReadFan(clocks_, root_, *SimulatedFan(kSpec)).value();
+  EXPECT_TRUE(clocks_.Write(fan.target, "255").ok());
+  EXPECT_FALSE(clocks_.Write(fan.target, "fast").ok());
+}
+
+TEST_F(SimulatedClocksTest, OfABoardWithoutThemThereAreNeitherMemoryNorFan) {
+  EXPECT_EQ(SimulatedDevices({}).size(), 1u);
+  EXPECT_FALSE(SimulatedFan({}).has_value());
 }
 
 TEST_F(SimulatedClocksTest, StayWithinABootAndBeginAnewAfterIt) {
