@@ -250,7 +250,10 @@ absl::Status Daemon::Serve() {
     start.listeners.push_back({.address = listener->address(), .fd = listener->fd()});
   }
   absl::StatusOr<std::unique_ptr<ControlServer>> server =
-      ControlServer::Create(std::move(start), *queue_, clocks_.get());
+      ControlServer::Create(std::move(start), *queue_, clocks_.get(),
+                            [subject = WhatToDiagnose()](const v1::DiagnoseRequest& request) {
+                              return DiagnoseBoard(subject, request);
+                            });
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   FrontOptions front;

@@ -16,6 +16,7 @@
 #include "daemon/control/control_server.h"
 #include "daemon/control/front_process.h"
 #include "daemon/control/listening_socket.h"
+#include "daemon/diagnosis/board_diagnosis.h"
 #include "daemon/installation.h"
 #include "daemon/jobs/engine_probe.h"
 #include "daemon/jobs/engines.h"
@@ -69,6 +70,7 @@ class Daemon {
   absl::Status AskEngines();
   absl::Status OpenQueue();
   absl::Status Serve();
+  DiagnosisSubject WhatToDiagnose() const;
   void Pin(const std::vector<int>& cpus) const;
   std::string Executable(const char* name) const { return options_.libexec_dir + "/" + name; }
 

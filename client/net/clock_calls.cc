@@ -1,4 +1,4 @@
-// DeviceClient's calls about clocks.
+// DeviceClient's calls about clocks, and the diagnosis.
 #include <grpcpp/grpcpp.h>
 
 #include "client/net/device_client.h"
@@ -9,6 +9,14 @@ namespace synergy {
 absl::StatusOr<v1::ClockState> DeviceClient::Clocks() {
   return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::GetClocks,
               v1::GetClocksRequest());
+}
+
+absl::StatusOr<v1::Diagnosis> DeviceClient::Diagnose(bool try_clocks) {
+  // Drivers take their time to set a clock, and others may be served before.
+  constexpr Nanoseconds kPatience = Seconds(35);
+  v1::DiagnoseRequest request;
+  request.set_try_clocks(try_clocks);
+  return Call(*wire_->stub, host_, kPatience, &v1::Device::Stub::Diagnose, request);
 }
 
 absl::Status DeviceClient::HoldClocks(const v1::HoldClocksRequest& request,

@@ -112,6 +112,9 @@ class DeviceClient {
 
   // What the clocks are now, and who holds them. Within 10 s.
   absl::StatusOr<v1::ClockState> Clocks();
+  // What the board can measure and what it lacks. `try_clocks`: a clock is set to what it is
+  // already and put back. Takes about a second, 35 s at most. Unimplemented: the daemon is too old.
+  absl::StatusOr<v1::Diagnosis> Diagnose(bool try_clocks);
   // Takes the lease on the clocks and holds it until `stop` is requested (Cancelled), the limit is
   // over (Aborted) or the connection is lost (Unavailable). `on_lease` is called once, with what
   // was obtained. InvalidArgument with the table: no such clock; FailedPrecondition: somebody else

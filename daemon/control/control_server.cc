@@ -10,22 +10,26 @@
 namespace synergy {
 
 ControlServer::ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks,
-                             UniqueFd news_fd)
-    : start_(std::move(start)), queue_(queue), clocks_(clocks), news_fd_(std::move(news_fd)) {}
+                             ControlSession::Diagnose diagnose, UniqueFd news_fd)
+    : start_(std::move(start)),
+      queue_(queue),
+      clocks_(clocks),
+      diagnose_(std::move(diagnose)),
+      news_fd_(std::move(news_fd)) {}
 
-absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(ControlStart start,
-                                                                     JobQueue& queue,
-                                                                     ClockControl* clocks) {
+absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(
+    ControlStart start, JobQueue& queue, ClockControl* clocks, ControlSession::Diagnose diagnose) {
   UniqueFd news(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!news.ok()) return FileError("Creating", "an eventfd", errno);
   return std::unique_ptr<ControlServer>(
-      new ControlServer(std::move(start), queue, clocks, std::move(news)));
+      new ControlServer(std::move(start), queue, clocks, std::move(diagnose), std::move(news)));
 }
 
 ControlServer::~ControlServer() { queue_.SetListener(nullptr); }
 
 absl::Status ControlServer::Serve(UniqueFd socket) {
-  const auto session = std::make_shared<ControlSession>(std::move(socket), queue_, clocks_);
+  const auto session =
+      std::make_shared<ControlSession>(std::move(socket), queue_, clocks_, diagnose_);
   v1::ControlEvent event;
   *event.mutable_start()->mutable_board() = start_.board;
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};

@@ -33,9 +33,10 @@ struct ControlStart {
 class ControlServer final : public JobListener {
  public:
   // `queue` and `clocks` (null: this daemon has none) outlive the server, which is the queue's
-  // listener.
-  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(ControlStart start, JobQueue& queue,
-                                                               ClockControl* clocks = nullptr);
+  // listener. `diagnose` (empty: it makes no diagnoses): as of ControlSession.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(
+      ControlStart start, JobQueue& queue, ClockControl* clocks = nullptr,
+      ControlSession::Diagnose diagnose = nullptr);
   ~ControlServer() override;
 
   // Serves the front at the other end of `socket` until it is gone, misbehaves or Shutdown is
@@ -53,11 +54,13 @@ class ControlServer final : public JobListener {
   void OnRemoved(const std::string& run_id) override;
 
  private:
-  ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks, UniqueFd news_fd);
+  ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks,
+                ControlSession::Diagnose diagnose, UniqueFd news_fd);
 
   const ControlStart start_;
   JobQueue& queue_;
   ClockControl* const clocks_;
+  const ControlSession::Diagnose diagnose_;
   const UniqueFd news_fd_;
   absl::Mutex mutex_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
 #include <thread>
@@ -36,9 +37,15 @@ class ControlSession {
   static constexpr size_t kMaxAsked = 4;
   // Requests about clocks that may wait while one is being met.
   static constexpr size_t kMaxClockWork = 64;
+  // Diagnoses that may wait while one is made.
+  static constexpr size_t kMaxDiagnoses = 4;
 
-  // `queue` and `clocks` (null: this daemon has none) outlive the session.
-  ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks);
+  // Says what the board can measure and what it lacks; from one thread, takes a second.
+  using Diagnose = std::function<v1::Diagnosis(const v1::DiagnoseRequest&)>;
+
+  // `queue`, `clocks` (null: this daemon has none) and `diagnose` (empty: it makes no diagnoses)
+  // outlive the session.
+  ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks, const Diagnose& diagnose);
   ~ControlSession();
 
   // First, before any news.
@@ -62,6 +69,7 @@ class ControlSession {
   void HandleQuery(const v1::ControlRequest& request);
   void HandleEngines(const v1::ControlRequest& request);
   void HandleClocks(const v1::ControlRequest& request);
+  void HandleDiagnose(const v1::ControlRequest& request);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines);
@@ -74,6 +82,7 @@ class ControlSession {
 
   ControlChannel channel_;
   JobQueue& queue_;
+  const Diagnose& diagnose_;
   ClockHolds holds_;  // of the thread of clock_work_ alone; they end with the front
   std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;
@@ -85,6 +94,7 @@ class ControlSession {
   WorkLane appends_;      // so does writing an object, or hashing it again
   WorkLane asked_;        // and until an engine greets
   WorkLane clock_work_;   // and setting clocks
+  WorkLane diagnoses_;    // and watching the load
 };
 
 }  // namespace synergy

@@ -50,6 +50,7 @@ class DeviceService final : public v1::Device::Service {
                           grpc::ServerWriter<v1::HoldClocksResponse>*) override;
   grpc::Status CompareClocks(grpc::ServerContext*,
                              grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>*) override;
+  grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
 
  private:
   absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);

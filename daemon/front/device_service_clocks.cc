@@ -1,4 +1,4 @@
-// The handlers of clocks; the others are in device_service.cc.
+// The handlers of clocks and of the diagnosis; the others are in device_service.cc.
 #include <algorithm>
 
 #include "daemon/front/device_service.h"
@@ -16,6 +16,11 @@ constexpr double kLongestHoldS = 24 * 3600;
 grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
                                       v1::ClockState* response) {
   return Reply(root_.GetClocks(), response);
+}
+
+grpc::Status DeviceService::Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest* request,
+                                     v1::Diagnosis* response) {
+  return Reply(root_.Diagnose(*request), response);
 }
 
 grpc::Status DeviceService::HoldClocks(grpc::ServerContext* context,

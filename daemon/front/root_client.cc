@@ -136,6 +136,14 @@ absl::StatusOr<v1::ClockState> RootClient::GetClocks() {
   return std::move(*answer->event.mutable_clocks());
 }
 
+absl::StatusOr<v1::Diagnosis> RootClient::Diagnose(const v1::DiagnoseRequest& what) {
+  v1::ControlRequest request;
+  *request.mutable_diagnose() = what;
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, kClockPatience);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_diagnosis());
+}
+
 absl::StatusOr<std::unique_ptr<RootClient::ClockHold>> RootClient::HoldClocks(
     const v1::ClockRequest& clocks, const std::string& holder) {
   // From here on it releases: also what the root side takes after we have lost our patience.

@@ -61,6 +61,7 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ClockState> GetClocks();
+  absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);
 
   // The lease on the clocks, as long as it lives. Does not outlive the client.
   class ClockHold;

@@ -49,7 +49,12 @@ class ControlServerTest : public testing::Test {
     start.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
     kernel_.AddPolicy({});
     clocks_before_ = kernel_.Snapshot();
-    server_ = ControlServer::Create(start, *queue_, &clocks_).value();
+    const auto diagnose = [](const v1::DiagnoseRequest& request) {
+      v1::Diagnosis diagnosis;
+      diagnosis.add_checks()->set_area(request.try_clocks() ? "clocks" : "load");
+      return diagnosis;
+    };
+    server_ = ControlServer::Create(start, *queue_, &clocks_, diagnose).value();
     Connect();
   }
   ~ControlServerTest() override {
@@ -389,6 +394,18 @@ TEST_F(ControlServerTest, NewsOfOneJobReplaceEachOtherWhileTheFrontIsSlow) {
   }
   EXPECT_EQ(last, 99'999u) << "the newest comes, and before the removal";
   EXPECT_LT(count, 100'000u);
+}
+
+TEST_F(ControlServerTest, ADiagnosisIsMadeOfWhatWasAskedFor) {
+  Next();
+  for (const bool tried : {false, true}) {
+    v1::ControlRequest request;
+    request.mutable_diagnose()->set_try_clocks(tried);
+    const v1::ControlEvent answer = Ask(request);
+    EXPECT_EQ(answer.code(), 0u);
+    ASSERT_EQ(answer.diagnosis().checks_size(), 1);
+    EXPECT_EQ(answer.diagnosis().checks(0).area(), tried ? "clocks" : "load");
+  }
 }
 
 }  // namespace

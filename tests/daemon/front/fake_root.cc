@@ -272,6 +272,10 @@ void FakeRoot::HandleClocks(const v1::ControlRequest& request, v1::ControlEvent*
     *event->mutable_lease()->mutable_asked() = hold.clocks();
   } else if (request.has_release_clocks()) {
     holds_.erase(request.release_clocks().hold());  // fine where there is none
+  } else if (request.has_diagnose()) {
+    v1::Diagnosis::Check& check = *event->mutable_diagnosis()->add_checks();
+    check.set_area("clocks");
+    check.set_found(request.diagnose().try_clocks() ? "tried" : "not tried");
   }
 }
 

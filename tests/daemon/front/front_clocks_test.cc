@@ -41,6 +41,15 @@ TEST_P(FrontClocksTest, ShowsWhatTheRootSideSays) {
   EXPECT_TRUE(clocks->simulated());
 }
 
+TEST_P(FrontClocksTest, ADiagnosisIsWhatTheRootSideFinds) {
+  for (const bool tried : {false, true}) {
+    const auto diagnosis = client_->Diagnose(tried);
+    ASSERT_TRUE(diagnosis.ok()) << diagnosis.status();
+    ASSERT_EQ(diagnosis->checks_size(), 1);
+    EXPECT_EQ(diagnosis->checks(0).found(), tried ? "tried" : "not tried");
+  }
+}
+
 TEST_P(FrontClocksTest, HoldsUntilTheClientStopsAndReleasesThen) {
   const absl::Status ended = client_->HoldClocks(
       Request(),

@@ -1,0 +1,171 @@
+// The requests of a front; what is sent to it is in control_session.cc.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "daemon/control/control_session.h"
+#include "daemon/control/memory_file.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+// While a job runs, a client's bytes are hashed and written by what it and the measuring leave of
+// the CPU. On Linux a nice value is a thread's own; only root may lower it again.
+void YieldCpu(bool yield) {
+  constexpr int kNice = 10;
+  if (geteuid() == 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), yield ? kNice : 0);
+}
+
+size_t ExpectedFds(const v1::ControlRequest& request) {
+  if (request.has_submit()) return 2;
+  return request.has_append_object() ? 1 : 0;
+}
+
+}  // namespace
+
+absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
+  const uint64_t id = request.id();
+  if (id == 0) {
+    return absl::InvalidArgumentError("the front sent a request without an id: it is broken");
+  }
+  if (fds.size() != ExpectedFds(request)) {
+    Answer(id, absl::InvalidArgumentError(
+                   fmt::format("a request came with {} descriptors instead of {}", fds.size(),
+                               ExpectedFds(request))));
+    return absl::OkStatus();
+  }
+  switch (request.request_case()) {
+    case v1::ControlRequest::kSubmit:
+      HandleSubmit(request, std::move(fds));
+      break;
+    case v1::ControlRequest::kCancel:
+      AnswerJob(id, queue_.Cancel(request.cancel().run_id()));
+      break;
+    case v1::ControlRequest::kOpenRun:
+      AnswerFile(id, queue_.OpenRun(request.open_run().run_id()));
+      break;
+    case v1::ControlRequest::kOpenTruth:
+      AnswerFile(id, queue_.OpenTruth(request.open_truth().run_id()));
+      break;
+    case v1::ControlRequest::kOpenOutputs:
+      AnswerFile(id, queue_.OpenOutputs(request.open_outputs().run_id()));
+      break;
+    case v1::ControlRequest::kQueryObject:
+      HandleQuery(request);
+      break;
+    case v1::ControlRequest::kAppendObject:
+      HandleAppend(request, std::move(fds[0]));
+      break;
+    case v1::ControlRequest::kDescribeEngines:
+      HandleEngines(request);
+      break;
+    case v1::ControlRequest::kGetClocks:
+    case v1::ControlRequest::kHoldClocks:
+    case v1::ControlRequest::kReleaseClocks:
+      HandleClocks(request);
+      break;
+    case v1::ControlRequest::kDiagnose:
+      HandleDiagnose(request);
+      break;
+    case v1::ControlRequest::kAcknowledge:
+      Answer(id,
+             queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
+      break;
+    default:
+      Answer(id,
+             absl::UnimplementedError("synergyd does not know this request: install synergyd and "
+                                      "synergyd-front from the same package"));
+  }
+  return absl::OkStatus();
+}
+
+void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
+  for (const UniqueFd& fd : fds) {
+    if (IsMemoryFile(fd.get())) continue;
+    return Answer(request.id(), absl::InvalidArgumentError("a submitted net is no file in memory"));
+  }
+  const bool taken =
+      submissions_.Push([this, id = request.id(), spec = request.submit().spec(),
+                         predict_net = std::move(fds[0]), init_net = std::move(fds[1])] {
+        AnswerJob(id, queue_.Submit(spec, predict_net, init_net, &stop_working_));
+      });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many nets are being submitted at the same time; try again"));
+}
+
+void ControlSession::HandleAppend(const v1::ControlRequest& request, UniqueFd file) {
+  if (!IsMemoryFile(file.get())) {
+    return Answer(request.id(),
+                  absl::InvalidArgumentError("a part of an object is no file in memory"));
+  }
+  const bool taken = appends_.Push([this, id = request.id(), append = request.append_object(),
+                                    file = std::move(file)] {
+    YieldCpu(queue_.IsRunningAJob());
+    AnswerObject(id, queue_.AppendObject(append.object(), append.offset(), file, &stop_working_));
+  });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleQuery(const v1::ControlRequest& request) {
+  if (request.query_object().sha256().empty()) {  // of the store alone: nothing is hashed
+    return AnswerObject(request.id(), queue_.QueryObject(request.query_object()));
+  }
+  const bool taken = appends_.Push([this, id = request.id(), object = request.query_object()] {
+    YieldCpu(queue_.IsRunningAJob());
+    AnswerObject(id, queue_.QueryObject(object, &stop_working_));
+  });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many objects are being uploaded at the same time; try again"));
+}
+
+void ControlSession::HandleEngines(const v1::ControlRequest& request) {
+  const std::string& wanted = request.describe_engines().wanted();
+  if (!queue_.IsToBeAsked(wanted)) return AnswerEngines(request.id(), queue_.DescribeEngines(""));
+  const bool taken = asked_.Push(
+      [this, id = request.id(), wanted] { AnswerEngines(id, queue_.DescribeEngines(wanted)); });
+  if (taken) return;
+  Answer(request.id(), absl::ResourceExhaustedError(
+                           "Too many engines are being asked at the same time; try again"));
+}
+
+void ControlSession::HandleClocks(const v1::ControlRequest& request) {
+  const bool taken = clock_work_.Push([this, request] {
+    absl::StatusOr<v1::ControlEvent> event = holds_.Handle(request);
+    if (!event.ok() || event->event_case() == v1::ControlEvent::EVENT_NOT_SET) {
+      return Answer(request.id(), event.status());
+    }
+    event->set_id(request.id());
+    if (absl::Status sent = Send(*event); absl::IsResourceExhausted(sent)) {
+      holds_.Unanswered(request);
+      Answer(request.id(), sent);
+    }
+  });
+  if (taken) return;
+  Answer(request.id(),
+         absl::ResourceExhaustedError("Too many ask about clocks at the same time; try again"));
+}
+
+void ControlSession::HandleDiagnose(const v1::ControlRequest& request) {
+  if (!diagnose_) {
+    return Answer(request.id(), absl::UnimplementedError("This daemon cannot diagnose its board"));
+  }
+  const bool taken = diagnoses_.Push([this, request] {
+    v1::ControlEvent event;
+    event.set_id(request.id());
+    *event.mutable_diagnosis() = diagnose_(request.diagnose());
+    if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) {
+      Answer(request.id(), sent);
+    }
+  });
+  if (taken) return;
+  Answer(request.id(),
+         absl::ResourceExhaustedError("Too many ask for a diagnosis at the same time; try again"));
+}
+
+}  // namespace synergy
