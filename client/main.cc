@@ -31,6 +31,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
   AddClocksCommand(app, chosen);
+  AddDoctorCommand(app, chosen);
   RefuseMissingValues(app);
 }
 

@@ -25,6 +25,7 @@ void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
 void AddClocksCommand(CLI::App& app, ChosenCommand* chosen);  // with `clocks pin`
+void AddDoctorCommand(CLI::App& app, ChosenCommand* chosen);
 
 struct RunsOptions {
   std::string store;

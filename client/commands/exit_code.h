@@ -9,9 +9,9 @@ namespace synergy {
 
 enum class ExitCode : int {
   kOk = 0,
-  kFailedCheck =
-      1,       // done, and the result is not good: an INVALID run, output that cannot be written
-  kUsage = 2,  // bad input: what is asked for does not exist or cannot be; nothing was done
+  kFailedCheck = 1,   // done, and the result is not good: an INVALID run, a board that lacks
+                      // something essential, output that cannot be written
+  kUsage = 2,         // bad input: what is asked for does not exist or cannot be; nothing was done
   kNotReached = 3,    // no daemon there, or none that answers
   kRefused = 4,       // the daemon or the store says no; nothing was done
   kPartial = 5,       // what came is stored, but it is not all
