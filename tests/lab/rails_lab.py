@@ -1,4 +1,7 @@
 """Rails through the kernel's own drivers: names, values, changes, and every way in which reads fail."""
+import json
+import signal
+
 from lab_board import STATE, LabTest, main
 
 
@@ -12,15 +15,18 @@ class Rails(LabTest):
         """What the failed reads of a source said."""
         return " ".join(gap["detail"] for gap in run["gaps"] if gap["source"] == source and gap["cause"] == "read_failed")
 
-    def run_while(self, change, iterations=400):
-        """A run during which `change` is done; the run as JSON, and whether it still ran afterwards."""
+    def run_while(self, change, iterations=400, cancel=False):
+        """A run during which `change` is done; the run as JSON, and whether it still ran afterwards. With `cancel` it
+        ends then."""
         job = self.lab.start_small("--iterations", str(iterations), "--rate", "50", "--json")
         self.addCleanup(job.kill)
         self.lab.wait_until_measuring(1)
         change()
         still = any(j["state"] == "RUNNING" for j in self.lab.json("board")["jobs"])
+        if cancel:
+            job.send_signal(signal.SIGINT)
         job.communicate(timeout=300)
-        return self.lab.json("show", "last"), still
+        return json.loads(self.lab.ctl("show", "last", "--json").stdout), still
 
     def test_rails_and_labels_of_the_real_drivers(self):
         self.lab.start()
@@ -60,7 +66,7 @@ class Rails(LabTest):
                                f"echo 0-0040 > {driver}/bind; sleep 3")
             self.assertNotEqual(self.lab.guest.run("ls /sys/bus/i2c/devices/0-0040/hwmon"), before)
 
-        run, still = self.run_while(rebind, iterations=3000)
+        run, still = self.run_while(rebind, 100000, cancel=True)
         self.assertTrue(still, "the run had ended before the driver was back")
         self.assertRegex(self.causes(run, "ina3221 0-0040"), "gone|No such device|ENODEV")
         sources = {source["source"]: source for source in run["sampling"]["sources"]}
@@ -83,7 +89,8 @@ class Rails(LabTest):
         rails = [rail["name"] for rail in self.lab.json("board")["rails"]]
         self.assertNotIn("in3", " ".join(rails), "the channel that the device tree switches off has no rail")
         path = "$(ls -d /sys/bus/i2c/devices/0-0040/hwmon/hwmon*)/in2_enable"
-        run, still = self.run_while(lambda: self.lab.guest.run(f"echo 0 > {path}; sleep 2; echo 1 > {path}"), 2000)
+        run, still = self.run_while(lambda: self.lab.guest.run(f"echo 0 > {path}; sleep 1; echo 1 > {path}"), 100000,
+                                   cancel=True)
         self.assertTrue(still, "the run had ended before the channel was on again")
         self.assertNotEqual(self.causes(run, "ina3221 0-0040"), "")
 
