@@ -98,6 +98,7 @@ absl::Status Daemon::OpenClocks() {
       options.cannot_set = "clocks cannot be set: synergyd does not run as root";
     }
   }
+  options.decisive_zones = board_.thermal_zones;
   clocks_ = std::make_unique<ClockControl>(std::move(options), *files);
   board_.info.set_can_set_clocks(clocks_->CanSet());
   for (std::string& zone : clocks_->OpenConditions().ThermalZones()) {

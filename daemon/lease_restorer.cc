@@ -21,6 +21,17 @@ void RestoreIn(const std::string& leases, RestoreOptions options, AttributeFiles
     }
     for (const std::string& line : DescribeReport(report)) result.lines.push_back(line);
   }
+  // What an earlier restore could not put back, and never will.
+  for (const std::string& name : ListSysfs(leases)) {
+    const bool lost = name.find(".journal.damaged") != std::string::npos ||
+                      name.find(".journal.gone") != std::string::npos;
+    if (!lost) continue;
+    result.clean = false;
+    result.lines.push_back(
+        fmt::format("not everything that {}/{} names was put back: see that the board is as it "
+                    "should be (a restart of it does that), then delete this file",
+                    leases, name));
+  }
 }
 
 }  // namespace

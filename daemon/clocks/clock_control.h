@@ -27,6 +27,7 @@ struct ClockControlOptions {
   std::string cannot_set = {};                 // why nothing can be set here; "": it can
   std::vector<DeviceClockPaths> devices = {};  // as of ClockPlaces, as is the fan
   std::optional<FanPaths> fan = {};
+  std::vector<std::string> decisive_zones = {};  // Conditions
 };
 
 // A control that was set to what it was.
@@ -69,7 +70,9 @@ class ClockControl {
   // All that can be read; what cannot be is in its notes.
   v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
   // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
-  Conditions OpenConditions() const { return Conditions(files_, clocks_.sysfs_root()); }
+  Conditions OpenConditions() const {
+    return Conditions(files_, clocks_.sysfs_root(), options_.decisive_zones);
+  }
   // Something can be set here.
   bool CanSet();
   // OK where Take could meet the request now, whoever holds the lease. InvalidArgument with the

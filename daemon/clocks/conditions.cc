@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "common/sysfs.h"
+#include "daemon/clocks/cpu_clocks.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -13,28 +15,28 @@ namespace {
 
 constexpr double kTolerance = 0.01;
 
-// "policy0" of ".../policy0/scaling_max_freq".
+// "policy0" of ".../policy0/scaling_max_freq"; kernels before 4.3: "cpu0" of
+// ".../cpu0/cpufreq/scaling_max_freq".
 std::string FolderName(const std::string& path) {
-  const size_t end = path.rfind('/');
-  if (end == std::string::npos || end == 0) return "";
-  const size_t begin = path.rfind('/', end - 1) + 1;
-  return path.substr(begin, end - begin);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const std::string name = folder.filename();
+  return name == "cpufreq" ? folder.parent_path().filename().string() : name;
 }
 
 }  // namespace
 
-Conditions::Conditions(AttributeFiles& files, const std::string& sysfs_root) : files_(files) {
+Conditions::Conditions(AttributeFiles& files, const std::string& sysfs_root,
+                       const std::vector<std::string>& decisive)
+    : files_(files) {
   FindClocks(sysfs_root);
-  FindZones(sysfs_root);
+  FindZones(sysfs_root, decisive);
   FindThrottles(sysfs_root);
 }
 
 void Conditions::FindClocks(const std::string& root) {
-  const std::string policies = root + "/devices/system/cpu/cpufreq";
-  for (const std::string& name : files_.List(policies)) {
-    if (!name.starts_with("policy")) continue;
+  for (const auto& [name, folder] : CpuPolicyFolders(files_, root)) {
     for (const char* file : {"/cpuinfo_cur_freq", "/scaling_cur_freq"}) {
-      Item item{.name = name, .path = policies + "/" + name + file, .scale = 1000};
+      Item item{.name = name, .path = folder + file, .scale = 1000};
       if (!Read(item).has_value()) continue;
       clocks_.push_back(std::move(item));
       break;
@@ -47,19 +49,22 @@ void Conditions::FindClocks(const std::string& root) {
   }
 }
 
-void Conditions::FindZones(const std::string& root) {
+void Conditions::FindZones(const std::string& root, const std::vector<std::string>& decisive) {
   const std::string folder = root + "/class/thermal";
   std::set<std::string> names;
   for (const std::string& zone : files_.List(folder)) {
     if (!zone.starts_with("thermal_zone")) continue;
     const absl::StatusOr<std::string> type = files_.Read(folder + "/" + zone + "/type");
     Item item{.name = type.value_or(zone), .path = folder + "/" + zone + "/temp"};
+    item.decisive = std::ranges::find(decisive, item.name) != decisive.end();
     // What cannot be read now (a modem that is off) can later: it stays.
     if (absl::IsNotFound(files_.Read(item.path).status())) continue;
     if (!names.insert(item.name).second)
       item.name = fmt::format("{} {}", item.name, zone.substr(12));
     zones_.push_back(std::move(item));
   }
+  if (std::ranges::any_of(zones_, &Item::decisive)) return;
+  for (Item& zone : zones_) zone.decisive = true;
 }
 
 void Conditions::FindThrottles(const std::string& root) {
@@ -134,7 +139,7 @@ std::vector<std::string> Conditions::ThermalZones() const {
 std::optional<Conditions::Zone> Conditions::Hottest() const {
   std::optional<Zone> hottest;
   for (const Item& zone : zones_) {
-    const std::optional<int64_t> now = Read(zone);
+    const std::optional<int64_t> now = zone.decisive ? Read(zone) : std::nullopt;
     if (!now.has_value()) continue;
     const double celsius = static_cast<double>(*now) * 1e-3;
     if (!hottest.has_value() || celsius > hottest->celsius) hottest = {zone.name, celsius};

@@ -25,15 +25,18 @@ namespace synergy {
 // Thread-compatible.
 class Conditions {
  public:
-  // Finds what there is. `files` outlives it.
-  Conditions(AttributeFiles& files, const std::string& sysfs_root);
+  // Finds what there is. `files` outlives it. `decisive`: the types of the zones that tell whether
+  // the board is cool; without any that is here all zones do. (The PMIC of a Jetson reads 100
+  // degrees whatever it does.)
+  Conditions(AttributeFiles& files, const std::string& sysfs_root,
+             const std::vector<std::string>& decisive = {});
 
   // What has changed since the last call, everything at the first; nothing where nothing has. A
   // clock that cannot be read is 0; temperatures and counters that cannot be read are left out.
   std::optional<v1::Conditions> Poll(MonotonicTime now);
   // By their types; of several of a type ("acpitz") all but the first with their numbers.
   std::vector<std::string> ThermalZones() const;
-  // The hottest zone now, in degrees Celsius; nothing where none can be read.
+  // The hottest of the decisive zones now, in degrees Celsius; nothing where none can be read.
   struct Zone {
     std::string name;
     double celsius = 0;
@@ -46,10 +49,11 @@ class Conditions {
     std::string path;
     int64_t scale = 1;                 // to Hz, millidegrees
     std::optional<int64_t> last = {};  // as it was told
+    bool decisive = true;              // zones only
   };
 
   void FindClocks(const std::string& root);
-  void FindZones(const std::string& root);
+  void FindZones(const std::string& root, const std::vector<std::string>& decisive);
   void FindThrottles(const std::string& root);
   std::optional<int64_t> Read(const Item& item) const;
   // Calls `tell` for the items that have changed. `unreadable`: the value of those that cannot be

@@ -89,15 +89,16 @@ int CoreNumber(std::string_view name) {
 
 // Without cpufreq/policyN, each core has a folder cpufreq, and cores of one policy share it by
 // links.
-std::vector<CpuPolicy> ReadOldPolicies(AttributeFiles& files, const std::string& cpus) {
-  std::vector<CpuPolicy> policies;
+std::vector<std::pair<std::string, std::string>> OldPolicyFolders(AttributeFiles& files,
+                                                                  const std::string& cpus) {
+  std::vector<std::pair<std::string, std::string>> policies;
   std::set<std::string> seen;
   for (const std::string& name : files.List(cpus)) {
     if (CoreNumber(name) < 0) continue;
     const absl::StatusOr<std::string> folder =
         files.Resolve(fmt::format("{}/{}/cpufreq", cpus, name));
     if (folder.ok() && seen.insert(*folder).second) {
-      policies.push_back(ReadPolicy(files, *folder, name));
+      policies.emplace_back(name, *folder);
     }
   }
   return policies;
@@ -113,6 +114,16 @@ bool CpuPolicy::HasGovernor(std::string_view governor_name) const {
   return std::ranges::find(governors, governor_name) != governors.end();
 }
 
+std::vector<std::pair<std::string, std::string>> CpuPolicyFolders(AttributeFiles& files,
+                                                                  const std::string& sysfs_root) {
+  const std::string cpus = CpuFolder(sysfs_root);
+  std::vector<std::pair<std::string, std::string>> policies;
+  for (const std::string& name : files.List(cpus + "/cpufreq")) {
+    if (name.starts_with("policy")) policies.emplace_back(name, cpus + "/cpufreq/" + name);
+  }
+  return policies.empty() ? OldPolicyFolders(files, cpus) : policies;
+}
+
 absl::StatusOr<CpuClocks> ReadCpuClocks(AttributeFiles& files, const std::string& sysfs_root) {
   const std::string cpus = CpuFolder(sysfs_root);
   CpuClocks clocks;
@@ -125,13 +136,10 @@ absl::StatusOr<CpuClocks> ReadCpuClocks(AttributeFiles& files, const std::string
   if (clocks.cores.empty()) {
     return absl::NotFoundError(fmt::format("{} shows no CPUs: is sysfs mounted there?", cpus));
   }
-  const std::string folder = cpus + "/cpufreq";
-  for (const std::string& name : files.List(folder)) {
-    if (!name.starts_with("policy")) continue;
-    clocks.policies.push_back(ReadPolicy(files, folder + "/" + name, name));
+  for (const auto& [name, folder] : CpuPolicyFolders(files, sysfs_root)) {
+    clocks.policies.push_back(ReadPolicy(files, folder, name));
   }
-  if (clocks.policies.empty()) clocks.policies = ReadOldPolicies(files, cpus);
-  clocks.boost = Folder(files, folder).Flag("boost");
+  clocks.boost = Folder(files, cpus + "/cpufreq").Flag("boost");
   return clocks;
 }
 

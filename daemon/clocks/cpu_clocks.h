@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,6 +34,10 @@ struct CpuPolicy {
 
   bool HasGovernor(std::string_view governor_name) const;
 };
+
+// Name and folder of each policy, in the order of their first cores.
+std::vector<std::pair<std::string, std::string>> CpuPolicyFolders(AttributeFiles& files,
+                                                                  const std::string& sysfs_root);
 
 struct CpuCore {
   int number = 0;

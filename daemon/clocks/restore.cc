@@ -24,8 +24,11 @@ absl::Status CheckPaths(const JournalContents& contents, const std::string& root
                         (item.read_path.empty() || LiesIn(item.read_path, root)) &&
                         (item.kind == Kind::kValue || LiesIn(item.original, root));
     if (inside) continue;
-    return absl::DataLossError(
-        fmt::format("The restore journal names {}, which does not lie in {}", item.path, root));
+    return absl::FailedPreconditionError(fmt::format(
+        "The restore journal of {} names {}, which does not lie in {}: it was kept, and "
+        "nothing of it was put back. It is of another tree: give the --sysfs-root that "
+        "its synergyd was started with",
+        contents.holder, item.path, root));
   }
   return absl::OkStatus();
 }

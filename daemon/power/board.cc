@@ -94,6 +94,7 @@ absl::StatusOr<Board> OpenSimulatedBoard(const BoardProfile& profile, uint64_t s
   board.clock_tables = ClockTablesOf(profile, (*model)->simulation());
   board.device_clocks = profile.clocks;
   board.fan = profile.fan;
+  board.thermal_zones = profile.thermal_zones;
   std::vector<v1::RailInfo> rails;
   for (FoundSource& source : *found) {
     *board.info.add_sources() = DescribeSource(*source.source);

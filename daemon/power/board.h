@@ -37,6 +37,8 @@ struct Board {
   // empty where nothing is known of them.
   std::vector<DeviceClockProfile> device_clocks;
   std::optional<FanProfile> fan;  // likewise
+  // Types of the thermal zones that tell whether the board is cool; none: all do.
+  std::vector<std::string> thermal_zones;
   // Declared before the sources, which may read from it.
   std::shared_ptr<BoardSimulation> simulation;        // null on real hardware
   std::vector<std::unique_ptr<PowerSource>> sources;  // empty: this board cannot measure

@@ -175,6 +175,7 @@ absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAcc
   board.info.set_default_rate_hz(profile.default_rate_hz);
   board.device_clocks = profile.clocks;
   board.fan = profile.fan;
+  board.thermal_zones = profile.thermal_zones;
   board.info.mutable_notes()->Assign(profile.notes.begin(), profile.notes.end());
   board.info.mutable_unused_sources()->Assign(found.unused.begin(), found.unused.end());
   std::vector<v1::RailInfo> rails;

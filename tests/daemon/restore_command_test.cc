@@ -102,13 +102,27 @@ TEST_F(RestoreCommand, AnotherBootsJournalIsKeptAndNotApplied) {
   EXPECT_TRUE(fs::exists(LeaseFolder(state_) + "/clocks.journal.other-boot"));
 }
 
-TEST_F(RestoreCommand, ADamagedJournalIsAFailureThatIsSaidOnce) {
+TEST_F(RestoreCommand, ADamagedJournalIsAFailureUntilItIsDeleted) {
   LeaveLease(boot_);
   std::ofstream(LeaseFolder(state_) + "/clocks.journal", std::ios::app) << "x";
   EXPECT_EQ(Restore(), 1);
   EXPECT_THAT(output_, HasSubstr("is damaged"));
   EXPECT_EQ(Value("scaling_max_freq"), "1224000");
+  EXPECT_EQ(Restore(), 1);
+  EXPECT_THAT(output_, HasSubstr("clocks.journal.damaged"));
+  fs::remove(LeaseFolder(state_) + "/clocks.journal.damaged");
   EXPECT_EQ(Restore(), 0);
+}
+
+TEST_F(RestoreCommand, AJournalOfAnotherTreeIsKeptForIt) {
+  LeaveLease(boot_);
+  const std::string other = folder_.File("other");
+  fs::create_directories(other);
+  EXPECT_EQ(Run(fmt::format("--restore --sysfs-root '{}'", other)), 1);
+  EXPECT_THAT(output_, HasSubstr("give the --sysfs-root"));
+  EXPECT_EQ(Value("scaling_max_freq"), "1224000");
+  EXPECT_EQ(Restore(), 0) << output_;
+  EXPECT_EQ(Value("scaling_max_freq"), "1734000");
 }
 
 TEST_F(RestoreCommand, ADaemonThatHoldsTheStateFolderIsNotDisturbed) {

@@ -94,13 +94,6 @@ TEST_F(ConditionsTest, NamesZonesAndFindsTheHottest) {
   EXPECT_DOUBLE_EQ(conditions.Hottest()->celsius, 52);
 }
 
-TEST_F(ConditionsTest, ABoardThatShowsNothingTellsNothing) {
-  const FakeSysfs empty;
-  Conditions conditions(KernelFiles(), empty.root());
-  EXPECT_FALSE(conditions.Poll({}).has_value());
-  EXPECT_TRUE(conditions.ThermalZones().empty());
-}
-
 v1::ClockLease Lease(const std::string& folder, const std::string& prefix, const char* low,
                      const char* high) {
   v1::ClockLease lease;
@@ -110,6 +103,36 @@ v1::ClockLease Lease(const std::string& folder, const std::string& prefix, const
     setting.set_obtained(value);
   }
   return lease;
+}
+
+// A Jetson's PMIC reads 100 degrees whatever it does.
+TEST_F(ConditionsTest, WhereAProfileNamesZonesTheOthersSayNothingOfHeat) {
+  Set("class/thermal/thermal_zone1", "type", "PMIC-Die");
+  Set("class/thermal/thermal_zone1", "temp", "100000");
+  EXPECT_EQ(Open().Hottest()->name, "PMIC-Die");
+  const std::vector<std::string> decisive = {"GPU-therm", "CPU-therm"};
+  const Conditions conditions(KernelFiles(), sysfs_.root(), decisive);
+  EXPECT_EQ(conditions.Hottest()->name, "CPU-therm");
+  EXPECT_THAT(conditions.ThermalZones(), ElementsAre("CPU-therm", "PMIC-Die"));
+  // None of them is here.
+  EXPECT_EQ(Conditions(KernelFiles(), sysfs_.root(), {"tj-thermal"}).Hottest()->name, "PMIC-Die");
+}
+
+TEST_F(ConditionsTest, KernelsWithoutPolicyFoldersAreWatchedByTheirCores) {
+  sysfs_.Remove(kPolicy);
+  Set("devices/system/cpu/cpu0/cpufreq", "scaling_cur_freq", "102000");
+  const auto now = Open().Poll({});
+  ASSERT_TRUE(now.has_value());
+  EXPECT_EQ(now->frequencies(0).clock(), "cpu0");
+  FixedClocks fixed(Lease("devices/system/cpu/cpu0/cpufreq", "scaling_", "1224000", "1224000"));
+  EXPECT_EQ(fixed.Check(*now).size(), 1u);
+}
+
+TEST_F(ConditionsTest, ABoardThatShowsNothingTellsNothing) {
+  const FakeSysfs empty;
+  Conditions conditions(KernelFiles(), empty.root());
+  EXPECT_FALSE(conditions.Poll({}).has_value());
+  EXPECT_TRUE(conditions.ThermalZones().empty());
 }
 
 TEST_F(ConditionsTest, AFixedClockThatLeavesAndComesBackIsTold) {

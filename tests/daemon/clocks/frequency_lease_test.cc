@@ -323,13 +323,18 @@ TEST_F(LeaseTest, ADamagedJournalIsArchivedAndNothingOfItApplied) {
   EXPECT_THAT(kernel_.writes(), IsEmpty());
 }
 
-TEST_F(LeaseTest, AJournalThatPointsOutsideTheRootIsDamaged) {
+TEST_F(LeaseTest, AJournalThatPointsOutsideTheRootIsKeptAndNotApplied) {
   kernel_.AddFile("/etc/passwd", "root");
   for (const char* path : {"/etc/passwd", "/sys/../etc/passwd"}) {
     JournalContents left{.boot_id = kBoot, .holder = "job 3"};
     left.items.push_back({.path = path, .original = "x", .asked = "y"});
     std::ofstream(journal_) << FormatJournal(left);
-    EXPECT_TRUE(absl::IsDataLoss(RestoreNow().status));
+    const RestoreReport report = RestoreNow();
+    EXPECT_TRUE(absl::IsFailedPrecondition(report.status));
+    EXPECT_THAT(std::string(report.status.message()), HasSubstr("--sysfs-root"));
+    EXPECT_FALSE(report.Clean());
+    EXPECT_TRUE(fs::exists(journal_));
+    EXPECT_EQ(report.archived, "");
   }
   EXPECT_EQ(*kernel_.Read("/etc/passwd"), "root");
 }
