@@ -66,15 +66,17 @@ CLI::Validator Celsius() {
 }
 
 void AddCoolingFlags(CLI::App& command, JobOptions& options) {
-  command
-      .add_option("--cool-below", options.cool_below_c,
-                  "Wait first until every thermal zone of the board is below this")
-      ->type_name("45C")
-      ->transform(Celsius())
-      ->check(NotNegative());
+  CLI::Option* const below =
+      command
+          .add_option("--cool-below", options.cool_below_c,
+                      "Wait first until every thermal zone of the board is below this")
+          ->type_name("45C")
+          ->transform(Celsius())
+          ->check(NotNegative());
   command
       .add_option("--cool-timeout", options.cool_timeout_s,
                   "The job fails when it has waited so long for that (0: 600 s)")
+      ->needs(below)
       ->type_name("SECONDS")
       ->check(NotNegative());
 }

@@ -13,9 +13,9 @@
 namespace synergy {
 
 struct RestoreReport {
-  // Of the journal: DataLoss where it was damaged, FailedPrecondition where its lease is alive or it
-  // names something outside of the sysfs root (then it stays: it is of another tree), or
-  // the error with which it could not be read or removed.
+  // Of the journal: DataLoss where it was damaged, FailedPrecondition where its lease is alive or
+  // it names something outside of the sysfs root (then it stays: it is of another tree), or the
+  // error with which it could not be read or removed.
   absl::Status status = {};
   bool found = false;         // there was a journal
   std::string holder = {};    // of it, where it could be read

@@ -35,10 +35,9 @@ void FindUsers(const LoadSample& before, const LoadSample& after, const std::str
     return findings.Good(
         fmt::format("{}other programs take {:.0f} % of one CPU{}", average, 100 * all, beside));
   }
-  findings.Limited(
-      fmt::format("{}other programs take {:.0f} % of one CPU{}: {}", average, 100 * all, beside,
-                  fmt::join(names, ", ")),
-      fmt::format("end what need not run while you measure: kill {}", users.front().pid));
+  findings.Limited(fmt::format("{}other programs take {:.0f} % of one CPU{}: {}", average,
+                               100 * all, beside, fmt::join(names, ", ")),
+                   "look with `top` what that is, and measure when it is done");
 }
 
 void FindSwap(const LoadSample& before, const LoadSample& after, Findings& findings) {

@@ -29,7 +29,7 @@ void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
         judgement);
   };
   judge(ReasonCode::kTicksMissed, source.missed(), "were missed");
-  judge(ReasonCode::kReadsFailed, source.failed(), "gave no reading");
+  judge(ReasonCode::kReadsFailed, source.failed(), "had a read that failed");
 }
 
 // Too few for the phase, or fewer than one an iteration.

@@ -65,6 +65,7 @@ bool SourcePoller::Tick() {
     books_.ticks += missed.count + 1;
     books_.missed += missed.count;
     books_.failed += status.ok() ? 0 : 1;
+    books_.answered += readings_.empty() ? 0 : 1;
     books_.fresh += CountReadings() ? 1 : 0;
     // A tick that failed now and then leaves it in use.
     if (!absl::IsUnavailable(status)) status_ = status;
@@ -118,8 +119,7 @@ v1::SourceStats SourcePoller::TakeStats() {
   stats.set_failed(books.failed);
   const double span_s = (now - books.since).seconds();
   if (span_s > 0) {
-    const uint64_t taken = books.ticks - books.missed - books.failed;
-    stats.set_achieved_hz(static_cast<double>(taken) / span_s);
+    stats.set_achieved_hz(static_cast<double>(books.answered) / span_s);
     stats.set_fresh_hz(static_cast<double>(books.fresh) / span_s);
   }
   for (ChannelBooks& channel : channels_) {

@@ -68,7 +68,8 @@ class SourcePoller {
   // What was counted since `since`.
   struct Books {
     MonotonicTime since;
-    uint64_t ticks = 0, missed = 0, failed = 0, fresh = 0;
+    // `failed`: a read failed, though others of the tick may not; `answered`: it gave readings.
+    uint64_t ticks = 0, missed = 0, failed = 0, answered = 0, fresh = 0;
   };
 
   // What was asked for, as far as the source goes along.

@@ -175,6 +175,19 @@ TEST_F(SourcePollerTest, ASlowSourceIsReadAtItsOwnRateWhateverIsAsked) {
   EXPECT_DOUBLE_EQ(poller.TakeStats().requested_hz(), 0.2);
 }
 
+TEST_F(SourcePollerTest, ATickWithAReadingIsAchievedThoughAnotherOfItFailed) {
+  SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {
+    (void)ReadOne(out, call, Microseconds(10));
+    return absl::UnavailableError("one channel is silent");
+  });
+  for (int i = 0; i < 5; ++i) PollOnce(poller);
+  clock_.SleepUntil(MonotonicTime{10'000'000});
+  const v1::SourceStats stats = poller.TakeStats();
+  EXPECT_EQ(stats.failed(), 5u);
+  EXPECT_DOUBLE_EQ(stats.achieved_hz(), 5 / 10e-3);
+  EXPECT_GE(stats.achieved_hz(), stats.fresh_hz());
+}
+
 TEST_F(SourcePollerTest, StatesAchievedAndFreshRatesNotRequestedOnes) {
   // Ten ticks: one fails, one is missed, eight give readings, of which every second is a new value.
   SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {
