@@ -81,10 +81,12 @@ class LabBoard(Client):
         return self.guest.run(f"cat {LOG}")
 
     def pids(self, name):
-        """Of live processes of that name in the guest; names longer than 15 letters are cut, as the kernel does."""
-        text = self.guest.run("for p in /proc/[0-9]*; do echo ${p#/proc/} $(cut -d ' ' -f 2,3 $p/stat 2>/dev/null); done")
-        rows = [line.split() for line in text.splitlines()]
-        return [int(row[0]) for row in rows if len(row) == 3 and row[1] == f"({name[:15]})" and row[2] != "Z"]
+        """Of live processes of that program in the guest; of "synergy-worker" those of all engines."""
+        text = self.guest.run("for f in $(grep -l . /proc/[0-9]*/cmdline 2>/dev/null); do p=${f%/cmdline}; "
+                              "echo ${p#/proc/} $(tr '\\0' ' ' <$f 2>/dev/null | cut -d ' ' -f 1); done")
+        rows = [(line.split() + [""])[:2] for line in text.splitlines() if line.strip()]
+        return [int(pid) for pid, path in rows
+                if (program := os.path.basename(path)) == name or program.startswith(name + "-caffe2")]
 
     def run_small(self, *flags, **kwargs):
         return self.json("run", "--net", self.scratch / "small.pbtxt", "--init", self.scratch / "small_init.pbtxt",
