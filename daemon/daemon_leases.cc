@@ -14,16 +14,34 @@
 namespace synergy {
 namespace {
 
+std::optional<FanPaths> FanPathsOf(const Board& board) {
+  if (!board.fan.has_value()) return std::nullopt;
+  return FanPaths{.targets = board.fan->target, .full = board.fan->full};
+}
+
 // What the profile of the board that is simulated says.
 SimulatedClockSpec SimulatedSpec(const Board& board) {
-  return {.cores = static_cast<int>(board.clock_tables.cpu_cores),
-          .cpu_khz = board.clock_tables.cpu_khz,
-          .gpu_hz = board.clock_tables.gpu_hz,
-          .thermal_zone = board.clock_tables.thermal_zone,
-          .throttle_counter = board.clock_tables.throttle_counter,
-          .memory = std::ranges::find(board.device_clocks, "memory", &DeviceClockProfile::name) !=
-                    board.device_clocks.end(),
-          .fan_full = board.fan.has_value() ? board.fan->full : 0};
+  const ClockTables& tables = board.clock_tables;
+  SimulatedClockSpec spec{.cpu_governors = tables.cpu_governors,
+                          .devices = DeviceClockPlaces(board.device_clocks),
+                          .fan = FanPathsOf(board),
+                          .gpu_hz = tables.gpu_hz,
+                          .gpu_governors = tables.gpu_governors,
+                          .memory_lowest_hz = tables.memory_lowest_hz,
+                          .memory_highest_hz = tables.memory_highest_hz,
+                          .thermal_zone = tables.thermal_zone,
+                          .throttle_counter = tables.throttle_counter};
+  for (const SimulatedPolicy& policy : tables.policies) {
+    spec.policies.push_back({.cores = static_cast<int>(policy.cores), .khz = policy.khz});
+  }
+  return spec;
+}
+
+SimulatedClockModel ModelOf(BoardSimulation& simulation) {
+  return {.set_speeds = [&](const auto& policies) { simulation.SetCpuSpeeds(policies); },
+          .cpu_khz = [&](size_t policy) { return simulation.CpuKhz(policy); },
+          .celsius = [&] { return simulation.temperature_c(); },
+          .throttled_khz = [&] { return simulation.throttled_khz(); }};
 }
 
 }  // namespace
@@ -75,11 +93,7 @@ absl::Status Daemon::OpenClocks() {
     const SimulatedClockSpec spec = SimulatedSpec(board_);
     absl::Status made = MakeSimulatedClocks(folder, spec, *boot_id);
     if (!made.ok()) return made;
-    BoardSimulation& simulation = *board_.simulation;
-    simulated_clocks_ = std::make_unique<SimulatedClocks>(
-        folder,
-        SimulatedHeat{.celsius = [&simulation] { return simulation.temperature_c(); },
-                      .throttled_khz = [&simulation] { return simulation.throttled_khz(); }});
+    simulated_clocks_ = std::make_unique<SimulatedClocks>(folder, ModelOf(*board_.simulation));
     files = simulated_clocks_.get();
     options.simulated = true;
     options.devices = SimulatedDevices(spec);
@@ -90,9 +104,7 @@ absl::Status Daemon::OpenClocks() {
     options.sysfs_root = options_.sysfs_root;
     options.simulated = board_.info.simulated();  // a captured tree
     options.devices = DeviceClockPlaces(board_.device_clocks);
-    if (board_.fan.has_value()) {
-      options.fan = FanPaths{.targets = board_.fan->target, .full = board_.fan->full};
-    }
+    options.fan = FanPathsOf(board_);
     options.lease_folder = LeaseFolder(state_.path());
     if (geteuid() != 0 && options_.sysfs_root == "/sys") {
       options.cannot_set = "clocks cannot be set: synergyd does not run as root";

@@ -9,7 +9,7 @@ namespace synergy {
 
 // What is said wherever simulated clocks are shown.
 inline constexpr char kSimulatedClocks[] =
-    "SIMULATED: neither times nor powers follow these clocks";
+    "SIMULATED: no real clock is set, and no durations follow these";
 
 // Policies, tables, present values, who holds the lease. Text of the board is made printable.
 std::string ClockText(const v1::ClockState& state);

@@ -90,7 +90,8 @@ void FindTrial(const absl::StatusOr<ClockTrial>& trial, Findings& findings) {
 void FindClocks(const ClockFindings& found, v1::Diagnosis& diagnosis) {
   Findings findings("clocks", diagnosis);
   const v1::ClockState& state = found.state;
-  if (state.simulated()) findings.Good("SIMULATED: neither times nor powers follow these clocks");
+  if (state.simulated())
+    findings.Good("SIMULATED: no real clock is set, and no durations follow these");
   for (const v1::CpuPolicyState& policy : state.policies()) findings.Good(Policy(policy));
   for (const v1::DeviceClockState& device : state.devices()) findings.Good(Device(device));
   for (const std::string& note : state.notes()) findings.Limited(note, Mend(note));

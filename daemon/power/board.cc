@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cmath>
 #include <utility>
 
 #include "common/nearest_name.h"
@@ -34,10 +33,12 @@ Ina3221Wiring WiringOf(const SensorProfile& sensor) {
 }
 
 ClockTables ClockTablesOf(const BoardProfile& profile, const SimulationProfile& simulation) {
-  ClockTables tables{.cpu_cores = simulation.cores, .cpu_khz = {}, .gpu_hz = simulation.gpu_hz};
-  for (const CpuOperatingPoint& point : simulation.points) {
-    tables.cpu_khz.push_back(std::llround(point.frequency_hz / 1000));
-  }
+  ClockTables tables{.policies = simulation.policies,
+                     .cpu_governors = simulation.cpu_governors,
+                     .gpu_hz = simulation.gpu_hz,
+                     .gpu_governors = simulation.gpu_governors,
+                     .memory_lowest_hz = simulation.memory_lowest_hz,
+                     .memory_highest_hz = simulation.memory_highest_hz};
   if (!profile.thermal_zones.empty()) tables.thermal_zone = profile.thermal_zones.front();
   // The counters of drivers/thermal/intel; others show a cooling device.
   tables.throttle_counter = simulation.sensor == SimulatedSensor::kRapl;

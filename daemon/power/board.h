@@ -22,11 +22,13 @@ namespace synergy {
 
 // What the clocks of a simulated board can be set to.
 struct ClockTables {
-  uint32_t cpu_cores = 0;
-  std::vector<int64_t> cpu_khz = {};  // rising
-  std::vector<int64_t> gpu_hz = {};   // likewise
-  std::string thermal_zone = {};      // type of the one zone; "": there is none
-  bool throttle_counter = false;      // throttling shows as a counter; else as a cooling device
+  std::vector<SimulatedPolicy> policies = {};
+  std::vector<std::string> cpu_governors = {};  // the first is at work at first
+  std::vector<int64_t> gpu_hz = {};             // rising; empty: there is no GPU
+  std::vector<std::string> gpu_governors = {};
+  int64_t memory_lowest_hz = 0, memory_highest_hz = 0;  // 0: the memory's clock cannot be set
+  std::string thermal_zone = {};                        // type of the one zone; "": there is none
+  bool throttle_counter = false;  // throttling shows as a counter; else as a cooling device
 };
 
 struct Board {

@@ -185,7 +185,13 @@ void AddSimulation(TomlTable simulation, BoardProfile& profile, TomlTable& table
   if (s.gpu_hz.empty()) {
     for (const double hz : profile.gpu_frequencies_hz) s.gpu_hz.push_back(std::llround(hz));
   }
+  if (!s.gpu_hz.empty() && s.gpu_governors.empty()) {
+    table.Fail("simulation", "needs \"gpu_governors\"");
+  }
   if (s.points.empty()) table.Fail("simulation", "needs \"operating_points\", there or in \"cpu\"");
+  if (const std::string wrong = CompletePolicies(s); !wrong.empty()) {
+    table.Fail("simulation", wrong);
+  }
   if (s.sensor != SimulatedSensor::kIna3221) return;
   for (const v1::RailInfo& rail : profile.SensedRailInfos()) {
     if (std::ranges::find(s.rails, rail.name(), &SimulatedRail::name) == s.rails.end()) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "common/clock.h"
+#include "common/cpu_speed.h"
 #include "common/marker_ring.h"
 #include "synergy/v1/device.pb.h"
 #include "synergy/v1/records.pb.h"
@@ -59,6 +60,12 @@ class BoardSimulation {
   virtual double temperature_c() = 0;
   // What the CPU is held back to, as if it were too hot; nothing: it is not.
   virtual std::optional<int64_t> throttled_khz() = 0;
+  // What governors and limits come to, of each policy of its cpufreq: the power follows from now
+  // on, the operators' durations do not.
+  virtual void SetCpuSpeeds(const std::vector<CpuSpeed>& policies) = 0;
+  // What a policy's clock is now, under what runs: the one that the power is computed with. 0:
+  // there is no such policy.
+  virtual int64_t CpuKhz(size_t policy) = 0;
 };
 
 }  // namespace synergy

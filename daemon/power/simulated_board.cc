@@ -1,13 +1,10 @@
 #include "daemon/power/simulated_board.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "daemon/power/counter_noise.h"
 
 namespace synergy::sim {
 namespace {
@@ -17,42 +14,13 @@ constexpr Nanoseconds kKept = Milliseconds(100);
 // A sensor that nobody reads any more does not keep the past for ever.
 constexpr Nanoseconds kLongestKept = Milliseconds(60'000);
 
-// Counters of energy begin this much before their end at most, so that they wrap within minutes.
-constexpr double kJoulesBeforeWrap = 2000;
-// "Approximately" a millisecond, and a gauge's second, are drawn from within this.
-constexpr double kCounterTolerance = 0.05;
-
-size_t RailIndex(const SimulationProfile& simulation, std::string_view name) {
-  return static_cast<size_t>(std::ranges::find(simulation.rails, name, &SimulatedRail::name) -
-                             simulation.rails.begin());
-}
-
 std::vector<std::string> NamesOf(const SimulationProfile& simulation) {
   std::vector<std::string> names;
   for (const SimulatedRail& rail : simulation.rails) names.push_back(rail.name);
   return names;
 }
 
-double Oscillator(uint64_t seed, std::string_view what) {
-  return 1 + kCounterTolerance * (2 * UniformDraw(MixHash(seed, what), 0) - 1);
-}
-
 }  // namespace
-
-double SimulatedBoard::Tap::MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanCurrent(rail, begin, end);
-}
-double SimulatedBoard::Tap::MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanVoltage(rail, begin, end);
-}
-double SimulatedBoard::Tap::MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanPower(rail, begin, end);
-}
-void SimulatedBoard::Tap::ForgetBefore(MonotonicTime time) {
-  absl::MutexLock lock(&board_.mutex_);
-  needed_ = time;
-  board_.Forget();
-}
 
 absl::StatusOr<std::shared_ptr<SimulatedBoard>> SimulatedBoard::Create(
     const BoardProfile& profile, uint64_t seed, const SimulatedSensorOptions& sensors, Clock& clock,
@@ -87,77 +55,12 @@ SimulatedBoard::SimulatedBoard(const BoardProfile& profile, const SimulatedSenso
       title_(profile.title),
       simulation_(*profile.simulation),
       faults_(std::move(faults)),
-      set_point_(simulation_.points.back()),
-      point_(set_point_),
-      power_(simulation_, clock.Now(), point_),
-      unknown_(LoadOfUnknown({.cores = simulation_.cores, .frequency_hz = point_.frequency_hz})) {}
-
-SimulatedBoard::Tap& SimulatedBoard::AddTap() { return taps_.emplace_back(*this, clock_.Now()); }
-
-void SimulatedBoard::AttachChips(const std::vector<SensorProfile>& sensors, uint64_t seed) {
-  bus_ = std::make_shared<SimI2cBus>(sensors.front().bus, sensors.front().bit_rate_hz, clock_);
-  FaultyRegisterBus::RailOf rails;
-  for (const SensorProfile& sensor : sensors) {
-    // Pins without a rail have no shunt: they see the supply and no current.
-    std::array<Ina3221Input, ina3221::kChannels> inputs{};
-    for (const SensorChannelProfile& channel : sensor.channels) {
-      inputs[channel.number - 1] = {.rail = RailIndex(simulation_, channel.rail),
-                                    .shunt_ohm = channel.shunt_ohm};
-      rails[{sensor.address, channel.number - 1}] = channel.rail;
-    }
-    auto chip = std::make_unique<Ina3221Chip>(
-        Ina3221ChipOptions{.seed = MixHash(seed, sensor.address),
-                           .noise_steps = sensors_.noise_steps,
-                           .oscillator_tolerance = sensors_.oscillator_tolerance,
-                           .gain_tolerance = sensors_.gain_tolerance},
-        inputs, AddTap(), clock_.Now());
-    chips_.push_back(chip.get());
-    bus_->Attach(sensor.address, std::move(chip));
-  }
-  faulty_ = std::make_shared<FaultyRegisterBus>(bus_, faults_, std::move(rails));
-}
-
-// "package-0" is the zone intel-rapl:0, "package-0 core" one of those below it.
-void SimulatedBoard::AddZones(uint64_t seed) {
-  int below = 0;
-  for (size_t i = 0; i < simulation_.rails.size(); ++i) {
-    const std::string& rail = simulation_.rails[i].name;
-    const size_t space = rail.find(' ');
-    const bool top = space == std::string::npos;
-    const std::string folder =
-        "class/powercap/intel-rapl:0" + (top ? "" : fmt::format(":{}", below++)) + "/";
-    SimulatedEnergyCounter& counter = counters_.emplace_back(
-        SimulatedRailView{.rail = rail,
-                          .index = i,
-                          .trace = &AddTap(),
-                          .faults = faults_.get(),
-                          .clock = &clock_},
-        kJoulesBeforeWrap * UniformDraw(MixHash(seed, "wrap"), i), Oscillator(seed, "rapl"));
-    tree_.Add(folder + "name", top ? rail : rail.substr(space + 1));
-    tree_.Add(folder + "max_energy_range_uj", fmt::format("{}", SimulatedEnergyCounter::kRangeUj));
-    tree_.Add(folder + "energy_uj", [&counter] { return counter.Read(); });
-  }
-}
-
-void SimulatedBoard::AddBattery(uint64_t seed) {
-  const std::string& rail = simulation_.rails.front().name;
-  SimulatedGauge& gauge = gauge_.emplace(
-      SimulatedRailView{
-          .rail = rail, .index = 0, .trace = &AddTap(), .faults = faults_.get(), .clock = &clock_},
-      Oscillator(seed, "gauge"));
-  const std::string folder = fmt::format("class/power_supply/{}/", rail);
-  tree_.Add(folder + "type", "Battery");
-  tree_.Add(folder + "status", "Discharging");
-  tree_.Add(folder + "current_now", [&gauge] { return gauge.ReadCurrent(); });
-  tree_.Add(folder + "voltage_now", [&gauge] { return gauge.ReadVoltage(); });
-}
-
-std::shared_ptr<RegisterBus> SimulatedBoard::BusOf(const std::shared_ptr<SimulatedBoard>& board) {
-  return {board, board->faulty_.get()};
-}
-
-std::shared_ptr<SysfsTree> SimulatedBoard::TreeOf(const std::shared_ptr<SimulatedBoard>& board) {
-  return {board, &board->tree_};
+      cpu_(simulation_),
+      busy_(cpu_.Point(true)),
+      idle_(cpu_.Point(false)),
+      cores_on_(cpu_.cores_on()),
+      power_(simulation_, clock.Now(), idle_) {
+  RebuildLoads();
 }
 
 void SimulatedBoard::BeginRun(const Run& run, ActivityFeed* feed) {
@@ -207,34 +110,25 @@ std::vector<std::string> SimulatedBoard::Disclaimers() const {
         sensors_.noise_steps, 100 * sensors_.oscillator_tolerance, 100 * sensors_.gain_tolerance));
   }
   for (std::string& note : faults_->Notes()) lines.push_back(std::move(note));
-  lines.push_back("the operators' durations are this machine's own, not those of the board");
   lines.push_back(
-      fmt::format("simulated clocks do not change the durations: the model's CPU is at {:.0f} MHz",
-                  point_.frequency_hz * 1e-6));
+      fmt::format("the operators' durations are this machine's own, not those of the board, and do "
+                  "not follow the simulated clocks: power does ({:.0f} MHz under load at the run's "
+                  "begin), so joules at different clocks or under throttling do not compare",
+                  busy_.frequency_hz * 1e-6));
   return lines;
 }
 
-absl::Status SimulatedBoard::SetCpuFrequency(double hz) {
-  const auto& points = simulation_.points;
-  const auto point = std::ranges::find(points, hz, &CpuOperatingPoint::frequency_hz);
-  if (point == points.end()) {
-    return absl::InvalidArgumentError(
-        fmt::format("the simulated CPU cannot run at {:.1f} MHz; it has {} frequencies from {:.1f} "
-                    "to {:.1f} MHz",
-                    hz * 1e-6, points.size(), points.front().frequency_hz * 1e-6,
-                    points.back().frequency_hz * 1e-6));
-  }
+void SimulatedBoard::SetCpuSpeeds(const std::vector<CpuSpeed>& policies) {
   absl::MutexLock lock(&mutex_);
   Advance(clock_.Now());
-  set_point_ = *point;
-  SetPoint(set_point_);
-  return absl::OkStatus();
+  cpu_.SetSpeeds(policies);
+  FollowCpu();
 }
 
-void SimulatedBoard::SetPoint(const CpuOperatingPoint& point) {
-  point_ = point;
-  power_.SetOperatingPoint(point_);
-  RebuildLoads();
+int64_t SimulatedBoard::CpuKhz(size_t policy) {
+  absl::MutexLock lock(&mutex_);
+  Advance(clock_.Now());
+  return cpu_.Khz(policy, working_ || power_.end() < cpu_.rests_from());
 }
 
 std::optional<int64_t> SimulatedBoard::throttled_khz() {
@@ -249,14 +143,14 @@ std::optional<int64_t> SimulatedBoard::throttled_khz() {
   return std::llround(hz / 1000);
 }
 
-void SimulatedBoard::FollowThrottling() {
-  const std::optional<int64_t> khz = throttled_khz();
-  CpuOperatingPoint wanted = set_point_;
-  for (const CpuOperatingPoint& point : simulation_.points) {
-    const bool held = khz && std::llround(point.frequency_hz / 1000) == *khz;
-    if (held && point.frequency_hz < set_point_.frequency_hz) wanted = point;
-  }
-  if (wanted.frequency_hz != point_.frequency_hz) SetPoint(wanted);
+void SimulatedBoard::FollowCpu() {
+  cpu_.HoldBack(throttled_khz());
+  const double before_hz = busy_.frequency_hz;
+  const uint32_t cores_before = cores_on_;
+  busy_ = cpu_.Point(true);
+  idle_ = cpu_.Point(false);
+  cores_on_ = cpu_.cores_on();
+  if (busy_.frequency_hz != before_hz || cores_on_ != cores_before) RebuildLoads();
 }
 
 double SimulatedBoard::temperature_c() {
@@ -297,14 +191,37 @@ const OperatorLoad& SimulatedBoard::Load(uint32_t op) const {
 }
 
 void SimulatedBoard::RebuildLoads() {
-  const CpuUse use{
-      .threads = run_.threads, .cores = simulation_.cores, .frequency_hz = point_.frequency_hz};
+  const CpuUse use{.threads = run_.threads, .cores = cores_on_, .frequency_hz = busy_.frequency_hz};
   unknown_ = LoadOfUnknown(use);
   loads_.clear();
   for (const v1::OperatorInfo& op : operators_.operators()) {
     loads_.push_back(LoadOf(op, use));
     loads_.back().deviation = DeviationOf(run_.net_name, op);
   }
+}
+
+void SimulatedBoard::AddIdle(MonotonicTime end) {
+  if (end > power_.end()) truth_.OnPiece(power_.Extend(end, {}), {});
+}
+
+void SimulatedBoard::AddPiece(MonotonicTime end, std::span<Execution* const> running) {
+  working_ = !running.empty();
+  if (!working_) {
+    power_.SetOperatingPoint(busy_);
+    AddIdle(std::min(end, cpu_.rests_from()));
+    power_.SetOperatingPoint(idle_);
+    AddIdle(end);
+    return;
+  }
+  running_.clear();
+  double cores = 0;
+  for (const Execution* e : running) cores += running_.emplace_back(Load(e->op)).cores;
+  // More than there are cores take turns.
+  const double share = std::min(1.0, static_cast<double>(cores_on_) / cores);
+  for (OperatorLoad& load : running_) load.cores *= share;
+  power_.SetOperatingPoint(busy_);
+  truth_.OnPiece(power_.Extend(end, running_), running);
+  cpu_.Worked(end);
 }
 
 void SimulatedBoard::Advance(MonotonicTime at_least) {
@@ -319,13 +236,9 @@ void SimulatedBoard::Advance(MonotonicTime at_least) {
   }
   executions_.Sweep(
       power_.end(), until,
-      [this](MonotonicTime end, std::span<Execution* const> running) {
-        running_.clear();
-        for (const Execution* e : running) running_.push_back(Load(e->op));
-        truth_.OnPiece(power_.Extend(end, running_), running);
-      },
+      [this](MonotonicTime end, std::span<Execution* const> running) { AddPiece(end, running); },
       [this](const Execution& ended) { truth_.OnEnded(ended); });
-  FollowThrottling();  // from here on
+  FollowCpu();  // from here on
 }
 
 }  // namespace synergy::sim

@@ -22,6 +22,7 @@
 #include "daemon/power/power_trace.h"
 #include "daemon/power/realised_power.h"
 #include "daemon/power/sim_i2c_bus.h"
+#include "daemon/power/simulated_cpu.h"
 #include "daemon/power/simulated_faults.h"
 #include "daemon/power/simulated_tree.h"
 #include "daemon/power/truth_log.h"
@@ -62,15 +63,13 @@ class SimulatedBoard final : public BoardSimulation {
   std::vector<std::string> Disclaimers() const override;
   double temperature_c() override;
   std::optional<int64_t> throttled_khz() override;
+  void SetCpuSpeeds(const std::vector<CpuSpeed>& policies) override;
+  int64_t CpuKhz(size_t policy) override;
 
   // Of the rails of simulation(), as PowerTrace has them.
   double MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end);
   double MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end);
   double MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end);
-
-  // All cores, from now on. InvalidArgument where the frequency is none of the board's. It changes
-  // power, not durations.
-  absl::Status SetCpuFrequency(double hz);
 
  private:
   // What one sensor sees: each forgets by itself.
@@ -94,9 +93,12 @@ class SimulatedBoard final : public BoardSimulation {
   void AttachChips(const std::vector<SensorProfile>& sensors, uint64_t seed);
   void AddZones(uint64_t seed);
   void AddBattery(uint64_t seed);
-  // The operating point that is at work: a throttled one, or the one that was set.
-  void FollowThrottling() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SetPoint(const CpuOperatingPoint& point) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The speeds that are at work from here on: throttled ones, or those that were set.
+  void FollowCpu() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The timeline's next piece, to `end`: what runs in it, and what it costs.
+  void AddPiece(MonotonicTime end, std::span<Execution* const> running)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddIdle(MonotonicTime end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Extends the timeline to the present, at least to `at_least`.
   void Advance(MonotonicTime at_least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -110,8 +112,10 @@ class SimulatedBoard final : public BoardSimulation {
   const std::shared_ptr<SimulatedFaults> faults_;
 
   mutable absl::Mutex mutex_;
-  CpuOperatingPoint set_point_ ABSL_GUARDED_BY(mutex_);  // what was asked for
-  CpuOperatingPoint point_ ABSL_GUARDED_BY(mutex_);      // what is at work
+  SimulatedCpu cpu_ ABSL_GUARDED_BY(mutex_);
+  CpuOperatingPoint busy_ ABSL_GUARDED_BY(mutex_), idle_ ABSL_GUARDED_BY(mutex_);  // of cpu_
+  uint32_t cores_on_ ABSL_GUARDED_BY(mutex_);
+  bool working_ ABSL_GUARDED_BY(mutex_) = false;  // something ran at the end of the timeline
   RealisedPower power_ ABSL_GUARDED_BY(mutex_);
   Executions executions_ ABSL_GUARDED_BY(mutex_);
   TruthLog truth_ ABSL_GUARDED_BY(mutex_);

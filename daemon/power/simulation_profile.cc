@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -88,17 +90,79 @@ void ParsePoints(TomlTable& table, SimulationProfile& simulation) {
   }
 }
 
+std::vector<int64_t> ParseFrequencies(TomlTable& table, std::string_view key) {
+  std::vector<int64_t> khz;
+  for (TomlTable& frequency : table.TablesIfAny(key)) {
+    khz.push_back(frequency.Integer("khz", 1, 100'000'000));
+    if (khz.size() > 1 && khz.back() <= khz[khz.size() - 2]) {
+      frequency.Fail("khz", "must be above that of the one before");
+    }
+    table.Fail(frequency.Finish());
+  }
+  return khz;
+}
+
+void ParsePolicies(TomlTable& table, SimulationProfile& simulation) {
+  for (TomlTable& policy : table.TablesIfAny("policy")) {
+    const int64_t count = policy.Has("count") ? policy.Integer("count", 1, 4096) : 1;
+    const auto cores = static_cast<uint32_t>(policy.Integer("cores", 1, 4096));
+    const std::vector<int64_t> khz = ParseFrequencies(policy, "frequencies");
+    simulation.policies.insert(simulation.policies.end(), static_cast<size_t>(count),
+                               {.cores = cores, .khz = khz});
+    table.Fail(policy.Finish());
+  }
+}
+
+// What can be set besides the CPU's frequencies.
+void ParseControls(TomlTable& table, SimulationProfile& simulation) {
+  for (const int64_t khz : ParseFrequencies(table, "gpu_frequencies")) {
+    simulation.gpu_hz.push_back(1000 * khz);
+  }
+  simulation.cpu_governors = table.Texts("cpu_governors");
+  if (simulation.cpu_governors.empty()) table.Fail("cpu_governors", "must be there");
+  simulation.gpu_governors = table.Texts("gpu_governors");
+  if (std::optional<TomlTable> memory = table.TableIfAny("memory_clock")) {
+    simulation.memory_lowest_hz = 1000 * memory->Integer("lowest_khz", 1, 100'000'000);
+    simulation.memory_highest_hz =
+        1000 * memory->Integer("highest_khz", simulation.memory_lowest_hz / 1000, 100'000'000);
+    table.Fail(memory->Finish());
+  }
+}
+
 }  // namespace
+
+CpuOperatingPoint OperatingPointAt(const SimulationProfile& board, double hz) {
+  const auto above =
+      std::ranges::lower_bound(board.points, hz, {}, &CpuOperatingPoint::frequency_hz);
+  if (above == board.points.begin()) return {hz, above->voltage_v};
+  if (above == board.points.end()) return {hz, board.points.back().voltage_v};
+  const CpuOperatingPoint& below = *(above - 1);
+  const double share = (hz - below.frequency_hz) / (above->frequency_hz - below.frequency_hz);
+  return {hz, std::lerp(below.voltage_v, above->voltage_v, share)};
+}
+
+std::string CompletePolicies(SimulationProfile& simulation) {
+  std::vector<SimulatedPolicy>& policies = simulation.policies;
+  if (policies.empty()) policies.push_back({.cores = simulation.cores});
+  uint32_t cores = 0;
+  for (SimulatedPolicy& policy : policies) {
+    cores += policy.cores;
+    if (!policy.khz.empty()) continue;
+    for (const CpuOperatingPoint& point : simulation.points) {
+      policy.khz.push_back(std::llround(point.frequency_hz / 1000));
+    }
+  }
+  if (cores == simulation.cores) return "";
+  return fmt::format("has {} cores in its policies and {} in all", cores, simulation.cores);
+}
 
 SimulationProfile ParseSimulation(TomlTable table, TomlTable& parent) {
   SimulationProfile s;
   s.sensor = ParseKind(table);
   for (TomlTable& rail : table.Tables("rail")) ParseSimulatedRail(std::move(rail), s, table);
   ParsePoints(table, s);
-  for (TomlTable& point : table.TablesIfAny("gpu_frequencies")) {
-    s.gpu_hz.push_back(1000 * point.Integer("khz", 1, 100'000'000));
-    table.Fail(point.Finish());
-  }
+  ParsePolicies(table, s);
+  ParseControls(table, s);
   constexpr double kNanofarad = 1e-9, kPicojoule = 1e-12;
   s.idle_farad = kNanofarad * NotNegative(table, "cpu_idle_nf");
   s.cluster_farad = kNanofarad * NotNegative(table, "cpu_cluster_nf");

@@ -34,6 +34,12 @@ struct SimulatedRail {
   double volts = 0;  // where it is measured; 0: at the supply, whose voltage sags
 };
 
+// A clock domain of the CPU: one policy of cpufreq.
+struct SimulatedPolicy {
+  uint32_t cores = 0;
+  std::vector<int64_t> khz = {};  // that it can have, rising
+};
+
 enum class SimulatedSensor { kIna3221, kRapl, kBattery };
 
 struct SimulationProfile {
@@ -41,7 +47,11 @@ struct SimulationProfile {
   std::vector<SimulatedRail> rails;  // at most kMostSimulatedRails
   uint32_t cores = 0;
   std::vector<CpuOperatingPoint> points;  // by rising frequency
+  std::vector<SimulatedPolicy> policies;  // their cores together are `cores`
   std::vector<int64_t> gpu_hz;            // rising; empty: there is no GPU to set
+  // That can be set; the first is at work at first.
+  std::vector<std::string> cpu_governors, gpu_governors;
+  int64_t memory_lowest_hz = 0, memory_highest_hz = 0;  // 0: its clock cannot be set
 
   // The CPU cluster's capacitances: when it idles, once any core works, and of a core in dense
   // arithmetic. Leakage at 45 C and the reference voltage.
@@ -59,7 +69,14 @@ struct SimulationProfile {
 
 inline constexpr size_t kMostSimulatedRails = 4;
 
+// At a frequency of the board's: voltages between two points are in proportion, and those beyond
+// the ends are those of the ends.
+CpuOperatingPoint OperatingPointAt(const SimulationProfile& board, double hz);
+
 // Its errors are given to `parent`.
 SimulationProfile ParseSimulation(TomlTable table, TomlTable& parent);
+// Once its cores and operating points are known: policies that name no frequencies have those of
+// the points, and without any there is one of all cores. "" or what is wrong.
+std::string CompletePolicies(SimulationProfile& simulation);
 
 }  // namespace synergy

@@ -1,4 +1,5 @@
 """A run on each simulated board, and with each fault on demand: what a user sees of them."""
+import json
 import subprocess
 import unittest
 
@@ -10,6 +11,16 @@ RAILS = {
     "sim:jetson-agx-orin": ["VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "VDDQ_VDD2_1V8AO"],
     "sim:generic-x86-rapl": ["package-0", "package-0 core", "package-0 dram"],
     "sim:snapdragon-820": ["battery"],
+}
+
+
+# Of each policy: its fastest clock in MHz. And what governs the CPU and the GPU at first; "": there is no GPU to set.
+CLOCKS = {
+    "sim:jetson-tx1": ([1734], "interactive", "nvhost_podgov"),
+    "sim:jetson-nano": ([1479], "schedutil", "nvhost_podgov"),
+    "sim:jetson-agx-orin": ([2201.6] * 3, "schedutil", "nvhost_podgov"),
+    "sim:generic-x86-rapl": ([3600] * 8, "schedutil", ""),
+    "sim:snapdragon-820": ([1593.6, 2150.4], "interactive", "msm-adreno-tz"),
 }
 
 
@@ -47,6 +58,29 @@ class EachBoard(unittest.TestCase):
             self.assertGreater(channel["achieved_hz"], 0)
             self.assertLessEqual(channel["fresh_hz"], channel["achieved_hz"] * 1.001)
 
+    def test_has_its_own_clocks_which_rise_under_load(self):
+        for name, (fastest_mhz, governor, gpu_governor) in CLOCKS.items():
+            with self.subTest(board=name), Board(board=name) as board:
+                clocks = board.json("clocks")
+                policies = clocks["policies"]
+                self.assertEqual([policy["highest_khz"] / 1e3 for policy in policies], fastest_mhz)
+                for policy in policies:
+                    self.assertEqual(policy["governor"], governor)
+                    self.assertEqual(policy["current_khz"], policy["lowest_khz"], "nothing runs")
+                gpus = [device["governor"] for device in clocks["devices"] if device["name"] == "gpu"]
+                self.assertEqual(gpus, [gpu_governor] if gpu_governor else [])
+                run = board.json(*RUN)
+                seen = {clock["clock"]: clock for clock in run["conditions"]["clocks"]}
+                for policy in policies:
+                    self.assertEqual(seen[policy["name"]]["highest_hz"], 1000 * policy["highest_khz"])
+                    self.assertEqual(seen[policy["name"]]["lowest_hz"], 1000 * policy["highest_khz"])
+
+    def test_power_follows_the_clock_that_is_set(self):
+        with Board() as board:
+            slow, fast = (board.json(*RUN, "--cpu-freq", f)["totals"]["inference"] for f in ("102MHz", "max"))
+            watts = [total["energy_j"]["VDD_CPU"] / total["time_s"] for total in (slow, fast)]
+            self.assertLess(watts[0], 0.5 * watts[1])
+
     def test_waits_until_it_is_cool(self):
         with Board() as board:
             done = board.ctl(*RUN, "--cool-below", "26C", "--cool-timeout", "0.2")
@@ -69,7 +103,8 @@ class EachFault(unittest.TestCase):
             notes = daemon.json("board")["notes"]
             for fault in faults:
                 self.assertTrue(any(fault in note for note in notes), notes)
-            run = daemon.json(*RUN, "--idle", "0.5", *flags)
+            # A run that a fault makes INVALID ends with an error, and is shown all the same.
+            run = json.loads(daemon.ctl(*RUN, "--idle", "0.5", *flags, "--json").stdout)
             self.assertTrue(any(faults[0] in notice["text"] for notice in run["notices"]))
             return run
 
@@ -107,6 +142,15 @@ class EachFault(unittest.TestCase):
         self.assertGreater(throttle["highest"], 0)
         self.assertEqual(run["conditions"]["clocks"][0]["highest_hz"], 825600000)
         self.assertIn("clock_moved", [notice["code"] for notice in run["notices"]])
+
+    def test_throttling_lowers_clocks_that_nobody_has_fixed(self):
+        run = self.run_with("throttle:825.6")
+        self.assertEqual(run["conditions"]["clocks"][0]["highest_hz"], 825600000)
+        self.assertGreater(run["conditions"]["throttles"][0]["highest"], 0)
+        whole = self.run_with("read-errors:0")
+        self.assertEqual(whole["conditions"]["clocks"][0]["highest_hz"], 1734000000)
+        watts = [r["totals"]["inference"]["energy_j"]["VDD_CPU"] / r["totals"]["inference"]["time_s"] for r in (run, whole)]
+        self.assertLess(watts[0], 0.6 * watts[1])
 
     def test_counters_have_faults_and_a_throttle_counter_that_rises(self):
         run = self.run_with("throttle", "missing:package-0 dram", board="sim:generic-x86-rapl")

@@ -30,11 +30,22 @@ class SimulatedClocksTest : public testing::Test {
     return clocks_.Write(policy_ + "/" + name, value);
   }
 
-  const SimulatedClockSpec kSpec = {.cores = 2,
-                                    .cpu_khz = {102000, 825600, 1734000},
-                                    .gpu_hz = {76800000, 998400000},
-                                    .memory = true,
-                                    .fan_full = 255};
+  const SimulatedClockSpec kSpec = {
+      .policies = {{.cores = 2, .khz = {102000, 825600, 1734000}}},
+      .cpu_governors = {"interactive", "userspace", "powersave", "performance"},
+      .devices = {{.name = "gpu", .devfreq = "class/devfreq/57000000.gpu"},
+                  {.name = "gpu", .devfreq = "devices/57000000.gpu/devfreq/57000000.gpu"},
+                  {.name = "memory",
+                   .rate = "kernel/debug/clk/override.emc/clk_update_rate",
+                   .rate_read = "kernel/debug/clk/override.emc/clk_rate",
+                   .state = "kernel/debug/clk/override.emc/clk_state",
+                   .lowest = "kernel/debug/tegra_bwmgr/emc_min_rate",
+                   .highest = "kernel/debug/tegra_bwmgr/emc_max_rate"}},
+      .fan = FanPaths{.targets = {"devices/platform/pwm-fan/hwmon/hwmon*/pwm1"}, .full = 255},
+      .gpu_hz = {76800000, 998400000},
+      .gpu_governors = {"nvhost_podgov", "performance"},
+      .memory_lowest_hz = 40'800'000,
+      .memory_highest_hz = 1'600'000'000};
   TempFolder folder_;
   SimulatedClocks clocks_{folder_.File("clocks")};
   const std::string root_ = SimulatedSysfsRoot(folder_.File("clocks"));
@@ -46,6 +57,7 @@ TEST_F(SimulatedClocksTest, ShowsWhatABoardShows) {
   ASSERT_EQ(cpu.policies.size(), 1u);
   EXPECT_EQ(cpu.policies[0].frequencies.size(), 3u);
   EXPECT_EQ(cpu.policies[0].governor, "interactive");
+  EXPECT_EQ(cpu.policies[0].governors.size(), 4u);
   EXPECT_EQ(cpu.cores.size(), 2u);
   const DeviceClock gpu =
       ReadDeviceClock(clocks_, root_, {.name = "gpu", .devfreq = "class/devfreq/*.gpu"}).value();
@@ -96,12 +108,19 @@ TEST_F(SimulatedClocksTest, MemoryAndFanTakeWhatLiesInTheirRange) {
   EXPECT_FALSE(clocks_.Write(memory.paths.highest, "1700000000").ok());
   const Fan fan = ReadFan(clocks_, root_, *SimulatedFan(kSpec)).value();
   EXPECT_TRUE(clocks_.Write(fan.target, "255").ok());
+  EXPECT_FALSE(clocks_.Write(fan.target, "256").ok());
   EXPECT_FALSE(clocks_.Write(fan.target, "fast").ok());
 }
 
 TEST_F(SimulatedClocksTest, OfABoardWithoutThemThereAreNeitherMemoryNorFan) {
-  EXPECT_EQ(SimulatedDevices({}).size(), 1u);
-  EXPECT_FALSE(SimulatedFan({}).has_value());
+  ASSERT_EQ(SimulatedDevices(kSpec).size(), 2u) << "each once";
+  SimulatedClockSpec spec = kSpec;
+  spec.memory_highest_hz = 0;
+  EXPECT_EQ(SimulatedDevices(spec).size(), 1u);
+  spec.gpu_hz.clear();
+  spec.fan.reset();
+  EXPECT_TRUE(SimulatedDevices(spec).empty());
+  EXPECT_FALSE(SimulatedFan(spec).has_value());
 }
 
 TEST_F(SimulatedClocksTest, StayWithinABootAndBeginAnewAfterIt) {
@@ -121,8 +140,9 @@ TEST_F(SimulatedClocksTest, ShowTheModelsTemperatureAndHowFarTheCpuIsHeldBack) {
     held.reset();
     const std::string folder = folder_.File(counter ? "with_counter" : "with_state");
     ASSERT_TRUE(MakeSimulatedClocks(folder, spec, "boot").ok());
-    SimulatedClocks clocks(
-        folder, {.celsius = [] { return 41.234; }, .throttled_khz = [&] { return held; }});
+    SimulatedClocks clocks(folder, {.cpu_khz = [&](size_t) { return held.value_or(1'734'000); },
+                                    .celsius = [] { return 41.234; },
+                                    .throttled_khz = [&] { return held; }});
     const std::string root = SimulatedSysfsRoot(folder);
     const std::string policy = root + "/devices/system/cpu/cpufreq/policy0/";
     ASSERT_TRUE(clocks.Write(policy + "scaling_governor", "performance").ok());
@@ -141,9 +161,66 @@ TEST_F(SimulatedClocksTest, ShowTheModelsTemperatureAndHowFarTheCpuIsHeldBack) {
   }
 }
 
+// A model that is told what the files come to, and says what its clocks are.
+struct FakeModel {
+  SimulatedClockModel Calls() {
+    return {.set_speeds = [this](const auto& told) { speeds = told; },
+            .cpu_khz = [this](size_t policy) { return khz.at(policy); }};
+  }
+  std::vector<CpuSpeed> speeds;
+  std::vector<int64_t> khz;
+};
+
+TEST_F(SimulatedClocksTest, TellTheModelWhatGovernorsAndLimitsComeTo) {
+  FakeModel model;
+  SimulatedClocks clocks(folder_.File("clocks"), model.Calls());
+  const auto speed = [&] { return model.speeds.at(0); };
+  EXPECT_EQ(speed(), (CpuSpeed{.idle_khz = 102000, .busy_khz = 1734000, .cores_on = 2}));
+  const auto set = [&](const std::string& name, const std::string& value) {
+    EXPECT_TRUE(clocks.Write(policy_ + "/" + name, value).ok()) << name;
+  };
+  set("scaling_max_freq", "825600");
+  EXPECT_EQ(speed().busy_khz, 825600);
+  set("scaling_governor", "performance");
+  EXPECT_EQ(speed().idle_khz, 825600);
+  set("scaling_governor", "powersave");
+  EXPECT_EQ(speed().busy_khz, 102000);
+  set("scaling_governor", "userspace");
+  set("scaling_setspeed", "300000");
+  EXPECT_EQ(speed(), (CpuSpeed{.idle_khz = 825600, .busy_khz = 825600, .cores_on = 2}));
+  EXPECT_TRUE(clocks.Write(root_ + "/devices/system/cpu/cpu1/online", "0").ok());
+  EXPECT_EQ(speed().cores_on, 1u);
+}
+
+TEST_F(SimulatedClocksTest, ShowTheClockThatTheModelComputesWith) {
+  FakeModel model{.speeds = {}, .khz = {1224000}};
+  SimulatedClocks clocks(folder_.File("clocks"), model.Calls());
+  EXPECT_EQ(*clocks.Read(policy_ + "/scaling_cur_freq"), "1224000");
+  EXPECT_EQ(Value("scaling_cur_freq"), "102000") << "without a model nothing runs";
+}
+
+TEST_F(SimulatedClocksTest, APolicyWithoutCoresShowsNothingAndTakesNothing) {
+  SimulatedClockSpec spec = kSpec;
+  spec.policies.push_back({.cores = 2, .khz = {500'000, 900'000}});
+  ASSERT_TRUE(MakeSimulatedClocks(folder_.File("two"), spec, "boot").ok());
+  FakeModel model{.speeds = {}, .khz = {102000, 900000}};
+  SimulatedClocks clocks(folder_.File("two"), model.Calls());
+  const std::string root = SimulatedSysfsRoot(folder_.File("two"));
+  const std::string second = root + "/devices/system/cpu/cpufreq/policy2";
+  EXPECT_EQ(*clocks.Read(second + "/scaling_cur_freq"), "900000");
+  EXPECT_EQ(*clocks.Read(second + "/affected_cpus"), "2 3");
+  for (const char* core : {"/devices/system/cpu/cpu2/online", "/devices/system/cpu/cpu3/online"}) {
+    ASSERT_TRUE(clocks.Write(root + core, "0").ok());
+  }
+  EXPECT_EQ(model.speeds.at(1).cores_on, 0u);
+  EXPECT_TRUE(absl::IsUnavailable(clocks.Read(second + "/scaling_governor").status()));
+  EXPECT_TRUE(absl::IsUnavailable(clocks.Write(second + "/scaling_governor", "performance")));
+  EXPECT_FALSE(ReadCpuClocks(clocks, root)->policies[1].active);
+}
+
 TEST_F(SimulatedClocksTest, AnotherBoardHasAnotherTree) {
   SimulatedClockSpec spec = kSpec;
-  spec.cpu_khz = {500'000, 900'000};
+  spec.policies[0].khz = {500'000, 900'000};
   ASSERT_TRUE(MakeSimulatedClocks(folder_.File("clocks"), spec, "boot").ok());
   EXPECT_EQ(Value("cpuinfo_max_freq"), "900000");
 }

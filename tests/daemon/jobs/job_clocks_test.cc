@@ -23,7 +23,13 @@ class JobClocksTest : public JobRunnerTest {
  protected:
   JobClocksTest() {
     const absl::Status made = MakeSimulatedClocks(
-        tree_, {.cores = 4, .cpu_khz = {102000, 1224000, 1734000}, .gpu_hz = {76800000}}, "boot");
+        tree_,
+        {.policies = {{.cores = 4, .khz = {102000, 1224000, 1734000}}},
+         .cpu_governors = {"interactive", "ondemand", "userspace", "performance"},
+         .devices = {{.name = "gpu", .devfreq = "class/devfreq/57000000.gpu"}},
+         .gpu_hz = {76800000},
+         .gpu_governors = {"nvhost_podgov"}},
+        "boot");
     EXPECT_TRUE(made.ok()) << made;
     control_ =
         std::make_unique<ClockControl>(ClockControlOptions{.sysfs_root = SimulatedSysfsRoot(tree_),

@@ -332,7 +332,9 @@ TEST_F(ModelTest, BooksCloseWithLateAndGarbledActivity) {
   }
 }
 
-TEST_F(ModelTest, CpuFrequencyChangesPowerAndIsCheckedAgainstTheTable) {
+CpuSpeed Fixed(int64_t khz) { return {.idle_khz = khz, .busy_khz = khz, .cores_on = 4}; }
+
+TEST_F(ModelTest, PowerFollowsTheClock) {
   auto model = MakeModel(clock_);
   FakeFeed feed(clock_);
   const MonotonicTime begin = clock_.Now() + Milliseconds(1);
@@ -341,23 +343,93 @@ TEST_F(ModelTest, CpuFrequencyChangesPowerAndIsCheckedAgainstTheTable) {
   model->BeginRun(MakeRun(), &feed);
   model->SetOperators(MakeTable(1));
   clock_.SleepUntil(begin + Microseconds(1500));
-  EXPECT_TRUE(model->SetCpuFrequency(102e6).ok());
-  EXPECT_NE(model->Disclaimers().back().find("102 MHz"), std::string::npos);
-  const absl::Status status = model->SetCpuFrequency(1e9);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(status.ToString().find("1734.0 MHz"), std::string::npos) << status;
+  model->SetCpuSpeeds({Fixed(102'000)});
+  EXPECT_NE(model->Disclaimers().back().find("(102 MHz under load"), std::string::npos);
+  EXPECT_EQ(model->CpuKhz(0), 102'000);
+  EXPECT_EQ(model->CpuKhz(1), 0) << "there is one policy";
   clock_.SleepUntil(begin + Milliseconds(4));
   const v1::RunTruth truth = model->EndRun();
   EXPECT_LT(truth.operators(1).energy_j(2), 0.3 * truth.operators(0).energy_j(2));
 }
 
-TEST_F(ModelTest, SaysThatItIsSimulatedAndThatClocksDoNotChangeDurations) {
+TEST_F(ModelTest, TheGovernorRaisesTheClockUnderLoadAndLowersItAWhileAfterIt) {
+  auto model = MakeModel(clock_);
+  model->SetCpuSpeeds({{.idle_khz = 102'000, .busy_khz = 1'734'000, .cores_on = 4}});
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(10), end = begin + Milliseconds(20);
+  feed.Add(0, begin, begin + Milliseconds(5));
+  feed.Add(0, begin + Milliseconds(7), end);
+  model->BeginRun(MakeRun(), &feed);
+  model->SetOperators(MakeTable(1));
+  EXPECT_EQ(model->CpuKhz(0), 102'000);
+  clock_.SleepUntil(begin + Milliseconds(2));
+  EXPECT_EQ(model->CpuKhz(0), 1'734'000);
+  clock_.SleepUntil(begin + Milliseconds(6));
+  EXPECT_EQ(model->CpuKhz(0), 1'734'000) << "between two operators";
+  clock_.SleepUntil(end + SimulatedCpu::kHold - Milliseconds(1));
+  EXPECT_EQ(model->CpuKhz(0), 1'734'000);
+  clock_.SleepUntil(end + SimulatedCpu::kHold + Milliseconds(20));
+  EXPECT_EQ(model->CpuKhz(0), 102'000);
+  // Its power is that of the clocks that were shown.
+  constexpr size_t kVddCpu = 2;
+  const MonotonicTime low = end + SimulatedCpu::kHold;
+  const double idle_high = model->MeanPower(kVddCpu, low - Milliseconds(10), low);
+  const double idle_low = model->MeanPower(kVddCpu, low, low + Milliseconds(10));
+  EXPECT_LT(idle_low, idle_high);
+  model->EndRun();
+}
+
+TEST_F(ModelTest, WhenItIsLookedAtDoesNotChangeWhenTheClockFalls) {
+  std::vector<double> joules;
+  for (const int64_t step_us : {700, 33'000}) {
+    FakeClock clock;
+    auto model = MakeModel(clock);
+    model->SetCpuSpeeds({{.idle_khz = 102'000, .busy_khz = 1'734'000, .cores_on = 4}});
+    FakeFeed feed(clock);
+    const MonotonicTime begin = clock.Now(), end = begin + Milliseconds(200);
+    feed.Add(0, begin + Milliseconds(1), begin + Milliseconds(20));
+    model->BeginRun(MakeRun(), &feed);
+    model->SetOperators(MakeTable(1));
+    double sum = 0;
+    for (MonotonicTime t = begin; t < end;) {
+      const MonotonicTime next = std::min(end, t + Microseconds(step_us));
+      clock.SleepUntil(next);
+      sum += model->MeanPower(2, t, next) * (next - t).seconds();
+      t = next;
+    }
+    joules.push_back(sum);
+    model->EndRun();
+  }
+  EXPECT_NEAR(joules[0], joules[1], 1e-9);
+}
+
+TEST_F(ModelTest, FewerCoresShareTheWork) {
+  std::vector<double> watts;
+  for (const uint32_t cores : {4u, 1u}) {
+    FakeClock clock;
+    auto model = MakeModel(clock);
+    model->SetCpuSpeeds({{.idle_khz = 1'734'000, .busy_khz = 1'734'000, .cores_on = cores}});
+    FakeFeed feed(clock);
+    const MonotonicTime begin = clock.Now();
+    feed.Add(0, begin + Milliseconds(1), begin + Milliseconds(30));
+    BoardSimulation::Run run = MakeRun();
+    run.threads = 4;
+    model->BeginRun(run, &feed);
+    model->SetOperators(MakeTable(1));
+    clock.SleepUntil(begin + Milliseconds(20));
+    watts.push_back(model->MeanPower(2, begin + Milliseconds(5), begin + Milliseconds(20)));
+    model->EndRun();
+  }
+  EXPECT_LT(watts[1], 0.6 * watts[0]);
+}
+
+TEST_F(ModelTest, SaysThatItIsSimulatedAndThatDurationsDoNotFollowTheClock) {
   auto model = MakeModel(clock_);
   std::string all;
   for (const std::string& line : model->Disclaimers()) all += line + "\n";
   EXPECT_NE(all.find("a model of this board (NVIDIA Jetson TX1), not from a measurement"),
             std::string::npos);
-  EXPECT_NE(all.find("simulated clocks do not change the durations"), std::string::npos);
+  EXPECT_NE(all.find("do not follow the simulated clocks: power does"), std::string::npos);
   EXPECT_NE(all.find("1734 MHz"), std::string::npos);
   EXPECT_NE(all.find("0.3 steps of noise"), std::string::npos) << all;
   EXPECT_NE(all.find("within 10 % and gains within 0.25 %"), std::string::npos) << all;

@@ -140,13 +140,26 @@ TEST(SimulatedFaults, ACounterAndAGaugeHaveThemToo) {
   EXPECT_LT(package[150].raw, package[299].raw);
 }
 
-TEST(SimulatedFaults, ThrottlingLowersThePowerAndSaysHowFar) {
+TEST(SimulatedFaults, ThrottlingLowersTheClockAndSaysHowFar) {
   Faulty tx1("sim:jetson-tx1", {"throttle:825.6@1-2"});
-  EXPECT_FALSE(tx1.board.simulation->throttled_khz().has_value());
+  BoardSimulation& simulation = *tx1.board.simulation;
+  EXPECT_FALSE(simulation.throttled_khz().has_value());
+  EXPECT_EQ(simulation.CpuKhz(0), 1'734'000);
   tx1.clock.Advance(Milliseconds(1100));
-  EXPECT_EQ(tx1.board.simulation->throttled_khz(), 825'600);
+  EXPECT_EQ(simulation.throttled_khz(), 825'600);
+  EXPECT_EQ(simulation.CpuKhz(0), 825'600);
+  simulation.SetCpuSpeeds({{.idle_khz = 102'000, .busy_khz = 1'734'000, .cores_on = 4}});
+  EXPECT_EQ(simulation.CpuKhz(0), 102'000) << "idle, and below it anyway";
   tx1.clock.Advance(Milliseconds(1000));
-  EXPECT_FALSE(tx1.board.simulation->throttled_khz().has_value());
+  EXPECT_FALSE(simulation.throttled_khz().has_value());
+}
+
+TEST(SimulatedFaults, ThrottlingHoldsEachPolicyToAFrequencyOfItsOwn) {
+  Faulty snapdragon("sim:snapdragon-820", {"throttle:900"});
+  BoardSimulation& simulation = *snapdragon.board.simulation;
+  snapdragon.clock.Advance(Milliseconds(1));
+  EXPECT_EQ(simulation.CpuKhz(0), 844'800);
+  EXPECT_EQ(simulation.CpuKhz(1), 883'200);
 }
 
 TEST(SimulatedFaults, AreAmongTheBoardsNotesAndTheRunsNotices) {
