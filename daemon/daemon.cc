@@ -245,6 +245,7 @@ absl::Status Daemon::OpenQueue() {
 absl::Status Daemon::Serve() {
   ControlStart start;
   start.board = board_.info;
+  start.sources = [this] { return sampler_->DescribeSources(); };
   start.telemetry_ring = telemetry_->ring_fd();
   for (const auto& listener : listeners_) {
     start.listeners.push_back({.address = listener->address(), .fd = listener->fd()});

@@ -18,6 +18,7 @@ std::string RunningJob(const JobQueue& queue) {
 DiagnosisSubject Daemon::WhatToDiagnose() const {
   DiagnosisSubject subject;
   subject.board = board_.info;
+  subject.sources = [this] { return sampler_->DescribeSources(); };
   subject.sysfs = options_.sysfs_root;
   subject.state_dir = state_.path();
   subject.lease_folders[0] = LeaseFolder(state_.path());

@@ -12,6 +12,10 @@ namespace synergy {
 ControlServer::ControlServer(ControlStart start, JobQueue& queue, ClockControl* clocks,
                              ControlSession::Diagnose diagnose, UniqueFd news_fd)
     : start_(std::move(start)),
+      sources_(start_.sources ? start_.sources : [this] {
+        return std::vector<v1::SourceInfo>(start_.board.sources().begin(),
+                                           start_.board.sources().end());
+      }),
       queue_(queue),
       clocks_(clocks),
       diagnose_(std::move(diagnose)),
@@ -29,7 +33,7 @@ ControlServer::~ControlServer() { queue_.SetListener(nullptr); }
 
 absl::Status ControlServer::Serve(UniqueFd socket) {
   const auto session =
-      std::make_shared<ControlSession>(std::move(socket), queue_, clocks_, diagnose_);
+      std::make_shared<ControlSession>(std::move(socket), queue_, clocks_, diagnose_, sources_);
   v1::ControlEvent event;
   *event.mutable_start()->mutable_board() = start_.board;
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};

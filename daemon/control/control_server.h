@@ -21,6 +21,8 @@ namespace synergy {
 // What a front is given first. The descriptors are borrowed.
 struct ControlStart {
   v1::BoardInfo board;
+  // Its sources as they are whenever a client asks; empty: those of `board`.
+  ControlSession::DescribeSources sources;
   int telemetry_ring = -1;  // read only
   struct Listener {
     std::string address;
@@ -58,6 +60,7 @@ class ControlServer final : public JobListener {
                 ControlSession::Diagnose diagnose, UniqueFd news_fd);
 
   const ControlStart start_;
+  const ControlSession::DescribeSources sources_;
   JobQueue& queue_;
   ClockControl* const clocks_;
   const ControlSession::Diagnose diagnose_;

@@ -15,10 +15,11 @@ constexpr size_t kMaxTextBytes = 8 << 10;
 }  // namespace
 
 ControlSession::ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks,
-                               const Diagnose& diagnose)
+                               const Diagnose& diagnose, const DescribeSources& sources)
     : channel_(std::move(socket)),
       queue_(queue),
       diagnose_(diagnose),
+      sources_(sources),
       holds_(clocks),
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
@@ -130,6 +131,15 @@ void ControlSession::AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo
   event.set_id(id);
   v1::ControlEvent::Engines& list = *event.mutable_engines();
   for (const v1::EngineInfo& engine : engines) *list.add_engines() = engine;
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
+}
+
+void ControlSession::AnswerSources(uint64_t id) {
+  v1::ControlEvent event;
+  event.set_id(id);
+  for (v1::SourceInfo& source : sources_()) {
+    *event.mutable_sources()->add_sources() = std::move(source);
+  }
   if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
 }
 

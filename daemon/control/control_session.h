@@ -43,9 +43,13 @@ class ControlSession {
   // Says what the board can measure and what it lacks; from one thread, takes a second.
   using Diagnose = std::function<v1::Diagnosis(const v1::DiagnoseRequest&)>;
 
-  // `queue`, `clocks` (null: this daemon has none) and `diagnose` (empty: it makes no diagnoses)
-  // outlive the session.
-  ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks, const Diagnose& diagnose);
+  // The board's power sources as they are now; thread-safe, takes no time.
+  using DescribeSources = std::function<std::vector<v1::SourceInfo>()>;
+
+  // `queue`, `clocks` (null: this daemon has none), `diagnose` (empty: it makes no diagnoses) and
+  // `sources` outlive the session.
+  ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks, const Diagnose& diagnose,
+                 const DescribeSources& sources);
   ~ControlSession();
 
   // First, before any news.
@@ -70,6 +74,7 @@ class ControlSession {
   void HandleEngines(const v1::ControlRequest& request);
   void HandleClocks(const v1::ControlRequest& request);
   void HandleDiagnose(const v1::ControlRequest& request);
+  void AnswerSources(uint64_t id);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
   void AnswerEngines(uint64_t id, const std::vector<v1::EngineInfo>& engines);
@@ -83,6 +88,7 @@ class ControlSession {
   ControlChannel channel_;
   JobQueue& queue_;
   const Diagnose& diagnose_;
+  const DescribeSources& sources_;
   ClockHolds holds_;  // of the thread of clock_work_ alone; they end with the front
   std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;

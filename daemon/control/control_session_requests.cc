@@ -69,6 +69,9 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
     case v1::ControlRequest::kDiagnose:
       HandleDiagnose(request);
       break;
+    case v1::ControlRequest::kDescribeSources:
+      AnswerSources(id);
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
              queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));

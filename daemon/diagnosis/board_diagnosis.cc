@@ -53,7 +53,12 @@ absl::StatusOr<ClockTrial> TryClocks(const DiagnosisSubject& subject,
 
 }  // namespace
 
-v1::Diagnosis DiagnoseBoard(const DiagnosisSubject& subject, const v1::DiagnoseRequest& request) {
+v1::Diagnosis DiagnoseBoard(const DiagnosisSubject& what, const v1::DiagnoseRequest& request) {
+  DiagnosisSubject subject = what;
+  if (subject.sources) {
+    const std::vector<v1::SourceInfo> sources = subject.sources();
+    subject.board.mutable_sources()->Assign(sources.begin(), sources.end());
+  }
   v1::Diagnosis diagnosis;
   *diagnosis.mutable_board() = subject.board;
   const std::string running_job = subject.running_job();

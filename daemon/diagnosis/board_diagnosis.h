@@ -17,7 +17,9 @@ namespace synergy {
 
 // All that is looked at. What it points at outlives it.
 struct DiagnosisSubject {
-  v1::BoardInfo board;         // as clients are told of it
+  v1::BoardInfo board;  // as clients are told of it
+  // Its sources as they are when it is diagnosed; empty: those of `board`.
+  std::function<std::vector<v1::SourceInfo>()> sources;
   std::string recognised_by;   // what of this machine says that it is that board; "": nothing does
   std::string sysfs = "/sys";  // of the board: a captured tree may stand for it
   std::string machine;         // before "/proc" and "/sys" of this machine; "" but in tests
@@ -32,6 +34,6 @@ struct DiagnosisSubject {
 };
 
 // Takes about half a second, in which the load is watched. From one thread at a time.
-v1::Diagnosis DiagnoseBoard(const DiagnosisSubject& subject, const v1::DiagnoseRequest& request);
+v1::Diagnosis DiagnoseBoard(const DiagnosisSubject& what, const v1::DiagnoseRequest& request);
 
 }  // namespace synergy

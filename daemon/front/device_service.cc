@@ -98,7 +98,10 @@ grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*,
                                           v1::BoardInfo* response) {
   const absl::StatusOr<v1::ControlEvent::Engines> now = root_.DescribeEngines(request->engine());
   if (!now.ok()) return ToGrpc(now.status());
+  absl::StatusOr<v1::ControlEvent::Sources> sources = root_.DescribeSources();
+  if (!sources.ok()) return ToGrpc(sources.status());
   *response = board_;
+  response->mutable_sources()->Swap(sources->mutable_sources());
   *response->mutable_engine_details() = now->engines();
   response->clear_engines();
   for (const v1::EngineInfo& engine : now->engines()) {

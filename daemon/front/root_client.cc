@@ -104,6 +104,14 @@ absl::StatusOr<v1::ControlEvent::Engines> RootClient::DescribeEngines(const std:
   return answer->event.engines();
 }
 
+absl::StatusOr<v1::ControlEvent::Sources> RootClient::DescribeSources() {
+  v1::ControlRequest request;
+  request.mutable_describe_sources();
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_sources());
+}
+
 absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::QueryObject(const v1::ObjectRef& object) {
   v1::ControlRequest request;
   *request.mutable_query_object() = object;

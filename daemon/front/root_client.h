@@ -59,6 +59,7 @@ class RootClient {
   absl::StatusOr<UniqueFd> OpenOutputs(const std::string& run_id);
   // `wanted`: as of DescribeBoardRequest.engine.
   absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
+  absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ClockState> GetClocks();
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);

@@ -57,7 +57,7 @@ AttributeSource::AttributeSource(Options options, Clock& clock)
     channels_.back().set_independent_hz(IndependentHz(window));
     // Drivers that do not say where in a cycle: each channel by itself.
     const double period_s = channel.one_conversion_a_period ? window.period_s() : 0;
-    states_.push_back({.counter = EnergyCounter(channel.counter_range_uj),
+    states_.push_back({.counter = EnergyCounter(channel.counter_range_uj, channel.most_w),
                        .freshness = CycleFreshness(period_s, window.period_tolerance(), {1.0})});
   }
 }
@@ -78,15 +78,17 @@ absl::Status AttributeSource::ReadChannel(size_t index, std::vector<ChannelReadi
   const TimeSpan span{.earliest = {read->begin_ns}, .latest = {read->end_ns}};
   CycleFreshness::Seen seen = state.freshness.OnRead(0, span, read->value);
   if (channel.each_read_converts) seen.freshness = Freshness::kFresh;
+  EnergyCounter::Counted counted{.total_uj = read->value};
+  if (channel.counter_range_uj >= 0) counted = state.counter.Advance(read->value, read->end_ns);
   out->push_back({.channel = static_cast<uint32_t>(index),
                   .reading = {.begin_ns = read->begin_ns,
                               .end_ns = read->end_ns,
-                              .raw = channel.counter_range_uj < 0
-                                         ? read->value
-                                         : state.counter.Advance(read->value, read->end_ns),
+                              .raw = counted.total_uj,
                               .freshness = seen.freshness},
                   .number = seen.number});
-  return absl::OkStatus();
+  if (counted.fault.empty()) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("{}: its counter of {} {}", options_.name, channel.info.rail(), counted.fault));
 }
 
 absl::Status AttributeSource::Read(std::vector<ChannelReading>* out) {
@@ -112,11 +114,13 @@ absl::Status AttributeSource::Read(std::vector<ChannelReading>* out) {
 std::vector<std::string> AttributeSource::Remarks() const {
   std::vector<std::string> remarks = options_.remarks;
   for (size_t i = 0; i < states_.size(); ++i) {
-    if (states_[i].counter.resets() == 0) continue;
-    remarks.push_back(
-        fmt::format("{}: its counter of {} was reset {} times; the energy around it "
-                    "is missing",
-                    options_.name, channels_[i].rail(), states_[i].counter.resets()));
+    const uint64_t faults = states_[i].counter.faults();
+    if (faults == 0) continue;
+    remarks.push_back(fmt::format(
+        "{}: its counter of {} was reset, or leapt, {} since synergyd started; the energy around "
+        "that is missing, and the runs in which it was have a gap there",
+        options_.name, channels_[i].rail(),
+        faults == 1 ? "once" : fmt::format("{} times", faults)));
   }
   return remarks;
 }

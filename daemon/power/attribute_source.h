@@ -26,6 +26,7 @@ class AttributeSource final : public PowerSource {
     v1::ChannelInfo info;  // whose `source` is the words behind the source's name
     // Of an attribute that counts microjoules (EnergyCounter); negative: of no counter.
     int64_t counter_range_uj = -1;
+    double most_w = EnergyCounter::kMostWatts;
     bool each_read_converts = false;  // the driver makes a new conversion for each read
     // Its value follows one conversion of each period of its window; else two, say, whose product
     // it is.

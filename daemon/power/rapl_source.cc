@@ -22,12 +22,30 @@ struct Zone {
   std::string parent;  // "intel-rapl:0"; "" at the top
   std::string name;    // "core"
   int64_t range_uj = 0;
+  double most_w = 0;
   std::string rail;
 };
 
 std::string Parent(const std::string& folder) {
   const size_t colon = folder.rfind(':');
   return folder.find(':') == colon ? "" : folder.substr(0, colon);
+}
+
+// What a zone draws for a moment may be above its limits, which are means over time: Intel's limit
+// of the shortest peaks (PL4) is about twice that of turbo (PL2), which is up to twice max_power.
+constexpr double kPeak = 4;
+constexpr int kMostConstraints = 4;
+
+// The most that a zone can draw, by its constraints; 0: these do not say.
+double MostWatts(const std::string& folder, SysfsTree& tree) {
+  int64_t most_uw = 0;
+  for (int i = 0; i < kMostConstraints; ++i) {
+    for (const char* file : {"max_power_uw", "power_limit_uw"}) {
+      const auto limit_uw = tree.ReadInteger(fmt::format("{}/constraint_{}_{}", folder, i, file));
+      most_uw = std::max(most_uw, limit_uw.value_or(0));
+    }
+  }
+  return std::min(kPeak * 1e-6 * static_cast<double>(most_uw), EnergyCounter::kMostWatts);
 }
 
 std::vector<Zone> ListZones(const std::string& sysfs, SysfsTree& tree) {
@@ -47,6 +65,7 @@ std::vector<Zone> ListZones(const std::string& sysfs, SysfsTree& tree) {
          .name = tree.Read(fmt::format("{}/{}/name", parent, folder)).value_or(folder),
          .range_uj =
              tree.ReadInteger(fmt::format("{}/{}/max_energy_range_uj", parent, folder)).value_or(0),
+         .most_w = MostWatts(parent + "/" + folder, tree),
          .rail = ""});
   }
   // Parents before what they contain, so that rails can name them.
@@ -71,8 +90,11 @@ v1::RailInfo RailOf(const Zone& zone, const std::vector<Zone>& zones) {
   return rail;
 }
 
-AttributeSource::Channel ChannelOf(const Zone& zone) {
+AttributeSource::Channel ChannelOf(const Zone& zone, double parent_most_w) {
   AttributeSource::Channel channel;
+  // A part does not draw more than the whole, and memory not more than its package.
+  const double most_w = zone.most_w > 0 ? zone.most_w : parent_most_w;
+  if (most_w > 0) channel.most_w = most_w;
   channel.file = zone.folder + "/energy_uj";
   channel.counter_range_uj = zone.range_uj;
   channel.info.set_rail(zone.rail);
@@ -107,7 +129,7 @@ absl::StatusOr<FoundSource> OpenRapl(const std::string& sysfs, RailNames& names,
     zone.rail = names.Take(zone.parent.empty() || parent == zones.end()
                                ? zone.name
                                : fmt::format("{} {}", parent->name, zone.name));
-    options.channels.push_back(ChannelOf(zone));
+    options.channels.push_back(ChannelOf(zone, parent == zones.end() ? 0 : parent->most_w));
   }
   options.tree = tree;
   options.find = [folder, first = zones.front().folder, tree]() -> absl::StatusOr<std::string> {

@@ -15,10 +15,15 @@ v1::SourceInfo DescribeSource(const PowerSource& source) {
       info.add_rails(channel.rail());
     }
   }
-  const double rate = source.max_rate_hz();
-  info.set_max_rate_hz(std::isinf(rate) ? 0 : rate);
-  for (std::string& remark : source.Remarks()) info.add_remarks(std::move(remark));
+  UpdateDescription(source, &info);
   return info;
+}
+
+void UpdateDescription(const PowerSource& source, v1::SourceInfo* info) {
+  const double rate = source.max_rate_hz();
+  info->set_max_rate_hz(std::isinf(rate) ? 0 : rate);
+  info->clear_remarks();
+  for (std::string& remark : source.Remarks()) info->add_remarks(std::move(remark));
 }
 
 }  // namespace synergy

@@ -6,7 +6,11 @@
 
 namespace synergy {
 
-// With its channels' windows, as they are now. Before the source has a sampling thread.
+// With its channels and their windows. Both functions: between reads, by the thread that reads the
+// source, or before it has one.
 v1::SourceInfo DescribeSource(const PowerSource& source);
+
+// What a source may find out while it is read, as of now: its rate and its remarks.
+void UpdateDescription(const PowerSource& source, v1::SourceInfo* info);
 
 }  // namespace synergy

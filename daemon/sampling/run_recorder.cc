@@ -30,6 +30,8 @@ std::string DroppedText(uint64_t records) {
 absl::StatusOr<std::unique_ptr<RunRecorder>> RunRecorder::Start(
     v1::RunHeader header, const Sampler& sampler, std::unique_ptr<RunSpool> spool,
     std::function<void(uint64_t chunks)> on_chunk) {
+  const std::vector<v1::SourceInfo> sources = sampler.DescribeSources();
+  header.mutable_board()->mutable_sources()->Assign(sources.begin(), sources.end());
   header.clear_channels();
   std::vector<uint32_t> first_channels;
   uint32_t next = kFirstSensorChannel;

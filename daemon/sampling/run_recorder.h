@@ -28,10 +28,10 @@ class RunRecorder : public ReadingSink {
  public:
   static constexpr size_t kMaxQueuedBytes = 64u << 20;
 
-  // Fills in header.channels: numbers the channels of the sampler's sources, in their order, from
-  // kFirstSensorChannel on. `on_chunk` is called after each chunk with chunks(): from the writer's
-  // thread, for the first and last chunks from Start and Finish. Add the recorder to the sampler as
-  // a sink afterwards and remove it before Finish.
+  // Fills in header.board.sources, as they are now, and header.channels: numbers the channels of
+  // the sampler's sources, in their order, from kFirstSensorChannel on. `on_chunk` is called after
+  // each chunk with chunks(): from the writer's thread, for the first and last chunks from Start
+  // and Finish. Add the recorder to the sampler as a sink afterwards and remove it before Finish.
   static absl::StatusOr<std::unique_ptr<RunRecorder>> Start(
       v1::RunHeader header, const Sampler& sampler, std::unique_ptr<RunSpool> spool,
       std::function<void(uint64_t chunks)> on_chunk = {});

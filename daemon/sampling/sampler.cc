@@ -134,6 +134,12 @@ std::vector<v1::SourceStats> Sampler::TakeStats() {
 
 absl::Status Sampler::source_status(size_t i) const { return pollers_[i]->status(); }
 
+std::vector<v1::SourceInfo> Sampler::DescribeSources() const {
+  std::vector<v1::SourceInfo> sources;
+  for (const auto& poller : pollers_) sources.push_back(poller->Describe());
+  return sources;
+}
+
 std::vector<std::string> Sampler::notes() const {
   absl::MutexLock lock(&mutex_);
   return notes_;

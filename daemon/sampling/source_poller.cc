@@ -1,8 +1,12 @@
 #include "daemon/sampling/source_poller.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
@@ -29,7 +33,8 @@ SourcePoller::SourcePoller(size_t index, std::unique_ptr<PowerSource> source, Cl
       sinks_(sinks),
       period_ns_(kDefaultPeriod.count),
       used_period_ns_(kDefaultPeriod.count),
-      books_{.since = clock.Now()} {
+      books_{.since = clock.Now()},
+      description_(DescribeSource(*source_)) {
   for (const v1::ChannelInfo& info : source_->channels()) channels_.emplace_back(info);
 }
 
@@ -73,7 +78,27 @@ bool SourcePoller::Tick() {
   if (missed.count > 0) ReportMissed(missed);
   if (!readings_.empty()) sinks_.OnReadings(index_, readings_);
   if (!status.ok()) ReportFailed(begin, status);
+  UpdateDescription(begin);
   return goes_on;
+}
+
+void SourcePoller::UpdateDescription(MonotonicTime now) {
+  if (now < describe_due_) return;
+  describe_due_ = now + kDescribeInterval;
+  v1::SourceInfo news;
+  synergy::UpdateDescription(*source_, &news);
+  absl::MutexLock lock(&mutex_);
+  description_.set_max_rate_hz(news.max_rate_hz());
+  description_.mutable_remarks()->Swap(news.mutable_remarks());
+}
+
+v1::SourceInfo SourcePoller::Describe() const {
+  absl::MutexLock lock(&mutex_);
+  v1::SourceInfo info = description_;
+  if (!status_.ok()) {
+    info.add_remarks(fmt::format("{} is not read: {}", info.name(), status_.ToString()));
+  }
+  return info;
 }
 
 bool SourcePoller::CountReadings() {

@@ -62,6 +62,10 @@ class SourcePoller {
   v1::SourceStats TakeStats();
   // Why the source is not read now: given up, or gone and looked for. OK otherwise.
   absl::Status status() const;
+  // As clients are told of it; what it found out while it was read is at most kDescribeInterval
+  // old.
+  v1::SourceInfo Describe() const;
+  static constexpr Nanoseconds kDescribeInterval = Seconds(1);
   const PowerSource& source() const { return *source_; }
 
  private:
@@ -74,6 +78,8 @@ class SourcePoller {
 
   // What was asked for, as far as the source goes along.
   Nanoseconds Period() const;
+  // Once an interval: only this thread may ask the source.
+  void UpdateDescription(MonotonicTime now);
   void ReportMissed(const TickGrid::Missed& missed);
   void ReportFailed(MonotonicTime begin, const absl::Status& status);
   // Whether a reading of this tick came from a new conversion, as far as can be known.
@@ -90,11 +96,13 @@ class SourcePoller {
   std::optional<TickGrid> grid_;
   int64_t asked_ns_ = 0;  // period_ns_ when the grid was made
   std::vector<ChannelReading> readings_;
+  MonotonicTime describe_due_;
 
   mutable absl::Mutex mutex_;
   Books books_ ABSL_GUARDED_BY(mutex_);
   std::vector<ChannelBooks> channels_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  v1::SourceInfo description_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace synergy

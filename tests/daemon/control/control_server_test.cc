@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -45,6 +46,12 @@ class ControlServerTest : public testing::Test {
     queue_ = JobQueue::Open(options, executor_, RealClock()).value();
     ControlStart start;
     start.board.set_name("board");
+    start.sources = [this] {
+      v1::SourceInfo gauge;
+      gauge.set_name("gauge");
+      gauge.set_max_rate_hz(gauge_hz_);
+      return std::vector<v1::SourceInfo>{gauge};
+    };
     start.telemetry_ring = ring_.get();
     start.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
     kernel_.AddPolicy({});
@@ -125,6 +132,7 @@ class ControlServerTest : public testing::Test {
   const TempFolder libexec_;
   const std::string engine_path_ = EnginePath(libexec_.path(), "fake");
   FakeExecutor executor_;
+  std::atomic<double> gauge_hz_ = 10;
   FakeKernel kernel_;  // of the server's thread while a front is connected
   std::map<std::string, std::string> clocks_before_;
   ClockControl clocks_{{.lease_folder = folder_.File("leases"), .boot_id = "boot"}, kernel_};
@@ -253,6 +261,18 @@ TEST_F(ControlServerTest, DescribesEnginesAndAsksTheOneThatIsWanted) {
   describe.mutable_describe_engines()->set_wanted("fake");
   EXPECT_EQ(Ask(describe).engines().engines(0).unusable(), "");
   EXPECT_EQ(Ask(describe).engines().engines(0).max_threads(), 2u) << "more than the board has CPUs";
+}
+
+TEST_F(ControlServerTest, DescribesSourcesAsTheyAreWhenItIsAsked) {
+  Next();
+  v1::ControlRequest describe;
+  describe.mutable_describe_sources();
+  v1::ControlEvent event = Ask(describe);
+  ASSERT_EQ(event.sources().sources_size(), 1);
+  EXPECT_EQ(event.sources().sources(0).name(), "gauge");
+  EXPECT_DOUBLE_EQ(event.sources().sources(0).max_rate_hz(), 10);
+  gauge_hz_ = 2;
+  EXPECT_DOUBLE_EQ(Ask(describe).sources().sources(0).max_rate_hz(), 2);
 }
 
 TEST_F(ControlServerTest, TakesAnObjectInPartsAndSaysHowMuchIsThere) {

@@ -66,6 +66,20 @@ TEST_F(DiagnoseBoardTest, CoversEveryAreaAndWatchesTheLoadForHalfASecond) {
       << "resolution has nothing to say without a source";
 }
 
+TEST_F(DiagnoseBoardTest, LooksAtTheSourcesAsTheyAreNow) {
+  subject_.board.add_sources()->set_name("as of the start");
+  subject_.sources = [] {
+    v1::SourceInfo source;
+    source.set_name("gauge");
+    source.add_remarks("its counter was reset");
+    return std::vector<v1::SourceInfo>{source};
+  };
+  const v1::Diagnosis diagnosis = DiagnoseBoard(subject_, {});
+  ASSERT_EQ(diagnosis.board().sources_size(), 1);
+  EXPECT_EQ(diagnosis.board().sources(0).name(), "gauge");
+  EXPECT_THAT(Lines(diagnosis), Contains(HasSubstr("its counter was reset")));
+}
+
 TEST_F(DiagnoseBoardTest, WithoutTryNothingIsWritten) {
   EXPECT_THAT(Found(), Not(Contains(HasSubstr("tried"))));
   EXPECT_TRUE(kernel_.writes().empty());

@@ -190,6 +190,11 @@ std::map<std::string, uint64_t> FakeRoot::acknowledged() const {
   return acknowledged_;
 }
 
+void FakeRoot::SetSources(const std::vector<v1::SourceInfo>& sources) {
+  absl::MutexLock lock(&mutex_);
+  sources_.mutable_sources()->Assign(sources.begin(), sources.end());
+}
+
 void FakeRoot::SetEngines(const std::vector<v1::EngineInfo>& engines) {
   absl::MutexLock lock(&mutex_);
   engines_.clear_engines();
@@ -248,6 +253,8 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
   } else if (request.has_describe_engines()) {
     wanted_engine_ = request.describe_engines().wanted();
     *event.mutable_engines() = engines_;
+  } else if (request.has_describe_sources()) {
+    *event.mutable_sources() = sources_;
   } else if (request.has_query_object()) {
     SetObject(objects_->QueryUntrusted(request.query_object()), &event);
   } else if (request.has_append_object()) {

@@ -81,6 +81,7 @@ class FakeRoot {
   TelemetryRingWriter& ring() { return *ring_; }
 
   // Of every board description from now on.
+  void SetSources(const std::vector<v1::SourceInfo>& sources) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetEngines(const std::vector<v1::EngineInfo>& engines) ABSL_LOCKS_EXCLUDED(mutex_);
   // That a job is about to name, as the last request for engines said.
   std::string wanted_engine() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -125,6 +126,7 @@ class FakeRoot {
   std::vector<v1::JobStatus> jobs_ ABSL_GUARDED_BY(mutex_);
   std::vector<Submission> submissions_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> acknowledged_ ABSL_GUARDED_BY(mutex_);
+  v1::ControlEvent::Sources sources_ ABSL_GUARDED_BY(mutex_);
   v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
   std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
   absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);

@@ -81,6 +81,18 @@ TEST_P(FrontServerTest, DescribesTheEnginesThatThereAreNow) {
   EXPECT_EQ(root_.wanted_engine(), "gone");
 }
 
+TEST_P(FrontServerTest, DescribesTheBoardsSourcesAsTheyAreNow) {
+  EXPECT_EQ(client_->DescribeBoard()->sources_size(), 0);
+  v1::SourceInfo gauge;
+  gauge.set_name("gauge");
+  gauge.add_remarks("it updates once a second");
+  root_.SetSources({gauge});
+  const v1::BoardInfo board = client_->DescribeBoard().value();
+  ASSERT_EQ(board.sources_size(), 1);
+  EXPECT_EQ(board.sources(0).remarks(0), "it updates once a second");
+  EXPECT_EQ(board.board_id(), "board-1") << "and all else as before";
+}
+
 TEST_P(FrontServerTest, RefusesAnotherVersionWithTheSideToUpgrade) {
   v1::HandshakeRequest request;
   request.set_oldest_protocol(kProtocols.newest + 1);

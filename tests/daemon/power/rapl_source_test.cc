@@ -102,7 +102,7 @@ TEST(RaplSource, WrapsOnceAtMaxEnergyRange) {
   EXPECT_THAT(found->source->Remarks(), IsEmpty());
 }
 
-TEST(RaplSource, AResetIsNoWrapOfAQuarterMegajoule) {
+TEST(RaplSource, AResetIsAGapAndNoWrapOfAQuarterMegajoule) {
   SysfsBench bench;
   AddRapl(bench.tree);
   auto found = OpenRapl(bench.tree.root(), bench.names, bench.clock);
@@ -110,12 +110,47 @@ TEST(RaplSource, AResetIsNoWrapOfAQuarterMegajoule) {
   std::vector<ChannelReading> readings;
   bench.tree.Write(kPackage, "0");
   bench.clock.Advance(Milliseconds(1));
-  ASSERT_TRUE(found->source->Read(&readings).ok());
-  EXPECT_EQ(readings[0].reading.raw, 1'000'000);
+  const absl::Status status = found->source->Read(&readings);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(status.ToString(),
+              HasSubstr("rapl: its counter of package-0 went from 1000000 to 0 uJ (it was reset); "
+                        "the energy of the 1 ms before is missing"));
+  ASSERT_EQ(readings.size(), 4u) << "the other zones are read";
+  EXPECT_EQ(readings[0].reading.raw, 0) << "less than before: its difference is no energy";
+  readings.clear();
   bench.tree.Write(kPackage, "500");
   ASSERT_TRUE(found->source->Read(&readings).ok());
-  EXPECT_EQ(readings[4].reading.raw, 1'000'500);
-  EXPECT_THAT(found->source->Remarks(), ElementsAre(HasSubstr("package-0 was reset 1 times")));
+  EXPECT_EQ(readings[0].reading.raw, 500);
+  EXPECT_THAT(found->source->Remarks(),
+              ElementsAre(HasSubstr("package-0 was reset, or leapt, once")));
+}
+
+TEST(RaplSource, ALeapBeyondWhatTheZoneCanDrawIsAGapAndNoReadingOfGigawatts) {
+  SysfsBench bench;
+  AddRapl(bench.tree);
+  bench.tree.Write("devices/virtual/powercap/intel-rapl:0/constraint_0_max_power_uw", "15000000");
+  bench.tree.Write("devices/virtual/powercap/intel-rapl:0/constraint_1_power_limit_uw", "25000000");
+  auto found = OpenRapl(bench.tree.root(), bench.names, bench.clock);
+  ASSERT_TRUE(found.ok());
+  const std::string core = "devices/virtual/powercap/intel-rapl:0:0/energy_uj";
+  std::vector<ChannelReading> readings;
+  const auto read_after_a_second = [&](int64_t package_uj, int64_t core_uj) {
+    bench.tree.Write(kPackage, std::to_string(package_uj));
+    bench.tree.Write(core, std::to_string(core_uj));
+    bench.clock.Advance(Milliseconds(1000));
+    readings.clear();
+    return found->source->Read(&readings);
+  };
+  EXPECT_TRUE(read_after_a_second(100'000'000, 500'000).ok()) << "99 W for a moment, from 25 W";
+  EXPECT_EQ(readings[0].reading.raw, 100'000'000);
+  const absl::Status leapt = read_after_a_second(201'000'000, 500'000);
+  EXPECT_EQ(leapt.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(leapt.ToString(), HasSubstr("more than the 100 W that it can draw at most"));
+  EXPECT_EQ(readings[0].reading.raw, 0);
+  EXPECT_FALSE(read_after_a_second(201'000'000, 200'000'000).ok())
+      << "a core draws no more than its package";
+  EXPECT_TRUE(read_after_a_second(206'000'000, 201'000'000).ok());
+  EXPECT_EQ(readings[0].reading.raw, 5'000'000);
 }
 
 TEST(RaplSource, TellsWhoMayNotReadToRunAsRoot) {
@@ -145,15 +180,29 @@ TEST(RaplSource, TwoWattsForThreeSecondsAreSixJoules) {
   EXPECT_EQ(readings[4].reading.freshness, Freshness::kFresh);
 }
 
-TEST(EnergyCounter, GoesOnAfterAnotherLifeWithoutCountingWhatWasMissed) {
+TEST(EnergyCounter, BeginsAnewInAnotherLifeAndAfterAReset) {
   EnergyCounter counter(0);
-  EXPECT_EQ(counter.Advance(100, 0), 100);
-  EXPECT_EQ(counter.Advance(150, 1), 150);
+  EXPECT_EQ(counter.Advance(100, 0).total_uj, 100);
+  EXPECT_EQ(counter.Advance(150, 1).total_uj, 150);
   counter.Restart();
-  EXPECT_EQ(counter.Advance(5, 2), 150);
-  EXPECT_EQ(counter.Advance(7, 3), 152);
-  EXPECT_EQ(counter.Advance(1, 4), 152) << "without a range there is no wrap";
-  EXPECT_EQ(counter.resets(), 1u);
+  const EnergyCounter::Counted life = counter.Advance(5, 2);
+  EXPECT_EQ(life.total_uj, 0) << "what was used meanwhile is not known";
+  EXPECT_EQ(life.fault, "") << "its absence was told";
+  EXPECT_EQ(counter.Advance(7, 3).total_uj, 2);
+  const EnergyCounter::Counted reset = counter.Advance(1, 4);
+  EXPECT_EQ(reset.total_uj, 0) << "without a range there is no wrap";
+  EXPECT_NE(reset.fault, "");
+  EXPECT_EQ(counter.Advance(4, 5).total_uj, 3);
+  EXPECT_EQ(counter.faults(), 1u);
+}
+
+TEST(EnergyCounter, NeverCountsMoreThanCanBeDrawn) {
+  EnergyCounter counter(0, 50);
+  EXPECT_EQ(counter.Advance(0, 0).fault, "");
+  EXPECT_EQ(counter.Advance(500'000, 1).fault, "") << "0.5 J at once: an update that came late";
+  EXPECT_NE(counter.Advance(1'100'000, 2).fault, "") << "0.6 J in 10 ms";
+  EXPECT_EQ(counter.Advance(1'200'000, 3).total_uj, 100'000);
+  EXPECT_EQ(counter.Advance(51'200'000, 3 + 1'000'000'000).total_uj, 50'100'000) << "50 W";
 }
 
 }  // namespace

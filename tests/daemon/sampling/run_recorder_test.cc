@@ -88,6 +88,9 @@ TEST_F(RunRecorderTest, WritesTheHeaderWithItsChannelsNumberedBeforeItReturns) {
   EXPECT_EQ(data.header()->channels(2).channel(), 4u);
   EXPECT_EQ(data.header()->channels(2).rail(), "WALL");
   EXPECT_DOUBLE_EQ(data.header()->channels(1).scale(), 0.008);
+  const auto sources = sampler_.DescribeSources();
+  ASSERT_EQ(data.header()->board().sources_size(), static_cast<int>(sources.size()));
+  EXPECT_EQ(data.header()->board().sources(0).name(), sources[0].name());
 }
 
 TEST_F(RunRecorderTest, ComesBackAsItWentIn) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -242,6 +243,36 @@ std::unique_ptr<PowerSource> FailingAfter(std::string name, int calls, Clock& cl
         out->push_back({0, {now, now, call, Freshness::kFresh}});
         return absl::OkStatus();
       });
+}
+
+TEST_F(SourcePollerTest, DescribesWhatItsSourceFoundOutWhileItWasRead) {
+  sinks_.Add(&sink_);
+  auto owned = std::make_unique<ScriptedSource>(
+      "gauge", std::vector<v1::ChannelInfo>{kCurrent},
+      [&](int call, std::vector<ChannelReading>* out) -> absl::Status {
+        if (call >= 20) return absl::NotFoundError("the battery is gone");
+        return ReadOne(out, call, Nanoseconds{0});
+      });
+  ScriptedSource& source = *owned;
+  source.SetMaxRate(10);
+  source.SetRemarks({"not known yet"});
+  SourcePoller poller(0, std::move(owned), clock_, sinks_);
+  poller.SetPeriod(Milliseconds(100));
+  EXPECT_EQ(poller.Describe().channels_size(), 1);
+  EXPECT_THAT(poller.Describe().remarks(), ElementsAre("not known yet")) << "before any read";
+  PollOnce(poller);
+  source.SetRemarks({"it updates once a second"});
+  source.SetMaxRate(std::numeric_limits<double>::infinity());
+  const MonotonicTime learnt = clock_.Now();
+  while (poller.Describe().remarks(0) == "not known yet") PollOnce(poller);
+  EXPECT_LE((clock_.Now() - learnt).count, (SourcePoller::kDescribeInterval).count);
+  EXPECT_THAT(poller.Describe().remarks(), ElementsAre("it updates once a second"));
+  EXPECT_DOUBLE_EQ(poller.Describe().max_rate_hz(), 0) << "none";
+  EXPECT_EQ(poller.Describe().channels_size(), 1);
+  for (int i = 0; i < 20; ++i) PollOnce(poller);
+  EXPECT_THAT(poller.Describe().remarks(),
+              ElementsAre("it updates once a second",
+                          HasSubstr("gauge is not read: NOT_FOUND: the battery is gone")));
 }
 
 TEST(Sampler, ReadsEverySourceInAThreadOfItsOwnAndOneThatEndsDoesNotStopTheOthers) {

@@ -32,13 +32,16 @@ class ScriptedSource final : public PowerSource {
   const std::vector<v1::ChannelInfo>& channels() const override { return channels_; }
   absl::Status Read(std::vector<ChannelReading>* out) override { return read_(call_++, out); }
   double max_rate_hz() const override { return max_rate_hz_; }
+  std::vector<std::string> Remarks() const override { return remarks_; }
   void SetMaxRate(double hz) { max_rate_hz_ = hz; }
+  void SetRemarks(std::vector<std::string> remarks) { remarks_ = std::move(remarks); }
 
  private:
   const std::string name_;
   const std::vector<v1::ChannelInfo> channels_;
   const Script read_;
   int call_ = 0;
+  std::vector<std::string> remarks_;
   double max_rate_hz_ = std::numeric_limits<double>::infinity();
 };
 
