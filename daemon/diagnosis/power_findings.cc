@@ -24,6 +24,10 @@ std::string MendFor(std::string_view words, bool root) {
     return root ? "give synergyd the file: a container needs --privileged" : kStartAsRoot;
   }
   if (Contains(words, "(EBUSY)")) return "find out who else uses it: sudo lsof /dev/i2c-*";
+  // Of exec_source.cc, which says what a program must do.
+  if (Contains(words, "CLOCK_MONOTONIC")) return "mend the program, then restart synergyd";
+  // Of attribute_source.cc.
+  if (Contains(words, "its counter of")) return "measure again where a run has such a gap";
   return "";
 }
 

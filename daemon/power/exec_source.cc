@@ -17,6 +17,10 @@ constexpr Nanoseconds kRestartInterval = Milliseconds(1000);
 constexpr size_t kMaxBytesATick = 64u << 10;
 constexpr size_t kMaxRails = 64;
 constexpr int kPollMs = 20;
+// Doctor knows these words (daemon/diagnosis/power_findings.cc).
+constexpr std::string_view kAdvice =
+    "it must stamp readings by CLOCK_MONOTONIC (C: clock_gettime, Python: time.monotonic_ns()) and "
+    "print each at once (flush)";
 
 }  // namespace
 
@@ -37,24 +41,33 @@ absl::StatusOr<FoundSource> ExecSource::Open(const std::string& name, Start star
 }
 
 absl::Status ExecSource::Restart() {
-  restart_due_ = clock_.Now() + kRestartInterval;
+  const MonotonicTime begin = clock_.Now();
+  restart_due_ = begin + kRestartInterval;
   absl::StatusOr<RunningProgram> program = start_();
   if (!program.ok()) return Owned(name_, program.status());
   program_ = *std::move(program);
   splitter_ = {};
+  drained_ = begin;
+  line_clock_ = {};
+  astray_.clear();
   return absl::OkStatus();
 }
 
 absl::Status ExecSource::NameRails(RailNames& names) {
   const MonotonicTime limit = clock_.Now() + kPatience;
   while (clock_.Now() < limit) {
-    absl::StatusOr<std::vector<std::string>> lines = TakeLines();
+    absl::StatusOr<std::vector<Line>> lines = TakeLines();
     if (!lines.ok()) return absl::FailedPreconditionError(std::string(lines.status().message()));
     bool complete = false;
-    for (std::string& line : *lines) {
-      const absl::StatusOr<ExecLine> parsed = ParseExecLineUntrusted(line);
+    for (Line& line : *lines) {
+      const absl::StatusOr<ExecLine> parsed = ParseExecLineUntrusted(line.text);
       if (!parsed.ok())
         return absl::FailedPreconditionError(std::string(parsed.status().message()));
+      const std::string fault = LineClock::Fault(parsed->t_ns, line.absent, line.arrival);
+      if (!fault.empty()) {
+        return absl::FailedPreconditionError(
+            fmt::format("{}: {}; {}", parsed->rail, fault, kAdvice));
+      }
       early_.push_back(std::move(line));
       if (complete || rails_.contains(parsed->rail)) {
         complete = true;
@@ -82,20 +95,25 @@ absl::Status ExecSource::NameRails(RailNames& names) {
                   kPatience.seconds()));
 }
 
-absl::StatusOr<std::vector<std::string>> ExecSource::TakeLines() {
-  std::vector<std::string> lines;
+absl::StatusOr<std::vector<ExecSource::Line>> ExecSource::TakeLines() {
+  std::vector<Line> lines;
+  const MonotonicTime absent = drained_;
   char buffer[4096];
   for (size_t taken = 0; taken < kMaxBytesATick;) {
+    const MonotonicTime before = clock_.Now();
     const ssize_t n = read(program_->output.get(), buffer, sizeof(buffer));
     if (n > 0) {
       taken += static_cast<size_t>(n);
       for (std::string& line : splitter_.Add({buffer, static_cast<size_t>(n)})) {
-        lines.push_back(std::move(line));
+        lines.push_back({.text = std::move(line), .absent = absent, .arrival = clock_.Now()});
       }
       continue;
     }
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) break;
+    if (n < 0 && errno == EAGAIN) {
+      drained_ = before;
+      break;
+    }
     if (!lines.empty()) break;  // the end is told the next time
     const std::string end = program_->end();
     program_.reset();
@@ -106,9 +124,8 @@ absl::StatusOr<std::vector<std::string>> ExecSource::TakeLines() {
   return lines;
 }
 
-absl::Status ExecSource::AddReading(const std::string& line, MonotonicTime now,
-                                    std::vector<ChannelReading>* out) {
-  const absl::StatusOr<ExecLine> parsed = ParseExecLineUntrusted(line);
+absl::Status ExecSource::AddReading(const Line& line, std::vector<ChannelReading>* out) {
+  const absl::StatusOr<ExecLine> parsed = ParseExecLineUntrusted(line.text);
   if (!parsed.ok()) return parsed.status();
   const auto found = rails_.find(parsed->rail);
   if (found == rails_.end()) {
@@ -116,11 +133,21 @@ absl::Status ExecSource::AddReading(const std::string& line, MonotonicTime now,
         fmt::format("the rail {} was not among those that it printed first", parsed->rail));
   }
   Rail& rail = found->second;
-  if (parsed->t_ns > now.ns || parsed->t_ns <= rail.last_ns) {
-    return absl::DataLossError(fmt::format(
-        "the time {} of {} is {}; stamps are of CLOCK_MONOTONIC", parsed->t_ns, parsed->rail,
-        parsed->t_ns > now.ns ? "in the future" : "not after the one before"));
+  const std::string fault = LineClock::Fault(parsed->t_ns, line.absent, line.arrival);
+  // How far a clock that runs slowly is behind by now must not hide why.
+  if (rail.channel == 0 && parsed->t_ns <= line.arrival.ns) {
+    line_clock_.OnLine(parsed->t_ns, line.absent, line.arrival);
   }
+  if (!fault.empty()) astray_ = fmt::format("{}: {}; {}", parsed->rail, fault, kAdvice);
+  if (!line_clock_.wrong().empty()) {
+    astray_ = fmt::format("{}: {}; {}", parsed->rail, line_clock_.wrong(), kAdvice);
+  }
+  if (!fault.empty() || !line_clock_.wrong().empty()) return absl::DataLossError(astray_);
+  if (parsed->t_ns <= rail.last_ns) {
+    return absl::DataLossError(
+        fmt::format("the time {} of {} is not after the one before", parsed->t_ns, parsed->rail));
+  }
+  astray_.clear();
   rail.last_ns = parsed->t_ns;
   const auto raw = static_cast<int64_t>(std::llround(parsed->watts / kWattsPerStep));
   const bool changed = rail.last_raw.has_value() && *rail.last_raw != raw;
@@ -140,21 +167,33 @@ absl::Status ExecSource::Read(std::vector<ChannelReading>* out) {
     }
     if (absl::Status status = Restart(); !status.ok()) return status;
   }
-  absl::StatusOr<std::vector<std::string>> lines = TakeLines();
+  absl::StatusOr<std::vector<Line>> lines = TakeLines();
   if (!lines.ok()) return Owned(name_, lines.status());
   lines->insert(lines->begin(), early_.begin(), early_.end());
   early_.clear();
-  const MonotonicTime now = clock_.Now();
   size_t bad = 0;
   std::string first;
-  for (const std::string& line : *lines) {
-    const absl::Status status = AddReading(line, now, out);
+  for (const Line& line : *lines) {
+    const absl::Status status = AddReading(line, out);
     if (status.ok()) continue;
     if (bad++ == 0) first = std::string(status.message());
   }
-  if (bad == 0) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("{}: {} of {} lines are no readings: {}", name_, bad, lines->size(), first));
+  if (bad > 0) {
+    return absl::UnavailableError(
+        fmt::format("{}: {} of {} lines are no readings: {}", name_, bad, lines->size(), first));
+  }
+  if (astray_.empty()) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format("{}: no readings: {}", name_, astray_));
+}
+
+std::vector<std::string> ExecSource::Remarks() const {
+  if (!astray_.empty()) return {fmt::format("{}: no readings: {}", name_, astray_)};
+  const std::optional<Nanoseconds> late = line_clock_.late();
+  if (!late) return {};
+  return {fmt::format(
+      "{}: {}: lines come at least {:.0f} ms after their times: it holds them back, or its clock "
+      "is behind by so much, and operators are then charged with what ran beside them; {}",
+      name_, channels_.front().rail(), 1e3 * late->seconds(), kAdvice)};
 }
 
 }  // namespace synergy

@@ -83,7 +83,7 @@ absl::Status AddPrograms(const std::vector<std::string>& programs, DiscoveredSou
         found.names, clock);
     if (!source.ok()) {
       return absl::InvalidArgumentError(
-          fmt::format("--source exec:{}: {}", command, std::string(source.status().message())));
+          fmt::format("--source {}", std::string(source.status().message())));
     }
     found.sources.push_back(*std::move(source));
   }

@@ -51,6 +51,17 @@ TEST_F(FindPowerTest, ASourceIsToldWithRailsRateAndRemarks) {
                                 HasSubstr("sudo systemctl restart synergyd"))));
 }
 
+TEST_F(FindPowerTest, WhatASourceLearntIsLimitedWithWhatToDo) {
+  v1::SourceInfo& source = AddSource();
+  source.add_remarks(
+      "exec:meter: no readings: USB: ...; it must stamp readings by CLOCK_MONOTONIC");
+  source.add_remarks("rapl: its counter of package-0 was reset");
+  EXPECT_THAT(Found(),
+              testing::IsSupersetOf(
+                  {AllOf(StartsWith("LIMITED power: exec:meter"), HasSubstr("-> mend the program")),
+                   AllOf(StartsWith("LIMITED power: rapl"), HasSubstr("-> measure again"))}));
+}
+
 TEST_F(FindPowerTest, NoSourceIsMissing) {
   EXPECT_THAT(Found(), ElementsAre(AllOf(StartsWith("MISSING power"), HasSubstr("--source exec:"),
                                          HasSubstr("sim:jetson-tx1"))));

@@ -54,7 +54,7 @@ class Program final : public Clock {
     }
   }
   void PrintAll() {
-    const int64_t now = clock_.Now().ns;
+    const int64_t now = clock_.Now().ns - held_.count;
     Print(fmt::format("{},MAIN,1.25\n{},CPU,0.5\n", now, now));
   }
   void Advance(Nanoseconds span) { clock_.Advance(span); }
@@ -66,6 +66,8 @@ class Program final : public Clock {
     }
   }
   void SetPrints(bool prints) { prints_ = prints; }
+  // How long it holds each line back.
+  void SetHeld(Nanoseconds held) { held_ = held; }
 
   absl::StatusOr<FoundSource> Open() {
     return ExecSource::Open("exec meter", Starter(), names_, *this);
@@ -76,6 +78,7 @@ class Program final : public Clock {
   RailNames names_;
   UniqueFd input_, reader_;
   bool prints_ = true;
+  Nanoseconds held_{0};
 };
 
 SourceUnderTest MakeProgram() {
@@ -161,6 +164,128 @@ TEST(ExecSource, LosesLinesThatCannotBeRightAndSaysHowMany) {
   EXPECT_EQ(readings[0].reading.raw, 2'000'000);
 }
 
+// A program that prints 50 lines a second, whose clock is `rate` times as fast as the machine's,
+// and which prints each line `held` after it was stamped.
+class Astray {
+ public:
+  explicit Astray(Nanoseconds held = Nanoseconds{0}) {
+    program_.SetHeld(held);
+    found_ = program_.Open();
+    EXPECT_TRUE(found_.ok()) << found_.status();
+    begin_ = program_.Now();
+    program_.SetPrints(false);
+    std::vector<ChannelReading> first;
+    EXPECT_TRUE(source().Read(&first).ok());
+  }
+  void Go(double rate, Nanoseconds held, Nanoseconds span) {
+    const MonotonicTime end = program_.Now() + span;
+    while (program_.Now() < end) {
+      program_.Advance(Milliseconds(20));
+      const Nanoseconds since = program_.Now() - begin_;
+      const auto shown_ns = static_cast<int64_t>(rate * static_cast<double>(since.count));
+      program_.Print(fmt::format("{},MAIN,2\n", begin_.ns + shown_ns - held.count));
+      last_ = source().Read(&readings_);
+      (last_.ok() ? good_ : failed_) += 1;
+    }
+  }
+  ExecSource& source() { return dynamic_cast<ExecSource&>(*found_->source); }
+
+  Program program_;
+  absl::StatusOr<FoundSource> found_;
+  MonotonicTime begin_;
+  std::vector<ChannelReading> readings_;
+  absl::Status last_;
+  int good_ = 0, failed_ = 0;
+};
+
+TEST(ExecSource, AClockOfHalfTheSpeedGivesNoReadingsAfterASecond) {
+  Astray t;
+  t.Go(0.5, Nanoseconds{0}, Seconds(10));
+  EXPECT_EQ(t.last_.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("exec meter"));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("MAIN: its lines came"));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("its clock is slow or was set back"));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("CLOCK_MONOTONIC"));
+  EXPECT_LE(t.good_, 65) << "a second of 50 lines, and the next look at them";
+  EXPECT_EQ(t.readings_.size(), static_cast<size_t>(t.good_));
+  EXPECT_THAT(t.source().Remarks(), ElementsAre(HasSubstr("exec meter: no readings: MAIN")));
+  t.program_.Advance(Milliseconds(20));
+  EXPECT_FALSE(t.source().Read(&t.readings_).ok()) << "nor is it well while nothing is printed";
+}
+
+TEST(ExecSource, AClockThatIsSlowByTwoPercentIsFoundBeforeItIsAThirdOfASecondBehind) {
+  Astray t;
+  t.Go(0.98, Nanoseconds{0}, Seconds(15));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("its clock is slow"));
+  EXPECT_GE(t.good_, 5 * 50) << "until then nobody could know";
+}
+
+TEST(ExecSource, AFastClockStampsTheFutureAndGivesNoReadings) {
+  Astray t;
+  t.Go(1.02, Nanoseconds{0}, Seconds(2));
+  EXPECT_EQ(t.good_, 0);
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("in the future"));
+}
+
+TEST(ExecSource, LinesThatComeTwoSecondsLateAreNoReadings) {
+  Program late;
+  late.SetHeld(Seconds(2));
+  EXPECT_THAT(late.Open().status().ToString(), HasSubstr("MAIN: the line of the time"))
+      << "a program that begins so is refused";
+  Astray t;
+  t.Go(1, Seconds(2), Milliseconds(500));
+  EXPECT_EQ(t.good_, 0);
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("exec meter"));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("MAIN: the line of the time"));
+  EXPECT_THAT(t.last_.ToString(), HasSubstr("(at most 1 s is well)"));
+  EXPECT_THAT(t.source().Remarks(), ElementsAre(HasSubstr("no readings")));
+}
+
+TEST(ExecSource, SaysHowLateAProgramIs) {
+  Astray t(Milliseconds(300));
+  t.Go(1, Milliseconds(300), Seconds(20));
+  EXPECT_EQ(t.failed_, 0);
+  EXPECT_THAT(t.source().Remarks(),
+              ElementsAre(HasSubstr("exec meter: MAIN: lines come at least 280 ms after")))
+      << "it was read 20 ms before";
+}
+
+TEST(ExecSource, GoesOnOnceTheClockRanWellOverAWholeWindow) {
+  Astray t;
+  t.Go(1, Nanoseconds{0}, Seconds(5));
+  EXPECT_THAT(t.source().Remarks(), ElementsAre());
+  t.Go(1, Milliseconds(500), Seconds(10));
+  EXPECT_FALSE(t.last_.ok()) << "its clock was set back, or it prints later from now on";
+  t.Go(1, Milliseconds(500), LineClock::kWindow + Seconds(5));
+  EXPECT_TRUE(t.last_.ok()) << t.last_;
+  EXPECT_THAT(t.source().Remarks(), ElementsAre(HasSubstr("at least 480 ms")));
+}
+
+TEST(ExecSource, AReaderThatWasHeldUpBlamesNoProgram) {
+  Astray t;
+  t.Go(1, Nanoseconds{0}, Seconds(5));
+  const int64_t begin_ns = t.program_.Now().ns;
+  for (int i = 1; i <= 3000; ++i) {  // three seconds in which nobody reads
+    t.program_.Advance(Milliseconds(1));
+    t.program_.Print(fmt::format("{},MAIN,2\n", begin_ns + i * 1'000'000L));
+  }
+  t.readings_.clear();
+  EXPECT_TRUE(t.source().Read(&t.readings_).ok());
+  while (t.readings_.size() < 3000) ASSERT_TRUE(t.source().Read(&t.readings_).ok());
+  t.Go(1, Nanoseconds{0}, Seconds(20));
+  EXPECT_EQ(t.failed_, 0);
+}
+
+TEST(ExecSource, RefusesAProgramThatStampsByAClockOfItsOwn) {
+  RailNames names;
+  const auto found = ExecSource::Open(
+      "exec", [] { return StartShellProgram("echo 1,USB,2; echo 2,USB,2; exec sleep 1000"); },
+      names, RealClock());
+  EXPECT_EQ(found.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(found.status().ToString(), HasSubstr("USB: the line of the time 1 came at least"));
+  EXPECT_THAT(found.status().ToString(), HasSubstr("time.monotonic_ns()"));
+}
+
 TEST(ExecSource, RefusesAProgramThatPrintsSomethingElse) {
   RailNames names;
   const auto found = ExecSource::Open(
@@ -173,7 +298,9 @@ TEST(ExecSource, RefusesAProgramThatPrintsSomethingElse) {
 TEST(ExecSource, TellsHowAProgramEndedThatNeverNamedItsRails) {
   RailNames names;
   const auto found = ExecSource::Open(
-      "exec", [] { return StartShellProgram("echo 1,A,2; exit 7"); }, names, RealClock());
+      "exec",
+      [] { return StartShellProgram(fmt::format("echo {},A,2; exit 7", RealClock().Now().ns)); },
+      names, RealClock());
   EXPECT_EQ(found.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(found.status().ToString(), HasSubstr("closed its output"));
 }
@@ -185,8 +312,10 @@ TEST(ExecSource, ItsProgramIsKilledWithItsWholeGroup) {
   ASSERT_EQ(pipe(alive), 0);
   const UniqueFd reading(alive[0]);
   UniqueFd writing(alive[1]);
+  const int64_t now_ns = RealClock().Now().ns;
   const std::string script =
-      fmt::format("sleep 1000 >/proc/{}/fd/{} & echo 1,A,1; echo 2,A,2; wait", getpid(), alive[1]);
+      fmt::format("sleep 1000 >/proc/{}/fd/{} & echo {},A,1; echo {},A,2; wait", getpid(), alive[1],
+                  now_ns, now_ns + 1);
   auto found = ExecSource::Open(
       "exec", [&] { return StartShellProgram(script); }, names, RealClock());
   ASSERT_TRUE(found.ok()) << found.status();
