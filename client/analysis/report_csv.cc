@@ -4,6 +4,7 @@
 
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
+#include "client/analysis/simulated_notice.h"
 
 namespace synergy {
 namespace {
@@ -28,9 +29,7 @@ std::string Comments(const RunReport& report) {
   const auto add = [&](std::string_view key, std::string_view value) {
     text += OneLine(fmt::format("# {}: {}", key, value)) + "\n";
   };
-  if (header.board().simulated()) {
-    add("simulated", "the powers come from a model of the board, not from a sensor");
-  }
+  if (header.board().simulated()) add("simulated", SimulatedReason(header.board()));
   add("run", header.run_id());
   add("net", header.job().net_name());
   add("board", header.board().title());

@@ -7,6 +7,7 @@
 
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
+#include "client/analysis/simulated_notice.h"
 #include "client/commands/progress.h"
 #include "client/report/run_text.h"
 #include "client/report/text_table.h"
@@ -154,7 +155,7 @@ std::string BoardText(const BoardState& state) {
   const v1::BoardInfo& board = state.board;
   std::string text = fmt::format("{} ({}), id {}\n", Printable(board.title()),
                                  Printable(board.name()), Printable(board.board_id()));
-  if (board.simulated()) text += fmt::format("  {}\n", kSimulatedNotice);
+  if (board.simulated()) text += fmt::format("  {}\n", SimulatedNotice(board));
   text += fmt::format("  daemon   synergyd {}, {}, {} CPUs\n", Printable(board.daemon_version()),
                       Printable(board.kernel()), board.cpus());
   text += EnginesText(board);

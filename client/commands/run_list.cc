@@ -24,6 +24,11 @@ std::string StateText(const StoredRun& run) {
   return run.unfinished() ? text + ", not told" : text;
 }
 
+std::string BoardText(const StoredRun& run) {
+  const bool captured = run.simulated && !run.board_name.starts_with("sim:");
+  return run.board_name + (captured ? " (captured tree)" : "");
+}
+
 }  // namespace
 
 std::string RunListText(const std::vector<StoredRun>& runs) {
@@ -37,11 +42,12 @@ std::string RunListText(const std::vector<StoredRun>& runs) {
   for (const StoredRun& run : runs) {
     table.AddRow({fmt::format("{}", run.number),
                   run.started_unix_ns ? MinuteText(*run.started_unix_ns) : "-", run.net, run.engine,
-                  run.board_name, StateText(run), fmt::format("{}", (run.bytes + 999) / 1000)});
+                  BoardText(run), StateText(run), fmt::format("{}", (run.bytes + 999) / 1000)});
   }
   const bool simulated =
       std::any_of(runs.begin(), runs.end(), [](const StoredRun& run) { return run.simulated; });
-  return table.Text() + (simulated ? "boards called sim:... are SIMULATED\n" : "");
+  return table.Text() +
+         (simulated ? "boards called sim:... and captured trees are SIMULATED\n" : "");
 }
 
 ordered_json RunListJson(const std::vector<StoredRun>& runs) {

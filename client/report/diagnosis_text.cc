@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/analysis/diagnosis_json.h"
+#include "client/analysis/simulated_notice.h"
 #include "client/report/run_text.h"
 #include "client/report/text_table.h"
 
@@ -28,7 +29,7 @@ std::string Heading(const v1::BoardInfo& board) {
   std::string text =
       fmt::format("{} ({}), synergyd {}, {}\n", Printable(board.title()), Printable(board.name()),
                   Printable(board.daemon_version()), Printable(board.kernel()));
-  if (board.simulated()) text += fmt::format("  {}\n", kSimulatedNotice);
+  if (board.simulated()) text += fmt::format("  {}\n", SimulatedNotice(board));
   return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
+#include "client/analysis/simulated_notice.h"
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
 #include "client/report/meter_text.h"
@@ -115,7 +116,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
       fmt::format("run {} ({}): {} on {}\n", options.number, Printable(report.header.run_id()),
                   Printable(report.header.job().net_name()), Printable(board.title()));
   if (board.simulated()) {
-    text += fmt::format("  {}\n", Colored(options, kYellow, kSimulatedNotice));
+    text += fmt::format("  {}\n", Colored(options, kYellow, SimulatedNotice(board)));
   }
   text += Conditions(report) + Clocks(report) + ConditionsText(report) + Rails(report) +
           Sampling(report) + Channels(report);
@@ -259,8 +260,8 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
                         Groups(report, "type", report.types), Modules(report));
   }
   text += fmt::format("\n{}{}", Totals(report), OneInference(report));
-  if (report.header.board().simulated()) {
-    text += fmt::format("{}\n", Colored(options, kYellow, kSimulatedNotice));
+  if (const std::string notice = SimulatedNotice(report.header.board()); !notice.empty()) {
+    text += fmt::format("{}\n", Colored(options, kYellow, notice));
   }
   return text;
 }

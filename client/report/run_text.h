@@ -25,8 +25,4 @@ struct RunTextOptions {
 // Operators stand in the order of report.ops.
 std::string RunText(const RunReport& report, const RunTextOptions& options);
 
-// What stands wherever numbers of a simulated board are shown.
-inline constexpr const char* kSimulatedNotice =
-    "SIMULATED: the powers come from a model of the board, not from a sensor.";
-
 }  // namespace synergy

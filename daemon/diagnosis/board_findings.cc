@@ -29,8 +29,10 @@ void FindBoard(const DiagnosisSubject& subject, v1::Diagnosis& diagnosis) {
   if (board.simulated()) {
     findings.Limited(
         fmt::format("SIMULATED: {}. No watt of this machine is measured: powers and clocks come "
-                    "from a model or from files",
-                    name),
+                    "from {}",
+                    name,
+                    board.name().starts_with(kSimulatedPrefix) ? "a model of it"
+                                                               : "the files of a captured tree"),
         "to measure this machine: sudo synergyd --board auto");
   } else if (board.name() == kAuto) {
     findings.Limited(
