@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "common/files.h"
+
 namespace synergy {
 namespace {
 
@@ -159,6 +161,30 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad.to;
     EXPECT_NE(status.ToString().find("toy.toml"), std::string::npos) << status;
     EXPECT_NE(status.ToString().find(bad.said), std::string::npos) << status;
+  }
+}
+
+TEST(BoardProfile, ASimulationSaysItsPoliciesAndGovernors) {
+  const std::string file = "deploy/boards/snapdragon-820.toml";
+  const std::string good = *ReadFile(file, 1 << 20);
+  const SimulationProfile simulation = *ParseBoardProfile(good, file)->simulation;
+  ASSERT_EQ(simulation.policies.size(), 2u);
+  EXPECT_EQ(simulation.policies[0].khz.back(), 1'593'600);
+  EXPECT_EQ(simulation.policies[1].khz.back(), 2'150'400) << "without its own those of the points";
+  EXPECT_EQ(simulation.gpu_governors.front(), "msm-adreno-tz");
+  EXPECT_EQ(BuiltInBoardProfile("generic-x86-rapl")->simulation->policies.size(), 8u);
+  for (const Bad& bad : {
+           Bad{"cores = 2\nfreq", "cores = 3\nfreq", "has 5 cores in its policies and 4 in all"},
+           Bad{"cores = 2\nfreq", "cores = 2\ncount = 0\nfreq", "policy[0]: \"count\" is 0"},
+           Bad{"khz = 422400", "khz = 307200", "frequencies[1]: \"khz\" must be above"},
+           Bad{"cpu_governors", "cpu_governor", "\"cpu_governors\" must be there"},
+           Bad{"gpu_governors", "# gpu_governors", "needs \"gpu_governors\""},
+           Bad{"sensor = \"battery\"",
+               "sensor = \"battery\"\nmemory_clock = { lowest_khz = 2, highest_khz = 1 }",
+               "memory_clock: \"highest_khz\" is 1"},
+       }) {
+    const absl::Status status = ParseBoardProfile(Replace(good, bad.from, bad.to), file).status();
+    EXPECT_NE(status.ToString().find(bad.said), std::string::npos) << bad.said << ": " << status;
   }
 }
 
