@@ -15,13 +15,13 @@ BIN = pathlib.Path(os.environ["SYNERGY_BIN"])
 WHILE_PARENT = ("sh", "-c", "while kill -0 $PPID 2>/dev/null; do sleep 0.05; done")
 
 
-def wait_for(condition, seconds, what):
+def wait_for(condition, seconds, what, every=0.02):
     """Polls `condition` until it is true and returns its value; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
@@ -61,6 +61,7 @@ def processes(name, ancestor):
 
 class Client:
     """synergyctl, with a store of its own. Needs `host`, `scratch` and `store`."""
+    POLL_SECONDS = 0.02
 
     def environment(self, **extra):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "SYNERGY_HOST"))}
@@ -93,7 +94,7 @@ class Client:
             jobs = json.loads(self.ctl("board", "--json").stdout)["jobs"]
             return any(j["state"] == "RUNNING" and j["iteration"] >= iterations for j in jobs)
 
-        wait_for(measuring, 60, "a measured iteration")
+        wait_for(measuring, 60, "a measured iteration", self.POLL_SECONDS)
 
 
 class Board(Client):

@@ -1,14 +1,12 @@
 """CPU clocks under a real cpufreq: what its drivers make of a request, and that everything comes back."""
 import re
 import signal
+import time
 
 from lab_board import POLICIES, STATE, WHILE_PARENT, LabTest, main, wait_for
 
 
-
 class Clocks(LabTest):
-    PROGRAMS = ("lease_steps",)
-
     def start_pin(self, *flags):
         pin = self.lab.start_ctl("clocks", "pin", *flags, "--", *WHILE_PARENT)
         self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
@@ -83,7 +81,44 @@ class Clocks(LabTest):
         for name, value in self.before[0].items():
             self.lab.guest.attempt(f"echo '{value}' > /sys/devices/system/cpu/{name}")
 
-    def test_kill_9_before_every_step_and_restore_put_everything_back(self):
+    def test_doctor_tries_a_control_and_puts_it_back(self):
+        self.lab.start()
+        governor = self.lab.guest.read(f"{POLICIES}/policy0/scaling_governor")
+        found = [check["found"] for check in self.lab.json("doctor", "--try")["checks"] if check["area"] == "clocks"]
+        self.assertTrue(any(f"policy0/scaling_governor was {governor}, was set to {governor}" in text and
+                            "it was put back" in text for text in found), found)
+        self.assertIn("nobody holds the clocks", found)
+
+    def test_what_this_kernel_has_no_control_of_is_refused(self):
+        self.lab.start()
+        for flags, words in ((("--memory", "max"), "no clock of the memory"), (("--fan", "50"), "no fan that can be set"),
+                             (("--gpu", "max"), "no clock of a GPU"), (("--boost", "on"), "boost")):
+            done = self.lab.ctl("clocks", "pin", *flags, "--", "true")
+            self.assertNotEqual(done.returncode, 0, flags)
+            self.assertIn(words, done.stderr)
+
+    # The main job, from the host's command line to joules.
+    def test_squeezenet_runs_under_pinned_clocks_end_to_end(self):
+        self.lab.start()
+        begin = time.monotonic()
+        run = self.lab.json("run", "--net", "squeezenet", "--iterations", "1", "--warmup", "1", "--rate", "20",
+                            "--cpu-freq", "1224MHz", "--threads", "1", timeout=280)
+        print(f"squeezenet in the lab: {time.monotonic() - begin:.0f} s wall time", flush=True)
+        self.assertEqual(run["run"]["iterations_completed"], 1)
+        self.assertIs(run["run"]["simulated"], False)
+        self.assertEqual(len(run["ops"]), 66)
+        self.assertEqual(run["clocks"]["asked"]["cpu_khz"], 1224000)
+        obtained = {s["control"].rsplit("/", 1)[1]: s["obtained"] for s in run["clocks"]["settings"]}
+        self.assertEqual(obtained["scaling_max_freq"], "1224000")
+        whole = run["totals"]["all"]
+        self.assertAlmostEqual(whole["energy_j"]["VDD_IN"] / whole["time_s"], 5.0, delta=0.02)
+        self.assertEqual(self.lab.cpufreq(), self.before[0])
+        self.assertNotEqual(self.lab.guest.read(f"{POLICIES}/policy0/scaling_max_freq"), "1224000")
+
+    # Named so that it comes last: no daemon may run meanwhile.
+    def test_whenever_a_lease_is_killed_before_a_step_restore_puts_everything_back(self):
+        if self.lab.pids("synergyd"):
+            self.lab.stop()
         chip = self.lab.guest.run("ls -d /sys/bus/i2c/devices/0-0040/hwmon/hwmon*")
         text, code = self.lab.guest.attempt(f"lease_steps {STATE} 518400 3 {chip}", timeout=300)
         self.assertEqual(code, 0, text)
@@ -92,20 +127,6 @@ class Clocks(LabTest):
         self.assertGreater(steps, 20)
         self.assertGreater(changed, steps // 4)
         self.assertGreater(restores, steps // 4)
-
-
-class TwoClusters(LabTest):
-    CLUSTERS = "two_clusters"
-
-    def test_each_cluster_has_a_table_and_comes_back(self):
-        self.lab.start()
-        policies = self.lab.json("clocks")["policies"]
-        self.assertEqual([p["frequencies_khz"][-1] for p in policies], [1593600, 2150400])
-        done = self.lab.ctl("clocks", "pin", "--cpu", "min", "--", "true")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        done = self.lab.ctl("clocks", "pin", "--cpu", "768MHz", "--", "true")
-        self.assertEqual(done.returncode, 2, "the other cluster does not have it: " + done.stderr)
-        self.assertEqual(self.lab.cpufreq(), self.before[0])
 
 
 if __name__ == "__main__":

@@ -180,15 +180,15 @@ class Guest(contextlib.AbstractContextManager):
         """Writes to an attribute: (what was said, exit code), 0 where the kernel took it."""
         return self.attempt(f"echo {value} > {path}")
 
-    def set_rail(self, address, channel, microvolts_shunt, millivolts_bus):
-        """The registers of an INA3221's channel (1 to 3): 40 uV and 8 mV a step, in bits 3 to 15."""
-        for register, steps in ((2 * channel - 1, round(microvolts_shunt / 40)), (2 * channel, round(millivolts_bus / 8))):
-            self.set_register(address, register, (steps << 3) & 0xFFFF)
-
-    def set_register(self, address, register, value):
+    def set_registers(self, *values):
+        """(address, register, value) each, of INA3221s, in one command."""
         # SMBus words are little endian, the chip's registers big endian.
-        swapped = (value & 0xFF) << 8 | value >> 8
-        self.run(f"i2cset -f -y 0 {address:#x} {register:#x} {swapped:#x} w")
+        self.set_words(*((address, register, (value & 0xFF) << 8 | value >> 8) for address, register, value in values))
+
+    def set_words(self, *values):
+        """(address, register, value) each, as SMBus words."""
+        self.run("\n".join(f"i2cset -f -y 0 {address:#x} {register:#x} {value & 0xFFFF:#x} w || exit 1"
+                           for address, register, value in values))
 
     def clock_lines(self):
         """The lines that choose the CPU clocks, seen from outside the guest."""
