@@ -52,23 +52,7 @@ class Meter(unittest.TestCase):
             absent = op["energy_j"]["meter:USB"]["mean"] is None
             self.assertEqual(absent, op["time_s"]["mean"] < shortest, op["name"])
 
-    def test_a_clock_that_drifts_is_brought_onto_the_boards(self):
-        run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S))
-        self.check_clock(run["meter"]["clock"], [])
-        self.check_energies(run)
-        self.assertFalse([r for r in run["reasons"] if r.startswith("meter")], run["reasons"])
-        self.assertTrue(run["run"]["simulated"])
-
-    def test_a_clock_that_jumps_is_put_right_where_it_jumped(self):
-        for jump_ms in (50, -50):
-            with self.subTest(jump_ms=jump_ms):
-                run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S),
-                                    "--jump-ms", str(jump_ms))
-                self.check_clock(run["meter"]["clock"], [jump_ms])
-                self.check_energies(run)
-
-    def test_the_store_keeps_it(self):
-        run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S))
+    def check_stored(self, run):
         number = str(run["run"]["number"])
         self.assertEqual(self.board.json("show", number)["meter"], run["meter"])
         text = self.board.ctl("show", number).stdout
@@ -78,6 +62,22 @@ class Meter(unittest.TestCase):
         listed = self.board.json("runs")["runs"]
         mine = next(r for r in listed if r["number"] == run["run"]["number"])
         self.assertGreater(mine["bytes"], 0)
+
+    def test_a_clock_that_drifts_is_brought_onto_the_boards_and_the_store_keeps_it(self):
+        run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S))
+        self.check_clock(run["meter"]["clock"], [])
+        self.check_energies(run)
+        self.assertFalse([r for r in run["reasons"] if r.startswith("meter")], run["reasons"])
+        self.assertTrue(run["run"]["simulated"])
+        self.check_stored(run)
+
+    def test_a_clock_that_jumps_is_put_right_where_it_jumped(self):
+        for jump_ms in (50, -50):
+            with self.subTest(jump_ms=jump_ms):
+                run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S),
+                                    "--jump-ms", str(jump_ms))
+                self.check_clock(run["meter"]["clock"], [jump_ms])
+                self.check_energies(run)
 
     def test_a_meter_that_measures_something_else_has_no_energies(self):
         run = self.run_with("--flat", iterations=10)
