@@ -29,7 +29,13 @@ class TomlTable {
   std::string TextOr(std::string_view key, std::string_view fallback) {
     return table_.contains(key) ? Text(key) : std::string(fallback);
   }
-  double Number(std::string_view key) { return Value<double>(key, "a number"); }
+  // Whole numbers are numbers, too.
+  double Number(std::string_view key) {
+    used_.emplace(key);
+    const toml::node_view node = table_[key];
+    if (!node.is_number()) Fail(key, "must be a number");
+    return node.is_number() ? node.value_or(0.0) : 0;
+  }
   int64_t Integer(std::string_view key, int64_t lowest, int64_t highest) {
     const int64_t value = Value<int64_t>(key, "an integer");
     if (value < lowest || value > highest) {
@@ -44,7 +50,9 @@ class TomlTable {
     if (!Has(key)) return {};
     std::vector<std::string> texts;
     if (const toml::array* array = table_[key].as_array()) {
-      for (const toml::node& node : *array) texts.push_back(node.value_or(std::string()));
+      for (const toml::node& node : *array) {
+        texts.push_back(node.value_exact<std::string>().value_or(""));
+      }
     }
     if (texts.empty() || std::ranges::find(texts, "") != texts.end()) {
       Fail(key, "must be a list of texts, none of them empty");
@@ -105,7 +113,7 @@ class TomlTable {
   template <typename T>
   T Value(std::string_view key, std::string_view type) {
     used_.emplace(key);
-    const auto value = table_[key].value<T>();
+    const auto value = table_[key].value_exact<T>();  // no truth value is a number
     if (!value.has_value()) Fail(key, fmt::format("must be {}", type));
     return value.value_or(T{});
   }

@@ -69,6 +69,21 @@ TEST(BoardProfile, ReadsWhatTheFileSays) {
   EXPECT_TRUE(profile->gpu_frequencies_hz.empty());
 }
 
+TEST(BoardProfile, TakesNoTypeForAnother) {
+  const auto error = [](const std::string& from, const std::string& to) {
+    return std::string(ParseBoardProfile(Replace(kRails + kSensor + kCpu, from, to), "toy.toml")
+                           .status()
+                           .message());
+  };
+  EXPECT_EQ(error("schema = 1", "schema = true"),
+            "toy.toml: line 2: \"schema\" must be an integer");
+  EXPECT_EQ(error("cores = 2", "cores = 2.0"),
+            "toy.toml: line 26: cpu: \"cores\" must be an integer");
+  EXPECT_EQ(error("default_rate_hz = 500", "default_rate_hz = true"),
+            "toy.toml: line 5: \"default_rate_hz\" must be a number");
+  EXPECT_EQ(error("title = \"Toy\"", "title = 1"), "toy.toml: line 4: \"title\" must be a text");
+}
+
 TEST(BoardProfile, TheGpusFrequenciesRise) {
   const auto parse = [](const std::string& frequencies) {
     return ParseBoardProfile(kRails + kSensor + kCpu + "[gpu]\nfrequencies = " + frequencies + "\n",
