@@ -98,6 +98,11 @@ void ParseSensor(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   sensor.bus = table.Text("bus");
   sensor.bit_rate_hz = static_cast<uint32_t>(table.Integer("bit_rate_hz", 10'000, 3'400'000));
   sensor.address = static_cast<uint8_t>(table.Integer("address", 0x40, 0x43));
+  if (std::ranges::any_of(profile.sensors, [&](const SensorProfile& other) {
+        return other.bus == sensor.bus && other.address == sensor.address;
+      })) {
+    table.Fail("address", "is that of a sensor above on the same bus");
+  }
   if (table.Has("averages"))
     sensor.averages = static_cast<uint32_t>(table.Integer("averages", 1, 1024));
   if (table.Has("conversion_us")) {
@@ -152,7 +157,8 @@ void ParseSigns(TomlTable table, BoardProfile& profile, TomlTable& parent) {
 void ParseClock(TomlTable table, BoardProfile& profile, TomlTable& parent) {
   DeviceClockProfile clock;
   clock.name = table.Text("name");
-  if (clock.name.empty() || clock.name == "cpu") table.Fail("name", "must be that of a device");
+  // Others nobody can ask for.
+  if (clock.name != "gpu" && clock.name != "memory") table.Fail("name", "must be gpu or memory");
   clock.devfreq = table.Texts("devfreq");
   clock.rate = table.TextOr("rate", "");
   clock.rate_read = table.TextOr("rate_read", "");

@@ -84,6 +84,19 @@ TEST(BoardProfile, TakesNoTypeForAnother) {
   EXPECT_EQ(error("title = \"Toy\"", "title = 1"), "toy.toml: line 4: \"title\" must be a text");
 }
 
+TEST(BoardProfile, AnAddressIsOneSensors) {
+  const std::string second = Replace(kSensor, "rail = \"CORE\"", "rail = \"IN\"");
+  EXPECT_EQ(ParseBoardProfile(kRails + kSensor + second, "toy.toml").status().message(),
+            "toy.toml: line 29: sensor[1]: \"address\" is that of a sensor above on the same bus");
+  EXPECT_TRUE(ParseBoardProfile(kRails + kSensor + Replace(second, "i2c-3", "i2c-4"), "toy").ok());
+}
+
+TEST(BoardProfile, ADevicesClockIsOneThatCanBeAskedFor) {
+  const std::string clock = "[[clock]]\nname = \"dla\"\ndevfreq = [\"dla\"]\n";
+  EXPECT_EQ(ParseBoardProfile(kRails + clock, "toy.toml").status().message(),
+            "toy.toml: line 15: clock[0]: \"name\" must be gpu or memory");
+}
+
 TEST(BoardProfile, TheGpusFrequenciesRise) {
   const auto parse = [](const std::string& frequencies) {
     return ParseBoardProfile(kRails + kSensor + kCpu + "[gpu]\nfrequencies = " + frequencies + "\n",
