@@ -64,7 +64,11 @@ def main():
         lab.stop()
         for number in range(kills):
             lab.start()
-            victim = kill_one(lab, number, seconds)
+            try:
+                victim = kill_one(lab, number, seconds)
+            except AssertionError:
+                print(f"round {number}: the daemon's log:\n{lab.log()}", flush=True)
+                raise
             tally[victim] = tally.get(victim, 0) + 1
             touched = lab.settings() != before
             if number % 2 == 0:
