@@ -11,6 +11,8 @@ namespace synergy {
 
 enum class ReasonCode {
   kClockAstray,
+  kClockMoved,
+  kCoreSwitched,
   kEdgeUnread,
   kFewReadings,
   kIncomplete,
@@ -30,6 +32,7 @@ enum class ReasonCode {
   kSourceFailed,
   kStoreDamaged,
   kTicksMissed,
+  kWindowLong,
 };
 
 enum class NoticeCode {
@@ -37,6 +40,7 @@ enum class NoticeCode {
   kClockMoved,
   kClocksDiffer,
   kClocksLeft,
+  kCoreSwitched,
   kCoresShared,
   kEngineEnd,
   kEngineNote,

@@ -71,7 +71,7 @@ class ClockControl {
   v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
   // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
   Conditions OpenConditions() const {
-    return Conditions(files_, clocks_.sysfs_root(), options_.decisive_zones);
+    return Conditions(files_, clocks_.sysfs_root(), options_.decisive_zones, clocks_.Watched());
   }
   // Something can be set here.
   bool CanSet();

@@ -1,36 +1,22 @@
 #include "daemon/clocks/conditions.h"
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "common/sysfs.h"
 #include "daemon/clocks/cpu_clocks.h"
+#include "daemon/clocks/fixed_clocks.h"
 #include "fmt/format.h"
 
 namespace synergy {
-namespace {
-
-constexpr double kTolerance = 0.01;
-
-// "policy0" of ".../policy0/scaling_max_freq"; kernels before 4.3: "cpu0" of
-// ".../cpu0/cpufreq/scaling_max_freq".
-std::string FolderName(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const std::string name = folder.filename();
-  return name == "cpufreq" ? folder.parent_path().filename().string() : name;
-}
-
-}  // namespace
-
 Conditions::Conditions(AttributeFiles& files, const std::string& sysfs_root,
-                       const std::vector<std::string>& decisive)
-    : files_(files) {
+                       const std::vector<std::string>& decisive, std::vector<WatchedClock> watched)
+    : files_(files), watched_(std::move(watched)) {
   FindClocks(sysfs_root);
   FindZones(sysfs_root, decisive);
   FindThrottles(sysfs_root);
+  FindCores(sysfs_root + "/devices/system/cpu");
 }
 
 void Conditions::FindClocks(const std::string& root) {
@@ -46,6 +32,10 @@ void Conditions::FindClocks(const std::string& root) {
   for (const std::string& name : files_.List(devices)) {
     Item item{.name = name, .path = devices + "/" + name + "/cur_freq"};
     if (Read(item).has_value()) clocks_.push_back(std::move(item));
+  }
+  for (const WatchedClock& watched : watched_) {
+    const bool known = std::ranges::find(clocks_, watched.name, &Item::name) != clocks_.end();
+    if (!known) clocks_.push_back({.name = watched.name, .path = watched.path});
   }
 }
 
@@ -87,6 +77,14 @@ void Conditions::FindThrottles(const std::string& root) {
   }
 }
 
+// Those that can be switched. An item's value is that of the file: 1 is on.
+void Conditions::FindCores(const std::string& cpus) {
+  for (const std::string& cpu : files_.List(cpus)) {
+    Item item{.name = cpu, .path = fmt::format("{}/{}/online", cpus, cpu)};
+    if (cpu.starts_with("cpu") && Read(item).has_value()) cores_.push_back(std::move(item));
+  }
+}
+
 std::optional<int64_t> Conditions::Read(const Item& item) const {
   const absl::StatusOr<std::string> text = files_.Read(item.path);
   if (!text.ok()) return std::nullopt;
@@ -95,12 +93,13 @@ std::optional<int64_t> Conditions::Read(const Item& item) const {
   return *value * item.scale;
 }
 
-void Conditions::TellChanges(std::vector<Item>& items, std::optional<int64_t> unreadable,
+void Conditions::TellChanges(std::vector<Item>& items, Unreadable unreadable,
                              const std::function<void(const Item&)>& tell) {
   for (Item& item : items) {
-    std::optional<int64_t> now = Read(item);
-    if (!now.has_value()) now = unreadable;
-    if (!now.has_value() || now == item.last) continue;
+    const std::optional<int64_t> now = Read(item);
+    if (!now && unreadable == Unreadable::kLeftOut) continue;
+    if (item.told && now == item.last) continue;
+    item.told = true;
     item.last = now;
     tell(item);
   }
@@ -109,21 +108,27 @@ void Conditions::TellChanges(std::vector<Item>& items, std::optional<int64_t> un
 std::optional<v1::Conditions> Conditions::Poll(MonotonicTime now) {
   v1::Conditions changed;
   changed.set_at_ns(now.ns);
-  TellChanges(clocks_, 0, [&](const Item& item) {
+  TellChanges(clocks_, Unreadable::kTold, [&](const Item& item) {
     v1::Conditions::Frequency& frequency = *changed.add_frequencies();
     frequency.set_clock(item.name);
-    frequency.set_hz(*item.last);
+    if (item.last.has_value()) frequency.set_hz(*item.last);
   });
-  TellChanges(zones_, std::nullopt, [&](const Item& item) {
+  TellChanges(zones_, Unreadable::kLeftOut, [&](const Item& item) {
     v1::Conditions::Temperature& temperature = *changed.add_temperatures();
     temperature.set_zone(item.name);
     temperature.set_millidegrees(
         static_cast<int32_t>(std::clamp<int64_t>(*item.last, INT32_MIN, INT32_MAX)));
   });
-  TellChanges(throttles_, std::nullopt, [&](const Item& item) {
+  const auto add_throttle = [&](std::string what, uint64_t value) {
     v1::Conditions::Throttle& throttle = *changed.add_throttles();
-    throttle.set_what(item.name);
-    throttle.set_value(static_cast<uint64_t>(*item.last));
+    throttle.set_what(std::move(what));
+    throttle.set_value(value);
+  };
+  TellChanges(throttles_, Unreadable::kLeftOut, [&](const Item& item) {
+    add_throttle(item.name, static_cast<uint64_t>(*item.last));
+  });
+  TellChanges(cores_, Unreadable::kLeftOut, [&](const Item& item) {
+    add_throttle(CoreOffName(item.name), *item.last == 0 ? 1 : 0);
   });
   const bool any = changed.frequencies_size() + changed.temperatures_size() > 0;
   if (!any && changed.throttles().empty()) return std::nullopt;
@@ -145,42 +150,6 @@ std::optional<Conditions::Zone> Conditions::Hottest() const {
     if (!hottest.has_value() || celsius > hottest->celsius) hottest = {zone.name, celsius};
   }
   return hottest;
-}
-
-FixedClocks::FixedClocks(const v1::ClockLease& lease) {
-  std::map<std::string, std::pair<int64_t, int64_t>> limits;  // Hz; 0: not set
-  for (const v1::ClockSetting& setting : lease.settings()) {
-    const std::string& control = setting.control();
-    const bool cpu =
-        control.ends_with("/scaling_min_freq") || control.ends_with("/scaling_max_freq");
-    const bool device = control.ends_with("/min_freq") || control.ends_with("/max_freq");
-    const absl::StatusOr<int64_t> value = ParseSysfsInteger(setting.obtained(), control);
-    if (!(cpu || device) || !value.ok()) continue;
-    auto& [low, high] = limits[FolderName(control)];
-    (control.ends_with("min_freq") ? low : high) = *value * (cpu ? 1000 : 1);
-  }
-  for (const auto& [clock, pair] : limits) {
-    if (pair.first == pair.second && pair.first > 0) fixed_[clock].hz = pair.first;
-  }
-}
-
-std::vector<v1::ClockChange> FixedClocks::Check(const v1::Conditions& now) {
-  std::vector<v1::ClockChange> changes;
-  for (const v1::Conditions::Frequency& frequency : now.frequencies()) {
-    const auto found = fixed_.find(frequency.clock());
-    if (found == fixed_.end()) continue;
-    Fixed& fixed = found->second;
-    const double off = std::abs(static_cast<double>(frequency.hz() - fixed.hz));
-    const bool astray = off > kTolerance * static_cast<double>(fixed.hz);
-    if (!astray && !fixed.astray) continue;
-    fixed.astray = astray;
-    v1::ClockChange& change = changes.emplace_back();
-    change.set_at_ns(now.at_ns());
-    change.set_clock(frequency.clock());
-    change.set_fixed_hz(fixed.hz);
-    change.set_seen_hz(frequency.hz());
-  }
-  return changes;
 }
 
 }  // namespace synergy

@@ -1,5 +1,5 @@
 // What a board runs under while a job does: how fast its CPUs and devices are clocked, how warm it
-// is, whether it is throttled. Only reads.
+// is, whether it is throttled, which cores are off. Only reads.
 //
 // Sources: Documentation/admin-guide/pm/cpufreq.rst (cpuinfo_cur_freq is what the hardware says,
 // scaling_cur_freq what the driver last knew; kHz), ABI/testing/sysfs-class-devfreq (cur_freq, Hz),
@@ -10,14 +10,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/clock.h"
 #include "daemon/clocks/attribute_files.h"
-#include "synergy/v1/clocks.pb.h"
+#include "daemon/clocks/device_clocks.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -27,13 +26,15 @@ class Conditions {
  public:
   // Finds what there is. `files` outlives it. `decisive`: the types of the zones that tell whether
   // the board is cool; without any that is here all zones do. (The PMIC of a Jetson reads 100
-  // degrees whatever it does.)
+  // degrees whatever it does.) `watched`: clocks of devices, besides those of class/devfreq.
   Conditions(AttributeFiles& files, const std::string& sysfs_root,
-             const std::vector<std::string>& decisive = {});
+             const std::vector<std::string>& decisive = {}, std::vector<WatchedClock> watched = {});
 
   // What has changed since the last call, everything at the first; nothing where nothing has. A
-  // clock that cannot be read is 0; temperatures and counters that cannot be read are left out.
+  // clock that cannot be read has no frequency (0 is not sent); temperatures and counters that
+  // cannot be read are left out. A core is a state of the throttles (CoreOffName).
   std::optional<v1::Conditions> Poll(MonotonicTime now);
+  const std::vector<WatchedClock>& watched() const { return watched_; }
   // By their types; of several of a type ("acpitz") all but the first with their numbers.
   std::vector<std::string> ThermalZones() const;
   // The hottest of the decisive zones now, in degrees Celsius; nothing where none can be read.
@@ -48,41 +49,27 @@ class Conditions {
     std::string name;
     std::string path;
     int64_t scale = 1;                 // to Hz, millidegrees
-    std::optional<int64_t> last = {};  // as it was told
     bool decisive = true;              // zones only
+    std::optional<int64_t> last = {};  // as it was told; nothing: that it cannot be read
+    bool told = false;
   };
 
   void FindClocks(const std::string& root);
   void FindZones(const std::string& root, const std::vector<std::string>& decisive);
   void FindThrottles(const std::string& root);
+  void FindCores(const std::string& cpus);
   std::optional<int64_t> Read(const Item& item) const;
-  // Calls `tell` for the items that have changed. `unreadable`: the value of those that cannot be
-  // read; nothing: they are left out.
-  void TellChanges(std::vector<Item>& items, std::optional<int64_t> unreadable,
+  // Calls `tell` for the items that have changed.
+  enum class Unreadable { kLeftOut, kTold };
+  void TellChanges(std::vector<Item>& items, Unreadable unreadable,
                    const std::function<void(const Item&)>& tell);
 
   AttributeFiles& files_;
+  std::vector<WatchedClock> watched_;
   std::vector<Item> clocks_;
   std::vector<Item> zones_;
   std::vector<Item> throttles_;
-};
-
-// Whether clocks that a lease has fixed stay where they are. Thread-compatible.
-class FixedClocks {
- public:
-  // Those whose limits were both set, to the same.
-  explicit FixedClocks(const v1::ClockLease& lease);
-
-  // Those of `now` that have left their frequency or are back at it, by more than 1 %: what drivers
-  // compute from counters is never exact.
-  std::vector<v1::ClockChange> Check(const v1::Conditions& now);
-
- private:
-  struct Fixed {
-    int64_t hz = 0;
-    bool astray = false;
-  };
-  std::map<std::string, Fixed> fixed_;  // by the clock's name
+  std::vector<Item> cores_;
 };
 
 }  // namespace synergy

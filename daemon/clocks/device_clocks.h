@@ -49,6 +49,13 @@ struct DeviceClock {
   bool IsDevfreq() const { return !paths.devfreq.empty(); }
 };
 
+// Where a clock is seen at work while others use it.
+struct WatchedClock {
+  std::string name;          // as a run's records call it: "57000000.gpu" (the devfreq's), "memory"
+  std::string path;          // of its rate now, in Hz
+  std::string control = {};  // that overrides it, below the sysfs root; "": it has limits
+};
+
 // NotFound with what was looked for, where this kernel does not have it.
 absl::StatusOr<DeviceClock> ReadDeviceClock(AttributeFiles& files, const std::string& sysfs_root,
                                             const DeviceClockPaths& paths);

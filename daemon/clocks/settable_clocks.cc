@@ -1,6 +1,7 @@
 #include "daemon/clocks/settable_clocks.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -97,6 +98,24 @@ bool SettableClocks::Any() const {
   const absl::StatusOr<CpuClocks> cpu = ReadCpuClocks(files_, places_.sysfs_root);
   return (cpu.ok() && !cpu->policies.empty()) || Device(kGpu).ok() || Device(kMemory).ok() ||
          FindFan().ok();
+}
+
+std::vector<WatchedClock> SettableClocks::Watched() const {
+  std::vector<WatchedClock> watched;
+  for (const std::string& name : {kGpu, kMemory}) {
+    const absl::StatusOr<DeviceClock> device = Device(name);
+    if (!device.ok()) continue;
+    const DeviceClockPaths& paths = device->paths;
+    if (device->IsDevfreq()) {
+      const std::string devfreq = std::filesystem::path(paths.devfreq).filename();
+      watched.push_back({.name = devfreq, .path = paths.devfreq + "/cur_freq"});
+      continue;
+    }
+    watched.push_back({.name = name,
+                       .path = paths.rate_read.empty() ? paths.rate : paths.rate_read,
+                       .control = paths.rate.substr(places_.sysfs_root.size() + 1)});
+  }
+  return watched;
 }
 
 absl::StatusOr<std::vector<Setting>> SettableClocks::PlanDevices(

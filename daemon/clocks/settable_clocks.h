@@ -35,6 +35,8 @@ class SettableClocks {
   // All that can be read; what cannot be is in its notes.
   void Describe(v1::ClockState& state) const;
   bool Any() const;  // something of it is there
+  // The clocks of devices, where they are read.
+  std::vector<WatchedClock> Watched() const;
   // As of ClockControl::Check.
   absl::Status Check(const v1::ClockRequest& request) const;
   // Under `lease`, on an error up to there.

@@ -21,9 +21,6 @@ void FindEngines(const std::vector<v1::EngineInfo>& engines, v1::Diagnosis& diag
 // The sources that are read, those that are not, and chips without a driver.
 void FindPower(const DiagnosisSubject& subject, bool root, v1::Diagnosis& diagnosis);
 
-// The shortest operator that has a reading of its own, in seconds: the window of a reading and the
-// time between two readings. Nothing: the window is not known.
-std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double reads_hz);
 void FindResolution(const v1::BoardInfo& board, bool root, v1::Diagnosis& diagnosis);
 
 // `trying`: what came of setting a clock to what it is; nothing: nobody has asked for that.

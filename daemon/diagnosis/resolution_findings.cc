@@ -2,6 +2,7 @@
 #include <map>
 #include <vector>
 
+#include "common/records/resolution.h"
 #include "daemon/diagnosis/areas.h"
 #include "daemon/diagnosis/findings.h"
 #include "fmt/format.h"
@@ -10,8 +11,6 @@
 namespace synergy {
 namespace {
 
-// A recursive filter new = old + (x - old) / N has followed a step to 1 % after N ln 100 steps.
-const double kSettled = std::log(100.0);
 // Most operators of the networks that synergyctl knows are shorter than that on a small board, so
 // that only whole networks have readings of their own.
 constexpr double kLongS = 10e-3;
@@ -45,15 +44,6 @@ std::string MendFor(const v1::ChannelInfo& channel, bool root) {
 }
 
 }  // namespace
-
-std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double reads_hz) {
-  const v1::Window& window = channel.window();
-  if (!(window.period_s() > 0) || !(reads_hz > 0)) return std::nullopt;
-  const double period_s = window.period_s() * (1 + window.period_tolerance());
-  const double filter = window.average() > 1 ? window.average() * kSettled : 1;
-  const bool placed = window.phase_known() && window.average() <= 1 && window.slot_s() > 0;
-  return (placed ? window.slot_s() : period_s * filter) + 1 / reads_hz;
-}
 
 void FindResolution(const v1::BoardInfo& board, bool root, v1::Diagnosis& diagnosis) {
   Findings findings("resolution", diagnosis);

@@ -3,21 +3,14 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "common/frequency.h"
-#include "common/printable.h"
-#include "fmt/format.h"
 
 namespace synergy {
-namespace {
-
-std::string HertzText(int64_t hz) { return FormatFrequency(Frequency{(hz + 500) / 1000}); }
-
-}  // namespace
 
 ConditionRecorder::ConditionRecorder(Conditions conditions, const v1::ClockLease* lease,
                                      RunRecording& recording, Clock& clock)
-    : conditions_(std::move(conditions)), recording_(recording), clock_(clock) {
-  if (lease != nullptr) fixed_.emplace(*lease);
+    : recording_(recording), clock_(clock), conditions_(std::move(conditions)) {
+  const absl::MutexLock lock(&mutex_);
+  if (lease != nullptr) fixed_.emplace(*lease, conditions_.watched());
   Take();  // a run, however short, has what it began under
   thread_ = std::jthread([this] { Watch(); });
 }
@@ -25,27 +18,48 @@ ConditionRecorder::ConditionRecorder(Conditions conditions, const v1::ClockLease
 ConditionRecorder::~ConditionRecorder() { stop_.Notify(); }
 
 void ConditionRecorder::Watch() {
-  while (!stop_.WaitForNotificationWithTimeout(absl::Nanoseconds(kPeriod.count))) Take();
+  while (!stop_.WaitForNotificationWithTimeout(absl::Nanoseconds(kPeriod.count))) {
+    const absl::MutexLock lock(&mutex_);
+    Take();
+  }
 }
 
 void ConditionRecorder::Take() {
-  const std::optional<v1::Conditions> now = conditions_.Poll(clock_.Now());
-  if (!now.has_value()) return;
-  v1::RunRecord record;
-  *record.mutable_conditions() = *now;
-  recording_.Record(record);
-  if (!fixed_.has_value()) return;
-  for (const v1::ClockChange& change : fixed_->Check(*now)) {
-    v1::RunRecord event;
-    *event.mutable_clock_change() = change;
-    recording_.Record(event);
-    if (!told_.insert(change.clock()).second) continue;
-    recording_.AddNotice(
-        NoticeCode::kClockMoved,
-        fmt::format("{} was fixed at {} and ran at {}: throttled, or set by somebody else",
-                    Printable(change.clock(), 64), HertzText(change.fixed_hz()),
-                    HertzText(change.seen_hz())));
+  const MonotonicTime at = clock_.Now();
+  const std::optional<v1::Conditions> now = conditions_.Poll(at);
+  if (now.has_value()) {
+    v1::RunRecord record;
+    *record.mutable_conditions() = *now;
+    recording_.Record(record);
+    Check(*now);
   }
+  if (fixed_.has_value()) fixed_->Looked(at);
+}
+
+void ConditionRecorder::Check(const v1::Conditions& now) {
+  if (!fixed_.has_value()) return;
+  for (FixedClocks::Change& change : fixed_->Check(now)) {
+    if (change.of_clock.has_value()) {
+      v1::RunRecord event;
+      *event.mutable_clock_change() = *change.of_clock;
+      recording_.Record(event);
+    }
+    if (change.text.empty() || !told_.insert(change.name).second) continue;
+    recording_.AddNotice(change.code, std::move(change.text));
+  }
+}
+
+// Looks at once, so that a phase that is shorter than the period is seen, too.
+void ConditionRecorder::BeginMeasuring() {
+  const absl::MutexLock lock(&mutex_);
+  Take();
+  if (fixed_.has_value()) fixed_->BeginSpan(clock_.Now());
+}
+
+std::vector<FixedClocks::Astray> ConditionRecorder::EndMeasuring() {
+  const absl::MutexLock lock(&mutex_);
+  if (!fixed_.has_value()) return {};
+  return fixed_->EndSpan(clock_.Now());
 }
 
 }  // namespace synergy

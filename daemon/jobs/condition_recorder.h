@@ -1,16 +1,20 @@
 // Takes down, ten times a second while a run is recorded, what the board runs under: frequencies,
-// temperatures, throttling. A clock that the job has fixed and that is seen elsewhere is an event
-// of the run, and a notice the first time.
+// temperatures, throttling, cores that are off. A clock that the job has fixed and that is seen
+// elsewhere is an event of the run, and a notice the first time; so is a core.
 #pragma once
 
 #include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/clock.h"
 #include "daemon/clocks/conditions.h"
+#include "daemon/clocks/fixed_clocks.h"
 #include "daemon/jobs/run_recording.h"
 
 namespace synergy {
@@ -27,15 +31,21 @@ class ConditionRecorder {
   // When it returns, nothing is taken down any more.
   ~ConditionRecorder();
 
+  // The measured phase: what of the fixed clocks and cores was not in its place in it.
+  void BeginMeasuring() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<FixedClocks::Astray> EndMeasuring() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   void Watch();
-  void Take();
+  void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Check(const v1::Conditions& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Conditions conditions_;
-  std::optional<FixedClocks> fixed_;
   RunRecording& recording_;
   Clock& clock_;
-  std::set<std::string> told_;  // clocks that there is a notice of
+  absl::Mutex mutex_;
+  Conditions conditions_ ABSL_GUARDED_BY(mutex_);
+  std::optional<FixedClocks> fixed_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> told_ ABSL_GUARDED_BY(mutex_);  // what there is a notice of
   absl::Notification stop_;
   std::jthread thread_;
 };

@@ -25,6 +25,7 @@ void MarkerFeed::AllowSetup() {
 void MarkerFeed::SetOperatorCount(uint32_t count) {
   absl::MutexLock lock(&mutex_);
   check_.SetOperatorCount(count);
+  executed_.resize(count);
 }
 
 void MarkerFeed::AllowIterations(v1::Phase phase, uint32_t end) {
@@ -45,7 +46,11 @@ void MarkerFeed::Take(const Marker& marker, MonotonicTime now) {
         std::max(activity_.worst_clock_error_ns, marker.end_ns - marker.begin_ns);
   }
   const bool execution = marker.op < check_.operators();
-  if (execution && marker.phase == v1::PHASE_MEASURE) ++activity_.measured;
+  if (execution && marker.phase == v1::PHASE_MEASURE) {
+    ++activity_.measured;
+    ++executed_[marker.op].executions;
+    executed_[marker.op].total_ns += marker.end_ns - marker.begin_ns;
+  }
   const bool setup = marker.op == kOpLoad || marker.op == kOpInit;
   if (simulated_ && (execution || setup)) for_simulation_.push_back(marker);
 }
@@ -94,6 +99,16 @@ MarkerFeed::Activity MarkerFeed::Drain(std::vector<Marker>* markers) {
   markers->swap(for_recorder_);
   for_recorder_.clear();
   return activity_;
+}
+
+std::vector<double> MarkerFeed::MeanTimes() {
+  absl::MutexLock lock(&mutex_);
+  std::vector<double> times;
+  for (const Executed& op : executed_) {
+    if (op.executions == 0) continue;
+    times.push_back(1e-9 * static_cast<double>(op.total_ns) / static_cast<double>(op.executions));
+  }
+  return times;
 }
 
 }  // namespace synergy

@@ -50,6 +50,10 @@ class MarkerFeed final : public ActivityFeed {
   // Drains the ring and replaces `markers` by those that the recorder has not had yet.
   Activity Drain(std::vector<Marker>* markers) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The mean time of an execution in the measured phase so far of each operator that had one, in
+  // seconds, by index.
+  std::vector<double> MeanTimes() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(const Marker& marker, MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -65,6 +69,11 @@ class MarkerFeed final : public ActivityFeed {
   std::vector<CurrentOperator> running_ ABSL_GUARDED_BY(mutex_);  // slots, as of as_of_
   std::vector<Marker> fresh_ ABSL_GUARDED_BY(mutex_);             // scratch of Read
   std::vector<Marker> for_recorder_ ABSL_GUARDED_BY(mutex_);
+  struct Executed {
+    uint64_t executions = 0;
+    int64_t total_ns = 0;
+  };
+  std::vector<Executed> executed_ ABSL_GUARDED_BY(mutex_);  // by operator, in the measured phase
   std::vector<Marker> for_simulation_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/records/resolution.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -29,6 +30,7 @@ ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
       channel.voltage = info.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE;
       channel.counter = info.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
       channel.scale = info.scale();
+      channel.window_s = WindowLength(info.window());
     }
   }
 }
@@ -96,9 +98,12 @@ std::vector<ReadingTally::Rail> ReadingTally::Count() const {
       const auto known = std::find_if(rails.begin(), rails.end(),
                                       [&](const Rail& r) { return r.rail == channel.rail; });
       if (known == rails.end()) {
-        rails.push_back({.rail = channel.rail, .readings = channel.readings});
-      } else {
-        known->readings = std::max(known->readings, channel.readings);
+        rails.push_back({channel.rail, channel.readings, channel.window_s});
+        continue;
+      }
+      known->readings = std::max(known->readings, channel.readings);
+      if (!known->window_s || (channel.window_s && *channel.window_s < *known->window_s)) {
+        known->window_s = channel.window_s;
       }
     }
   }

@@ -27,10 +27,12 @@ class ReadingTally final : public ReadingSink {
   bool AllReadSince(MonotonicTime since, bool voltages) const;
 
   // The readings that began up to now, of each rail's power, current or energy, the rails in the
-  // order of the sampler's channels. A rail with several such channels counts the one read most.
+  // order of the sampler's channels. A rail with several such channels counts the one read most,
+  // and has the shortest window of them.
   struct Rail {
     std::string rail;
     uint64_t readings = 0;
+    std::optional<double> window_s = {};  // WindowLength
   };
   std::vector<Rail> Count() const;
 
@@ -49,6 +51,7 @@ class ReadingTally final : public ReadingSink {
     int64_t last_begin_ns = 0;
     bool counter = false;
     double scale = 1;
+    std::optional<double> window_s = {};
     std::optional<int64_t> first_raw = {};
     bool changed = false;
     uint64_t fresh = 0;  // surely

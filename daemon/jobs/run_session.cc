@@ -219,12 +219,17 @@ absl::Status RunSession::Load() {
 absl::Status RunSession::Measure() {
   const std::vector<ReadingTally::Rail> before = recording_.tally().Count();
   const uint32_t iterations = job_.spec().iterations();
+  const MonotonicTime begin = clock_.Now();
+  if (conditions_) conditions_->BeginMeasuring();
   absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
+  if (conditions_) facts_.moved_clocks = conditions_->EndMeasuring();
   if (!status.ok()) return status;
+  facts_.measured_s = (clock_.Now() - begin).seconds();
+  facts_.operator_s = feed_->MeanTimes();
   const std::vector<ReadingTally::Rail> after = recording_.tally().Count();
   for (size_t i = 0; i < after.size(); ++i) {
     facts_.rails.push_back(
-        {.rail = after[i].rail, .readings = after[i].readings - before[i].readings});
+        {after[i].rail, after[i].readings - before[i].readings, after[i].window_s});
   }
   facts_.iterations = iterations;
   return status;

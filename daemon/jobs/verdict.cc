@@ -1,7 +1,9 @@
 #include "daemon/jobs/verdict.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "common/run_codes.h"
 #include "fmt/format.h"
@@ -46,6 +48,53 @@ void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail, Judgem
         fmt::format("{} was read {} times in {} iterations, less than once in each, "
                     "so the joules of single operators mean little; sample faster",
                     rail.rail, rail.readings, facts.iterations),
+        judgement);
+  }
+}
+
+std::string TimeText(double seconds) {
+  return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
+}
+
+// "" where the window is short enough.
+std::string WindowWords(const RunFacts& facts, double window_s) {
+  const bool whole = facts.measured_s >= kFewestWindows * window_s;
+  const double longest_s =
+      facts.operator_s.empty() ? HUGE_VAL : *std::ranges::max_element(facts.operator_s);
+  if (whole && window_s <= longest_s) return "";
+  std::string words = fmt::format("a reading takes {} together", TimeText(window_s));
+  if (!whole) {
+    words += fmt::format(
+        ", and the measured phase took {}: at least {} are needed for its joules, so measure more "
+        "iterations (--iterations {:.0f})",
+        TimeText(facts.measured_s), TimeText(kFewestWindows * window_s),
+        std::ceil(static_cast<double>(facts.iterations) * kFewestWindows * window_s /
+                  facts.measured_s));
+  }
+  if (window_s > longest_s) {
+    words += fmt::format(
+        "{}all {} operators are shorter (the longest takes {}): the joules of single operators "
+        "are shares of a mean, not measurements",
+        whole ? ", and " : "; ", facts.operator_s.size(), TimeText(longest_s));
+  }
+  return words + "; synergyctl doctor says what makes the sensor faster";
+}
+
+// Rails of which the same is to be said are told together.
+void JudgeWindows(const RunFacts& facts, Judgement* judgement) {
+  std::vector<std::pair<std::string, std::string>> told;  // words and rails
+  for (const RunFacts::RailReadings& rail : facts.rails) {
+    const std::string words = rail.window_s ? WindowWords(facts, *rail.window_s) : "";
+    if (words.empty()) continue;
+    const auto same = std::ranges::find(told, words, [](const auto& entry) { return entry.first; });
+    if (same == told.end()) {
+      told.emplace_back(words, rail.rail);
+    } else {
+      same->second += ", " + rail.rail;
+    }
+  }
+  for (const auto& [words, rails] : told) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kWindowLong, fmt::format("{}: {}", rails, words),
         judgement);
   }
 }
@@ -120,7 +169,11 @@ Judgement Judge(const RunFacts& facts) {
   }
   JudgeMarkers(facts, &judgement);
   JudgeReadings(facts, &judgement);
+  JudgeWindows(facts, &judgement);
   for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
+  for (const FixedClocks::Astray& moved : facts.moved_clocks) {
+    Add(v1::VERDICT_SUSPECT, moved.code, moved.text, &judgement);
+  }
   for (const std::string& stuck : facts.never_changed) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kNeverChanged, stuck, &judgement);
   }

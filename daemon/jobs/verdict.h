@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/clocks/fixed_clocks.h"
 #include "synergy/v1/job.pb.h"
 #include "synergy/v1/records.pb.h"
 
@@ -26,8 +28,12 @@ struct RunFacts {
   struct RailReadings {
     std::string rail;
     uint64_t readings = 0;
+    std::optional<double> window_s = {};  // that a reading takes together; nothing: not known
   };
   std::vector<RailReadings> rails;
+  double measured_s = 0;           // how long the measured phase took
+  std::vector<double> operator_s;  // the mean time of each operator that was executed in it
+  std::vector<FixedClocks::Astray> moved_clocks;
   std::vector<std::string> never_changed;  // sensors that seem to be stuck, a line each
   uint64_t iterations = 0;                 // measured ones that were asked for
   bool read_before = true;                 // every channel was read before the setup began
@@ -42,6 +48,11 @@ inline constexpr double kMaxLostTicks = 0.01;
 // between readings, and the ends of the phase alone then weigh a tenth of it. A run in which no
 // rail was read in that phase is INVALID.
 inline constexpr uint64_t kFewestReadings = 10;
+
+// A measured phase shorter than so many windows of a rail makes a run SUSPECT: what a filter still
+// holds of the time before is then more than a tenth of the joules, where the load is new. So does
+// a window longer than every operator: nothing in the run is told apart then.
+inline constexpr double kFewestWindows = 10;
 
 // Above this error of its markers' clock a run is SUSPECT: 20 us is the length of a short operator.
 // Our engines stop using the counter there (TickClock::kMaxErrorNs).

@@ -32,13 +32,6 @@ class ConditionsTest : public testing::Test {
     sysfs_.Write(fmt::format("{}/{}", folder, name), text);
   }
   Conditions Open() { return Conditions(KernelFiles(), sysfs_.root()); }
-  static v1::Conditions Frequency(const std::string& clock, int64_t hz) {
-    v1::Conditions now;
-    now.set_at_ns(5);
-    now.add_frequencies()->set_clock(clock);
-    now.mutable_frequencies(0)->set_hz(hz);
-    return now;
-  }
 
   FakeSysfs sysfs_;
 };
@@ -73,16 +66,44 @@ TEST_F(ConditionsTest, TheHardwaresFrequencyGoesBeforeTheDrivers) {
   EXPECT_EQ(Open().Poll({})->frequencies(0).hz(), 1300000000);
 }
 
-TEST_F(ConditionsTest, AClockThatVanishesIsZeroAndATemperatureIsLeftOut) {
+TEST_F(ConditionsTest, AClockThatVanishesHasNoFrequencyAndATemperatureIsLeftOut) {
   Conditions conditions = Open();
   conditions.Poll({});
   sysfs_.Remove(kPolicy);
   sysfs_.Remove(fmt::format("{}/temp", kZone));
   const auto now = conditions.Poll({});
   ASSERT_TRUE(now.has_value());
-  EXPECT_EQ(now->frequencies(0).hz(), 0);
+  ASSERT_EQ(now->frequencies_size(), 1);
+  EXPECT_EQ(now->frequencies(0).clock(), "policy0");
+  EXPECT_EQ(now->frequencies(0).hz(), 0) << "which is not sent";
+  EXPECT_FALSE(conditions.Poll({}).has_value()) << "it is told once";
   EXPECT_EQ(now->temperatures_size(), 0);
   EXPECT_FALSE(conditions.Hottest().has_value());
+}
+
+TEST_F(ConditionsTest, DevicesOutsideDevfreqsClassAreWatchedAndThoseInItOnce) {
+  Set("kernel/debug/clk/override.emc", "clk_rate", "1600000000");
+  const std::vector<WatchedClock> watched = {
+      {.name = "57000000.gpu", .path = sysfs_.root() + "/" + kGpu + "/cur_freq"},
+      {.name = "memory", .path = sysfs_.root() + "/kernel/debug/clk/override.emc/clk_rate"}};
+  Conditions conditions(KernelFiles(), sysfs_.root(), {}, watched);
+  const auto first = conditions.Poll({});
+  ASSERT_EQ(first->frequencies_size(), 3);
+  EXPECT_EQ(first->frequencies(2).clock(), "memory");
+  EXPECT_EQ(first->frequencies(2).hz(), 1600000000);
+}
+
+TEST_F(ConditionsTest, CoresThatCanBeSwitchedAreStates) {
+  Set("devices/system/cpu/cpu1", "online", "1");
+  Conditions conditions = Open();
+  const auto first = conditions.Poll({});
+  EXPECT_EQ(first->throttles(2).what(), "cpu1 off");
+  EXPECT_EQ(first->throttles(2).value(), 0u);
+  Set("devices/system/cpu/cpu1", "online", "0");
+  const auto now = conditions.Poll({});
+  ASSERT_TRUE(now.has_value());
+  EXPECT_EQ(now->throttles(0).what(), "cpu1 off");
+  EXPECT_EQ(now->throttles(0).value(), 1u);
 }
 
 TEST_F(ConditionsTest, NamesZonesAndFindsTheHottest) {
@@ -92,17 +113,6 @@ TEST_F(ConditionsTest, NamesZonesAndFindsTheHottest) {
   EXPECT_THAT(conditions.ThermalZones(), ElementsAre("CPU-therm", "CPU-therm 1"));
   EXPECT_EQ(conditions.Hottest()->name, "CPU-therm 1");
   EXPECT_DOUBLE_EQ(conditions.Hottest()->celsius, 52);
-}
-
-v1::ClockLease Lease(const std::string& folder, const std::string& prefix, const char* low,
-                     const char* high) {
-  v1::ClockLease lease;
-  for (const auto& [name, value] : {std::pair("min_freq", low), std::pair("max_freq", high)}) {
-    v1::ClockSetting& setting = *lease.add_settings();
-    setting.set_control(fmt::format("{}/{}{}", folder, prefix, name));
-    setting.set_obtained(value);
-  }
-  return lease;
 }
 
 // A Jetson's PMIC reads 100 degrees whatever it does.
@@ -124,8 +134,6 @@ TEST_F(ConditionsTest, KernelsWithoutPolicyFoldersAreWatchedByTheirCores) {
   const auto now = Open().Poll({});
   ASSERT_TRUE(now.has_value());
   EXPECT_EQ(now->frequencies(0).clock(), "cpu0");
-  FixedClocks fixed(Lease("devices/system/cpu/cpu0/cpufreq", "scaling_", "1224000", "1224000"));
-  EXPECT_EQ(fixed.Check(*now).size(), 1u);
 }
 
 TEST_F(ConditionsTest, ABoardThatShowsNothingTellsNothing) {
@@ -133,27 +141,6 @@ TEST_F(ConditionsTest, ABoardThatShowsNothingTellsNothing) {
   Conditions conditions(KernelFiles(), empty.root());
   EXPECT_FALSE(conditions.Poll({}).has_value());
   EXPECT_TRUE(conditions.ThermalZones().empty());
-}
-
-TEST_F(ConditionsTest, AFixedClockThatLeavesAndComesBackIsTold) {
-  FixedClocks fixed(Lease(kPolicy, "scaling_", "1224000", "1224000"));
-  EXPECT_TRUE(fixed.Check(Frequency("policy0", 1224000000)).empty());
-  EXPECT_TRUE(fixed.Check(Frequency("policy0", 1230000000)).empty()) << "within 1 %";
-  EXPECT_TRUE(fixed.Check(Frequency("policy2", 102000000)).empty()) << "not fixed";
-  const auto left = fixed.Check(Frequency("policy0", 102000000));
-  ASSERT_EQ(left.size(), 1u);
-  EXPECT_EQ(left[0].at_ns(), 5);
-  EXPECT_EQ(left[0].fixed_hz(), 1224000000);
-  EXPECT_EQ(left[0].seen_hz(), 102000000);
-  EXPECT_EQ(fixed.Check(Frequency("policy0", 1224000000)).size(), 1u) << "it is back";
-  EXPECT_TRUE(fixed.Check(Frequency("policy0", 1224000000)).empty());
-}
-
-TEST_F(ConditionsTest, AClockBetweenTwoLimitsIsNotFixed) {
-  FixedClocks between(Lease(kPolicy, "scaling_", "102000", "1224000"));
-  EXPECT_TRUE(between.Check(Frequency("policy0", 825600000)).empty());
-  FixedClocks gpu(Lease(kGpu, "", "614400000", "614400000"));
-  EXPECT_EQ(gpu.Check(Frequency("57000000.gpu", 76800000)).size(), 1u);
 }
 
 }  // namespace

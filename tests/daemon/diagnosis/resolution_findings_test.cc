@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "daemon/diagnosis/areas.h"
 #include "tests/daemon/diagnosis/checks.h"
 
@@ -39,31 +37,6 @@ std::vector<std::string> Found(const v1::BoardInfo& board, bool root = true) {
   v1::Diagnosis diagnosis;
   FindResolution(board, root, diagnosis);
   return Lines(diagnosis);
-}
-
-TEST(ShortestResolved, IsTheWindowAndTheTimeBetweenTwoReadings) {
-  EXPECT_NEAR(*ShortestResolved(Channel("a"), 1000), 0.84e-3 * 1.1 + 1e-3, 1e-9);
-  EXPECT_NEAR(*ShortestResolved(Channel("a"), 100), 0.84e-3 * 1.1 + 10e-3, 1e-9);
-}
-
-TEST(ShortestResolved, AFilterTakesUntilItHasFollowedAStepToOnePercent) {
-  const double window_s = *ShortestResolved(Channel("a", 64), 1000) - 1e-3;
-  // new = old + (x - old) / N, the step being from 0 to 1.
-  double rest = 1;
-  for (double s = 0; s < window_s; s += 0.84e-3 * 1.1) rest -= rest / 64;
-  EXPECT_LT(rest, 0.01);
-  EXPECT_GT(rest, 0.0095);
-}
-
-TEST(ShortestResolved, OfAKnownPlaceTheSlotCountsAlone) {
-  v1::ChannelInfo channel = Channel("a");
-  channel.mutable_window()->set_phase_known(true);
-  EXPECT_NEAR(*ShortestResolved(channel, 1000), 140e-6 + 1e-3, 1e-9);
-}
-
-TEST(ShortestResolved, IsNotKnownWhereTheWindowIsNot) {
-  EXPECT_FALSE(ShortestResolved(v1::ChannelInfo(), 1000).has_value());
-  EXPECT_FALSE(ShortestResolved(Channel("a"), 0).has_value());
 }
 
 TEST(FindResolution, RailsThatAreMeasuredAlikeAreToldTogether) {

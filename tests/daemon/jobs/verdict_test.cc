@@ -91,6 +91,50 @@ TEST(Verdict, AJobThatNoReadingsEncloseIsSuspect) {
   }
 }
 
+RunFacts Filtered(double measured_s, double longest_s) {
+  RunFacts facts = Good();
+  for (auto& rail : facts.rails) rail.window_s = 0.422;
+  facts.measured_s = measured_s;
+  facts.operator_s = {1e-3, longest_s};
+  return facts;
+}
+
+TEST(Verdict, AJobThatIsNotManyTimesAsLongAsAFiltersWindowIsSuspect) {
+  const Judgement judgement = Judge(Filtered(0.1, 0.5));
+  EXPECT_EQ(judgement.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(judgement.reasons,
+              ElementsAre("window_long: VDD_IN, VDD_CPU: a reading takes 422 ms together, and the "
+                          "measured phase took 100 ms: at least 4.22 s are needed for its joules, "
+                          "so measure more iterations (--iterations 4220); synergyctl doctor says "
+                          "what makes the sensor faster"));
+  EXPECT_EQ(Judge(Filtered(4.23, 0.5)).verdict, v1::VERDICT_VALID);
+}
+
+TEST(Verdict, AWindowLongerThanEveryOperatorIsSuspectHoweverLongTheJobIs) {
+  const Judgement judgement = Judge(Filtered(60, 31e-3));
+  EXPECT_EQ(judgement.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(judgement.reasons,
+              ElementsAre(HasSubstr("a reading takes 422 ms together, and all 2 operators are "
+                                    "shorter (the longest takes 31 ms)")));
+  EXPECT_THAT(Judge(Filtered(0.1, 31e-3)).reasons,
+              ElementsAre(AllOf(HasSubstr("took 100 ms"), HasSubstr("all 2 operators"))));
+}
+
+TEST(Verdict, OnlyTheRailWithTheLongWindowIsNamedAndNothingIsClaimedOfAnUnknownOne) {
+  RunFacts facts = Filtered(0.1, 0.5);
+  facts.rails[0].window_s = 0.84e-3;
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("window_long: VDD_CPU: ")));
+  facts.rails[1].window_s.reset();
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+}
+
+TEST(Verdict, AFixedClockThatWasElsewhereIsSuspect) {
+  RunFacts facts = Good();
+  facts.moved_clocks = {{.code = ReasonCode::kClockMoved, .text = "policy0 was fixed at 1224MHz"}};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre("clock_moved: policy0 was fixed at 1224MHz"));
+}
+
 TEST(Verdict, MarkersOfAClockThatWentAstrayAreSuspectWithTheWorstError) {
   RunFacts facts = Good();
   facts.clock_error_ns = kMaxClockErrorNs;

@@ -1,0 +1,27 @@
+#include "common/records/resolution.h"
+
+#include <cmath>
+
+namespace synergy {
+namespace {
+
+// A recursive filter new = old + (x - old) / N has followed a step to 1 % after N ln 100 steps.
+const double kSettled = std::log(100.0);
+
+}  // namespace
+
+std::optional<double> WindowLength(const v1::Window& window) {
+  if (!(window.period_s() > 0)) return std::nullopt;
+  const bool placed = window.phase_known() && window.average() <= 1 && window.slot_s() > 0;
+  if (placed) return window.slot_s();
+  const double period_s = window.period_s() * (1 + window.period_tolerance());
+  return window.average() > 1 ? window.average() * period_s : period_s;
+}
+
+std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double reads_hz) {
+  const std::optional<double> window_s = WindowLength(channel.window());
+  if (!window_s.has_value() || !(reads_hz > 0)) return std::nullopt;
+  return *window_s * (channel.window().average() > 1 ? kSettled : 1) + 1 / reads_hz;
+}
+
+}  // namespace synergy
