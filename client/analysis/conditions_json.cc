@@ -7,6 +7,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
+ordered_json OrNull(const std::optional<int64_t>& hz) {
+  return hz ? ordered_json(*hz) : ordered_json(nullptr);
+}
+
 ordered_json StretchJson(const std::optional<IdlePower>& idle,
                          const std::vector<std::string>& rails) {
   if (!idle) return nullptr;
@@ -26,8 +30,10 @@ ordered_json ConditionsJson(const RunConditions& conditions) {
   ordered_json json;
   json["clocks"] = ordered_json::array();
   for (const ClockRange& clock : conditions.clocks) {
-    json["clocks"].push_back(
-        {{"clock", clock.clock}, {"lowest_hz", clock.lowest_hz}, {"highest_hz", clock.highest_hz}});
+    json["clocks"].push_back({{"clock", clock.clock},
+                              {"lowest_hz", OrNull(clock.lowest_hz)},
+                              {"highest_hz", OrNull(clock.highest_hz)},
+                              {"unread", clock.unread}});
   }
   json["temperatures"] = ordered_json::array();
   for (const TemperatureRange& zone : conditions.temperatures) {
@@ -45,10 +51,12 @@ ordered_json ConditionsJson(const RunConditions& conditions) {
   }
   json["clock_changes"] = ordered_json::array();
   for (const v1::ClockChange& change : conditions.clock_changes) {
-    json["clock_changes"].push_back({{"at_ns", change.at_ns()},
-                                     {"clock", change.clock()},
-                                     {"fixed_hz", change.fixed_hz()},
-                                     {"seen_hz", change.seen_hz()}});
+    json["clock_changes"].push_back(
+        {{"at_ns", change.at_ns()},
+         {"clock", change.clock()},
+         {"fixed_hz", change.fixed_hz()},
+         {"seen_hz",
+          change.seen_hz() == 0 ? ordered_json(nullptr) : ordered_json(change.seen_hz())}});
   }
   return json;
 }

@@ -8,6 +8,7 @@
 #include "client/analysis/conditions_json.h"
 #include "client/analysis/meter_json.h"
 #include "client/analysis/report_names.h"
+#include "client/analysis/resolution.h"
 
 namespace synergy {
 namespace {
@@ -194,6 +195,20 @@ ordered_json SamplingJson(const SamplingReport& sampling) {
   return json;
 }
 
+ordered_json ResolutionJson(const RunReport& report) {
+  ordered_json json = ordered_json::array();
+  for (const RailResolution& rail : ResolutionOf(report)) {
+    ordered_json item;
+    item["rail"] = rail.rail;
+    item["window_s"] = OrNull(rail.window_s);
+    item["shortest_resolved_s"] = OrNull(rail.shortest_s);
+    item["operators"] = report.ops.size();
+    item["shorter"] = rail.shortest_s ? ordered_json(rail.shorter) : ordered_json(nullptr);
+    json.push_back(std::move(item));
+  }
+  return json;
+}
+
 ordered_json GapsJson(const std::vector<v1::Gap>& gaps) {
   ordered_json json = ordered_json::array();
   for (const v1::Gap& gap : gaps) {
@@ -260,6 +275,7 @@ ordered_json ReportJson(const RunReport& report) {
   json["overlap"] = OverlapJson(report.attribution);
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
+  json["resolution"] = ResolutionJson(report);
   json["meter"] = report.meter ? MeterJson(*report.meter) : ordered_json(nullptr);
   json["clocks"] = report.clocks ? ClockLeaseJson(*report.clocks) : ordered_json(nullptr);
   json["conditions"] = ConditionsJson(report.conditions);

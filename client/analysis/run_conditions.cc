@@ -81,9 +81,13 @@ void TakeClocks(const v1::Conditions& now, bool before_span, std::vector<ClockRa
   for (const v1::Conditions::Frequency& frequency : now.frequencies()) {
     bool added = false;
     ClockRange& range = Named(clocks, &ClockRange::clock, frequency.clock(), &added);
-    const bool anew = added || before_span;
-    range.lowest_hz = anew ? frequency.hz() : std::min(range.lowest_hz, frequency.hz());
-    range.highest_hz = anew ? frequency.hz() : std::max(range.highest_hz, frequency.hz());
+    if (before_span) range = {.clock = frequency.clock()};
+    if (frequency.hz() == 0) {  // not sent: it could not be read
+      range.unread = true;
+      continue;
+    }
+    range.lowest_hz = std::min(range.lowest_hz.value_or(frequency.hz()), frequency.hz());
+    range.highest_hz = std::max(range.highest_hz.value_or(frequency.hz()), frequency.hz());
   }
 }
 
@@ -120,7 +124,9 @@ RunConditions ConditionsOf(const RunData& data, const std::vector<RailPower>& mo
   }
   result.clock_changes = data.clock_changes();
   const std::vector<v1::PhaseChange>& phases = data.phases();
-  if (phases.empty()) return result;
+  // Without --idle the board is still only for as long as its sensors need: too short to say what
+  // it draws then.
+  if (phases.empty() || !(data.header()->job().idle_s() > 0)) return result;
   std::vector<RailPower> power = data.Power();
   power.insert(power.end(), more.begin(), more.end());
   if (phases.front().phase() == v1::PHASE_IDLE && phases.size() > 1) {

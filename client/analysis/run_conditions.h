@@ -11,11 +11,12 @@
 
 namespace synergy {
 
-// A clock in the measured phase; over the whole run, where there was none.
+// A clock in the measured phase; over the whole run, where there was none. Absent: it could not be
+// read.
 struct ClockRange {
   std::string clock;
-  int64_t lowest_hz = 0;  // 0: for a while it could not be read
-  int64_t highest_hz = 0;
+  std::optional<int64_t> lowest_hz = {}, highest_hz = {};
+  bool unread = false;  // for a while it could not be read
 };
 
 struct TemperatureRange {
@@ -32,7 +33,9 @@ struct ThrottleChange {
   uint64_t end = 0;
   uint64_t highest = 0;
 
-  // It throttled in this run.
+  // "cpu3 off".
+  bool IsCore() const { return what.starts_with("cpu") && what.ends_with(" off"); }
+  // It throttled in this run; a core went off.
   bool Throttled() const {
     return highest > begin || (what.starts_with("cooling ") && highest > 0);
   }
@@ -49,7 +52,7 @@ struct RunConditions {
   std::vector<TemperatureRange> temperatures;
   std::vector<ThrottleChange> throttles;
   std::vector<v1::ClockChange> clock_changes;        // of clocks that the job had fixed
-  std::optional<IdlePower> idle_before, idle_after;  // absent: the run has no such stretch
+  std::optional<IdlePower> idle_before, idle_after;  // absent: no such stretch was asked for
 };
 
 // `more`: as of Solve.

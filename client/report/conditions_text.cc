@@ -21,11 +21,12 @@ std::string Line(const char* what, const std::vector<std::string>& items) {
 std::string ClockLine(const RunConditions& conditions) {
   std::vector<std::string> items;
   for (const ClockRange& clock : conditions.clocks) {
-    std::string text = HertzText(clock.highest_hz);
+    std::string text = clock.highest_hz ? HertzText(*clock.highest_hz) : "unknown";
     if (clock.lowest_hz != clock.highest_hz) {
-      text = fmt::format("{} to {}", HertzText(clock.lowest_hz), text);
+      text = fmt::format("{} to {}", HertzText(*clock.lowest_hz), text);
     }
-    items.push_back(fmt::format("{} {}", Printable(clock.clock), text));
+    items.push_back(fmt::format("{} {}{}", Printable(clock.clock), text,
+                                clock.unread && clock.highest_hz ? " (for a while unknown)" : ""));
   }
   return Line("ran at", items);
 }
@@ -42,11 +43,20 @@ std::string TemperatureLine(const RunConditions& conditions) {
 std::string ThrottleLine(const RunConditions& conditions) {
   std::vector<std::string> items;
   for (const ThrottleChange& throttle : conditions.throttles) {
-    if (!throttle.Throttled()) continue;
+    if (!throttle.Throttled() || throttle.IsCore()) continue;
     items.push_back(fmt::format("{} from {} to {}", Printable(throttle.what), throttle.begin,
                                 throttle.highest));
   }
   return Line("THROTTLED", items);
+}
+
+std::string CoreLine(const RunConditions& conditions) {
+  std::vector<std::string> items;
+  for (const ThrottleChange& core : conditions.throttles) {
+    if (core.IsCore() && core.Throttled()) items.push_back(Printable(core.what));
+  }
+  return items.empty() ? ""
+                       : Line("cores", {fmt::format("{} for a while", fmt::join(items, ", "))});
 }
 
 std::optional<double> TopPower(const RunReport& report, const std::optional<IdlePower>& idle) {
@@ -74,7 +84,7 @@ std::string IdleLine(const RunReport& report) {
 std::string ConditionsText(const RunReport& report) {
   const RunConditions& conditions = report.conditions;
   return ClockLine(conditions) + TemperatureLine(conditions) + ThrottleLine(conditions) +
-         IdleLine(report);
+         CoreLine(conditions) + IdleLine(report);
 }
 
 }  // namespace synergy

@@ -10,6 +10,7 @@
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
 #include "client/report/meter_text.h"
+#include "client/report/resolution_text.h"
 #include "client/report/text_table.h"
 #include "common/clock_request.h"
 
@@ -127,6 +128,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   for (const std::string& reason : report.reasons) {
     text += fmt::format("           {}\n", Printable(reason));
   }
+  text += ResolutionText(report);
   if (report.partial) {
     const std::string what =
         !report.damage.empty() ? "records of the run are damaged in the store"

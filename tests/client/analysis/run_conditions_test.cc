@@ -16,6 +16,7 @@ class RunConditionsTest : public testing::Test {
   RunConditionsTest() {
     run_.Rail("VDD_IN");
     channel_ = run_.Channel("VDD_IN", v1::ChannelInfo::QUANTITY_POWER, 1e-3);
+    run_.header().mutable_job()->set_idle_s(1);
     run_.WriteHeader();
     Phase(v1::PHASE_IDLE, 0);
     Phase(v1::PHASE_SETUP, kSecond);
@@ -73,6 +74,40 @@ TEST_F(RunConditionsTest, ClocksAreThoseOfTheMeasuredPhaseWithWhatHeldAtItsBegin
   ASSERT_EQ(result.throttles.size(), 1u);
   EXPECT_TRUE(result.throttles[0].Throttled());
   EXPECT_EQ(result.throttles[0].end, 2u);
+}
+
+TEST_F(RunConditionsTest, AClockThatCannotBeReadIsUnknownAndHasNoFrequency) {
+  Conditions(0, 1224000000, 40000, 0);
+  Conditions(3 * kSecond, 0, 40000, 0);
+  RunConditions result = Result();
+  EXPECT_EQ(result.clocks[0].lowest_hz, 1224000000);
+  EXPECT_EQ(result.clocks[0].highest_hz, 1224000000);
+  EXPECT_TRUE(result.clocks[0].unread);
+}
+
+TEST_F(RunConditionsTest, AClockThatWasNeverReadInTheMeasuredPhaseHasNoFrequency) {
+  Conditions(0, 1224000000, 40000, 0);
+  Conditions(kSecond, 0, 40000, 0);
+  RunConditions result = Result();
+  EXPECT_FALSE(result.clocks[0].lowest_hz.has_value());
+  EXPECT_FALSE(result.clocks[0].highest_hz.has_value());
+}
+
+// --idle 0: only as long as the sensors need.
+TEST(RunConditions, AJobThatAskedForNoIdleTimeHasNoIdlePower) {
+  RunBuilder run;
+  run.WriteHeader();
+  for (const auto& [phase, at_ns] :
+       {std::pair(v1::PHASE_IDLE, int64_t{0}), std::pair(v1::PHASE_SETUP, kSecond / 100),
+        std::pair(v1::PHASE_IDLE, kSecond)}) {
+    v1::RunRecord record;
+    record.mutable_phase()->set_phase(phase);
+    record.mutable_phase()->set_at_ns(at_ns);
+    run.Write(record);
+  }
+  RunData data;
+  for (const v1::Chunk& chunk : run.chunks()) EXPECT_TRUE(data.Add(chunk).ok());
+  EXPECT_FALSE(ConditionsOf(data).idle_before.has_value());
 }
 
 TEST_F(RunConditionsTest, IdlePowerIsTheMeanOfEachStretch) {

@@ -181,6 +181,22 @@ TEST(ReportJson, HasTheFieldsOfTheContract) {
   EXPECT_EQ(json["method"], "integrate");
 }
 
+TEST(ReportJson, SaysForEachRailHowManyOperatorsAreShorterThanItResolves) {
+  RunReport report = ReportOf(SampleChunks());
+  for (v1::ChannelInfo& channel : *report.header.mutable_channels()) {
+    if (channel.rail() == "VDD_IN") channel.mutable_window()->set_period_s(7e-3);
+  }
+  const ordered_json json = ReportJson(report)["resolution"];
+  EXPECT_EQ(json[0]["rail"], "VDD_IN");
+  EXPECT_EQ(json[0]["window_s"], 7e-3);
+  EXPECT_NEAR(json[0]["shortest_resolved_s"].get<double>(), 8e-3, 1e-9);
+  EXPECT_EQ(json[0]["operators"], 2);
+  EXPECT_EQ(json[0]["shorter"], 1);
+  EXPECT_EQ(json[1]["window_s"], nullptr);
+  EXPECT_EQ(json[1]["shortest_resolved_s"], nullptr);
+  EXPECT_EQ(json[1]["shorter"], nullptr);
+}
+
 TEST(ReportJson, TotalsCoverTheRun) {
   const ordered_json totals = ReportJson(ReportOf(SampleChunks()))["totals"];
   const auto check = [&](const char* phase, double time_s) {

@@ -86,6 +86,36 @@ TEST(RunText, SaysOfEachChannelHowManyReadingsAreNew) {
                         "  method"));
 }
 
+RunReport WithWindows(double in_period_s) {
+  RunReport report = SampleReport();
+  for (v1::ChannelInfo& channel : *report.header.mutable_channels()) {
+    channel.mutable_window()->set_period_s(channel.rail() == "VDD_IN" ? in_period_s : 1e-3);
+  }
+  return report;
+}
+
+// Its operators take 10 and 5 ms, and it was sampled at 1000 Hz.
+TEST(RunText, SaysAtTheVerdictHowManyOperatorsAreTooShort) {
+  EXPECT_THAT(RunText(WithWindows(7e-3), {.extra_columns = {}}),
+              HasSubstr("  verdict  VALID\n"
+                        "  resolves VDD_IN: operators of 8 ms and more; 1 of 2 is shorter: the "
+                        "joules of those are mixed with what ran beside them\n"
+                        "           VDD_CPU: operators of 2 ms and more: all 2 of them\n"));
+}
+
+TEST(RunText, ACoreThatWentOffAndAClockThatIsNotKnownAreSaid) {
+  RunReport report = SampleReport();
+  report.conditions.clocks = {
+      {.clock = "policy0", .unread = true},
+      {.clock = "memory", .lowest_hz = 408000000, .highest_hz = 1600000000, .unread = true}};
+  report.conditions.throttles = {{.what = "cpu2 off", .begin = 1, .end = 1, .highest = 1},
+                                 {.what = "cpu3 off", .begin = 0, .end = 0, .highest = 1}};
+  const std::string text = RunText(report, {.extra_columns = {}});
+  EXPECT_THAT(text, HasSubstr("  ran at   policy0 unknown, memory 408MHz to 1600MHz (for a while "
+                              "unknown)\n  cores    cpu3 off for a while\n"));
+  EXPECT_THAT(text, Not(HasSubstr("THROTTLED")));
+}
+
 TEST(RunText, ShowsWhatWasMeasuredAndHow) {
   EXPECT_EQ(
       RunText(SampleReport(), {.number = 3, .extra_columns = {}}),
@@ -99,6 +129,9 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "ticks missed, 0 reads failed, 0 gaps\n"
       "  method   integrate\n"
       "  verdict  VALID\n"
+      "  resolves VDD_IN, VDD_CPU: which time its readings are of is not known, nor which "
+      "operators "
+      "they resolve\n"
       "\n"
       "#  operator  type  time ms  +/- 95 %  VDD_IN mJ  VDD_CPU mJ  VDD_IN W  MMACs  GFLOP/s  "
       "share %\n"
