@@ -51,6 +51,12 @@ FixedClocks::FixedClocks(const v1::ClockLease& lease, const std::vector<WatchedC
     auto& [low, high] = limits[FolderName(control)];
     (control.ends_with("min_freq") ? low : high) = *value * (cpu ? 1000 : 1);
   }
+  for (const uint32_t number :
+       lease.asked().cpus()) {  // those that were on are not among the settings
+    Fixed& core = fixed_[fmt::format("cpu{}", number)];
+    core.at = 1;
+    core.core = true;
+  }
   for (const auto& [clock, pair] : limits) {
     if (pair.first == pair.second && pair.first > 0) fixed_[clock].at = pair.first;
   }

@@ -22,7 +22,7 @@ std::string CoreOffName(const std::string& core);
 class FixedClocks {
  public:
   // Those whose limits were both set, to the same; those of `watched` that the lease overrides;
-  // cores that it has switched or kept on.
+  // cores that it has switched, or that were to stay on.
   FixedClocks(const v1::ClockLease& lease, const std::vector<WatchedClock>& watched);
 
   // What has left its place or is back there. Clocks by more than 1 %: what drivers compute from

@@ -115,6 +115,18 @@ TEST(FixedClocks, ACoreThatIsSwitchedDuringTheJobIsTold) {
   EXPECT_EQ(astray[0].text, "cpu1 was to be on and was off for up to 70 % of the measured phase");
 }
 
+TEST(FixedClocks, ACoreThatWasOnAlreadyIsFixedWhereTheJobNamesIt) {
+  v1::ClockLease lease = With("devices/system/cpu/cpu3/online", "0");
+  lease.mutable_asked()->add_cpus(0);
+  lease.mutable_asked()->add_cpus(1);
+  FixedClocks fixed(lease, {});
+  EXPECT_THAT(fixed.Check(Core("cpu3", false)), IsEmpty());
+  EXPECT_THAT(fixed.Check(Core("cpu2", false)), IsEmpty()) << "not named";
+  EXPECT_EQ(fixed.Check(Core("cpu1", false)).size(), 1u);
+  EXPECT_EQ(fixed.Check(Core("cpu3", true))[0].text,
+            "cpu3 was to be off for the job and went on, by the kernel or somebody");
+}
+
 TEST(FixedClocks, ASpanTellsHowMuchOfItAClockWasElsewhereFromTheLookBeforeOn) {
   FixedClocks fixed = Pinned();
   fixed.BeginSpan({.ns = 1000});
