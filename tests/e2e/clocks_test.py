@@ -191,8 +191,38 @@ class PlainFiles(unittest.TestCase):
         change = run["conditions"]["clock_changes"][0]
         self.assertEqual((change["clock"], change["fixed_hz"], change["seen_hz"]), ("policy0", 1224000000, 204000000))
         self.assertIn("clock_moved", [notice["code"] for notice in run["notices"]])
+        self.assertNotEqual(run["verdict"], "VALID")
+        self.assertIn("clock_moved: policy0 was fixed at 1224MHz and ran at 204MHz for up to 100 % of the measured phase",
+                      run["reasons"])
         zones = {zone["zone"]: zone for zone in run["conditions"]["temperatures"]}
         self.assertEqual(zones["CPU-therm"]["begin_c"], 41.5)
+
+    def test_a_core_and_a_memory_that_are_not_where_the_job_has_them_are_told(self):
+        memory = self.root / "kernel/debug/clk/override.emc"
+        memory.mkdir(parents=True)
+        for name, text in (("clk_update_rate", "408000000"), ("clk_rate", "408000000"), ("clk_state", "0")):
+            (memory / name).write_text(text + "\n")
+        job = self.board.start_ctl(*RUN, "--iterations", "100000", "--cpus", "0-2", "--memory-freq", "408MHz")
+        self.addCleanup(lambda: (job.kill(), job.wait(), job.communicate()))
+        self.board.wait_until_measuring()
+        (memory / "clk_rate").write_text("204000000\n")
+        (self.root / "devices/system/cpu/cpu1/online").write_text("0\n")
+
+        def shown():
+            return json.loads(self.board.ctl("show", "last", "--json").stdout)
+
+        def told():
+            return {notice["code"] for notice in shown()["notices"]} >= {"clock_moved", "core_switched"}
+
+        wait_for(told, 60, "the records of both")
+        job.send_signal(signal.SIGINT)
+        job.communicate(timeout=60)
+        run = shown()
+        reasons = " ".join(run["reasons"])
+        self.assertIn("clock_moved: memory was fixed at 408MHz and ran at 204MHz for up to ", reasons)
+        self.assertIn("core_switched: cpu1 was to be on and was off for up to ", reasons)
+        self.assertIn(("memory", 408000000, 204000000),
+                      [(c["clock"], c["fixed_hz"], c["seen_hz"]) for c in run["conditions"]["clock_changes"]])
 
     def test_a_run_waits_until_the_board_is_cool_and_gives_up_in_time(self):
         self.set_temperature(60)
