@@ -69,7 +69,8 @@ void AddCoolingFlags(CLI::App& command, JobOptions& options) {
   CLI::Option* const below =
       command
           .add_option("--cool-below", options.cool_below_c,
-                      "Wait first until every thermal zone of the board is below this")
+                      "Wait first until the board is below this: the thermal zones of its profile, "
+                      "or all where that names none")
           ->type_name("45C")
           ->transform(Celsius())
           ->check(NotNegative());

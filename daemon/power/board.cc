@@ -157,6 +157,11 @@ absl::StatusOr<Board> OpenBoard(std::string_view name, uint64_t seed, Clock& clo
   absl::StatusOr<BoardProfile> profile = BoardProfileOf(name, access.sysfs_root);
   if (!profile.ok()) return profile.status();
   if (name.starts_with(kSimulatedPrefix)) {
+    if (access.sysfs_root != "/sys") {
+      return absl::InvalidArgumentError(fmt::format(
+          "--sysfs-root {}: {} has files of its own and reads no tree; leave one of both out",
+          access.sysfs_root, name));
+    }
     return OpenSimulatedBoard(*profile, seed, clock, access.faults);
   }
   if (!access.faults.empty()) {

@@ -1,5 +1,6 @@
 #include "daemon/power/board.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -36,6 +37,14 @@ TEST(OpenBoard, GivesASimulatedTx1WithThreeRails) {
   EXPECT_EQ(source.rails_size(), 3);
   ASSERT_EQ(source.channels_size(), 6);
   EXPECT_GT(source.channels(0).window().period_s(), source.channels(0).window().slot_s());
+}
+
+TEST(OpenBoard, ASimulatedOneReadsNoTree) {
+  FakeClock clock;
+  const absl::Status status =
+      OpenBoard("sim:jetson-tx1", 1, clock, {.sysfs_root = "/captured"}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("--sysfs-root /captured"));
 }
 
 // What every source of a board reads in a second.
