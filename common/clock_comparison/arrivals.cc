@@ -11,6 +11,7 @@ constexpr size_t kKeptIntervals = 128;
 constexpr size_t kFewestIntervals = 16;  // before anything is called unusual
 constexpr size_t kMostFloors = 8192;
 constexpr size_t kMostLeaps = 2048;
+constexpr int64_t kLongestIntervalNs = 86'400'000'000'000;  // a day
 // How far around a leap floors are compared.
 constexpr int64_t kWindowNs = 2'000'000'000;
 constexpr int64_t kShortestWindowNs = 250'000'000;
@@ -40,7 +41,8 @@ bool Arrivals::Add(int64_t stamp_ns, int64_t arrival_ns) {
 }
 
 bool Arrivals::AddInterval(int64_t stamp_ns, int64_t arrival_ns) {
-  const int64_t interval = stamp_ns - last_stamp_ns_;
+  // Whoever computes with some periods does not leave the range of int64, whatever was printed.
+  const int64_t interval = std::min(stamp_ns - last_stamp_ns_, kLongestIntervalNs);
   const int64_t excess = interval - period_ns_;
   const bool known = intervals_.size() >= kFewestIntervals;
   const bool usual =

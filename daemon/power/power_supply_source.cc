@@ -24,6 +24,25 @@ std::string FolderOf(const std::string& sysfs, const std::string& supply) {
   return fmt::format("{}/class/power_supply/{}", sysfs, supply);
 }
 
+constexpr char kBattery[] = "Battery";
+// Of Qualcomm's kernels ("battery monitoring system"); not in mainline.
+constexpr char kGauge[] = "BMS";
+
+bool HasPower(const std::string& folder, SysfsTree& tree) {
+  const auto has = [&](const char* file) { return tree.Has(folder + "/" + file); };
+  return has(kPower) || (has(kCurrent) && has(kVoltage));
+}
+
+std::vector<std::string> Readable(const std::string& sysfs, const std::string& type,
+                                  SysfsTree& tree) {
+  std::vector<std::string> supplies = tree.List(sysfs + "/class/power_supply");
+  std::erase_if(supplies, [&](const std::string& supply) {
+    const std::string folder = FolderOf(sysfs, supply);
+    return tree.Read(folder + "/type").value_or("") != type || !HasPower(folder, tree);
+  });
+  return supplies;
+}
+
 // What the battery gives, of a power or current that the driver shows.
 int64_t Given(int64_t shown, std::string_view status) {
   if (status == "Discharging") return std::abs(shown);
@@ -52,17 +71,30 @@ std::optional<double> UpdateInterval::seconds() const {
 
 std::vector<std::string> PowerSupplySource::List(const std::string& sysfs,
                                                  const std::shared_ptr<SysfsTree>& tree) {
-  std::vector<std::string> supplies;
+  std::vector<std::string> batteries = Readable(sysfs, kBattery, *tree);
+  return batteries.empty() ? Readable(sysfs, kGauge, *tree) : batteries;
+}
+
+std::vector<std::string> PowerSupplySource::ListUnread(const std::string& sysfs,
+                                                       const std::shared_ptr<SysfsTree>& tree) {
+  const std::vector<std::string> read = List(sysfs, tree);
+  std::vector<std::string> lines;
   for (const std::string& supply : tree->List(sysfs + "/class/power_supply")) {
-    const std::string folder = FolderOf(sysfs, supply);
-    // "Mains" and "USB" show what is allowed rather than what flows.
-    if (tree->Read(folder + "/type").value_or("") != "Battery") continue;
-    const auto has = [&](const char* file) { return tree->Has(folder + "/" + file); };
-    if (has(kPower) || (has(kCurrent) && has(kVoltage))) {
-      supplies.push_back(supply);
+    const std::string type = tree->Read(FolderOf(sysfs, supply) + "/type").value_or("");
+    // All others show what is allowed rather than what flows.
+    if (type != kBattery && type != kGauge) continue;
+    if (std::ranges::find(read, supply) != read.end()) continue;
+    if (!HasPower(FolderOf(sysfs, supply), *tree)) {
+      lines.push_back(fmt::format(
+          "power_supply {}: shows neither power nor a current with its voltage", supply));
+    } else {
+      lines.push_back(
+          fmt::format("power_supply {}: a gauge of type BMS, which measures again what "
+                      "power_supply {} does",
+                      supply, read.front()));
     }
   }
-  return supplies;
+  return lines;
 }
 
 absl::StatusOr<std::unique_ptr<PowerSupplySource>> PowerSupplySource::Open(

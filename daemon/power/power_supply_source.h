@@ -40,9 +40,13 @@ class UpdateInterval {
 
 class PowerSupplySource final : public PowerSource {
  public:
-  // Names of supplies that could be read: batteries with power, or current and voltage.
+  // Names of supplies that could be read: batteries with power, or current and voltage. Where there
+  // is none, gauges of the type BMS, as kernels of phones have them beside the battery.
   static std::vector<std::string> List(const std::string& sysfs,
                                        const std::shared_ptr<SysfsTree>& tree = FileTree());
+  // The batteries and gauges that List leaves out, a line each: which, and why.
+  static std::vector<std::string> ListUnread(const std::string& sysfs,
+                                             const std::shared_ptr<SysfsTree>& tree = FileTree());
 
   // `supply` is one of them. `clock` outlives the source.
   static absl::StatusOr<std::unique_ptr<PowerSupplySource>> Open(

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 namespace synergy {
@@ -138,6 +139,15 @@ TEST(Arrivals, KeepLittleOfManyLines) {
   EXPECT_LE(arrivals.floors().size(), 8192u);
   EXPECT_GE(arrivals.floors().size(), 4000u);
   EXPECT_EQ(arrivals.lines(), 400'000u);
+}
+
+TEST(Arrivals, StampsOfAnyDistanceGiveAPeriodThatCanBeComputedWith) {
+  Arrivals arrivals;
+  for (int i = 0; i < 8; ++i) {
+    arrivals.Add(i % 2 == 0 ? 0 : std::numeric_limits<int64_t>::max(), i * kSecond);
+  }
+  ASSERT_TRUE(arrivals.period_ns().has_value());
+  EXPECT_LE(*arrivals.period_ns(), std::numeric_limits<int64_t>::max() / 1000);
 }
 
 TEST(Arrivals, LeastLagIsThatOfTheQuickestLine) {

@@ -117,6 +117,28 @@ TEST(PowerSupplySource, LeavesChargersAndSuppliesWithoutACurrentAlone) {
   EXPECT_THAT(PowerSupplySource::List(bench.tree.root()), ElementsAre("bms"));
 }
 
+TEST(PowerSupplySource, ReadsAGaugeOfTypeBmsWhereNoBatteryTells) {
+  Bench bench;
+  const auto set = [&](const std::string& supply, const std::string& file, const char* text) {
+    bench.tree.Write("class/power_supply/" + supply + "/" + file, text);
+  };
+  set("bms", "type", "BMS");
+  set("bms", "status", "Discharging");
+  set("bms", "current_now", "500000");
+  set("bms", "voltage_now", "4000000");
+  set("battery", "type", "Battery");
+  set("battery", "capacity", "50");
+  set("usb", "type", "USB");
+  EXPECT_THAT(PowerSupplySource::List(bench.tree.root()), ElementsAre("bms"));
+  EXPECT_THAT(PowerSupplySource::ListUnread(bench.tree.root()),
+              ElementsAre(HasSubstr("power_supply battery: shows neither power")));
+  set("battery", "power_now", "2000000");
+  EXPECT_THAT(PowerSupplySource::List(bench.tree.root()), ElementsAre("battery"));
+  EXPECT_THAT(PowerSupplySource::ListUnread(bench.tree.root()),
+              ElementsAre(HasSubstr("power_supply bms: a gauge of type BMS, which measures again "
+                                    "what power_supply battery does")));
+}
+
 TEST(PowerSupplySource, MeasuresHowOftenTheGaugeUpdatesAndReadsTwiceAsOften) {
   Bench bench;
   bench.AddGauge(kCurrentAndVoltage);
