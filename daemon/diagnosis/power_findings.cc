@@ -5,6 +5,7 @@
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/diagnosis/areas.h"
 #include "daemon/diagnosis/findings.h"
+#include "daemon/power/source_description.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -24,10 +25,6 @@ std::string MendFor(std::string_view words, bool root) {
     return root ? "give synergyd the file: a container needs --privileged" : kStartAsRoot;
   }
   if (Contains(words, "(EBUSY)")) return "find out who else uses it: sudo lsof /dev/i2c-*";
-  // Of exec_source.cc, which says what a program must do.
-  if (Contains(words, "CLOCK_MONOTONIC")) return "mend the program, then restart synergyd";
-  // Of attribute_source.cc.
-  if (Contains(words, "its counter of")) return "measure again where a run has such a gap";
   return "";
 }
 
@@ -96,7 +93,12 @@ void FindPower(const DiagnosisSubject& subject, bool root, v1::Diagnosis& diagno
                         ? fmt::format("; up to {:.1f} readings a second", source.max_rate_hz())
                         : std::string("; no limit of its rate is known")));
     for (const std::string& remark : source.remarks()) {
-      findings.Limited(remark, MendFor(remark, root));
+      const size_t mend = remark.find(kToMend);
+      if (mend == std::string::npos) {
+        findings.Limited(remark, MendFor(remark, root));
+      } else {
+        findings.Limited(remark.substr(0, mend), remark.substr(mend + kToMend.size()));
+      }
     }
   }
   for (const std::string& unused : board.unused_sources()) {

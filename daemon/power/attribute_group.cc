@@ -13,8 +13,13 @@ absl::Status Owned(const std::string& owner, const absl::Status& status) {
 
 double RateOfRounds(Nanoseconds shortest) {
   constexpr double kBusyShare = 0.8;
-  if (shortest.count <= 0) return std::numeric_limits<double>::infinity();
+  if (shortest < kQuickRound) return std::numeric_limits<double>::infinity();
   return kBusyShare / shortest.seconds();
+}
+
+double RateOfWindow(const v1::Window& window) {
+  if (!(window.period_s() > 0)) return std::numeric_limits<double>::infinity();
+  return 2 / window.period_s();
 }
 
 AttributeGroup::AttributeGroup(std::string owner, std::vector<std::string> files, Find find,

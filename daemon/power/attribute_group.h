@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "daemon/power/sysfs_tree.h"
+#include "synergy/v1/board.pb.h"
 
 namespace synergy {
 
@@ -71,8 +72,13 @@ class AttributeGroup {
 };
 
 // How often rounds of reads fit into a second if the shortest of a few took so long, with a fifth
-// of the time to spare: more ticks would only be missed. No limit where the clock saw no time pass.
+// of the time to spare: more ticks would only be missed. No limit below kQuickRound: what was read
+// there is memory, and how fast this machine reads says nothing of a sensor.
+inline constexpr Nanoseconds kQuickRound = Microseconds(100);
 double RateOfRounds(Nanoseconds shortest);
+// Two reads for each conversion: each is read, and placed to half a period. No limit where its
+// period is not known.
+double RateOfWindow(const v1::Window& window);
 
 // `status` with the name of whose it is in front; the code stays.
 absl::Status Owned(const std::string& owner, const absl::Status& status);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/records/reading_span.h"
+#include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
@@ -18,6 +19,18 @@ std::vector<std::string> FilesOf(const std::vector<AttributeSource::Channel>& ch
   std::vector<std::string> files;
   for (const AttributeSource::Channel& channel : channels) files.push_back(channel.file);
   return files;
+}
+
+// More reads a second than this give nothing new. No limit where one of the windows is not known.
+double RateOfConversions(const std::vector<AttributeSource::Channel>& channels) {
+  double fastest_hz = 0, converting_s = 0;
+  for (const AttributeSource::Channel& channel : channels) {
+    if (channel.info.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE) continue;
+    fastest_hz = std::max(fastest_hz, RateOfWindow(channel.info.window()));
+    if (channel.each_read_converts) converting_s += channel.info.window().period_s();
+  }
+  // Of those that convert when they are read, one after the other.
+  return converting_s > 0 ? 1 / converting_s : fastest_hz;
 }
 
 }  // namespace
@@ -38,9 +51,9 @@ absl::StatusOr<std::unique_ptr<AttributeSource>> AttributeSource::Open(Options o
     const Nanoseconds round{readings.back().reading.end_ns - readings.front().reading.begin_ns};
     shortest = std::min(shortest.value_or(round), round);
   }
-  if (shortest) {
-    source->max_rate_hz_ = std::min(source->max_rate_hz_, RateOfRounds(*shortest));
-  }
+  source->max_rate_hz_ =
+      std::min({source->max_rate_hz_, RateOfConversions(source->options_.channels),
+                RateOfRounds(shortest.value_or(Nanoseconds{0}))});
   return source;
 }
 
@@ -118,9 +131,9 @@ std::vector<std::string> AttributeSource::Remarks() const {
     if (faults == 0) continue;
     remarks.push_back(fmt::format(
         "{}: its counter of {} was reset, or leapt, {} since synergyd started; the energy around "
-        "that is missing, and the runs in which it was have a gap there",
-        options_.name, channels_[i].rail(),
-        faults == 1 ? "once" : fmt::format("{} times", faults)));
+        "that is missing{}measure again where a run has a gap there",
+        options_.name, channels_[i].rail(), faults == 1 ? "once" : fmt::format("{} times", faults),
+        kToMend));
   }
   return remarks;
 }

@@ -39,7 +39,7 @@ class AttributeSource final : public PowerSource {
     AttributeGroup::Prepare prepare = [](const std::string&) { return absl::OkStatus(); };
     // Once a second, with the folder: whether the readings still mean what is described.
     AttributeGroup::Prepare verify = [](const std::string&) { return absl::OkStatus(); };
-    // The source's own is lower where reads take long.
+    // The source's own is lower where reads take long, or where conversions do.
     double max_rate_hz = std::numeric_limits<double>::infinity();
     std::vector<std::string> remarks = {};
     std::shared_ptr<SysfsTree> tree = FileTree();

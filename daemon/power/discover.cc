@@ -32,12 +32,13 @@ class Discovery {
   Discovery(std::string sysfs, SettingWriter& settings, Clock& clock)
       : sysfs_(std::move(sysfs)), settings_(settings), clock_(clock) {}
 
-  void AddHwmon(const OpenBus& open_bus) {
+  void AddHwmon(const BoardProfile& profile, const OpenBus& open_bus) {
     for (const HwmonDevice& device : ListHwmon(sysfs_)) {
-      if (HwmonIna3221Source::Fits(device) && open_bus) {
-        Add(OpenI2cIna3221(device, found_.names, settings_, open_bus));
-      } else if (HwmonIna3221Source::Fits(device)) {
-        Add(WithRails(HwmonIna3221Source::Open(sysfs_, device, found_.names, settings_, clock_)));
+      if (HwmonIna3221Source::Fits(device)) {
+        const KnownIna3221 known = KnowIna3221(profile, device);
+        Add(open_bus ? OpenI2cIna3221(device, known, found_.names, settings_, open_bus)
+                     : WithRails(HwmonIna3221Source::Open(sysfs_, device, known, found_.names,
+                                                          settings_, clock_)));
       } else if (HasHwmonPower(device)) {
         Add(OpenHwmonPower(sysfs_, device, found_.names, clock_));
       } else {
@@ -57,6 +58,9 @@ class Discovery {
   void AddSupplies() {
     for (const std::string& supply : PowerSupplySource::List(sysfs_)) {
       Add(WithRails(PowerSupplySource::Open(sysfs_, supply, found_.names, clock_)));
+    }
+    for (std::string& why : PowerSupplySource::ListUnread(sysfs_)) {
+      found_.unused.push_back(std::move(why));
     }
   }
   void AddVcgencmd(VcgencmdSource::Run run) {
@@ -82,9 +86,10 @@ class Discovery {
 }  // namespace
 
 DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,
-                                  VcgencmdSource::Run vcgencmd, const OpenBus& open_bus) {
+                                  const BoardProfile& profile, VcgencmdSource::Run vcgencmd,
+                                  const OpenBus& open_bus) {
   Discovery discovery(sysfs, settings, clock);
-  discovery.AddHwmon(open_bus);
+  discovery.AddHwmon(profile, open_bus);
   discovery.AddIio();
   discovery.AddRapl();
   discovery.AddSupplies();

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "daemon/power/attribute_source.h"
+#include "daemon/power/board_profile.h"
 #include "daemon/power/i2c_ina3221.h"
 #include "daemon/power/rail_names.h"
 #include "daemon/power/vcgencmd_source.h"
@@ -26,7 +27,9 @@ struct DiscoveredSources {
 // there is none. With `open_bus`, INA3221s of the hwmon driver are taken from it and read directly
 // (i2c_ina3221.h). `settings` and `clock` outlive the sources. Each source that needs settings
 // makes them here. Never fails: what cannot be opened is unused.
+// `profile`: of the board (known_ina3221.h).
 DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,
+                                  const BoardProfile& profile,
                                   VcgencmdSource::Run vcgencmd = nullptr,
                                   const OpenBus& open_bus = nullptr);
 

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "daemon/power/source_description.h"
+
 namespace synergy {
 namespace {
 
@@ -17,10 +19,10 @@ constexpr Nanoseconds kRestartInterval = Milliseconds(1000);
 constexpr size_t kMaxBytesATick = 64u << 10;
 constexpr size_t kMaxRails = 64;
 constexpr int kPollMs = 20;
-// Doctor knows these words (daemon/diagnosis/power_findings.cc).
+// Behind kToMend.
 constexpr std::string_view kAdvice =
-    "it must stamp readings by CLOCK_MONOTONIC (C: clock_gettime, Python: time.monotonic_ns()) and "
-    "print each at once (flush)";
+    "let the program stamp readings by CLOCK_MONOTONIC (C: clock_gettime, Python: "
+    "time.monotonic_ns()) and print each at once (flush)";
 
 }  // namespace
 
@@ -66,7 +68,7 @@ absl::Status ExecSource::NameRails(RailNames& names) {
       const std::string fault = LineClock::Fault(parsed->t_ns, line.absent, line.arrival);
       if (!fault.empty()) {
         return absl::FailedPreconditionError(
-            fmt::format("{}: {}; {}", parsed->rail, fault, kAdvice));
+            fmt::format("{}: {}{}{}", parsed->rail, fault, kToMend, kAdvice));
       }
       early_.push_back(std::move(line));
       if (complete || rails_.contains(parsed->rail)) {
@@ -138,9 +140,9 @@ absl::Status ExecSource::AddReading(const Line& line, std::vector<ChannelReading
   if (rail.channel == 0 && parsed->t_ns <= line.arrival.ns) {
     line_clock_.OnLine(parsed->t_ns, line.absent, line.arrival);
   }
-  if (!fault.empty()) astray_ = fmt::format("{}: {}; {}", parsed->rail, fault, kAdvice);
+  if (!fault.empty()) astray_ = fmt::format("{}: {}{}{}", parsed->rail, fault, kToMend, kAdvice);
   if (!line_clock_.wrong().empty()) {
-    astray_ = fmt::format("{}: {}; {}", parsed->rail, line_clock_.wrong(), kAdvice);
+    astray_ = fmt::format("{}: {}{}{}", parsed->rail, line_clock_.wrong(), kToMend, kAdvice);
   }
   if (!fault.empty() || !line_clock_.wrong().empty()) return absl::DataLossError(astray_);
   if (parsed->t_ns <= rail.last_ns) {
@@ -192,8 +194,8 @@ std::vector<std::string> ExecSource::Remarks() const {
   if (!late) return {};
   return {fmt::format(
       "{}: {}: lines come at least {:.0f} ms after their times: it holds them back, or its clock "
-      "is behind by so much, and operators are then charged with what ran beside them; {}",
-      name_, channels_.front().rail(), 1e3 * late->seconds(), kAdvice)};
+      "is behind by so much, and operators are then charged with what ran beside them{}{}",
+      name_, channels_.front().rail(), 1e3 * late->seconds(), kToMend, kAdvice)};
 }
 
 }  // namespace synergy

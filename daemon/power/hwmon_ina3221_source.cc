@@ -21,18 +21,10 @@ constexpr std::string_view kNotConnected = "NC";
 constexpr Nanoseconds kVoltageInterval = Milliseconds(100);  // of one channel
 constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);
 
-// For the test whether reads wait: 2.1 ms conversions, 4 to 13 ms a cycle.
-constexpr int kTestConversionUs = 2116;
-constexpr int kTestReads = 6;
-
 constexpr int kTimedRounds = 3;
 
 std::string Current(int number) { return fmt::format("curr{}_input", number); }
 std::string Voltage(int number) { return fmt::format("in{}_input", number); }
-std::string Enable(int number) { return fmt::format("in{}_enable", number); }
-
-constexpr char kSamples[] = "samples";
-constexpr char kInterval[] = "update_interval";
 
 }  // namespace
 
@@ -41,10 +33,10 @@ bool HwmonIna3221Source::Fits(const HwmonDevice& device) {
 }
 
 absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> HwmonIna3221Source::Open(
-    const std::string& sysfs, const HwmonDevice& device, RailNames& names, SettingWriter& settings,
-    Clock& clock) {
+    const std::string& sysfs, const HwmonDevice& device, const KnownIna3221& known,
+    RailNames& names, SettingWriter& settings, Clock& clock) {
   std::unique_ptr<HwmonIna3221Source> source(
-      new HwmonIna3221Source(sysfs, device, settings, clock));
+      new HwmonIna3221Source(sysfs, device, known, settings, clock));
   if (absl::Status status = source->FindInputs(names); !status.ok()) return status;
   HwmonIna3221Source* self = source.get();
   source->attributes_.emplace(
@@ -57,18 +49,18 @@ absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> HwmonIna3221Source::Open(
 }
 
 HwmonIna3221Source::HwmonIna3221Source(std::string sysfs, HwmonDevice device,
-                                       SettingWriter& settings, Clock& clock)
+                                       const KnownIna3221& known, SettingWriter& settings,
+                                       Clock& clock)
     : sysfs_(std::move(sysfs)),
       device_(std::move(device)),
       name_(device_.Name()),
-      settings_(settings),
+      chip_(name_, known, settings, clock),
       clock_(clock) {}
 
 absl::Status HwmonIna3221Source::FindInputs(RailNames& names) {
   for (int number = 1; number <= static_cast<int>(ina3221::kChannels); ++number) {
     if (!HasAttribute(device_.folder, Current(number))) continue;
-    // Without in*_enable (before 4.20) all are on.
-    if (ReadSysfsInteger(device_.folder + "/" + Enable(number)).value_or(1) == 0) continue;
+    if (!Ina3221HwmonSettings::IsOn(device_.folder, number)) continue;
     const std::string label =
         ReadSysfs(fmt::format("{}/in{}_label", device_.folder, number)).value_or("");
     if (label == kNotConnected) {
@@ -85,7 +77,7 @@ absl::Status HwmonIna3221Source::FindInputs(RailNames& names) {
   return absl::FailedPreconditionError(fmt::format(
       "{}: all channels are switched off or not connected; switch one on with: echo 1 > "
       "{}/{}",
-      name_, device_.folder, Enable(1)));
+      name_, device_.folder, "in1_enable"));
 }
 
 std::vector<std::string> HwmonIna3221Source::Files() const {
@@ -114,38 +106,6 @@ void HwmonIna3221Source::Describe() {
   }
 }
 
-bool HwmonIna3221Source::Set(const std::string& folder, const std::string& file, int64_t value) {
-  if (!HasAttribute(folder, file)) return false;
-  // The settings are put back much later, maybe by another process: never on another chip.
-  const std::string path = ResolvedFolder(folder) + "/" + file;
-  const absl::StatusOr<std::string> obtained = settings_.Set(path, std::to_string(value));
-  if (obtained.ok()) return true;
-  remarks_.push_back(fmt::format("{}: {}; measured with the setting as it is", name_,
-                                 std::string(obtained.status().message())));
-  return false;
-}
-
-absl::StatusOr<Ina3221Cycle> HwmonIna3221Source::ReadCycle(const std::string& folder) const {
-  // The chip converts what is switched on, whether it is read or not.
-  int channels = 0;
-  for (int number = 1; number <= static_cast<int>(ina3221::kChannels); ++number) {
-    const absl::StatusOr<int64_t> on = ReadSysfsInteger(folder + "/" + Enable(number));
-    if (!on.ok() && !absl::IsNotFound(on.status())) return on.status();
-    channels += on.value_or(1) != 0 ? 1 : 0;
-  }
-  const absl::StatusOr<int64_t> interval = ReadSysfsInteger(folder + "/" + kInterval);
-  // Drivers before 4.20 show and set neither, and reset the chip.
-  if (absl::IsNotFound(interval.status())) return CycleAfterReset(channels);
-  if (!interval.ok()) return interval.status();
-  const absl::StatusOr<int64_t> samples = ReadSysfsInteger(folder + "/" + kSamples);
-  if (!samples.ok()) return samples.status();
-  const std::optional<Ina3221Cycle> cycle = CycleOfInterval(channels, *samples, *interval);
-  if (cycle) return *cycle;
-  return absl::FailedPreconditionError(fmt::format(
-      "update_interval {} ms and samples {} of {} channels fit no conversion time of the chip",
-      *interval, *samples, channels));
-}
-
 std::vector<double> HwmonIna3221Source::Offsets(const std::string& folder) const {
   // Shunt, bus, shunt, bus, ... over the channels that are on, all of the same length.
   std::vector<double> offsets;
@@ -153,7 +113,7 @@ std::vector<double> HwmonIna3221Source::Offsets(const std::string& folder) const
     for (const Input& input : inputs_) {
       int before = 0;
       for (int number = 1; number < input.number; ++number) {
-        before += ReadSysfsInteger(folder + "/" + Enable(number)).value_or(1) != 0 ? 1 : 0;
+        before += Ina3221HwmonSettings::IsOn(folder, number) ? 1 : 0;
       }
       const double slots = 2.0 * before + (voltage ? 2 : 1);
       offsets.push_back(slots / (2.0 * std::max(1, cycle_.channels)));
@@ -162,50 +122,22 @@ std::vector<double> HwmonIna3221Source::Offsets(const std::string& folder) const
   return offsets;
 }
 
-absl::StatusOr<std::optional<bool>> HwmonIna3221Source::TryWhetherReadsWait(
-    const std::string& folder, bool may_set) {
-  if (may_set) {
-    const int channels = static_cast<int>(inputs_.size());
-    Set(folder, kInterval, (2 * channels * kTestConversionUs + 500) / 1000);
-  }
-  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(folder);
-  if (!cycle.ok()) return std::nullopt;
-  const auto attribute = SysfsAttribute::Open(folder + "/" + Current(inputs_.front().number));
-  if (!attribute.ok()) return attribute.status();
-  std::vector<StampedInteger> reads;
-  for (int i = 0; i <= kTestReads; ++i) {
-    StampedInteger read;
-    read.begin_ns = clock_.Now().ns;
-    const absl::StatusOr<int64_t> value = attribute->ReadInteger();
-    read.end_ns = clock_.Now().ns;
-    if (absl::IsNotFound(value.status())) return value.status();
-    if (value.ok() && i > 0) reads.push_back(read);
-  }
-  return ReadsWait(reads, cycle->ready_s());
-}
-
 absl::Status HwmonIna3221Source::Prepare(const std::string& folder) {
   const bool first = channels_.empty();
-  remarks_.clear();
-  for (const int number : unconnected_) Set(folder, Enable(number), 0);
-  const bool may_set = Set(folder, kSamples, 1);
-  absl::StatusOr<std::optional<bool>> waits = TryWhetherReadsWait(folder, may_set);
-  if (!waits.ok()) return waits.status();
-  reads_wait_ = *waits;
-  if (may_set) Set(folder, kInterval, 0);
-  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(folder);
-  if (!cycle.ok() && !absl::IsFailedPrecondition(cycle.status())) return cycle.status();
-  if (!cycle.ok()) {
-    remarks_.push_back(fmt::format("{}: {}, so its windows are unknown", name_,
-                                   std::string(cycle.status().message())));
-  }
-  if (!first && (cycle.ok() != cycle_known_ || (cycle.ok() && *cycle != cycle_))) {
+  std::vector<int> numbers;
+  for (const Input& input : inputs_) numbers.push_back(input.number);
+  absl::StatusOr<Ina3221HwmonSettings::Outcome> set_up =
+      chip_.Program(folder, numbers, unconnected_);
+  if (!set_up.ok()) return set_up.status();
+  remarks_ = std::move(set_up->remarks);
+  reads_wait_ = set_up->reads_wait;
+  const std::optional<Ina3221Cycle>& cycle = set_up->cycle;
+  if (!first && (cycle.has_value() != cycle_known_ || (cycle.has_value() && *cycle != cycle_))) {
     return absl::FailedPreconditionError(
         "it came back with other conversion times than it had, so its windows are no longer the "
-        "ones "
-        "described; restart synergyd");
+        "ones described; restart synergyd");
   }
-  cycle_known_ = cycle.ok();
+  cycle_known_ = cycle.has_value();
   cycle_ = cycle.value_or(CycleAfterReset(static_cast<int>(inputs_.size())));
   if (first) Describe();
   freshness_.emplace(channels_.size(), cycle_, cycle_known_ && reads_wait_.value_or(false));
@@ -236,7 +168,7 @@ absl::Status HwmonIna3221Source::TimeRounds() {
 absl::Status HwmonIna3221Source::VerifySettings() {
   verify_due_ = clock_.Now() + kVerifyInterval;
   if (!cycle_known_) return absl::OkStatus();
-  const absl::StatusOr<Ina3221Cycle> cycle = ReadCycle(attributes_->folder());
+  const absl::StatusOr<Ina3221Cycle> cycle = chip_.ReadCycle(attributes_->folder());
   if (cycle.ok() && *cycle == cycle_) return absl::OkStatus();
   if (!cycle.ok() && !absl::IsFailedPrecondition(cycle.status())) {
     // Gone, or busy: the reads of the next tick say it.
@@ -289,9 +221,11 @@ absl::Status HwmonIna3221Source::Read(std::vector<ChannelReading>* out) {
 }
 
 double HwmonIna3221Source::max_rate_hz() const {
-  if (!reads_wait_.value_or(false)) return rounds_hz_;
+  const double useful_hz =
+      std::min(rounds_hz_, RateOfWindow(cycle_known_ ? cycle_.Window() : v1::Window()));
+  if (!reads_wait_.value_or(false)) return useful_hz;
   const double reads_a_tick = static_cast<double>(inputs_.size() + 1);
-  return std::min(rounds_hz_,
+  return std::min(useful_hz,
                   1.0 / (reads_a_tick * cycle_.ready_s() * (1 + ina3221::kOscillatorTolerance)));
 }
 

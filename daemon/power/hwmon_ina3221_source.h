@@ -1,10 +1,9 @@
 // An INA3221 behind the kernel's own driver, as JetPack 5 and later and mainline kernels have it
 // (Documentation/hwmon/ina3221.rst, drivers/hwmon/ina3221.c).
 //
-// Open sets the chip up for the fastest sampling that is honest about all channels in use: no
-// averaging (`samples` 1), the shortest conversion times (`update_interval` 0), channels that the
-// board leaves unconnected switched off; all of it through the SettingWriter, which puts it back.
-// What cannot be set stays as it is: the channels' windows are computed from what was read back.
+// Open sets the chip up for the fastest sampling that is honest about all channels in use and that
+// the board is known to allow (ina3221_hwmon_settings.h). The channels' windows are computed from
+// what was read back.
 // A tick reads the currents; each channel's voltage, which hardly changes, every 100 ms, never more
 // than one a tick. Once a second the settings are read back.
 #pragma once
@@ -22,7 +21,9 @@
 #include "daemon/power/attribute_group.h"
 #include "daemon/power/cycle_freshness.h"
 #include "daemon/power/hwmon_folder.h"
+#include "daemon/power/ina3221_hwmon_settings.h"
 #include "daemon/power/ina3221_hwmon_timing.h"
+#include "daemon/power/known_ina3221.h"
 #include "daemon/power/power_source.h"
 #include "daemon/power/rail_names.h"
 
@@ -33,13 +34,11 @@ class HwmonIna3221Source final : public PowerSource {
   // Whether `device` is one: the chip's name, and its first current.
   static bool Fits(const HwmonDevice& device);
 
-  // `settings` and `clock` outlive the source. FailedPrecondition where every channel is switched
-  // off or unconnected; the errors of common/sysfs.h.
-  static absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> Open(const std::string& sysfs,
-                                                                  const HwmonDevice& device,
-                                                                  RailNames& names,
-                                                                  SettingWriter& settings,
-                                                                  Clock& clock);
+  // `known`: of this chip. `settings` and `clock` outlive the source. FailedPrecondition where
+  // every channel is switched off or unconnected; the errors of common/sysfs.h.
+  static absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> Open(
+      const std::string& sysfs, const HwmonDevice& device, const KnownIna3221& known,
+      RailNames& names, SettingWriter& settings, Clock& clock);
 
   const std::string& name() const override { return name_; }
   // The currents of the channels in use, then their voltages.
@@ -47,7 +46,8 @@ class HwmonIna3221Source final : public PowerSource {
   // Besides PowerSource's errors: FailedPrecondition where somebody else changed the chip's
   // settings, since the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
-  // As often as a tick's reads fit, over a slow bus or where they wait for conversions.
+  // As often as a tick's reads fit, over a slow bus or where they wait for conversions, and twice
+  // for each conversion at most.
   double max_rate_hz() const override;
   std::vector<std::string> Remarks() const override;
 
@@ -63,18 +63,15 @@ class HwmonIna3221Source final : public PowerSource {
     int64_t shunt_uohm = 0;  // 0: the driver does not tell
   };
 
-  HwmonIna3221Source(std::string sysfs, HwmonDevice device, SettingWriter& settings, Clock& clock);
+  HwmonIna3221Source(std::string sysfs, HwmonDevice device, const KnownIna3221& known,
+                     SettingWriter& settings, Clock& clock);
   absl::Status FindInputs(RailNames& names);
   void Describe();
   std::vector<std::string> Files() const;
   // Sets the chip up and finds out what came of it. Whenever the driver was bound anew.
   absl::Status Prepare(const std::string& folder);
-  // False where the value could not be set, or is not there to be set; a remark says why.
-  bool Set(const std::string& folder, const std::string& file, int64_t value);
-  absl::StatusOr<Ina3221Cycle> ReadCycle(const std::string& folder) const;
   // Where in the chip's cycle the conversion of each channel ends, in periods.
   std::vector<double> Offsets(const std::string& folder) const;
-  absl::StatusOr<std::optional<bool>> TryWhetherReadsWait(const std::string& folder, bool may_set);
   absl::Status VerifySettings();
   // Finds out how long a tick's reads take.
   absl::Status TimeRounds();
@@ -83,7 +80,7 @@ class HwmonIna3221Source final : public PowerSource {
   const std::string sysfs_;
   const HwmonDevice device_;
   const std::string name_;
-  SettingWriter& settings_;
+  Ina3221HwmonSettings chip_;
   Clock& clock_;
   std::vector<Input> inputs_;     // in use
   std::vector<int> unconnected_;  // numbers of inputs to switch off

@@ -148,9 +148,6 @@ absl::StatusOr<FoundSource> OpenHwmonPower(const std::string& sysfs, const Hwmon
   for (const AttributeSource::Channel& channel : options.channels) {
     if (!found.rails.empty() && found.rails.back().name() == channel.info.rail()) continue;
     found.rails.emplace_back().set_name(channel.info.rail());
-    // Between two updates a reading says nothing new.
-    const double period_s = channel.info.window().period_s();
-    if (period_s > 0) options.max_rate_hz = 2 / period_s;
   }
   auto source = AttributeSource::Open(std::move(options), clock);
   if (!source.ok()) return source.status();

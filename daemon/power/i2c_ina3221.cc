@@ -75,15 +75,19 @@ OpenBus OpenI2cDev(Clock& clock) {
   };
 }
 
-absl::StatusOr<FoundSource> OpenI2cIna3221(const HwmonDevice& device, RailNames& names,
-                                           SettingWriter& settings, const OpenBus& open_bus) {
+absl::StatusOr<FoundSource> OpenI2cIna3221(const HwmonDevice& device, const KnownIna3221& known,
+                                           RailNames& names, SettingWriter& settings,
+                                           const OpenBus& open_bus) {
   const absl::StatusOr<ChipPlace> place = PlaceOf(device.device);
   if (!place.ok()) return place.status();
   // Before the driver goes: without a bus it need not.
   absl::StatusOr<std::shared_ptr<RegisterBus>> bus = open_bus(place->bus);
   if (!bus.ok()) return bus.status();
-  const absl::StatusOr<Ina3221Wiring> wiring = WiringOf(device, place->address, names);
+  absl::StatusOr<Ina3221Wiring> wiring = WiringOf(device, place->address, names);
   if (!wiring.ok()) return wiring.status();
+  wiring->averages = known.averages;
+  wiring->conversion_us = known.conversion_us;
+  wiring->remarks = known.remarks;
   if (absl::Status status = settings.Unbind(device.device); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Ina3221Source>> source =
       Ina3221Source::Open(*std::move(bus), *wiring);

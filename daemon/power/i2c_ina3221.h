@@ -12,6 +12,7 @@
 #include "common/settings.h"
 #include "daemon/power/attribute_source.h"
 #include "daemon/power/hwmon_folder.h"
+#include "daemon/power/known_ina3221.h"
 #include "daemon/power/rail_names.h"
 #include "daemon/power/register_bus.h"
 
@@ -23,10 +24,12 @@ using OpenBus = std::function<absl::StatusOr<std::shared_ptr<RegisterBus>>(int n
 OpenBus OpenI2cDev(Clock& clock);
 
 // Takes over the chip that `device` is (its hwmon driver knows the labels and shunts), with the
-// channels that are on and connected. `settings` unbinds the driver and binds it again at the end;
-// it outlives the source. Where the chip then cannot be used, the driver stays unbound until the
-// settings are put back. FailedPrecondition: the driver shows no shunt of a channel in use.
-absl::StatusOr<FoundSource> OpenI2cIna3221(const HwmonDevice& device, RailNames& names,
-                                           SettingWriter& settings, const OpenBus& open_bus);
+// channels that are on and connected, and with what is `known` of it. `settings` unbinds the driver
+// and binds it again at the end; it outlives the source. Where the chip then cannot be used, the
+// driver stays unbound until the settings are put back. FailedPrecondition: the driver shows no
+// shunt of a channel in use.
+absl::StatusOr<FoundSource> OpenI2cIna3221(const HwmonDevice& device, const KnownIna3221& known,
+                                           RailNames& names, SettingWriter& settings,
+                                           const OpenBus& open_bus);
 
 }  // namespace synergy

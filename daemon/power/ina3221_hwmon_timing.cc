@@ -1,6 +1,8 @@
 #include "daemon/power/ina3221_hwmon_timing.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <ranges>
 
 #include "daemon/power/ina3221_registers.h"
@@ -27,16 +29,38 @@ v1::Window Ina3221Cycle::Window() const {
   return window;
 }
 
-std::optional<Ina3221Cycle> CycleOfInterval(int channels, int64_t samples, int64_t interval_ms) {
+Ina3221Interval IntervalFor(int channels, int64_t samples, int conversion_us) {
+  const int64_t conversions = channels * samples;
+  // As ina3221_interval_ms_to_conv_time and find_closest of the kernel have it.
+  const auto taken_us = [conversions](int64_t ms) {
+    return *std::ranges::min_element(ina3221::kConversionUs, {}, [&](int us) {
+      return std::abs(us - (ms * 500 + conversions / 2) / conversions);
+    });
+  };
+  if (conversion_us <= ina3221::kConversionUs.front()) return {0, ina3221::kConversionUs.front()};
+  int64_t ms = RoundedMs(2 * conversions * conversion_us);
+  while (taken_us(ms) < std::min(conversion_us, ina3221::kConversionUs.back())) ++ms;
+  return {ms, taken_us(ms)};
+}
+
+std::optional<Ina3221Cycle> CycleOfInterval(int channels, int64_t samples, int64_t interval_ms,
+                                            const std::optional<Ina3221Interval>& asked) {
   if (channels < 1 || std::ranges::find(ina3221::kAverages, samples) == ina3221::kAverages.end()) {
     return std::nullopt;
   }
-  for (const int conversion_us : ina3221::kConversionUs) {
-    if (RoundedMs(2 * channels * samples * conversion_us) == interval_ms) {
-      return Ina3221Cycle{channels, static_cast<int>(samples), conversion_us};
-    }
+  const auto cycle_us = [&](int conversion_us) { return 2 * channels * samples * conversion_us; };
+  const auto cycle = [&](int conversion_us) {
+    return Ina3221Cycle{channels, static_cast<int>(samples), conversion_us};
+  };
+  if (asked &&
+      (RoundedMs(cycle_us(asked->conversion_us)) == interval_ms || asked->ms == interval_ms)) {
+    return cycle(asked->conversion_us);
   }
-  return std::nullopt;
+  const int nearest = *std::ranges::min_element(ina3221::kConversionUs, {}, [&](int us) {
+    return std::abs(static_cast<double>(cycle_us(us)) - 1e3 * static_cast<double>(interval_ms));
+  });
+  if (RoundedMs(cycle_us(nearest)) != interval_ms) return std::nullopt;
+  return cycle(nearest);
 }
 
 Ina3221Cycle CycleAfterReset(int channels) {

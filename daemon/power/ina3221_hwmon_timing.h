@@ -28,10 +28,21 @@ struct Ina3221Cycle {
   friend bool operator==(const Ina3221Cycle&, const Ina3221Cycle&) = default;
 };
 
-// The cycle that the attributes stand for. The shortest conversion time that rounds to
-// `interval_ms`: where 0 was asked for, the driver took it. Nothing where none does: the two
-// conversion times differ, or this is another driver.
-std::optional<Ina3221Cycle> CycleOfInterval(int channels, int64_t samples, int64_t interval_ms);
+// What is written to update_interval, and the conversion time that the driver takes for it.
+struct Ina3221Interval {
+  int64_t ms = 0;
+  int conversion_us = 0;
+};
+// That makes the driver take `conversion_us`, or the next longer time that can be asked for in
+// whole milliseconds.
+Ina3221Interval IntervalFor(int channels, int64_t samples, int conversion_us);
+
+// The cycle that the attributes stand for. Several conversion times may round to `interval_ms`: the
+// one that was `asked` for last, else the nearest, as the driver takes it. A tree of plain files
+// shows what was asked for as it was written. Nothing where none rounds to it: the two conversion
+// times differ, or this is another driver.
+std::optional<Ina3221Cycle> CycleOfInterval(int channels, int64_t samples, int64_t interval_ms,
+                                            const std::optional<Ina3221Interval>& asked = {});
 // As the driver leaves a chip that it cannot set: the datasheet's reset value, 1.1 ms.
 Ina3221Cycle CycleAfterReset(int channels);
 

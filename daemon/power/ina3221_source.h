@@ -37,6 +37,7 @@ struct Ina3221Wiring {
   // Of the chip's tables (ina3221_registers.h); 0: the fastest.
   uint32_t averages = 0;
   uint32_t conversion_us = 0;
+  std::vector<std::string> remarks = {};  // what is known of it besides, as of PowerSource
 };
 
 class Ina3221Source final : public PowerSource {
@@ -54,6 +55,7 @@ class Ina3221Source final : public PowerSource {
   // FailedPrecondition where somebody else programmed the chip, since
   // the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
+  std::vector<std::string> Remarks() const override { return remarks_; }
 
  private:
   struct Register {
@@ -76,6 +78,7 @@ class Ina3221Source final : public PowerSource {
   const std::shared_ptr<RegisterBus> bus_;
   const uint8_t address_;
   const std::string name_;
+  const std::vector<std::string> remarks_;
   ina3221::Configuration config_;
   std::vector<v1::ChannelInfo> channels_;
   std::vector<Register> registers_;            // by channel

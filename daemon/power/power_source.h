@@ -47,7 +47,8 @@ class PowerSource {
   virtual double max_rate_hz() const { return std::numeric_limits<double>::infinity(); }
 
   // What a user should know of how this source measures here, a line each: settings that could not
-  // be made, what is unknown. As of the last Read.
+  // be made, what is unknown; behind kToMend (source_description.h) what to do. As of the last
+  // Read.
   virtual std::vector<std::string> Remarks() const { return {}; }
 };
 

@@ -164,7 +164,7 @@ std::vector<v1::RailInfo> DescribeRails(const BoardProfile& profile,
 
 absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAccess& access,
                                     Clock& clock) {
-  DiscoveredSources found = DiscoverSources(access.sysfs_root, *access.settings, clock,
+  DiscoveredSources found = DiscoverSources(access.sysfs_root, *access.settings, clock, profile,
                                             access.sysfs_root == "/sys" ? RunVcgencmd : nullptr,
                                             access.direct_i2c ? OpenI2cDev(clock) : nullptr);
   if (absl::Status status = AddPrograms(access.programs, found, clock); !status.ok()) return status;

@@ -161,7 +161,7 @@ struct HwmonBench final : Bench {
     });
     const std::vector<HwmonDevice> devices = ListHwmon(hwmon.tree.root());
     auto opened =
-        HwmonIna3221Source::Open(hwmon.tree.root(), devices[0], names, hwmon.settings, clock);
+        HwmonIna3221Source::Open(hwmon.tree.root(), devices[0], {}, names, hwmon.settings, clock);
     if (!opened.ok()) fmt::print("FAILED: {}\n", opened.status().ToString()), std::exit(1);
     source = *std::move(opened);
   }

@@ -100,8 +100,8 @@ std::vector<int64_t> Lateness(const std::vector<int64_t>& begin_ns) {
 Turn RunSampler(FakeIna3221Hwmon& chip, double seconds, bool real_time) {
   RailNames names;
   Clock& clock = RealClock();
-  auto source = HwmonIna3221Source::Open(chip.tree.root(), ListHwmon(chip.tree.root())[0], names,
-                                         chip.settings, clock);
+  auto source = HwmonIna3221Source::Open(chip.tree.root(), ListHwmon(chip.tree.root())[0], {},
+                                         names, chip.settings, clock);
   if (!source.ok()) fmt::print("FAILED: {}\n", source.status().ToString()), std::exit(1);
   std::vector<std::unique_ptr<PowerSource>> sources;
   sources.push_back(*std::move(source));

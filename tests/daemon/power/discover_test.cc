@@ -127,14 +127,16 @@ TEST(DiscoverSources, FindsEverySourceAndSaysWhyOthersAreNotUsed) {
   chip.tree.Write("class/power_supply/BAT0/type", "Battery");
   chip.tree.Write("class/power_supply/BAT0/status", "Discharging");
   chip.tree.Write("class/power_supply/BAT0/power_now", "9000000");
+  chip.tree.Write("class/power_supply/bms/type", "BMS");
+  chip.tree.Write("class/power_supply/bms/power_now", "9000000");
   const DiscoveredSources found =
-      DiscoverSources(chip.tree.root(), chip.settings, clock,
+      DiscoverSources(chip.tree.root(), chip.settings, clock, {},
                       []() -> absl::StatusOr<std::string> { return kPmic; });
   EXPECT_THAT(NamesOf(found), ElementsAre("ina3221 1-0040", "ina226 1-0044", "rapl",
                                           "power_supply BAT0", "vcgencmd pmic_read_adc"));
-  EXPECT_THAT(found.unused,
-              ElementsAre(HasSubstr("coretemp thermal: shows neither power"),
-                          HasSubstr("ina3221 1-0041: all channels are switched off")));
+  EXPECT_THAT(found.unused, ElementsAre(HasSubstr("coretemp thermal: shows neither power"),
+                                        HasSubstr("ina3221 1-0041: all channels are switched off"),
+                                        HasSubstr("power_supply bms: a gauge of type BMS")));
   std::set<std::string> rails;
   for (const FoundSource& source : found.sources) {
     EXPECT_FALSE(source.rails.empty());
@@ -157,7 +159,7 @@ TEST(DiscoverSources, SaysWhatWasNotPermitted) {
   chip.tree.Write("class/powercap/intel-rapl:0/name", "package-0");
   chip.tree.Write("class/powercap/intel-rapl:0/energy_uj", "5");
   faults.Set([](const std::string& path) { return path.ends_with("energy_uj") ? EACCES : 0; });
-  const DiscoveredSources found = DiscoverSources(chip.tree.root(), chip.settings, clock);
+  const DiscoveredSources found = DiscoverSources(chip.tree.root(), chip.settings, clock, {});
   EXPECT_THAT(NamesOf(found), ElementsAre("ina3221 1-0040"));
   EXPECT_THAT(found.unused, ElementsAre(HasSubstr("run synergyd as root")));
 }
@@ -166,7 +168,7 @@ TEST(DiscoverSources, FindsNothingInAnEmptyTree) {
   FakeSysfs tree;
   FakeSettings settings;
   FakeClock clock;
-  const DiscoveredSources found = DiscoverSources(tree.root(), settings, clock);
+  const DiscoveredSources found = DiscoverSources(tree.root(), settings, clock, {});
   EXPECT_THAT(found.sources, IsEmpty());
   EXPECT_THAT(found.unused, IsEmpty());
 }

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -25,12 +26,14 @@ struct Bench {
   FakeClock clock;
   ReadFaults faults;
   RailNames names;
+  KnownIna3221 known;
 
   absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> TryOpen() {
     const std::vector<HwmonDevice> devices = ListHwmon(chip.tree.root());
     EXPECT_EQ(devices.size(), 1u);
     EXPECT_TRUE(HwmonIna3221Source::Fits(devices[0]));
-    return HwmonIna3221Source::Open(chip.tree.root(), devices[0], names, chip.settings, clock);
+    return HwmonIna3221Source::Open(chip.tree.root(), devices[0], known, names, chip.settings,
+                                    clock);
   }
   std::unique_ptr<HwmonIna3221Source> Open() {
     auto source = TryOpen();
@@ -98,7 +101,47 @@ TEST(HwmonIna3221Source, SetsTheFastestSamplingThroughTheSettingWriter) {
   EXPECT_EQ(gpu.window().average(), 1u);
   EXPECT_FALSE(gpu.window().phase_known());
   EXPECT_EQ(source->channels()[5].quantity(), v1::ChannelInfo::QUANTITY_VOLTAGE);
-  EXPECT_TRUE(std::isinf(source->max_rate_hz()));
+  EXPECT_DOUBLE_EQ(source->max_rate_hz(), 2 / 840e-6) << "twice for each conversion";
+  EXPECT_THAT(source->Remarks(), testing::Not(testing::Contains(HasSubstr("profile"))));
+}
+
+TEST(HwmonIna3221Source, GoesAsFastAsTheBoardIsKnownToAllow) {
+  Bench bench;
+  bench.known = {.averages = 4, .conversion_us = 332};
+  auto source = bench.Open();
+  EXPECT_EQ(bench.chip.samples(), 4);
+  EXPECT_EQ(bench.chip.conversion_us, 332);
+  EXPECT_EQ(source->cycle(), (Ina3221Cycle{3, 4, 332}));
+  EXPECT_EQ(source->channels()[0].window().average(), 4u);
+  EXPECT_THAT(source->Remarks(), testing::Not(testing::Contains(HasSubstr("profile"))));
+}
+
+TEST(HwmonIna3221Source, SaysWhereItCannotDoWhatTheBoardIsKnownToAllow) {
+  Bench bench;
+  bench.known = {.averages = 0, .conversion_us = 204};
+  auto source = bench.Open();
+  // 1 ms of three channels is 140 us, 2 ms is 332: no whole number of milliseconds gives 204.
+  EXPECT_EQ(source->cycle(), (Ina3221Cycle{3, 1, 332})) << "rather slower than faster";
+  EXPECT_THAT(source->Remarks(),
+              testing::Contains(HasSubstr("knows 1 averages of 204 us to work, and the chip does 1 "
+                                          "of 332 us")));
+}
+
+TEST(HwmonIna3221Source, ATreeOfPlainFilesShowsWhatWasAskedFor) {
+  Bench bench;
+  bench.chip.settings.SetDriver([&](const std::string& path, const std::string& value) {
+    bench.chip.WriteFile(std::filesystem::path(path).filename().string(), value);
+    return value;
+  });
+  auto source = bench.Open();
+  EXPECT_EQ(bench.chip.tree.Read(bench.chip.File("update_interval")), "0");
+  EXPECT_EQ(source->cycle(), (Ina3221Cycle{3, 1, 140}));
+  EXPECT_DOUBLE_EQ(source->channels()[0].window().period_s(), 840e-6);
+  std::vector<ChannelReading> readings;
+  for (int i = 0; i < 3; ++i) {
+    bench.clock.Advance(Milliseconds(1100));
+    EXPECT_TRUE(source->Read(&readings).ok()) << "nobody else changed it";
+  }
 }
 
 TEST(HwmonIna3221Source, SwitchesOffWhatIsNotConnectedAndIsFasterForIt) {
@@ -293,7 +336,33 @@ TEST(HwmonIna3221Source, TwoChipsWithTheSameLabelsHaveRailsOfTheirOwn) {
   EXPECT_EQ(source->channels()[2].rail(), "VIN_SYS_5V0#2");
 }
 
-TEST(Ina3221HwmonTiming, TakesTheShortestConversionThatRoundsToTheInterval) {
+TEST(Ina3221HwmonTiming, AsksForTheTimeOrTheNextLongerOne) {
+  for (const int channels : {1, 2, 3}) {
+    for (const int samples : ina3221::kAverages) {
+      for (const int us : ina3221::kConversionUs) {
+        const Ina3221Interval interval = IntervalFor(channels, samples, us);
+        EXPECT_GE(interval.conversion_us, us);
+        // What the driver takes for it, as the fake one does.
+        EXPECT_EQ(FakeIna3221Hwmon::Nearest(
+                      ina3221::kConversionUs,
+                      (interval.ms * 500 + channels * samples / 2) / (channels * samples)),
+                  interval.conversion_us);
+        const int64_t shown_ms = (2L * channels * samples * interval.conversion_us + 500) / 1000;
+        EXPECT_EQ(CycleOfInterval(channels, samples, shown_ms, interval),
+                  (Ina3221Cycle{channels, samples, interval.conversion_us}));
+      }
+    }
+  }
+}
+
+TEST(Ina3221HwmonTiming, TakesTheConversionThatWasAskedForOrTheNearest) {
+  EXPECT_EQ(CycleOfInterval(1, 1, 1), (Ina3221Cycle{1, 1, 588})) << "1.18 ms, not the 0.66 of 332";
+  EXPECT_EQ(CycleOfInterval(2, 1, 1), (Ina3221Cycle{2, 1, 204})) << "0.82 ms, not the 0.56 of 140";
+  EXPECT_EQ(CycleOfInterval(2, 1, 1, Ina3221Interval{0, 140}), (Ina3221Cycle{2, 1, 140}));
+  EXPECT_EQ(CycleOfInterval(3, 1, 0, Ina3221Interval{0, 140}), (Ina3221Cycle{3, 1, 140}))
+      << "plain files";
+  EXPECT_EQ(CycleOfInterval(3, 1, 7, Ina3221Interval{0, 140}), (Ina3221Cycle{3, 1, 1100}))
+      << "somebody else set it";
   EXPECT_EQ(CycleOfInterval(3, 1, 1), (Ina3221Cycle{3, 1, 140}));
   EXPECT_EQ(CycleOfInterval(1, 1, 0), (Ina3221Cycle{1, 1, 140}));
   EXPECT_EQ(CycleOfInterval(3, 1, 7), (Ina3221Cycle{3, 1, 1100}));

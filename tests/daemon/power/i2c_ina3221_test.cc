@@ -49,10 +49,11 @@ class I2cIna3221 : public testing::Test {
 
   absl::StatusOr<FoundSource> Open() {
     RailNames names;
-    return OpenI2cIna3221(ListHwmon(sysfs_.root()).at(0), names, settings_, [this](int number) {
-      bus_number_ = number;
-      return bus_;
-    });
+    return OpenI2cIna3221(ListHwmon(sysfs_.root()).at(0), known_, names, settings_,
+                          [this](int number) {
+                            bus_number_ = number;
+                            return bus_;
+                          });
   }
 
   FakeClock clock_;
@@ -61,6 +62,7 @@ class I2cIna3221 : public testing::Test {
   UnbindNotes settings_;
   absl::StatusOr<std::shared_ptr<RegisterBus>> bus_ = absl::NotFoundError("no bus");
   int bus_number_ = -1;
+  KnownIna3221 known_;
 };
 
 TEST_F(I2cIna3221, TakesLabelsAndShuntsFromTheDriverBeforeItIsUnbound) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -80,6 +81,24 @@ TEST(IioIna3221Source, IsReadAsOftenAsItsConversionsAllow) {
   auto found = OpenIio(bench);
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_NEAR(found->source->max_rate_hz(), 0.8 / 6e-3, 1e-6);
+}
+
+TEST(IioIna3221Source, HowFastFilesAreReadIsNoLimitOfTheChip) {
+  SysfsBench bench;
+  AddIio(bench.tree, "0");
+  bench.faults.Set([&](const std::string& path) {
+    if (path.ends_with("_input")) bench.clock.Advance(Microseconds(1));
+    return 0;
+  });
+  EXPECT_NEAR(OpenIio(bench)->source->max_rate_hz(), 1 / (3 * 840e-6), 1e-6)
+      << "triggered: each read takes a conversion of all three";
+  bench.tree.Write(std::string(kIio) + "/running_mode", "1");
+  EXPECT_NEAR(OpenIio(bench)->source->max_rate_hz(), 2 / 6.6e-3, 1e-6);
+  bench.tree.Remove(std::string(kIio) + "/running_mode");
+  for (int n = 0; n < 3; ++n) {
+    bench.tree.Write(std::string(kIio) + "/in_power" + std::to_string(n) + "_trigger_input", "0");
+  }
+  EXPECT_TRUE(std::isinf(OpenIio(bench)->source->max_rate_hz())) << "nothing is known of it";
 }
 
 TEST(IioIna3221Source, RecordsTheLowPassOfContinuousMode) {

@@ -80,6 +80,8 @@ TEST(RaplSource, NamesItsZonesAndSaysWhatContainsWhat) {
   EXPECT_DOUBLE_EQ(package.scale(), 1e-6);
   EXPECT_DOUBLE_EQ(package.window().period_s(), 1e-3);
   EXPECT_EQ(package.source(), "rapl intel-rapl:0");
+  EXPECT_DOUBLE_EQ(found->source->max_rate_hz(), 2000)
+      << "twice for each update, however fast the files are read";
 }
 
 TEST(RaplSource, WrapsOnceAtMaxEnergyRange) {

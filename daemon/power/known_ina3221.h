@@ -1,0 +1,27 @@
+// What a board's profile says of an INA3221 that the board's kernel shows: the settings that are
+// known to work, and the shunts. Currents are computed by the driver with the shunts that the
+// kernel has from its device tree; where the profile has others, somebody is wrong.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/power/board_profile.h"
+#include "daemon/power/hwmon_folder.h"
+
+namespace synergy {
+
+struct KnownIna3221 {
+  // As of SensorProfile: 0: nothing is known, so the fastest is taken.
+  uint32_t averages = 0;
+  uint32_t conversion_us = 0;
+  // Shunts of which the kernel has another value than the profile, a line each.
+  std::vector<std::string> remarks = {};
+};
+
+// Of the first sensor of `profile` that measures a rail by which the driver labels an input of
+// `device`. Nothing where there is none.
+KnownIna3221 KnowIna3221(const BoardProfile& profile, const HwmonDevice& device);
+
+}  // namespace synergy
