@@ -11,19 +11,22 @@
 
 namespace synergy {
 Conditions::Conditions(AttributeFiles& files, const std::string& sysfs_root,
-                       const std::vector<std::string>& decisive, std::vector<WatchedClock> watched)
+                       const std::vector<std::string>& decisive, std::vector<WatchedClock> watched,
+                       Clock& clock)
     : files_(files), watched_(std::move(watched)) {
-  FindClocks(sysfs_root);
+  FindClocks(sysfs_root, clock);
   FindZones(sysfs_root, decisive);
   FindThrottles(sysfs_root);
   FindCores(sysfs_root + "/devices/system/cpu");
 }
 
-void Conditions::FindClocks(const std::string& root) {
+void Conditions::FindClocks(const std::string& root, Clock& clock) {
   for (const auto& [name, folder] : CpuPolicyFolders(files_, root)) {
     for (const char* file : {"/cpuinfo_cur_freq", "/scaling_cur_freq"}) {
       Item item{.name = name, .path = folder + file, .scale = 1000};
+      const MonotonicTime begin = clock.Now();
       if (!Read(item).has_value()) continue;
+      item.costly = clock.Now() - begin > kCostlyRead;
       clocks_.push_back(std::move(item));
       break;
     }
@@ -96,6 +99,7 @@ std::optional<int64_t> Conditions::Read(const Item& item) const {
 void Conditions::TellChanges(std::vector<Item>& items, Unreadable unreadable,
                              const std::function<void(const Item&)>& tell) {
   for (Item& item : items) {
+    if (item.costly && polls_ % kCostlyPolls != 0) continue;
     const std::optional<int64_t> now = Read(item);
     if (!now && unreadable == Unreadable::kLeftOut) continue;
     if (item.told && now == item.last) continue;
@@ -130,6 +134,7 @@ std::optional<v1::Conditions> Conditions::Poll(MonotonicTime now) {
   TellChanges(cores_, Unreadable::kLeftOut, [&](const Item& item) {
     add_throttle(CoreOffName(item.name), *item.last == 0 ? 1 : 0);
   });
+  ++polls_;
   const bool any = changed.frequencies_size() + changed.temperatures_size() > 0;
   if (!any && changed.throttles().empty()) return std::nullopt;
   return changed;

@@ -6,6 +6,10 @@
 // driver-api/thermal/sysfs-api.rst (temp in millidegrees Celsius; the cur_state of a cooling
 // device, 0: it does not cool), arch/x86/kernel/cpu/mce/therm_throt.c
 // (thermal_throttle/*_throttle_count).
+//
+// Some drivers hold up a CPU to find out how fast it is: tegra194-cpufreq lets its counters run for
+// 0.5 ms on it, among the job's operators. A policy whose cpuinfo_cur_freq takes longer than
+// kCostlyRead is therefore read at every kCostlyPolls-th poll only.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +28,16 @@ namespace synergy {
 // Thread-compatible.
 class Conditions {
  public:
-  // Finds what there is. `files` outlives it. `decisive`: the types of the zones that tell whether
-  // the board is cool; without any that is here all zones do. (The PMIC of a Jetson reads 100
-  // degrees whatever it does.) `watched`: clocks of devices, besides those of class/devfreq.
+  static constexpr Nanoseconds kCostlyRead = Microseconds(200);  // others take some tens of us
+  static constexpr uint64_t kCostlyPolls = 10;
+
+  // Finds what there is. `files` and `clock`, which times the reads, outlive it. `decisive`: the
+  // types of the zones that tell whether the board is cool; without any that is here all zones do.
+  // (The PMIC of a Jetson reads 100 degrees whatever it does.) `watched`: clocks of devices,
+  // besides those of class/devfreq.
   Conditions(AttributeFiles& files, const std::string& sysfs_root,
-             const std::vector<std::string>& decisive = {}, std::vector<WatchedClock> watched = {});
+             const std::vector<std::string>& decisive = {}, std::vector<WatchedClock> watched = {},
+             Clock& clock = RealClock());
 
   // What has changed since the last call, everything at the first; nothing where nothing has. A
   // clock that cannot be read has no frequency (0 is not sent); temperatures and counters that
@@ -52,9 +61,10 @@ class Conditions {
     bool decisive = true;              // zones only
     std::optional<int64_t> last = {};  // as it was told; nothing: that it cannot be read
     bool told = false;
+    bool costly = false;  // to read
   };
 
-  void FindClocks(const std::string& root);
+  void FindClocks(const std::string& root, Clock& clock);
   void FindZones(const std::string& root, const std::vector<std::string>& decisive);
   void FindThrottles(const std::string& root);
   void FindCores(const std::string& cpus);
@@ -66,6 +76,7 @@ class Conditions {
 
   AttributeFiles& files_;
   std::vector<WatchedClock> watched_;
+  uint64_t polls_ = 0;
   std::vector<Item> clocks_;
   std::vector<Item> zones_;
   std::vector<Item> throttles_;

@@ -10,15 +10,23 @@
 
 namespace synergy {
 
+LetPass UntilCancelled(const CancelToken& cancel) {
+  return [&cancel](Nanoseconds span) -> absl::Status {
+    pollfd ended = {.fd = cancel.fd(), .events = POLLIN, .revents = 0};
+    if (!cancel.cancelled()) poll(&ended, 1, static_cast<int>(span.count / 1'000'000) + 1);
+    return cancel.cancelled() ? absl::CancelledError(cancel.reason()) : absl::OkStatus();
+  };
+}
+
 absl::Status WaitUntilCool(const v1::JobSpec& spec, const Conditions& conditions,
-                           const CancelToken& cancel, const ProgressCallback& progress,
-                           Clock& clock, Nanoseconds period) {
+                           const LetPass& let_pass, const ProgressCallback& progress, Clock& clock,
+                           Nanoseconds period) {
   const double below = spec.cool_below_c();
   if (below <= 0) return absl::OkStatus();
   const double patience_s =
       spec.cool_timeout_s() > 0 ? spec.cool_timeout_s() : kDefaultCoolTimeoutS;
   const MonotonicTime limit = clock.Now() + Seconds(patience_s);
-  while (!cancel.cancelled()) {
+  while (true) {
     const std::optional<Conditions::Zone> hottest = conditions.Hottest();
     if (!hottest.has_value()) {
       return absl::FailedPreconditionError(
@@ -34,10 +42,8 @@ absl::Status WaitUntilCool(const v1::JobSpec& spec, const Conditions& conditions
           below, patience_s, Printable(hottest->name, 64), hottest->celsius));
     }
     progress({.phase = v1::PHASE_COOLING, .hottest_c = hottest->celsius});
-    pollfd ended = {.fd = cancel.fd(), .events = POLLIN, .revents = 0};
-    poll(&ended, 1, static_cast<int>(std::min(period, limit - now).count / 1'000'000) + 1);
+    if (absl::Status passed = let_pass(std::min(period, limit - now)); !passed.ok()) return passed;
   }
-  return absl::CancelledError(cancel.reason());
 }
 
 }  // namespace synergy

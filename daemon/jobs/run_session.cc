@@ -88,7 +88,8 @@ absl::Status RunSession::Cool() {
   if (parts_.clocks == nullptr) {
     return absl::FailedPreconditionError("This daemon knows no temperatures");
   }
-  return WaitUntilCool(job_.spec(), parts_.clocks->OpenConditions(), cancel_, progress_, clock_);
+  return WaitUntilCool(job_.spec(), parts_.clocks->OpenConditions(), UntilCancelled(cancel_),
+                       progress_, clock_);
 }
 
 absl::Status RunSession::TakeClocks() {
@@ -194,10 +195,11 @@ Nanoseconds RunSession::AtLeastIdle(Nanoseconds needed) const {
 }
 
 absl::Status RunSession::Baseline() {
-  if (absl::Status played = PlayChirp(/*after=*/false); !played.ok()) return played;
+  absl::Status status = PlayChirp(/*after=*/false);
+  if (status.ok()) status = CoolAgain();
+  if (!status.ok()) return status;
   const MonotonicTime begin = clock_.Now();
-  if (absl::Status status = driver_->Idle(AtLeastIdle(options_.baseline)); !status.ok())
-    return status;
+  if (status = driver_->Idle(AtLeastIdle(options_.baseline)); !status.ok()) return status;
   const absl::StatusOr<bool> read = AwaitReadings(begin, true);
   if (!read.ok()) return read.status();
   facts_.read_before = *read;

@@ -38,6 +38,7 @@ class RunSession {
   absl::Status Start();  // the engine, then the recording
   void RecordClocks();
   absl::Status Conduct();
+  absl::Status CoolAgain();
   absl::Status Baseline();
   absl::Status Load();
   absl::Status Warmup();

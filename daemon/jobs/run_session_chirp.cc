@@ -1,6 +1,7 @@
 // The load patterns that a RunSession plays around its job. The rest is in run_session.cc.
 #include <algorithm>
 
+#include "daemon/jobs/cooling.h"
 #include "daemon/jobs/run_session.h"
 
 namespace synergy {
@@ -26,6 +27,14 @@ absl::Status RunSession::PlayChirp(bool after) {
   *record.mutable_chirp() = *std::move(played);
   recording_.Record(record);
   return driver_->Idle(margin);
+}
+
+// A load pattern warms a board that was cool.
+absl::Status RunSession::CoolAgain() {
+  if (!chirps_ || job_.spec().cool_below_c() <= 0) return absl::OkStatus();
+  return WaitUntilCool(
+      job_.spec(), parts_.clocks->OpenConditions(),
+      [this](Nanoseconds span) { return driver_->Idle(span); }, progress_, clock_);
 }
 
 }  // namespace synergy

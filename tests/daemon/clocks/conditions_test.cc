@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "fmt/format.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/fake_sysfs.h"
 
 namespace synergy {
@@ -35,6 +38,44 @@ class ConditionsTest : public testing::Test {
 
   FakeSysfs sysfs_;
 };
+
+// A driver that takes so long to find out how fast a CPU is.
+class SlowDriver final : public AttributeFiles {
+ public:
+  SlowDriver(FakeClock& clock, Nanoseconds time) : clock_(clock), time_(time) {}
+  absl::StatusOr<std::string> Read(const std::string& path) override {
+    if (path.ends_with("cpuinfo_cur_freq")) clock_.Advance(time_);
+    return KernelFiles().Read(path);
+  }
+  absl::Status Write(const std::string& path, const std::string& value) override {
+    return KernelFiles().Write(path, value);
+  }
+  std::vector<std::string> List(const std::string& folder) override {
+    return KernelFiles().List(folder);
+  }
+  absl::StatusOr<std::string> Resolve(const std::string& path) override {
+    return KernelFiles().Resolve(path);
+  }
+
+ private:
+  FakeClock& clock_;
+  const Nanoseconds time_;
+};
+
+TEST_F(ConditionsTest, AClockThatIsCostlyToReadIsReadOnceInTenPolls) {
+  FakeClock clock;
+  Set(kPolicy, "cpuinfo_cur_freq", "1224000");
+  for (const auto& [time, polls] : {std::pair(Microseconds(500), 10), {Microseconds(100), 1}}) {
+    SlowDriver files(clock, time);
+    Conditions conditions(files, sysfs_.root(), {}, {}, clock);
+    conditions.Poll({.ns = 0});
+    Set(kPolicy, "cpuinfo_cur_freq", "102000");
+    int needed = 1;
+    while (needed < 20 && !conditions.Poll({.ns = needed}).has_value()) ++needed;
+    EXPECT_EQ(needed, polls);
+    Set(kPolicy, "cpuinfo_cur_freq", "1224000");
+  }
+}
 
 TEST_F(ConditionsTest, TellsEverythingFirstAndThenWhatHasChanged) {
   Conditions conditions = Open();

@@ -30,7 +30,7 @@ class CoolingTest : public testing::Test {
     spec.set_cool_below_c(below_c);
     spec.set_cool_timeout_s(timeout_s);
     return WaitUntilCool(
-        spec, Conditions(KernelFiles(), sysfs_.root()), cancel_,
+        spec, Conditions(KernelFiles(), sysfs_.root()), UntilCancelled(cancel_),
         [&](const JobProgress& now) {
           told_.push_back(now);
           if (progress) progress(now);
