@@ -128,10 +128,13 @@ absl::StatusOr<std::vector<Setting>> PlanCpuRequest(AttributeFiles& files,
   std::vector<Setting> notes;
   std::vector<Setting> plan;
   for (const CpuPolicy& policy : clocks.policies) {
+    if (!policy.active) continue;
     const bool wanted =
         std::ranges::any_of(policy.affected_cpus, [&](int cpu) { return Wants(request, cpu); });
-    if (!sets_clocks || !policy.active || !wanted) continue;
-    NotePolicy(files, policy, notes);
+    // A policy that loses its last core loses its governor, with its tunables and its setspeed
+    // (cpufreq_offline and cpufreq_exit_governor of drivers/cpufreq/cpufreq.c).
+    if (sets_clocks || !wanted) NotePolicy(files, policy, notes);
+    if (!sets_clocks || !wanted) continue;
     const bool boosts = request.boost.value_or(policy.boost.value_or(clocks.boost.value_or(true)));
     const absl::Status planned = PlanPolicy(policy, request, boosts, plan);
     if (!planned.ok()) return planned;

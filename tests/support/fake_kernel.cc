@@ -59,6 +59,11 @@ struct FakeKernel::Policy {
   std::map<std::string, std::string> tunables;
   bool boost = false;
 
+  void StartGovernor(const std::string& name) {
+    speed = Current();
+    governor = name;
+    tunables = kGovernors.at(name);
+  }
   void Apply() {
     limits = *queued;
     queued.reset();
@@ -110,6 +115,15 @@ void FakeKernel::AddFile(const std::string& path, std::string value) {
                   .present = nullptr};
 }
 
+void FakeKernel::AddOverride(const std::string& folder) {
+  AddFile(folder + "/mrq_rate_locked", "0");
+  AddFile(folder + "/rate", "0");
+  const auto written = files_[folder + "/rate"].read;
+  files_[folder + "/rate"].read = [this, folder, written] {
+    return *Read(folder + "/mrq_rate_locked") == "0" ? own_rate_ : *written();
+  };
+}
+
 void FakeKernel::AddCore(int number, bool on, bool fixed) {
   cores_[number] = on;
   const std::string folder = fmt::format("{}/cpu{}", CpuFolder(), number);
@@ -123,7 +137,7 @@ void FakeKernel::AddCore(int number, bool on, bool fixed) {
                       [this, number, path](const std::string& value) {
                         if (value != "0" && value != "1")
                           return SysfsError("Writing", path, EINVAL);
-                        cores_[number] = value == "1";
+                        SwitchCore(number, value == "1");
                         return absl::OkStatus();
                       },
                   .present = nullptr};
@@ -131,6 +145,17 @@ void FakeKernel::AddCore(int number, bool on, bool fixed) {
 
 bool FakeKernel::AnyCoreOn(const Policy& policy) const {
   return std::ranges::any_of(policy.spec.cpus, [this](int cpu) { return cores_.at(cpu); });
+}
+
+void FakeKernel::SwitchCore(int number, bool on) {
+  std::vector<Policy*> idle;
+  for (const auto& policy : policies_) {
+    if (!AnyCoreOn(*policy)) idle.push_back(policy.get());
+  }
+  cores_[number] = on;
+  for (Policy* const policy : idle) {
+    if (AnyCoreOn(*policy)) policy->StartGovernor(policy->governor);
+  }
 }
 
 void FakeKernel::AddPolicy(FakePolicySpec spec) {
@@ -162,7 +187,7 @@ void FakeKernel::AddTunable(Policy& policy, const std::string& governor, const s
             p->tunables[name] = value;
             return absl::OkStatus();
           },
-      .present = [p, governor] { return p->governor == governor; }};
+      .present = [this, p, governor] { return p->governor == governor && AnyCoreOn(*p); }};
 }
 
 void FakeKernel::AddPolicyFiles(Policy& policy) {
@@ -242,9 +267,7 @@ void FakeKernel::AddPolicyFiles(Policy& policy) {
       [p](const std::string& value) {
         if (!kGovernors.contains(value)) return EINVAL;
         if (value == p->governor) return 0;
-        p->speed = p->Current();
-        p->governor = value;
-        p->tunables = kGovernors.at(value);
+        p->StartGovernor(value);
         return 0;
       });
   add(

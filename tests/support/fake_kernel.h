@@ -7,7 +7,12 @@
 //   - limits are clamped into each other and rounded into the table, and what was asked for is
 //     remembered: raising max later lifts min. Kernels before 5.3 refuse min > max (strict);
 //   - a governor's tunables exist while it governs, and begin with their defaults each time;
-//   - a policy without a core that is on is EBUSY; a core that is off leaves affected_cpus only;
+//   - a policy without a core that is on is EBUSY, and loses its governor's tunables and setspeed:
+//   they
+//     begin anew with its first core; a core that is off leaves affected_cpus only;
+//   - an override's rate is the kernel's own, which moves, while it is off; what is written to it
+//   then
+//     is forgotten;
 //   - unbinding a driver takes its device's files away; binding it makes them anew, with their
 //     defaults and as another hwmonN.
 // drivers/cpufreq/cpufreq.c, cpufreq_userspace.c, drivers/devfreq/devfreq.c of Linux 6.1.
@@ -62,6 +67,9 @@ class FakeKernel final : public AttributeFiles {
   // A sensor chip at DeviceFolder(), bound to DriverFolder(), with hwmon files.
   void AddChip();
   void AddFile(const std::string& path, std::string value);
+  // `folder`/rate and `folder`/mrq_rate_locked, as BPMP's debugfs has them.
+  void AddOverride(const std::string& folder);
+  void SetOwnRate(std::string hz) { own_rate_ = std::move(hz); }  // of every override
   // The driver and all below `prefix` vanish, as with rmmod.
   void RemoveTree(const std::string& prefix);
   // Writes to `path` fail from now on; OK: no more.
@@ -93,6 +101,7 @@ class FakeKernel final : public AttributeFiles {
   void AddPolicyFiles(Policy& policy);
   void AddTunable(Policy& policy, const std::string& governor, const std::string& name);
   bool AnyCoreOn(const Policy& policy) const;
+  void SwitchCore(int number, bool on);
   void BindChip();
   const File* Find(const std::string& path) const;
   std::string WithoutLinks(const std::string& path) const;
@@ -104,6 +113,7 @@ class FakeKernel final : public AttributeFiles {
   std::vector<std::unique_ptr<Policy>> policies_;
   std::vector<std::unique_ptr<Devfreq>> devfreqs_;
   std::vector<std::string> writes_;
+  std::string own_rate_ = "204000000";
   Nanoseconds waited_ = {0};
   bool chip_bound_ = false;
   int next_hwmon_ = 0;

@@ -47,6 +47,7 @@ std::vector<Choice> Choices(AttributeFiles& files) {
   choices.push_back({big + "/boost", {"0"}});
   choices.push_back({FakeKernel::CpuFolder() + "/cpu1/online", {"0"}});
   choices.push_back({FakeKernel::CpuFolder() + "/cpu3/online", {"1"}});
+  choices.push_back({FakeKernel::CpuFolder() + "/cpu2/online", {"0"}});  // may be its policy's last
   choices.push_back({gpu + "/governor", {"userspace", "performance"}});
   choices.push_back({gpu + "/max_freq", {"614400000", "153600000"}});
   choices.push_back({gpu + "/min_freq", {"614400000", "153600000"}});

@@ -200,6 +200,26 @@ TEST_F(CpuClocksTest, CoresGoOnAndOffAndComeBack) {
   EXPECT_EQ(kernel_.Snapshot(), before);
 }
 
+TEST_F(CpuClocksTest, APolicyThatLosesItsLastCoreGetsBackWhatWentWithItsGovernor) {
+  kernel_.AddPolicy({.cpus = {0, 1}});
+  kernel_.AddPolicy({.number = 2, .cpus = {2, 3}});
+  kernel_.AddPolicy({.number = 4, .cpus = {4}, .governor = "userspace"});
+  const std::string tunable = FakeKernel::PolicyFolder(2) + "/schedutil/rate_limit_us";
+  ASSERT_TRUE(kernel_.Write(tunable, "500").ok());
+  const std::string userspace = FakeKernel::PolicyFolder(4);
+  ASSERT_TRUE(kernel_.Write(userspace + "/scaling_setspeed", "1224000").ok());
+  const auto before = kernel_.Snapshot();
+  for (const CpuRequest& request :
+       {CpuRequest{.cpus = {0, 1}}, CpuRequest{.speed = Speed::kMax, .cpus = {0, 1}},
+        CpuRequest{.cpus = {0, 3, 4}}}) {
+    ASSERT_TRUE(Set(request).ok());
+    EXPECT_NE(kernel_.Snapshot(), before);
+    EXPECT_TRUE(lease_->Release().Clean());
+    lease_.reset();
+    EXPECT_EQ(kernel_.Snapshot(), before);
+  }
+}
+
 TEST_F(CpuClocksTest, CoresThatAreNotThereOrCannotBeSwitchedAreRefused) {
   kernel_.AddPolicy({});
   EXPECT_THAT(Set({.cpus = {0, 9}}).status().ToString(), HasSubstr("no CPU 9: there are 0 to 3"));
