@@ -82,9 +82,14 @@ absl::StatusOr<DeviceFrequency> TargetOf(const DeviceClock& clock, const DeviceR
   return NoSuchFrequency(clock, FormatFrequency(request.frequency));
 }
 
-std::vector<Setting> PlanOverride(const DeviceClockPaths& paths, const std::string& hz) {
-  return {{.path = paths.rate, .value = hz, .read_path = paths.rate_read},
-          {.path = paths.state, .value = "1"}};
+// Without an override the rate is the kernel's, and another one a moment later (NVIDIA's
+// jetson_clocks shows it as CurrentFreq).
+std::vector<Setting> PlanOverride(const DeviceClock& clock, const std::string& hz) {
+  return {{.path = clock.paths.rate,
+           .value = hz,
+           .read_path = clock.paths.rate_read,
+           .momentary = !clock.overridden},
+          {.path = clock.paths.state, .value = "1"}};
 }
 
 std::vector<Setting> PlanDevfreq(const DeviceClock& clock, const DeviceRequest& request,
@@ -138,7 +143,7 @@ absl::StatusOr<std::vector<Setting>> PlanDeviceRequest(const DeviceClock& clock,
   const absl::StatusOr<DeviceFrequency> target = TargetOf(clock, request);
   if (!target.ok()) return target.status();
   if (!clock.IsDevfreq()) {
-    if (request.governor.empty()) return PlanOverride(clock.paths, fmt::format("{}", target->hz));
+    if (request.governor.empty()) return PlanOverride(clock, fmt::format("{}", target->hz));
     return absl::InvalidArgumentError(
         fmt::format("The clock {} has no governors: it is set by an override", clock.name));
   }

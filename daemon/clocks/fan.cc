@@ -31,7 +31,9 @@ std::vector<Setting> PlanFan(AttributeFiles& files, const Fan& fan, uint32_t per
     if (now.ok() && *now != by_hand) plan.push_back({.path = path, .value = by_hand});
   }
   const uint32_t value = (percent * fan.full + 50) / 100;
-  plan.push_back({.path = fan.target, .value = fmt::format("{}", value)});
+  // By a switch the kernel set it until now, and will again.
+  const bool kernels = !plan.empty();
+  plan.push_back({.path = fan.target, .value = fmt::format("{}", value), .momentary = kernels});
   return plan;
 }
 

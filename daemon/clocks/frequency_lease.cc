@@ -88,7 +88,10 @@ absl::StatusOr<std::optional<size_t>> FrequencyLease::Note(const Setting& settin
     if (setting.value.has_value()) known->asked = setting.value;
     return std::optional<size_t>(known - items.begin());
   }
-  JournalItem item{.path = *path, .read_path = setting.read_path, .asked = setting.value};
+  JournalItem item{.path = *path,
+                   .read_path = setting.read_path,
+                   .asked = setting.value,
+                   .momentary = setting.momentary};
   absl::StatusOr<std::string> original = CurrentValue(files_, item);
   if (!original.ok()) {
     if (!setting.value.has_value()) return std::optional<size_t>();

@@ -31,6 +31,9 @@ struct Setting {
   std::string path;  // absolute, under the sysfs root
   std::optional<std::string> value = {};
   std::string read_path = {};  // where its value is read; "": at `path`
+  // The kernel sets it by itself, by a switch that the lease holds as well: what counts is that the
+  // switch is what it was. The value is written back, but nobody asks what becomes of it.
+  bool momentary = false;
 };
 
 struct SettingResult {

@@ -68,18 +68,6 @@ bool IsBack(const JournalItem& item, const absl::StatusOr<std::string>& now) {
   return ControlOf(item) == Control::kUnderGovernor && now->starts_with('<');
 }
 
-// `item` is a fan's speed, and before the lease the kernel set it: then it is back in its hands,
-// and its value is whatever that makes of it (daemon/clocks/fan.h).
-bool IsKernelsFan(const JournalItem& item, const std::vector<JournalItem>& items) {
-  const std::string name = BaseName(item.path);
-  if (name != "target_pwm" && !name.starts_with("pwm")) return false;
-  const std::string folder = item.path.substr(0, item.path.rfind('/'));
-  return std::ranges::any_of(items, [&](const JournalItem& other) {
-    return (other.path == item.path + "_enable" && other.original != "1") ||
-           (other.path == folder + "/temp_control" && other.original != "0");
-  });
-}
-
 class Restoring {
  public:
   Restoring(AttributeFiles& files, std::vector<JournalItem>& items, bool cooling)
@@ -112,9 +100,10 @@ class Restoring {
 
   bool AllBack() const {
     for (size_t i = 0; i < items_.size(); ++i) {
-      if (items_[i].foreign || !notes_[i].error.ok()) continue;  // waiting would not help
+      // Waiting would not help.
+      if (items_[i].foreign || items_[i].momentary || !notes_[i].error.ok()) continue;
       const absl::StatusOr<std::string> now = CurrentValue(files_, items_[i]);
-      if (!now.ok() || IsBack(items_[i], now) || IsKernelsFan(items_[i], items_)) continue;
+      if (!now.ok() || IsBack(items_[i], now)) continue;
       return false;
     }
     return true;
@@ -179,7 +168,7 @@ class Restoring {
     const Note& note = notes_[i];
     const absl::StatusOr<std::string> now = CurrentValue(files_, item);
     RestoredItem result{.path = item.path, .original = item.original, .now = now.value_or("")};
-    const bool same = IsBack(item, now) || (now.ok() && IsKernelsFan(item, items_));
+    const bool same = IsBack(item, now) || (now.ok() && item.momentary);
     if (same && item.foreign) return;
     if (same) {
       if (note.changed) report.push_back(std::move(result));

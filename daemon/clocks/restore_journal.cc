@@ -36,6 +36,7 @@ Json ItemJson(const JournalItem& item) {
   if (item.asked.has_value()) json["asked"] = *item.asked;
   if (item.settled.has_value()) json["settled"] = *item.settled;
   if (item.foreign) json["foreign"] = true;
+  if (item.momentary) json["momentary"] = true;
   return json;
 }
 
@@ -50,6 +51,7 @@ JournalItem ParseItem(const Json& json) {
   if (json.contains("asked")) item.asked = json.at("asked").get<std::string>();
   if (json.contains("settled")) item.settled = json.at("settled").get<std::string>();
   if (json.contains("foreign")) item.foreign = json.at("foreign").get<bool>();
+  if (json.contains("momentary")) item.momentary = json.at("momentary").get<bool>();
   return item;
 }
 
@@ -111,6 +113,13 @@ absl::StatusOr<JournalContents> ParseJournal(std::string_view text, std::string_
   return contents;
 }
 
+absl::StatusOr<JournalContents> ReadJournal(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxBytes);
+  if (absl::IsResourceExhausted(text.status())) return Damaged(path, "it is too long");
+  if (!text.ok()) return text.status();
+  return ParseJournal(*text, path);
+}
+
 absl::StatusOr<RestoreJournal> RestoreJournal::Open(const std::string& path) {
   if (absl::Status made = MakeFolder(FolderOf(path), 0700); !made.ok()) return made;
   const std::string lock = path + ".lock";
@@ -125,11 +134,8 @@ absl::StatusOr<RestoreJournal> RestoreJournal::Open(const std::string& path) {
 }
 
 absl::StatusOr<std::optional<JournalContents>> RestoreJournal::Read() const {
-  const absl::StatusOr<std::string> text = ReadFile(path_, kMaxBytes);
-  if (absl::IsNotFound(text.status())) return std::optional<JournalContents>();
-  if (absl::IsResourceExhausted(text.status())) return Damaged(path_, "it is too long");
-  if (!text.ok()) return text.status();
-  absl::StatusOr<JournalContents> contents = ParseJournal(*text, path_);
+  absl::StatusOr<JournalContents> contents = ReadJournal(path_);
+  if (absl::IsNotFound(contents.status())) return std::optional<JournalContents>();
   if (!contents.ok()) return contents.status();
   return std::optional<JournalContents>(*std::move(contents));
 }

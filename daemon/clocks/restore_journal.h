@@ -26,6 +26,7 @@ struct JournalItem {
       {};  // nothing: never written, noted as something that may follow
   std::optional<std::string> settled = {};  // what was read afterwards; nothing: not known
   bool foreign = false;                     // somebody else has changed it since: hands off
+  bool momentary = false;  // `original` is what the kernel had made of it just then
 
   bool operator==(const JournalItem&) const = default;
 };
@@ -47,6 +48,8 @@ struct JournalContents {
 std::string FormatJournal(const JournalContents& contents);
 // DataLoss where anything of it is not as FormatJournal writes it.
 absl::StatusOr<JournalContents> ParseJournal(std::string_view text, std::string_view origin);
+// The file's, whoever holds it. NotFound where there is none; DataLoss where it is damaged.
+absl::StatusOr<JournalContents> ReadJournal(const std::string& path);
 
 // The file, held by one at a time; the hold ends with this object or its process.
 // Thread-compatible.

@@ -120,6 +120,35 @@ TEST_F(DeviceClocksTest, AnOverrideIsSetBeforeItIsSwitchedOnAndSwitchedOffFirst)
                                             folder + "/state=0", folder + "/rate=0"));
 }
 
+TEST_F(DeviceClocksTest, TheMomentaryRateOfAnOverrideIsNotDemandedBack) {
+  kernel_.AddOverride("/sys/kernel/debug/bpmp/debug/clk/emc");
+  const DeviceClockPaths paths = {.name = "memory",
+                                  .rate = "kernel/debug/bpmp/debug/clk/emc/rate",
+                                  .state = "kernel/debug/bpmp/debug/clk/emc/mrq_rate_locked"};
+  ASSERT_TRUE(Set(paths, {.frequency = {1600000}}).ok());
+  EXPECT_EQ(Clock(paths).current->hz, 1600000000);
+  kernel_.SetOwnRate("408000000");
+  EXPECT_TRUE(lease_->Release().Clean());
+  EXPECT_FALSE(Clock(paths).overridden);
+  EXPECT_EQ(Clock(paths).current->hz, 408000000);
+}
+
+TEST_F(DeviceClocksTest, ARateThatWasOverriddenBeforeComesBack) {
+  kernel_.AddOverride("/sys/kernel/debug/bpmp/debug/clk/emc");
+  const std::string folder = "/sys/kernel/debug/bpmp/debug/clk/emc";
+  const DeviceClockPaths paths = {.name = "memory",
+                                  .rate = "kernel/debug/bpmp/debug/clk/emc/rate",
+                                  .state = "kernel/debug/bpmp/debug/clk/emc/mrq_rate_locked"};
+  ASSERT_TRUE(kernel_.Write(folder + "/mrq_rate_locked", "1").ok());
+  ASSERT_TRUE(kernel_.Write(folder + "/rate", "800000000").ok());
+  ASSERT_TRUE(Set(paths, {.frequency = {1600000}}).ok());
+  kernel_.Refuse(folder + "/rate", absl::UnavailableError("stuck"));
+  EXPECT_FALSE(lease_->Release().Clean());
+  kernel_.Refuse(folder + "/rate", absl::OkStatus());
+  EXPECT_TRUE(Restore(folder_.File("clocks.journal"), {.boot_id = "b"}, kernel_).Clean());
+  EXPECT_EQ(kernel_.Read(folder + "/rate").value(), "800000000");
+}
+
 TEST_F(DeviceClocksTest, ARateThatIsReadElsewhereIsVerifiedThere) {
   DeviceClockPaths paths = kMemory;
   paths.rate_read = "kernel/debug/clock/emc/rate";

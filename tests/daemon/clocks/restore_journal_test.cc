@@ -34,7 +34,8 @@ JournalContents Example() {
   contents.items.push_back({.path = "/sys/kernel/debug/clk/override.emc/clk_update_rate",
                             .read_path = "/sys/kernel/debug/clk/override.emc/clk_rate",
                             .original = "a \"quoted\"\nline",
-                            .asked = "1600000000"});
+                            .asked = "1600000000",
+                            .momentary = true});
   return contents;
 }
 
