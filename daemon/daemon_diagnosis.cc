@@ -21,6 +21,7 @@ DiagnosisSubject Daemon::WhatToDiagnose() const {
   subject.sources = [this] { return sampler_->DescribeSources(); };
   subject.sysfs = options_.sysfs_root;
   subject.state_dir = state_.path();
+  subject.restore_by_hand = RestoreByHand(state_.path(), options_.sysfs_root);
   subject.lease_folders[0] = LeaseFolder(state_.path());
   if (board_.simulation == nullptr) {
     const absl::StatusOr<BoardProfile> profile =

@@ -54,7 +54,10 @@ void Daemon::RestoreLeftLeases() const {
     spdlog::log(restored.clean ? spdlog::level::info : spdlog::level::warn, "{}", line);
   }
   if (!restored.clean) {
-    spdlog::warn("clocks or settings are not what they were; `synergyd --restore` tries again");
+    spdlog::warn(
+        "clocks or settings are not what they were: the next lease tries again; by hand: stop this "
+        "synergyd, `{}`, start it again",
+        RestoreByHand(state_.path(), options_.sysfs_root));
   }
 }
 
@@ -62,7 +65,7 @@ void Daemon::RestoreLeftLeases() const {
 absl::Status Daemon::TakeSensorSettings() {
   if (options_.board.starts_with(kSimulatedPrefix)) return absl::OkStatus();
   const absl::StatusOr<RestoreOptions> restore =
-      RestoreOptionsOf(options_.sysfs_root, KernelFiles());
+      RestoreOptionsOf(state_.path(), options_.sysfs_root, KernelFiles());
   if (!restore.ok()) return restore.status();
   LeaseOptions lease;
   lease.journal = LeaseFolder(state_.path()) + "/sensors.journal";
@@ -87,6 +90,7 @@ absl::Status Daemon::OpenClocks() {
   if (!boot_id.ok()) return boot_id.status();
   ClockControlOptions options;
   options.boot_id = *boot_id;
+  options.restore_by_hand = RestoreByHand(state_.path(), options_.sysfs_root);
   AttributeFiles* files = &KernelFiles();
   if (board_.simulation != nullptr) {
     const std::string folder = SimulatedClockFolder(state_.path());
@@ -102,6 +106,7 @@ absl::Status Daemon::OpenClocks() {
     options.lease_folder = LeaseFolder(folder);
   } else {
     options.sysfs_root = options_.sysfs_root;
+    options.lock_folder = MachineLockFolder();
     options.simulated = board_.info.simulated();  // a captured tree
     options.devices = DeviceClockPlaces(board_.device_clocks);
     options.fan = FanPathsOf(board_);

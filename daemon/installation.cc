@@ -46,6 +46,12 @@ std::string DefaultListenAddress() {
   return runtime.empty() ? "" : fmt::format("unix:{}/synergy/synergyd.sock", runtime);
 }
 
+std::string MachineLockFolder() {
+  if (geteuid() == 0) return "/run/synergy";
+  const std::string runtime = Variable("XDG_RUNTIME_DIR");
+  return runtime.empty() ? fmt::format("/tmp/synergy-{}", geteuid()) : runtime + "/synergy";
+}
+
 std::string DefaultLibexecDir() {
   std::error_code error;
   const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();

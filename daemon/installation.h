@@ -16,6 +16,9 @@ std::string DefaultStateDir();
 // unix:/run/synergy/synergyd.sock for root; unix:$XDG_RUNTIME_DIR/synergy/synergyd.sock for others.
 // "": unknown.
 std::string DefaultListenAddress();
+// Of the locks on trees that one synergyd of this machine changes at a time (TreeLock):
+// /run/synergy for root; for others $XDG_RUNTIME_DIR/synergy, without that one of theirs in /tmp.
+std::string MachineLockFolder();
 // The folder of this executable where synergy-launcher lies there, else ../libexec/synergy beside
 // it.
 std::string DefaultLibexecDir();

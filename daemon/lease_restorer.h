@@ -18,8 +18,13 @@ std::string SimulatedClockFolder(const std::string& state_dir);
 // Of /proc/sys/kernel/random/boot_id.
 absl::StatusOr<std::string> ReadBootId();
 
-// Of this boot. The path of `sysfs_root` may lead over links.
-absl::StatusOr<RestoreOptions> RestoreOptionsOf(const std::string& sysfs_root,
+// The command that puts back by hand what leases of this state folder have left, while no synergyd
+// uses it; for a shell.
+std::string RestoreByHand(const std::string& state_dir, const std::string& sysfs_root);
+
+// Of this boot and this machine. The path of `sysfs_root` may lead over links.
+absl::StatusOr<RestoreOptions> RestoreOptionsOf(const std::string& state_dir,
+                                                const std::string& sysfs_root,
                                                 AttributeFiles& files);
 
 struct RestoredLeases {

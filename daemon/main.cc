@@ -80,9 +80,14 @@ void PointToRoot(const DaemonOptions& options) {
 }
 
 // What it did goes to standard output. kOk: nothing is left that is not as it was.
-int RestoreAndReport(const DaemonOptions& options) {
+int RestoreAndReport(const DaemonOptions& options, bool state_given) {
   std::error_code error;
   if (!std::filesystem::exists(options.state_dir, error)) {
+    if (state_given) {
+      return Complain(absl::NotFoundError(fmt::format(
+          "There is no state folder {}: give the --state that the synergyd was started with",
+          options.state_dir)));
+    }
     fmt::print("nothing to restore: there is no {}\n", options.state_dir);
     PointToRoot(options);
     return kOk;
@@ -231,7 +236,7 @@ int Main(int argc, char** argv) {
         "Neither XDG_STATE_HOME nor HOME is set, so there is no default state folder: give --state "
         "DIR"));
   }
-  if (restore) return RestoreAndReport(options);
+  if (restore) return RestoreAndReport(options, app.count("--state") > 0);
   if (listen.empty()) {
     listen.push_back(DefaultListenAddress());
     if (listen.front().empty()) {

@@ -71,6 +71,7 @@ ordered_json ClockLeaseJson(const v1::ClockLease& lease) {
   const v1::ClockRequest& asked = lease.asked();
   ordered_json json;
   json["holder"] = lease.holder();
+  json["id"] = lease.id();
   json["simulated"] = lease.simulated();
   json["asked"]["cpu_khz"] = SpeedJson(asked.has_cpu(), asked.cpu());
   json["asked"]["governor"] = TextOrNull(asked.governor());
@@ -89,6 +90,7 @@ ordered_json ClockLeaseJson(const v1::ClockLease& lease) {
     item["obtained"] = setting.obtained();
     json["settings"].push_back(std::move(item));
   }
+  json["notes"] = List(lease.notes());
   return json;
 }
 
@@ -109,6 +111,7 @@ ordered_json ClockStateJson(const v1::ClockState& state) {
   json["fan_percent"] =
       state.has_fan_percent() ? ordered_json(state.fan_percent()) : ordered_json(nullptr);
   json["lease"] = state.has_lease() ? ClockLeaseJson(state.lease()) : ordered_json(nullptr);
+  json["left"] = List(state.left());
   json["notes"] = List(state.notes());
   return json;
 }

@@ -23,13 +23,14 @@
 #include "client/commands/exit_code.h"
 #include "client/commands/interrupts.h"
 #include "client/report/clock_text.h"
-#include "common/clock.h"
 #include "common/clock_request.h"
+#include "common/printable.h"
 
 namespace synergy {
 namespace {
 
 constexpr int kNoSuchCommand = 127, kSignalled = 128;  // as shells have it
+constexpr size_t kMaxLineBytes = 1000;                 // of what the board says
 
 absl::Status Usage(std::string text) {
   return Ending(ExitCode::kUsage, absl::InvalidArgumentError(std::move(text)));
@@ -61,40 +62,44 @@ class Holding {
     return *ended_;
   }
   void Stop() { stop_.request_stop(); }
-  // Ends it and returns when the board has put everything back. An error: the lease had been lost
-  // before, or nobody knows.
-  absl::Status End() {
+  // Ends it and returns when the board has put everything back. An error: it has not, or the lease
+  // had been lost before, or nobody knows. Not before Await.
+  absl::Status End() ABSL_LOCKS_EXCLUDED(mutex_) {
     stop_.request_stop();
     thread_.join();
-    std::string holder;
-    {
-      const absl::MutexLock lock(&mutex_);
-      if (!absl::IsCancelled(*ended_)) return *ended_;
-      if (lease_.has_value()) holder = lease_->holder();
+    const absl::MutexLock lock(&mutex_);
+    if (!lease_.has_value()) return *ended_;
+    for (const std::string& line : released_.left()) PrintNote(Printable(line, kMaxLineBytes));
+    if (absl::IsCancelled(*ended_)) {
+      return absl::UnavailableError(
+          "The board has not said whether its clocks were put back: synergyctl clocks shows them");
     }
-    const MonotonicTime limit = RealClock().Now() + Seconds(35);
-    while (RealClock().Now() < limit) {
-      const absl::StatusOr<v1::ClockState> state = client_->Clocks();
-      if (!state.ok()) return state.status();
-      if (!state->has_lease() || state->lease().holder() != holder) {
-        return absl::OkStatus();
-      }
-      RealClock().SleepUntil(RealClock().Now() + Milliseconds(20));
-    }
-    return absl::UnavailableError("The board has not put its clocks back; look at its log");
+    if (!ended_->ok()) return *ended_;
+    if (released_.left().empty()) return absl::OkStatus();
+    return absl::DataLossError(
+        "Not everything is as it was before the clocks were held, as said above; synergyctl clocks "
+        "shows what can still be put back, and how");
   }
 
  private:
   void Hold() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::Status ended = client_->HoldClocks(
-        request_,
-        [this](const v1::ClockLease& lease) {
-          const absl::MutexLock lock(&mutex_);
-          lease_ = lease;
-        },
-        stop_.get_token());
+    const absl::Status ended = client_->HoldClocks(request_,
+                                                   {.on_lease =
+                                                        [this](const v1::ClockLease& lease) {
+                                                          const absl::MutexLock lock(&mutex_);
+                                                          lease_ = lease;
+                                                        },
+                                                    .on_release =
+                                                        [this](const v1::ClockRelease& released) {
+                                                          const absl::MutexLock lock(&mutex_);
+                                                          released_ = released;
+                                                        }},
+                                                   stop_.get_token());
     const absl::MutexLock lock(&mutex_);
-    ended_ = ended.ok() ? absl::UnavailableError("The board has ended the lease") : ended;
+    ended_ = ended;
+    if (ended.ok() && !stop_.stop_requested()) {
+      ended_ = absl::UnavailableError("Somebody has ended the lease");
+    }
     if (lease_.has_value() && !stop_.stop_requested()) {
       PrintNote(fmt::format("the clocks are no longer held, while the command goes on: {}",
                             std::string(ended_->message())));
@@ -106,6 +111,7 @@ class Holding {
   std::stop_source stop_;
   absl::Mutex mutex_;
   std::optional<v1::ClockLease> lease_ ABSL_GUARDED_BY(mutex_);
+  v1::ClockRelease released_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mutex_);
   std::jthread thread_;
 };

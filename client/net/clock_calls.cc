@@ -1,6 +1,7 @@
 // DeviceClient's calls about clocks, and the diagnosis.
 #include <grpcpp/grpcpp.h>
 
+#include "absl/synchronization/mutex.h"
 #include "client/net/device_client.h"
 #include "client/net/device_wire.h"
 
@@ -19,18 +20,61 @@ absl::StatusOr<v1::Diagnosis> DeviceClient::Diagnose(bool try_clocks) {
   return Call(*wire_->stub, host_, kPatience, &v1::Device::Stub::Diagnose, request);
 }
 
+namespace {
+
+// How a hold is asked to end: by its lease's id, so that the board's report still comes, or where
+// there is no lease yet by ending the call.
+class HoldEnd {
+ public:
+  HoldEnd(v1::Device::Stub& stub, std::string_view host, grpc::ClientContext& call)
+      : stub_(stub), host_(host), call_(call) {}
+
+  void Got(const v1::ClockLease& lease) {
+    const absl::MutexLock lock(&mutex_);
+    id_ = lease.id();
+  }
+  void Ask() {
+    std::string id;
+    {
+      const absl::MutexLock lock(&mutex_);
+      id = id_;
+    }
+    v1::ReleaseClocksRequest request;
+    request.set_lease_id(id);
+    const bool asked =
+        !id.empty() &&
+        Call(stub_, host_, kUnaryPatience, &v1::Device::Stub::ReleaseClocks, request).ok();
+    if (!asked) call_.TryCancel();
+  }
+
+ private:
+  v1::Device::Stub& stub_;
+  const std::string_view host_;
+  grpc::ClientContext& call_;
+  absl::Mutex mutex_;
+  std::string id_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
 absl::Status DeviceClient::HoldClocks(const v1::HoldClocksRequest& request,
-                                      const std::function<void(const v1::ClockLease&)>& on_lease,
-                                      std::stop_token stop) {
+                                      const ClockHolder& holder, std::stop_token stop) {
   grpc::ClientContext context;
-  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
+  HoldEnd end(*wire_->stub, host_, context);
+  std::stop_callback asker(stop, [&end] { end.Ask(); });
   const auto reader = wire_->stub->HoldClocks(&context, request);
   v1::HoldClocksResponse response;
   while (reader->Read(&response)) {
-    if (response.has_lease()) on_lease(response.lease());
+    if (response.has_lease()) {
+      end.Got(response.lease());
+      holder.on_lease(response.lease());
+    }
+    if (response.has_released()) holder.on_release(response.released());
   }
   const grpc::Status status = reader->Finish();
-  if (stop.stop_requested()) return Stopped("Holding the clocks");
+  if (status.error_code() == grpc::StatusCode::CANCELLED && stop.stop_requested()) {
+    return Stopped("Holding the clocks");
+  }
   return FromGrpc(status, host_);
 }
 

@@ -115,12 +115,17 @@ class DeviceClient {
   // What the board can measure and what it lacks. `try_clocks`: a clock is set to what it is
   // already and put back. Takes about a second, 35 s at most. Unimplemented: the daemon is too old.
   absl::StatusOr<v1::Diagnosis> Diagnose(bool try_clocks);
-  // Takes the lease on the clocks and holds it until `stop` is requested (Cancelled), the limit is
-  // over (Aborted) or the connection is lost (Unavailable). `on_lease` is called once, with what
-  // was obtained. InvalidArgument with the table: no such clock; FailedPrecondition: somebody else
-  // has it, or this board cannot. The board puts everything back after this has returned.
-  absl::Status HoldClocks(const v1::HoldClocksRequest& request,
-                          const std::function<void(const v1::ClockLease&)>& on_lease,
+  struct ClockHolder {
+    std::function<void(const v1::ClockLease&)> on_lease;  // what was obtained
+    // What came of its end: everything is put back but what this names.
+    std::function<void(const v1::ClockRelease&)> on_release;
+  };
+  // Takes the lease on the clocks and holds it until `stop` is requested (OK; Cancelled where it
+  // was not had by then), the limit is over (Aborted) or the connection is lost (Unavailable: the
+  // board puts everything back by itself, and nobody here hears what came of that). Each of
+  // `holder` is called once at most, before this returns. InvalidArgument with the table: no such
+  // clock; FailedPrecondition: somebody else has it, or this board cannot.
+  absl::Status HoldClocks(const v1::HoldClocksRequest& request, const ClockHolder& holder,
                           std::stop_token stop);
 
   // Asks the device for its clock `count` times and once more, one after the other; `clock` is this

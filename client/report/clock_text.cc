@@ -96,6 +96,9 @@ std::string ClockText(const v1::ClockState& state) {
   for (const v1::DeviceClockState& device : state.devices()) text += DeviceText(device);
   if (state.has_fan_percent()) text += fmt::format("  fan      {:.0f} %\n", state.fan_percent());
   text += LeaseText(state);
+  for (const std::string& line : state.left()) {
+    text += fmt::format("  left     {}\n", Printable(line));
+  }
   for (const std::string& note : state.notes()) {
     text += fmt::format("  note     {}\n", Printable(note));
   }

@@ -1,5 +1,6 @@
 #include "daemon/clocks/clock_control.h"
 
+#include <random>
 #include <utility>
 
 #include "common/clock_request.h"
@@ -10,9 +11,10 @@
 namespace synergy {
 namespace {
 
-std::vector<std::string> WhatIsLeft(const RestoreReport& report) {
-  if (report.Clean() && !report.Has(RestoreOutcome::kForeign)) return {};
-  return DescribeReport(report);
+// Of 64 random bits: no other lease has it, of this daemon or of the next.
+std::string NewLeaseId() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
 }
 
 }  // namespace
@@ -26,7 +28,7 @@ std::vector<std::string> ClockHold::Release() {
   const RestoreReport report = frequencies_->Release();
   frequencies_.reset();  // the journal's lock, before anybody else may take it
   control_.Released();
-  return WhatIsLeft(report);
+  return DescribeLeft(report);
 }
 
 ClockControl::ClockControl(ClockControlOptions options, AttributeFiles& files)
@@ -42,6 +44,11 @@ v1::ClockState ClockControl::Describe() {
   if (!options_.cannot_set.empty()) state.add_notes(options_.cannot_set);
   const absl::MutexLock lock(&mutex_);
   if (held_.has_value()) *state.mutable_lease() = *held_;
+  if (held_.has_value() || trying_) return state;
+  for (std::string& line : DescribeLeftJournal(Journal(), options_.restore_by_hand, files_)) {
+    state.add_left(std::move(line));
+  }
+  for (std::string& line : DescribeSetAside(options_.lease_folder)) state.add_left(std::move(line));
   return state;
 }
 
@@ -54,14 +61,19 @@ absl::Status ClockControl::Check(const v1::ClockRequest& request) {
 }
 
 absl::StatusOr<std::unique_ptr<FrequencyLease>> ClockControl::TakeLease(const std::string& holder) {
-  const LeaseOptions options = {
-      .journal = Journal(),
-      .holder = holder,
-      .restore = {.boot_id = options_.boot_id, .sysfs_root = clocks_.sysfs_root()}};
-  for (const std::string& line : WhatIsLeft(Restore(Journal(), options.restore, files_))) {
+  const LeaseOptions options = {.journal = Journal(),
+                                .holder = holder,
+                                .restore = {.boot_id = options_.boot_id,
+                                            .sysfs_root = clocks_.sysfs_root(),
+                                            .by_hand = options_.restore_by_hand,
+                                            .lock_folder = options_.lock_folder}};
+  for (const std::string& line : DescribeLeft(Restore(Journal(), options.restore, files_))) {
     spdlog::warn("{}", line);
   }
-  return FrequencyLease::Take(options, files_);
+  absl::StatusOr<std::unique_ptr<FrequencyLease>> lease = FrequencyLease::Take(options, files_);
+  if (!lease.ok()) return lease;
+  if (absl::Status held = (*lease)->HoldTree(); !held.ok()) return held;
+  return lease;
 }
 
 v1::ClockSetting ClockControl::Describe(const SettingResult& result) const {
@@ -116,6 +128,7 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
   }
   std::unique_ptr<ClockHold> hold(new ClockHold(*this, *std::move(frequencies)));
   hold->lease_ = Describe(request, holder, *results);
+  hold->lease_.set_id(NewLeaseId());
   const absl::MutexLock lock(&mutex_);
   held_ = hold->lease_;
   return hold;
@@ -140,7 +153,7 @@ absl::StatusOr<ClockTrial> ClockControl::Try(const std::string& holder) {
     const absl::StatusOr<std::vector<SettingResult>> results = (*lease)->Apply({*unchanged});
     status = results.status();
     if (status.ok()) trial.setting = Describe(results->front());
-    trial.left = WhatIsLeft((*lease)->Release());
+    trial.left = DescribeLeft((*lease)->Release());
     lease->reset();  // the journal's lock
   }
   const absl::MutexLock lock(&mutex_);

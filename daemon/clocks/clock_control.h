@@ -23,6 +23,9 @@ struct ClockControlOptions {
   std::string sysfs_root = "/sys";
   std::string lease_folder;  // of the journal
   std::string boot_id;
+  // Of RestoreOptions.
+  std::string restore_by_hand = "synergyd --restore";
+  std::string lock_folder = {};
   bool simulated = false;
   std::string cannot_set = {};                 // why nothing can be set here; "": it can
   std::vector<DeviceClockPaths> devices = {};  // as of ClockPlaces, as is the fan
@@ -47,8 +50,7 @@ class ClockHold {
   ClockHold& operator=(const ClockHold&) = delete;
 
   const v1::ClockLease& lease() const { return lease_; }
-  // Puts everything back; what is left or was changed by somebody else, a line each: empty where
-  // all is as it was. A second call finds nothing to do.
+  // Puts everything back; DescribeLeft of it. A second call finds nothing to do.
   std::vector<std::string> Release();
 
  private:
@@ -67,7 +69,7 @@ class ClockControl {
   // `files` outlives it.
   ClockControl(ClockControlOptions options, AttributeFiles& files);
 
-  // All that can be read; what cannot be is in its notes.
+  // All that can be read, and what ended leases have left; what cannot be read is in its notes.
   v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
   // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
   Conditions OpenConditions() const {
@@ -96,7 +98,6 @@ class ClockControl {
   friend class ClockHold;
 
   std::string Journal() const { return options_.lease_folder + "/clocks.journal"; }
-  LeaseOptions LeaseFor(const std::string& holder) const;
   // Marks the lease as held by `holder`, after a trial that is under way. FailedPrecondition with
   // the holder where it is held.
   absl::Status Reserve(const v1::ClockRequest& request, const std::string& holder)

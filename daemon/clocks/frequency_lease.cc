@@ -51,8 +51,10 @@ absl::StatusOr<std::unique_ptr<FrequencyLease>> FrequencyLease::Take(LeaseOption
   const absl::StatusOr<std::optional<JournalContents>> left = journal->Read();
   if (!left.ok() || left->has_value()) {
     return absl::FailedPreconditionError(fmt::format(
-        "An earlier lease ({}) has left {}: run `synergyd --restore` to put back what it changed",
-        left.ok() ? (*left)->holder : std::string(left.status().message()), options.journal));
+        "An earlier lease ({}) has left {}, which can still not be put back: stop the synergyd "
+        "that uses this state folder, if one does, and run `{}`, which says what is wrong",
+        left.ok() ? (*left)->holder : std::string(left.status().message()), options.journal,
+        options.restore.by_hand));
   }
   return std::unique_ptr<FrequencyLease>(
       new FrequencyLease(std::move(options), *std::move(journal), files));
@@ -68,6 +70,26 @@ absl::Status FrequencyLease::CheckAlive() const {
   if (journal_.has_value()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       fmt::format("The lease of {} has ended: nothing can be set under it", options_.holder));
+}
+
+absl::Status FrequencyLease::HoldTree() {
+  const absl::MutexLock lock(&mutex_);
+  return EnsureTree();
+}
+
+// Before any original is read: it may be what another synergyd has set.
+absl::Status FrequencyLease::EnsureTree() {
+  if (absl::Status alive = CheckAlive(); !alive.ok()) return alive;
+  const RestoreOptions& restore = options_.restore;
+  if (tree_.has_value() || restore.lock_folder.empty()) return absl::OkStatus();
+  absl::StatusOr<TreeLock> tree = TreeLock::Take({.folder = restore.lock_folder,
+                                                  .root = restore.sysfs_root,
+                                                  .journal = options_.journal,
+                                                  .boot_id = restore.boot_id});
+  if (!tree.ok()) return tree.status();
+  if (absl::Status claimed = tree->Claim(); !claimed.ok()) return claimed;
+  tree_ = *std::move(tree);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<size_t>> FrequencyLease::Note(const Setting& setting,
@@ -145,8 +167,11 @@ void FrequencyLease::Settle() {
 absl::StatusOr<std::vector<SettingResult>> FrequencyLease::Apply(
     const std::vector<Setting>& settings) {
   const absl::MutexLock lock(&mutex_);
-  if (absl::Status alive = CheckAlive(); !alive.ok()) return alive;
-  if (settings.empty()) return std::vector<SettingResult>();
+  if (settings.empty()) {
+    if (absl::Status alive = CheckAlive(); !alive.ok()) return alive;
+    return std::vector<SettingResult>();
+  }
+  if (absl::Status held = EnsureTree(); !held.ok()) return held;
   JournalContents contents = contents_;
   MarkForeign(files_, options_.restore.sysfs_root, contents.items);
   std::vector<std::optional<size_t>> indices;
@@ -187,7 +212,7 @@ absl::StatusOr<std::string> FrequencyLease::Set(const std::string& path, const s
 
 absl::Status FrequencyLease::Unbind(const std::string& device) {
   const absl::MutexLock lock(&mutex_);
-  if (absl::Status alive = CheckAlive(); !alive.ok()) return alive;
+  if (absl::Status held = EnsureTree(); !held.ok()) return held;
   const absl::StatusOr<std::string> path = files_.Resolve(device);
   if (!path.ok()) return path.status();
   JournalItem item{.kind = Kind::kDriver, .path = *path, .asked = ""};
@@ -225,6 +250,7 @@ RestoreReport FrequencyLease::Release() {
     report = RestoreHeld(*journal_, contents_, files_, options_.restore.sysfs_root);
   }
   journal_.reset();
+  tree_.reset();
   return report;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/clocks/restore.h"
 #include "daemon/clocks/restore_journal.h"
+#include "daemon/clocks/tree_lock.h"
 
 namespace synergy {
 
@@ -53,11 +54,17 @@ class FrequencyLease final : public SettingWriter {
   // Releases.
   ~FrequencyLease() override;
 
+  // Keeps every other synergyd of this machine from changing the tree: before anything is read to
+  // be planned with. Otherwise the first change does it. FailedPrecondition: another one has it, or
+  // has left it changed.
+  absl::Status HoldTree() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Notes all of `settings` durably, then writes those with values in their order, up to the first
   // that fails (then its error: the others stay written until the lease ends), then reads
-  // everything back. Controls that influence each other are noted in one call before the first of
-  // them is written: afterwards they read what came of it. FailedPrecondition where somebody else
-  // has changed one of them since this lease did.
+  // everything back. Errors besides: HoldTree's.
+  // Controls that influence each other are noted in one call before the first of them is written:
+  // afterwards they read what came of it. FailedPrecondition where somebody else has changed one of
+  // them since this lease did.
   absl::StatusOr<std::vector<SettingResult>> Apply(const std::vector<Setting>& settings);
 
   absl::StatusOr<std::string> Set(const std::string& path, const std::string& value) override;
@@ -82,12 +89,14 @@ class FrequencyLease final : public SettingWriter {
   absl::Status Begin(JournalContents contents) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads everything back and notes it.
   void Settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EnsureTree() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckAlive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LeaseOptions options_;
   AttributeFiles& files_;
   absl::Mutex mutex_;
   std::optional<RestoreJournal> journal_ ABSL_GUARDED_BY(mutex_);  // nothing: released
+  std::optional<TreeLock> tree_ ABSL_GUARDED_BY(mutex_);           // from the first change on
   JournalContents contents_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/sysfs.h"
+#include "daemon/clocks/tree_lock.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -31,6 +32,24 @@ absl::Status CheckPaths(const JournalContents& contents, const std::string& root
         contents.holder, item.path, root));
   }
   return absl::OkStatus();
+}
+
+std::string DescribeItem(const RestoredItem& item) {
+  switch (item.outcome) {
+    case RestoreOutcome::kRestored:
+      return fmt::format("restored {} to {}{}", item.path, item.original,
+                         item.why.empty() ? "" : fmt::format(" ({})", item.why));
+    case RestoreOutcome::kForeign:
+      return fmt::format("left {} at {}: somebody else has changed it since (it was {})", item.path,
+                         item.now, item.original);
+    case RestoreOutcome::kGone:
+      return fmt::format("cannot restore {} to {} any more: {}", item.path, item.original,
+                         item.why);
+    case RestoreOutcome::kLeft:
+      break;
+  }
+  return fmt::format("NOT restored: {} is {} and was {}: {}", item.path,
+                     item.now.empty() ? "unreadable" : item.now, item.original, item.why);
 }
 
 void ArchiveAs(RestoreJournal& journal, std::string_view reason, RestoreReport& report) {
@@ -93,6 +112,18 @@ RestoreReport Restore(const std::string& path, const RestoreOptions& options,
     ArchiveAs(*journal, "other-boot", report);
     return report;
   }
+  std::optional<TreeLock> tree;
+  if (!options.lock_folder.empty()) {
+    absl::StatusOr<TreeLock> taken = TreeLock::Take({.folder = options.lock_folder,
+                                                     .root = *root,
+                                                     .journal = path,
+                                                     .boot_id = options.boot_id});
+    if (!taken.ok()) {
+      report.status = taken.status();
+      return report;
+    }
+    tree = *std::move(taken);
+  }
   return RestoreHeld(*journal, **std::move(contents), files, *root);
 }
 
@@ -117,29 +148,52 @@ std::vector<std::string> DescribeReport(const RestoreReport& report) {
         "{} left clocks changed, but the board has been restarted since: nothing to restore",
         report.holder));
   }
-  for (const RestoredItem& item : report.items) {
-    switch (item.outcome) {
-      case RestoreOutcome::kRestored:
-        lines.push_back(fmt::format("restored {} to {}{}", item.path, item.original,
-                                    item.why.empty() ? "" : fmt::format(" ({})", item.why)));
-        break;
-      case RestoreOutcome::kForeign:
-        lines.push_back(fmt::format("left {} at {}: somebody else has changed it since (it was {})",
-                                    item.path, item.now, item.original));
-        break;
-      case RestoreOutcome::kGone:
-        lines.push_back(fmt::format("cannot restore {} to {} any more: {}", item.path,
-                                    item.original, item.why));
-        break;
-      case RestoreOutcome::kLeft:
-        lines.push_back(fmt::format("NOT restored: {} is {} and was {}: {}", item.path,
-                                    item.now.empty() ? "unreadable" : item.now, item.original,
-                                    item.why));
-        break;
-    }
-  }
+  for (const RestoredItem& item : report.items) lines.push_back(DescribeItem(item));
   if (!report.archived.empty())
     lines.push_back(fmt::format("the journal is now {}", report.archived));
+  return lines;
+}
+
+std::vector<std::string> DescribeLeft(const RestoreReport& report) {
+  if (report.Clean() && !report.Has(RestoreOutcome::kForeign)) return {};
+  RestoreReport left = report;
+  std::erase_if(left.items,
+                [](const RestoredItem& item) { return item.outcome == RestoreOutcome::kRestored; });
+  return DescribeReport(left);
+}
+
+std::vector<std::string> DescribeLeftJournal(const std::string& path, const std::string& by_hand,
+                                             AttributeFiles& files) {
+  std::vector<std::string> lines;
+  const absl::StatusOr<JournalContents> left = ReadJournal(path);
+  if (absl::IsNotFound(left.status())) return lines;
+  if (left.ok()) {
+    for (const JournalItem& item : left->items) {
+      const absl::StatusOr<std::string> now = CurrentValue(files, item);
+      if (item.momentary || (now.ok() && *now == item.original)) continue;
+      if (!now.ok() && !item.asked.has_value()) continue;
+      lines.push_back(
+          fmt::format("{} is {} and was {}", item.path, now.value_or("unreadable"), item.original));
+    }
+  }
+  lines.push_back(fmt::format(
+      "the lease of {} has ended, but not all that it changed was put back ({}): the next lease "
+      "tries again; by hand: stop synergyd, `{}`, start it again",
+      left.ok() ? left->holder : std::string(left.status().message()), path, by_hand));
+  return lines;
+}
+
+std::vector<std::string> DescribeSetAside(const std::string& folder) {
+  std::vector<std::string> lines;
+  for (const std::string& name : ListSysfs(folder)) {
+    const bool lost = name.find(".journal.damaged") != std::string::npos ||
+                      name.find(".journal.gone") != std::string::npos;
+    if (!lost) continue;
+    lines.push_back(
+        fmt::format("not everything that {}/{} names was put back: see that the board is as it "
+                    "should be (a restart of it does that), then delete this file",
+                    folder, name));
+  }
   return lines;
 }
 

@@ -13,9 +13,9 @@
 namespace synergy {
 
 struct RestoreReport {
-  // Of the journal: DataLoss where it was damaged, FailedPrecondition where its lease is alive or
-  // it names something outside of the sysfs root (then it stays: it is of another tree), or the
-  // error with which it could not be read or removed.
+  // Of the journal: DataLoss where it was damaged, FailedPrecondition where its lease is alive,
+  // another synergyd has the tree, or it names something outside of the sysfs root (then it stays:
+  // it is of another tree), or the error with which it could not be read or removed.
   absl::Status status = {};
   bool found = false;         // there was a journal
   std::string holder = {};    // of it, where it could be read
@@ -36,8 +36,11 @@ RestoreReport RestoreHeld(RestoreJournal& journal, JournalContents contents, Att
                           const std::string& sysfs_root);
 
 struct RestoreOptions {
-  std::string boot_id;              // of this boot
-  std::string sysfs_root = "/sys";  // without links; no item may lie outside
+  std::string boot_id;                         // of this boot
+  std::string sysfs_root = "/sys";             // without links; no item may lie outside
+  std::string by_hand = "synergyd --restore";  // the command that restores this, for people
+  // Of TreeLock, which who restores or changes something has. "": nobody else can have the tree.
+  std::string lock_folder = {};
 };
 // What a lease that nobody holds any more has left at `path`. A journal of another boot is archived
 // and not applied, a damaged one likewise.
@@ -51,5 +54,14 @@ std::vector<std::pair<std::string, RestoreReport>> RestoreFolder(const std::stri
 
 // A line for each thing that a person wants to know of it.
 std::vector<std::string> DescribeReport(const RestoreReport& report);
+// Of these lines those about what is not as it was; none where all is.
+std::vector<std::string> DescribeLeft(const RestoreReport& report);
+
+// What the lease of the journal at `path`, which has ended, has left changed, a line each and one
+// that says what to do; none where there is no such journal.
+std::vector<std::string> DescribeLeftJournal(const std::string& path, const std::string& by_hand,
+                                             AttributeFiles& files);
+// A line for each journal in `folder` that was set aside since it can never be applied.
+std::vector<std::string> DescribeSetAside(const std::string& folder);
 
 }  // namespace synergy

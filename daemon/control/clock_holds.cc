@@ -5,23 +5,41 @@
 
 #include "common/clock_request.h"
 #include "common/printable.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
 
 constexpr size_t kMaxHolderBytes = 200;
+// Of a report, so that it fits in a message of 64 KiB.
+constexpr int kMaxLines = 50;
+constexpr size_t kMaxLineBytes = 500;
 
 }  // namespace
 
 absl::StatusOr<v1::ControlEvent> ClockHolds::Handle(const v1::ControlRequest& request) {
   if (clocks_ == nullptr) return absl::FailedPreconditionError("This daemon knows no clocks");
   if (request.has_hold_clocks()) return Hold(request.hold_clocks());
+  if (request.has_release_clocks()) return Release(request.release_clocks().hold());
   v1::ControlEvent event;
-  if (request.has_release_clocks()) {
-    holds_.erase(request.release_clocks().hold());
-  } else {
-    *event.mutable_clocks() = clocks_->Describe();
+  *event.mutable_clocks() = clocks_->Describe();
+  return event;
+}
+
+v1::ControlEvent ClockHolds::Release(uint64_t number) {
+  v1::ControlEvent event;
+  v1::ClockRelease& released = *event.mutable_released();
+  const auto hold = holds_.find(number);
+  if (hold == holds_.end()) return event;
+  const std::vector<std::string> left = hold->second->Release();
+  holds_.erase(hold);
+  for (const std::string& line : left) {
+    spdlog::warn("{}", line);
+    if (released.left_size() < kMaxLines) released.add_left(Printable(line, kMaxLineBytes));
   }
+  const size_t more = left.size() - static_cast<size_t>(released.left_size());
+  if (more > 0) released.add_left(fmt::format("and {} more: the log of synergyd has all", more));
   return event;
 }
 

@@ -26,6 +26,7 @@ class ClockHolds {
 
  private:
   absl::StatusOr<v1::ControlEvent> Hold(const v1::ControlRequest::HoldClocks& asked);
+  v1::ControlEvent Release(uint64_t number);
 
   ClockControl* const clocks_;
   std::map<uint64_t, std::unique_ptr<ClockHold>> holds_;  // by the front's numbers

@@ -27,6 +27,7 @@ void FindResolution(const v1::BoardInfo& board, bool root, v1::Diagnosis& diagno
 struct ClockFindings {
   v1::ClockState state;
   std::vector<std::string> journals;  // left in the folders of leases, paths
+  std::string restore_by_hand = "synergyd --restore";  // of DiagnosisSubject
   std::optional<absl::StatusOr<ClockTrial>> trial;
 };
 void FindClocks(const ClockFindings& found, v1::Diagnosis& diagnosis);

@@ -69,6 +69,7 @@ v1::Diagnosis DiagnoseBoard(const DiagnosisSubject& what, const v1::DiagnoseRequ
   FindEngines(subject.engines(), diagnosis);
   // Before the trial, which makes a journal of its own for a moment.
   ClockFindings clocks;
+  clocks.restore_by_hand = subject.restore_by_hand;
   clocks.journals = Journals(subject);
   clocks.state = subject.clocks->Describe();
   // That of a lease that ended between the two is gone by now.

@@ -25,6 +25,7 @@ struct DiagnosisSubject {
   std::string machine;         // before "/proc" and "/sys" of this machine; "" but in tests
   std::string state_dir;
   std::string lease_folders[2];  // with the journals of clocks and of sensors
+  std::string restore_by_hand;   // the command that restores them while this daemon does not run
   bool kills_by_cgroup = true;   // engines are in a cgroup of their own
   std::function<MachineFacts()> ask_machine;
   std::function<std::vector<v1::EngineInfo>()> engines;  // as they are now

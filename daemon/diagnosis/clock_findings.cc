@@ -10,9 +10,6 @@
 namespace synergy {
 namespace {
 
-constexpr char kRestore[] =
-    "sudo systemctl stop synergyd; sudo synergyd --restore; sudo systemctl start synergyd";
-
 std::string Policy(const v1::CpuPolicyState& policy) {
   const std::string cpus = FormatCpuList({policy.cpus().begin(), policy.cpus().end()});
   if (!policy.active()) return fmt::format("{} (CPUs {}): off", policy.name(), cpus);
@@ -50,7 +47,8 @@ void FindJournals(const ClockFindings& found, Findings& findings) {
     if (live) continue;
     if (name.ends_with(".journal")) {
       findings.Limited(fmt::format("a lease that has ended left {}: not all is as it was", path),
-                       kRestore);
+                       fmt::format("stop synergyd, then: {}; then start it again",
+                                   found.restore_by_hand));
     } else if (name.find(".other-boot") != std::string_view::npos) {
       findings.Good(fmt::format("{} is of an earlier boot: the restart has put all back", path));
     } else {

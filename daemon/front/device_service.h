@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/telemetry_ring.h"
+#include "daemon/front/clock_holders.h"
 #include "daemon/front/net_upload.h"
 #include "daemon/front/news.h"
 #include "daemon/front/object_upload.h"
@@ -48,6 +49,8 @@ class DeviceService final : public v1::Device::Service {
                          v1::ClockState*) override;
   grpc::Status HoldClocks(grpc::ServerContext*, const v1::HoldClocksRequest*,
                           grpc::ServerWriter<v1::HoldClocksResponse>*) override;
+  grpc::Status ReleaseClocks(grpc::ServerContext*, const v1::ReleaseClocksRequest*,
+                             v1::ReleaseClocksResponse*) override;
   grpc::Status CompareClocks(grpc::ServerContext*,
                              grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>*) override;
   grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
@@ -64,6 +67,7 @@ class DeviceService final : public v1::Device::Service {
   Clock& clock_;
   UploadBudget uploads_;
   ObjectsUnderWay objects_under_way_;
+  ClockHolders clock_holders_;
 };
 
 }  // namespace synergy

@@ -11,6 +11,21 @@ namespace {
 constexpr Nanoseconds kHoldPoll = Milliseconds(50);  // how late a lost client's clocks are put back
 constexpr double kLongestHoldS = 24 * 3600;
 
+// Puts everything back and says what came of it, to a client that may listen still.
+grpc::Status EndHold(RootClient::ClockHold& hold, bool over,
+                     grpc::ServerWriter<v1::HoldClocksResponse>* writer) {
+  absl::StatusOr<v1::ClockRelease> released = hold.Release();
+  if (!released.ok()) return ToGrpc(released.status());
+  const bool all = released->left().empty();
+  v1::HoldClocksResponse response;
+  *response.mutable_released() = *std::move(released);
+  writer->Write(response);
+  if (!over) return grpc::Status::OK;
+  return ToGrpc(absl::AbortedError(
+      fmt::format("The lease on the clocks is over: its limit has passed, {} was put back",
+                  all ? "everything" : "not everything")));
+}
+
 }  // namespace
 
 grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
@@ -34,24 +49,32 @@ grpc::Status DeviceService::HoldClocks(grpc::ServerContext* context,
   const MonotonicTime limit = clock_.Now() + Seconds(limit_s > 0 ? limit_s : kLongestHoldS);
   const auto hold = root_.HoldClocks(request->clocks(), request->holder());
   if (!hold.ok()) return ToGrpc(hold.status());
+  const ClockHolders::Holder holder(clock_holders_, (*hold)->lease().id());
   v1::HoldClocksResponse response;
   *response.mutable_lease() = (*hold)->lease();
   MonotonicTime next_sign = clock_.Now();
   while (!news_.stopped() && !context->IsCancelled()) {
     const MonotonicTime now = clock_.Now();
-    if (now >= limit) {
-      return ToGrpc(absl::AbortedError(
-          "The lease on the clocks is over: its limit has passed, everything was put back"));
-    }
     if (now >= next_sign) {
       if (!writer->Write(response)) break;
       response.clear_lease();
       next_sign = now + Seconds(1);
     }
+    const bool over = now >= limit;
+    if (over || holder.ShallEnd()) return EndHold(**hold, over, writer);
     news_.WaitForStop(std::min(kHoldPoll, limit - now));
   }
   if (!news_.stopped()) return grpc::Status::CANCELLED;
   return ToGrpc(absl::UnavailableError("The daemon goes down: the clocks are put back"));
+}
+
+grpc::Status DeviceService::ReleaseClocks(grpc::ServerContext*,
+                                          const v1::ReleaseClocksRequest* request,
+                                          v1::ReleaseClocksResponse*) {
+  if (clock_holders_.End(request->lease_id())) return grpc::Status::OK;
+  return ToGrpc(
+      absl::NotFoundError("No call holds the clocks under this lease (any more): synergyctl clocks "
+                          "shows who has them"));
 }
 
 // Nothing is asked of the root side: its clock is this process's.

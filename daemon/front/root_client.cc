@@ -166,10 +166,18 @@ absl::StatusOr<std::unique_ptr<RootClient::ClockHold>> RootClient::HoldClocks(
   return hold;
 }
 
-RootClient::ClockHold::~ClockHold() {
+absl::StatusOr<v1::ClockRelease> RootClient::ClockHold::Release() {
+  released_ = true;
   v1::ControlRequest request;
   request.mutable_release_clocks()->set_hold(number_);
-  const absl::Status released = client_->Ask(std::move(request), {}, kClockPatience).status();
+  absl::StatusOr<Answer> answer = client_->Ask(std::move(request), {}, kClockPatience);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_released());
+}
+
+RootClient::ClockHold::~ClockHold() {
+  if (released_) return;
+  const absl::Status released = Release().status();
   if (!released.ok()) spdlog::warn("Releasing the clocks: {}", released.ToString());
 }
 

@@ -141,6 +141,8 @@ class RootClient::ClockHold {
   ClockHold& operator=(const ClockHold&) = delete;
 
   const v1::ClockLease& lease() const { return lease_; }
+  // Ends it, once: what came of putting everything back.
+  absl::StatusOr<v1::ClockRelease> Release();
 
  private:
   friend class RootClient;
@@ -148,6 +150,7 @@ class RootClient::ClockHold {
 
   RootClient* const client_;
   const uint64_t number_;
+  bool released_ = false;
   v1::ClockLease lease_;
 };
 

@@ -79,9 +79,9 @@ TEST_F(RestoreCommand, PutsBackWhatWasLeftAndSaysSo) {
   EXPECT_EQ(output_, "nothing to restore\n");
 }
 
-TEST_F(RestoreCommand, WithoutAStateFolderThereIsNothingToRestoreAndNoneIsMade) {
-  EXPECT_EQ(Restore(), 0) << output_;
-  EXPECT_THAT(output_, HasSubstr("nothing to restore"));
+TEST_F(RestoreCommand, AStateFolderThatIsNamedAndNotThereIsAFailureAndNoneIsMade) {
+  EXPECT_EQ(Restore(), 1) << output_;
+  EXPECT_THAT(output_, HasSubstr("no state folder " + state_));
   EXPECT_FALSE(fs::exists(state_));
 }
 

@@ -117,7 +117,7 @@ int KillAtEveryStep(Task task) {
   const auto chip = KernelFiles().Resolve(task.chip);
   if (!chip.ok()) Fail(chip.status());
   task.chip = *chip;
-  const auto restore = RestoreOptionsOf("/sys", KernelFiles());
+  const auto restore = RestoreOptionsOf(task.state, "/sys", KernelFiles());
   if (!restore.ok()) Fail(restore.status());
   std::filesystem::create_directories(LeaseFolder(task.state));
   const auto before = Snapshot(task);

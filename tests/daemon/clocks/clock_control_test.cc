@@ -129,6 +129,32 @@ TEST_F(ClockControlTest, WhatAnEarlierLeaseCouldNotPutBackIsTriedAgain) {
   EXPECT_EQ(kernel_.Snapshot(), before_);
 }
 
+TEST_F(ClockControlTest, WhatAnEndedLeaseHasLeftIsShownWithWhatToDo) {
+  const std::string max = FakeKernel::PolicyFolder(0) + "/scaling_max_freq";
+  auto hold = control_.Take(Pinned(), "the unlucky one");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  EXPECT_EQ(control_.Describe().left_size(), 0) << "it is held";
+  kernel_.Refuse(max, absl::UnavailableError("busy"));
+  (*hold)->Release();
+  const v1::ClockState state = control_.Describe();
+  ASSERT_EQ(state.left_size(), 2) << state.DebugString();
+  EXPECT_EQ(state.left(0), max + " is 1224000 and was 1734000");
+  EXPECT_THAT(state.left(1), AllOf(HasSubstr("the unlucky one"), HasSubstr("synergyd --restore")));
+  const auto next = control_.Take(Pinned(), "the next one");
+  EXPECT_THAT(std::string(next.status().message()),
+              AllOf(HasSubstr("the unlucky one"), HasSubstr("synergyd --restore")));
+  kernel_.Refuse(max, absl::OkStatus());
+  EXPECT_TRUE(control_.Take(Pinned(), "the next one").ok());
+  EXPECT_EQ(control_.Describe().left_size(), 0);
+}
+
+TEST_F(ClockControlTest, EveryLeaseHasAnIdOfItsOwn) {
+  const std::string first = (*control_.Take(Pinned(), "ann"))->lease().id();
+  const std::string second = (*control_.Take(Pinned(), "ann"))->lease().id();
+  EXPECT_FALSE(first.empty());
+  EXPECT_NE(first, second);
+}
+
 TEST_F(ClockControlTest, MemoryBoostAndFanAreHeldAndComeBack) {
   kernel_.AddFile("/sys/kernel/debug/emc/rate", "800000000");
   kernel_.AddFile("/sys/kernel/debug/emc/state", "0");

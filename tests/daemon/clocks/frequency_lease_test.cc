@@ -281,6 +281,49 @@ TEST_F(LeaseTest, OneLeaseAtATime) {
   Take();
 }
 
+TEST_F(LeaseTest, TwoStateFoldersDoNotTakeEachOthersValuesForTheOriginals) {
+  // A tree that is there: its device and inode are what counts.
+  const auto options = [this](const std::string& name) {
+    LeaseOptions lease = Options();
+    lease.journal = folder_.File(name + "/clocks.journal");
+    lease.restore.lock_folder = folder_.File("locks");
+    return lease;
+  };
+  auto first = *FrequencyLease::Take(options("a"), kernel_);
+  auto second = *FrequencyLease::Take(options("b"), kernel_);
+  ASSERT_TRUE(first->Set(policy_ + "/scaling_max_freq", "1224000").ok());
+  const absl::Status refused = second->Set(policy_ + "/scaling_max_freq", "825600").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("a/clocks.journal"));
+  EXPECT_EQ(Now("scaling_max_freq"), "1224000");
+  const RestoreReport other = Restore(options("b").journal, options("b").restore, kernel_);
+  EXPECT_FALSE(other.found);
+  EXPECT_TRUE(first->Release().Clean());
+  EXPECT_TRUE(second->Set(policy_ + "/scaling_max_freq", "825600").ok());
+  EXPECT_TRUE(second->Release().Clean());
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+}
+
+TEST_F(LeaseTest, RestoringWaitsForWhoHasTheTree) {
+  JournalContents left{.boot_id = kBoot, .holder = "job 3"};
+  left.items.push_back(
+      {.path = policy_ + "/scaling_max_freq", .original = "1428000", .asked = "1"});
+  std::ofstream(journal_) << FormatJournal(left);
+  const RestoreOptions restore{.boot_id = kBoot, .lock_folder = folder_.File("locks")};
+  {
+    const auto other = TreeLock::Take({.folder = restore.lock_folder,
+                                       .root = "/sys",
+                                       .journal = folder_.File("b/clocks.journal"),
+                                       .boot_id = kBoot});
+    ASSERT_TRUE(other.ok()) << other.status();
+    const RestoreReport report = Restore(journal_, restore, kernel_);
+    EXPECT_TRUE(absl::IsFailedPrecondition(report.status)) << report.status;
+    EXPECT_THAT(kernel_.writes(), IsEmpty());
+  }
+  EXPECT_TRUE(Restore(journal_, restore, kernel_).Clean());
+  EXPECT_EQ(Now("scaling_max_freq"), "1428000");
+}
+
 TEST_F(LeaseTest, AJournalThatWasLeftIsNeverOverwritten) {
   { Take()->Set(policy_ + "/scaling_max_freq", "1224000").IgnoreError(); }
   JournalContents left{.boot_id = kBoot, .holder = "job 3"};

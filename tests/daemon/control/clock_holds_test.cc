@@ -55,6 +55,18 @@ TEST_F(ClockHoldsTest, HoldsUntilItIsReleased) {
   EXPECT_EQ(kernel_.Snapshot(), before_);
 }
 
+TEST_F(ClockHoldsTest, TheAnswerToAReleaseSaysWhatIsLeft) {
+  ASSERT_TRUE(holds_->Handle(HoldRequest(1)).ok());
+  EXPECT_EQ(holds_->Handle(ReleaseRequest(1))->released().left_size(), 0);
+  ASSERT_TRUE(holds_->Handle(HoldRequest(2)).ok());
+  const std::string governor = FakeKernel::PolicyFolder(0) + "/scaling_governor";
+  ASSERT_TRUE(kernel_.Write(governor, "powersave").ok());
+  const auto answer = holds_->Handle(ReleaseRequest(2));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->released().left_size(), 1) << "and not what was put back";
+  EXPECT_THAT(answer->released().left(0), HasSubstr("somebody else has changed it"));
+}
+
 TEST_F(ClockHoldsTest, ItsEndIsTheEndOfTheHolds) {
   ASSERT_TRUE(holds_->Handle(HoldRequest(1)).ok());
   EXPECT_NE(kernel_.Snapshot(), before_);

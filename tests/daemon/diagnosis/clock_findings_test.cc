@@ -72,9 +72,11 @@ TEST(FindClocks, NotesAreLimitsWithWhatMendsThem) {
 TEST(FindClocks, AJournalThatNobodyHoldsWasLeft) {
   ClockFindings clocks;
   clocks.journals = {"/s/leases/clocks.journal", "/s/leases/sensors.journal"};
+  clocks.restore_by_hand = "synergyd --restore --state /s --sysfs-root /tree";
   EXPECT_THAT(Found(clocks),
               Contains(AllOf(StartsWith("LIMITED"), HasSubstr("/s/leases/clocks.journal"),
-                             HasSubstr("synergyd --restore"))));
+                             HasSubstr("stop synergyd, then: synergyd --restore --state /s "
+                                       "--sysfs-root /tree"))));
   EXPECT_THAT(Found(clocks), Not(Contains(HasSubstr("sensors.journal")))) << "the daemon's own";
   clocks.state.mutable_lease()->set_holder("ann@lab");
   EXPECT_THAT(Found(clocks), Not(Contains(HasSubstr("journal")))) << "that lease's own";

@@ -276,14 +276,21 @@ void FakeRoot::HandleClocks(const v1::ControlRequest& request, v1::ControlEvent*
     const v1::ControlRequest::HoldClocks& hold = request.hold_clocks();
     EXPECT_TRUE(holds_.emplace(hold.hold(), hold).second);
     event->mutable_lease()->set_holder(hold.holder());
+    event->mutable_lease()->set_id(fmt::format("lease {}", hold.hold()));
     *event->mutable_lease()->mutable_asked() = hold.clocks();
   } else if (request.has_release_clocks()) {
     holds_.erase(request.release_clocks().hold());  // fine where there is none
+    for (const std::string& line : left_) event->mutable_released()->add_left(line);
   } else if (request.has_diagnose()) {
     v1::Diagnosis::Check& check = *event->mutable_diagnosis()->add_checks();
     check.set_area("clocks");
     check.set_found(request.diagnose().try_clocks() ? "tried" : "not tried");
   }
+}
+
+void FakeRoot::LeaveChanged(std::vector<std::string> lines) {
+  absl::MutexLock lock(&mutex_);
+  left_ = std::move(lines);
 }
 
 void FakeRoot::RefuseClocks(const absl::Status& why) {

@@ -88,6 +88,8 @@ class FakeRoot {
 
   // Of every hold from now on; OK: they are granted.
   void RefuseClocks(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What every release from now on says to be left.
+  void LeaveChanged(std::vector<std::string> lines) ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits until the front holds the clocks so many times; what it asked for, by its numbers.
   std::map<uint64_t, v1::ControlRequest::HoldClocks> WaitForHolds(size_t count)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -130,6 +132,7 @@ class FakeRoot {
   v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
   std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
   absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> left_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::ControlRequest::HoldClocks> holds_ ABSL_GUARDED_BY(mutex_);
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
 

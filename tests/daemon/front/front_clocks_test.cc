@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -24,11 +25,19 @@ class FrontClocksTest : public FrontTest {
   }
   absl::Status Hold(const v1::HoldClocksRequest& request) {
     return client_->HoldClocks(
-        request, [this](const v1::ClockLease& lease) { leases_.push_back(lease); },
+        request,
+        {.on_lease =
+             [this](const v1::ClockLease& lease) {
+               leases_.push_back(lease);
+               on_lease_();
+             },
+         .on_release = [this](const v1::ClockRelease& release) { releases_.push_back(release); }},
         stop_.get_token());
   }
 
+  std::function<void()> on_lease_ = [] {};
   std::vector<v1::ClockLease> leases_;
+  std::vector<v1::ClockRelease> releases_;
   std::stop_source stop_;
 };
 
@@ -51,16 +60,59 @@ TEST_P(FrontClocksTest, ADiagnosisIsWhatTheRootSideFinds) {
 }
 
 TEST_P(FrontClocksTest, HoldsUntilTheClientStopsAndReleasesThen) {
-  const absl::Status ended = client_->HoldClocks(
-      Request(),
-      [this](const v1::ClockLease& lease) {
-        EXPECT_EQ(lease.holder(), "ann@lab");
-        const auto holds = root_.WaitForHolds(1);
-        EXPECT_EQ(holds.begin()->second.clocks().cpu().khz(), 1224000);
-        stop_.request_stop();
-      },
-      stop_.get_token());
-  EXPECT_TRUE(absl::IsCancelled(ended)) << ended;
+  on_lease_ = [this] {
+    EXPECT_EQ(leases_.back().holder(), "ann@lab");
+    const auto holds = root_.WaitForHolds(1);
+    EXPECT_EQ(holds.begin()->second.clocks().cpu().khz(), 1224000);
+    stop_.request_stop();
+  };
+  const absl::Status ended = Hold(Request());
+  EXPECT_TRUE(ended.ok()) << ended;
+  root_.WaitForHolds(0);
+  ASSERT_EQ(releases_.size(), 1u);
+  EXPECT_EQ(releases_[0].left_size(), 0);
+}
+
+TEST_P(FrontClocksTest, WhatTheEndOfAHoldHasLeftIsSaid) {
+  root_.LeaveChanged({"left scaling_governor at powersave"});
+  on_lease_ = [this] { stop_.request_stop(); };
+  EXPECT_TRUE(Hold(Request()).ok());
+  ASSERT_EQ(releases_.size(), 1u);
+  ASSERT_EQ(releases_[0].left_size(), 1);
+  EXPECT_EQ(releases_[0].left(0), "left scaling_governor at powersave");
+
+  stop_ = {};
+  on_lease_ = [] {};
+  const absl::Status over = Hold(Request(0.01));
+  EXPECT_THAT(std::string(over.message()), HasSubstr("not everything was put back"));
+  EXPECT_EQ(releases_.size(), 2u);
+}
+
+TEST_P(FrontClocksTest, OneHoldIsEndedByItsIdAndAnotherOfTheSameHolderStays) {
+  const auto stub = RawStub();
+  grpc::ClientContext context;
+  const auto other = stub->HoldClocks(&context, Request());
+  v1::HoldClocksResponse response;
+  ASSERT_TRUE(other->Read(&response));
+  on_lease_ = [this] { stop_.request_stop(); };
+  EXPECT_TRUE(Hold(Request()).ok());
+  EXPECT_EQ(root_.WaitForHolds(1).size(), 1u);
+
+  v1::ReleaseClocksRequest release;
+  v1::ReleaseClocksResponse released;
+  for (const std::string& id : {std::string(), leases_[0].id()}) {
+    release.set_lease_id(id);
+    grpc::ClientContext asking;
+    const grpc::Status refused = stub->ReleaseClocks(&asking, release, &released);
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::NOT_FOUND) << id;
+  }
+  release.set_lease_id(response.lease().id());
+  grpc::ClientContext asking;
+  EXPECT_TRUE(stub->ReleaseClocks(&asking, release, &released).ok());
+  while (other->Read(&response)) {
+  }
+  EXPECT_TRUE(response.has_released());
+  EXPECT_TRUE(other->Finish().ok());
   root_.WaitForHolds(0);
 }
 
@@ -89,8 +141,8 @@ TEST_P(FrontClocksTest, ARefusalKeepsItsCodeAndWords) {
 }
 
 TEST_P(FrontClocksTest, AFrontThatEndsReleasesWhatItHolds) {
-  const absl::Status ended = client_->HoldClocks(
-      Request(), [this](const v1::ClockLease&) { front_.reset(); }, stop_.get_token());
+  on_lease_ = [this] { front_.reset(); };
+  const absl::Status ended = Hold(Request());
   EXPECT_TRUE(absl::IsUnavailable(ended)) << ended;
   root_.WaitForHolds(0);
 }
