@@ -173,6 +173,7 @@ absl::Status RunUnder(const PinOptions& options, Holding& holding, const v1::Clo
   PrintNote(fmt::format("holding the clocks: {}{}", DescribeClockRequest(lease.asked()),
                         lease.simulated() ? fmt::format(" ({})", kSimulatedClocks) : ""));
   for (const std::string& line : DescribeDifferences(lease)) PrintNote(line);
+  for (const std::string& line : lease.notes()) PrintNote(Printable(line, kMaxLineBytes));
   const absl::StatusOr<pid_t> pid = Spawn(options.command, signals);
   absl::Status result = pid.status();
   if (pid.ok()) {

@@ -82,6 +82,9 @@ std::string LeaseText(const v1::ClockState& state) {
   for (const std::string& line : DescribeDifferences(lease)) {
     text += fmt::format("           {}\n", Printable(line));
   }
+  for (const std::string& line : lease.notes()) {
+    text += fmt::format("           {}\n", Printable(line));
+  }
   return text;
 }
 

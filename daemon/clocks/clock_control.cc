@@ -120,6 +120,7 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
     Released();
     return frequencies.status();
   }
+  const std::vector<std::string> notes = clocks_.Notes(request);
   const absl::StatusOr<std::vector<SettingResult>> results = clocks_.Set(request, **frequencies);
   if (!results.ok()) {
     frequencies->reset();  // puts back, before anybody else may take it
@@ -129,6 +130,7 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
   std::unique_ptr<ClockHold> hold(new ClockHold(*this, *std::move(frequencies)));
   hold->lease_ = Describe(request, holder, *results);
   hold->lease_.set_id(NewLeaseId());
+  hold->lease_.mutable_notes()->Assign(notes.begin(), notes.end());
   const absl::MutexLock lock(&mutex_);
   held_ = hold->lease_;
   return hold;

@@ -93,6 +93,10 @@ absl::StatusOr<std::vector<Setting>> PlanCpuRequest(AttributeFiles& files,
 absl::Status CheckCpuRequest(AttributeFiles& files, const std::string& sysfs_root,
                              const CpuClocks& clocks, const CpuRequest& request);
 
+// What else `request` does to the board, a line each, for people (ClockLease.notes).
+std::vector<std::string> CpuRequestNotes(AttributeFiles& files, const std::string& sysfs_root,
+                                         const CpuClocks& clocks, const CpuRequest& request);
+
 // Cores, boost, then all else, under `lease`: what was asked for and what came of it. On an error,
 // what was already written stays until the lease ends.
 absl::StatusOr<std::vector<SettingResult>> SetCpuClocks(FrequencyLease& lease,

@@ -5,6 +5,7 @@
 
 #include "daemon/clocks/boost.h"
 #include "daemon/clocks/cpu_clocks.h"
+#include "daemon/clocks/cpusets.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -83,6 +84,14 @@ absl::Status PlanPolicy(const CpuPolicy& policy, const CpuRequest& request, bool
   return absl::OkStatus();
 }
 
+std::vector<const CpuCore*> CoresThatGoOff(const CpuClocks& clocks, const CpuRequest& request) {
+  std::vector<const CpuCore*> off;
+  for (const CpuCore& core : clocks.cores) {
+    if (core.on && !Wants(request, core.number)) off.push_back(&core);
+  }
+  return off;
+}
+
 }  // namespace
 
 void NotePolicy(AttributeFiles& files, const CpuPolicy& policy, std::vector<Setting>& plan) {
@@ -139,18 +148,26 @@ absl::StatusOr<std::vector<Setting>> PlanCpuRequest(AttributeFiles& files,
     const absl::Status planned = PlanPolicy(policy, request, boosts, plan);
     if (!planned.ok()) return planned;
   }
-  for (const CpuCore& core : clocks.cores) {
-    if (!core.on || Wants(request, core.number)) continue;
-    if (core.fixed) {
+  const std::vector<const CpuCore*> off = CoresThatGoOff(clocks, request);
+  if (!off.empty()) NoteCpusets(files, sysfs_root, notes);
+  for (const CpuCore* const core : off) {
+    if (core->fixed) {
       return absl::FailedPreconditionError(fmt::format(
           "CPU {0} cannot be switched off (it has no file online): name it among the CPUs",
-          core.number));
+          core->number));
     }
-    plan.push_back({.path = CoreSwitch(sysfs_root, core.number), .value = "0"});
+    plan.push_back({.path = CoreSwitch(sysfs_root, core->number), .value = "0"});
   }
   notes.insert(notes.end(), std::make_move_iterator(plan.begin()),
                std::make_move_iterator(plan.end()));
   return notes;
+}
+
+std::vector<std::string> CpuRequestNotes(AttributeFiles& files, const std::string& sysfs_root,
+                                         const CpuClocks& clocks, const CpuRequest& request) {
+  std::vector<int> off;
+  for (const CpuCore* const core : CoresThatGoOff(clocks, request)) off.push_back(core->number);
+  return CpusetNotes(files, sysfs_root, off);
 }
 
 absl::Status CheckCpuRequest(AttributeFiles& files, const std::string& sysfs_root,

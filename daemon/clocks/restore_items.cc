@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/sysfs.h"
+#include "daemon/clocks/cpusets.h"
 #include "daemon/clocks/restore_order.h"
 
 namespace synergy {
@@ -222,6 +223,8 @@ void MarkForeign(AttributeFiles& files, const std::string& sysfs_root,
       const absl::StatusOr<std::string> now = CurrentValue(files, item);
       if (!now.ok() || *now == *item.settled || *now == item.original) continue;
       if (*now == item.asked) continue;  // applied after it was settled
+      // Taken out of it some time after its core went off.
+      if (ControlOf(item) == Control::kCpuset && IsPartOfCpuset(*now, item.original)) continue;
       if (FollowsTheKernel(item) && IsLower(*now, *item.settled)) {
         if (!cooling.has_value()) cooling = CoolingAtWork(files, sysfs_root);
         if (*cooling) continue;

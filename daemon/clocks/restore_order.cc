@@ -33,6 +33,7 @@ Control ControlOf(const JournalItem& item) {
   if (name == "online" && IsCore(Folder(item.path))) {
     return item.original == "0" ? Control::kCoreOff : Control::kCoreOn;
   }
+  if (name == "cpuset.cpus") return Control::kCpuset;
   if (name == "boost" || name == "no_turbo") return Control::kBoost;
   const bool devfreq = Contains(item.path, "/devfreq/");
   if (name == "scaling_governor" || (devfreq && name == "governor")) return Control::kGovernor;

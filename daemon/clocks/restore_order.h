@@ -16,6 +16,7 @@ namespace synergy {
 enum class Control {
   kDriver,
   kCoreOn,
+  kCpuset,  // that lost these cores
   kBoost,
   kGovernor,
   kLimit,          // the least and the highest frequency

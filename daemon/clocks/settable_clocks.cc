@@ -168,6 +168,12 @@ absl::StatusOr<std::vector<SettingResult>> SettableClocks::Set(const v1::ClockRe
   return results;
 }
 
+std::vector<std::string> SettableClocks::Notes(const v1::ClockRequest& request) const {
+  const absl::StatusOr<CpuClocks> clocks = ReadCpuClocks(files_, places_.sysfs_root);
+  if (!clocks.ok()) return {};
+  return CpuRequestNotes(files_, places_.sysfs_root, *clocks, CpuRequestOf(request));
+}
+
 absl::StatusOr<Setting> SettableClocks::Unchanged() const {
   std::vector<std::string> paths;
   const absl::StatusOr<CpuClocks> cpu = ReadCpuClocks(files_, places_.sysfs_root);

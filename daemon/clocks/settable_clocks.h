@@ -42,6 +42,8 @@ class SettableClocks {
   // Under `lease`, on an error up to there.
   absl::StatusOr<std::vector<SettingResult>> Set(const v1::ClockRequest& request,
                                                  FrequencyLease& lease) const;
+  // What else Set will do to the board, as of ClockLease.notes.
+  std::vector<std::string> Notes(const v1::ClockRequest& request) const;
   // A control with the value that it has: writing it changes nothing. FailedPrecondition: there is
   // none.
   absl::StatusOr<Setting> Unchanged() const;

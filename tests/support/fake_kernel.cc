@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "common/clock_request.h"
 #include "common/sysfs.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -115,6 +116,30 @@ void FakeKernel::AddFile(const std::string& path, std::string value) {
                   .present = nullptr};
 }
 
+void FakeKernel::AddCpuset(const std::string& folder, std::vector<uint32_t> cpus) {
+  cpusets_[folder] = std::move(cpus);
+  const std::string path = folder + "/cpuset.cpus";
+  files_[path].read = [this, folder]() -> absl::StatusOr<std::string> {
+    const std::vector<uint32_t>& now = cpusets_[folder];
+    return now.empty() ? "" : FormatCpuList(now);
+  };
+  files_[path].write = [this, folder, path](const std::string& value) {
+    const auto asked = ParseCpuList(value);
+    if (!asked.ok()) return SysfsError("Writing", path, EINVAL);
+    const auto above = cpusets_.find(folder.substr(0, folder.rfind('/')));
+    for (const uint32_t cpu : *asked) {
+      const auto core = cores_.find(static_cast<int>(cpu));
+      const bool on = core != cores_.end() && core->second;
+      if (!on || (above != cpusets_.end() &&
+                  std::ranges::find(above->second, cpu) == above->second.end())) {
+        return SysfsError("Writing", path, EINVAL);
+      }
+    }
+    cpusets_[folder] = *asked;
+    return absl::OkStatus();
+  };
+}
+
 void FakeKernel::AddOverride(const std::string& folder) {
   AddFile(folder + "/mrq_rate_locked", "0");
   AddFile(folder + "/rate", "0");
@@ -153,6 +178,9 @@ void FakeKernel::SwitchCore(int number, bool on) {
     if (!AnyCoreOn(*policy)) idle.push_back(policy.get());
   }
   cores_[number] = on;
+  for (auto& [folder, cpus] : cpusets_) {
+    if (!on) std::erase(cpus, static_cast<uint32_t>(number));
+  }
   for (Policy* const policy : idle) {
     if (AnyCoreOn(*policy)) policy->StartGovernor(policy->governor);
   }

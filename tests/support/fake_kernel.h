@@ -10,6 +10,8 @@
 //   - a policy without a core that is on is EBUSY, and loses its governor's tunables and setspeed:
 //   they
 //     begin anew with its first core; a core that is off leaves affected_cpus only;
+//   - a cpuset of control groups v1 loses a core that goes off, and does not get it back; it has no
+//     more than the one above it;
 //   - an override's rate is the kernel's own, which moves, while it is off; what is written to it
 //   then
 //     is forgotten;
@@ -67,6 +69,8 @@ class FakeKernel final : public AttributeFiles {
   // A sensor chip at DeviceFolder(), bound to DriverFolder(), with hwmon files.
   void AddChip();
   void AddFile(const std::string& path, std::string value);
+  // `folder`/cpuset.cpus, after the groups above it.
+  void AddCpuset(const std::string& folder, std::vector<uint32_t> cpus);
   // `folder`/rate and `folder`/mrq_rate_locked, as BPMP's debugfs has them.
   void AddOverride(const std::string& folder);
   void SetOwnRate(std::string hz) { own_rate_ = std::move(hz); }  // of every override
@@ -110,6 +114,7 @@ class FakeKernel final : public AttributeFiles {
   std::map<std::string, std::string> links_;
   std::map<std::string, absl::Status> refusals_;
   std::map<int, bool> cores_;
+  std::map<std::string, std::vector<uint32_t>> cpusets_;  // by their folders
   std::vector<std::unique_ptr<Policy>> policies_;
   std::vector<std::unique_ptr<Devfreq>> devfreqs_;
   std::vector<std::string> writes_;
