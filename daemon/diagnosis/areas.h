@@ -26,7 +26,7 @@ void FindResolution(const v1::BoardInfo& board, bool root, v1::Diagnosis& diagno
 // `trying`: what came of setting a clock to what it is; nothing: nobody has asked for that.
 struct ClockFindings {
   v1::ClockState state;
-  std::vector<std::string> journals;  // left in the folders of leases, paths
+  std::vector<std::string> journals;                   // left in the folders of leases, paths
   std::string restore_by_hand = "synergyd --restore";  // of DiagnosisSubject
   std::optional<absl::StatusOr<ClockTrial>> trial;
 };

@@ -46,9 +46,9 @@ void FindJournals(const ClockFindings& found, Findings& findings) {
                       (name == "clocks.journal" && (found.state.has_lease() || found.trial));
     if (live) continue;
     if (name.ends_with(".journal")) {
-      findings.Limited(fmt::format("a lease that has ended left {}: not all is as it was", path),
-                       fmt::format("stop synergyd, then: {}; then start it again",
-                                   found.restore_by_hand));
+      findings.Limited(
+          fmt::format("a lease that has ended left {}: not all is as it was", path),
+          fmt::format("stop synergyd, then: {}; then start it again", found.restore_by_hand));
     } else if (name.find(".other-boot") != std::string_view::npos) {
       findings.Good(fmt::format("{} is of an earlier boot: the restart has put all back", path));
     } else {

@@ -183,6 +183,73 @@ class PlainFiles(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no thermal zone", done.stderr)
 
+    def files(self):
+        return {path: path.read_text().strip() for path in (self.root / "devices/system/cpu").rglob("*") if path.is_file()}
+
+    def start_pin(self, board):
+        pin = board.start_ctl("clocks", "pin", "--cpu", "1224MHz", "--", *WHILE_PARENT)
+        self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
+        wait_for(lambda: board.json("clocks")["lease"], 10, "the lease")
+        return pin
+
+    def test_what_is_left_changed_is_told_and_is_no_good_end(self):
+        governor = self.root / "devices/system/cpu/cpufreq/policy0/scaling_governor"
+        done = self.board.ctl("clocks", "pin", "--cpu", "1224MHz", "--", "sh", "-c", f"echo powersave > {governor}")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("scaling_governor at powersave: somebody else has changed it", done.stderr)
+        self.assertNotIn("restored", done.stderr)
+        done = self.board.ctl("clocks", "pin", "--cpu", "1224MHz", "--", "sh", "-c",
+                              f"echo schedutil > {governor}; exit 7")
+        self.assertEqual(done.returncode, 7, "the command's own end counts: " + done.stderr)
+        self.assertIn("somebody else has changed it", done.stderr)
+
+    def test_what_could_not_be_put_back_is_shown_with_the_command_that_does_it(self):
+        before = self.files()
+        limit = self.root / "devices/system/cpu/cpufreq/policy0/scaling_max_freq"
+        done = self.board.ctl("clocks", "pin", "--cpu", "1224MHz", "--", "sh", "-c", f"rm {limit}; mkdir {limit}")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn(f"NOT restored: {limit}", done.stderr)
+        command = f"synergyd --restore --state {self.board.state} --sysfs-root {self.root}"
+        left = self.board.json("clocks")["left"]
+        self.assertEqual(left[0], f"{limit} is unreadable and was {before[limit]}")
+        for text in (left[-1], self.board.ctl("clocks").stdout, self.board.ctl("doctor").stdout,
+                     self.board.ctl("clocks", "pin", "--cpu", "max", "--", "true").stderr):
+            self.assertIn(command, text)
+        limit.rmdir()
+        limit.write_text("1224000\n")
+        self.board.stop()
+        for flags, code in ((("--state", str(self.board.scratch / "none")), 1), (command.split()[2:], 0)):
+            done = subprocess.run([BIN / "synergyd", "--restore", *flags], capture_output=True, text=True)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_two_daemons_with_states_of_their_own_do_not_take_over_each_others_clocks(self):
+        before = self.files()
+        with Board(board="auto", flags=("--sysfs-root", str(self.root))) as other:
+            def other_pins():
+                return other.ctl("clocks", "pin", "--cpu", "max", "--", "true")
+
+            pin = self.start_pin(self.board)
+            held = self.files()
+            refused = other_pins()
+            self.assertEqual(refused.returncode, 4, refused.stderr)
+            self.assertIn(f"process {self.board.process.pid}", refused.stderr)
+            self.assertEqual(self.files(), held)
+            pin.send_signal(signal.SIGINT)
+            pin.wait(20)
+            self.assertEqual(self.files(), before)
+            self.assertEqual(other_pins().returncode, 0)
+            self.start_pin(self.board)
+            self.board.stop(signal.SIGKILL)
+            refused = other_pins()
+            self.assertEqual(refused.returncode, 4, refused.stderr)
+            self.assertIn(f"{self.board.state}/leases/clocks.journal", refused.stderr)
+            done = subprocess.run([BIN / "synergyd", "--restore", "--state", self.board.state, "--sysfs-root", self.root],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual(other_pins().returncode, 0)
+            self.assertEqual(self.files(), before)
+
     def set_temperature(self, celsius):
         (self.root / "class/thermal/thermal_zone0/temp").write_text(f"{celsius * 1000:.0f}\n")
 
