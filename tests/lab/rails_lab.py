@@ -176,23 +176,25 @@ class TwoClusters(LabTest):
         guest = self.lab.guest
         first, last = f"{POLICIES}/policy0", f"{POLICIES}/policy2"
         governors = [guest.read(f"{policy}/scaling_governor") for policy in (first, last)]
-        # Nobody else may have the governor: where policies share its tunables, they stay with its last one.
-        guest.run(f"echo performance > {first}/scaling_governor; echo ondemand > {last}/scaling_governor")
-        tunable = guest.run(f"ls {POLICIES}/ondemand/up_threshold {last}/ondemand/up_threshold 2>/dev/null; true")
-        guest.run(f"echo 63 > {tunable}")
-        before = self.lab.cpufreq()
-        kept = guest.read(f"{first}/related_cpus").split()
-        pin = self.lab.start_ctl("clocks", "pin", "--cpus", ",".join(kept), "--", *WHILE_PARENT)
-        self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
-        wait_for(lambda: self.lab.lease(), 60, "the lease")
-        self.assertNotEqual(guest.attempt(f"cat {tunable}")[1], 0, "no core has the governor")
-        pin.send_signal(signal.SIGINT)
-        pin.wait(60)
-        wait_for(lambda: self.lab.lease() is None, 60, "the lease's end")
-        self.assertEqual(guest.read(tunable), "63")
-        self.assertEqual(self.lab.cpufreq(), before)
-        for policy, governor in zip((first, last), governors):
-            guest.run(f"echo {governor} > {policy}/scaling_governor")
+        try:
+            # Nobody else may have the governor: where policies share its tunables, they stay with its last one.
+            guest.run(f"echo performance > {first}/scaling_governor; echo ondemand > {last}/scaling_governor")
+            tunable = guest.run(f"ls {POLICIES}/ondemand/up_threshold {last}/ondemand/up_threshold 2>/dev/null; true")
+            guest.run(f"echo 63 > {tunable}")
+            before = self.lab.cpufreq()
+            kept = guest.read(f"{first}/related_cpus").split()
+            pin = self.lab.start_ctl("clocks", "pin", "--cpus", ",".join(kept), "--", *WHILE_PARENT)
+            self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
+            wait_for(lambda: self.lab.lease(), 60, "the lease")
+            self.assertNotEqual(guest.attempt(f"cat {tunable}")[1], 0, "no core has the governor")
+            pin.send_signal(signal.SIGINT)
+            pin.wait(60)
+            wait_for(lambda: self.lab.lease() is None, 60, "the lease's end")
+            self.assertEqual(guest.read(tunable), "63")
+            self.assertEqual(self.lab.cpufreq(), before)
+        finally:
+            for policy, governor in zip((first, last), governors):
+                guest.run(f"echo {governor} > {policy}/scaling_governor")
 
 
 if __name__ == "__main__":
