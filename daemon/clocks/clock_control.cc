@@ -120,7 +120,8 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
     Released();
     return frequencies.status();
   }
-  const std::vector<std::string> notes = clocks_.Notes(request);
+  std::vector<std::string> notes;
+  if (!options_.simulated) notes = clocks_.Notes(request);  // no process runs on a simulated core
   const absl::StatusOr<std::vector<SettingResult>> results = clocks_.Set(request, **frequencies);
   if (!results.ok()) {
     frequencies->reset();  // puts back, before anybody else may take it

@@ -87,6 +87,14 @@ TEST_F(CpusetsTest, AreLeftAloneWhereNoCoreGoesOff) {
   EXPECT_THAT(plan, SizeIs(2));
 }
 
+TEST_F(CpusetsTest, NothingIsToldOfSimulatedCores) {
+  ClockControl simulated(
+      {.lease_folder = folder_.File("simulated"), .boot_id = "boot", .simulated = true}, kernel_);
+  const auto hold = simulated.Take(Cores({0, 1}), "a test");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  EXPECT_THAT((*hold)->lease().notes(), IsEmpty());
+}
+
 TEST_F(CpusetsTest, AndroidsCannotBeWrittenAndAreTold) {
   kernel_.AddFile("/dev/cpuset/cpus", "0-3");
   EXPECT_THAT(CpusetNotes(kernel_, "/sys", {3}), Contains(HasSubstr("/dev/cpuset lose CPUs 3")));
