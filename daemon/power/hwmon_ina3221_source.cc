@@ -198,6 +198,11 @@ absl::Status HwmonIna3221Source::ReadChannel(size_t index, std::vector<ChannelRe
   return absl::OkStatus();
 }
 
+double HwmonIna3221Source::asked_hz(size_t index) const {
+  // The currents come first, one of each input.
+  return index < inputs_.size() ? PowerSource::asked_hz(index) : 1 / kVoltageInterval.seconds();
+}
+
 absl::Status HwmonIna3221Source::Read(std::vector<ChannelReading>* out) {
   if (absl::Status status = attributes_->EnsureOpen(); !status.ok()) return status;
   if (std::exchange(life_, attributes_->lives()) != life_) next_voltage_ = 0;

@@ -49,6 +49,7 @@ class HwmonIna3221Source final : public PowerSource {
   // As often as a tick's reads fit, over a slow bus or where they wait for conversions, and twice
   // for each conversion at most.
   double max_rate_hz() const override;
+  double asked_hz(size_t index) const override;
   std::vector<std::string> Remarks() const override;
 
   const Ina3221Cycle& cycle() const { return cycle_; }

@@ -112,6 +112,10 @@ void Ina3221Source::Describe(const Ina3221Wiring& wiring) {
   cycle_.emplace(period_s(), kOscillatorTolerance, std::move(offsets));
 }
 
+double Ina3221Source::asked_hz(size_t index) const {
+  return index < currents_ ? PowerSource::asked_hz(index) : 1 / kVoltageInterval.seconds();
+}
+
 double Ina3221Source::period_s() const {
   return static_cast<double>(2 * static_cast<int>(currents_) * kConversionUs[config_.shunt_time]) *
          1e-6;

@@ -56,6 +56,7 @@ class Ina3221Source final : public PowerSource {
   // the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
   std::vector<std::string> Remarks() const override { return remarks_; }
+  double asked_hz(size_t index) const override;
 
  private:
   struct Register {

@@ -1,6 +1,7 @@
 // A power source: one sensor chip or kernel interface that gives readings of one or more channels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -41,6 +42,12 @@ class PowerSource {
   // the next. NotFound: the source is gone for now; it looks for itself at later ticks, at most
   // once a second, and goes on when it has come back. Anything else is fatal for this source.
   virtual absl::Status Read(std::vector<ChannelReading>* out) = 0;
+
+  // How often channel `index` of channels() is read at most, on purpose; infinity: at every tick.
+  // Constant over the source's life.
+  virtual double asked_hz(size_t /*index*/) const {
+    return std::numeric_limits<double>::infinity();
+  }
 
   // More ticks a second give nothing new, or take longer than they last. A source that finds out
   // more while it is read may change it; asked between reads, by the thread that reads.

@@ -147,10 +147,11 @@ v1::SourceStats SourcePoller::TakeStats() {
     stats.set_achieved_hz(static_cast<double>(books.answered) / span_s);
     stats.set_fresh_hz(static_cast<double>(books.fresh) / span_s);
   }
-  for (ChannelBooks& channel : channels_) {
+  for (size_t i = 0; i < channels_.size(); ++i) {
     v1::ChannelStats& one = *stats.add_channels();
-    one = channel.Take(span_s);
-    one.set_requested_hz(1e9 / static_cast<double>(period_ns_.load()));
+    one = channels_[i].Take(span_s);
+    one.set_requested_hz(
+        std::min(1e9 / static_cast<double>(period_ns_.load()), source_->asked_hz(i)));
   }
   return stats;
 }

@@ -189,6 +189,21 @@ TEST_F(SourcePollerTest, ATickWithAReadingIsAchievedThoughAnotherOfItFailed) {
   EXPECT_GE(stats.achieved_hz(), stats.fresh_hz());
 }
 
+TEST_F(SourcePollerTest, OfAChannelThatIsReadSeldomOnPurposeNoMoreIsRequested) {
+  auto source = std::make_unique<ScriptedSource>(
+      "meter", std::vector<v1::ChannelInfo>{kCurrent, kCurrent},
+      [](int, std::vector<ChannelReading>*) { return absl::OkStatus(); });
+  source->SetAskedHz(10);
+  SourcePoller poller(0, std::move(source), clock_, sinks_);
+  poller.SetPeriod(Milliseconds(1));
+  v1::SourceStats stats = poller.TakeStats();
+  ASSERT_EQ(stats.channels_size(), 2);
+  EXPECT_DOUBLE_EQ(stats.channels(0).requested_hz(), 1000);
+  EXPECT_DOUBLE_EQ(stats.channels(1).requested_hz(), 10);
+  poller.SetPeriod(Milliseconds(1000));
+  EXPECT_DOUBLE_EQ(poller.TakeStats().channels(1).requested_hz(), 1);
+}
+
 TEST_F(SourcePollerTest, StatesAchievedAndFreshRatesNotRequestedOnes) {
   // Ten ticks: one fails, one is missed, eight give readings, of which every second is a new value.
   SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {

@@ -31,8 +31,12 @@ class ScriptedSource final : public PowerSource {
   const std::string& name() const override { return name_; }
   const std::vector<v1::ChannelInfo>& channels() const override { return channels_; }
   absl::Status Read(std::vector<ChannelReading>* out) override { return read_(call_++, out); }
+  double asked_hz(size_t index) const override {
+    return index == 0 ? PowerSource::asked_hz(index) : asked_hz_;
+  }
   double max_rate_hz() const override { return max_rate_hz_; }
   std::vector<std::string> Remarks() const override { return remarks_; }
+  void SetAskedHz(double hz) { asked_hz_ = hz; }  // of all channels but the first
   void SetMaxRate(double hz) { max_rate_hz_ = hz; }
   void SetRemarks(std::vector<std::string> remarks) { remarks_ = std::move(remarks); }
 
@@ -42,6 +46,7 @@ class ScriptedSource final : public PowerSource {
   const Script read_;
   int call_ = 0;
   std::vector<std::string> remarks_;
+  double asked_hz_ = std::numeric_limits<double>::infinity();
   double max_rate_hz_ = std::numeric_limits<double>::infinity();
 };
 
