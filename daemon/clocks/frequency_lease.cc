@@ -133,6 +133,13 @@ absl::Status FrequencyLease::NoteChip(const std::string& device, JournalContents
       if (!noted.ok()) return noted.status();
     }
   }
+  // NVIDIA's IIO driver of the INA3221. Its limits cannot be noted: it shows them with a unit, and
+  // takes them without.
+  for (const std::string& name : files_.List(device)) {
+    if (!name.starts_with("iio")) continue;
+    const auto noted = Note({.path = fmt::format("{}/{}/running_mode", device, name)}, contents);
+    if (!noted.ok()) return noted.status();
+  }
   return absl::OkStatus();
 }
 

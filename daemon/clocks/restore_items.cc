@@ -49,17 +49,23 @@ bool FollowsTheKernel(const JournalItem& item) {
   return control == Control::kLimit || control == Control::kUnderGovernor;
 }
 
-// The device is bound again, but under another number: .../1-0040/hwmon/hwmon3 is hwmon4 now.
+// The device is bound again, but under another number: .../1-0040/hwmon/hwmon3 is hwmon4 now, or
+// .../1-0040/iio:device0 is iio:device1.
 std::optional<std::string> Renumbered(AttributeFiles& files, const std::string& path) {
-  constexpr std::string_view kPart = "/hwmon/hwmon";
-  const size_t at = path.rfind(kPart);
-  if (at == std::string::npos) return std::nullopt;
-  const size_t end = path.find('/', at + kPart.size());
-  if (end == std::string::npos) return std::nullopt;
-  const std::string folder = path.substr(0, at + 6);
-  const std::vector<std::string> names = files.List(folder);
-  if (names.size() != 1) return std::nullopt;
-  return folder + "/" + names.front() + path.substr(end);
+  for (const std::string_view part : {"/hwmon/hwmon", "/iio:device"}) {
+    const size_t at = path.rfind(part);
+    if (at == std::string::npos) continue;
+    const size_t end = path.find('/', at + part.size());
+    if (end == std::string::npos) continue;
+    const size_t name_at = at + part.rfind('/');
+    const std::string folder = path.substr(0, name_at);
+    std::vector<std::string> names = files.List(folder);
+    std::erase_if(names, [&](const std::string& name) {
+      return !name.starts_with(part.substr(part.rfind('/') + 1));
+    });
+    if (names.size() == 1) return folder + "/" + names.front() + path.substr(end);
+  }
+  return std::nullopt;
 }
 
 // A setspeed that reads "<unsupported>" went with its governor, which is back or reported itself.

@@ -401,6 +401,7 @@ void FakeKernel::BindChip() {
   const std::string folder = fmt::format("{}/hwmon/hwmon{}", DeviceFolder(), next_hwmon_++);
   for (const auto& [name, value] : kChipFiles) AddFile(folder + "/" + name, value);
   links_[fmt::format("/sys/class/hwmon/hwmon{}", next_hwmon_ - 1)] = folder;
+  AddFile(fmt::format("{}/iio:device{}/running_mode", DeviceFolder(), next_hwmon_ - 1), "0");
   links_[DeviceFolder() + "/driver"] = DriverFolder();
 }
 
@@ -416,6 +417,7 @@ void FakeKernel::AddChip() {
       } else {
         chip_bound_ = false;
         RemoveTree(DeviceFolder() + "/hwmon/");
+        RemoveTree(fmt::format("{}/iio:device{}/", DeviceFolder(), next_hwmon_ - 1));
         links_.erase(DeviceFolder() + "/driver");
         links_.erase(fmt::format("/sys/class/hwmon/hwmon{}", next_hwmon_ - 1));
       }
@@ -500,10 +502,13 @@ std::map<std::string, std::string> FakeKernel::Snapshot() {
   for (const auto& [path, file] : files_) {
     if (Find(path) == nullptr) continue;
     const absl::StatusOr<std::string> text = Read(path);
-    // The number of a hwmon is not a setting.
+    // The number of a hwmon or an IIO device is not a setting.
     std::string name = path;
-    if (const size_t at = name.find("/hwmon/hwmon"); at != std::string::npos) {
-      name.erase(at + 12, name.find('/', at + 12) - at - 12);
+    for (const std::string part : {"/hwmon/hwmon", "/iio:device"}) {
+      const size_t at = name.find(part);
+      if (at == std::string::npos) continue;
+      const size_t end = at + part.size();
+      name.erase(end, name.find('/', end) - end);
     }
     snapshot[name] = text.ok() ? *text : text.status().ToString();
   }

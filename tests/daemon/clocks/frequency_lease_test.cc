@@ -253,6 +253,9 @@ TEST_F(LeaseTest, ADriverThatIsGoneIsReportedAndItsJournalArchived) {
 
 TEST_F(LeaseTest, AnUnboundDriverIsBoundAgainAndItsChipSetAsItWas) {
   ASSERT_TRUE(kernel_.Write("/sys/class/hwmon/hwmon0/samples", "16").ok());
+  // As NVIDIA's driver has it, which is in triggered mode when it is bound.
+  const std::string iio = FakeKernel::DeviceFolder() + "/iio:device";
+  ASSERT_TRUE(kernel_.Write(iio + "0/running_mode", "1").ok());
   before_ = kernel_.Snapshot();
   auto lease = Take();
   EXPECT_EQ(*lease->Set("/sys/class/hwmon/hwmon0/update_interval", "1"), "1");
@@ -263,6 +266,7 @@ TEST_F(LeaseTest, AnUnboundDriverIsBoundAgainAndItsChipSetAsItWas) {
   EXPECT_TRUE(lease->Release().Clean());
   EXPECT_EQ(kernel_.Snapshot(), before_);
   EXPECT_EQ(*kernel_.Read(kernel_.chip_hwmon() + "/samples"), "16");
+  EXPECT_EQ(*kernel_.Read(iio + "1/running_mode"), "1");
 }
 
 TEST_F(LeaseTest, NothingOutsideTheRootIsWritten) {
