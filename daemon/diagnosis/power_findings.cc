@@ -28,6 +28,18 @@ std::string MendFor(std::string_view words, bool root) {
   return "";
 }
 
+// `words` of a source, parted where they say what to do. False: they tell no way to mend it.
+bool TellLimit(std::string_view before, std::string_view words, bool root, Findings& findings) {
+  const size_t mend = words.find(kToMend);
+  const std::string what = fmt::format("{}{}", before, words.substr(0, mend));
+  const std::string how = mend == std::string_view::npos
+                              ? MendFor(words, root)
+                              : std::string(words.substr(mend + kToMend.size()));
+  if (how.empty()) return false;
+  findings.Limited(what, how);
+  return true;
+}
+
 // Chips on an I2C bus that a hwmon driver would show; by their names, as the device tree or whoever
 // made the device calls them (drivers/hwmon/ina2xx.c, ina209.c, ina238.c, ina3221.c).
 struct Chip {
@@ -93,21 +105,11 @@ void FindPower(const DiagnosisSubject& subject, bool root, v1::Diagnosis& diagno
                         ? fmt::format("; up to {:.1f} readings a second", source.max_rate_hz())
                         : std::string("; no limit of its rate is known")));
     for (const std::string& remark : source.remarks()) {
-      const size_t mend = remark.find(kToMend);
-      if (mend == std::string::npos) {
-        findings.Limited(remark, MendFor(remark, root));
-      } else {
-        findings.Limited(remark.substr(0, mend), remark.substr(mend + kToMend.size()));
-      }
+      if (!TellLimit("", remark, root, findings)) findings.Limited(remark, "");
     }
   }
   for (const std::string& unused : board.unused_sources()) {
-    const std::string mend = MendFor(unused, root);
-    if (mend.empty()) {
-      findings.Good("not read: " + unused);
-    } else {
-      findings.Limited("not read: " + unused, mend);
-    }
+    if (!TellLimit("not read: ", unused, root, findings)) findings.Good("not read: " + unused);
   }
   if (!board.simulated()) {
     FindUnbound(subject, findings);

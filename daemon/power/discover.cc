@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <utility>
 
+#include "daemon/power/bound_ina3221.h"
 #include "daemon/power/hwmon_folder.h"
 #include "daemon/power/hwmon_ina3221_source.h"
 #include "daemon/power/hwmon_power_source.h"
 #include "daemon/power/iio_ina3221_source.h"
 #include "daemon/power/power_supply_source.h"
 #include "daemon/power/rapl_source.h"
+#include "daemon/power/source_description.h"
 
 namespace synergy {
 namespace {
@@ -35,10 +38,7 @@ class Discovery {
   void AddHwmon(const BoardProfile& profile, const OpenBus& open_bus) {
     for (const HwmonDevice& device : ListHwmon(sysfs_)) {
       if (HwmonIna3221Source::Fits(device)) {
-        const KnownIna3221 known = KnowIna3221(profile, device);
-        Add(open_bus ? OpenI2cIna3221(device, known, found_.names, settings_, open_bus)
-                     : WithRails(HwmonIna3221Source::Open(sysfs_, device, known, found_.names,
-                                                          settings_, clock_)));
+        AddHwmonIna3221(device, KnowIna3221(profile, device), open_bus);
       } else if (HasHwmonPower(device)) {
         Add(OpenHwmonPower(sysfs_, device, found_.names, clock_));
       } else {
@@ -47,10 +47,28 @@ class Discovery {
       }
     }
   }
-  void AddIio() {
+  void AddIio(const BoardProfile& profile, const OpenBus& open_bus) {
     for (const std::string& folder : ListIioIna3221(sysfs_)) {
-      Add(OpenIioIna3221(folder, found_.names, clock_));
+      std::vector<std::string> remarks;
+      if (open_bus) {
+        const auto driver_is_there = [&] { return HasAttribute(folder, "rail_name_0"); };
+        if (TakeOver(IioIna3221Name(folder), DescribeIioIna3221(folder, profile), open_bus,
+                     driver_is_there, &remarks)) {
+          continue;
+        }
+      }
+      Add(OpenIioIna3221(folder, found_.names, clock_, std::move(remarks)));
     }
+  }
+  // That there was nothing that could have been taken over.
+  void JudgeTakingOver() {
+    if (ina3221s_ > 0) return;
+    found_.unused.push_back(fmt::format(
+        "--source i2c: no INA3221 can be taken from its kernel driver, since none has one "
+        "(mainline's: {0}/class/hwmon/*/name is ina3221; NVIDIA's: "
+        "{0}/bus/i2c/devices/*/iio*/rail_name_0){1}load the driver if this board has such a chip, "
+        "else leave out --source i2c",
+        sysfs_, std::string(kToMend)));
   }
   void AddRapl() {
     if (HasRapl(sysfs_)) Add(OpenRapl(sysfs_, found_.names, clock_));
@@ -69,6 +87,34 @@ class Discovery {
   DiscoveredSources Take() { return std::move(found_); }
 
  private:
+  void AddHwmonIna3221(const HwmonDevice& device, KnownIna3221 known, const OpenBus& open_bus) {
+    if (open_bus) {
+      const auto driver_is_there = [&] { return HwmonIna3221Source::Fits(device); };
+      if (TakeOver(device.Name(), DescribeHwmonIna3221(device, known), open_bus, driver_is_there,
+                   &known.remarks)) {
+        return;
+      }
+    }
+    Add(WithRails(
+        HwmonIna3221Source::Open(sysfs_, device, known, found_.names, settings_, clock_)));
+  }
+  // False: the driver keeps the chip, and `remarks` says why.
+  bool TakeOver(const std::string& name, const absl::StatusOr<BoundIna3221>& chip,
+                const OpenBus& open_bus, const std::function<bool()>& driver_is_there,
+                std::vector<std::string>* remarks) {
+    ++ina3221s_;
+    absl::StatusOr<FoundSource> direct =
+        chip.ok() ? OpenI2cIna3221(*chip, found_.names, settings_, open_bus)
+                  : absl::StatusOr<FoundSource>(chip.status());
+    if (!direct.ok() && driver_is_there()) {
+      remarks->push_back(
+          fmt::format("{}: its driver is read, and not its registers as --source i2c asks: {}",
+                      name, std::string(direct.status().message())));
+      return false;
+    }
+    Add(std::move(direct));
+    return true;
+  }
   void Add(absl::StatusOr<FoundSource> source) {
     if (source.ok()) {
       found_.sources.push_back(*std::move(source));
@@ -81,6 +127,7 @@ class Discovery {
   SettingWriter& settings_;
   Clock& clock_;
   DiscoveredSources found_;
+  int ina3221s_ = 0;  // that a driver has
 };
 
 }  // namespace
@@ -90,7 +137,8 @@ DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& setti
                                   const OpenBus& open_bus) {
   Discovery discovery(sysfs, settings, clock);
   discovery.AddHwmon(profile, open_bus);
-  discovery.AddIio();
+  discovery.AddIio(profile, open_bus);
+  if (open_bus) discovery.JudgeTakingOver();
   discovery.AddRapl();
   discovery.AddSupplies();
   discovery.AddVcgencmd(std::move(vcgencmd));

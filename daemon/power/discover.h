@@ -24,8 +24,9 @@ struct DiscoveredSources {
 };
 
 // `sysfs` is "/sys" or a captured tree. `vcgencmd` runs the Raspberry Pi's command; null where
-// there is none. With `open_bus`, INA3221s of the hwmon driver are taken from it and read directly
-// (i2c_ina3221.h). `settings` and `clock` outlive the sources. Each source that needs settings
+// there is none. With `open_bus`, INA3221s are taken from their drivers and read directly
+// (i2c_ina3221.h); one that cannot be is read through its driver, and a remark of its source says
+// why. `settings` and `clock` outlive the sources. Each source that needs settings
 // makes them here. Never fails: what cannot be opened is unused.
 // `profile`: of the board (known_ina3221.h).
 DiscoveredSources DiscoverSources(const std::string& sysfs, SettingWriter& settings, Clock& clock,

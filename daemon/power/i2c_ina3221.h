@@ -11,8 +11,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "daemon/power/attribute_source.h"
-#include "daemon/power/hwmon_folder.h"
-#include "daemon/power/known_ina3221.h"
+#include "daemon/power/bound_ina3221.h"
 #include "daemon/power/rail_names.h"
 #include "daemon/power/register_bus.h"
 
@@ -23,13 +22,11 @@ using OpenBus = std::function<absl::StatusOr<std::shared_ptr<RegisterBus>>(int n
 // /dev/i2c-N.
 OpenBus OpenI2cDev(Clock& clock);
 
-// Takes over the chip that `device` is (its hwmon driver knows the labels and shunts), with the
-// channels that are on and connected, and with what is `known` of it. `settings` unbinds the driver
-// and binds it again at the end; it outlives the source. Where the chip then cannot be used, the
-// driver stays unbound until the settings are put back. FailedPrecondition: the driver shows no
-// shunt of a channel in use.
-absl::StatusOr<FoundSource> OpenI2cIna3221(const HwmonDevice& device, const KnownIna3221& known,
-                                           RailNames& names, SettingWriter& settings,
-                                           const OpenBus& open_bus);
+// Takes over the chip that `chip` describes, with the inputs that are in use. `settings` unbinds
+// the driver and binds it again at the end; it outlives the source. The bus's and `settings`'
+// errors leave the driver bound and take no names. Where the chip cannot be used after that, the
+// driver stays unbound until the settings are put back.
+absl::StatusOr<FoundSource> OpenI2cIna3221(BoundIna3221 chip, RailNames& names,
+                                           SettingWriter& settings, const OpenBus& open_bus);
 
 }  // namespace synergy

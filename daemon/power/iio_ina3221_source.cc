@@ -39,21 +39,45 @@ Mode ReadMode(const std::string& folder) {
 }
 
 // A cell of the device tree, most significant byte first.
-std::optional<uint16_t> ReadCell(const std::string& path) {
+std::optional<uint32_t> ReadCell(const std::string& path) {
   const absl::StatusOr<std::string> bytes = ReadFile(path, 16);
   if (!bytes.ok() || bytes->size() != 4) return std::nullopt;
-  return static_cast<uint16_t>((static_cast<uint8_t>((*bytes)[2]) << 8) |
-                               static_cast<uint8_t>((*bytes)[3]));
+  uint32_t cell = 0;
+  for (const char byte : *bytes) cell = (cell << 8) | static_cast<uint8_t>(byte);
+  return cell;
+}
+
+// The device's node of the device tree, as the kernel shows it since 4.1.
+std::string NodeOf(const std::string& folder) {
+  return fs::path(folder).parent_path().string() + "/of_node/";
+}
+
+// Of the input's node, which is below the device's.
+std::optional<uint32_t> ReadInputCell(const std::string& folder, size_t index,
+                                      const std::string& property) {
+  const std::string node = NodeOf(folder);
+  for (const std::string& name : ListSysfs(node)) {
+    const std::string child = node + name + "/";
+    if (ReadCell(child + "reg") == index) return ReadCell(child + property);
+  }
+  return std::nullopt;
+}
+
+std::string RailName(const std::string& folder, size_t index) {
+  std::string rail = ReadSysfs(fmt::format("{}/rail_name_{}", folder, index)).value_or("");
+  // "NC": what NVIDIA's device trees call an input that nothing is connected to; "(null)": what the
+  // driver prints of one that the device tree does not name.
+  return rail == "NC" || rail == "(null)" ? "" : rail;
 }
 
 v1::Window WindowOf(const std::string& folder, Mode mode) {
   v1::Window window;
   if (mode == Mode::kUnknown) return window;
   const bool continuous = mode == Mode::kContinuous;
-  const std::string node = fs::path(folder).parent_path().string() + "/of_node/";
-  const ina3221::Configuration config =
-      ina3221::Decode(continuous ? ReadCell(node + "ti,continuous-config").value_or(kContinuousWord)
-                                 : ReadCell(node + "ti,trigger-config").value_or(kTriggeredWord));
+  const std::optional<uint32_t> word =
+      ReadCell(NodeOf(folder) + (continuous ? "ti,continuous-config" : "ti,trigger-config"));
+  const ina3221::Configuration config = ina3221::Decode(
+      static_cast<uint16_t>(word.value_or(continuous ? kContinuousWord : kTriggeredWord)));
   const int shunt_us = ina3221::kConversionUs[config.shunt_time];
   const int both_us = shunt_us + ina3221::kConversionUs[config.bus_time];
   const int channels = config.enabled[0] + config.enabled[1] + config.enabled[2];
@@ -82,12 +106,11 @@ std::vector<AttributeSource::Channel> ListChannels(const std::string& folder, Mo
   const v1::Window window = WindowOf(folder, mode);
   for (size_t n = 0; n < ina3221::kChannels; ++n) {
     const std::string file = fmt::format("in_power{}_input", n);
-    const absl::StatusOr<std::string> rail = ReadSysfs(fmt::format("{}/rail_name_{}", folder, n));
-    // "NC": what NVIDIA's device trees call an input that nothing is connected to.
-    if (!rail.ok() || rail->empty() || *rail == "NC" || !HasAttribute(folder, file)) continue;
+    const std::string rail = RailName(folder, n);
+    if (rail.empty() || !HasAttribute(folder, file)) continue;
     AttributeSource::Channel& channel = channels.emplace_back();
     channel.file = file;
-    channel.info.set_rail(names.Take(*rail));
+    channel.info.set_rail(names.Take(rail));
     channel.info.set_quantity(v1::ChannelInfo::QUANTITY_POWER);
     channel.info.set_scale(kWattsPerStep);
     channel.info.set_source(
@@ -123,12 +146,31 @@ std::vector<std::string> ListIioIna3221(const std::string& sysfs) {
   return folders;
 }
 
+std::string IioIna3221Name(const std::string& folder) {
+  return fmt::format("ina3221x {}", fs::path(folder).parent_path().filename().string());
+}
+
+std::vector<IioIna3221Input> ListIioIna3221Inputs(const std::string& folder) {
+  std::vector<IioIna3221Input> inputs;
+  for (size_t n = 0; n < ina3221::kChannels; ++n) {
+    std::string rail = RailName(folder, n);
+    if (rail.empty()) continue;
+    const uint32_t mohm = ReadInputCell(folder, n, "ti,shunt-resistor-mohm").value_or(0);
+    inputs.push_back({.index = n,
+                      .rail = std::move(rail),
+                      .shunt_ohm = mohm > 0 ? std::optional(1e-3 * mohm) : std::nullopt,
+                      .corrected = ReadInputCell(folder, n, "shunt-volt-offset-uv").has_value()});
+  }
+  return inputs;
+}
+
 absl::StatusOr<FoundSource> OpenIioIna3221(const std::string& folder, RailNames& names,
-                                           Clock& clock) {
+                                           Clock& clock, std::vector<std::string> remarks) {
   const std::string device = fs::path(folder).parent_path().string();
   const Mode mode = ReadMode(folder);
   AttributeSource::Options options;
-  options.name = fmt::format("ina3221x {}", fs::path(device).filename().string());
+  options.remarks = std::move(remarks);
+  options.name = IioIna3221Name(folder);
   options.channels = ListChannels(folder, mode, names);
   if (options.channels.empty()) {
     return absl::NotFoundError(fmt::format("{}: no rail of {} has a name", options.name, folder));

@@ -12,6 +12,8 @@
 // refused, since they would not mean what their windows say.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +28,23 @@ namespace synergy {
 // iio:deviceN.
 std::vector<std::string> ListIioIna3221(const std::string& sysfs);
 
-// `folder` is one of ListIioIna3221. The windows come from the configuration words of the device
-// tree (ti,trigger-config, ti,continuous-config) where they can be read, else from the driver's
-// defaults. NotFound where no rail has a name.
+// For people: "ina3221x 1-0040".
+std::string IioIna3221Name(const std::string& folder);
+
+// An input that is in use, as the driver names it and the device tree describes it.
+struct IioIna3221Input {
+  size_t index = 0;  // from 0
+  std::string rail;
+  std::optional<double> shunt_ohm;  // nothing: the device tree is not shown, or has none
+  bool corrected = false;           // the driver corrects its current by an offset
+};
+// By index. `folder` is one of ListIioIna3221.
+std::vector<IioIna3221Input> ListIioIna3221Inputs(const std::string& folder);
+
+// `folder` is one of ListIioIna3221; `remarks` are told of the source besides its own. The windows
+// come from the configuration words of the device tree (ti,trigger-config, ti,continuous-config)
+// where they can be read, else from the driver's defaults. NotFound where no rail has a name.
 absl::StatusOr<FoundSource> OpenIioIna3221(const std::string& folder, RailNames& names,
-                                           Clock& clock);
+                                           Clock& clock, std::vector<std::string> remarks = {});
 
 }  // namespace synergy

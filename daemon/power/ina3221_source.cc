@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Ina3221Source>> Ina3221Source::Open(std::shared_p
 Ina3221Source::Ina3221Source(std::shared_ptr<RegisterBus> bus, const Ina3221Wiring& wiring)
     : bus_(std::move(bus)),
       address_(wiring.address),
-      name_(fmt::format("ina3221 {:#04x}", wiring.address)),
+      name_(wiring.name.empty() ? fmt::format("ina3221 {:#04x}", wiring.address) : wiring.name),
       remarks_(wiring.remarks) {
   for (size_t i = 0; i < kChannels; ++i) config_.enabled[i] = wiring.channels[i].has_value();
   config_.average = *PlaceIn(kAverages, wiring.averages);

@@ -31,6 +31,7 @@ struct Ina3221Channel {
 };
 
 struct Ina3221Wiring {
+  std::string name = {};  // of the source; "": "ina3221 0x40"
   uint8_t address = 0x40;
   // A channel without a rail stays switched off.
   std::array<std::optional<Ina3221Channel>, ina3221::kChannels> channels;
@@ -55,8 +56,8 @@ class Ina3221Source final : public PowerSource {
   // FailedPrecondition where somebody else programmed the chip, since
   // the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
-  std::vector<std::string> Remarks() const override { return remarks_; }
   double asked_hz(size_t index) const override;
+  std::vector<std::string> Remarks() const override { return remarks_; }
 
  private:
   struct Register {

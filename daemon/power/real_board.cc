@@ -90,6 +90,16 @@ absl::Status AddPrograms(const std::vector<std::string>& programs, DiscoveredSou
   return absl::OkStatus();
 }
 
+// Null: not asked for.
+OpenBus BusesOf(const SensorAccess& access, Clock& clock) {
+  if (!access.direct_i2c) return nullptr;
+  if (access.sysfs_root == "/sys") return OpenI2cDev(clock);
+  return [root = access.sysfs_root](int) -> absl::StatusOr<std::shared_ptr<RegisterBus>> {
+    return absl::FailedPreconditionError(
+        fmt::format("{} is a tree of files, and no chip is behind it", root));
+  };
+}
+
 std::string NothingFound(const std::vector<std::string>& unused) {
   return fmt::format(
       "measure power: no power sensor that can be read was found{}{}; start synergyd with --board "
@@ -164,9 +174,9 @@ std::vector<v1::RailInfo> DescribeRails(const BoardProfile& profile,
 
 absl::StatusOr<Board> OpenRealBoard(const BoardProfile& profile, const SensorAccess& access,
                                     Clock& clock) {
-  DiscoveredSources found = DiscoverSources(access.sysfs_root, *access.settings, clock, profile,
-                                            access.sysfs_root == "/sys" ? RunVcgencmd : nullptr,
-                                            access.direct_i2c ? OpenI2cDev(clock) : nullptr);
+  DiscoveredSources found =
+      DiscoverSources(access.sysfs_root, *access.settings, clock, profile,
+                      access.sysfs_root == "/sys" ? RunVcgencmd : nullptr, BusesOf(access, clock));
   if (absl::Status status = AddPrograms(access.programs, found, clock); !status.ok()) return status;
 
   Board board;

@@ -133,7 +133,7 @@ class Rails(LabTest):
         driver = "/sys/bus/i2c/devices/0-0040/driver"
         self.assertNotEqual(self.lab.guest.attempt(f"ls {driver}")[1], 0, "the kernel's driver is still bound")
         sources = {source["name"]: source for source in self.lab.json("board")["sources"]}
-        self.assertIn("ina3221 0x40", sources)
+        self.assertIn("ina3221 0-0040 (registers)", sources)
         run = self.lab.run_small("--iterations", "20", "--rate", "50")
         self.assertAlmostEqual(self.mean_powers(run)["VDD_CPU"], 2.0, delta=0.02)
         self.lab.stop("KILL")

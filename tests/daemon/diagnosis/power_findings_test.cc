@@ -74,6 +74,13 @@ TEST_F(FindPowerTest, WhatIsNotReadIsToldWithItsMendWhereThereIsOne) {
               Contains("good power: not read: pwmfan hwmon1: shows neither power nor energy -> "));
 }
 
+TEST_F(FindPowerTest, WhatIsNotReadIsPartedWhereItSaysWhatToDo) {
+  AddSource();
+  subject_.board.add_unused_sources("--source i2c: no INA3221; to mend it: load the driver");
+  EXPECT_THAT(Found(), Contains("LIMITED power: not read: --source i2c: no INA3221 -> "
+                                "load the driver"));
+}
+
 TEST_F(FindPowerTest, AReadOnlySysfsAndABusyChipHaveMendsOfTheirOwn) {
   v1::SourceInfo& source = AddSource();
   source.add_remarks(std::string(SysfsError("Writing", "/sys/x", EROFS).message()));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,11 +27,13 @@ class UnbindNotes final : public SettingWriter {
   }
   absl::Status Unbind(const std::string& device) override {
     unbound.push_back(device);
+    if (answer.ok() && on_unbind) on_unbind();
     return answer;
   }
 
   std::vector<std::string> unbound;
   absl::Status answer;
+  std::function<void()> on_unbind;
 };
 
 class I2cIna3221 : public testing::Test {
@@ -48,12 +52,13 @@ class I2cIna3221 : public testing::Test {
   }
 
   absl::StatusOr<FoundSource> Open() {
-    RailNames names;
-    return OpenI2cIna3221(ListHwmon(sysfs_.root()).at(0), known_, names, settings_,
-                          [this](int number) {
-                            bus_number_ = number;
-                            return bus_;
-                          });
+    const absl::StatusOr<BoundIna3221> chip =
+        DescribeHwmonIna3221(ListHwmon(sysfs_.root()).at(0), {});
+    if (!chip.ok()) return chip.status();
+    return OpenI2cIna3221(*chip, names_, settings_, [this](int number) {
+      bus_number_ = number;
+      return bus_;
+    });
   }
 
   FakeClock clock_;
@@ -62,7 +67,7 @@ class I2cIna3221 : public testing::Test {
   UnbindNotes settings_;
   absl::StatusOr<std::shared_ptr<RegisterBus>> bus_ = absl::NotFoundError("no bus");
   int bus_number_ = -1;
-  KnownIna3221 known_;
+  RailNames names_;
 };
 
 TEST_F(I2cIna3221, TakesLabelsAndShuntsFromTheDriverBeforeItIsUnbound) {
@@ -78,6 +83,7 @@ TEST_F(I2cIna3221, TakesLabelsAndShuntsFromTheDriverBeforeItIsUnbound) {
   EXPECT_EQ(bus_number_, 1);
   ASSERT_EQ(settings_.unbound.size(), 1u);
   EXPECT_TRUE(settings_.unbound[0].ends_with("devices/i2c-1/1-0040")) << settings_.unbound[0];
+  EXPECT_EQ(found->source->name(), "ina3221 1-0040 (registers)");
   ASSERT_EQ(found->rails.size(), 2u) << "NC is connected to nothing";
   EXPECT_EQ(found->rails[0].name(), "VDD_IN");
   EXPECT_EQ(found->rails[1].name(), "VDD_CPU");
@@ -91,6 +97,7 @@ TEST_F(I2cIna3221, LeavesTheDriverWhereThereIsNoBus) {
   const absl::Status status = Open().status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_TRUE(settings_.unbound.empty());
+  EXPECT_EQ(names_.Take("VDD_IN"), "VDD_IN") << "the driver's source needs it";
 }
 
 TEST_F(I2cIna3221, NeedsTheShuntOfEachChannelInUse) {
@@ -106,6 +113,21 @@ TEST_F(I2cIna3221, SaysWhyTheDriverCannotBeUnbound) {
   bus_ = std::shared_ptr<RegisterBus>(std::make_shared<SimI2cBus>("i2c-1", 400'000, clock_));
   settings_.answer = absl::PermissionDeniedError("only root may");
   EXPECT_EQ(Open().status(), settings_.answer);
+  EXPECT_EQ(names_.Take("VDD_IN"), "VDD_IN") << "the driver's source needs it";
+}
+
+TEST_F(I2cIna3221, VoltagesAreAskedForTenTimesASecond) {
+  auto bus = std::make_shared<SimI2cBus>("i2c-1", 400'000, clock_);
+  FunctionTrace trace = FunctionTrace::Constant(1.0, 5.0);
+  const std::array<Ina3221Input, 3> inputs{Ina3221Input{0, 0.010}, Ina3221Input{1, 0.020},
+                                           Ina3221Input{2, 0.030}};
+  bus->Attach(0x40, std::make_unique<Ina3221Chip>(Ina3221ChipOptions{.seed = 5}, inputs, trace,
+                                                  clock_.Now()));
+  bus_ = std::shared_ptr<RegisterBus>(bus);
+  const absl::StatusOr<FoundSource> found = Open();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_TRUE(std::isinf(found->source->asked_hz(1)));
+  EXPECT_DOUBLE_EQ(found->source->asked_hz(2), 10);
 }
 
 TEST(I2cDevBus, SaysWhatToDoWhereThereIsNone) {
