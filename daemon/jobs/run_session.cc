@@ -172,6 +172,7 @@ absl::Status RunSession::Conduct() {
   SetPhase(v1::PHASE_WARMUP);
   if (status = Warmup(); !status.ok()) return status;
   const uint64_t received = ReceivedBytes();
+  if (conditions_) conditions_->BeginMeasuring();  // what is seen now holds when the phase begins
   SetPhase(v1::PHASE_MEASURE);
   status = Measure();
   NoteUploads(ReceivedBytes() - received);
@@ -222,7 +223,6 @@ absl::Status RunSession::Measure() {
   const std::vector<ReadingTally::Rail> before = recording_.tally().Count();
   const uint32_t iterations = job_.spec().iterations();
   const MonotonicTime begin = clock_.Now();
-  if (conditions_) conditions_->BeginMeasuring();
   absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
   if (conditions_) facts_.moved_clocks = conditions_->EndMeasuring();
   if (!status.ok()) return status;
