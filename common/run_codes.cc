@@ -9,11 +9,11 @@ namespace synergy {
 namespace {
 
 constexpr std::string_view kReasons[] = {
-    "clock_astray",  "clock_moved",     "core_switched", "edge_unread",     "few_readings",
-    "incomplete",    "job_cancelled",   "job_failed",    "markers_dropped", "markers_missing",
-    "meter_clock",   "meter_gap",       "never_changed", "no_readings",     "not_complete",
-    "reads_failed",  "records_dropped", "records_lost",  "ring_garbage",    "source_failed",
-    "store_damaged", "ticks_missed",    "window_long"};
+    "clock_astray", "clock_moved",     "core_switched", "edge_unread",     "few_readings",
+    "incomplete",   "job_cancelled",   "job_failed",    "markers_dropped", "markers_missing",
+    "meter_clock",  "meter_gap",       "never_changed", "no_readings",     "not_complete",
+    "reads_failed", "records_dropped", "records_lost",  "ring_garbage",    "source_failed",
+    "stamps_late",  "store_damaged",   "ticks_missed",  "window_long"};
 static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowLong) + 1);
 
 constexpr std::string_view kNotices[] = {

@@ -30,6 +30,7 @@ enum class ReasonCode {
   kRecordsLost,
   kRingGarbage,
   kSourceFailed,
+  kStampsLate,
   kStoreDamaged,
   kTicksMissed,
   kWindowLong,

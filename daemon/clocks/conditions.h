@@ -42,7 +42,10 @@ class Conditions {
   // What has changed since the last call, everything at the first; nothing where nothing has. A
   // clock that cannot be read has no frequency (0 is not sent); temperatures and counters that
   // cannot be read are left out. A core is a state of the throttles (CoreOffName).
-  std::optional<v1::Conditions> Poll(MonotonicTime now);
+  // Costly clocks are left out of most calls, of none with `all`.
+  std::optional<v1::Conditions> Poll(MonotonicTime now, bool all = false);
+  // Whether there are such, and the last call left them out.
+  bool left_out() const { return left_out_; }
   const std::vector<WatchedClock>& watched() const { return watched_; }
   // By their types; of several of a type ("acpitz") all but the first with their numbers.
   std::vector<std::string> ThermalZones() const;
@@ -69,6 +72,7 @@ class Conditions {
   void FindThrottles(const std::string& root);
   void FindCores(const std::string& cpus);
   std::optional<int64_t> Read(const Item& item) const;
+  Nanoseconds ReadTime(const Item& item, Clock& clock) const;
   // Calls `tell` for the items that have changed.
   enum class Unreadable { kLeftOut, kTold };
   void TellChanges(std::vector<Item>& items, Unreadable unreadable,
@@ -77,6 +81,8 @@ class Conditions {
   AttributeFiles& files_;
   std::vector<WatchedClock> watched_;
   uint64_t polls_ = 0;
+  bool all_ = false;       // in this poll
+  bool left_out_ = false;  // a costly clock was, in this poll
   std::vector<Item> clocks_;
   std::vector<Item> zones_;
   std::vector<Item> throttles_;

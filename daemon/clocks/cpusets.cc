@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "common/clock_request.h"
@@ -75,8 +76,14 @@ std::vector<std::string> CpusetNotes(AttributeFiles& files, const std::string& s
   return notes;
 }
 
-bool IsPartOfCpuset(std::string_view now, std::string_view original) {
-  return std::ranges::includes(Cpus(original), Cpus(now));
+bool IsWithoutCores(std::string_view now, std::string_view original,
+                    const std::vector<uint32_t>& cores_off) {
+  const std::vector<uint32_t> before = Cpus(original), after = Cpus(now);
+  std::vector<uint32_t> taken;
+  std::ranges::set_difference(before, after, std::back_inserter(taken));
+  return std::ranges::includes(before, after) && std::ranges::all_of(taken, [&](uint32_t cpu) {
+           return std::ranges::find(cores_off, cpu) != cores_off.end();
+         });
 }
 
 }  // namespace synergy

@@ -3,6 +3,7 @@
 // kernel/cgroup/cpuset.c; those of v2 remember). Docker on L4T and older distributions use them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,9 @@ void NoteCpusets(AttributeFiles& files, const std::string& sysfs_root, std::vect
 std::vector<std::string> CpusetNotes(AttributeFiles& files, const std::string& sysfs_root,
                                      const std::vector<int>& cores_off);
 
-// `now` is what the kernel has made of `original` by taking cores out of it ("0,2-3" of "0-3").
-bool IsPartOfCpuset(std::string_view now, std::string_view original);
+// `now` is what the kernel can have made of `original` by taking `cores_off` out of it ("0,2-3" of
+// "0-3" where 1 went off).
+bool IsWithoutCores(std::string_view now, std::string_view original,
+                    const std::vector<uint32_t>& cores_off);
 
 }  // namespace synergy

@@ -149,6 +149,8 @@ class Restoring {
       }
     }
     const bool same = IsBack(item, now);
+    // What the kernel has made of it since it was given back is the kernel's.
+    if (round > 0 && item.momentary) return;
     // Later it may be unreadable since its core has gone off again.
     if (round > 0 && (same || (note.verified && !now.ok()))) return;
     note.verified = same;
@@ -220,6 +222,18 @@ absl::StatusOr<std::string> CurrentValue(AttributeFiles& files, const JournalIte
   return driver;
 }
 
+// By this lease.
+std::vector<uint32_t> CoresSwitchedOff(const std::vector<JournalItem>& items) {
+  std::vector<uint32_t> cores;
+  for (const JournalItem& item : items) {
+    if (ControlOf(item) != Control::kCoreOn || item.asked != "0") continue;
+    const std::string_view folder = std::string_view(item.path).substr(0, item.path.rfind('/'));
+    cores.push_back(
+        static_cast<uint32_t>(std::strtoul(folder.data() + folder.rfind("cpu") + 3, nullptr, 10)));
+  }
+  return cores;
+}
+
 void MarkForeign(AttributeFiles& files, const std::string& sysfs_root,
                  std::vector<JournalItem>& items) {
   std::optional<bool> cooling;  // asked only where it matters
@@ -230,7 +244,10 @@ void MarkForeign(AttributeFiles& files, const std::string& sysfs_root,
       if (!now.ok() || *now == *item.settled || *now == item.original) continue;
       if (*now == item.asked) continue;  // applied after it was settled
       // Taken out of it some time after its core went off.
-      if (ControlOf(item) == Control::kCpuset && IsPartOfCpuset(*now, item.original)) continue;
+      if (ControlOf(item) == Control::kCpuset &&
+          IsWithoutCores(*now, item.original, CoresSwitchedOff(items))) {
+        continue;
+      }
       if (FollowsTheKernel(item) && IsLower(*now, *item.settled)) {
         if (!cooling.has_value()) cooling = CoolingAtWork(files, sysfs_root);
         if (*cooling) continue;

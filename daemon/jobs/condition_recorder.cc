@@ -11,7 +11,7 @@ ConditionRecorder::ConditionRecorder(Conditions conditions, const v1::ClockLease
     : recording_(recording), clock_(clock), conditions_(std::move(conditions)) {
   const absl::MutexLock lock(&mutex_);
   if (lease != nullptr) fixed_.emplace(*lease, conditions_.watched());
-  Take();  // a run, however short, has what it began under
+  Take(true);  // a run, however short, has what it began under
   thread_ = std::jthread([this] { Watch(); });
 }
 
@@ -20,20 +20,20 @@ ConditionRecorder::~ConditionRecorder() { stop_.Notify(); }
 void ConditionRecorder::Watch() {
   while (!stop_.WaitForNotificationWithTimeout(absl::Nanoseconds(kPeriod.count))) {
     const absl::MutexLock lock(&mutex_);
-    Take();
+    Take(false);
   }
 }
 
-void ConditionRecorder::Take() {
+void ConditionRecorder::Take(bool all) {
   const MonotonicTime at = clock_.Now();
-  const std::optional<v1::Conditions> now = conditions_.Poll(at);
+  const std::optional<v1::Conditions> now = conditions_.Poll(at, all);
   if (now.has_value()) {
     v1::RunRecord record;
     *record.mutable_conditions() = *now;
     recording_.Record(record);
     Check(*now);
   }
-  if (fixed_.has_value()) fixed_->Looked(at);
+  if (fixed_.has_value() && !conditions_.left_out()) fixed_->Looked(at);
 }
 
 void ConditionRecorder::Check(const v1::Conditions& now) {
@@ -49,15 +49,17 @@ void ConditionRecorder::Check(const v1::Conditions& now) {
   }
 }
 
-// Looks at once, so that a phase that is shorter than the period is seen, too.
+// Both look at everything, so that a phase that is shorter than the period is seen, too, and no
+// move in it is missed.
 void ConditionRecorder::BeginMeasuring() {
   const absl::MutexLock lock(&mutex_);
-  Take();
+  Take(true);
   if (fixed_.has_value()) fixed_->BeginSpan(clock_.Now());
 }
 
 std::vector<FixedClocks::Astray> ConditionRecorder::EndMeasuring() {
   const absl::MutexLock lock(&mutex_);
+  Take(true);
   if (!fixed_.has_value()) return {};
   return fixed_->EndSpan(clock_.Now());
 }

@@ -37,7 +37,7 @@ class ConditionRecorder {
 
  private:
   void Watch();
-  void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Take(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Check(const v1::Conditions& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   RunRecording& recording_;

@@ -54,6 +54,7 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
   facts_.records_dropped = recording_.records_dropped();
   facts_.garbage =
       activity.ring.ok() ? activity.first_garbage : std::string(activity.ring.message());
+  facts_.late_stamps = parts_.sampler->doubts();
   facts_.never_changed = recording_.tally().NeverChanged();
   for (size_t i = 0; i < parts_.sampler->source_count(); ++i) {
     const absl::Status status = parts_.sampler->source_status(i);

@@ -174,6 +174,9 @@ Judgement Judge(const RunFacts& facts) {
   for (const FixedClocks::Astray& moved : facts.moved_clocks) {
     Add(v1::VERDICT_SUSPECT, moved.code, moved.text, &judgement);
   }
+  for (const std::string& late : facts.late_stamps) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kStampsLate, late, &judgement);
+  }
   for (const std::string& stuck : facts.never_changed) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kNeverChanged, stuck, &judgement);
   }

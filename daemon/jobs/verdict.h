@@ -34,6 +34,7 @@ struct RunFacts {
   double measured_s = 0;           // how long the measured phase took
   std::vector<double> operator_s;  // the mean time of each operator that was executed in it
   std::vector<FixedClocks::Astray> moved_clocks;
+  std::vector<std::string> late_stamps;    // sources whose stamps are in doubt, a line each
   std::vector<std::string> never_changed;  // sensors that seem to be stuck, a line each
   uint64_t iterations = 0;                 // measured ones that were asked for
   bool read_before = true;                 // every channel was read before the setup began

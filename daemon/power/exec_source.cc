@@ -190,12 +190,18 @@ absl::Status ExecSource::Read(std::vector<ChannelReading>* out) {
 
 std::vector<std::string> ExecSource::Remarks() const {
   if (!astray_.empty()) return {fmt::format("{}: no readings: {}", name_, astray_)};
+  const std::string doubt = Doubt();
+  if (doubt.empty()) return {};
+  return {fmt::format("{}{}{}", doubt, kToMend, kAdvice)};
+}
+
+std::string ExecSource::Doubt() const {
   const std::optional<Nanoseconds> late = line_clock_.late();
-  if (!late) return {};
-  return {fmt::format(
+  if (!late) return "";
+  return fmt::format(
       "{}: {}: lines come at least {:.0f} ms after their times: it holds them back, or its clock "
-      "is behind by so much, and operators are then charged with what ran beside them{}{}",
-      name_, channels_.front().rail(), 1e3 * late->seconds(), kToMend, kAdvice)};
+      "is behind by so much, and operators are then charged with what ran beside them",
+      name_, channels_.front().rail(), 1e3 * late->seconds());
 }
 
 }  // namespace synergy

@@ -51,6 +51,7 @@ class ExecSource final : public PowerSource {
   // Unavailable until there is a reading again.
   absl::Status Read(std::vector<ChannelReading>* out) override;
   std::vector<std::string> Remarks() const override;
+  std::string Doubt() const override;
 
  private:
   struct Rail {

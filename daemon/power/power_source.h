@@ -57,6 +57,9 @@ class PowerSource {
   // be made, what is unknown; behind kToMend (source_description.h) what to do. As of the last
   // Read.
   virtual std::vector<std::string> Remarks() const { return {}; }
+  // Why its readings may not lie where their stamps say, for people: a run with such readings is
+  // SUSPECT. "": they do. As of the last Read.
+  virtual std::string Doubt() const { return ""; }
 };
 
 }  // namespace synergy

@@ -140,6 +140,14 @@ std::vector<v1::SourceInfo> Sampler::DescribeSources() const {
   return sources;
 }
 
+std::vector<std::string> Sampler::doubts() const {
+  std::vector<std::string> doubts;
+  for (const auto& poller : pollers_) {
+    if (std::string doubt = poller->doubt(); !doubt.empty()) doubts.push_back(std::move(doubt));
+  }
+  return doubts;
+}
+
 std::vector<std::string> Sampler::notes() const {
   absl::MutexLock lock(&mutex_);
   return notes_;

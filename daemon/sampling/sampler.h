@@ -61,6 +61,8 @@ class Sampler {
   // The sources as clients are told of them, with what they found out since they are read: at most
   // a second old.
   std::vector<v1::SourceInfo> DescribeSources() const;
+  // Of all sources, a line each (PowerSource::Doubt).
+  std::vector<std::string> doubts() const;
   // What this machine did not permit, a line each: real-time priority, say. Empty before Start.
   std::vector<std::string> notes() const;
 

@@ -90,6 +90,12 @@ void SourcePoller::UpdateDescription(MonotonicTime now) {
   absl::MutexLock lock(&mutex_);
   description_.set_max_rate_hz(news.max_rate_hz());
   description_.mutable_remarks()->Swap(news.mutable_remarks());
+  doubt_ = source_->Doubt();
+}
+
+std::string SourcePoller::doubt() const {
+  absl::MutexLock lock(&mutex_);
+  return doubt_;
 }
 
 v1::SourceInfo SourcePoller::Describe() const {

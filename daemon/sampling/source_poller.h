@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -65,6 +66,8 @@ class SourcePoller {
   // As clients are told of it; what it found out while it was read is at most kDescribeInterval
   // old.
   v1::SourceInfo Describe() const;
+  // PowerSource::Doubt, as of up to a second ago.
+  std::string doubt() const;
   static constexpr Nanoseconds kDescribeInterval = Seconds(1);
   const PowerSource& source() const { return *source_; }
 
@@ -103,6 +106,7 @@ class SourcePoller {
   std::vector<ChannelBooks> channels_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   v1::SourceInfo description_ ABSL_GUARDED_BY(mutex_);
+  std::string doubt_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace synergy

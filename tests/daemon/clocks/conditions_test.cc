@@ -73,6 +73,8 @@ TEST_F(ConditionsTest, AClockThatIsCostlyToReadIsReadOnceInTenPolls) {
     int needed = 1;
     while (needed < 20 && !conditions.Poll({.ns = needed}).has_value()) ++needed;
     EXPECT_EQ(needed, polls);
+    Set(kPolicy, "cpuinfo_cur_freq", "204000");
+    EXPECT_TRUE(conditions.Poll({.ns = 21}, /*all=*/true).has_value());
     Set(kPolicy, "cpuinfo_cur_freq", "1224000");
   }
 }

@@ -60,9 +60,9 @@ TEST_F(CpusetsTest, WhatSomebodyElseGaveThemIsLeft) {
 }
 
 TEST_F(CpusetsTest, WhatTheKernelTakesLaterComesBackToo) {
-  auto hold = control_.Take(Cores({0, 1, 2}), "a test");
+  auto hold = control_.Take(Cores({0, 1}), "a test");
   ASSERT_TRUE(hold.ok()) << hold.status();
-  ASSERT_TRUE(kernel_.Write(container_ + "/cpuset.cpus", "1").ok());
+  kernel_.AddCpuset(container_, {1, 2});  // it has taken 3 out so far
   EXPECT_THAT((*hold)->Release(), IsEmpty());
   EXPECT_EQ(kernel_.Snapshot(), before_);
 }
@@ -100,10 +100,19 @@ TEST_F(CpusetsTest, AndroidsCannotBeWrittenAndAreTold) {
   EXPECT_THAT(CpusetNotes(kernel_, "/sys", {3}), Contains(HasSubstr("/dev/cpuset lose CPUs 3")));
 }
 
-TEST(Cpusets, PartsAreTold) {
-  EXPECT_TRUE(IsPartOfCpuset("0,2-3", "0-3"));
-  EXPECT_TRUE(IsPartOfCpuset("", "0-3"));
-  EXPECT_FALSE(IsPartOfCpuset("0-4", "0-3"));
+TEST_F(CpusetsTest, WhatSomebodyElseHasMadeSmallerIsLeft) {
+  auto hold = control_.Take(Cores({0, 1, 2}), "a test");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  ASSERT_TRUE(kernel_.Write(container_ + "/cpuset.cpus", "2").ok());  // only 3 went off
+  EXPECT_THAT((*hold)->Release(), Contains(HasSubstr("cpuset.cpus")));
+  EXPECT_EQ(kernel_.Read(container_ + "/cpuset.cpus").value(), "2");
+}
+
+TEST(Cpusets, TheKernelTakesOnlyCoresThatWentOff) {
+  EXPECT_TRUE(IsWithoutCores("0,2-3", "0-3", {1}));
+  EXPECT_TRUE(IsWithoutCores("", "0-3", {0, 1, 2, 3}));
+  EXPECT_FALSE(IsWithoutCores("0", "0-3", {2, 3})) << "somebody else took 1";
+  EXPECT_FALSE(IsWithoutCores("0-4", "0-3", {1}));
 }
 
 }  // namespace

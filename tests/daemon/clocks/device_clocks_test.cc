@@ -133,6 +133,24 @@ TEST_F(DeviceClocksTest, TheMomentaryRateOfAnOverrideIsNotDemandedBack) {
   EXPECT_EQ(Clock(paths).current->hz, 408000000);
 }
 
+TEST_F(DeviceClocksTest, AMomentaryRateIsWrittenOnce) {
+  const std::string folder = "/sys/kernel/debug/bpmp/debug/clk/emc";
+  kernel_.AddOverride(folder);
+  ASSERT_TRUE(Set({.name = "memory",
+                   .rate = "kernel/debug/bpmp/debug/clk/emc/rate",
+                   .state = "kernel/debug/bpmp/debug/clk/emc/mrq_rate_locked"},
+                  {.frequency = {1600000}})
+                  .ok());
+  kernel_.SetOwnRate("408000000");  // it reads otherwise than written, and stays so
+  const size_t before = kernel_.writes().size();
+  EXPECT_TRUE(lease_->Release().Clean());
+  std::vector<std::string> paths;
+  for (size_t i = before; i < kernel_.writes().size(); ++i) {
+    paths.push_back(kernel_.writes()[i].substr(0, kernel_.writes()[i].find('=')));
+  }
+  EXPECT_THAT(paths, ElementsAre(folder + "/mrq_rate_locked", folder + "/rate"));
+}
+
 TEST_F(DeviceClocksTest, ARateThatWasOverriddenBeforeComesBack) {
   kernel_.AddOverride("/sys/kernel/debug/bpmp/debug/clk/emc");
   const std::string folder = "/sys/kernel/debug/bpmp/debug/clk/emc";

@@ -181,6 +181,13 @@ TEST(Verdict, GarbageInTheRingIsInvalidWhateverElseIsWrong) {
                                                 StartsWith("markers_dropped")));
 }
 
+TEST(Verdict, StampsThatAreLateAreSuspect) {
+  RunFacts facts = Good();
+  facts.late_stamps = {"exec 1: VDD: lines come at least 589 ms after their times"};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("stamps_late: exec 1: VDD")));
+}
+
 TEST(Verdict, AFailedJobIsInvalid) {
   RunFacts facts = Good();
   facts.state = v1::JOB_STATE_FAILED;

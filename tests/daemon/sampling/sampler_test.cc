@@ -282,6 +282,7 @@ TEST_F(SourcePollerTest, DescribesWhatItsSourceFoundOutWhileItWasRead) {
   while (poller.Describe().remarks(0) == "not known yet") PollOnce(poller);
   EXPECT_LE((clock_.Now() - learnt).count, (SourcePoller::kDescribeInterval).count);
   EXPECT_THAT(poller.Describe().remarks(), ElementsAre("it updates once a second"));
+  EXPECT_EQ(poller.doubt(), "doubt: it updates once a second");
   EXPECT_DOUBLE_EQ(poller.Describe().max_rate_hz(), 0) << "none";
   EXPECT_EQ(poller.Describe().channels_size(), 1);
   for (int i = 0; i < 20; ++i) PollOnce(poller);

@@ -36,6 +36,9 @@ class ScriptedSource final : public PowerSource {
   }
   double max_rate_hz() const override { return max_rate_hz_; }
   std::vector<std::string> Remarks() const override { return remarks_; }
+  std::string Doubt() const override {
+    return remarks_.empty() ? "" : "doubt: " + remarks_.front();
+  }
   void SetAskedHz(double hz) { asked_hz_ = hz; }  // of all channels but the first
   void SetMaxRate(double hz) { max_rate_hz_ = hz; }
   void SetRemarks(std::vector<std::string> remarks) { remarks_ = std::move(remarks); }
