@@ -7,13 +7,10 @@
 
 #include "client/analysis/resolution.h"
 #include "client/report/text_table.h"
+#include "common/records/resolution.h"
 
 namespace synergy {
 namespace {
-
-std::string TimeText(double seconds) {
-  return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
-}
 
 std::string Words(const RailResolution& rail, size_t operators) {
   if (!rail.shortest_s) {

@@ -1,5 +1,7 @@
 #include "common/records/resolution.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 namespace synergy {
@@ -22,6 +24,10 @@ std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double re
   const std::optional<double> window_s = WindowLength(channel.window());
   if (!window_s.has_value() || !(reads_hz > 0)) return std::nullopt;
   return *window_s * (channel.window().average() > 1 ? kSettled : 1) + 1 / reads_hz;
+}
+
+std::string TimeText(double seconds) {
+  return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
 }
 
 }  // namespace synergy

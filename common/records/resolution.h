@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "synergy/v1/board.pb.h"
 
@@ -17,5 +18,8 @@ std::optional<double> WindowLength(const v1::Window& window);
 // has followed a step to 1 %) and the time between two of `reads_hz` readings a second. Nothing:
 // the window is not known, or nothing is read.
 std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double reads_hz);
+
+// "1.93 ms", "2.5 s": as windows and operators' times are told to people.
+std::string TimeText(double seconds);
 
 }  // namespace synergy

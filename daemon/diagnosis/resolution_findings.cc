@@ -15,10 +15,6 @@ namespace {
 // that only whole networks have readings of their own.
 constexpr double kLongS = 10e-3;
 
-std::string TimeText(double seconds) {
-  return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
-}
-
 std::string DescribeWindow(const v1::ChannelInfo& channel) {
   const v1::Window& window = channel.window();
   if (channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER) {

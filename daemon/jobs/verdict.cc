@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/records/resolution.h"
 #include "common/run_codes.h"
 #include "fmt/format.h"
 
@@ -50,10 +51,6 @@ void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail, Judgem
                     rail.rail, rail.readings, facts.iterations),
         judgement);
   }
-}
-
-std::string TimeText(double seconds) {
-  return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
 }
 
 // "" where the window is short enough.

@@ -11,16 +11,12 @@
 
 #include "common/sysfs.h"
 #include "daemon/power/iio_ina3221_source.h"
+#include "daemon/power/known_ina3221.h"
 
 namespace synergy {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What NVIDIA's device trees call an input that nothing is connected to.
-constexpr std::string_view kNotConnected = "NC";
-// Shunts are of 1 % and better, and profiles have them as they are nominally.
-constexpr double kSameShunt = 0.01;
 
 // Of a device's folder ".../1-0040": the number of the bus, the address in hexadecimal.
 absl::StatusOr<BoundIna3221> AtPlaceOf(const std::string& device) {

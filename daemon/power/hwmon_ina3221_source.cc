@@ -8,6 +8,7 @@
 #include "common/records/reading_span.h"
 #include "common/sysfs.h"
 #include "daemon/power/ina3221_registers.h"
+#include "daemon/power/known_ina3221.h"
 
 namespace synergy {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 // currN_input is in mA, inN_input in mV (Documentation/hwmon/ina3221.rst).
 constexpr double kAmperesPerStep = 1e-3;
 constexpr double kVoltsPerStep = 1e-3;
-// What NVIDIA's device trees call an input that nothing is connected to.
-constexpr std::string_view kNotConnected = "NC";
 
 constexpr Nanoseconds kVoltageInterval = Milliseconds(100);  // of one channel
 constexpr Nanoseconds kVerifyInterval = Milliseconds(1000);

@@ -10,6 +10,7 @@
 #include "common/sysfs.h"
 #include "daemon/power/hwmon_folder.h"
 #include "daemon/power/ina3221_registers.h"
+#include "daemon/power/known_ina3221.h"
 
 namespace synergy {
 namespace {
@@ -65,9 +66,8 @@ std::optional<uint32_t> ReadInputCell(const std::string& folder, size_t index,
 
 std::string RailName(const std::string& folder, size_t index) {
   std::string rail = ReadSysfs(fmt::format("{}/rail_name_{}", folder, index)).value_or("");
-  // "NC": what NVIDIA's device trees call an input that nothing is connected to; "(null)": what the
-  // driver prints of one that the device tree does not name.
-  return rail == "NC" || rail == "(null)" ? "" : rail;
+  // "(null)" is what the driver prints of one that the device tree does not name.
+  return rail == kNotConnected || rail == "(null)" ? "" : rail;
 }
 
 v1::Window WindowOf(const std::string& folder, Mode mode) {

@@ -13,9 +13,6 @@
 namespace synergy {
 namespace {
 
-// Shunts are of 1 % and better, and profiles have them as they are nominally.
-constexpr double kSameShunt = 0.01;
-
 // The sensor and the channel that measure the rail of this label.
 struct Measured {
   const SensorProfile* sensor = nullptr;

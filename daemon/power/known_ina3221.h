@@ -5,12 +5,18 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/power/board_profile.h"
 #include "daemon/power/hwmon_folder.h"
 
 namespace synergy {
+
+// What NVIDIA's device trees call an input that nothing is connected to.
+inline constexpr std::string_view kNotConnected = "NC";
+// Shunts are of 1 % and better, and profiles have them as they are nominally: relative.
+inline constexpr double kSameShunt = 0.01;
 
 struct KnownIna3221 {
   // As of SensorProfile: 0: nothing is known, so the fastest is taken.
