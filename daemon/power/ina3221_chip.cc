@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 
 namespace synergy {
 namespace {

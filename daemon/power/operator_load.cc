@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 
 namespace synergy {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 #include "daemon/power/simulated_board.h"
 
 namespace synergy::sim {

@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "common/nearest_name.h"
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 #include "daemon/power/ina3221_registers.h"
 
 namespace synergy {

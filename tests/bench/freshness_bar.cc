@@ -25,7 +25,7 @@
 
 #include "common/records/reading_span.h"
 #include "common/unique_fd.h"
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 #include "daemon/power/hwmon_ina3221_source.h"
 #include "daemon/power/ina3221_chip.h"
 #include "daemon/power/ina3221_source.h"

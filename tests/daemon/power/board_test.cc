@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "daemon/power/board_profile.h"
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sysfs.h"
 #include "tests/support/temp_folder.h"

@@ -1,4 +1,4 @@
-#include "daemon/power/counter_noise.h"
+#include "common/counter_noise.h"
 
 #include <cmath>
 #include <numbers>
