@@ -76,6 +76,7 @@ void ParseSensorChannel(TomlTable table, const BoardProfile& profile, SensorProf
       static_cast<uint32_t>(table.Integer("number", 1, static_cast<int64_t>(ina3221::kChannels)));
   channel.rail = table.Text("rail");
   channel.shunt_ohm = table.Number("shunt_ohm");
+  if (table.Has("shunt_tolerance")) channel.shunt_tolerance = table.Number("shunt_tolerance");
   if (std::ranges::any_of(sensor.channels,
                           [&](const auto& other) { return other.number == channel.number; })) {
     table.Fail("number", "is that of a channel above");
@@ -86,6 +87,9 @@ void ParseSensorChannel(TomlTable table, const BoardProfile& profile, SensorProf
   }
   if (!(channel.shunt_ohm > 0 && channel.shunt_ohm <= 10)) {
     table.Fail("shunt_ohm", "must be above 0 and at most 10");
+  }
+  if (!(channel.shunt_tolerance >= 0 && channel.shunt_tolerance <= 1)) {
+    table.Fail("shunt_tolerance", "must be from 0 to 1");
   }
   parent.Fail(table.Finish());
   sensor.channels.push_back(std::move(channel));

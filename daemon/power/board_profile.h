@@ -15,10 +15,14 @@
 
 namespace synergy {
 
+// Resistors for measuring currents are of 1 % and better: where nobody says, relative.
+inline constexpr double kShuntTolerance = 0.01;
+
 struct SensorChannelProfile {
   uint32_t number = 0;  // as the chip's pins are numbered, from 1
   std::string rail;
   double shunt_ohm = 0;
+  double shunt_tolerance = kShuntTolerance;
 };
 
 struct SensorProfile {

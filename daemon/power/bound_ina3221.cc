@@ -57,19 +57,19 @@ const SensorProfile* SensorAt(const BoardProfile& profile, const BoundIna3221& c
   return sensor == profile.sensors.end() ? nullptr : &*sensor;
 }
 
-// Nothing: the profile knows no such rail at this channel, so that it may mean another board.
-std::optional<double> ProfileShunt(const BoardProfile& profile, const SensorProfile* sensor,
-                                   uint32_t number, const std::string& label) {
-  if (sensor == nullptr) return std::nullopt;
+// Null: the profile knows no such rail at this channel, so that it may mean another board.
+const SensorChannelProfile* ProfileChannel(const BoardProfile& profile, const SensorProfile* sensor,
+                                           uint32_t number, const std::string& label) {
+  if (sensor == nullptr) return nullptr;
   for (const SensorChannelProfile& channel : sensor->channels) {
     if (channel.number != number) continue;
     for (const RailProfile& rail : profile.rails) {
       if (rail.info.name() == channel.rail && std::ranges::count(rail.labels, label) > 0) {
-        return channel.shunt_ohm;
+        return &channel;
       }
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 std::string DifferentShunts(const std::string& chip, const std::string& rail, double tree_ohm,
@@ -105,7 +105,8 @@ absl::StatusOr<BoundIna3221> DescribeHwmonIna3221(const HwmonDevice& device,
     }
     chip->wiring.channels[i] = {
         .rail = label.empty() ? fmt::format("{} channel {}", device.Name(), number) : label,
-        .shunt_ohm = 1e-6 * static_cast<double>(*shunt)};
+        .shunt_ohm = 1e-6 * static_cast<double>(*shunt),
+        .shunt_tolerance = known.shunt_tolerance[i]};
   }
   return WithInputs(*std::move(chip));
 }
@@ -118,18 +119,19 @@ absl::StatusOr<BoundIna3221> DescribeIioIna3221(const std::string& folder,
   const SensorProfile* sensor = SensorAt(profile, *chip);
   for (const IioIna3221Input& input : ListIioIna3221Inputs(folder)) {
     const auto number = static_cast<uint32_t>(input.index) + 1;
-    const std::optional<double> known = ProfileShunt(profile, sensor, number, input.rail);
-    const std::optional<double> shunt_ohm = input.shunt_ohm ? input.shunt_ohm : known;
-    if (!shunt_ohm) {
+    const SensorChannelProfile* known = ProfileChannel(profile, sensor, number, input.rail);
+    if (!input.shunt_ohm && known == nullptr) {
       return absl::FailedPreconditionError(fmt::format(
           "{}: the shunt of {} (channel {}) is not known: the device tree shows none "
           "(ti,shunt-resistor-mohm), nor does the board's profile have this rail at this channel "
           "of an ina3221 at {:#04x} on i2c-{}",
           wiring.name, input.rail, number, wiring.address, chip->bus));
     }
-    if (known && std::abs(*shunt_ohm - *known) > kSameShunt * *known) {
+    const double shunt_ohm = input.shunt_ohm ? *input.shunt_ohm : known->shunt_ohm;
+    if (known != nullptr &&
+        std::abs(shunt_ohm - known->shunt_ohm) > kSameShunt * known->shunt_ohm) {
       wiring.remarks.push_back(
-          DifferentShunts(wiring.name, input.rail, *shunt_ohm, profile, *known));
+          DifferentShunts(wiring.name, input.rail, shunt_ohm, profile, known->shunt_ohm));
     }
     if (input.corrected) {
       wiring.remarks.push_back(fmt::format(
@@ -137,11 +139,14 @@ absl::StatusOr<BoundIna3221> DescribeIioIna3221(const std::string& folder,
           "(shunt-volt-offset-uv), and the registers do not have that correction",
           wiring.name, input.rail));
     }
-    if (known) {
+    if (known != nullptr) {
       wiring.averages = sensor->averages;
       wiring.conversion_us = sensor->conversion_us;
     }
-    wiring.channels[input.index] = {.rail = input.rail, .shunt_ohm = *shunt_ohm};
+    wiring.channels[input.index] = {
+        .rail = input.rail,
+        .shunt_ohm = shunt_ohm,
+        .shunt_tolerance = known != nullptr ? known->shunt_tolerance : kShuntTolerance};
   }
   return WithInputs(*std::move(chip));
 }

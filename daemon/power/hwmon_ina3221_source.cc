@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<HwmonIna3221Source>> HwmonIna3221Source::Open(
     RailNames& names, SettingWriter& settings, Clock& clock) {
   std::unique_ptr<HwmonIna3221Source> source(
       new HwmonIna3221Source(sysfs, device, known, settings, clock));
-  if (absl::Status status = source->FindInputs(names); !status.ok()) return status;
+  if (absl::Status status = source->FindInputs(known, names); !status.ok()) return status;
   HwmonIna3221Source* self = source.get();
   source->attributes_.emplace(
       source->name_, source->Files(), [self] { return FindHwmon(self->sysfs_, self->device_); },
@@ -56,7 +56,7 @@ HwmonIna3221Source::HwmonIna3221Source(std::string sysfs, HwmonDevice device,
       chip_(name_, known, settings, clock),
       clock_(clock) {}
 
-absl::Status HwmonIna3221Source::FindInputs(RailNames& names) {
+absl::Status HwmonIna3221Source::FindInputs(const KnownIna3221& known, RailNames& names) {
   for (int number = 1; number <= static_cast<int>(ina3221::kChannels); ++number) {
     if (!HasAttribute(device_.folder, Current(number))) continue;
     if (!Ina3221HwmonSettings::IsOn(device_.folder, number)) continue;
@@ -70,7 +70,8 @@ absl::Status HwmonIna3221Source::FindInputs(RailNames& names) {
         {.number = number,
          .rail = names.Take(label.empty() ? fmt::format("{} channel {}", name_, number) : label),
          .shunt_uohm = ReadSysfsInteger(fmt::format("{}/shunt{}_resistor", device_.folder, number))
-                           .value_or(0)});
+                           .value_or(0),
+         .shunt_tolerance = known.shunt_tolerance[static_cast<size_t>(number) - 1]});
   }
   if (!inputs_.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
@@ -86,7 +87,7 @@ std::vector<std::string> HwmonIna3221Source::Files() const {
   return files;
 }
 
-void HwmonIna3221Source::Describe() {
+void HwmonIna3221Source::Describe(const std::vector<double>& offsets) {
   for (const bool voltage : {false, true}) {
     for (const Input& input : inputs_) {
       v1::ChannelInfo& info = channels_.emplace_back();
@@ -99,7 +100,12 @@ void HwmonIna3221Source::Describe() {
         info.mutable_source()->append(
             fmt::format(", shunt {} mOhm", static_cast<double>(input.shunt_uohm) * 1e-3));
       }
-      *info.mutable_window() = cycle_known_ ? cycle_.Window() : v1::Window();
+      info.set_gain_tolerance(ina3221::kGainTolerance + (voltage ? 0 : input.shunt_tolerance));
+      if (cycle_known_) {
+        *info.mutable_window() = cycle_.Window();
+        info.mutable_window()->set_cycle(name_);
+        info.mutable_window()->set_offset(offsets[channels_.size() - 1]);
+      }
       info.set_independent_hz(IndependentHz(info.window()));
     }
   }
@@ -138,10 +144,11 @@ absl::Status HwmonIna3221Source::Prepare(const std::string& folder) {
   }
   cycle_known_ = cycle.has_value();
   cycle_ = cycle.value_or(CycleAfterReset(static_cast<int>(inputs_.size())));
-  if (first) Describe();
+  const std::vector<double> offsets = Offsets(folder);
+  if (first) Describe(offsets);
   freshness_.emplace(channels_.size(), cycle_, cycle_known_ && reads_wait_.value_or(false));
   conversions_.emplace(cycle_known_ ? cycle_.period_s() : 0, ina3221::kOscillatorTolerance,
-                       Offsets(folder));
+                       offsets);
   verify_due_ = clock_.Now() + kVerifyInterval;
   return absl::OkStatus();
 }

@@ -62,12 +62,14 @@ class HwmonIna3221Source final : public PowerSource {
     int number = 0;  // 1, 2, 3
     std::string rail;
     int64_t shunt_uohm = 0;  // 0: the driver does not tell
+    double shunt_tolerance = 0;
   };
 
   HwmonIna3221Source(std::string sysfs, HwmonDevice device, const KnownIna3221& known,
                      SettingWriter& settings, Clock& clock);
-  absl::Status FindInputs(RailNames& names);
-  void Describe();
+  absl::Status FindInputs(const KnownIna3221& known, RailNames& names);
+  // `offsets`: by channel.
+  void Describe(const std::vector<double>& offsets);
   std::vector<std::string> Files() const;
   // Sets the chip up and finds out what came of it. Whenever the driver was bound anew.
   absl::Status Prepare(const std::string& folder);

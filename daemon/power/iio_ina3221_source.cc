@@ -117,6 +117,8 @@ std::vector<AttributeSource::Channel> ListChannels(const std::string& folder, Mo
         fmt::format("channel {}{}", n,
                     mode == Mode::kUnknown ? "" : fmt::format(", {}", std::string(NameOf(mode)))));
     *channel.info.mutable_window() = window;
+    // Of the voltage, the current and its shunt.
+    channel.info.set_gain_tolerance(2 * ina3221::kGainTolerance + kShuntTolerance);
     channel.each_read_converts = mode == Mode::kTriggered;
   }
   return channels;

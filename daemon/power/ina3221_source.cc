@@ -85,6 +85,8 @@ void Ina3221Source::Describe(const Ina3221Wiring& wiring) {
                               : v1::ChannelInfo::QUANTITY_CURRENT);
     info.set_scale(voltage ? kBusStepV : kShuntStepV / wiring.channels[channel]->shunt_ohm);
     info.set_source(fmt::format("{} channel {}", name_, channel + 1));
+    const double shunt_tolerance = voltage ? 0 : wiring.channels[channel]->shunt_tolerance;
+    info.set_gain_tolerance(kGainTolerance + shunt_tolerance);
     registers_.push_back({.reg = voltage ? BusRegister(channel) : ShuntRegister(channel)});
   };
   for (const bool voltage : {false, true}) {
@@ -106,6 +108,8 @@ void Ina3221Source::Describe(const Ina3221Wiring& wiring) {
     window.set_period_tolerance(kOscillatorTolerance);
     window.set_average(static_cast<uint32_t>(kAverages[config_.average]));
     window.set_phase_known(false);
+    window.set_cycle(name_);
+    window.set_offset(offsets.back());
     channels_[i].set_independent_hz(IndependentHz(window));
   }
   freshness_.emplace(period_s(), kOscillatorTolerance, std::move(until_end_s));

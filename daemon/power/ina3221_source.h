@@ -28,6 +28,7 @@ namespace synergy {
 struct Ina3221Channel {
   std::string rail;
   double shunt_ohm = 0;
+  double shunt_tolerance = 0;  // relative; 0: it is exact, as a simulated one
 };
 
 struct Ina3221Wiring {

@@ -61,6 +61,7 @@ KnownIna3221 KnowIna3221(const BoardProfile& profile, const HwmonDevice& device)
     const Measured measured = MeasuredBy(profile, label);
     if (measured.sensor == nullptr) continue;
     if (sensor == nullptr) sensor = measured.sensor;
+    known.shunt_tolerance[static_cast<size_t>(number) - 1] = measured.channel->shunt_tolerance;
     auto remark = CompareShunt(profile, device, number, label, *measured.channel);
     if (remark) known.remarks.push_back(*std::move(remark));
   }

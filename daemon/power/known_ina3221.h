@@ -3,6 +3,7 @@
 // kernel has from its device tree; where the profile has others, somebody is wrong.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,18 +11,22 @@
 
 #include "daemon/power/board_profile.h"
 #include "daemon/power/hwmon_folder.h"
+#include "daemon/power/ina3221_registers.h"
 
 namespace synergy {
 
 // What NVIDIA's device trees call an input that nothing is connected to.
 inline constexpr std::string_view kNotConnected = "NC";
-// Shunts are of 1 % and better, and profiles have them as they are nominally: relative.
-inline constexpr double kSameShunt = 0.01;
+// Profiles have shunts as they are nominally: relative.
+inline constexpr double kSameShunt = kShuntTolerance;
 
 struct KnownIna3221 {
   // As of SensorProfile: 0: nothing is known, so the fastest is taken.
   uint32_t averages = 0;
   uint32_t conversion_us = 0;
+  // By input, from the first; as of SensorChannelProfile.
+  std::array<double, ina3221::kChannels> shunt_tolerance{kShuntTolerance, kShuntTolerance,
+                                                         kShuntTolerance};
   // Shunts of which the kernel has another value than the profile, a line each.
   std::vector<std::string> remarks = {};
 };

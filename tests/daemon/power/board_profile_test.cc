@@ -63,6 +63,7 @@ TEST(BoardProfile, ReadsWhatTheFileSays) {
   ASSERT_EQ(profile->sensors[0].channels.size(), 1u);
   EXPECT_EQ(profile->sensors[0].channels[0].number, 2u);
   EXPECT_DOUBLE_EQ(profile->sensors[0].channels[0].shunt_ohm, 0.005);
+  EXPECT_DOUBLE_EQ(profile->sensors[0].channels[0].shunt_tolerance, 0.01) << "nothing is said";
   EXPECT_EQ(profile->cpu_cores, 2u);
   EXPECT_DOUBLE_EQ(profile->operating_points[1].frequency_hz, 200e6);
   EXPECT_DOUBLE_EQ(profile->operating_points[1].voltage_v, 0.9);
@@ -177,6 +178,8 @@ TEST(BoardProfile, ErrorsSayWhereAndWhat) {
            Bad{"number = 2", "number = 4", "sensor[0]: channel[0]: \"number\" is 4"},
            Bad{"rail = \"CORE\"", "rail = \"GPU\"", "channel[0]: \"rail\" must name one"},
            Bad{"0.005", "-1", "channel[0]: \"shunt_ohm\" must be above 0"},
+           Bad{"0.005", "0.005\nshunt_tolerance = 5",
+               "channel[0]: \"shunt_tolerance\" must be from 0 to 1"},
            Bad{"0.005", "\"5 mOhm\"", "channel[0]: \"shunt_ohm\" must be a number"},
            Bad{"khz = 200000", "khz = 100000", "operating_points[1]: \"khz\" must be above"},
            Bad{"cores = 2", "cores = 0", "cpu: \"cores\" is 0"},

@@ -116,6 +116,7 @@ TEST_F(IioIna3221OfATx1, HasTheShuntsOfTheDeviceTree) {
   EXPECT_DOUBLE_EQ(chip->wiring.channels[0]->shunt_ohm, 0.020);
   EXPECT_DOUBLE_EQ(chip->wiring.channels[1]->shunt_ohm, 0.010);
   EXPECT_DOUBLE_EQ(chip->wiring.channels[2]->shunt_ohm, 0.005);
+  EXPECT_DOUBLE_EQ(chip->wiring.channels[2]->shunt_tolerance, 0.01);
   EXPECT_THAT(chip->wiring.remarks, IsEmpty());
 }
 

@@ -100,6 +100,11 @@ TEST(HwmonIna3221Source, SetsTheFastestSamplingThroughTheSettingWriter) {
   EXPECT_DOUBLE_EQ(gpu.window().period_tolerance(), 0.1);
   EXPECT_EQ(gpu.window().average(), 1u);
   EXPECT_FALSE(gpu.window().phase_known());
+  EXPECT_EQ(gpu.window().cycle(), "ina3221 1-0040");
+  EXPECT_DOUBLE_EQ(gpu.window().offset(), 1.0 / 6);
+  EXPECT_DOUBLE_EQ(source->channels()[4].window().offset(), 4.0 / 6);
+  EXPECT_DOUBLE_EQ(gpu.gain_tolerance(), 0.0125) << "the chip's 0.25 % and the shunt's 1 %";
+  EXPECT_DOUBLE_EQ(source->channels()[4].gain_tolerance(), 0.0025);
   EXPECT_EQ(source->channels()[5].quantity(), v1::ChannelInfo::QUANTITY_VOLTAGE);
   EXPECT_DOUBLE_EQ(source->max_rate_hz(), 2 / 840e-6) << "twice for each conversion";
   EXPECT_THAT(source->Remarks(), testing::Not(testing::Contains(HasSubstr("profile"))));
@@ -165,6 +170,7 @@ TEST(HwmonIna3221Source, AChannelThatIsOffStaysOff) {
   EXPECT_EQ(source->channels()[0].rail(), "VDD_CPU_CV");
   EXPECT_EQ(bench.chip.tree.Read(bench.chip.File("in1_enable")), "0");
   EXPECT_DOUBLE_EQ(source->channels()[0].window().period_s(), 560e-6);
+  EXPECT_DOUBLE_EQ(source->channels()[0].window().offset(), 1.0 / 4);
 }
 
 TEST(HwmonIna3221Source, MeasuresWithTheSettingsThatAreThereWhereItMayNotChangeThem) {
@@ -199,6 +205,7 @@ TEST(HwmonIna3221Source, AnIntervalThatNoConversionTimeGivesLeavesTheWindowUnkno
   bench.chip.WriteFile("update_interval", "5");  // shunt and bus differ: 3 x (588 + 1100) us
   auto source = bench.Open();
   EXPECT_EQ(source->channels()[0].window().period_s(), 0);
+  EXPECT_EQ(source->channels()[0].window().cycle(), "");
   std::vector<ChannelReading> readings;
   EXPECT_TRUE(source->Read(&readings).ok());
 }

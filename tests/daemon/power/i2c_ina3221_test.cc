@@ -91,6 +91,8 @@ TEST_F(I2cIna3221, TakesLabelsAndShuntsFromTheDriverBeforeItIsUnbound) {
   ASSERT_EQ(channels.size(), 4u);
   EXPECT_DOUBLE_EQ(channels[0].scale(), 40e-6 / 0.010);
   EXPECT_DOUBLE_EQ(channels[1].scale(), 40e-6 / 0.030);
+  EXPECT_DOUBLE_EQ(channels[1].gain_tolerance(), 0.0125) << "the chip's 0.25 % and the shunt's 1 %";
+  EXPECT_EQ(channels[1].window().cycle(), "ina3221 1-0040 (registers)");
 }
 
 TEST_F(I2cIna3221, LeavesTheDriverWhereThereIsNoBus) {

@@ -109,6 +109,8 @@ TEST(IioIna3221Source, RecordsTheLowPassOfContinuousMode) {
   const v1::Window& window = found->source->channels()[0].window();
   EXPECT_EQ(window.average(), 64u);
   EXPECT_NEAR(window.period_s() * window.average(), 0.4224, 1e-9);
+  EXPECT_DOUBLE_EQ(found->source->channels()[0].gain_tolerance(), 0.015)
+      << "0.25 % of the voltage and of the current, and the shunt's 1 %";
   // The configuration word of the device tree wins: 512 averages of 140 us conversions.
   bench.tree.Write("devices/7000c400.i2c/i2c-1/1-0040/of_node/unused", "");
   std::ofstream(bench.tree.Path("devices/7000c400.i2c/i2c-1/1-0040/of_node/ti,continuous-config"))

@@ -100,6 +100,38 @@ TEST(Ina3221Source, DescribesCurrentsThenVoltagesWithTheirWindows) {
   EXPECT_DOUBLE_EQ(cpu_voltage.scale(), 8e-3);
 }
 
+// Shunt, bus, shunt, bus, ...: whoever knows the cycle's begin knows each conversion's end.
+TEST(Ina3221Source, SaysWhereInTheChipsCycleEachConversionEnds) {
+  Bench bench(Constant(1));
+  auto source = bench.Open();
+  ASSERT_EQ(source->channels().size(), 6u);
+  for (size_t i = 0; i < 3; ++i) {
+    const v1::Window& current = source->channels()[i].window();
+    const v1::Window& voltage = source->channels()[3 + i].window();
+    EXPECT_EQ(current.cycle(), "ina3221 0x40");
+    EXPECT_EQ(voltage.cycle(), "ina3221 0x40");
+    const auto before = 2 * static_cast<double>(i);
+    EXPECT_DOUBLE_EQ(current.offset(), (before + 1) / 6);
+    EXPECT_DOUBLE_EQ(voltage.offset(), (before + 2) / 6);
+    // The model of the chip agrees.
+    const auto reg = static_cast<uint8_t>(1 + 2 * i);
+    const MonotonicTime first_end = bench.chip->ConversionNumber(1, 1).end;
+    const double apart_s = (bench.chip->ConversionNumber(reg, 1).end - first_end).seconds();
+    EXPECT_NEAR(apart_s, before / 6 * 840e-6 * bench.chip->oscillator_factor(), 2e-9);
+  }
+}
+
+TEST(Ina3221Source, ACurrentIsAsExactAsTheChipAndItsShunt) {
+  Bench bench(Constant(1));
+  Ina3221Wiring wiring = Wiring();
+  wiring.channels[1]->shunt_tolerance = 0.01;
+  auto source = Ina3221Source::Open(bench.bus, wiring);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_DOUBLE_EQ((*source)->channels()[0].gain_tolerance(), 0.0025);
+  EXPECT_DOUBLE_EQ((*source)->channels()[1].gain_tolerance(), 0.0125);
+  EXPECT_DOUBLE_EQ((*source)->channels()[4].gain_tolerance(), 0.0025) << "a voltage has no shunt";
+}
+
 TEST(Ina3221Source, SwitchesOffWhatIsNotWiredAndIsFasterForIt) {
   Bench bench(Constant(1));
   Ina3221Wiring wiring = Wiring();

@@ -45,6 +45,7 @@ shunt_ohm = 0.002
 number = 2
 rail = "VDD_CPU_CV"
 shunt_ohm = 0.001
+shunt_tolerance = 0.005
 )";
 
 class KnowIna3221Test : public testing::Test {
@@ -61,6 +62,7 @@ TEST_F(KnowIna3221Test, FindsTheSensorByItsLabelsAndComparesShunts) {
   const KnownIna3221 known = Know();
   EXPECT_EQ(known.averages, 4u);
   EXPECT_EQ(known.conversion_us, 588u);
+  EXPECT_THAT(known.shunt_tolerance, ElementsAre(0.01, 0.005, 0.01));
   EXPECT_THAT(known.remarks,
               ElementsAre(AllOf(
                   HasSubstr("ina3221 1-0040: the kernel takes the shunt of VDD_CPU_CV for 2 mOhm, "
