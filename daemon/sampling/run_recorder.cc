@@ -170,6 +170,12 @@ void RunRecorder::NoteDropped() {
   if (!stopping_) Enqueue(batcher_.TakeReady());  // else Finish takes it
 }
 
+void RunRecorder::AwaitWriter() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](size_t* bytes) { return *bytes == 0; }, &queued_bytes_));
+}
+
 void RunRecorder::StopWriter() {
   {
     absl::MutexLock lock(&mutex_);

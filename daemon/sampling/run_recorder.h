@@ -43,6 +43,10 @@ class RunRecorder : public ReadingSink {
   void OnMarkers(const std::vector<Marker>& markers);
   void OnRecord(const v1::RunRecord& record);
 
+  // Returns once the writer has taken what came so far: for virtual time, which would otherwise
+  // outrun it and lose records.
+  void AwaitWriter();
+
   // Writes everything that is left and the end record, and syncs the file. Gives the first error of
   // the run; after a write error it still tries to write the end, behind a Notice "spool_failed".
   absl::Status Finish(const v1::RunEnd& end);

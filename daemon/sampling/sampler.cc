@@ -82,6 +82,25 @@ void Sampler::Run(const std::stop_token& stop, SourcePoller& poller) {
   }
 }
 
+SourcePoller* Sampler::NextPoller() {
+  SourcePoller* next = nullptr;
+  for (const auto& poller : pollers_) {
+    if (std::ranges::find(given_up_, poller.get()) != given_up_.end()) continue;
+    if (next == nullptr || poller->NextDue() < next->NextDue()) next = poller.get();
+  }
+  return next;
+}
+
+std::optional<MonotonicTime> Sampler::NextDue() {
+  SourcePoller* const next = NextPoller();
+  return next == nullptr ? std::nullopt : std::optional(next->NextDue());
+}
+
+void Sampler::TickNext() {
+  SourcePoller* const next = NextPoller();
+  if (next != nullptr && !next->Tick()) given_up_.push_back(next);
+}
+
 void Sampler::RaisePriority(std::jthread& thread) {
   const sched_param priority{.sched_priority = kPriority};
   const int error = pthread_setschedparam(thread.native_handle(), SCHED_FIFO, &priority);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,6 +37,11 @@ class Sampler {
   void Start();
   // Returns when no thread runs any more; at once where none does. No Start after Stop.
   void Stop();
+
+  // Virtual time, instead of Start and by one thread: when the source whose turn is next is due,
+  // and its tick, once the clock has come so far. Nothing: no source is read any more.
+  std::optional<MonotonicTime> NextDue();
+  void TickNext();
 
   // For all sources, from the next tick on. InvalidArgument outside these limits.
   absl::Status SetRate(double hz);
@@ -72,12 +78,14 @@ class Sampler {
 
  private:
   void Run(const std::stop_token& stop, SourcePoller& poller);
+  SourcePoller* NextPoller();
   void RaisePriority(std::jthread& thread) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;
   SinkList sinks_;
   std::atomic<double> rate_hz_ = kDefaultRateHz;
   std::vector<std::unique_ptr<SourcePoller>> pollers_;
+  std::vector<SourcePoller*> given_up_;  // of virtual time
   mutable absl::Mutex mutex_;
   std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> cpus_ ABSL_GUARDED_BY(mutex_);

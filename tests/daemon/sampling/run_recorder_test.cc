@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/synchronization/notification.h"
@@ -258,6 +259,15 @@ TEST_F(RunRecorderTest, TakesNothingBehindTheEnd) {
   EXPECT_EQ(recorder->Finish(Done()).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(Written().end(), nullptr);
   EXPECT_EQ(Written().next_seq(), 2u);
+}
+
+TEST_F(RunRecorderTest, WhoRunsAheadOfTheWriterCanWaitForIt) {
+  std::atomic<uint64_t> written = 0;
+  auto recorder = Start([&written](uint64_t chunks) { written = chunks; });
+  for (int i = 0; i < 100; ++i) recorder->OnRecord(v1::RunRecord());
+  recorder->AwaitWriter();
+  EXPECT_EQ(written, 101u) << "the header's among them";
+  EXPECT_TRUE(recorder->Finish(Done()).ok());
 }
 
 TEST_F(RunRecorderTest, NamesSourcesThatHadStoppedBefore) {

@@ -309,6 +309,27 @@ TEST(Sampler, ReadsEverySourceInAThreadOfItsOwnAndOneThatEndsDoesNotStopTheOther
   EXPECT_EQ(sampler.source(1).name(), "long");
 }
 
+TEST(Sampler, InVirtualTimeOneThreadTicksTheSourceThatIsDueNext) {
+  FakeClock clock;
+  std::vector<std::unique_ptr<PowerSource>> sources;
+  sources.push_back(FailingAfter("short", 3, clock));
+  sources.push_back(FailingAfter("long", 20, clock));
+  Sampler sampler(std::move(sources), clock);
+  ASSERT_TRUE(sampler.SetRate(100).ok());
+  KeepingSink sink;
+  sampler.AddSink(&sink);
+  for (int ticks = 0; ticks < 21 + 4; ++ticks) {
+    const std::optional<MonotonicTime> due = sampler.NextDue();
+    ASSERT_TRUE(due.has_value()) << ticks;
+    clock.SleepUntil(*due);
+    sampler.TickNext();
+  }
+  EXPECT_FALSE(sampler.NextDue().has_value()) << "both were given up";
+  sampler.TickNext();
+  EXPECT_EQ(sink.begins(0).size(), 3u);
+  EXPECT_EQ(sink.begins(1).size(), 20u);
+}
+
 TEST(Sampler, ABlockingSourceDoesNotSlowTheOthers) {
   // The slow source's read does not return before the fast one was read 100 times.
   Clock& clock = RealClock();
