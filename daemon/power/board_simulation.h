@@ -45,6 +45,8 @@ class BoardSimulation {
     std::string net_name;
     uint64_t seed = 0;
     uint32_t threads = 1;
+    double energy_scale = 1;      // factor on its operators' dynamic power
+    bool modelled_times = false;  // its operators' durations are a model's, not this machine's
   };
   // `feed` stays valid until EndRun returns. Before BeginRun and after EndRun the board idles.
   virtual void BeginRun(const Run& run, ActivityFeed* feed) = 0;

@@ -104,12 +104,16 @@ double OperationsOf(const v1::OperatorInfo& op) {
   return static_cast<double>(std::max<int64_t>(operations, 0));
 }
 
-}  // namespace
+// One execution, by the roofline.
+struct Roofline {
+  double compute_s = 0;
+  double dram_bytes = 0;
+  double time_s = 0;
+};
 
-OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
+Roofline RooflineOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const TypeClass type_class = ClassOf(op.type());
   const double cores = BusyCores(use);
-  const double operations = OperationsOf(op);
   const double tensor_bytes = BytesOf(op);
   // What of the tensors the L2 cache cannot keep.
   const double tensor_dram_bytes = tensor_bytes * (tensor_bytes / (tensor_bytes + kL2Bytes));
@@ -118,17 +122,28 @@ OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const double dram_rate = std::min(cores * kCoreDramBytesPerS, kDramBytesPerS);
   const double l2_rate = cores * kL2BytesPerCycle * use.frequency_hz;
   const double compute_s =
-      operations / (cores * type_class.operations_per_cycle * use.frequency_hz);
+      OperationsOf(op) / (cores * type_class.operations_per_cycle * use.frequency_hz);
   const double memory_s = dram_bytes / dram_rate + (tensor_bytes - tensor_dram_bytes) / l2_rate;
-  // Arithmetic and memory overlap in part. Only the ratio of the two times is used below.
-  const double time_s = std::hypot(compute_s, memory_s);
+  // Arithmetic and memory overlap in part.
+  return {
+      .compute_s = compute_s, .dram_bytes = dram_bytes, .time_s = std::hypot(compute_s, memory_s)};
+}
 
-  OperatorLoad load{.cores = cores, .pipe_share = 1, .switching = type_class.switching};
-  if (time_s > 0) {
-    load.pipe_share = compute_s / time_s;
-    load.dram_bytes_per_s = dram_bytes / time_s;
+}  // namespace
+
+OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
+  const Roofline roofline = RooflineOf(op, use);
+  OperatorLoad load{
+      .cores = BusyCores(use), .pipe_share = 1, .switching = ClassOf(op.type()).switching};
+  if (roofline.time_s > 0) {
+    load.pipe_share = roofline.compute_s / roofline.time_s;
+    load.dram_bytes_per_s = roofline.dram_bytes / roofline.time_s;
   }
   return load;
+}
+
+double SecondsOf(const v1::OperatorInfo& op, const CpuUse& use) {
+  return RooflineOf(op, use).time_s;
 }
 
 OperatorLoad LoadOfUnknown(const CpuUse& use) {

@@ -31,6 +31,9 @@ struct CpuUse {
 };
 
 OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use);
+// How long one execution takes by the same roofline: arithmetic and memory traffic, which overlap
+// in part. For runs in virtual time, where no machine executes it; 0 for what does nothing.
+double SecondsOf(const v1::OperatorInfo& op, const CpuUse& use);
 // Before the operators are known.
 OperatorLoad LoadOfUnknown(const CpuUse& use);
 // Reading and creating the nets; running the init net's fillers.

@@ -110,6 +110,12 @@ std::vector<std::string> SimulatedBoard::Disclaimers() const {
         sensors_.noise_steps, 100 * sensors_.oscillator_tolerance, 100 * sensors_.gain_tolerance));
   }
   for (std::string& note : faults_->Notes()) lines.push_back(std::move(note));
+  if (run_.modelled_times) {
+    lines.push_back(
+        "virtual time: no engine ran; the operators' durations come from a model of the board at "
+        "the clock that it begins with");
+    return lines;
+  }
   lines.push_back(
       fmt::format("the operators' durations are this machine's own, not those of the board, and do "
                   "not follow the simulated clocks: power does ({:.0f} MHz under load at the run's "
@@ -196,7 +202,7 @@ void SimulatedBoard::RebuildLoads() {
   loads_.clear();
   for (const v1::OperatorInfo& op : operators_.operators()) {
     loads_.push_back(LoadOf(op, use));
-    loads_.back().deviation = DeviationOf(run_.net_name, op);
+    loads_.back().deviation = DeviationOf(run_.net_name, op) * run_.energy_scale;
   }
 }
 
