@@ -15,6 +15,7 @@ LAYERS = {
     "daemon/clocks": ["common"],
     "daemon/sampling": ["common", "daemon/power", "daemon/clocks"],
     "daemon/jobs": ["common", "daemon/power", "daemon/clocks", "daemon/sampling"],
+    "daemon/sim": ["common", "daemon/power", "daemon/sampling", "daemon/jobs", "client/models"],
     "daemon/diagnosis": ["common", "daemon/power", "daemon/clocks", "daemon/jobs"],
     "daemon/control": ["common", "daemon/power", "daemon/clocks", "daemon/sampling", "daemon/jobs"],
     "daemon/front": ["common", "daemon/sampling", "daemon/control"],

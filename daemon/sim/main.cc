@@ -1,0 +1,126 @@
+// synergy-sim: plays runs on simulated boards in virtual time; see docs/simulated-boards.md.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "client/models/zoo.h"
+#include "common/frequency.h"
+#include "daemon/sim/virtual_run.h"
+
+namespace synergy::sim {
+namespace {
+
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2 };
+
+struct Flags {
+  std::string net;
+  std::string cpu_freq;
+  std::vector<std::string> faults;
+  std::string spool;
+  uint32_t batch = 1;
+  VirtualRunOptions run;
+};
+
+int Complain(const absl::Status& status) {
+  fmt::print(stderr, "synergy-sim: {}\n", std::string(status.message()));
+  const bool usage =
+      absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+  return usage ? kUsage : kFailed;
+}
+
+void AddFlags(CLI::App& app, Flags* flags) {
+  VirtualRunOptions& run = flags->run;
+  app.add_option("--board", run.board, "A simulated board: sim:jetson-tx1, ...")->required();
+  app.add_option("--net", flags->net, "A network of the zoo")->required();
+  app.add_option("-o,--output", flags->spool,
+                 "File for the run's records; the truth goes to the same name with .truth")
+      ->required();
+  app.add_option("--iterations", run.iterations, "Measured iterations")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000'000));
+  app.add_option("--warmup", run.warmup, "Iterations before them")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--threads", run.threads, "Threads of the modelled engine")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--batch", flags->batch, "Images an inference")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  app.add_option("--seed", run.seed, "Of the board, the durations and the sensors' noise")
+      ->capture_default_str();
+  app.add_option("--rate", run.rate_hz, "Readings a second; the board's default if not given");
+  app.add_option("--idle", run.idle_s, "Seconds of idle before and after the iterations")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 86400.0));
+  app.add_option("--cpu-freq", flags->cpu_freq, "Clock of the CPU; the fastest if not given");
+  app.add_option("--energy-scale", run.energy_scale,
+                 "Factor on the dynamic power of all operators: a regression to be found")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--pause", run.longest_pause_s,
+                 "Each measured iteration begins after a pause of up to so many seconds, so that "
+                 "the sensor's cycle meets it elsewhere")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 10.0));
+  app.add_option("--jitter", run.jitter, "Of the operators' durations, relative")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--fault", flags->faults, "Something that goes wrong, as for synergyd");
+}
+
+absl::Status Play(Flags flags) {
+  if (!flags.cpu_freq.empty()) {
+    const absl::StatusOr<Frequency> hz = ParseFrequency(flags.cpu_freq);
+    if (!hz.ok()) return hz.status();
+    flags.run.cpu_khz = hz->khz;
+  }
+  for (const std::string& text : flags.faults) {
+    absl::StatusOr<SimulatedFault> fault = ParseSimulatedFault(text);
+    if (!fault.ok()) return fault.status();
+    flags.run.faults.push_back(*std::move(fault));
+  }
+  const absl::StatusOr<const ZooEntry*> entry = FindModel(flags.net);
+  if (!entry.ok()) return entry.status();
+  const absl::StatusOr<Model> model = (*entry)->build(flags.batch, flags.run.seed);
+  if (!model.ok()) return model.status();
+  const absl::StatusOr<VirtualRun> run =
+      PlayVirtualRun(flags.run, *model, flags.batch, flags.spool);
+  if (!run.ok()) return run.status();
+  fmt::print("SIMULATED {} in virtual time: {:.3f} s, {} markers, {}; records in {}\n",
+             flags.run.board, run->virtual_s, run->end.markers(),
+             v1::Verdict_Name(run->end.verdict()).substr(sizeof("VERDICT_") - 1), flags.spool);
+  for (const std::string& reason : run->end.reasons()) fmt::print("  {}\n", reason);
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "Plays a run on a simulated board in virtual time: the board's model, its sensors, the "
+      "daemon's sampling and recording, and an engine whose operators take modelled times.",
+      "synergy-sim");
+  app.set_version_flag("--version", "synergy-sim " SYNERGY_VERSION);
+  app.footer(
+      "Import the records with `synergyctl import --spool FILE`. Exit codes: 0 ok, 1 failed, "
+      "2 bad input.");
+  Flags flags;
+  AddFlags(app, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return kUsage;
+  }
+  const absl::Status played = Play(std::move(flags));
+  return played.ok() ? kOk : Complain(played);
+}
+
+}  // namespace
+}  // namespace synergy::sim
+
+int main(int argc, char** argv) { return synergy::sim::Main(argc, argv); }
