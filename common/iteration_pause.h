@@ -11,6 +11,9 @@
 
 namespace synergy {
 
+// In longer ones a board cools down, and what is measured is no longer the same thing.
+inline constexpr Nanoseconds kLongestPause = Seconds(10);
+
 // `seed`: JobSpec.seed. The same on every machine.
 inline Nanoseconds PauseBefore(uint64_t seed, uint32_t iteration, Nanoseconds longest) {
   if (longest.count <= 0) return Nanoseconds{0};

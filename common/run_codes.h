@@ -49,6 +49,7 @@ enum class NoticeCode {
   kNanOutputs,
   kNanWeights,
   kNoOutputs,
+  kNoPauses,
   kRecordsDropped,
   kSimulated,
   kSourceStopped,

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/clock_request.h"
+#include "common/iteration_pause.h"
 #include "common/load_chirp.h"
 #include "common/nearest_name.h"
 #include "common/printable.h"
@@ -139,6 +140,10 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (!(idle >= 0 && idle <= kMaxIdleS)) {
     return Invalid("idle_s: {} given; 0 to {:.0f} s are recorded before and after a job", idle,
                    kMaxIdleS);
+  }
+  const double pause = spec.longest_pause_s();
+  if (!(pause >= 0 && pause <= kLongestPause.seconds())) {
+    return Invalid("longest_pause_s: {} given; 0 (none) to {:g} s", pause, kLongestPause.seconds());
   }
   const double rate = spec.rate_hz();
   if (rate != 0 && !(rate >= kMinRateHz && rate <= kMaxRateHz)) {

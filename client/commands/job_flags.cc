@@ -4,6 +4,7 @@
 
 #include "client/commands/clock_options.h"
 #include "client/commands/commands.h"
+#include "client/commands/pause_choice.h"
 
 namespace synergy {
 namespace {
@@ -47,6 +48,18 @@ void AddMeasuringFlags(CLI::App& command, JobOptions& options) {
       ->type_name("SECONDS")
       ->check(NotNegative())
       ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--pause",
+          [&options](const std::string& text) { options.longest_pause_s = *ParsePause(text); },
+          "Rest before each measured inference, for a time drawn from the seed, up to this: so "
+          "that "
+          "the sensors' cycles meet each inference elsewhere (auto: as long as their slowest "
+          "cycle of at most 10 ms; 0: no rests)")
+      ->type_name("TIME")
+      ->check(CLI::Validator(
+          [](std::string& text) { return std::string(ParsePause(text).status().message()); }, ""))
+      ->default_str("auto");
   command
       .add_option("--time-limit", options.time_limit_s,
                   "The job fails after this long (0: the daemon's limit, 3600 s by default)")

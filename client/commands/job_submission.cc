@@ -30,6 +30,7 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_seed(net.seed);
   spec.set_rate_hz(options.rate_hz);
   spec.set_idle_s(options.idle_s);
+  spec.set_longest_pause_s(options.longest_pause_s.value_or(0));
   spec.set_cool_below_c(options.cool_below_c);
   spec.set_cool_timeout_s(options.cool_timeout_s);
   spec.set_time_limit_s(options.time_limit_s);
@@ -76,6 +77,7 @@ std::string InFlags(const std::string& text) {
                                     {"batch: "sv, "--batch: "sv},
                                     {"rate_hz: "sv, "--rate: "sv},
                                     {"idle_s: "sv, "--idle: "sv},
+                                    {"longest_pause_s: "sv, "--pause: "sv},
                                     {"cool_below_c: "sv, "--cool-below: "sv},
                                     {"cool_timeout_s: "sv, "--cool-timeout: "sv},
                                     {"time_limit_s: "sv, "--time-limit: "sv}}) {

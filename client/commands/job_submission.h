@@ -23,7 +23,8 @@ struct JobOptions {
   uint32_t threads = 1;
   double rate_hz = 0;
   double idle_s = 2;
-  double cool_below_c = 0;  // 0: does not wait
+  std::optional<double> longest_pause_s = {};  // nothing: PauseFor the board
+  double cool_below_c = 0;                     // 0: does not wait
   double cool_timeout_s = 0;
   double time_limit_s = 0;
   v1::ClockRequest clocks = {};                  // empty: as they are

@@ -21,6 +21,7 @@ OpOrder OrderOf(const std::string& sort) {
 nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report) {
   nlohmann::ordered_json document = ReportJson(report);
   document["run"]["number"] = run.number;
+  document["run"]["longest_pause_s"] = report.header.job().longest_pause_s();
   return document;
 }
 

@@ -21,6 +21,7 @@
 #include "client/commands/job_submission.h"
 #include "client/commands/model_source.h"
 #include "client/commands/output_files.h"
+#include "client/commands/pause_choice.h"
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_meter.h"
@@ -223,10 +224,11 @@ absl::Status Run(const RunOptions& options) {
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
   link = BoardLink::Open(options.host, options.job.engine);
   if (!link.ok()) return link.status();
-  const absl::Status taken = CheckJob(options.job, options.model, run->job, (*link)->board());
+  JobOptions job = options.job;
+  if (!job.longest_pause_s) job.longest_pause_s = PauseFor((*link)->board());
+  const absl::Status taken = CheckJob(job, options.model, run->job, (*link)->board());
   if (!taken.ok()) return taken;
 
-  JobOptions job = options.job;
   const absl::StatusOr<std::unique_ptr<MeterSession>> meter =
       StartMeter(options.meter, **link, &job);
   if (!meter.ok()) return meter.status();

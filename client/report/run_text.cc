@@ -39,14 +39,20 @@ const char* VerdictColor(v1::Verdict verdict) {
   return verdict == v1::VERDICT_SUSPECT ? kYellow : kRed;
 }
 
+// Where the engine made none, a notice says it.
+std::string Pauses(const v1::JobSpec& job) {
+  if (!(job.longest_pause_s() > 0)) return "";
+  return fmt::format(", pauses of 0 to {:.3g} ms before iterations", job.longest_pause_s() * 1e3);
+}
+
 std::string Conditions(const RunReport& report) {
   const v1::JobSpec& job = report.header.job();
   std::string text = fmt::format(
       "  started  {}\n  job      batch {}, {} thread{}, {} of {} iterations after {} of warm-up, "
-      "seed {}\n",
+      "seed {}{}\n",
       UtcText(report.header.wall_time_unix_ns()), job.batch(), job.threads(),
       job.threads() == 1 ? "" : "s", report.attribution.iterations, job.iterations(), job.warmup(),
-      job.seed());
+      job.seed(), Pauses(job));
   text += fmt::format("  engine   {}: {}\n", Printable(job.engine()),
                       Printable(report.header.engine_version()));
   return text;

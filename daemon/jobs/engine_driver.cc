@@ -113,10 +113,13 @@ absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t co
   command.mutable_run()->set_phase(phase);
   command.mutable_run()->set_first_iteration(first);
   command.mutable_run()->set_count(count);
+  Nanoseconds pause{0};
+  if (phase == v1::PHASE_MEASURE && makes_pauses()) pause = Seconds(spec_.longest_pause_s());
+  command.mutable_run()->set_longest_pause_ns(static_cast<uint64_t>(pause.count));
   feed_.AllowIterations(phase, first + count);
   if (absl::Status status = Send(command); !status.ok()) return status;
   while (true) {
-    absl::StatusOr<v1::WorkerEvent> event = Await(limits_.silence);
+    absl::StatusOr<v1::WorkerEvent> event = Await(limits_.silence + pause);
     if (!event.ok()) return event.status();
     if (event->has_operators()) {
       absl::Status status = TakeOperators(std::move(*event->mutable_operators()));

@@ -49,7 +49,9 @@ class EngineDriver {
                                                int predict_fd, int init_fd,
                                                const TensorFiles& tensors);
   absl::Status Load();
-  // Iterations [first, first + count), back to back.
+  // Whether the engine rests before measured iterations where the job asks for it.
+  bool makes_pauses() const { return protocol_version_ >= 3; }
+  // Iterations [first, first + count), the measured ones each after its pause.
   absl::Status RunBlock(v1::Phase phase, uint32_t first, uint32_t count);
   // Has the engine write the predict net's outputs, and copies them to the file `fd`.
   // ResourceExhausted: they are longer, or the disk is full.

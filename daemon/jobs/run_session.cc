@@ -157,6 +157,13 @@ absl::Status RunSession::Start() {
       recording_.Start(Printable(hello->engine_version(), kMaxEngineVersionBytes), activity);
   if (!recording_.started()) return started;
   RecordClocks();
+  if (job_.spec().longest_pause_s() > 0 && !driver_->makes_pauses()) {
+    recording_.AddNotice(NoticeCode::kNoPauses,
+                         fmt::format("the engine {} is older than pauses: its iterations follow "
+                                     "each other back to back, so a sensor that converts in step "
+                                     "with them may meet only parts of an operator",
+                                     job_.spec().engine()));
+  }
   if (parts_.clocks != nullptr) {
     conditions_.emplace(parts_.clocks->OpenConditions(),
                         clocks_ == nullptr ? nullptr : &clocks_->lease(), recording_, clock_);

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
+#include "common/iteration_pause.h"
 #include "common/tensor_pack.h"
 #include "common/worker_protocol.h"
 #include "daemon/worker/net_source.h"
@@ -53,8 +55,11 @@ class Caffe2Engine final : public Engine {
   absl::Status Run(const v1::WorkerCommand::Run& run, const Report& report) override {
     const auto phase = static_cast<uint8_t>(run.phase());
     hook_->lane().Calibrate(phase);
+    const Nanoseconds longest_pause{static_cast<int64_t>(run.longest_pause_ns())};
     for (uint32_t i = 0; i < run.count(); ++i) {
-      if (absl::Status s = RunOnce(phase, run.first_iteration() + i); !s.ok()) return s;
+      const uint32_t iteration = run.first_iteration() + i;
+      Rest(PauseBefore(seed_, iteration, longest_pause));
+      if (absl::Status s = RunOnce(phase, iteration); !s.ok()) return s;
       const bool now = run.phase() == v1::PHASE_WARMUP || i + 1 == run.count();
       if (!reported_ && now) {
         if (absl::Status s = report(DescribeOperators(model_.predict(), *hook_)); !s.ok()) return s;
@@ -88,6 +93,7 @@ class Caffe2Engine final : public Engine {
 
  private:
   absl::Status Read(const v1::WorkerCommand::Load& load) {
+    seed_ = load.seed();
     if (absl::Status s = model_.Read(load); !s.ok()) return s;
     return model_.is_simple() ? SetMathThreads(load.threads()) : math_.set_threads(1);
   }
@@ -98,6 +104,11 @@ class Caffe2Engine final : public Engine {
         fmt::format("{} threads: {} runs operators on at most {}; ask for fewer, or for another "
                     "engine",
                     threads, name(), math_.max_threads));
+  }
+
+  // Asleep: its core draws then what it draws when idle.
+  static void Rest(Nanoseconds pause) {
+    if (pause.count > 0) RealClock().SleepUntil(RealClock().Now() + pause);
   }
 
   absl::Status RunOnce(uint8_t phase, uint32_t iteration) {
@@ -131,6 +142,7 @@ class Caffe2Engine final : public Engine {
   Caffe2Model model_;        // its net's hook writes into the ring
   NetHook* hook_ = nullptr;  // the net's
   bool reported_ = false;
+  uint64_t seed_ = 0;
 };
 
 }  // namespace

@@ -28,8 +28,8 @@ class Engine {
 
   virtual absl::StatusOr<v1::WorkerEvent::Loaded> Load(const v1::WorkerCommand::Load& load) = 0;
 
-  // Runs the iterations back to back. Calls `report` once in the engine's life: after the first
-  // iteration if that is a warm-up, otherwise after the last iteration of the block.
+  // Runs the iterations, each after its pause. Calls `report` once in the engine's life: after the
+  // first iteration if that is a warm-up, otherwise after the last iteration of the block.
   using Report = std::function<absl::Status(const v1::OperatorTable&)>;
   virtual absl::Status Run(const v1::WorkerCommand::Run& run, const Report& report) = 0;
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/iteration_pause.h"
 #include "common/worker_protocol.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -84,6 +85,11 @@ class Session {
       return absl::InvalidArgumentError(
           fmt::format("Run of {} iterations from {}: ask for at least 1 and at most 2^32 in all",
                       run.count(), run.first_iteration()));
+    }
+    if (run.longest_pause_ns() > static_cast<uint64_t>(kLongestPause.count)) {
+      return absl::InvalidArgumentError(
+          fmt::format("Run with pauses of up to {} ns: {:g} s is the longest",
+                      run.longest_pause_ns(), kLongestPause.seconds()));
     }
     absl::Status status = engine_.Run(run, [this](const v1::OperatorTable& operators) {
       v1::WorkerEvent event;

@@ -184,6 +184,10 @@ TEST(SpecValidation, RefusesRatesAndLimitsThatAreNoNumbersOfUse) {
     EXPECT_THAT(Refusal([&](auto& spec) { spec.set_time_limit_s(limit); }),
                 HasSubstr("time_limit_s"));
   }
+  for (const double pause : {-0.001, 10.1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(Refusal([&](auto& spec) { spec.set_longest_pause_s(pause); }),
+                HasSubstr("longest_pause_s"));
+  }
   for (const double idle : {-1.0, 601.0, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(Refusal([&](auto& spec) { spec.set_idle_s(idle); }), HasSubstr("idle_s"));
   }

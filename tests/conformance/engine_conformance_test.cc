@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "common/iteration_pause.h"
 #include "common/tensor_pack.h"
 #include "tests/conformance/engine_process.h"
 #include "tests/support/memory_file.h"
@@ -340,6 +341,36 @@ TEST_F(EngineConformance, WritesOneMarkerPerOperatorAndIteration) {
       EXPECT_GE(nets[i].begin_ns, nets[i - 1].end_ns);
     }
   }
+}
+
+TEST_F(EngineConformance, RestsBeforeEachIterationAsTheSeedSays) {
+  const Nanoseconds longest = Milliseconds(3);
+  v1::WorkerCommand run = RunCommand(v1::PHASE_MEASURE, 4, 5);
+  run.mutable_run()->set_longest_pause_ns(static_cast<uint64_t>(longest.count));
+  StartAndLoad();
+  engine_->TakeMarkers();
+  int64_t at = NowNs();
+  Send(run);
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  std::vector<Marker> nets;
+  for (const Marker& m : engine_->TakeMarkers()) {
+    if (m.op == kOpNet) nets.push_back(m);
+  }
+  ASSERT_EQ(nets.size(), 5u);
+  for (const Marker& net : nets) {
+    const uint64_t seed = LoadCommand().load().seed();
+    EXPECT_GE(net.begin_ns - at, PauseBefore(seed, net.iteration, longest).count);
+    at = net.end_ns;
+  }
+}
+
+TEST_F(EngineConformance, RefusesPausesThatAreTooLong) {
+  v1::WorkerCommand run = RunCommand(v1::PHASE_MEASURE, 0, 1);
+  run.mutable_run()->set_longest_pause_ns(static_cast<uint64_t>(kLongestPause.count) + 1);
+  StartAndLoad();
+  Send(run);
+  ExpectFailureAndEnd();
 }
 
 TEST_F(EngineConformance, SlotIsEmptyWhenNothingRuns) {

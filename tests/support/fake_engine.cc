@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/iteration_pause.h"
 #include "common/marker_ring.h"
 #include "common/marker_ring_writer.h"
 #include "common/tensor_pack.h"
@@ -60,9 +61,8 @@ class FakeEngine {
     if (Mode("half_frame")) return SendRaw(std::string("\x40\0\0\0half", 8));
     v1::WorkerEvent event;
     v1::WorkerEvent::Hello& hello = *event.mutable_hello();
-    hello.set_protocol_version(Mode("wrong_version") ? 7
-                               : Mode("old_version") ? 1
-                                                     : kWorkerProtocolVersion);
+    hello.set_protocol_version(
+        Mode("wrong_version") ? 7u : Number("old_version", kWorkerProtocolVersion));
     hello_version_ = hello.protocol_version();
     hello.set_engine(Mode("wrong_name") ? "other" : name_);
     hello.set_engine_version("fake engine 1.0");
@@ -109,6 +109,7 @@ class FakeEngine {
 
   void Load(const v1::WorkerCommand::Load& load) {
     if (load.protocol_version() != hello_version_) std::exit(4);
+    seed_ = load.seed();
     cpu_set_t cpus;
     if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) std::abort();
     std::printf("CPUs:");
@@ -166,7 +167,11 @@ class FakeEngine {
 
   void Run(const v1::WorkerCommand::Run& run) {
     const auto phase = static_cast<uint8_t>(run.phase());
+    const Nanoseconds longest_pause{static_cast<int64_t>(run.longest_pause_ns())};
+    if (longest_pause.count > 0 && hello_version_ < 3) std::exit(4);
     for (uint32_t i = run.first_iteration(); i < run.first_iteration() + run.count(); ++i) {
+      const Nanoseconds pause = PauseBefore(seed_, i, longest_pause);
+      if (pause.count > 0) RealClock().SleepUntil(RealClock().Now() + pause);
       const int64_t begin = Now();
       for (uint32_t op = 0; op < operators_; ++op) RunOperator(op, i, phase);
       lane_.Write({.begin_ns = begin,
@@ -256,6 +261,7 @@ class FakeEngine {
   }
 
   uint32_t hello_version_ = 0;
+  uint64_t seed_ = 0;
   const std::string name_;
   const std::map<std::string, uint32_t> words_;
   MarkerLane lane_;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <sstream>
 
+#include "common/iteration_pause.h"
 #include "common/run_codes.h"
 #include "common/sha256.h"
 #include "common/tensor_pack.h"
@@ -209,6 +210,38 @@ TEST_F(JobRunnerTest, AnEngineOfTheFirstProtocolRunsAJobThatNeedsNoMore) {
   const v1::JobStatus refused = device_.Run("operators 2 old_version 1", spec);
   EXPECT_EQ(refused.state(), v1::JOB_STATE_FAILED);
   EXPECT_THAT(refused.error(), HasSubstr("version 1 of the engine protocol"));
+}
+
+TEST_F(JobRunnerTest, MeasuredIterationsComeAfterTheirPauses) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_seed(42);
+  spec.set_longest_pause_s(0.004);
+  const v1::JobStatus job = device_.Run("operators 2", spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_EQ(data.header()->job().longest_pause_s(), 0.004);
+  EXPECT_THAT(Codes(data), Not(Contains("no_pauses")));
+  int64_t at = 0;
+  uint32_t iterations = 0;
+  for (const Marker& marker : data.markers()) {
+    if (marker.op != kOpNet || marker.phase != v1::PHASE_MEASURE) continue;
+    EXPECT_GE(marker.begin_ns - at, PauseBefore(42, marker.iteration, Milliseconds(4)).count);
+    at = marker.end_ns;
+    ++iterations;
+  }
+  EXPECT_EQ(iterations, spec.iterations());
+}
+
+TEST_F(JobRunnerTest, AnEngineOfTheSecondProtocolMakesNoPausesAndTheRunSaysSo) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_longest_pause_s(0.004);
+  const v1::JobStatus job = device_.Run("operators 2 old_version 2", spec);
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  EXPECT_THAT(Codes(device_.Records(job.run_id())), Contains("no_pauses"));
+  const v1::JobStatus unasked = device_.Run("operators 2 old_version 2");
+  EXPECT_THAT(Codes(device_.Records(unasked.run_id())), Not(Contains("no_pauses")));
 }
 
 TEST_F(JobRunnerTest, WhatAnEngineNotesBecomesNoticesButNoneOfTheDaemonsOwn) {
