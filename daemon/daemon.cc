@@ -207,9 +207,10 @@ absl::Status Daemon::OpenQueue() {
   parts.telemetry = telemetry_.get();
   parts.clock = &RealClock();
   parts.received_bytes = &received_bytes_;
+  parts.front_pid = [this] { return front_->pid(); };  // jobs run from Serve() on
   parts.cpus = cpus_;
   parts.pin = [this](const std::vector<int>& cpus) { Pin(cpus); };
-  parts.on_chunk = [this] { server_->SpoolGrew(); };  // jobs run from Serve() on
+  parts.on_chunk = [this] { server_->SpoolGrew(); };
   runner_ = std::make_unique<JobRunner>(std::move(runner), std::move(parts));
 
   JobQueueOptions options;

@@ -1,12 +1,12 @@
 #include "daemon/jobs/run_recording.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "common/files.h"
+#include "daemon/jobs/process_usage.h"
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_header.h"
 #include "daemon/sampling/spool.h"
@@ -15,15 +15,6 @@
 
 namespace synergy {
 namespace {
-
-double ProcessCpuSeconds() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 std::string UnwrittenText(const absl::Status& why) {
   return fmt::format("the run's records could not be written: {}", std::string(why.message()));
@@ -64,7 +55,7 @@ absl::Status RunRecording::Start(std::string engine_version, ActivityFeed* feed)
                                  .threads = spec.threads()},
                                 feed);
   }
-  cpu_s_at_begin_ = ProcessCpuSeconds();
+  cpu_s_at_begin_ = OwnUsage().cpu_s;
   absl::Status rate = parts_.sampler->SetRate(EdgeRateHz());
   parts_.sampler->TakeStats();  // counts from here on
   parts_.sampler->AddSink(recorder_.get());
@@ -78,7 +69,7 @@ double RunRecording::EdgeRateHz() const {
   return std::max(header_.requested_hz(), options_.idle_rate_hz);
 }
 
-double RunRecording::DaemonCpuSeconds() const { return ProcessCpuSeconds() - cpu_s_at_begin_; }
+double RunRecording::DaemonCpuSeconds() const { return OwnUsage().cpu_s - cpu_s_at_begin_; }
 
 void RunRecording::SetPhase(v1::Phase phase, const MarkerFeed::Activity& activity) {
   phase_ = phase;

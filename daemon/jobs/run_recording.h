@@ -53,6 +53,7 @@ class RunRecording {
   // Because the disk was too slow. Where it could not be written at all, that error tells the loss.
   uint64_t records_dropped() const { return recorder_->status().ok() ? recorder_->dropped() : 0; }
   double DaemonCpuSeconds() const;  // since Start
+  uint64_t bytes_written() const { return recorder_->bytes(); }
 
   // Gives the sampler, the board and the CPUs back. What the sources did since their numbers were
   // last taken.

@@ -10,7 +10,6 @@
 #include "common/spec_validation.h"
 #include "daemon/jobs/cooling.h"
 #include "daemon/jobs/engines.h"
-#include "daemon/jobs/outputs_file.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -180,6 +179,7 @@ absl::Status RunSession::Conduct() {
   if (status = Warmup(); !status.ok()) return status;
   const uint64_t received = ReceivedBytes();
   if (conditions_) conditions_->BeginMeasuring();  // what is seen now holds when the phase begins
+  counts_before_ = CountObserver();
   SetPhase(v1::PHASE_MEASURE);
   status = Measure();
   NoteUploads(ReceivedBytes() - received);
@@ -231,9 +231,11 @@ absl::Status RunSession::Measure() {
   const uint32_t iterations = job_.spec().iterations();
   const MonotonicTime begin = clock_.Now();
   absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
+  const ObserverCounts counts = CountObserver();
   if (conditions_) facts_.moved_clocks = conditions_->EndMeasuring();
   if (!status.ok()) return status;
-  facts_.measured_s = (clock_.Now() - begin).seconds();
+  facts_.measured_s = (counts.at - begin).seconds();
+  observer_cost_ = CostBetween(*counts_before_, counts);
   facts_.operator_s = feed_->MeanTimes();
   const std::vector<ReadingTally::Rail> after = recording_.tally().Count();
   for (size_t i = 0; i < after.size(); ++i) {
@@ -242,20 +244,6 @@ absl::Status RunSession::Measure() {
   }
   facts_.iterations = iterations;
   return status;
-}
-
-uint64_t RunSession::ReceivedBytes() const {
-  return parts_.received_bytes == nullptr ? 0 : parts_.received_bytes->load();
-}
-
-void RunSession::NoteUploads(uint64_t bytes) {
-  if (bytes == 0) return;
-  recording_.AddNotice(
-      NoticeCode::kUploadMeanwhile,
-      fmt::format("this board took or checked {:.1f} MB of clients' weights and inputs in the "
-                  "measured phase: that takes CPU time, memory bandwidth and power, which stand in "
-                  "the operators' numbers",
-                  static_cast<double>(bytes) / 1e6));
 }
 
 absl::Status RunSession::Tail() {
@@ -270,19 +258,6 @@ absl::Status RunSession::Tail() {
   if (!read.ok()) return read.status();
   facts_.read_after = *read;
   return PlayChirp(/*after=*/true);
-}
-
-absl::Status RunSession::KeepOutputs() {
-  if (!job_.spec().keep_outputs()) return absl::OkStatus();
-  absl::StatusOr<OutputsFile> file = OutputsFile::Create(folder_.Outputs());
-  absl::Status status = file.status();
-  if (status.ok()) status = driver_->WriteOutputs(file->fd());
-  if (absl::IsCancelled(status)) return status;
-  AddEngineNotes();
-  if (status.ok()) status = file->Keep();
-  has_outputs_ = status.ok();
-  if (!status.ok()) recording_.AddNotice(NoticeCode::kNoOutputs, std::string(status.message()));
-  return absl::OkStatus();
 }
 
 // The first iteration finds the shapes; what follows knows its operators.

@@ -16,6 +16,7 @@
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/job_executor.h"
+#include "daemon/jobs/observer_cost.h"
 #include "daemon/jobs/run_recording.h"
 #include "daemon/jobs/runner_options.h"
 #include "daemon/jobs/verdict.h"
@@ -43,6 +44,7 @@ class RunSession {
   absl::Status Load();
   absl::Status Warmup();
   absl::Status Measure();
+  ObserverCounts CountObserver() const;
   // Clients' uploads disturb what is measured meanwhile: the run says so.
   uint64_t ReceivedBytes() const;
   void NoteUploads(uint64_t bytes);
@@ -85,6 +87,8 @@ class RunSession {
   std::optional<ChirpPlayer> chirps_;  // where the job asks for a load pattern
   std::optional<EngineDriver> driver_;
   RunFacts facts_;
+  std::optional<ObserverCounts> counts_before_;    // of the measured phase
+  std::optional<v1::ObserverCost> observer_cost_;  // nothing: the phase was not completed
   bool has_outputs_ = false;
 };
 

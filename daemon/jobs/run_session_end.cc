@@ -1,13 +1,50 @@
-// How a RunSession ends: the engine, what it left behind, the clocks, and the verdict. What comes
-// before is in run_session.cc.
+// How a RunSession ends: what disturbed it and what it cost, the outputs, the engine, what it left
+// behind, the clocks, and the verdict. What comes before is in run_session.cc.
 #include <algorithm>
 #include <utility>
 
+#include "daemon/jobs/outputs_file.h"
 #include "daemon/jobs/run_session.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
 namespace synergy {
+
+uint64_t RunSession::ReceivedBytes() const {
+  return parts_.received_bytes == nullptr ? 0 : parts_.received_bytes->load();
+}
+
+void RunSession::NoteUploads(uint64_t bytes) {
+  if (bytes == 0) return;
+  recording_.AddNotice(
+      NoticeCode::kUploadMeanwhile,
+      fmt::format("this board took or checked {:.1f} MB of clients' weights and inputs in the "
+                  "measured phase: that takes CPU time, memory bandwidth and power, which stand in "
+                  "the operators' numbers",
+                  static_cast<double>(bytes) / 1e6));
+}
+
+ObserverCounts RunSession::CountObserver() const {
+  const std::optional<pid_t> front = parts_.front_pid ? parts_.front_pid() : std::nullopt;
+  return {.at = clock_.Now(),
+          .daemon = OwnUsage(),
+          .front = front ? UsageOf(*front, "/proc") : std::nullopt,
+          .transfers = parts_.sampler->transfers(),
+          .bytes_written = recording_.bytes_written()};
+}
+
+absl::Status RunSession::KeepOutputs() {
+  if (!job_.spec().keep_outputs()) return absl::OkStatus();
+  absl::StatusOr<OutputsFile> file = OutputsFile::Create(folder_.Outputs());
+  absl::Status status = file.status();
+  if (status.ok()) status = driver_->WriteOutputs(file->fd());
+  if (absl::IsCancelled(status)) return status;
+  AddEngineNotes();
+  if (status.ok()) status = file->Keep();
+  has_outputs_ = status.ok();
+  if (!status.ok()) recording_.AddNotice(NoticeCode::kNoOutputs, std::string(status.message()));
+  return absl::OkStatus();
+}
 
 void RunSession::ReleaseClocks() {
   if (clocks_ == nullptr) return;
@@ -72,6 +109,7 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
   end.mutable_sampling()->set_daemon_cpu_s(recording_.DaemonCpuSeconds());
   end.set_markers(activity.markers);
   end.set_markers_dropped(activity.dropped);
+  if (observer_cost_) *end.mutable_observer() = *observer_cost_;
   return end;
 }
 

@@ -1,6 +1,8 @@
 // How jobs are run, and with what.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -49,9 +51,10 @@ struct RunnerParts {
   Telemetry* telemetry = nullptr;
   Clock* clock = nullptr;
   const std::atomic<uint64_t>* received_bytes = nullptr;  // of objects, by clients; null: none
-  std::vector<int> cpus;                                  // that the daemon may use
-  std::function<void(const std::vector<int>&)> pin;       // binds the daemon and the front to CPUs
-  std::function<void()> on_chunk;                         // the spool has grown; from any thread
+  std::function<std::optional<pid_t>()> front_pid;   // of the living front; null: there is none
+  std::vector<int> cpus;                             // that the daemon may use
+  std::function<void(const std::vector<int>&)> pin;  // binds the daemon and the front to CPUs
+  std::function<void()> on_chunk;                    // the spool has grown; from any thread
 };
 
 }  // namespace synergy

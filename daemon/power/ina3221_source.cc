@@ -138,6 +138,7 @@ absl::Status Ina3221Source::VerifyIdentity() {
 }
 
 absl::Status Ina3221Source::Program() {
+  ++transfers_;
   if (absl::Status status = bus_->Write(address_, kConfiguration, Encode(config_)); !status.ok()) {
     return While(fmt::format("{} on {}: writing the configuration", name_, bus_->name()), status);
   }
@@ -174,6 +175,7 @@ absl::Status Ina3221Source::VerifyConfiguration() {
 }
 
 absl::StatusOr<RegisterRead> Ina3221Source::ReadRegister(uint8_t reg) {
+  ++transfers_;
   absl::StatusOr<RegisterRead> read = bus_->Read(address_, reg);
   if (read.ok()) return read;
   return While(fmt::format("{} on {}: reading register {:#04x}", name_, bus_->name(), reg),

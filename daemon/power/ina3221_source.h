@@ -58,6 +58,7 @@ class Ina3221Source final : public PowerSource {
   // the readings' windows are then not the ones described.
   absl::Status Read(std::vector<ChannelReading>* out) override;
   double asked_hz(size_t index) const override;
+  std::optional<uint64_t> transfers() const override { return transfers_; }
   std::vector<std::string> Remarks() const override { return remarks_; }
 
  private:
@@ -92,6 +93,7 @@ class Ina3221Source final : public PowerSource {
   size_t next_voltage_ = 0;                    // counts up; modulo the number of voltages
   MonotonicTime voltage_due_;
   MonotonicTime verify_due_;
+  uint64_t transfers_ = 0;
 };
 
 }  // namespace synergy

@@ -53,6 +53,10 @@ class PowerSource {
   // more while it is read may change it; asked between reads, by the thread that reads.
   virtual double max_rate_hz() const { return std::numeric_limits<double>::infinity(); }
 
+  // Transfers on its bus since it was opened, where it makes them itself; nothing: it does not
+  // know, and each reading counts for one. Asked by the thread that reads.
+  virtual std::optional<uint64_t> transfers() const { return std::nullopt; }
+
   // What a user should know of how this source measures here, a line each: settings that could not
   // be made, what is unknown; behind kToMend (source_description.h) what to do. As of the last
   // Read.

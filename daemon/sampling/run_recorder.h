@@ -52,6 +52,7 @@ class RunRecorder : public ReadingSink {
   absl::Status Finish(const v1::RunEnd& end);
 
   uint64_t chunks() const;
+  uint64_t bytes() const { return spool_->bytes(); }  // that are written
   // The first write error, such as ResourceExhausted for a full disk. After it, records are
   // dropped.
   absl::Status status() const;

@@ -159,6 +159,12 @@ std::vector<v1::SourceInfo> Sampler::DescribeSources() const {
   return sources;
 }
 
+uint64_t Sampler::transfers() const {
+  uint64_t transfers = 0;
+  for (const auto& poller : pollers_) transfers += poller->transfers();
+  return transfers;
+}
+
 std::vector<std::string> Sampler::doubts() const {
   std::vector<std::string> doubts;
   for (const auto& poller : pollers_) {

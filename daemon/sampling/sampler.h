@@ -64,6 +64,8 @@ class Sampler {
   // OK while the source is read; NotFound while it is gone and looked for; else why its thread gave
   // it up.
   absl::Status source_status(size_t i) const;
+  // On the buses of all sources, since Start.
+  uint64_t transfers() const;
   // The sources as clients are told of them, with what they found out since they are read: at most
   // a second old.
   std::vector<v1::SourceInfo> DescribeSources() const;

@@ -63,6 +63,8 @@ bool SourcePoller::Tick() {
   const TickGrid::Missed missed = grid_->Take(begin);
   readings_.clear();
   const absl::Status status = source_->Read(&readings_);
+  // A read that failed was one, too.
+  transfers_ = source_->transfers().value_or(transfers_ + readings_.size() + (status.ok() ? 0 : 1));
   // What is gone looks for itself.
   const bool goes_on = status.ok() || absl::IsUnavailable(status) || absl::IsNotFound(status);
   {

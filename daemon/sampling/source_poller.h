@@ -61,6 +61,8 @@ class SourcePoller {
 
   // See Sampler::TakeStats.
   v1::SourceStats TakeStats();
+  // Of the source's bus, as far as that is known (PowerSource::transfers), since it is polled.
+  uint64_t transfers() const { return transfers_.load(std::memory_order_relaxed); }
   // Why the source is not read now: given up, or gone and looked for. OK otherwise.
   absl::Status status() const;
   // As clients are told of it; what it found out while it was read is at most kDescribeInterval
@@ -94,6 +96,7 @@ class SourcePoller {
   SinkList& sinks_;
   std::atomic<int64_t> period_ns_;
   std::atomic<int64_t> used_period_ns_;  // of the grid
+  std::atomic<uint64_t> transfers_ = 0;
 
   // Of the polling thread.
   std::optional<TickGrid> grid_;

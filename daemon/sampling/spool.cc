@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<RunSpool>> RunSpool::Reopen(const std::string& pa
 }
 
 absl::Status RunSpool::CheckLimits(uint64_t more) {
-  if (more > limits_.max_bytes - std::min(bytes_, limits_.max_bytes)) {
+  if (more > limits_.max_bytes - std::min(bytes(), limits_.max_bytes)) {
     return absl::ResourceExhaustedError(fmt::format(
         "spool file {}: the records of one run may take {} MiB; measure fewer iterations, or at a "
         "lower rate",

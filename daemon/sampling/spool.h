@@ -22,7 +22,7 @@ struct SpoolLimits {
   uint64_t min_free_bytes = 0;
 };
 
-// Writes a spool. One thread appends; chunks() may be asked by any.
+// Writes a spool. One thread appends; chunks() and bytes() may be asked by any.
 class RunSpool {
  public:
   static constexpr uint64_t kFreeCheckBytes = uint64_t{1} << 20;
@@ -42,6 +42,7 @@ class RunSpool {
 
   // Chunks written: the next one has this seq.
   uint64_t chunks() const { return chunks_.load(std::memory_order_acquire); }
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // of them, as written
   const std::string& path() const { return path_; }
 
   // fsync and close. No Append afterwards.
@@ -55,8 +56,8 @@ class RunSpool {
   const std::string path_;
   const SpoolLimits limits_;
   UniqueFd fd_;
-  uint64_t bytes_ = 0;       // of whole frames
-  uint64_t next_check_ = 0;  // of the free space, in bytes_
+  std::atomic<uint64_t> bytes_ = 0;  // of whole frames
+  uint64_t next_check_ = 0;          // of the free space, in bytes_
   std::atomic<uint64_t> chunks_ = 0;
 };
 

@@ -81,6 +81,10 @@ TEST_F(JobRunnerTest, RecordsACompleteRun) {
   ASSERT_EQ(end.sampling().sources_size(), 1);
   EXPECT_GT(end.sampling().sources(0).ticks(), 0u);
   EXPECT_GT(end.sampling().daemon_cpu_s(), 0);
+  ASSERT_TRUE(end.has_observer());
+  EXPECT_GT(end.observer().time_s(), 0);
+  EXPECT_GT(end.observer().cpu_s(), 0);
+  EXPECT_GT(end.observer().bus_transfers(), 0u);
   for (const auto& [channel, readings] : data.readings()) EXPECT_FALSE(readings.empty());
 }
 

@@ -78,6 +78,17 @@ TEST(Ina3221Source, ProgramsTheFastestHonestSampling) {
   EXPECT_EQ(bench.bus->Read(kAddress, 0x00)->value, 0x7007);
 }
 
+TEST(Ina3221Source, CountsEveryTransferOnItsBusTheOneOfTheReadyFlagToo) {
+  Bench bench(Constant(1));
+  auto source = bench.Open();
+  const uint64_t before = source->transfers().value();
+  EXPECT_GT(before, 0u) << "it was identified and programmed";
+  std::vector<ChannelReading> readings;
+  ASSERT_TRUE(source->Read(&readings).ok());
+  ASSERT_FALSE(readings.empty());
+  EXPECT_EQ(*source->transfers(), before + 1 + readings.size());
+}
+
 TEST(Ina3221Source, DescribesCurrentsThenVoltagesWithTheirWindows) {
   Bench bench(Constant(1));
   auto source = bench.Open();

@@ -189,6 +189,16 @@ TEST_F(SourcePollerTest, ATickWithAReadingIsAchievedThoughAnotherOfItFailed) {
   EXPECT_GE(stats.achieved_hz(), stats.fresh_hz());
 }
 
+TEST_F(SourcePollerTest, AReadingIsATransferAndSoIsAReadThatFailed) {
+  SourcePoller poller = Poller([&](int call, std::vector<ChannelReading>* out) -> absl::Status {
+    if (call == 1) return absl::UnavailableError("busy");
+    (void)ReadOne(out, call, Microseconds(10));
+    return ReadOne(out, call, Microseconds(10));
+  });
+  for (int i = 0; i < 3; ++i) PollOnce(poller);
+  EXPECT_EQ(poller.transfers(), 2u + 1u + 2u);
+}
+
 TEST_F(SourcePollerTest, OfAChannelThatIsReadSeldomOnPurposeNoMoreIsRequested) {
   auto source = std::make_unique<ScriptedSource>(
       "meter", std::vector<v1::ChannelInfo>{kCurrent, kCurrent},
