@@ -99,6 +99,24 @@ class MainJob(unittest.TestCase):
             self.assertEqual(db.execute("PRAGMA foreign_key_check").fetchall(), [])
             self.assertGreater(db.execute("SELECT count(*) FROM chunks").fetchone()[0], 5)
 
+    def test_iterations_come_after_pauses_of_the_sensors_cycle_or_as_asked(self):
+        # An INA3221 at its fastest: six conversions of 140 us.
+        self.assertAlmostEqual(self.run_json["run"]["longest_pause_s"], 0.00084)
+        shown = self.board.ctl("show", self.run_json["run"]["id"]).stdout
+        self.assertIn("pauses of 0 to 0.84 ms before iterations", shown)
+        for engine, pause, seconds in (("caffe2-eigen", "3ms", 0.003), ("caffe2-openblas", "0", 0)):
+            run = self.board.json("run", "--net", "squeezenet1.1", "--iterations", "5", "--engine", engine,
+                                  "--pause", pause)
+            self.assertAlmostEqual(run["run"]["longest_pause_s"], seconds)
+            self.assertNotIn("no_pauses", [notice["code"] for notice in run["notices"]])
+
+    def test_pauses_that_cannot_be_are_refused(self):
+        for pause, said in (("-1", "-1 is below 0"), ("nan", "'nan'"), ("soon", "'soon'"),
+                            ("11", "--pause: 11 given; 0 (none) to 10 s")):
+            refused = self.board.ctl("run", "--net", "squeezenet", f"--pause={pause}")
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(said, refused.stderr)
+
     def test_the_other_engine_runs_too(self):
         other = self.board.json("run", "--net", "squeezenet1.1", "--iterations", "5", "--engine",
                                 "caffe2-eigen")
