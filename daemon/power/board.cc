@@ -21,11 +21,12 @@ constexpr std::string_view kAuto = "auto";
 // What most drivers and buses can do.
 constexpr double kUnknownBoardRateHz = 1000;
 
-Ina3221Wiring WiringOf(const SensorProfile& sensor) {
+Ina3221Wiring WiringOf(const SensorProfile& sensor, const SimulatedFaults& faults) {
   Ina3221Wiring wiring;
   wiring.address = sensor.address;
-  wiring.averages = sensor.averages;
-  wiring.conversion_us = sensor.conversion_us;
+  wiring.averages = static_cast<uint32_t>(faults.LeastAverages().value_or(sensor.averages));
+  wiring.conversion_us =
+      static_cast<uint32_t>(faults.LeastConversionUs().value_or(sensor.conversion_us));
   for (const SensorChannelProfile& channel : sensor.channels) {
     wiring.channels[channel.number - 1] = {.rail = channel.rail, .shunt_ohm = channel.shunt_ohm};
   }
@@ -54,7 +55,8 @@ absl::StatusOr<std::vector<FoundSource>> OpenSimulatedSources(
   switch (simulation->simulation().sensor) {
     case SimulatedSensor::kIna3221:
       for (const SensorProfile& sensor : profile.sensors) {
-        auto source = Ina3221Source::Open(sim::SimulatedBoard::BusOf(simulation), WiringOf(sensor));
+        auto source = Ina3221Source::Open(sim::SimulatedBoard::BusOf(simulation),
+                                          WiringOf(sensor, simulation->faults()));
         if (!source.ok()) return source.status();
         found.push_back({.source = *std::move(source), .rails = {}});
       }

@@ -65,7 +65,7 @@ void Ina3221Chip::Configure(uint16_t value, MonotonicTime at) {
   batches_seen_ = 0;
   ++configurations_;
   const double delay_ns = cycle_ns_ * UniformDraw(MixHash(seed_, kPhaseKey), configurations_);
-  start_ = at + Nanoseconds{std::llround(delay_ns)};
+  start_ = drift_.ToChip(at) + Nanoseconds{std::llround(delay_ns)};
   ReleaseTrace(at);
 }
 
@@ -135,7 +135,7 @@ Ina3221Chip::Conversion Ina3221Chip::ConversionNumber(uint8_t data_register, int
 }
 
 int64_t Ina3221Chip::ConversionsOf(const Slot& slot, MonotonicTime at) const {
-  const double since_ns = static_cast<double>((at - start_).count) - slot.end_ns;
+  const double since_ns = static_cast<double>((drift_.ToChip(at) - start_).count) - slot.end_ns;
   if (since_ns < 0) return 0;
   const auto done = static_cast<int64_t>(since_ns / cycle_ns_) + 1;
   const bool continuous = (config_.mode & kModeContinuous) != 0;
@@ -179,7 +179,8 @@ int Ina3221Chip::Convert(const Slot& slot, int64_t cycle) const {
 }
 
 MonotonicTime Ina3221Chip::CycleTime(int64_t cycle, double offset_ns) const {
-  return start_ + Nanoseconds{std::llround(static_cast<double>(cycle) * cycle_ns_ + offset_ns)};
+  const double since_ns = static_cast<double>(cycle) * cycle_ns_ + offset_ns;
+  return drift_.ToClock(start_ + Nanoseconds{std::llround(since_ns)});
 }
 
 void Ina3221Chip::ReleaseTrace(MonotonicTime at) {

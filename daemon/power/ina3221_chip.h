@@ -29,6 +29,7 @@
 
 #include "common/clock.h"
 #include "daemon/power/ina3221_registers.h"
+#include "daemon/power/oscillator_drift.h"
 #include "daemon/power/power_trace.h"
 #include "daemon/power/register_chip.h"
 
@@ -61,6 +62,9 @@ class Ina3221Chip final : public RegisterChip {
 
   // Draws the noise of all conversions that end after `at` from another seed.
   void SeedNoise(uint64_t seed, MonotonicTime at);
+
+  // From the drift's begin on, which lies behind the last configuration and all reads.
+  void SetDrift(const OscillatorDrift& drift) { drift_ = drift; }
 
   // For tests and documents: the factor on all of the chip's times.
   double oscillator_factor() const { return oscillator_factor_; }
@@ -110,8 +114,9 @@ class Ina3221Chip final : public RegisterChip {
   std::array<DataRegister, ina3221::kLastData + 1> data_{};
   ina3221::Configuration config_;
   uint64_t configurations_ = 0;  // written so far, resets included
-  MonotonicTime start_;          // of the first conversion
-  std::vector<Slot> slots_;      // of the cycle, in order; empty: powered down
+  OscillatorDrift drift_;
+  MonotonicTime start_;      // of the first conversion, in the chip's time
+  std::vector<Slot> slots_;  // of the cycle, in order; empty: powered down
   double cycle_ns_ = 0;
   int64_t batches_seen_ = 0;  // of N cycles, when the flag was last read
 };

@@ -11,6 +11,11 @@ constexpr double kStepS = 0.01;
 // A change per step that is below this does not happen: the temperature is steady.
 constexpr double kSteadyK = 1e-9;
 
+void Add(const BoardPower& extra, BoardPower* power) {
+  for (size_t rail = 0; rail < kRails; ++rail) power->watts[rail] += extra.watts[rail];
+  power->all_w += extra.all_w;
+}
+
 }  // namespace
 
 RealisedPower::RealisedPower(const SimulationProfile& board, MonotonicTime begin,
@@ -24,12 +29,13 @@ RealisedPower::RealisedPower(const SimulationProfile& board, MonotonicTime begin
 PerRail RealisedPower::Extend(MonotonicTime until, std::span<const OperatorLoad> running) {
   PerRail joules{};
   while (end_ns_ < until.ns) {
-    const BoardPower power = PowerOf(board_, running, point_, temperature_c_);
+    BoardPower power = PowerOf(board_, running, point_, temperature_c_);
+    if (extra_) Add(extra_({step_begin_ns_}), &power);
     const int64_t begin_ns = end_ns_;
     const double change =
         TemperatureAfter(board_, temperature_c_, power.all_w, kStepS) - temperature_c_;
     int64_t steps = 1;
-    if (end_ns_ == step_begin_ns_ && std::abs(change) < kSteadyK) {
+    if (!extra_ && end_ns_ == step_begin_ns_ && std::abs(change) < kSteadyK) {
       steps =
           std::max<int64_t>(1, (until.ns - end_ns_) / kStepNs);  // nothing happens at their ends
     }

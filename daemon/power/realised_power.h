@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "common/clock.h"
 #include "daemon/power/board_power.h"
@@ -22,6 +24,10 @@ class RealisedPower {
   RealisedPower(const SimulationProfile& board, MonotonicTime begin,
                 const CpuOperatingPoint& point);
 
+  // What is drawn besides, by the instant: asked for each 10 ms, and constant in between. Before
+  // the timeline is extended.
+  using Extra = std::function<BoardPower(MonotonicTime)>;
+  void SetExtra(Extra extra) { extra_ = std::move(extra); }
   // From end() on.
   void SetOperatingPoint(const CpuOperatingPoint& point) { point_ = point; }
   double temperature_c() const { return temperature_c_; }
@@ -61,6 +67,7 @@ class RealisedPower {
   const SimulationProfile& board_;
   CpuOperatingPoint point_;
   double temperature_c_;
+  Extra extra_;  // null: nothing
   int64_t end_ns_;
   int64_t step_begin_ns_;   // of the present thermal step
   double step_joules_ = 0;  // of the whole board since then

@@ -13,6 +13,8 @@ namespace {
 constexpr Nanoseconds kKept = Milliseconds(100);
 // A sensor that nobody reads any more does not keep the past for ever.
 constexpr Nanoseconds kLongestKept = Milliseconds(60'000);
+// How often the operators' power changes where it varies.
+constexpr int64_t kVariationNs = 25'000;
 
 std::vector<std::string> NamesOf(const SimulationProfile& simulation) {
   std::vector<std::string> names;
@@ -32,8 +34,12 @@ absl::StatusOr<std::shared_ptr<SimulatedBoard>> SimulatedBoard::Create(
   auto checked =
       SimulatedFaults::Create(std::move(faults), NamesOf(*profile.simulation), seed, clock);
   if (!checked.ok()) return checked.status();
+  const bool has_chip = profile.simulation->sensor == SimulatedSensor::kIna3221;
+  if (absl::Status fits = (*checked)->FitSensor(has_chip); !fits.ok()) return fits;
+  SimulatedSensorOptions options = sensors;
+  options.noise_steps = (*checked)->NoiseSteps().value_or(options.noise_steps);
   std::shared_ptr<SimulatedBoard> board(
-      new SimulatedBoard(profile, sensors, *std::move(checked), clock));
+      new SimulatedBoard(profile, options, *std::move(checked), clock));
   switch (board->simulation_.sensor) {
     case SimulatedSensor::kIna3221:
       board->AttachChips(profile.sensors, seed);
@@ -59,8 +65,27 @@ SimulatedBoard::SimulatedBoard(const BoardProfile& profile, const SimulatedSenso
       busy_(cpu_.Point(true)),
       idle_(cpu_.Point(false)),
       cores_on_(cpu_.cores_on()),
-      power_(simulation_, clock.Now(), idle_) {
+      power_(simulation_, clock.Now() - faults_->LongestDelay(), idle_) {
   RebuildLoads();
+  if (!faults_->HasPowerDrift()) return;
+  // Relative to what is drawn while one core works at the fastest clock.
+  const OperatorLoad load =
+      LoadOfUnknown({.threads = 1, .cores = cores_on_, .frequency_hz = busy_.frequency_hz});
+  const BoardPower usual = PowerOf(simulation_, {&load, 1}, busy_, power_.temperature_c());
+  power_.SetExtra([this, usual](MonotonicTime at) {
+    const double share = faults_->PowerDrift(at);
+    BoardPower extra{.all_w = share * usual.all_w};
+    for (size_t rail = 0; rail < kRails; ++rail) extra.watts[rail] = share * usual.watts[rail];
+    return extra;
+  });
+}
+
+void SimulatedBoard::BeginFaults() {
+  faults_->Begin();
+  if (bus_ == nullptr) return;
+  bus_->BetweenTransactions([this](MonotonicTime) {
+    for (Ina3221Chip* chip : chips_) chip->SetDrift(faults_->SensorDrift());
+  });
 }
 
 void SimulatedBoard::BeginRun(const Run& run, ActivityFeed* feed) {
@@ -219,15 +244,33 @@ void SimulatedBoard::AddPiece(MonotonicTime end, std::span<Execution* const> run
     AddIdle(end);
     return;
   }
+  while (power_.end() < end) AddWork(NextChange(end), running);
+  cpu_.Worked(end);
+}
+
+MonotonicTime SimulatedBoard::NextChange(MonotonicTime end) const {
+  if (faults_->PowerVariation(power_.end()) == 0) return end;
+  return std::min(end, {power_.end().ns - power_.end().ns % kVariationNs + kVariationNs});
+}
+
+void SimulatedBoard::AddWork(MonotonicTime end, std::span<Execution* const> running) {
   running_.clear();
   double cores = 0;
   for (const Execution* e : running) cores += running_.emplace_back(Load(e->op)).cores;
+  if (const double share = faults_->PowerVariation(power_.end()); share > 0) {
+    // At the grid's points, so that it does not matter when the board is looked at.
+    const int64_t at_ns = power_.end().ns - power_.end().ns % kVariationNs;
+    for (size_t i = 0; i < running.size(); ++i) {
+      const Execution& e = *running[i];
+      running_[i].deviation *= faults_->PowerFactor(share, e.op, e.iteration,
+                                                    {std::max<int64_t>(0, at_ns - e.begin_ns)});
+    }
+  }
   // More than there are cores take turns.
   const double share = std::min(1.0, static_cast<double>(cores_on_) / cores);
   for (OperatorLoad& load : running_) load.cores *= share;
   power_.SetOperatingPoint(busy_);
   truth_.OnPiece(power_.Extend(end, running_), running);
-  cpu_.Worked(end);
 }
 
 void SimulatedBoard::Advance(MonotonicTime at_least) {

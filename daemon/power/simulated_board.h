@@ -18,6 +18,7 @@
 #include "daemon/power/board_profile.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/power/executions.h"
+#include "daemon/power/faulty_register_bus.h"
 #include "daemon/power/ina3221_chip.h"
 #include "daemon/power/power_trace.h"
 #include "daemon/power/realised_power.h"
@@ -54,7 +55,8 @@ class SimulatedBoard final : public BoardSimulation {
 
   const SimulationProfile& simulation() const { return simulation_; }
   // From here on its faults are at work.
-  void BeginFaults() { faults_->Begin(); }
+  void BeginFaults();
+  const SimulatedFaults& faults() const { return *faults_; }
   std::vector<std::string> FaultNotes() const { return faults_->Notes(); }
 
   void BeginRun(const Run& run, ActivityFeed* feed) override;
@@ -75,7 +77,7 @@ class SimulatedBoard final : public BoardSimulation {
   // What one sensor sees: each forgets by itself.
   class Tap final : public PowerTrace {
    public:
-    Tap(SimulatedBoard& board, MonotonicTime begin) : board_(board), needed_(begin) {}
+    explicit Tap(SimulatedBoard& board);
     double MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) override;
     double MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) override;
     double MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) override;
@@ -83,6 +85,8 @@ class SimulatedBoard final : public BoardSimulation {
 
    private:
     friend class SimulatedBoard;
+    // When what the sensor shows at an instant was.
+    Nanoseconds Delay(MonotonicTime at) const { return board_.faults_->Delay(at); }
     SimulatedBoard& board_;
     MonotonicTime needed_;  // nothing before it; guarded by the board's mutex_
   };
@@ -98,6 +102,11 @@ class SimulatedBoard final : public BoardSimulation {
   // The timeline's next piece, to `end`: what runs in it, and what it costs.
   void AddPiece(MonotonicTime end, std::span<Execution* const> running)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of that, what runs while the factors on the operators' power stay the same.
+  void AddWork(MonotonicTime end, std::span<Execution* const> running)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where these factors change next, at most `end`.
+  MonotonicTime NextChange(MonotonicTime end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddIdle(MonotonicTime end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Extends the timeline to the present, at least to `at_least`.

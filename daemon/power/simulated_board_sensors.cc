@@ -27,22 +27,29 @@ double Oscillator(uint64_t seed, std::string_view what) {
 
 }  // namespace
 
+// What it is asked for first may lie before its first instant by the longest delay.
+SimulatedBoard::Tap::Tap(SimulatedBoard& board)
+    : board_(board), needed_(board.clock_.Now() - board.faults_->LongestDelay()) {}
+
 double SimulatedBoard::Tap::MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanCurrent(rail, begin, end);
+  const Nanoseconds delay = Delay(end);
+  return board_.MeanCurrent(rail, begin - delay, end - delay);
 }
 double SimulatedBoard::Tap::MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanVoltage(rail, begin, end);
+  const Nanoseconds delay = Delay(end);
+  return board_.MeanVoltage(rail, begin - delay, end - delay);
 }
 double SimulatedBoard::Tap::MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  return board_.MeanPower(rail, begin, end);
+  const Nanoseconds delay = Delay(end);
+  return board_.MeanPower(rail, begin - delay, end - delay);
 }
 void SimulatedBoard::Tap::ForgetBefore(MonotonicTime time) {
   absl::MutexLock lock(&board_.mutex_);
-  needed_ = time;
+  needed_ = time - board_.faults_->LongestDelay();
   board_.Forget();
 }
 
-SimulatedBoard::Tap& SimulatedBoard::AddTap() { return taps_.emplace_back(*this, clock_.Now()); }
+SimulatedBoard::Tap& SimulatedBoard::AddTap() { return taps_.emplace_back(*this); }
 
 void SimulatedBoard::AttachChips(const std::vector<SensorProfile>& sensors, uint64_t seed) {
   bus_ = std::make_shared<SimI2cBus>(sensors.front().bus, sensors.front().bit_rate_hz, clock_);

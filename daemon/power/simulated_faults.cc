@@ -7,9 +7,12 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <numbers>
+#include <span>
+#include <utility>
 
-#include "common/nearest_name.h"
 #include "common/counter_noise.h"
+#include "common/nearest_name.h"
 #include "daemon/power/ina3221_registers.h"
 
 namespace synergy {
@@ -20,19 +23,35 @@ using Kind = SimulatedFault::Kind;
 struct KindInfo {
   Kind kind;
   const char* name;
-  bool takes_rail;
-  double standard;  // value where none is given
+  enum Takes { kRail, kNumber, kAlways } takes;  // kAlways: a number, and no seconds
+  double standard;                               // value where none is given
   double lowest, highest;
   const char* what;  // for people
 };
 constexpr std::array kKinds{
-    KindInfo{Kind::kStuck, "stuck", true, 0, 0, 0, "the register of a rail keeps its value"},
-    KindInfo{Kind::kReadErrors, "read-errors", false, 0.05, 0, 1, "reads of the sensors fail"},
-    KindInfo{Kind::kSlowFilter, "slow-filter", false, 64, 4, 1024,
+    KindInfo{Kind::kStuck, "stuck", KindInfo::kRail, 0, 0, 0,
+             "the register of a rail keeps its value"},
+    KindInfo{Kind::kReadErrors, "read-errors", KindInfo::kNumber, 0.05, 0, 1,
+             "reads of the sensors fail"},
+    KindInfo{Kind::kSlowFilter, "slow-filter", KindInfo::kNumber, 64, 4, 1024,
              "somebody raised the sensors' averaging behind the driver's back"},
-    KindInfo{Kind::kMissing, "missing", true, 0, 0, 0, "a rail's channel gives no data"},
-    KindInfo{Kind::kThrottle, "throttle", false, 0, 1, 100'000,
+    KindInfo{Kind::kMissing, "missing", KindInfo::kRail, 0, 0, 0, "a rail's channel gives no data"},
+    KindInfo{Kind::kThrottle, "throttle", KindInfo::kNumber, 0, 1, 100'000,
              "the CPU is held back as if it were too hot"},
+    KindInfo{Kind::kNoise, "noise", KindInfo::kAlways, 1, 0, 100,
+             "noise of each of the sensor's conversions, in steps"},
+    KindInfo{Kind::kAverages, "averages", KindInfo::kAlways, 64, 1, 1024,
+             "the sensor's averaging cannot be set to less"},
+    KindInfo{Kind::kConversion, "conversion", KindInfo::kAlways, 1100, 140, 8244,
+             "the sensor's conversions cannot be set shorter, in us"},
+    KindInfo{Kind::kDelay, "delay", KindInfo::kNumber, 5, 0, 1000,
+             "the sensors show what was so many ms ago"},
+    KindInfo{Kind::kDrift, "drift", KindInfo::kNumber, 0.1, 0, 1,
+             "the power rises slowly, whatever runs"},
+    KindInfo{Kind::kOscillatorDrift, "oscillator-drift", KindInfo::kNumber, 0.02, -0.2, 0.2,
+             "the sensors' conversions take slowly longer"},
+    KindInfo{Kind::kVaryingPower, "varying-power", KindInfo::kNumber, 0.1, 0, 0.25,
+             "the operators' power varies from execution to execution and within each"},
 };
 
 const KindInfo& InfoOf(Kind kind) { return *std::ranges::find(kKinds, kind, &KindInfo::kind); }
@@ -56,9 +75,13 @@ bool ParseSpan(std::string_view span, SimulatedFault* fault) {
   return ParseNumber(span.substr(dash + 1), &fault->until_s) && fault->until_s > fault->from_s;
 }
 
+bool IsOneOf(std::span<const int> table, double value) {
+  return std::ranges::any_of(table, [value](int entry) { return entry == value; });
+}
+
 absl::Status ParseArgument(std::string_view text, std::string_view argument, const KindInfo& info,
                            SimulatedFault* fault) {
-  if (info.takes_rail) {
+  if (info.takes == KindInfo::kRail) {
     fault->rail = std::string(argument);
     if (argument.empty()) return Bad(text, fmt::format("{} needs a rail", info.name));
     return absl::OkStatus();
@@ -70,12 +93,19 @@ absl::Status ParseArgument(std::string_view text, std::string_view argument, con
     return Bad(
         text, fmt::format("{} takes a number from {} to {}", info.name, info.lowest, info.highest));
   }
-  const bool averages = fault->kind == Kind::kSlowFilter;
-  if (averages && std::ranges::find(ina3221::kAverages, static_cast<int>(fault->value)) ==
-                      ina3221::kAverages.end()) {
+  const bool averages = fault->kind == Kind::kSlowFilter || fault->kind == Kind::kAverages;
+  if (averages && !IsOneOf(ina3221::kAverages, fault->value)) {
     return Bad(text, fmt::format("averages are {}", fmt::join(ina3221::kAverages, ", ")));
   }
+  if (fault->kind == Kind::kConversion && !IsOneOf(ina3221::kConversionUs, fault->value)) {
+    return Bad(text,
+               fmt::format("conversions take {} us", fmt::join(ina3221::kConversionUs, ", ")));
+  }
   return absl::OkStatus();
+}
+
+double RampSeconds(const SimulatedFault& fault) {
+  return std::isfinite(fault.until_s) ? fault.until_s - fault.from_s : SimulatedFaults::kRampS;
 }
 
 }  // namespace
@@ -99,6 +129,9 @@ absl::StatusOr<SimulatedFault> ParseSimulatedFault(std::string_view text) {
                                  fmt::join(names, ", ")));
   }
   fault.kind = info->kind;
+  if (info->takes == KindInfo::kAlways && at != std::string_view::npos) {
+    return Bad(text, fmt::format("{} is there from the start and takes no seconds", name));
+  }
   const std::string_view argument =
       colon == std::string_view::npos ? std::string_view() : what.substr(colon + 1);
   if (absl::Status status = ParseArgument(text, argument, *info, &fault); !status.ok()) {
@@ -120,15 +153,26 @@ absl::StatusOr<std::shared_ptr<SimulatedFaults>> SimulatedFaults::Create(
       new SimulatedFaults(std::move(faults), MixHash(seed, "faults"), clock));
 }
 
-const SimulatedFault* SimulatedFaults::Active(Kind kind, std::string_view rail) const {
+const SimulatedFault* SimulatedFaults::ActiveAt(MonotonicTime at, Kind kind,
+                                                std::string_view rail) const {
   if (faults_.empty() || !begin_) return nullptr;
-  const double s = (clock_.Now() - *begin_).seconds();
+  const double s = (at - *begin_).seconds();
   for (const SimulatedFault& fault : faults_) {
     if (fault.kind == kind && fault.rail == rail && fault.from_s <= s && s < fault.until_s) {
       return &fault;
     }
   }
   return nullptr;
+}
+
+const SimulatedFault* SimulatedFaults::Find(Kind kind) const {
+  const auto found = std::ranges::find(faults_, kind, &SimulatedFault::kind);
+  return found == faults_.end() ? nullptr : &*found;
+}
+
+std::optional<double> SimulatedFaults::ValueOf(Kind kind) const {
+  const SimulatedFault* fault = Find(kind);
+  return fault == nullptr ? std::nullopt : std::optional(fault->value);
 }
 
 bool SimulatedFaults::IsStuck(std::string_view rail) const {
@@ -157,56 +201,62 @@ std::optional<double> SimulatedFaults::ThrottledMhz() const {
   return fault->value;
 }
 
+absl::Status SimulatedFaults::FitSensor(bool has_ina3221) const {
+  for (const SimulatedFault& fault : faults_) {
+    if (has_ina3221 || InfoOf(fault.kind).takes != KindInfo::kAlways) continue;
+    return Bad(fault.text, fmt::format("{} is of an INA3221, and this board has none",
+                                       InfoOf(fault.kind).name));
+  }
+  return absl::OkStatus();
+}
+
+Nanoseconds SimulatedFaults::Delay(MonotonicTime at) const {
+  const SimulatedFault* fault = ActiveAt(at, Kind::kDelay);
+  return fault == nullptr ? Nanoseconds{0} : Seconds(1e-3 * fault->value);
+}
+
+Nanoseconds SimulatedFaults::LongestDelay() const {
+  double longest_ms = 0;
+  for (const SimulatedFault& fault : faults_) {
+    if (fault.kind == Kind::kDelay) longest_ms = std::max(longest_ms, fault.value);
+  }
+  return Seconds(1e-3 * longest_ms);
+}
+
+double SimulatedFaults::PowerDrift(MonotonicTime at) const {
+  const SimulatedFault* fault = Find(Kind::kDrift);
+  if (fault == nullptr || !begin_) return 0;
+  const double since_s = (at - *begin_).seconds() - fault->from_s;
+  return fault->value * std::clamp(since_s / RampSeconds(*fault), 0.0, 1.0);
+}
+
+OscillatorDrift SimulatedFaults::SensorDrift() const {
+  const SimulatedFault* fault = Find(Kind::kOscillatorDrift);
+  if (fault == nullptr || !begin_) return {};
+  return {*begin_ + Seconds(fault->from_s), RampSeconds(*fault), fault->value};
+}
+
+double SimulatedFaults::PowerVariation(MonotonicTime at) const {
+  const SimulatedFault* fault = ActiveAt(at, Kind::kVaryingPower);
+  return fault == nullptr ? 0 : fault->value;
+}
+
+double SimulatedFaults::PowerFactor(double share, uint32_t op, uint32_t iteration,
+                                    Nanoseconds elapsed) const {
+  constexpr double kCut = 2.5, kPeriodS = 1e-3;
+  const uint64_t key = MixHash(MixHash(seed_, "power"), op);
+  const double draw = std::clamp(NormalDraw(MixHash(key, 1), iteration), -kCut, kCut);
+  const double turns = elapsed.seconds() / kPeriodS + UniformDraw(key, 0);
+  const double within = std::numbers::sqrt2 * std::sin(2 * std::numbers::pi * turns);
+  return (1 + share * draw) * (1 + share * within);
+}
+
 std::vector<std::string> SimulatedFaults::Notes() const {
   std::vector<std::string> notes;
   for (const SimulatedFault& fault : faults_) {
     notes.push_back(fmt::format("SIMULATED fault {}: {}", fault.text, InfoOf(fault.kind).what));
   }
   return notes;
-}
-
-void FaultyRegisterBus::RaiseAveraging(uint8_t address) {
-  const uint32_t averages = faults_->Averages();
-  if (averages <= 1) return;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (std::exchange(raised_[address], true)) return;
-  }
-  const absl::StatusOr<RegisterRead> now = bus_->Read(address, ina3221::kConfiguration);
-  if (!now.ok()) return;
-  ina3221::Configuration config = ina3221::Decode(now->value);
-  config.average =
-      static_cast<uint8_t>(std::ranges::find(ina3221::kAverages, static_cast<int>(averages)) -
-                           ina3221::kAverages.begin());
-  // What comes of it the source is to find out.
-  bus_->Write(address, ina3221::kConfiguration, ina3221::Encode(config)).IgnoreError();
-}
-
-absl::StatusOr<RegisterRead> FaultyRegisterBus::Read(uint8_t address, uint8_t reg) {
-  RaiseAveraging(address);
-  absl::StatusOr<RegisterRead> read = bus_->Read(address, reg);
-  if (!read.ok()) return read;
-  if (faults_->ReadFails()) {
-    return absl::UnavailableError(
-        fmt::format("no acknowledgement from {:#04x} (SIMULATED fault)", address));
-  }
-  if (reg < 1 || reg > ina3221::kLastData) return read;
-  const auto rail = rails_.find({address, static_cast<size_t>(reg - 1) / 2});
-  if (rail == rails_.end()) return read;
-  if (faults_->IsMissing(rail->second)) {
-    return absl::UnavailableError(fmt::format("{} gives no data (SIMULATED fault)", rail->second));
-  }
-  absl::MutexLock lock(&mutex_);
-  if (faults_->IsStuck(rail->second)) {
-    read->value = held_.try_emplace({address, reg}, read->value).first->second;
-  } else {
-    held_.erase({address, reg});
-  }
-  return read;
-}
-
-absl::Status FaultyRegisterBus::Write(uint8_t address, uint8_t reg, uint16_t value) {
-  return bus_->Write(address, reg, value);
 }
 
 }  // namespace synergy

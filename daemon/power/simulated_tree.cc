@@ -50,13 +50,16 @@ absl::Status FaultOf(const SimulatedRailView& rail) {
 int64_t UpdatesBy(const SimulatedRailView& rail, MonotonicTime begin, double period_s,
                   int64_t so_far) {
   if (rail.faults->IsStuck(rail.rail)) return so_far;
-  const auto now = static_cast<int64_t>((rail.clock->Now() - begin).seconds() / period_s);
+  const MonotonicTime chip_now = rail.faults->SensorDrift().ToChip(rail.clock->Now());
+  const auto now = static_cast<int64_t>((chip_now - begin).seconds() / period_s);
   const auto averages = static_cast<int64_t>(rail.faults->Averages());
   return std::max(so_far, now - now % averages);
 }
 
-MonotonicTime TimeOf(MonotonicTime begin, double period_s, int64_t update) {
-  return begin + Seconds(period_s * static_cast<double>(update));
+MonotonicTime TimeOf(const SimulatedRailView& rail, MonotonicTime begin, double period_s,
+                     int64_t update) {
+  return rail.faults->SensorDrift().ToClock(begin +
+                                            Seconds(period_s * static_cast<double>(update)));
 }
 
 }  // namespace
@@ -96,8 +99,8 @@ absl::StatusOr<std::string> SimulatedEnergyCounter::Read() {
   absl::MutexLock lock(&mutex_);
   const int64_t updates = UpdatesBy(rail_, begin_, period_s_, updates_);
   if (updates > updates_) {
-    const MonotonicTime from = TimeOf(begin_, period_s_, updates_);
-    const MonotonicTime to = TimeOf(begin_, period_s_, updates);
+    const MonotonicTime from = TimeOf(rail_, begin_, period_s_, updates_);
+    const MonotonicTime to = TimeOf(rail_, begin_, period_s_, updates);
     joules_ += rail_.trace->MeanPower(rail_.index, from, to) * (to - from).seconds();
     rail_.trace->ForgetBefore(to);
     updates_ = updates;
@@ -116,8 +119,8 @@ absl::Status SimulatedGauge::Update() {
     return updates_ > 0 ? absl::OkStatus() : SysfsError("Reading", rail_.rail, ENODATA);
   }
   // Over the last of its periods, however long it was not read.
-  const MonotonicTime from = TimeOf(begin_, period_s_, std::max(updates_, updates - 1));
-  const MonotonicTime to = TimeOf(begin_, period_s_, updates);
+  const MonotonicTime from = TimeOf(rail_, begin_, period_s_, std::max(updates_, updates - 1));
+  const MonotonicTime to = TimeOf(rail_, begin_, period_s_, updates);
   const double amperes = rail_.trace->MeanCurrent(rail_.index, from, to);
   microamperes_ = std::llround(1e6 * amperes);
   microvolts_ = std::llround(1e6 * rail_.trace->MeanVoltage(rail_.index, from, to));

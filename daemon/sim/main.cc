@@ -18,6 +18,7 @@ enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2 };
 struct Flags {
   std::string net;
   std::string cpu_freq;
+  std::string noise;
   std::vector<std::string> faults;
   std::string spool;
   uint32_t batch = 1;
@@ -69,7 +70,12 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--jitter", run.jitter, "Of the operators' durations, relative")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--fault", flags->faults, "Something that goes wrong, as for synergyd");
+  app.add_option("--noise", flags->noise,
+                 "Noise of each of the sensor's conversions, in steps: --fault noise:STEPS");
+  app.add_option("--fault", flags->faults,
+                 "What is to go wrong, or to be otherwise, as for synergyd: KIND[:RAIL|NUMBER]"
+                 "[@SECONDS[-SECONDS]]; repeatable")
+      ->allow_extra_args(false);
 }
 
 absl::Status Play(Flags flags) {
@@ -78,6 +84,7 @@ absl::Status Play(Flags flags) {
     if (!hz.ok()) return hz.status();
     flags.run.cpu_khz = hz->khz;
   }
+  if (!flags.noise.empty()) flags.faults.push_back("noise:" + flags.noise);
   for (const std::string& text : flags.faults) {
     absl::StatusOr<SimulatedFault> fault = ParseSimulatedFault(text);
     if (!fault.ok()) return fault.status();

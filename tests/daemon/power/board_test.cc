@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/power/board_profile.h"
 #include "common/counter_noise.h"
+#include "daemon/power/board_profile.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sysfs.h"
 #include "tests/support/temp_folder.h"

@@ -233,6 +233,25 @@ TEST(Ina3221Chip, OscillatorIsOffByUpToTenPercentAndScalesAllTimes) {
   EXPECT_GT(highest, 1.09);
 }
 
+TEST(Ina3221Chip, ADriftingOscillatorMakesItsConversionsLongerAndSeeTheirOwnSlots) {
+  FunctionTrace trace = FunctionTrace::Constant(1, 19);
+  Ina3221Chip chip(kIdeal, kInputs, trace, kStart);
+  chip.Write(0x00, kFastest, kStart);
+  const MonotonicTime before = chip.ConversionNumber(0x01, 100).end;
+  chip.SetDrift({After(Seconds(1)), 10, 0.02});
+  EXPECT_EQ(chip.ConversionNumber(0x01, 100).end, before) << "what is done stays";
+  const auto period_us = [&](Nanoseconds at) {
+    const int64_t number = chip.Conversions(0x01, After(at));
+    const MonotonicTime end = chip.ConversionNumber(0x01, number).end;
+    EXPECT_LE(end, After(at));
+    EXPECT_GT(chip.ConversionNumber(0x01, number + 1).end, After(at));
+    return (chip.ConversionNumber(0x01, number + 1).end - end).seconds() * 1e6;
+  };
+  EXPECT_NEAR(period_us(Milliseconds(900)), 840, 0.01);
+  EXPECT_NEAR(period_us(Seconds(6)), 840 * 1.01, 0.1);
+  EXPECT_NEAR(period_us(Seconds(20)), 840 * 1.02, 0.01);
+}
+
 TEST(Ina3221Chip, PhaseAfterAConfigurationIsAnywhereInTheCycle) {
   FunctionTrace trace = FunctionTrace::Constant(1, 19);
   std::set<int64_t> eighths;

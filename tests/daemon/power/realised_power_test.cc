@@ -41,6 +41,23 @@ TEST(RealisedPower, AnIdleBoardDrawsItsIdlePowerForEver) {
   EXPECT_NEAR(power.temperature_c(), IdleTemperature(Board(), kPoint), 1e-6);
 }
 
+TEST(RealisedPower, WhatIsDrawnBesidesIsInEveryIntegral) {
+  RealisedPower power(Board(), kStart, kPoint);
+  RealisedPower plain(Board(), kStart, kPoint);
+  // 1 W more in each second, of VDD_CPU and of the board.
+  power.SetExtra([](MonotonicTime at) {
+    BoardPower extra{.all_w = (at - kStart).seconds()};
+    extra.watts[kVddCpu] = extra.all_w;
+    return extra;
+  });
+  const PerRail joules = power.Extend(After(Seconds(2)), {});
+  const PerRail usual = plain.Extend(After(Seconds(2)), {});
+  // 2 J, less half of a step of 10 ms, and what a warmer CPU leaks.
+  EXPECT_NEAR(joules[kVddCpu] - usual[kVddCpu], 2 - 0.01, 0.01);
+  EXPECT_NEAR(power.Energy(kStart, After(Seconds(2)))[kVddCpu], joules[kVddCpu], 1e-12);
+  EXPECT_GT(power.temperature_c(), plain.temperature_c());
+}
+
 TEST(RealisedPower, IntegralsAreExactAndAdditive) {
   RealisedPower power(Board(), kStart, kPoint);
   power.Extend(After(Milliseconds(3)), {});

@@ -233,6 +233,97 @@ TEST_F(ModelTest, DynamicPowerSpreadsByTenPercentOverEqualOperators) {
   EXPECT_NEAR(std::sqrt(squares / 400 - mean * mean) / mean, 0.10, 0.015);
 }
 
+std::shared_ptr<SimulatedBoard> MakeFaulty(Clock& clock, const std::string& fault) {
+  auto model = SimulatedBoard::Create(*BuiltInBoardProfile("jetson-tx1"), 1, {}, clock,
+                                      {*ParseSimulatedFault(fault)});
+  EXPECT_TRUE(model.ok()) << model.status();
+  (*model)->BeginFaults();
+  return *model;
+}
+
+// From execution to execution and within each, by 10 %; and the truth has what was drawn.
+TEST_F(ModelTest, VaryingPowerIsInTheTruthAndItsBooksClose) {
+  std::vector<v1::RunTruth> truths;
+  for (const Nanoseconds step : {Microseconds(37), Microseconds(999), Milliseconds(400)}) {
+    FakeClock clock;
+    auto model = MakeFaulty(clock, "varying-power");
+    FakeFeed feed(clock);
+    const MonotonicTime end = Script(feed, clock.Now() + Milliseconds(1), 3, 300);
+    model->BeginRun(MakeRun(), &feed);
+    model->SetOperators(MakeTable(3));
+    while (clock.Now() < end) {
+      clock.Advance(step);
+      model->temperature_c();
+    }
+    truths.push_back(model->EndRun());
+    const Books books = BooksOf(truths.back());
+    EXPECT_NEAR(books.operators[kVddIn] + books.idle[kVddIn], books.total[kVddIn],
+                1e-9 * books.total[kVddIn]);
+  }
+  double sum = 0, squares = 0, count = 0;
+  for (int i = 0; i < truths[0].operators_size(); ++i) {
+    const v1::OperatorTruth& op = truths[0].operators(i);
+    for (const v1::RunTruth& other : truths) {
+      EXPECT_NEAR(other.operators(i).energy_j(0), op.energy_j(0), 1e-12)
+          << "whenever the board is looked at";
+    }
+    if (op.op() != 2) continue;  // 150 us each
+    sum += op.energy_j(2);
+    squares += op.energy_j(2) * op.energy_j(2);
+    ++count;
+  }
+  const double mean = sum / count;
+  EXPECT_NEAR(std::sqrt(squares / count - mean * mean) / mean, 0.09, 0.02)
+      << "a little less than 10 %, since only dynamic power varies";
+}
+
+TEST_F(ModelTest, DriftRaisesWhatIsDrawnEvenly) {
+  auto model = MakeFaulty(clock_, "drift:0.1@1-3");
+  const auto watts = [&](double at_s) {
+    const MonotonicTime begin = clock_.Now();
+    clock_.Advance(Seconds(at_s));
+    clock_.Advance(Milliseconds(100));
+    return model->MeanPower(kVddIn, begin + Seconds(at_s), clock_.Now());
+  };
+  const double before = watts(0.5);  // 0.5 to 0.6 s
+  const double half = watts(1.35);   // 1.95 to 2.05 s
+  const double after = watts(2);     // 4.05 s and later
+  // Of about 6 W that a busy core draws.
+  EXPECT_NEAR(half - before, 0.3, 0.05);
+  EXPECT_NEAR(after - before, 0.6, 0.1);
+  EXPECT_NEAR((after - before) / (half - before), 2, 0.05);
+}
+
+// A sensor that is 5 ms late shows an operator's step 5 ms after it.
+TEST_F(ModelTest, ADelayedSensorShowsWhatWas) {
+  auto model = MakeFaulty(clock_, "delay:5");
+  auto source = Ina3221Source::Open(SimulatedBoard::BusOf(model), [] {
+    Ina3221Wiring wiring;
+    wiring.channels[0] = Ina3221Channel{.rail = "VDD_IN", .shunt_ohm = 0.020};
+    return wiring;
+  }());
+  ASSERT_TRUE(source.ok()) << source.status();
+  FakeFeed feed(clock_);
+  const MonotonicTime begin = clock_.Now() + Milliseconds(20);
+  feed.Add(0, begin, begin + Milliseconds(50));
+  model->BeginRun(MakeRun(), &feed);
+  model->SetOperators(MakeTable(1));
+  std::vector<ChannelReading> readings;
+  int64_t first = 0, seen_ns = 0;
+  while (clock_.Now() < begin + Milliseconds(30) && seen_ns == 0) {
+    readings.clear();
+    ASSERT_TRUE((*source)->Read(&readings).ok());
+    for (const ChannelReading& r : readings) {
+      if (r.channel != 0) continue;
+      if (first == 0) first = r.reading.raw;
+      if (2 * r.reading.raw > 3 * first) seen_ns = r.reading.end_ns;
+    }
+  }
+  // Within a cycle of 0.28 ms and a read.
+  EXPECT_GE(seen_ns, (begin + Milliseconds(5)).ns);
+  EXPECT_LT(seen_ns, (begin + Milliseconds(6)).ns);
+}
+
 TEST_F(ModelTest, IdlesWhenNoRunIsOn) {
   auto model = MakeModel(clock_);
   const MonotonicTime begin = clock_.Now();

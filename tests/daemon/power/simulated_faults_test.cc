@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "daemon/power/board.h"
 #include "tests/support/fake_clock.h"
 
@@ -31,6 +33,12 @@ TEST(ParseSimulatedFault, TakesKindArgumentAndSpan) {
   EXPECT_EQ(Parsed("slow-filter").value, 64);
   EXPECT_EQ(Parsed("slow-filter:16").value, 16);
   EXPECT_EQ(Parsed("throttle:825.6").value, 825.6);
+  EXPECT_EQ(Parsed("delay").value, 5);
+  EXPECT_EQ(Parsed("drift:0.2@0-40").until_s, 40);
+  EXPECT_EQ(Parsed("oscillator-drift:-0.01").value, -0.01);
+  EXPECT_EQ(Parsed("varying-power").value, 0.1);
+  EXPECT_EQ(Parsed("noise:0.15").value, 0.15);
+  EXPECT_EQ(Parsed("conversion:1100").value, 1100);
 }
 
 TEST(ParseSimulatedFault, SaysWhatIsAllowed) {
@@ -46,6 +54,10 @@ TEST(ParseSimulatedFault, SaysWhatIsAllowed) {
   EXPECT_THAT(error("read-errors:nan"), HasSubstr("from 0 to 1"));
   EXPECT_THAT(error("slow-filter:5"), HasSubstr("1, 4, 16, 64"));
   EXPECT_THAT(error("throttle@soon"), HasSubstr("seconds"));
+  EXPECT_THAT(error("averages:5"), HasSubstr("1, 4, 16, 64"));
+  EXPECT_THAT(error("conversion:1000"), HasSubstr("140, 204, 332"));
+  EXPECT_THAT(error("noise:1@3"), HasSubstr("noise is there from the start"));
+  EXPECT_THAT(error("varying-power:0.5"), HasSubstr("from 0 to 0.25"));
   EXPECT_THAT(error("throttle@5-2"), HasSubstr("seconds"));
 }
 
@@ -131,6 +143,53 @@ TEST(SimulatedFaults, ASlowFilterIsFoundWithinASecondAndEndsTheSource) {
   EXPECT_THAT(tx1.error.ToString(), HasSubstr("other drivers and programs"));
 }
 
+TEST(SimulatedFaults, AQuietSensorRepeatsItselfAndANoisyOneDoesNot) {
+  const auto spread = [](const std::string& noise) {
+    Faulty tx1("sim:jetson-tx1", {noise});
+    EXPECT_TRUE(tx1.ReadFor(Milliseconds(2000)).ok());
+    double sum = 0, squares = 0;
+    const std::vector<Reading> readings = tx1.Of(0);
+    for (const Reading& r : readings) {
+      sum += static_cast<double>(r.raw);
+      squares += static_cast<double>(r.raw * r.raw);
+    }
+    const auto count = static_cast<double>(readings.size());
+    return std::sqrt(squares / count - sum / count * sum / count);
+  };
+  EXPECT_EQ(spread("noise:0"), 0) << "an idle board";
+  EXPECT_NEAR(spread("noise:3"), 3, 0.3);
+}
+
+TEST(SimulatedFaults, SettingsThatABoardDoesNotTakeAreInItsWindows) {
+  Faulty tx1("sim:jetson-tx1", {"averages:64", "conversion:1100"});
+  const v1::Window& window = tx1.board.sources[0]->channels()[0].window();
+  EXPECT_DOUBLE_EQ(window.period_s(), 6.6e-3) << "the chip as it is reset";
+  EXPECT_EQ(window.average(), 64u) << "a filter of 0.42 s";
+  const auto on_battery =
+      OpenBoard("sim:snapdragon-820", 1, tx1.clock, {.faults = {Parsed("conversion")}});
+  EXPECT_THAT(on_battery.status().ToString(),
+              HasSubstr("conversion is of an INA3221, and this board has none"));
+}
+
+TEST(SimulatedFaults, ADriftingOscillatorConvertsLessOften) {
+  // Read without a pause, and so noisy that each conversion gives another value.
+  const auto conversions = [](std::vector<std::string> faults) {
+    Faulty tx1("sim:jetson-tx1", std::move(faults));
+    for (const MonotonicTime end = tx1.clock.Now() + Seconds(4); tx1.clock.Now() < end;) {
+      EXPECT_TRUE(tx1.board.sources[0]->Read(&tx1.readings).ok());
+    }
+    double changes = 0;
+    const std::vector<Reading> readings = tx1.Of(0);
+    for (size_t i = 1; i < readings.size(); ++i) changes += readings[i].raw != readings[i - 1].raw;
+    return changes;
+  };
+  // 5 % slower or faster on average over the four seconds.
+  const double usual = conversions({"noise:50"});
+  EXPECT_GT(usual, 4 / 840e-6 * 0.89);
+  EXPECT_NEAR(conversions({"noise:50", "oscillator-drift:0.1@0-4"}) / usual, 1 / 1.05, 0.01);
+  EXPECT_NEAR(conversions({"noise:50", "oscillator-drift:-0.1@0-4"}) / usual, 1 / 0.95, 0.01);
+}
+
 TEST(SimulatedFaults, ACounterAndAGaugeHaveThemToo) {
   Faulty x86("sim:generic-x86-rapl", {"missing:package-0 dram", "stuck:package-0 core@0.1"});
   EXPECT_EQ(x86.ReadFor(Milliseconds(300)).code(), absl::StatusCode::kUnavailable);
@@ -138,6 +197,17 @@ TEST(SimulatedFaults, ACounterAndAGaugeHaveThemToo) {
   const std::vector<Reading> core = x86.Of(1), package = x86.Of(0);
   EXPECT_EQ(core[150].raw, core[299].raw);
   EXPECT_LT(package[150].raw, package[299].raw);
+}
+
+// A counter counts what its rail has drawn up to its last update: a constant rail draws the same
+// whatever the period, but an update that comes later shows later.
+TEST(SimulatedFaults, ACountersUpdatesDriftToo) {
+  const auto updates = [](std::vector<std::string> faults) {
+    Faulty x86("sim:generic-x86-rapl", std::move(faults));
+    EXPECT_TRUE(x86.ReadFor(Seconds(4)).ok());
+    return static_cast<double>(x86.Of(0).back().raw - x86.Of(0).front().raw);
+  };
+  EXPECT_NEAR(updates({"oscillator-drift:0.2@0-4"}) / updates({}), 1, 1e-3);
 }
 
 TEST(SimulatedFaults, ThrottlingLowersTheClockAndSaysHowFar) {

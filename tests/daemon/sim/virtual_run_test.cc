@@ -263,6 +263,64 @@ TEST_F(VirtualRunTest, RefusesWhatItCannotPlayAndLeavesNothing) {
   ExpectRefused("this board has no rail \"VDD_SOC\"");
 }
 
+// What the estimator is proven with: each leaves a whole run, with its own bytes.
+TEST_F(VirtualRunTest, PlaysWithWhatGoesWrong) {
+  const VirtualRun plain = Play("plain");
+  for (const char* fault : {"read-errors:0.01", "read-errors:1@0.5-0.7", "delay:5", "drift:0.1@0-1",
+                            "oscillator-drift:0.02@0-1", "varying-power:0.1", "noise:0.1",
+                            "averages:64", "conversion:1100"}) {
+    options_.faults = {*ParseSimulatedFault(fault)};
+    const VirtualRun run = Play(fault);
+    EXPECT_EQ(run.end.state(), v1::JOB_STATE_DONE);
+    EXPECT_FALSE(Bytes(fault) == Bytes("plain")) << fault;
+    EXPECT_THAT(Read(fault).Notices(), testing::Contains(HasSubstr(fault)));
+    for (int rail = 0; rail < 3; ++rail) {
+      double sum = run.truth.idle_j(rail);
+      for (const v1::OperatorTruth& op : run.truth.operators()) sum += op.energy_j(rail);
+      EXPECT_NEAR(sum, run.truth.energy_j(rail), 1e-9 * sum) << fault;
+    }
+    const bool sensor_alone = std::string_view(fault) != "drift:0.1@0-1" &&
+                              std::string_view(fault) != "varying-power:0.1";
+    // The board does not care how it is measured.
+    EXPECT_EQ(
+        std::abs(run.truth.energy_j(0) - plain.truth.energy_j(0)) < 1e-3 * plain.truth.energy_j(0),
+        sensor_alone)
+        << fault;
+  }
+}
+
+TEST_F(VirtualRunTest, ReadingsRepeatWhereTheyComeFasterThanConversions) {
+  options_.rate_hz = 1700;
+  Play("run");
+  const std::vector<Reading> readings = Read("run").readings.at(kFirstSensorChannel);
+  double repeats = 0;
+  for (const Reading& r : readings) repeats += r.freshness == Freshness::kRepeat;
+  // 1190 conversions a second, of an oscillator that is off by up to 10 %.
+  EXPECT_NEAR(repeats / static_cast<double>(readings.size()), 0.3, 0.12);
+}
+
+TEST_F(VirtualRunTest, JitterIsOfTheDurations) {
+  const auto spread = [this](const char* name) {
+    double squares = 0, count = 0;
+    std::map<uint32_t, double> first;
+    const VirtualRun run = Play(name);
+    for (const v1::OperatorTruth& op : run.truth.operators()) {
+      const auto ns = static_cast<double>(op.end_ns() - op.begin_ns());
+      const auto [known, added] = first.try_emplace(op.op(), ns);
+      if (added || ns < 200e3) continue;
+      const double ratio = std::log(ns / known->second);
+      squares += ratio * ratio / 2;
+      ++count;
+    }
+    return std::sqrt(squares / count);
+  };
+  options_.iterations = 8;
+  const double usual = spread("usual");
+  options_.jitter = 0.2;
+  EXPECT_NEAR(spread("jittery"), 0.2, 0.05);
+  EXPECT_LT(usual, 0.1);
+}
+
 TEST_F(VirtualRunTest, RefusesAFileThatIsThere) {
   Play("run");
   const std::string before = Bytes("run");
