@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/sysfs.h"
+#include "daemon/power/board_profile.h"
 
 namespace synergy {
 namespace {
@@ -56,9 +57,27 @@ v1::Window WindowOf(const std::string& folder) {
   return window;
 }
 
+// Of the INA226 (TI, SBOS547): 0.1 % of the shunt's and of the bus voltage at most, and the shunt.
+// 0 for others: not known.
+double GainTolerance(const std::string& chip, const Kind& kind) {
+  constexpr double kVoltageGain = 0.001;
+  if (chip != "ina226") return 0;
+  switch (kind.quantity) {
+    case v1::ChannelInfo::QUANTITY_VOLTAGE:
+      return kVoltageGain;
+    case v1::ChannelInfo::QUANTITY_CURRENT:
+      return kVoltageGain + kShuntTolerance;
+    case v1::ChannelInfo::QUANTITY_POWER:
+      return 2 * kVoltageGain + kShuntTolerance;
+    default:
+      return 0;
+  }
+}
+
 AttributeSource::Channel ChannelOf(const Kind& kind, int number, const std::string& rail,
-                                   const v1::Window& window) {
+                                   const v1::Window& window, const std::string& chip) {
   AttributeSource::Channel channel;
+  channel.info.set_gain_tolerance(GainTolerance(chip, kind));
   channel.file = fmt::format("{}{}{}", kind.prefix, number, kind.suffix);
   channel.info.set_rail(rail);
   channel.info.set_quantity(kind.quantity);
@@ -110,14 +129,15 @@ std::vector<AttributeSource::Channel> ListChannels(const HwmonDevice& device, Ra
       const bool again =
           kind.suffix == kMeanPower.suffix && std::ranges::find(power, number) != power.end();
       if (again) continue;
-      channels.push_back(ChannelOf(kind, number, Rail(device, kind, number, names), window));
+      channels.push_back(
+          ChannelOf(kind, number, Rail(device, kind, number, names), window, device.chip));
     }
   }
   if (!channels.empty()) return channels;
   for (const auto& [current, voltage] : Pairs(device.folder)) {
     const std::string rail = Rail(device, kCurrent, current, names);
-    channels.push_back(ChannelOf(kCurrent, current, rail, window));
-    channels.push_back(ChannelOf(kVoltage, voltage, rail, window));
+    channels.push_back(ChannelOf(kCurrent, current, rail, window, device.chip));
+    channels.push_back(ChannelOf(kVoltage, voltage, rail, window, device.chip));
   }
   return channels;
 }

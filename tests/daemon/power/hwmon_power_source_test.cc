@@ -62,6 +62,8 @@ TEST(HwmonPowerSource, TakesThePowerAloneWhereADeviceShowsIt) {
   ASSERT_EQ(t.source->channels().size(), 1u);
   EXPECT_EQ(t.source->channels()[0].rail(), "ina226 2-0041 power1");
   EXPECT_EQ(t.source->channels()[0].source(), "ina226 2-0041 power1_input");
+  EXPECT_DOUBLE_EQ(t.source->channels()[0].gain_tolerance(), 0.012)
+      << "0.1 % of the voltage and of the current, and the shunt's 1 %";
   EXPECT_DOUBLE_EQ(t.source->channels()[0].window().period_s(), 18e-3);
   EXPECT_NEAR(t.source->max_rate_hz(), 2 / 18e-3, 1e-6);
 }
