@@ -111,8 +111,8 @@ int Main(int argc, char** argv) {
       "synergy-sim");
   app.set_version_flag("--version", "synergy-sim " SYNERGY_VERSION);
   app.footer(
-      "Import the records with `synergyctl import --spool FILE`. Exit codes: 0 ok, 1 failed, "
-      "2 bad input.");
+      "The records are what a device keeps of a run, the truth is a serialized "
+      "synergy.v1.RunTruth. Exit codes: 0 ok, 1 failed, 2 bad input.");
   Flags flags;
   AddFlags(app, &flags);
   try {

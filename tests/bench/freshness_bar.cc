@@ -23,9 +23,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/counter_noise.h"
 #include "common/records/reading_span.h"
 #include "common/unique_fd.h"
-#include "common/counter_noise.h"
 #include "daemon/power/hwmon_ina3221_source.h"
 #include "daemon/power/ina3221_chip.h"
 #include "daemon/power/ina3221_source.h"
