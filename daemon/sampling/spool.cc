@@ -7,9 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "common/files.h"
@@ -18,38 +16,8 @@
 namespace synergy {
 namespace {
 
-constexpr size_t kLengthBytes = 4;
-// A chunk's fields besides its data take less than this.
-constexpr uint32_t kMaxFrameBytes = kMaxChunkDataBytes + 1024;
-
 void PutLength(uint32_t length, char* out) {
-  for (size_t i = 0; i < kLengthBytes; ++i) out[i] = static_cast<char>(length >> (8 * i));
-}
-
-uint32_t GetLength(const char* bytes) {
-  uint32_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) {
-    length |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
-  }
-  return length;
-}
-
-// Reads until `size` bytes or the end of the file; the number of bytes read, or -1 with errno.
-ssize_t ReadFully(int fd, char* out, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t n = pread(fd, out + done, size - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    if (n == 0) break;
-    done += static_cast<size_t>(n);
-  }
-  return static_cast<ssize_t>(done);
-}
-
-absl::Status ReadError(uint64_t offset, int error) {
-  return absl::UnavailableError(
-      fmt::format("reading a spool file at byte {}: {}; try again", offset, std::strerror(error)));
+  for (size_t i = 0; i < kSpoolLengthBytes; ++i) out[i] = static_cast<char>(length >> (8 * i));
 }
 
 }  // namespace
@@ -120,9 +88,9 @@ absl::Status RunSpool::Append(uint32_t channel, uint64_t first_sequence, uint32_
   }
   const uint64_t seq = chunks_.load(std::memory_order_relaxed);
   const v1::Chunk chunk = MakeChunk(seq, channel, first_sequence, count, encoding, std::move(data));
-  std::string frame(kLengthBytes, '\0');
+  std::string frame(kSpoolLengthBytes, '\0');
   chunk.AppendToString(&frame);
-  PutLength(static_cast<uint32_t>(frame.size() - kLengthBytes), frame.data());
+  PutLength(static_cast<uint32_t>(frame.size() - kSpoolLengthBytes), frame.data());
 
   if (absl::Status status = CheckLimits(frame.size()); !status.ok()) return status;
   if (absl::Status status = WriteAll(fd_.get(), frame, path_); !status.ok()) {
@@ -142,63 +110,6 @@ absl::Status RunSpool::Finish() {
   }
   const UniqueFd fd = std::move(fd_);
   if (fsync(fd.get()) != 0) return FileError("syncing the spool file", path_, errno);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<uint32_t> SpoolReader::WholeFrame() const {
-  std::array<char, kLengthBytes> bytes;
-  const ssize_t n = ReadFully(fd_.get(), bytes.data(), bytes.size(), offset_);
-  if (n < 0) return ReadError(offset_, errno);
-  if (static_cast<size_t>(n) < bytes.size()) return 0;
-  const uint32_t length = GetLength(bytes.data());
-  if (length == 0 || length > kMaxFrameBytes) {
-    return absl::DataLossError(fmt::format(
-        "the spool file is damaged at byte {}: no frame has {} bytes", offset_, length));
-  }
-  struct stat info {};
-  if (fstat(fd_.get(), &info) != 0) return ReadError(offset_, errno);
-  const bool whole = static_cast<uint64_t>(info.st_size) >= offset_ + kLengthBytes + length;
-  return whole ? length : 0;
-}
-
-absl::StatusOr<bool> SpoolReader::Next(v1::Chunk* out) {
-  const absl::StatusOr<uint32_t> length = WholeFrame();
-  if (!length.ok()) return length.status();
-  if (*length == 0) return false;
-  std::string bytes(*length, '\0');
-  const ssize_t n = ReadFully(fd_.get(), bytes.data(), bytes.size(), offset_ + kLengthBytes);
-  if (n < 0) return ReadError(offset_, errno);
-  if (static_cast<size_t>(n) < bytes.size()) return false;  // the writer took a torn frame back
-  if (!out->ParseFromString(bytes)) {
-    return absl::DataLossError(fmt::format(
-        "the spool file is damaged at byte {}: what stands there is no chunk", offset_));
-  }
-  if (out->seq() != next_seq_) {
-    return absl::DataLossError(
-        fmt::format("the spool file is damaged at byte {}: chunk {} stands "
-                    "where chunk {} should",
-                    offset_, out->seq(), next_seq_));
-  }
-  offset_ += kLengthBytes + *length;
-  ++next_seq_;
-  return true;
-}
-
-absl::Status SpoolReader::SeekToSeq(uint64_t seq) {
-  if (seq < next_seq_) {
-    offset_ = 0;
-    next_seq_ = 0;
-  }
-  while (next_seq_ < seq) {
-    const absl::StatusOr<uint32_t> length = WholeFrame();
-    if (!length.ok()) return length.status();
-    if (*length == 0) {
-      return absl::OutOfRangeError(
-          fmt::format("chunk {} was asked for, but the run has {} chunks so far", seq, next_seq_));
-    }
-    offset_ += kLengthBytes + *length;
-    ++next_seq_;
-  }
   return absl::OkStatus();
 }
 
