@@ -8,9 +8,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/toml_table.h"
 #include "daemon/power/built_in_profiles.h"
 #include "daemon/power/ina3221_registers.h"
-#include "daemon/power/toml_table.h"
 
 namespace synergy {
 namespace {

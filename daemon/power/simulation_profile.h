@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/power/toml_table.h"
+#include "common/toml_table.h"
 
 namespace synergy {
 

@@ -43,7 +43,12 @@ class TomlTable {
     }
     return value;
   }
-  bool Has(std::string_view key) const { return table_.contains(key); }
+  bool Bool(std::string_view key) { return Value<bool>(key, "true or false"); }
+  // The key is known from then on, also where it is not there.
+  bool Has(std::string_view key) {
+    used_.emplace(key);
+    return table_.contains(key);
+  }
   // Texts, none of them empty; no texts where there is no such key.
   std::vector<std::string> Texts(std::string_view key) {
     used_.emplace(key);
