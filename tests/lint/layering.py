@@ -29,6 +29,7 @@ LAYERS = {
     "client/report": ["common", "client/models", "client/analysis", "client/predict"],
     "client/watch": ["common", "client/models", "client/analysis", "client/predict"],
     "client/meter": ["common", "client/store"],
+    "client/traces": ["common"],
     "client/net": ["common", "client/models", "client/analysis", "client/predict"],
     "client/commands": ["common", "client"],
     "client": ["common", "client"],

@@ -1,0 +1,65 @@
+// A stored run as the traces that `import` reads: samples.csv, markers.csv and sensor.toml
+// (docs/traces.md). Pure. The run's chunks come twice, in order: first all to Scan, then all to
+// Write.
+//
+// A reading keeps its stamps, its whole number and its freshness; a current is told as its watts by
+// the voltage of that time, with a step of as many watts. Of an energy counter there is a window
+// between every two updates that were seen.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/traces/sensor_file.h"
+#include "common/records/readings.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+class TraceExport {
+ public:
+  // DataLoss for what cannot be decoded.
+  absl::Status Scan(const v1::Chunk& chunk);
+  // Appends the chunk's rows.
+  absl::Status Write(const v1::Chunk& chunk, std::string* samples, std::string* markers);
+  // The rows of the phases, after all chunks were scanned.
+  std::string PhaseRows() const;
+
+  bool has_header() const { return header_.has_value(); }
+  // After everything was written: rails without a row are not among them. The origin's verdict and
+  // reasons are the caller's.
+  SensorFile Sensors() const;
+
+ private:
+  struct Rail {
+    v1::ChannelInfo channel;  // of its power, energy or current
+    std::optional<v1::ChannelInfo> voltage;
+    std::vector<Reading> volts;     // in order of time
+    size_t next_volt = 0;           // the first after the instant asked for last
+    bool stepless = false;          // its steps are at some time none that a row can have
+    std::optional<Reading> update;  // of a counter, the last one seen
+    uint64_t rows = 0;
+  };
+
+  void TakeHeader(const v1::RunHeader& header);
+  void TakeOperators(const v1::OperatorTable& table);
+  Rail* RailOf(uint32_t channel);
+  static double VoltsAt(int64_t at_ns, Rail* rail);
+  void WriteReading(const Reading& reading, Rail* rail, std::string* out);
+  void WriteUpdate(const Reading& reading, Rail* rail, std::string* out);
+  TraceSensor SensorOf(const Rail& rail) const;
+
+  std::optional<v1::RunHeader> header_;
+  std::vector<std::string> op_names_;  // each its own
+  std::vector<std::string> op_types_;
+  std::vector<v1::PhaseChange> phases_;
+  int64_t end_ns_ = 0;       // of the run, or of what is there of it
+  std::vector<Rail> rails_;  // in the order of the header's channels
+};
+
+}  // namespace synergy

@@ -1,0 +1,316 @@
+#include "client/traces/trace_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "client/traces/sorted_blocks.h"
+#include "common/records/chunk.h"
+#include "common/records/reading_span.h"
+
+namespace synergy {
+namespace {
+
+double RateOf(const RailFacts& rail) {
+  return static_cast<double>(rail.readings) * 1e9 /
+         static_cast<double>(std::max<int64_t>(rail.end_ns - rail.begin_ns, 1));
+}
+
+absl::Status CheckOneClock(const SampleTable& samples, const MarkerTable& markers) {
+  if (samples.begin_ns() < markers.end_ns() && markers.begin_ns() < samples.end_ns()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(fmt::format(
+      "the windows of {} lie between {} and {} ns, the operators of {} between {} and {} ns: none "
+      "of them was measured. Both files need the stamps of one clock, in nanoseconds",
+      samples.name(), samples.begin_ns(), samples.end_ns(), markers.name(), markers.begin_ns(),
+      markers.end_ns()));
+}
+
+// Slot and period say what the windows are like on the whole, for reports; attribution goes by each
+// reading's own.
+v1::Window WindowOf(const RailFacts& rail) {
+  v1::Window window = rail.sensor.window;
+  if (!window.stamps_are_window()) return window;
+  window.set_slot_s(rail.windows_s / static_cast<double>(rail.readings));
+  window.set_period_s(std::max(window.slot_s(), 1 / RateOf(rail)));
+  window.set_phase_known(true);
+  return window;
+}
+
+// Simulated boards are told by their names.
+std::string BoardName(const TraceOrigin& origin) {
+  return origin.simulated && origin.board == TraceOrigin().board ? "sim:" + origin.board
+                                                                 : origin.board;
+}
+
+// What was imported is never taken for what was measured here.
+std::string BoardTitle(const TraceOrigin& origin) {
+  const bool said = origin.title.find("imported") != std::string::npos;
+  return said ? origin.title : origin.title + ", imported";
+}
+
+void AddPhase(v1::Phase phase, int64_t at_ns, std::vector<v1::PhaseChange>* phases) {
+  v1::PhaseChange& one = phases->emplace_back();
+  one.set_phase(phase);
+  one.set_at_ns(at_ns);
+}
+
+double IdleSeconds(const std::vector<v1::PhaseChange>& phases, int64_t end_ns) {
+  double longest_s = 0;
+  for (size_t i = 0; i < phases.size(); ++i) {
+    if (phases[i].phase() != v1::PHASE_IDLE) continue;
+    const int64_t end = i + 1 < phases.size() ? phases[i + 1].at_ns() : end_ns;
+    longest_s = std::max(longest_s, static_cast<double>(end - phases[i].at_ns()) * 1e-9);
+  }
+  return longest_s;
+}
+
+// The run's records, put into order of time.
+class Course {
+ public:
+  Course(SampleTable& samples, MarkerTable& markers, const std::vector<v1::PhaseChange>& phases,
+         const std::vector<uint32_t>& channels, ChunkStream& stream)
+      : samples_(samples),
+        markers_(markers),
+        phases_(phases),
+        channels_(channels),
+        stream_(stream),
+        before_(samples.rails().size(), Reading{.begin_ns = -1, .end_ns = -1}) {}
+
+  absl::Status Write(const BlockText& sample_text, const BlockText& marker_text) {
+    SortedBlocks<SampleReading> readings = Sorted<SampleReading>(samples_, sample_text);
+    SortedBlocks<TraceMarker> markers = Sorted<TraceMarker>(markers_, marker_text);
+    absl::StatusOr<const SampleReading*> reading = readings.Next();
+    absl::StatusOr<const TraceMarker*> marker = markers.Next();
+    while (true) {
+      if (!reading.ok()) return reading.status();
+      if (!marker.ok()) return marker.status();
+      if (*reading == nullptr && *marker == nullptr) break;
+      const bool take_marker =
+          *reading == nullptr || (*marker != nullptr && (*marker)->At() < (*reading)->At());
+      absl::Status status = AddPhases(take_marker ? (*marker)->At() : (*reading)->At());
+      if (status.ok()) {
+        status = take_marker ? AddMarker((*marker)->marker) : AddReading(**reading);
+      }
+      if (!status.ok()) return status;
+      if (take_marker) {
+        marker = markers.Next();
+      } else {
+        reading = readings.Next();
+      }
+    }
+    absl::Status status = AddNets(INT64_MAX);
+    return status.ok() ? AddPhases(INT64_MAX) : status;
+  }
+
+ private:
+  template <typename Row, typename Table>
+  static SortedBlocks<Row> Sorted(Table& table, const BlockText& text_of) {
+    std::vector<int64_t> earliest;
+    for (const TextBlock& block : table.blocks()) earliest.push_back(block.earliest);
+    return SortedBlocks<Row>(std::move(earliest),
+                             [&](size_t block) -> absl::StatusOr<std::vector<Row>> {
+                               const absl::StatusOr<std::string> text = text_of(block);
+                               if (!text.ok()) return text.status();
+                               return table.Read(block, *text);
+                             });
+  }
+
+  absl::Status AddPhases(int64_t until_ns) {
+    for (; phase_ < phases_.size() && phases_[phase_].at_ns() <= until_ns; ++phase_) {
+      v1::RunRecord record;
+      *record.mutable_phase() = phases_[phase_];
+      if (absl::Status status = stream_.Add(record); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // Of the iterations that have ended before: they follow each other.
+  absl::Status AddNets(int64_t before_ns) {
+    const std::vector<IterationFacts>& all = markers_.iterations();
+    for (; net_ < all.size() && all[net_].end_ns < before_ns; ++net_) {
+      if (!all[net_].needs_net) continue;
+      const Marker net = {.begin_ns = all[net_].begin_ns,
+                          .end_ns = all[net_].end_ns,
+                          .op = kOpNet,
+                          .iteration = all[net_].iteration,
+                          .thread = 0,
+                          .device = 0,
+                          .phase = all[net_].phase,
+                          .reserved = 0};
+      if (absl::Status status = stream_.Add(net, net.end_ns); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddMarker(const Marker& marker) {
+    absl::Status status = AddNets(marker.end_ns);
+    return status.ok() ? stream_.Add(marker, marker.end_ns) : status;
+  }
+
+  absl::Status AddReading(const SampleReading& one) {
+    const RailFacts& rail = samples_.rails()[one.rail];
+    const Reading before = std::exchange(before_[one.rail], one.reading);
+    if (rail.sensor.window.stamps_are_window() && before.begin_ns == one.reading.begin_ns &&
+        before.end_ns == one.reading.end_ns) {
+      return AtLine(samples_.name(), one.line,
+                    fmt::format("the rail '{}' has the window from {} to {} ns a second time",
+                                rail.sensor.rail.name(), before.begin_ns, before.end_ns));
+    }
+    absl::Status status = stream_.Add(channels_[one.rail], one.reading, one.At());
+    if (!status.ok() || rail.kind != RawKind::kCurrent) return status;
+    Reading volts = one.reading;
+    volts.raw = one.volts;
+    return stream_.Add(channels_[one.rail] + 1, volts, one.At());
+  }
+
+  SampleTable& samples_;
+  MarkerTable& markers_;
+  const std::vector<v1::PhaseChange>& phases_;
+  const std::vector<uint32_t>& channels_;
+  ChunkStream& stream_;
+  std::vector<Reading> before_;  // by rail
+  size_t phase_ = 0;             // the next to come
+  size_t net_ = 0;               // the next iteration to come
+};
+
+}  // namespace
+
+absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& markers,
+                                        const SensorFile& sensors, const TraceIdentity& identity) {
+  if (absl::Status status = CheckOneClock(samples, markers); !status.ok()) return status;
+  TraceRun run(samples, markers);
+  const TraceOrigin& origin = sensors.origin;
+  v1::RunHeader& header = run.header_;
+  header.set_run_id(identity.run_id);
+  header.set_clock("imported");
+  header.set_begin_ns(std::min(samples.begin_ns(), markers.begin_ns()));
+  header.set_wall_time_unix_ns(origin.started_unix_ns > 0 ? origin.started_unix_ns
+                                                          : identity.wall_time_unix_ns);
+  header.set_engine_version(origin.engine_version.empty()
+                                ? fmt::format("{} and {}, imported by {}", samples.name(),
+                                              markers.name(), identity.importer)
+                                : origin.engine_version);
+  v1::BoardInfo* board = header.mutable_board();
+  board->set_board_id(identity.board_id);
+  board->set_name(BoardName(origin));
+  board->set_title(BoardTitle(origin));
+  board->set_simulated(origin.simulated);
+  board->set_daemon_version(identity.importer);
+  run.AddChannels();
+  run.AddPhases();
+  run.end_ = run.End(origin);
+  v1::JobSpec* job = header.mutable_job();
+  const std::string& known = identity.net.empty() ? origin.net : identity.net;
+  job->set_net_name(known.empty() ? "imported" : known);
+  job->set_engine(origin.engine);
+  job->set_iterations(static_cast<uint32_t>(markers.IterationsIn(v1::PHASE_MEASURE)));
+  job->set_warmup(static_cast<uint32_t>(markers.IterationsIn(v1::PHASE_WARMUP)));
+  job->set_threads(std::max(origin.threads, markers.threads()));
+  job->set_batch(origin.batch);
+  job->set_seed(origin.seed);
+  job->set_idle_s(IdleSeconds(run.phases_, run.end_.end_ns()));
+  return run;
+}
+
+void TraceRun::AddChannels() {
+  uint32_t next = kFirstSensorChannel;
+  double slowest_hz = 0;
+  for (const RailFacts& rail : samples_.rails()) {
+    *header_.mutable_board()->add_rails() = rail.sensor.rail;
+    slowest_hz = slowest_hz > 0 ? std::min(slowest_hz, RateOf(rail)) : RateOf(rail);
+    channels_.push_back(next);
+    const bool current = rail.kind == RawKind::kCurrent;
+    const auto add = [&](v1::ChannelInfo::Quantity quantity, double scale) {
+      v1::ChannelInfo* channel = header_.add_channels();
+      channel->set_channel(next++);
+      channel->set_rail(rail.sensor.rail.name());
+      channel->set_quantity(quantity);
+      channel->set_scale(scale);
+      channel->set_source(samples_.name());
+      *channel->mutable_window() = WindowOf(rail);
+      channel->set_independent_hz(IndependentHz(channel->window()));
+      // Of the power: both of its factors share it.
+      channel->set_gain_tolerance(rail.sensor.gain_tolerance / (current ? 2 : 1));
+      if (quantity != v1::ChannelInfo::QUANTITY_VOLTAGE) {
+        channel->set_noise_steps(rail.sensor.noise_steps);
+      }
+    };
+    if (current) {
+      add(v1::ChannelInfo::QUANTITY_CURRENT, 1);
+      add(v1::ChannelInfo::QUANTITY_VOLTAGE, kVoltsPerRaw);
+    } else {
+      add(v1::ChannelInfo::QUANTITY_POWER,
+          rail.kind == RawKind::kSteps ? rail.step_w : kWattsPerRaw);
+    }
+  }
+  header_.set_requested_hz(slowest_hz);
+}
+
+void TraceRun::AddPhases() {
+  phases_ = markers_.phases();
+  if (!phases_.empty()) return;
+  if (samples_.begin_ns() < markers_.begin_ns()) {
+    AddPhase(v1::PHASE_IDLE, samples_.begin_ns(), &phases_);
+  }
+  for (const v1::Phase phase : {v1::PHASE_SETUP, v1::PHASE_WARMUP, v1::PHASE_MEASURE}) {
+    if (const auto begin = markers_.BeginOf(phase)) AddPhase(phase, *begin, &phases_);
+  }
+  if (markers_.end_ns() < samples_.end_ns()) {
+    AddPhase(v1::PHASE_IDLE, markers_.end_ns(), &phases_);
+  }
+  std::ranges::stable_sort(phases_, {}, &v1::PhaseChange::at_ns);
+}
+
+v1::RunEnd TraceRun::End(const TraceOrigin& origin) const {
+  v1::RunEnd end;
+  end.set_end_ns(std::max(
+      {samples_.end_ns(), markers_.end_ns(), markers_.phases_end_ns().value_or(INT64_MIN)}));
+  end.set_state(v1::JOB_STATE_DONE);
+  end.set_verdict(origin.verdict);
+  end.mutable_reasons()->Assign(origin.reasons.begin(), origin.reasons.end());
+  end.set_markers(markers_.markers());
+  v1::SourceStats* source = end.mutable_sampling()->add_sources();
+  source->set_source(samples_.name());
+  source->set_requested_hz(header_.requested_hz());
+  source->set_achieved_hz(header_.requested_hz());
+  source->set_fresh_hz(header_.requested_hz());
+  for (const v1::ChannelInfo& channel : header_.channels()) {
+    const auto rail = std::ranges::find(samples_.rails(), channel.rail(), [](const RailFacts& one) {
+      return one.sensor.rail.name();
+    });
+    v1::ChannelStats* stats = source->add_channels();
+    stats->set_channel(channel.channel());
+    stats->set_rail(channel.rail());
+    stats->set_quantity(channel.quantity());
+    stats->set_requested_hz(RateOf(*rail));
+    stats->set_achieved_hz(RateOf(*rail));
+    stats->set_fresh_hz(RateOf(*rail) * static_cast<double>(rail->fresh) /
+                        static_cast<double>(rail->readings));
+    stats->set_fresh_is_bound(!rail->fresh_known);
+    stats->set_independent_hz(std::min(channel.independent_hz(), stats->fresh_hz()));
+    source->set_fresh_hz(std::min(source->fresh_hz(), stats->fresh_hz()));
+    source->set_ticks(std::max(source->ticks(), rail->readings));
+  }
+  return end;
+}
+
+absl::Status TraceRun::Write(const BlockText& samples, const BlockText& markers,
+                             const ChunkStream::Sink& sink) {
+  ChunkStream stream(sink);
+  v1::RunRecord record;
+  *record.mutable_header() = header_;
+  absl::Status status = stream.Add(record);
+  *record.mutable_operators() = markers_.operators();
+  if (status.ok()) status = stream.Add(record);
+  Course course(samples_, markers_, phases_, channels_, stream);
+  if (status.ok()) status = course.Write(samples, markers);
+  if (status.ok()) status = stream.Flush();
+  *record.mutable_end() = end_;
+  return status.ok() ? stream.Add(record) : status;
+}
+
+}  // namespace synergy

@@ -1,0 +1,59 @@
+// A run as the store keeps it, made of traces that something else recorded. Pure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/traces/chunk_stream.h"
+#include "client/traces/marker_table.h"
+#include "client/traces/sample_table.h"
+#include "client/traces/sensor_file.h"
+#include "synergy/v1/records.pb.h"
+
+namespace synergy {
+
+// What a run is called, which no trace says.
+struct TraceIdentity {
+  std::string run_id;
+  std::string board_id;
+  std::string net;                // "": as the sensor file says, else "imported"
+  std::string importer;           // "synergyctl 0.1.0"
+  int64_t wall_time_unix_ns = 0;  // where the sensor file says nothing
+};
+
+// The text of a block of one of the files, once more.
+using BlockText = std::function<absl::StatusOr<std::string>(size_t block)>;
+
+// The tables were scanned to their ends and outlive it.
+class TraceRun {
+ public:
+  // InvalidArgument where samples and markers have no time in common.
+  static absl::StatusOr<TraceRun> Make(SampleTable& samples, MarkerTable& markers,
+                                       const SensorFile& sensors, const TraceIdentity& identity);
+
+  const v1::RunHeader& header() const { return header_; }
+
+  // All chunks of the run, in order of time. Errors: of the texts and of the sink; InvalidArgument
+  // with file and line where a rail has a window twice.
+  absl::Status Write(const BlockText& samples, const BlockText& markers,
+                     const ChunkStream::Sink& sink);
+
+ private:
+  TraceRun(SampleTable& samples, MarkerTable& markers) : samples_(samples), markers_(markers) {}
+  void AddChannels();
+  void AddPhases();
+  v1::RunEnd End(const TraceOrigin& origin) const;
+
+  SampleTable& samples_;
+  MarkerTable& markers_;
+  v1::RunHeader header_;
+  std::vector<v1::PhaseChange> phases_;
+  std::vector<uint32_t> channels_;  // by rail; of kCurrent the voltage's is the next
+  v1::RunEnd end_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,286 @@
+#include "client/traces/trace_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+#include "common/attribution/integrate.h"
+#include "tests/client/traces/trace_texts.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kSampleHeader = "rail,window_begin_ns,window_end_ns,power_w\n";
+constexpr const char* kMarkerHeader = "op,type,iteration,begin_ns,end_ns\n";
+
+// Windows of 1 ms from 0 to 30 ms; two iterations of conv1 (6 ms) and relu1 (3 ms) from 5 ms on.
+Traces Simple() {
+  Traces traces{kSampleHeader, kMarkerHeader};
+  for (int64_t at = 0; at < 30'000'000; at += 1'000'000) {
+    traces.samples += fmt::format("supply,{},{},5\n", at, at + 1'000'000);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const int64_t at = 5'000'000 + i * 10'000'000;
+    traces.markers += fmt::format("conv1,Conv,{},{},{}\n", i, at, at + 6'000'000);
+    traces.markers += fmt::format("relu1,Relu,{},{},{}\n", i, at + 6'000'000, at + 9'000'000);
+  }
+  return traces;
+}
+
+std::string Shuffled(const std::string& table, uint32_t seed) {
+  std::vector<std::string> lines = BlocksOf(table, 1);
+  std::shuffle(lines.begin() + 1, lines.end(), std::mt19937(seed));
+  std::string text;
+  for (const std::string& line : lines) text += line;
+  return text;
+}
+
+TEST(TraceRun, FiveWattsForSixMillisecondsAreThirtyMillijoules) {
+  const RunData data = DataOf(Simple());
+  const Attribution solved = Solve(data);
+  ASSERT_THAT(solved.rails, ElementsAre("supply"));
+  ASSERT_EQ(solved.ops.size(), 2u);
+  EXPECT_NEAR(*solved.ops[0].mean_energy_j[0], 0.030, 1e-12);
+  EXPECT_NEAR(*solved.ops[1].mean_energy_j[0], 0.015, 1e-12);
+  EXPECT_EQ(solved.iterations, 2u);
+  EXPECT_NEAR(solved.iteration_time_s->mean, 0.009, 1e-12);
+  EXPECT_FALSE(data.partial());
+}
+
+TEST(TraceRun, WindowsAreExactWhereNothingElseIsSaid) {
+  const RunData data = DataOf(Simple());
+  const v1::ChannelInfo& channel = data.header()->channels(0);
+  EXPECT_TRUE(channel.window().stamps_are_window());
+  EXPECT_EQ(channel.quantity(), v1::ChannelInfo::QUANTITY_POWER);
+  const Reading& first = data.readings().at(channel.channel()).front();
+  EXPECT_EQ(first.begin_ns, 0);
+  EXPECT_EQ(first.end_ns, 1'000'000);
+  EXPECT_EQ(first.freshness, Freshness::kFresh);
+}
+
+TEST(TraceRun, WhatLiesOutsideTheMarkersIsIdle) {
+  const RunData data = DataOf(Simple());
+  ASSERT_EQ(data.phases().size(), 3u);
+  EXPECT_EQ(data.phases()[0].phase(), v1::PHASE_IDLE);
+  EXPECT_EQ(data.phases()[0].at_ns(), 0);
+  EXPECT_EQ(data.phases()[1].phase(), v1::PHASE_MEASURE);
+  EXPECT_EQ(data.phases()[1].at_ns(), 5'000'000);
+  EXPECT_EQ(data.phases()[2].phase(), v1::PHASE_IDLE);
+  EXPECT_EQ(data.phases()[2].at_ns(), 24'000'000);
+  EXPECT_EQ(data.end()->end_ns(), 30'000'000);
+  EXPECT_GT(data.header()->job().idle_s(), 0);
+}
+
+TEST(TraceRun, RowsMayStandInAnyOrderAndBlocksBeOfAnySize) {
+  const Traces simple = Simple();
+  const RunData expected = DataOf(simple);
+  for (const size_t lines : {1, 2, 7, 1000}) {
+    for (uint32_t seed = 0; seed < 5; ++seed) {
+      const RunData data = DataOf({.samples = Shuffled(simple.samples, seed),
+                                   .markers = Shuffled(simple.markers, seed),
+                                   .sensors = {},
+                                   .block_lines = lines});
+      EXPECT_EQ(data.readings(), expected.readings());
+      ASSERT_EQ(data.markers().size(), expected.markers().size());
+      for (size_t i = 0; i < data.markers().size(); ++i) {
+        EXPECT_EQ(std::memcmp(&data.markers()[i], &expected.markers()[i], sizeof(Marker)), 0);
+      }
+      EXPECT_EQ(data.operators()[0].name(), "conv1");
+    }
+  }
+}
+
+TEST(TraceRun, OperatorsAreNumberedByTheirFirstBegin) {
+  Traces traces = Simple();
+  traces.markers = std::string(kMarkerHeader) +
+                   "c,C,0,9000000,9500000\nb,B,0,7000000,8000000\na,A,0,8000000,9000000\n"
+                   "d,D,1,10000000,11000000\na,A,1,11000000,11500000\n";
+  const RunData data = DataOf(traces);
+  std::vector<std::string> names;
+  for (const v1::OperatorInfo& op : data.operators()) names.push_back(op.name());
+  EXPECT_THAT(names, ElementsAre("b", "a", "c", "d"));
+}
+
+TEST(TraceRun, AnIterationWithoutARowOfItsOwnSpansItsOperators) {
+  const RunData data = DataOf(Simple());
+  std::vector<Marker> nets;
+  std::ranges::copy_if(data.markers(), std::back_inserter(nets),
+                       [](const Marker& m) { return m.op == kOpNet; });
+  ASSERT_EQ(nets.size(), 2u);
+  EXPECT_EQ(nets[1].begin_ns, 15'000'000);
+  EXPECT_EQ(nets[1].end_ns, 24'000'000);
+  EXPECT_EQ(nets[1].phase, v1::PHASE_MEASURE);
+  EXPECT_EQ(data.end()->markers(), 6u);
+}
+
+TEST(TraceRun, AnIterationThatWasCutOffIsNotCompletedWhereTheOthersHaveRows) {
+  Traces traces = Simple();
+  traces.markers += "net,@net,0,5000000,14000000\n";
+  EXPECT_EQ(Solve(DataOf(traces)).iterations, 1u);
+}
+
+TEST(TraceRun, SetupAndWarmUpAreToldByTheirColumn) {
+  Traces traces = Simple();
+  traces.markers = std::string("phase,op,type,iteration,begin_ns,end_ns,thread\n") +
+                   ",load,@load,0,1000000,2000000,\n"
+                   "warmup,conv1,Conv,0,3000000,4000000,2\n"
+                   ",conv1,Conv,0,5000000,6000000,\n";
+  const RunData data = DataOf(traces);
+  std::vector<v1::Phase> phases;
+  for (const v1::PhaseChange& phase : data.phases()) phases.push_back(phase.phase());
+  EXPECT_THAT(phases, ElementsAre(v1::PHASE_IDLE, v1::PHASE_SETUP, v1::PHASE_WARMUP,
+                                  v1::PHASE_MEASURE, v1::PHASE_IDLE));
+  EXPECT_EQ(data.header()->job().warmup(), 1u);
+  EXPECT_EQ(data.header()->job().threads(), 3u);
+  const Attribution solved = Solve(data);
+  EXPECT_NEAR(solved.setup.time_s, 1e-3, 1e-12);
+  EXPECT_NEAR(solved.warmup.time_s, 1e-3, 1e-12);
+}
+
+TEST(TraceRun, WattsAreKeptToABillionth) {
+  Traces traces = Simple();
+  traces.samples = kSampleHeader;
+  const std::vector<double> watts = {1.0 / 3, 12.3456789012, 0.001, 431.25, 1e-3 / 7, -0.25};
+  for (size_t i = 0; i < watts.size(); ++i) {
+    traces.samples +=
+        fmt::format("supply,{},{},{}\n", i * 5'000'000, (i + 1) * 5'000'000, watts[i]);
+  }
+  const std::vector<RailPower> power = DataOf(traces).Power();
+  ASSERT_EQ(power.at(0).samples.size(), watts.size());
+  for (size_t i = 0; i < watts.size(); ++i) {
+    EXPECT_NEAR(power[0].samples[i].power_w / watts[i], 1, 4e-9);
+  }
+}
+
+TEST(TraceRun, ReadingsOfOneStepAreWholeNumbersOfIt) {
+  Traces traces = Simple();
+  traces.samples = std::string("step_w,") + kSampleHeader +
+                   "0.038,supply,0,20000000,0.19\n0.038,supply,20000000,30000000,0.228001\n";
+  const RunData data = DataOf(traces);
+  EXPECT_EQ(data.header()->channels(0).scale(), 0.038);
+  const auto& readings = data.readings().at(2);
+  EXPECT_EQ(readings[0].raw, 5);
+  EXPECT_EQ(readings[1].raw, 6);
+}
+
+TEST(TraceRun, StepsThatDifferAreACurrentAndAVoltage) {
+  Traces traces = Simple();
+  traces.samples = std::string("step_w,") + kSampleHeader +
+                   "0.038,supply,0,20000000,0.19\n0.0381,supply,20000000,30000000,0.2286\n";
+  const RunData data = DataOf(traces);
+  ASSERT_EQ(data.header()->channels_size(), 2);
+  EXPECT_EQ(data.header()->channels(0).quantity(), v1::ChannelInfo::QUANTITY_CURRENT);
+  EXPECT_EQ(data.header()->channels(1).quantity(), v1::ChannelInfo::QUANTITY_VOLTAGE);
+  EXPECT_EQ(data.readings().at(2)[1].raw, 6);
+  const std::vector<RailPower> power = data.Power();
+  EXPECT_NEAR(power[0].samples[0].power_w, 0.19, 1e-12);
+  EXPECT_NEAR(power[0].samples[1].power_w, 0.2286, 1e-12);
+}
+
+TEST(TraceRun, TheSensorFileDescribesTheChannels) {
+  Traces traces = Simple();
+  TraceSensor& sensor = traces.sensors.rails.emplace_back();
+  sensor.rail.set_name("supply");
+  sensor.rail.set_scope(v1::RAIL_SCOPE_WALL);
+  sensor.window.set_slot_s(1e-3);
+  sensor.window.set_period_s(2e-3);
+  sensor.window.set_average(4);
+  sensor.step_w = 0.5;
+  sensor.noise_steps = 0.3;
+  sensor.gain_tolerance = 0.01;
+  const RunData data = DataOf(traces);
+  const v1::ChannelInfo& channel = data.header()->channels(0);
+  EXPECT_EQ(channel.window().SerializeAsString(), sensor.window.SerializeAsString());
+  EXPECT_EQ(channel.noise_steps(), 0.3);
+  EXPECT_EQ(channel.gain_tolerance(), 0.01);
+  EXPECT_EQ(channel.scale(), 0.5);
+  EXPECT_EQ(data.header()->board().rails(0).scope(), v1::RAIL_SCOPE_WALL);
+  EXPECT_EQ(data.readings().at(2)[0].freshness, Freshness::kUnknown);
+}
+
+TEST(TraceRun, SimulatedTracesStaySimulatedAndInvalidOnesInvalid) {
+  Traces traces = Simple();
+  traces.sensors.origin.simulated = true;
+  traces.sensors.origin.title = "Jetson TX1 (simulated)";
+  traces.sensors.origin.verdict = v1::VERDICT_INVALID;
+  traces.sensors.origin.reasons = {"job_failed: it died"};
+  const RunData data = DataOf(traces);
+  EXPECT_TRUE(data.header()->board().simulated());
+  EXPECT_TRUE(data.header()->board().name().starts_with("sim:"));
+  EXPECT_EQ(data.header()->board().title(), "Jetson TX1 (simulated), imported");
+  EXPECT_EQ(data.end()->verdict(), v1::VERDICT_INVALID);
+  EXPECT_THAT(data.end()->reasons(), ElementsAre("job_failed: it died"));
+}
+
+TEST(TraceRun, BadSamplesAreToldWithTheirLine) {
+  const auto error = [](const std::string& samples) {
+    Traces traces = Simple();
+    traces.samples = samples;
+    return ErrorOf(traces);
+  };
+  const std::string header = kSampleHeader;
+  EXPECT_THAT(error("rail,power_w\n"), HasSubstr("samples.csv:1: the column 'window_begin_ns'"));
+  EXPECT_THAT(error(header), HasSubstr("samples.csv:1: there is no row"));
+  EXPECT_THAT(error("\n"), HasSubstr("empty"));
+  EXPECT_THAT(error(header + "s,0,9,5\ns,9,8,5\n"),
+              HasSubstr("samples.csv:3: window_end_ns (8) is before window_begin_ns (9)"));
+  EXPECT_THAT(error(header + "\n\ns,0,9,5 W\n"), HasSubstr("samples.csv:4: power_w is '5 W'"));
+  EXPECT_THAT(error(header + "s,0.5,9,5\n"), HasSubstr("no whole number"));
+  EXPECT_THAT(error(header + "s,-5,9,5\n"), HasSubstr("allowed is 0"));
+  EXPECT_THAT(error(header + ",0,9,5\n"), HasSubstr("rail is empty"));
+  EXPECT_THAT(error(header + "s,9,9,5\n"), HasSubstr("the window has no length"));
+  EXPECT_THAT(error(header + "s\x01,0,9,5\n"), HasSubstr("no printable UTF-8"));
+  EXPECT_THAT(error(header + "s,0,20000000,5\ns,30000000,31000000,4\ns,0,20000000,6\n"),
+              HasSubstr("samples.csv:4: the rail 's' has the window"));
+  EXPECT_THAT(error("step_w," + header + "0.038,s,0,20000000,0.2\n"),
+              HasSubstr("power_w is 5.263 steps"));
+  EXPECT_THAT(error("step_w," + header + "1,s,0,20000000,2\n,s,20000000,21000000,2\n"),
+              HasSubstr("a step_w in 1 of its 2 rows"));
+  EXPECT_THAT(error("step_w," + header + "0,s,0,20000000,2\n"), HasSubstr("step_w is 0"));
+}
+
+TEST(TraceRun, BadMarkersAreToldWithTheirLine) {
+  const auto error = [](const std::string& markers) {
+    Traces traces = Simple();
+    traces.markers = markers;
+    return ErrorOf(traces);
+  };
+  const std::string header = kMarkerHeader;
+  EXPECT_THAT(error(header), HasSubstr("markers.csv:1: there is no row"));
+  EXPECT_THAT(error(header + "a,A,0,9,8\n"), HasSubstr("end_ns (8) is before begin_ns (9)"));
+  EXPECT_THAT(error(header + "a,A,0,1,2\na,B,0,2,3\n"),
+              HasSubstr("markers.csv:3: the operator 'a' is of type 'B', but in line 2"));
+  EXPECT_THAT(error(header + "a,A,x,1,2\n"), HasSubstr("iteration is 'x'"));
+  EXPECT_THAT(error(header + "a,A,0,1,5\nb,B,1,4,8\n"),
+              HasSubstr("markers.csv:3: iteration 1 begins at 4 ns, before iteration 0 (line 2) "
+                        "has ended at 5 ns"));
+  EXPECT_THAT(error(header + "n,@net,0,1,5\n"), HasSubstr("no row of an operator"));
+  EXPECT_THAT(error(header + "n,@nets,0,1,5\n"), HasSubstr("'@nets' is no type"));
+  EXPECT_THAT(error("index," + header + "3,a,A,0,1,5\n3,b,B,0,5,6\n"),
+              HasSubstr("both have the index 3"));
+  EXPECT_THAT(error("index," + header + "3,a,A,0,1,5\n,b,B,0,5,6\n"),
+              HasSubstr("give it to all, or to none"));
+  EXPECT_THAT(error("phase," + header + "run,a,A,0,1,5\n"), HasSubstr("'run' is no phase"));
+}
+
+TEST(TraceRun, TwoClocksAreRefused) {
+  Traces traces = Simple();
+  traces.markers = std::string(kMarkerHeader) + "a,A,0,5000,6000\n";
+  traces.samples = std::string(kSampleHeader) + "s,1700000000,1800000000,5\n";
+  EXPECT_THAT(ErrorOf(traces), HasSubstr("one clock, in nanoseconds"));
+}
+
+TEST(TraceRun, ARailOfTheSensorFileThatNoSampleHasIsAnError) {
+  Traces traces = Simple();
+  traces.sensors.rails.emplace_back().rail.set_name("suply");
+  EXPECT_THAT(ErrorOf(traces), HasSubstr("did you mean 'supply'?"));
+}
+
+}  // namespace
+}  // namespace synergy
