@@ -26,6 +26,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddRunsCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddExportCommand(app, chosen);
+  AddImportCommand(app, chosen);
   AddFetchCommand(app, chosen);
   AddCancelCommand(app, chosen);
   AddModelsCommand(app, chosen);

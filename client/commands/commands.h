@@ -20,6 +20,7 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
 void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen);
+void AddImportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddCancelCommand(CLI::App& app, ChosenCommand* chosen);
 void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);

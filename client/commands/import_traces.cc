@@ -1,0 +1,140 @@
+#include "client/commands/import_traces.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/output.h"
+#include "client/commands/progress.h"
+#include "client/commands/submission.h"
+#include "client/commands/trace_file.h"
+#include "client/commands/user_file.h"
+#include "client/traces/trace_run.h"
+#include "common/sha256.h"
+
+namespace synergy {
+namespace {
+
+constexpr uint64_t kMaxSensorFileBytes = 1u << 20;
+
+// Files of less are read before anybody wonders.
+constexpr uint64_t kProgressBytes = 64u << 20;
+
+std::string Hex(std::string_view bytes, size_t digits) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text.substr(0, digits);
+}
+
+// The same traces are the same run, wherever and whenever they are imported.
+std::string RunIdOf(const TraceFile& samples, const TraceFile& markers, const std::string& sensor,
+                    const std::string& net) {
+  Sha256 hash;
+  hash.Update(samples.sha256() + markers.sha256());
+  Sha256 of_sensor;
+  of_sensor.Update(sensor);
+  hash.Update(of_sensor.Finish() + net);
+  return "import-" + Hex(hash.Finish(), 16);
+}
+
+// What is told apart in lists: runs of one tool and title are of one board.
+std::string BoardIdOf(const TraceOrigin& origin) {
+  Sha256 hash;
+  hash.Update(fmt::format("{}\n{}\n{}", origin.board, origin.title, origin.simulated));
+  return "import-" + Hex(hash.Finish(), 16);
+}
+
+class Progress {
+ public:
+  Progress() : line_(StderrIsTerminal(), RealClock(), WriteProgress, StderrColumns) {}
+  void Show(const std::string& what, uint64_t done, uint64_t all) {
+    if (all < kProgressBytes) return;
+    line_.Show({fmt::format("{}: {} %", what, done * 100 / all)}, /*news=*/false);
+  }
+
+ private:
+  ProgressLine line_;
+};
+
+template <typename Table>
+absl::Status ScanFile(TraceFile& file, Table& table, Progress& progress, std::stop_token stop) {
+  absl::Status scanned = file.Scan([&](std::string_view text, uint64_t done) {
+    if (stop.stop_requested()) {
+      return Ending(ExitCode::kInterrupted, absl::CancelledError("stopped; nothing is stored"));
+    }
+    progress.Show("checking " + file.name(), done, file.size());
+    return table.Scan(text);
+  });
+  return scanned.ok() ? Ending(ExitCode::kUsage, table.FinishScan()) : scanned;
+}
+
+absl::StatusOr<SensorFile> ReadSensorFile(const std::string& path, std::string* text) {
+  if (path.empty()) return SensorFile();
+  absl::StatusOr<std::string> read = ReadUserFile(path, kMaxSensorFileBytes);
+  if (!read.ok()) return read.status();
+  *text = *std::move(read);
+  absl::StatusOr<SensorFile> sensors = ParseSensorFile(*text, path);
+  if (!sensors.ok()) return Ending(ExitCode::kUsage, sensors.status());
+  return sensors;
+}
+
+v1::JobStatus StatusOf(const v1::RunHeader& header) {
+  v1::JobStatus status;
+  status.set_run_id(header.run_id());
+  *status.mutable_spec() = header.job();
+  status.set_state(v1::JOB_STATE_RUNNING);
+  status.set_submitted_unix_ns(UnixNow());
+  return status;
+}
+
+BlockText TextOf(const TraceFile& file, Progress& progress) {
+  return [&file, &progress](size_t block) {
+    progress.Show("storing " + file.name(), block * TraceFile::kBlockBytes, file.size());
+    return file.Block(block);
+  };
+}
+
+}  // namespace
+
+absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::string& store_option,
+                                       std::stop_token stop) {
+  std::string sensor_text;
+  const absl::StatusOr<SensorFile> sensors = ReadSensorFile(files.sensor, &sensor_text);
+  if (!sensors.ok()) return sensors.status();
+  absl::StatusOr<TraceFile> sample_file = TraceFile::Open(files.samples);
+  if (!sample_file.ok()) return sample_file.status();
+  absl::StatusOr<TraceFile> marker_file = TraceFile::Open(files.markers);
+  if (!marker_file.ok()) return marker_file.status();
+
+  Progress progress;
+  SampleTable samples(sample_file->name(), *sensors);
+  absl::Status scanned = ScanFile(*sample_file, samples, progress, stop);
+  if (!scanned.ok()) return scanned;
+  MarkerTable markers(marker_file->name());
+  scanned = ScanFile(*marker_file, markers, progress, stop);
+  if (!scanned.ok()) return scanned;
+
+  const TraceIdentity identity = {
+      .run_id = RunIdOf(*sample_file, *marker_file, sensor_text, files.net),
+      .board_id = BoardIdOf(sensors->origin),
+      .net = files.net,
+      .importer = "synergyctl " SYNERGY_VERSION,
+      .wall_time_unix_ns = marker_file->modified_unix_ns()};
+  absl::StatusOr<TraceRun> run = TraceRun::Make(samples, markers, *sensors, identity);
+  if (!run.ok()) return Ending(ExitCode::kUsage, run.status());
+  absl::StatusOr<RunImport> import =
+      RunImport::Begin(store_option, run->header().board(), StatusOf(run->header()),
+                       RunImport::Beginning::kReplace, stop);
+  if (!import.ok()) return import.status();
+  absl::Status stored = run->Write(TextOf(*sample_file, progress), TextOf(*marker_file, progress),
+                                   [&](v1::Chunk chunk) { return import->Add(std::move(chunk)); });
+  if (stored.ok()) stored = import->Finish("");
+  if (stored.ok()) return import;
+  import->Discard();
+  return absl::IsInvalidArgument(stored) ? Ending(ExitCode::kUsage, stored) : stored;
+}
+
+}  // namespace synergy

@@ -1,0 +1,230 @@
+"""Traces of other tools as runs, and runs as traces."""
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+BIN = pathlib.Path(os.environ["SYNERGY_BIN"]).resolve()
+SAMPLES = "rail,window_begin_ns,window_end_ns,power_w\n" + "".join(
+    f"supply,{i * 1_000_000},{(i + 1) * 1_000_000},{5 + (i % 2) * 0.5}\n" for i in range(100))
+MARKERS = "op,type,iteration,begin_ns,end_ns\n" + "".join(
+    f"conv1,Conv,{i},{10_000_000 + i * 8_000_000},{14_000_000 + i * 8_000_000}\n"
+    f"\"pool,1\",MaxPool,{i},{14_000_000 + i * 8_000_000},{16_000_000 + i * 8_000_000}\n" for i in range(10))
+
+
+class Traces(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.store = self.folder / "store" / "synergy.db"
+        self.store.parent.mkdir()
+        self.write("samples.csv", SAMPLES)
+        self.write("markers.csv", MARKERS)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def ctl(self, *arguments, store=None):
+        return subprocess.run([BIN / "synergyctl", *map(str, arguments), "--store", str(store or self.store)],
+                              capture_output=True, text=True, timeout=60)
+
+    def traces(self, folder=None):
+        folder = folder or self.folder
+        return ["--samples", folder / "samples.csv", "--markers", folder / "markers.csv"]
+
+    def import_json(self, *arguments, **options):
+        done = self.ctl("import", *arguments, "--json", **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def rows(self, sql, store=None):
+        connection = sqlite3.connect(store or self.store)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def test_an_import_is_a_run_like_any_other(self):
+        run = self.import_json(*self.traces(), "--net", "tiny")
+        self.assertEqual(run["run"]["net"], "tiny")
+        self.assertEqual(run["run"]["iterations_completed"], 10)
+        self.assertFalse(run["run"]["simulated"])
+        self.assertEqual([op["name"] for op in run["ops"]], ["conv1", "pool,1"])
+        self.assertAlmostEqual(run["totals"]["inference"]["energy_j"]["supply"], 5.25 * 0.06, delta=0.003)
+        self.assertIsNotNone(run["idle"]["before"])
+        self.assertIsNotNone(run["idle"]["after"])
+        shown = self.ctl("show", "1", "--json")
+        self.assertEqual(json.loads(shown.stdout), run)
+        self.assertIn("conv1", self.ctl("export", "1", "--format", "csv").stdout)
+        listed = json.loads(self.ctl("runs", "--json").stdout)["runs"]
+        self.assertEqual([(r["net"], r["complete"], r["unfinished"]) for r in listed], [("tiny", True, False)])
+        self.assertEqual(self.rows("SELECT channel, sum(count) FROM chunks WHERE channel > 0 GROUP BY channel"),
+                         [(1, 30), (2, 100)])
+        text = self.ctl("import", *self.traces(), "--net", "other")
+        self.assertEqual(text.returncode, 0, text.stderr)
+        self.assertIn("one inference", text.stdout)
+
+    def test_the_same_again_is_refused(self):
+        self.import_json(*self.traces())
+        again = self.ctl("import", *self.traces())
+        self.assertEqual(again.returncode, 4)
+        self.assertIn("as run 1", again.stderr)
+        self.assertEqual(self.rows("SELECT count(*) FROM runs"), [(1,)])
+
+    def test_an_import_that_was_killed_is_done_again(self):
+        self.import_json(*self.traces())
+        connection = sqlite3.connect(self.store)
+        connection.execute("DELETE FROM chunks WHERE seq > 2")
+        connection.execute("UPDATE runs SET complete = 0, next_seq = 3, acknowledged_seq = 0, state = 2")
+        connection.commit()
+        connection.close()
+        run = self.import_json(*self.traces())
+        self.assertEqual(run["run"]["iterations_completed"], 10)
+        self.assertEqual(self.rows("SELECT complete FROM runs"), [(1,)])
+
+    def test_an_export_is_imported_as_the_same(self):
+        first = self.import_json(*self.traces())
+        out = self.folder / "out"
+        done = self.ctl("export", "1", "--traces", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(p.name for p in out.iterdir()), ["markers.csv", "samples.csv", "sensor.toml"])
+        other = self.folder / "other.db"
+        second = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml", store=other)
+        for key in ("ops", "types", "totals", "iteration_time_s", "rails", "verdict", "reasons", "idle"):
+            self.assertEqual(second[key], first[key], key)
+        self.assertEqual(second["run"]["started_at"], first["run"]["started_at"])
+        readings = "SELECT sequence, count, data FROM chunks WHERE channel > 0 ORDER BY channel, sequence"
+        self.assertEqual(self.rows(readings, other), self.rows(readings))
+
+    def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(self):
+        cases = {
+            "samples.csv": [("rail,power_w\n", ":1: the column 'window_begin_ns' is missing"),
+                            (SAMPLES.replace("power_w", "watts"), ":1: 'watts' is no column"),
+                            (SAMPLES.replace("supply,3000000,", "supply,x,"), ":5: window_begin_ns is 'x'"),
+                            (SAMPLES.replace("3000000,4000000", "3000000,2999999"), ":5: window_end_ns"),
+                            (SAMPLES.replace(",", ";"), "not separated by commas"), ("", "it is empty"),
+                            (SAMPLES + SAMPLES.splitlines()[-1], ":102: the rail 'supply' has the window")],
+            "markers.csv": [(MARKERS + "conv1,Conv,3,1,2\n", "iterations must follow each other"),
+                            (MARKERS.replace("Conv,3", "Con,3"), ":8: the operator 'conv1' is of type 'Con'"),
+                            ("op,type,iteration,begin_ns,end_ns\n", "there is no row"),
+                            (MARKERS.replace("\"pool,1\"", "pool,1"), ":3: the row has 6 fields")],
+            "sensor.toml": [("schema = 1\nnoise = 1\n", "line 2"), ("", "it is empty"),
+                            ("schema = 1\n[[rail]]\nname = \"suply\"\n", "did you mean 'supply'?")],
+        }
+        for name, wrong in cases.items():
+            for text, why in wrong:
+                with self.subTest(name=name, why=why):
+                    self.write("samples.csv", SAMPLES)
+                    self.write("markers.csv", MARKERS)
+                    self.write("sensor.toml", "schema = 1\n")
+                    self.write(name, text)
+                    done = self.ctl("import", *self.traces(), "--sensor", self.folder / "sensor.toml")
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertIn(why, done.stderr)
+                    self.assertEqual(done.stdout, "")
+        if self.store.exists():
+            self.assertEqual(self.rows("SELECT count(*) FROM runs"), [(0,)])
+            self.assertEqual(self.rows("SELECT count(*) FROM chunks"), [(0,)])
+
+    def test_wrong_flags_are_bad_input(self):
+        for arguments in (["import"], ["import", "--samples", self.folder / "samples.csv"],
+                          ["import", "--spool", "x", "--net", "n"], ["import", "--spool", self.folder],
+                          ["import", "--spool", self.folder / "samples.csv"],
+                          ["import", "--samples", "no", "--markers", "no"], ["export", "1"],
+                          ["export", "1", "--traces", "x", "--format", "csv"],
+                          ["export", "1", "--traces", self.folder / "samples.csv"],
+                          ["export", "1", "--traces", self.folder / "no" / "x"]):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.ctl(*arguments).returncode, 2)
+
+    def spool(self, run=1):
+        """A spool file of a stored run: frames of a length and a synergy.v1.Chunk."""
+        frames = b""
+        sql = "SELECT seq, channel, sequence, count, encoding, crc32c, data FROM chunks WHERE run = ? ORDER BY seq"
+        connection = sqlite3.connect(self.store)
+        for seq, channel, sequence, count, encoding, crc, data in connection.execute(sql, (run,)):
+            chunk = b""
+            for field, value in ((1, seq), (2, channel), (3, sequence), (4, count), (5, encoding)):
+                chunk += bytes([field << 3]) + varint(value) if value else b""
+            chunk += b"\x35" + crc.to_bytes(4, "little") + b"\x3a" + varint(len(data)) + data
+            frames += len(chunk).to_bytes(4, "little") + chunk
+        connection.close()
+        return frames
+
+    def test_a_spool_is_a_run(self):
+        run = self.import_json(*self.traces())
+        path = self.folder / "run.spool"
+        path.write_bytes(self.spool())
+        other = self.folder / "other.db"
+        second = self.import_json("--spool", path, store=other)
+        self.assertEqual(second, run)
+        self.assertEqual(self.ctl("import", "--spool", path, store=other).returncode, 4)
+
+    def test_a_virtual_run_comes_with_its_truth_and_its_traces_give_the_same_joules(self):
+        path = self.folder / "run.spool"
+        subprocess.run([BIN / "synergy-sim", "--board", "sim:jetson-tx1", "--net", "squeezenet", "--iterations", "20",
+                        "--seed", "1", "-o", path], check=True, capture_output=True, timeout=60)
+        run = self.import_json("--spool", path)
+        self.assertTrue(run["run"]["simulated"])
+        shown = json.loads(self.ctl("show", "1", "--truth", "--json").stdout)
+        self.assertIsNotNone(shown["truth"]["VDD_IN"]["mean_error"])
+        out = self.folder / "out"
+        self.assertEqual(self.ctl("export", "1", "--traces", out).returncode, 0)
+        again = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml")
+        self.assertTrue(again["run"]["simulated"])
+        self.assertEqual(again["verdict"], run["verdict"])
+        self.assertEqual(len(again["ops"]), len(run["ops"]))
+        for before, after in zip(run["ops"], again["ops"]):
+            self.assertEqual((after["name"], after["executions"], after["time_s"]),
+                             (before["name"], before["executions"], before["time_s"]))
+            for rail, energy in before["energy_j"].items():
+                self.assertAlmostEqual(after["energy_j"][rail]["mean"] / energy["mean"], 1, delta=1e-9)
+        count = "SELECT sum(count) FROM chunks WHERE channel = 1 AND run = "
+        self.assertEqual(self.rows(count + "1"), self.rows(count + "2"))
+        # A truth that is not this run's is left out, and said.
+        (self.folder / "run.spool.truth").write_bytes(b"garbage")
+        other = self.ctl("import", "--spool", path, store=self.folder / "other.db")
+        self.assertEqual(other.returncode, 0, other.stderr)
+        self.assertIn("the truth in", other.stderr)
+
+    def test_of_a_damaged_spool_what_is_whole_is_stored_and_the_rest_said(self):
+        self.import_json(*self.traces())
+        whole = self.spool()
+        path = self.folder / "run.spool"
+        flipped = whole[:-30] + bytes([whole[-30] ^ 0xFF]) + whole[-29:]
+        starts = [0]
+        while starts[-1] < len(whole):
+            starts.append(starts[-1] + 4 + int.from_bytes(whole[starts[-1]:starts[-1] + 4], "little"))
+        missing = whole[:starts[3]] + whole[starts[4]:]
+        for i, (data, why) in enumerate(((whole[:-20], "cut off within chunk"), (flipped, "damaged at byte"),
+                                         (missing, "stands where chunk 3 should"))):
+            with self.subTest(why=why):
+                path.write_bytes(data)
+                store = self.folder / f"damaged{i}.db"
+                done = self.ctl("import", "--spool", path, store=store)
+                self.assertEqual(done.returncode, 5, done.stderr)
+                self.assertIn(why, done.stderr)
+                self.assertGreater(self.rows("SELECT next_seq FROM runs", store)[0][0], 1)
+                # What was missing comes with the whole file.
+                path.write_bytes(whole)
+                done = self.ctl("import", "--spool", path, store=store)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.rows("SELECT complete, abandoned FROM runs", store), [(1, 0)])
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+if __name__ == "__main__":
+    unittest.main()
