@@ -209,7 +209,7 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
                  "after the start, of stuck:RAIL, missing:RAIL, read-errors[:PROBABILITY], "
                  "slow-filter[:AVERAGES], throttle[:MHZ], delay[:MS], drift[:SHARE], "
                  "oscillator-drift[:SHARE], varying-power[:SHARE]; and, without seconds, "
-                 "noise[:STEPS], averages[:N], conversion[:US]; repeatable")
+                 "noise[:STEPS], gain[:SHARE], averages[:N], conversion[:US]; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "

@@ -38,6 +38,7 @@ absl::StatusOr<std::shared_ptr<SimulatedBoard>> SimulatedBoard::Create(
   if (absl::Status fits = (*checked)->FitSensor(has_chip); !fits.ok()) return fits;
   SimulatedSensorOptions options = sensors;
   options.noise_steps = (*checked)->NoiseSteps().value_or(options.noise_steps);
+  options.gain_tolerance = (*checked)->GainTolerance().value_or(options.gain_tolerance);
   std::shared_ptr<SimulatedBoard> board(
       new SimulatedBoard(profile, options, *std::move(checked), clock));
   switch (board->simulation_.sensor) {

@@ -40,6 +40,8 @@ constexpr std::array kKinds{
              "the CPU is held back as if it were too hot"},
     KindInfo{Kind::kNoise, "noise", KindInfo::kAlways, 1, 0, 100,
              "noise of each of the sensor's conversions, in steps"},
+    KindInfo{Kind::kGain, "gain", KindInfo::kAlways, 0.01, 0, 0.5,
+             "the sensors' gains are off by up to this share, whatever their datasheet says"},
     KindInfo{Kind::kAverages, "averages", KindInfo::kAlways, 64, 1, 1024,
              "the sensor's averaging cannot be set to less"},
     KindInfo{Kind::kConversion, "conversion", KindInfo::kAlways, 1100, 140, 8244,

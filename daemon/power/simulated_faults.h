@@ -26,6 +26,7 @@ struct SimulatedFault {
     kMissing,          // the sensor's channel of a rail gives no data
     kThrottle,         // the board is too hot and holds its CPU back
     kNoise,            // the sensors' conversions are noisier, or quieter
+    kGain,             // the sensors' gains are off by more, or less
     kAverages,         // the sensors' averaging cannot be set to less
     kConversion,       // nor their conversion time
     kDelay,            // the sensors show what was a while ago
@@ -42,9 +43,9 @@ struct SimulatedFault {
 
 // "KIND[:RAIL|NUMBER][@SECONDS[-SECONDS]]": stuck:RAIL, missing:RAIL, read-errors[:PROBABILITY]
 // (0.05), slow-filter[:AVERAGES] (64), throttle[:MHZ] (half of the fastest), noise[:STEPS] (1),
-// averages[:N] (64), conversion[:US] (1100), delay[:MS] (5), drift[:SHARE] (0.1),
-// oscillator-drift[:SHARE] (0.02), varying-power[:SHARE] (0.1). The sensors' noise and settings are
-// there from the start and take no seconds. InvalidArgument with what is allowed.
+// gain[:SHARE] (0.01), averages[:N] (64), conversion[:US] (1100), delay[:MS] (5), drift[:SHARE]
+// (0.1), oscillator-drift[:SHARE] (0.02), varying-power[:SHARE] (0.1). The sensors' noise and
+// settings are there from the start and take no seconds. InvalidArgument with what is allowed.
 absl::StatusOr<SimulatedFault> ParseSimulatedFault(std::string_view text);
 
 // Thread-safe.
@@ -70,6 +71,8 @@ class SimulatedFaults {
   absl::Status FitSensor(bool has_ina3221) const;
   // Of the sensors, from the start; nothing: as they come.
   std::optional<double> NoiseSteps() const { return ValueOf(SimulatedFault::Kind::kNoise); }
+  // Gains are drawn evenly from +- this.
+  std::optional<double> GainTolerance() const { return ValueOf(SimulatedFault::Kind::kGain); }
   std::optional<double> LeastAverages() const { return ValueOf(SimulatedFault::Kind::kAverages); }
   std::optional<double> LeastConversionUs() const {
     return ValueOf(SimulatedFault::Kind::kConversion);

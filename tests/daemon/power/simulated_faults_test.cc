@@ -160,6 +160,18 @@ TEST(SimulatedFaults, AQuietSensorRepeatsItselfAndANoisyOneDoesNot) {
   EXPECT_NEAR(spread("noise:3"), 3, 0.3);
 }
 
+TEST(SimulatedFaults, GainsAreOffByAsMuchAsAsked) {
+  // The current of an idle board in steps, without noise: what boards differ by is their gain.
+  const auto mean = [](const std::string& gain) {
+    Faulty tx1("sim:jetson-tx1", {"noise:0", gain});
+    EXPECT_TRUE(tx1.ReadFor(Milliseconds(200)).ok());
+    return static_cast<double>(tx1.Of(0).back().raw);
+  };
+  const double exact = mean("gain:0");
+  EXPECT_NEAR(mean("gain:0.0001"), exact, 1);
+  EXPECT_GT(std::abs(mean("gain:0.5") - exact), 0.005 * exact) << "drawn evenly from +- 50 %";
+}
+
 TEST(SimulatedFaults, SettingsThatABoardDoesNotTakeAreInItsWindows) {
   Faulty tx1("sim:jetson-tx1", {"averages:64", "conversion:1100"});
   const v1::Window& window = tx1.board.sources[0]->channels()[0].window();
