@@ -2,50 +2,13 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <tuple>
 #include <utility>
 
 #include "common/attribution/power_integral.h"
+#include "common/attribution/span_events.h"
 
 namespace synergy {
 namespace {
-
-struct Event {
-  int64_t at_ns;
-  bool begins;  // at one instant, what ends comes first
-  size_t span;
-  friend bool operator<(const Event& a, const Event& b) {
-    return std::tie(a.at_ns, a.begins, a.span) < std::tie(b.at_ns, b.begins, b.span);
-  }
-};
-
-std::vector<Event> EventsOf(const std::vector<Span>& spans) {
-  std::vector<Event> events;
-  events.reserve(2 * spans.size());
-  for (size_t i = 0; i < spans.size(); ++i) {
-    if (spans[i].begin_ns == spans[i].end_ns) continue;  // takes no time and no energy
-    events.push_back({spans[i].begin_ns, true, i});
-    events.push_back({spans[i].end_ns, false, i});
-  }
-  std::sort(events.begin(), events.end());
-  return events;
-}
-
-// The spans that a thread is in. The innermost began last; of those that began at once, the one
-// that ends first.
-class OpenSpans {
- public:
-  void Add(const Span& span, size_t index) { open_.insert(Key(span, index)); }
-  void Remove(const Span& span, size_t index) { open_.erase(Key(span, index)); }
-  bool empty() const { return open_.empty(); }
-  size_t innermost() const { return std::get<2>(*open_.rbegin()); }
-
- private:
-  using Order = std::tuple<int64_t, int64_t, size_t>;
-  static Order Key(const Span& span, size_t index) { return {span.begin_ns, -span.end_ns, index}; }
-  std::set<Order> open_;
-};
 
 // Keeps, while threads are active, what one thread's equal share has grown to since all were idle.
 // What a span gets is the growth while it is its thread's innermost: constant work per event,
@@ -60,7 +23,7 @@ class Sharing {
   }
 
   void MoveTo(int64_t at_ns);
-  void Apply(const Event& event);
+  void Apply(const SpanEvent& event);
   Shares Take() { return std::move(shares_); }
 
  private:
@@ -115,7 +78,7 @@ void Sharing::Settle(Thread& thread) {
   }
 }
 
-void Sharing::Apply(const Event& event) {
+void Sharing::Apply(const SpanEvent& event) {
   const Span& span = spans_[event.span];
   Thread& thread = threads_[span.thread];
   if (!thread.open.empty()) {
@@ -123,11 +86,7 @@ void Sharing::Apply(const Event& event) {
     --ActiveIn(thread.open.innermost());
     --all_active_;
   }
-  if (event.begins) {
-    thread.open.Add(span, event.span);
-  } else {
-    thread.open.Remove(span, event.span);
-  }
+  thread.open.Apply(event, span);
   // All idle: growth starts from zero again, so that differences keep their precision through a
   // long run.
   if (all_active_ == 0) {
@@ -146,7 +105,7 @@ void Sharing::Apply(const Event& event) {
 Shares ShareTime(const std::vector<Span>& spans, const std::vector<RailPower>& rails,
                  int64_t begin_ns, int64_t end_ns) {
   Sharing sharing(spans, rails, begin_ns);
-  for (const Event& event : EventsOf(spans)) {
+  for (const SpanEvent& event : EventsOf(spans)) {
     sharing.MoveTo(event.at_ns);
     sharing.Apply(event);
   }

@@ -1,0 +1,334 @@
+#include "common/attribution/conversion_times.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace synergy {
+namespace {
+
+using Eigen::Matrix3d;
+using Eigen::Vector3d;
+
+// Acquisition looks at so many reads of each register; in several pieces of the run, since a piece
+// may be poor in edges.
+constexpr size_t kPieceReads = 240;
+constexpr size_t kPieces = 4;
+// Steps of phase, and of the phase at the piece's ends by the period: parts of a slot.
+constexpr double kSlotSteps = 4;
+// A residual beyond so many standard deviations says nothing more: one bad window among good ones.
+constexpr double kOutlier = 5;
+// What a read costs whose conversion is in doubt, as a logarithm of likelihood: more than one that
+// is explained, which costs a half on average, so that losing track does not pay.
+constexpr double kCostOfDoubt = 2;
+// Standard deviations by which a read must be away from a conversion's end.
+constexpr double kCertain = 4;
+// What the period may do, relative, per root of a second; tried one after the other. The slowest is
+// a chip at a steady temperature, the fastest one that is being heated.
+constexpr double kWanders[] = {1e-6, 3e-5, 1e-3};
+// The best hypothesis must explain the piece better than the median one by this factor.
+constexpr double kClearlyBetter = 0.7;
+// No other piece need be looked at.
+constexpr double kBeyondDoubt = 0.25;
+// How well the change of the period is known at first, relative to it, per cycle.
+constexpr double kDriftAtFirst = 1e-7;
+// What is known from a round before is taken for less certain by this factor, and at least so
+// uncertain: the course has changed since.
+constexpr double kLoosened = 4;
+constexpr double kLeastSdNs = 1e3;
+
+struct State {
+  Vector3d x = Vector3d::Zero();  // end of cycle `cycle` [ns], period [ns], change of the period
+                                  // per cycle [ns]
+  Matrix3d p = Matrix3d::Identity();
+  int64_t cycle = 0;
+};
+
+Matrix3d Transition(double cycles) {
+  Matrix3d f = Matrix3d::Identity();
+  f(0, 1) = cycles;
+  f(0, 2) = cycles * (cycles - 1) / 2;
+  f(1, 2) = cycles;
+  return f;
+}
+
+// Random walk of the period with `wander`.
+Matrix3d ProcessNoise(double cycles, double period_ns, double wander) {
+  const double n = std::abs(cycles);
+  // Variance of the period after one cycle, ns^2.
+  const double q = wander * wander * period_ns * period_ns * period_ns * 1e-9;
+  Matrix3d noise = Matrix3d::Zero();
+  noise(0, 0) = q * n * n * n / 3;
+  noise(0, 1) = noise(1, 0) = q * n * n / 2;
+  noise(1, 1) = q * n;
+  // The drift itself wanders a tenth as fast.
+  noise(2, 2) = 1e-2 * q * n * period_ns * 1e-9;
+  return noise;
+}
+
+class Tracker {
+ public:
+  Tracker(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
+          const std::vector<CycleRead>& reads)
+      : nominal_(nominal), registers_(registers), reads_(reads) {}
+
+  // A hypothesis, and by how much the reads speak against it; 1: as much as against any other.
+  struct Acquired {
+    State state;  // of read `from`
+    size_t from = 0;
+    double score = 1;
+  };
+  Acquired Acquire(size_t first, size_t last, size_t stride) const;
+  // Filters and smooths from `start`; all reads before it, too. Tries all wanders.
+  ConversionTimes Track(const Acquired& start) const;
+  // The same from the first read on, with one wander.
+  ConversionTimes Follow(const State& begin, double wander) const;
+
+ private:
+  struct Pass {
+    std::vector<State> filtered, predicted;
+    std::vector<Matrix3d> transitions;
+    double log_likelihood = 0;
+  };
+  struct Fit {
+    double square = 0;  // capped
+    double edge = 0;    // how much a ns of phase changes the reading
+    double residual = 0;
+  };
+
+  double Middle(size_t read) const {
+    return 0.5 * (reads_[read].earliest_ns + reads_[read].latest_ns);
+  }
+  Fit Compare(const CycleRead& read, double end_ns, double period_ns) const;
+  double Score(double phase_ns, double period_ns, size_t first, size_t last, size_t stride) const;
+  void Advance(const CycleRead& read, double wander, State* state, Matrix3d* transition) const;
+  bool IsCertain(const CycleRead& read, const State& state) const;
+  void Update(const CycleRead& read, State* state, double* log_likelihood) const;
+  Pass Filter(State start, size_t from, bool backwards, double wander) const;
+  std::vector<State> Smooth(const Pass& pass) const;
+  ConversionTimes Report(const std::vector<State>& states, double wander,
+                         double log_likelihood) const;
+
+  const CycleNominal& nominal_;
+  const std::vector<CycleRegister>& registers_;
+  const std::vector<CycleRead>& reads_;
+};
+
+Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double period_ns) const {
+  const CycleRegister& reg = registers_[read.reg];
+  const double slot_ns = reg.slot_share * period_ns;
+  const double begin_ns = end_ns - slot_ns;
+  Fit fit;
+  fit.residual = (read.value - reg.course->Mean(begin_ns, end_ns)) / reg.noise;
+  fit.square = std::min(fit.residual * fit.residual, kOutlier * kOutlier);
+  fit.edge = (reg.course->PowerAt(end_ns) - reg.course->PowerAt(begin_ns)) / (slot_ns * reg.noise);
+  return fit;
+}
+
+// Mean over the reads whose conversion is beyond doubt.
+double Tracker::Score(double phase_ns, double period_ns, size_t first, size_t last,
+                      size_t stride) const {
+  double sum = 0, count = 0;
+  for (size_t i = first; i < last; i += stride) {
+    const CycleRead& read = reads_[i];
+    const double zero = phase_ns + registers_[read.reg].offset * period_ns;
+    const double end = zero + period_ns * std::floor((Middle(i) - zero) / period_ns);
+    sum += Compare(read, end, period_ns).square;
+    count += 1;
+  }
+  return sum / count;
+}
+
+Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) const {
+  Acquired found;
+  found.from = (first + last) / 2;
+  const double middle = Middle(found.from);
+  const double half_ns = 0.5 * (Middle(last - 1) - Middle(first));
+  double slot_share = 1;
+  for (const CycleRegister& reg : registers_) slot_share = std::min(slot_share, reg.slot_share);
+  const double step_ns = slot_share * nominal_.period_ns / kSlotSteps;
+  const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
+  const double lowest = nominal_.period_ns * (1 - nominal_.tolerance);
+  const double highest = nominal_.period_ns * (1 + nominal_.tolerance);
+  std::vector<double> scores;
+  double best = std::numeric_limits<double>::infinity();
+  for (double period = lowest; period <= highest * (1 + period_step / 2);
+       period *= 1 + period_step) {
+    const int phases = std::max(1, static_cast<int>(std::ceil(period / step_ns)));
+    for (int i = 0; i < phases; ++i) {
+      const double phase = middle + period * i / phases;
+      const double score = Score(phase, period, first, last, stride);
+      scores.push_back(score);
+      if (score >= best) continue;
+      best = score;
+      found.state.x = {phase, period, 0};
+    }
+  }
+  const auto median = scores.begin() + static_cast<ptrdiff_t>(scores.size() / 2);
+  std::nth_element(scores.begin(), median, scores.end());
+  found.score = *median > 0 ? best / *median : 1;
+  const double sd_period = period_step * found.state.x[1];
+  found.state.p = Vector3d(step_ns * step_ns, sd_period * sd_period,
+                           std::pow(kDriftAtFirst * found.state.x[1], 2))
+                      .asDiagonal();
+  return found;
+}
+
+// To the cycle that the read shows, whichever way that is.
+void Tracker::Advance(const CycleRead& read, double wander, State* state,
+                      Matrix3d* transition) const {
+  const double at =
+      0.5 * (read.earliest_ns + read.latest_ns) - registers_[read.reg].offset * state->x[1];
+  const double cycles = std::floor((at - state->x[0]) / state->x[1]);
+  *transition = Transition(cycles);
+  state->x = *transition * state->x;
+  state->p =
+      *transition * state->p * transition->transpose() + ProcessNoise(cycles, state->x[1], wander);
+  state->cycle += static_cast<int64_t>(cycles);
+}
+
+bool Tracker::IsCertain(const CycleRead& read, const State& state) const {
+  const double end = state.x[0] + registers_[read.reg].offset * state.x[1];
+  const double margin = kCertain * std::sqrt(std::max(0.0, state.p(0, 0)));
+  return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
+}
+
+void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood) const {
+  if (!IsCertain(read, *state)) {
+    *log_likelihood -= kCostOfDoubt;
+    return;
+  }
+  const CycleRegister& reg = registers_[read.reg];
+  const Fit fit = Compare(read, state->x[0] + reg.offset * state->x[1], state->x[1]);
+  const Vector3d h(fit.edge, fit.edge * reg.offset, 0);
+  const Vector3d ph = state->p * h;
+  const double variance = 1 + h.dot(ph);
+  const double square = fit.residual * fit.residual / variance;
+  *log_likelihood -= 0.5 * (std::min(square, kOutlier * kOutlier) + std::log(variance));
+  if (square > kOutlier * kOutlier) return;
+  const Vector3d gain = ph / variance;
+  state->x += gain * fit.residual;
+  state->p -= gain * ph.transpose();
+  state->p = 0.5 * (state->p + state->p.transpose()).eval();
+}
+
+Tracker::Pass Tracker::Filter(State start, size_t from, bool backwards, double wander) const {
+  Pass pass;
+  const size_t count = backwards ? from + 1 : reads_.size() - from;
+  pass.filtered.reserve(count);
+  pass.predicted.reserve(count);
+  pass.transitions.reserve(count);
+  State state = start;
+  for (size_t k = 0; k < count; ++k) {
+    const CycleRead& read = reads_[backwards ? from - k : from + k];
+    Matrix3d transition;
+    Advance(read, wander, &state, &transition);
+    pass.predicted.push_back(state);
+    pass.transitions.push_back(transition);
+    Update(read, &state, &pass.log_likelihood);
+    pass.filtered.push_back(state);
+  }
+  return pass;
+}
+
+std::vector<State> Tracker::Smooth(const Pass& pass) const {
+  std::vector<State> states = pass.filtered;
+  for (size_t k = states.size() - 1; k-- > 0;) {
+    const Matrix3d& f = pass.transitions[k + 1];
+    const State& ahead = pass.predicted[k + 1];
+    // The covariances' scales differ by many orders; LDLT bears that.
+    const Matrix3d gain = ahead.p.ldlt().solve(f * pass.filtered[k].p).transpose();
+    states[k].x += gain * (states[k + 1].x - ahead.x);
+    states[k].p += gain * (states[k + 1].p - ahead.p) * gain.transpose();
+  }
+  return states;
+}
+
+ConversionTimes Tracker::Report(const std::vector<State>& states, double wander,
+                                double log_likelihood) const {
+  ConversionTimes times;
+  times.wander = wander;
+  times.log_likelihood = log_likelihood;
+  times.period_ns = states[states.size() / 2].x[1];
+  double sum = 0;
+  uint64_t count = 0;
+  for (size_t i = 0; i < reads_.size(); ++i) {
+    const CycleRead& read = reads_[i];
+    const State& state = states[i];
+    const double end = state.x[0] + registers_[read.reg].offset * state.x[1];
+    ConversionTime& time = times.reads.emplace_back();
+    time = {.end_ns = end,
+            .sd_ns = std::sqrt(std::max(0.0, state.p(0, 0))),
+            .period_ns = state.x[1],
+            .sd_period_ns = std::sqrt(std::max(0.0, state.p(1, 1))),
+            .drift_ns = state.x[2],
+            .cycle = state.cycle,
+            .certain = IsCertain(read, state)};
+    if (!time.certain) continue;
+    sum += Compare(read, end, state.x[1]).square;
+    ++count;
+  }
+  times.misfit = count == 0 ? 0 : sum / static_cast<double>(count);
+  return times;
+}
+
+ConversionTimes Tracker::Follow(const State& begin, double wander) const {
+  const Pass pass = Filter(begin, 0, false, wander);
+  return Report(Smooth(pass), wander, pass.log_likelihood);
+}
+
+ConversionTimes Tracker::Track(const Acquired& start) const {
+  ConversionTimes best;
+  for (const double wander : kWanders) {
+    // Back to the first read, and from there through all.
+    State begin = Filter(start.state, start.from, true, wander).filtered.back();
+    begin.p *= 4;  // what it says was used once already
+    ConversionTimes times = Follow(begin, wander);
+    if (best.reads.empty() || times.log_likelihood > best.log_likelihood) best = std::move(times);
+  }
+  return best;
+}
+
+}  // namespace
+
+std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
+                                                   const std::vector<CycleRegister>& registers,
+                                                   const std::vector<CycleRead>& reads) {
+  if (registers.empty() || reads.size() < kPieceReads) return std::nullopt;
+  // Where the chip is read more often than it converts, a read in two tells as much.
+  const double span_ns = reads.back().latest_ns - reads.front().earliest_ns;
+  const double reads_a_period =
+      static_cast<double>(reads.size()) * nominal.period_ns / std::max(span_ns, 1.0);
+  const auto often = static_cast<size_t>(
+      std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
+  const size_t stride = std::max<size_t>(1, often / 2);
+  const size_t piece = std::min(reads.size(), kPieceReads * registers.size() * often);
+  const Tracker tracker(nominal, registers, reads);
+  Tracker::Acquired best;
+  for (size_t i = 0; i < kPieces; ++i) {
+    const size_t first = (reads.size() - piece) * i / kPieces;
+    const Tracker::Acquired found = tracker.Acquire(first, first + piece, stride);
+    if (found.score < best.score) best = found;
+    if (best.score < kBeyondDoubt) break;
+  }
+  if (best.score > kClearlyBetter) return std::nullopt;
+  return tracker.Track(best);
+}
+
+ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
+                                     const std::vector<CycleRegister>& registers,
+                                     const std::vector<CycleRead>& reads,
+                                     const ConversionTimes& before) {
+  const ConversionTime& known = before.reads.front();
+  State begin;
+  begin.x = {known.end_ns - registers[reads.front().reg].offset * known.period_ns, known.period_ns,
+             known.drift_ns};
+  const double sd_ns = kLoosened * std::max(known.sd_ns, kLeastSdNs);
+  const double sd_period_ns = kLoosened * std::max(known.sd_period_ns, 1e-6 * known.period_ns);
+  begin.p = Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
+                     std::pow(kDriftAtFirst * known.period_ns, 2))
+                .asDiagonal();
+  return Tracker(nominal, registers, reads).Follow(begin, before.wander);
+}
+
+}  // namespace synergy

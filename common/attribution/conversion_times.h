@@ -1,0 +1,79 @@
+// When the conversions of a free-running chip were, found from its readings.
+//
+// A read says which value the register held at an instant; the value is the mean over a slot that
+// ended up to a whole period before. Period and phase are the chip's own. With the power over time
+// known roughly, the readings of an operator's edge say where their slots lay: an edge that moves
+// through a slot changes the reading. So:
+//   1. Acquisition: in a short piece of the run every period that the oscillator allows and every
+//      phase are tried; the one whose slots explain the readings best begins.
+//   2. Tracking: a Kalman filter follows phase, period and the period's drift through the run, both
+//      ways (Rauch, Tung and Striebel's smoother), from each reading's difference to the power's
+//      course times how much an error of the phase would have changed it.
+// What comes out has a standard deviation for each reading: an error of the window costs more than
+// the sensor's noise.
+//
+// Times: ns after the run's origin; values in steps of the register. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/attribution/occupancy.h"
+
+namespace synergy {
+
+// A register of the chip.
+struct CycleRegister {
+  double slot_share = 0;  // length of its conversion, of a period: 1 / 6 of three channels' cycle
+  double offset = 0;      // its conversion's end after the cycle's begin, in periods, 0 to 1
+  double noise = 1;       // standard deviation of a reading, rounding included
+  const PowerCourse* course = nullptr;  // what it measures
+};
+
+struct CycleRead {
+  uint32_t reg = 0;                       // index of its register
+  double earliest_ns = 0, latest_ns = 0;  // between which the chip gave the value
+  double value = 0;
+};
+
+struct CycleNominal {
+  double period_ns = 0;
+  double tolerance = 0;  // relative
+};
+
+// The conversion that a read showed.
+struct ConversionTime {
+  double end_ns = 0;
+  double sd_ns = 0;  // of the end, and of the begin: they move together
+  double period_ns = 0;
+  double sd_period_ns = 0;
+  double drift_ns = 0;   // change of the period per cycle
+  int64_t cycle = 0;     // reads of one register with the same cycle show the same conversion
+  bool certain = false;  // which conversion it was is beyond doubt
+};
+
+struct ConversionTimes {
+  std::vector<ConversionTime> reads;  // as they were given
+  double period_ns = 0;               // in the middle of the run
+  // Mean square of what the readings differ from the course by, in their noise, over certain reads
+  // that differ at all; about 1 where all is well.
+  double misfit = 0;
+  double wander = 0;  // of the period, relative, per root of a second, that explains them best
+  double log_likelihood = 0;  // of these times; reads in doubt cost more than others
+};
+
+// `reads` in the order of time. Nothing: too few readings, or no period explains them better than
+// none (a constant power shows no edges).
+std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
+                                                   const std::vector<CycleRegister>& registers,
+                                                   const std::vector<CycleRead>& reads);
+
+// The same from times that are nearly known, after the course was improved.
+ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
+                                     const std::vector<CycleRegister>& registers,
+                                     const std::vector<CycleRead>& reads,
+                                     const ConversionTimes& before);
+
+}  // namespace synergy

@@ -1,0 +1,79 @@
+#include "common/attribution/occupancy.h"
+
+#include <algorithm>
+
+namespace synergy {
+
+void Occupancy::Append(double end_ns, uint32_t category) {
+  const Part part{.category = category, .share = 1};
+  Append(end_ns, std::span(&part, 1));
+}
+
+void Occupancy::Append(double end_ns, std::span<const Part> parts) {
+  if (!(end_ns > end_)) return;
+  const auto piece = static_cast<uint32_t>(parts_begin_.size());
+  while (begin_ns() + kGridNs * static_cast<double>(grid_.size()) < end_ns) grid_.push_back(piece);
+  parts_begin_.push_back(static_cast<uint32_t>(parts_.size()));
+  parts_.insert(parts_.end(), parts.begin(), parts.end());
+  begins_.push_back(end_ns);
+  end_ = end_ns;
+}
+
+size_t Occupancy::PieceAt(double at_ns) const {
+  const double cell = std::max(0.0, (at_ns - begin_ns()) / kGridNs);
+  size_t piece = grid_[std::min(static_cast<size_t>(cell), grid_.size() - 1)];
+  while (piece + 1 < pieces() && begins_[piece + 1] <= at_ns) ++piece;
+  return piece;
+}
+
+bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row) const {
+  row->clear();
+  if (pieces() == 0 || begin_ns < this->begin_ns() || end_ns > end_ || !(end_ns > begin_ns)) {
+    return false;
+  }
+  const double length = end_ns - begin_ns;
+  for (size_t piece = PieceAt(begin_ns); piece < pieces() && begins_[piece] < end_ns; ++piece) {
+    const Piece p = PieceNumber(piece);
+    const double overlap = std::min(end_ns, p.end_ns) - std::max(begin_ns, p.begin_ns);
+    if (!(overlap > 0)) continue;
+    for (const Part& part : p.parts) {
+      const double weight = part.share * overlap / length;
+      const auto same = std::ranges::find(*row, part.category, &RegressionRows::Entry::parameter);
+      if (same != row->end()) {
+        same->weight += weight;
+      } else {
+        row->push_back({.parameter = part.category, .weight = weight});
+      }
+    }
+  }
+  return true;
+}
+
+PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& power)
+    : occupancy_(occupancy) {
+  const size_t pieces = occupancy.pieces();
+  power_.reserve(pieces);
+  energy_.reserve(pieces + 1);
+  energy_.push_back(0);
+  for (size_t piece = 0; piece < pieces; ++piece) {
+    const Occupancy::Piece p = occupancy.PieceNumber(piece);
+    double watts = 0;
+    for (const Occupancy::Part& part : p.parts) watts += part.share * power[part.category];
+    power_.push_back(watts);
+    energy_.push_back(energy_.back() + watts * (p.end_ns - p.begin_ns));
+  }
+}
+
+double PowerCourse::EnergyUntil(double at_ns) const {
+  if (power_.empty()) return 0;
+  const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
+  const size_t piece = occupancy_.PieceAt(at);
+  return energy_[piece] + power_[piece] * (at - occupancy_.PieceNumber(piece).begin_ns);
+}
+
+double PowerCourse::PowerAt(double at_ns) const {
+  if (power_.empty()) return 0;
+  return power_[occupancy_.PieceAt(std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns()))];
+}
+
+}  // namespace synergy

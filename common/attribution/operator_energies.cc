@@ -1,0 +1,266 @@
+#include "common/attribution/operator_energies.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "common/attribution/mean_interval.h"
+
+namespace synergy {
+namespace {
+
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+// Operators below this share of the energy do not decide how precise a run is.
+constexpr double kShareThatCounts = 0.01;
+
+// Mean of the drift's weights over each category's time: categories x knots.
+MatrixXd MeanDriftWeights(const RunCourse& course, const SlowDrift& drift) {
+  constexpr double kLongestNs = 1e8;  // the weights are lines, but for their knots
+  MatrixXd sums = MatrixXd::Zero(static_cast<Eigen::Index>(course.categories()),
+                                 static_cast<Eigen::Index>(drift.knots()));
+  VectorXd lengths = VectorXd::Zero(sums.rows());
+  for (size_t i = 0; i < course.occupancy.pieces(); ++i) {
+    const Occupancy::Piece piece = course.occupancy.PieceNumber(i);
+    for (double begin = piece.begin_ns; begin < piece.end_ns; begin += kLongestNs) {
+      const double length = std::min(kLongestNs, piece.end_ns - begin);
+      const SlowDrift::Weights w = drift.At(begin + 0.5 * length);
+      const auto knot = static_cast<Eigen::Index>(w.knot);
+      for (const Occupancy::Part& part : piece.parts) {
+        sums(part.category, knot) += part.share * length * w.first;
+        sums(part.category, knot + 1) += part.share * length * w.second;
+        lengths[part.category] += part.share * length;
+      }
+    }
+  }
+  for (Eigen::Index i = 0; i < sums.rows(); ++i) {
+    if (lengths[i] > 0) sums.row(i) /= lengths[i];
+  }
+  return sums;
+}
+
+Estimate EstimateOf(double mean, double model, double robust, double t) {
+  const double half = t * std::sqrt(std::max({model, robust, 0.0}));
+  return {.mean = mean, .low = mean - half, .high = mean + half};
+}
+
+// Powers of categories as linear functions of the fit's parameters.
+class Powers {
+ public:
+  Powers(const RunCourse& course, const SlowDrift& drift, const RailFit& fit)
+      : fit_(fit), drift_weights_(MeanDriftWeights(course, drift)) {
+    const double freedom = std::max(1.0, static_cast<double>(fit.clusters) - 1);
+    t_ = StudentT975(static_cast<uint64_t>(freedom));
+  }
+
+  double Current(uint32_t category) const {
+    return fit_.scale * (fit_.p[category] +
+                         drift_weights_.row(category).dot(fit_.p.tail(drift_weights_.cols())));
+  }
+  double Watts(uint32_t category) const {
+    const double current = Current(category);
+    return current * (fit_.voltage.volts - fit_.voltage.ohm * current);
+  }
+  // Adds `seconds` of the category's power to a gradient of joules by parameters.
+  void AddTo(VectorXd* gradient, uint32_t category, double seconds) const {
+    const double slope = fit_.voltage.volts - 2 * fit_.voltage.ohm * Current(category);
+    const double weight = seconds * slope * fit_.scale;
+    (*gradient)[category] += weight;
+    gradient->tail(drift_weights_.cols()) += weight * drift_weights_.row(category).transpose();
+  }
+  VectorXd NoGradient() const { return VectorXd::Zero(fit_.p.size()); }
+  double t() const { return t_; }
+  Estimate Make(double mean, const VectorXd& gradient) const {
+    const double model = gradient.dot(fit_.model_covariance * gradient);
+    const double robust = gradient.dot(fit_.robust_covariance * gradient);
+    return EstimateOf(mean, model, robust, t_);
+  }
+
+ private:
+  const RailFit& fit_;
+  const MatrixXd drift_weights_;
+  double t_ = 0;
+};
+
+bool IsTooWide(const Estimate& e) { return !(e.half_width() <= kWidestAlone * e.mean); }
+
+// Assembles one rail's energies.
+class Assembly {
+ public:
+  Assembly(const RunCourse& course, const SlowDrift& drift, const RailFit& fit, uint64_t iterations)
+      : course_(course), fit_(fit), iterations_(iterations), powers_(course, drift, fit) {}
+
+  RailEnergy Make();
+
+ private:
+  // Of all executions of the operator, by iteration.
+  double SecondsPerInference(uint32_t i) const {
+    return course_.seconds[i] / static_cast<double>(iterations_);
+  }
+  double SecondsPerExecution(uint32_t i) const {
+    return course_.seconds[i] / static_cast<double>(course_.executions[i]);
+  }
+  EnergyMoments Moments() const;
+  Estimate OfOneExecution(uint32_t i, Estimate per_inference) const {
+    const double share = SecondsPerExecution(i) / SecondsPerInference(i);
+    per_inference.mean *= share;
+    per_inference.low *= share;
+    per_inference.high *= share;
+    return per_inference;
+  }
+  Estimate DynamicOf(uint32_t category, const Estimate& idle) const;
+  void AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) const;
+  void AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) const;
+  double Widest(const RailEnergy& out) const;
+  std::optional<Estimate> PowerOf(uint32_t category) const;
+
+  const RunCourse& course_;
+  const RailFit& fit_;
+  const uint64_t iterations_;
+  const Powers powers_;
+};
+
+EnergyMoments Assembly::Moments() const {
+  const auto count = static_cast<Eigen::Index>(course_.ops.size());
+  MatrixXd gradients(fit_.p.size(), count);
+  EnergyMoments moments;
+  moments.mean_j.resize(count);
+  for (uint32_t i = 0; i < course_.ops.size(); ++i) {
+    VectorXd gradient = powers_.NoGradient();
+    powers_.AddTo(&gradient, i, SecondsPerInference(i));
+    gradients.col(i) = gradient;
+    moments.mean_j[i] = SecondsPerInference(i) * powers_.Watts(i);
+  }
+  moments.model = gradients.transpose() * fit_.model_covariance * gradients;
+  moments.robust = gradients.transpose() * fit_.robust_covariance * gradients;
+  moments.t = powers_.t();
+  return moments;
+}
+
+std::optional<Estimate> Assembly::PowerOf(uint32_t category) const {
+  if (fit_.touched[category] == 0) return std::nullopt;
+  VectorXd gradient = powers_.NoGradient();
+  powers_.AddTo(&gradient, category, 1);
+  return powers_.Make(powers_.Watts(category), gradient);
+}
+
+Estimate Assembly::DynamicOf(uint32_t category, const Estimate& idle) const {
+  const double seconds = SecondsPerExecution(category);
+  VectorXd gradient = powers_.NoGradient();
+  powers_.AddTo(&gradient, category, seconds);
+  powers_.AddTo(&gradient, course_.idle(), -seconds);
+  return powers_.Make(seconds * (powers_.Watts(category) - idle.mean), gradient);
+}
+
+void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) const {
+  GroupEnergy group;
+  group.energy_j = out->moments.Sum(members);
+  double factor = 1;
+  for (const uint32_t i : members) {
+    group.ops.push_back(course_.ops[i]);
+    out->ops[i].group = out->groups.size();
+    const Estimate alone = out->moments.Sum(std::span(&i, 1));
+    // One that seems to cost nothing, or less, is looked at as if it had its part of the group.
+    const double part = group.energy_j.mean / static_cast<double>(members.size());
+    const double mean = alone.mean > 0 ? alone.mean : std::max(part, 1e-12);
+    const double share = alone.half_width() / (kWidestAlone * mean);
+    factor = std::max(factor, share * share);
+  }
+  const double more = (factor - 1) * static_cast<double>(iterations_);
+  group.more_iterations = static_cast<uint64_t>(std::ceil(std::min(more, 1e12)));
+  out->groups.push_back(std::move(group));
+}
+
+// In the order of the network, each as small as its interval allows; what is left at the end joins
+// the last one.
+void Assembly::AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) const {
+  std::vector<std::vector<uint32_t>> groups;
+  std::vector<uint32_t> members;
+  for (const uint32_t i : wide) {
+    members.push_back(i);
+    if (members.size() < 2 || IsTooWide(out->moments.Sum(members))) continue;
+    groups.push_back(std::move(members));
+    members.clear();
+  }
+  if (!members.empty()) {
+    if (groups.empty()) groups.emplace_back();
+    groups.back().insert(groups.back().end(), members.begin(), members.end());
+  }
+  for (const auto& group : groups) AddGroup(group, out);
+}
+
+double Assembly::Widest(const RailEnergy& out) const {
+  double widest = 0;
+  for (uint32_t i = 0; i < out.ops.size(); ++i) {
+    const OperatorEnergy& op = out.ops[i];
+    const Estimate e =
+        op.group ? out.groups[*op.group].energy_j : out.moments.Sum(std::span(&i, 1));
+    if (e.mean < kShareThatCounts * out.inference_j.mean) continue;
+    widest = std::max(widest, e.half_width() / e.mean);
+  }
+  return widest;
+}
+
+RailEnergy Assembly::Make() {
+  RailEnergy out;
+  out.rail = fit_.rail;
+  out.windows = fit_.windows;
+  out.moments = Moments();
+  out.between_w = PowerOf(course_.between());
+  out.idle_w = PowerOf(course_.idle());
+  std::vector<uint32_t> all, wide;
+  for (uint32_t i = 0; i < course_.ops.size(); ++i) {
+    all.push_back(i);
+    OperatorEnergy& op = out.ops.emplace_back();
+    op.readings = fit_.touched[i];
+    if (course_.seconds[i] > 0) op.covered = fit_.covered_s[i] / course_.seconds[i];
+    const Estimate energy = OfOneExecution(i, out.moments.Sum(std::span(&i, 1)));
+    out.operators_j += course_.seconds[i] * powers_.Watts(i);
+    if (IsTooWide(energy)) {
+      wide.push_back(i);
+      continue;
+    }
+    op.energy_j = energy;
+    if (out.idle_w) op.dynamic_j = DynamicOf(i, *out.idle_w);
+  }
+  if (out.between_w) out.between_j = course_.seconds[course_.between()] * out.between_w->mean;
+  out.inference_j = out.moments.Sum(all);
+  AddGroups(wide, &out);
+  out.widest = Widest(out);
+  out.noise_steps = fit_.noise_steps;
+  out.step_w = fit_.scale * fit_.voltage.volts;
+  out.readings = fit_.readings;
+  out.used = fit_.used;
+  out.period_s = fit_.period_s;
+  out.place_sd_s = fit_.place_sd_s;
+  out.delay_s = fit_.delay_s;
+  out.voltage = fit_.voltage;
+  return out;
+}
+
+}  // namespace
+
+Estimate EnergyMoments::Sum(std::span<const uint32_t> places) const {
+  double mean = 0, of_model = 0, of_robust = 0;
+  for (const uint32_t a : places) {
+    mean += mean_j[a];
+    for (const uint32_t b : places) {
+      of_model += model(a, b);
+      of_robust += robust(a, b);
+    }
+  }
+  return EstimateOf(mean, of_model, of_robust, t);
+}
+
+RailEnergy EnergiesOf(const RunCourse& course, const SlowDrift& drift, const RailFit& fit,
+                      uint64_t iterations) {
+  if (fit.why_not.empty() && iterations > 0) return Assembly(course, drift, fit, iterations).Make();
+  RailEnergy out;
+  out.rail = fit.rail;
+  out.why_not = fit.why_not.empty() ? "no iteration was measured to its end" : fit.why_not;
+  return out;
+}
+
+}  // namespace synergy

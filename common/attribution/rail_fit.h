@@ -1,0 +1,65 @@
+// The power of every category of a run's course on one rail, found from the rail's readings.
+//
+// A reading is the mean of the rail's current (or power) over its window, plus noise, rounded to
+// whole steps. The current is the sum of what runs, plus a slow drift (temperature, leakage). Which
+// windows the readings have follows from their channel's Window:
+//   known     the reading's own stamps
+//   fitted    conversions of a free-running chip: their times are found from the readings
+//             (conversion_times.h), again after each round of the regression, and what is not known
+//             of them is in the covariance
+//   smeared   neither is possible: the conversion lies anywhere in the period before the read
+//   filtered  a recursive average over many conversions: an exponential window
+// Pure.
+#pragma once
+
+#include <Eigen/Dense>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/attribution/rail_readings.h"
+#include "common/attribution/run_course.h"
+#include "common/attribution/slow_drift.h"
+
+namespace synergy {
+
+enum class WindowKind : uint8_t { kKnown, kFitted, kSmeared, kFiltered };
+
+// V = volts - ohm * I: supplies sag with the current. Channels of power have 1 and 0.
+struct VoltageFit {
+  double volts = 1;
+  double ohm = 0;
+};
+
+struct RailFit {
+  std::string rail;
+  std::string why_not;  // no readings, windows unknown, ...; all else is meaningless then
+  WindowKind windows = WindowKind::kKnown;
+  double scale = 1;  // A or W a step
+  VoltageFit voltage;
+
+  // Steps: the course's categories, then the knots of the drift.
+  Eigen::VectorXd p;
+  Eigen::MatrixXd model_covariance;   // were the noise as it is modelled
+  Eigen::MatrixXd robust_covariance;  // from what clusters of readings (iterations) differ by
+  size_t clusters = 0;
+  double noise_steps = 0;
+
+  uint64_t readings = 0;  // in windows of the measured iterations and the idle phases
+  uint64_t used = 0;      // of these: each conversion once, its window beyond doubt
+  // By category: readings whose windows touched it, and how much of its time they took in.
+  std::vector<uint64_t> touched;
+  std::vector<double> covered_s;
+  double period_s = 0;    // of the chip's cycle, fitted; 0: none is
+  double place_sd_s = 0;  // of a fitted window's place
+  double delay_s = 0;     // fitted
+};
+
+// Of rails whose readings belong to one cycle of one chip, or of a single rail. `course` has at
+// least one operator.
+std::vector<RailFit> FitRails(const RunCourse& course, const SlowDrift& drift,
+                              const std::vector<const RailReadings*>& rails);
+
+}  // namespace synergy

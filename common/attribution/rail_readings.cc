@@ -1,0 +1,62 @@
+#include "common/attribution/rail_readings.h"
+
+#include "common/attribution/run_checks.h"
+
+namespace synergy {
+namespace {
+
+const v1::ChannelInfo* FindChannel(const v1::RunHeader& header, const std::string& rail,
+                                   v1::ChannelInfo::Quantity quantity) {
+  for (const v1::ChannelInfo& channel : header.channels()) {
+    if (channel.rail() == rail && channel.quantity() == quantity) return &channel;
+  }
+  return nullptr;
+}
+
+std::vector<StepReading> StepsOf(const std::vector<Reading>& readings, int64_t origin_ns) {
+  std::vector<StepReading> steps;
+  steps.reserve(readings.size());
+  for (const Reading& r : readings) {
+    steps.push_back({.begin_ns = static_cast<double>(r.begin_ns - origin_ns),
+                     .end_ns = static_cast<double>(r.end_ns - origin_ns),
+                     .steps = static_cast<double>(r.raw),
+                     .freshness = r.freshness});
+  }
+  return steps;
+}
+
+}  // namespace
+
+std::vector<RailReadings> ReadingsOf(const RunData& data, int64_t origin_ns) {
+  std::vector<RailReadings> rails;
+  if (data.header() == nullptr) return rails;
+  const v1::RunHeader& header = *data.header();
+  for (const std::string& name : RailNames(header)) {
+    RailReadings& rail = rails.emplace_back();
+    rail.rail = name;
+    const auto* power = FindChannel(header, name, v1::ChannelInfo::QUANTITY_POWER);
+    const auto* current = FindChannel(header, name, v1::ChannelInfo::QUANTITY_CURRENT);
+    const auto* voltage = FindChannel(header, name, v1::ChannelInfo::QUANTITY_VOLTAGE);
+    if (power != nullptr) {
+      rail.channel = *power;
+      rail.gain_tolerance = power->gain_tolerance();
+    } else if (current != nullptr && voltage != nullptr) {
+      const std::vector<Reading>& volts = data.readings().at(voltage->channel());
+      if (volts.empty()) continue;
+      rail.channel = *current;
+      for (const Reading& r : volts) {
+        rail.voltage.push_back({.at_ns = static_cast<double>(Middle(r) - origin_ns),
+                                .volts = static_cast<double>(r.raw) * voltage->scale()});
+      }
+      const bool known = current->gain_tolerance() > 0 && voltage->gain_tolerance() > 0;
+      // Bounds of the two factors, which may both be at their ends.
+      rail.gain_tolerance = known ? current->gain_tolerance() + voltage->gain_tolerance() : 0;
+    } else {
+      continue;
+    }
+    rail.readings = StepsOf(data.readings().at(rail.channel.channel()), origin_ns);
+  }
+  return rails;
+}
+
+}  // namespace synergy

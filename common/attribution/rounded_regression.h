@@ -1,0 +1,82 @@
+// Regression of readings that a sensor has rounded to whole steps.
+//
+// A reading is y_k = round(sum_i a_ki p_i + e_k) in steps of its register, e_k normal with variance
+// s^2 + v_k: s is the sensor's noise, which is found with the p_i, v_k what is known to come on
+// top. Least squares take the rounding for noise. It is none: where s is a third of a step or less,
+// all readings of an operator whose power lies between two steps say the same wrong number, however
+// many there are. The likelihood of the interval [y - 1/2, y + 1/2] has no such bias, and what it
+// cannot know shows in its information. Maximised by Newton's method; it is concave in p.
+//
+// Units: steps. Pure.
+#pragma once
+
+#include <Eigen/Dense>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace synergy {
+
+// Sparse rows, built in one go. 12 bytes an entry, 32 bytes a row.
+class RegressionRows {
+ public:
+  struct Entry {
+    uint32_t parameter = 0;
+    double weight = 0;
+  };
+
+  // Entries of one parameter add up. `variance`: v_k. `cluster`: rows whose errors may depend on
+  // each other have the same one; clusters come in rising order. `rounded` false: y is exact.
+  void Add(std::span<const Entry> entries, double y, double variance, uint32_t cluster,
+           bool rounded = true);
+
+  size_t size() const { return y_.size(); }
+  std::span<const Entry> entries(size_t row) const {
+    return {entries_.data() + begins_[row], begins_[row + 1] - begins_[row]};
+  }
+  double y(size_t row) const { return y_[row]; }
+  double variance(size_t row) const { return variance_[row]; }
+  void set_variance(size_t row, double variance) { variance_[row] = variance; }
+  uint32_t cluster(size_t row) const { return cluster_[row]; }
+  bool rounded(size_t row) const { return rounded_[row] != 0; }
+  double Predict(size_t row, const Eigen::VectorXd& p) const;
+
+ private:
+  std::vector<Entry> entries_;
+  std::vector<size_t> begins_{0};
+  std::vector<double> y_, variance_;
+  std::vector<uint32_t> cluster_;
+  std::vector<uint8_t> rounded_;
+};
+
+// The logarithm of a likelihood, up to a constant: g^T p - p^T h p / 2.
+struct Quadratic {
+  Eigen::MatrixXd h;
+  Eigen::VectorXd g;
+
+  // Every parameter is around `mean` with the standard deviation `sd`, independently.
+  static Quadratic Around(const Eigen::VectorXd& mean, double sd);
+  double At(const Eigen::VectorXd& p) const { return g.dot(p) - 0.5 * p.dot(h * p); }
+};
+
+struct RegressionFit {
+  Eigen::VectorXd p;
+  double noise = 0;             // s
+  Eigen::MatrixXd information;  // of p, at the maximum; the prior's included
+  // Sum over clusters of the outer products of their scores: what the information of the data would
+  // be, were the model of the noise right.
+  Eigen::MatrixXd score_products;
+  size_t clusters = 0;
+  double log_likelihood = 0;
+  bool converged = false;
+};
+
+// Maximises the likelihood of the rows and the prior from `p` and `noise` (above 0) on.
+RegressionFit FitRounded(const RegressionRows& rows, Eigen::VectorXd p, double noise,
+                         const Quadratic& prior, int most_iterations);
+
+// Ordinary least squares with the same prior: where to begin.
+Eigen::VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior);
+
+}  // namespace synergy

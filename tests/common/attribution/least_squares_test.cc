@@ -1,0 +1,144 @@
+#include "common/attribution/least_squares.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/synthetic_run.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+SyntheticOptions Short(uint64_t seed) {
+  SyntheticOptions options;
+  options.seed = seed;
+  options.operators = 24;
+  options.iterations = 200;
+  options.idle_s = 0.5;
+  return options;
+}
+
+RailEnergy Solve(const SyntheticRun& run) { return SolveLeastSquares(run.data).rails.at(0); }
+
+double WeightedError(const SyntheticRun& run, const RailEnergy& rail) {
+  double error = 0, all = 0;
+  for (size_t i = 0; i < run.energy_j.size(); ++i) {
+    all += run.energy_j[i];
+    if (rail.ops[i].energy_j) error += std::abs(rail.ops[i].energy_j->mean - run.energy_j[i]);
+  }
+  return error / all;
+}
+
+TEST(LeastSquares, FindsOperatorsShorterThanTheSensorsCycle) {
+  const SyntheticRun run = MakeSyntheticRun(Short(1));
+  const RailEnergy rail = Solve(run);
+  ASSERT_EQ(rail.why_not, "");
+  EXPECT_EQ(rail.windows, WindowKind::kFitted);
+  EXPECT_LT(WeightedError(run, rail), 0.005);
+  EXPECT_NEAR(rail.noise_steps, 0.3, 0.05);
+  EXPECT_LT(rail.place_sd_s, 10e-6);
+  ASSERT_TRUE(rail.idle_w.has_value());
+  EXPECT_NEAR(rail.idle_w->mean, run.idle_w, 0.01 * run.idle_w);
+}
+
+TEST(LeastSquares, NeedsNoFitWhereWindowsAreKnown) {
+  SyntheticOptions options = Short(2);
+  options.stamps_are_window = true;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  const RailEnergy rail = Solve(run);
+  EXPECT_EQ(rail.windows, WindowKind::kKnown);
+  EXPECT_EQ(rail.period_s, 0);
+  EXPECT_LT(WeightedError(run, rail), 0.003);
+}
+
+// Of intervals that hold with 95 %, at least 88 of 100 hold but for 3 in 1000 such tests
+// (binomial).
+TEST(LeastSquares, ItsIntervalsHold) {
+  int inside = 0, all = 0;
+  for (uint64_t seed = 10; seed < 15; ++seed) {
+    SyntheticOptions options = Short(seed);
+    options.noise_steps = seed % 2 == 0 ? 0.1 : 0.3;
+    const SyntheticRun run = MakeSyntheticRun(options);
+    const RailEnergy rail = Solve(run);
+    for (size_t i = 0; i < run.energy_j.size(); ++i) {
+      if (!rail.ops[i].energy_j) continue;
+      ++all;
+      const Estimate& e = *rail.ops[i].energy_j;
+      if (e.low <= run.energy_j[i] && run.energy_j[i] <= e.high) ++inside;
+    }
+  }
+  ASSERT_GT(all, 100);
+  EXPECT_GE(inside, 0.88 * all);
+}
+
+TEST(LeastSquares, IsTheSameEachTime) {
+  const SyntheticRun run = MakeSyntheticRun(Short(3));
+  const RailEnergy a = Solve(run), b = Solve(run);
+  for (size_t i = 0; i < a.ops.size(); ++i) {
+    ASSERT_EQ(a.ops[i].energy_j.has_value(), b.ops[i].energy_j.has_value());
+    if (!a.ops[i].energy_j) continue;
+    EXPECT_EQ(a.ops[i].energy_j->mean, b.ops[i].energy_j->mean);
+    EXPECT_EQ(a.ops[i].energy_j->low, b.ops[i].energy_j->low);
+  }
+}
+
+TEST(LeastSquares, TheBooksClose) {
+  const SyntheticRun run = MakeSyntheticRun(Short(4));
+  const RailEnergy rail = Solve(run);
+  ASSERT_TRUE(rail.integral_j.has_value());
+  EXPECT_NEAR(rail.operators_j + rail.between_j, *rail.integral_j, 0.005 * *rail.integral_j);
+  EXPECT_NEAR(rail.operators_j, 200 * rail.inference_j.mean, 1e-9 * rail.operators_j);
+}
+
+TEST(LeastSquares, OperatorsThatItCannotTellApartHaveOnlyTheirGroupsEnergy) {
+  SyntheticOptions options = Short(5);
+  options.iterations = 12;
+  options.median_s = 5e-5;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  const RailEnergy rail = Solve(run);
+  ASSERT_FALSE(rail.groups.empty());
+  size_t grouped = 0;
+  for (size_t i = 0; i < rail.ops.size(); ++i) {
+    EXPECT_NE(rail.ops[i].group.has_value(), rail.ops[i].energy_j.has_value()) << i;
+    if (rail.ops[i].energy_j) {
+      EXPECT_LE(rail.ops[i].energy_j->half_width(), kWidestAlone * rail.ops[i].energy_j->mean);
+    }
+  }
+  for (const GroupEnergy& group : rail.groups) {
+    grouped += group.ops.size();
+    EXPECT_GT(group.more_iterations, 0u);
+  }
+  EXPECT_EQ(grouped, static_cast<size_t>(std::ranges::count_if(
+                         rail.ops, [](const OperatorEnergy& op) { return op.group.has_value(); })));
+}
+
+TEST(LeastSquares, BearsADriftOfTheWholeRail) {
+  SyntheticOptions options = Short(6);
+  options.drift = 0.1;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  EXPECT_LT(WeightedError(run, Solve(run)), 0.01);
+}
+
+TEST(LeastSquares, MissingReadingsDropOut) {
+  SyntheticOptions options = Short(7);
+  options.failed = 0.05;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  EXPECT_LT(WeightedError(run, Solve(run)), 0.01);
+}
+
+TEST(LeastSquares, SaysWhyARailHasNoOperators) {
+  RunBuilder builder;
+  builder.Rail("VDD");
+  const uint32_t channel = builder.Channel("VDD", v1::ChannelInfo::QUANTITY_POWER, 0.01);
+  builder.WriteHeader();
+  builder.WriteInstants(channel, {{0, 100}, {1'000'000, 100}});
+  RunData data;
+  for (const v1::Chunk& chunk : builder.chunks()) ASSERT_TRUE(data.Add(chunk).ok());
+  EXPECT_THAT(SolveLeastSquares(data).rails.at(0).why_not, HasSubstr("no operator was measured"));
+}
+
+}  // namespace
+}  // namespace synergy

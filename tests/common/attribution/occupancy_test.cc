@@ -1,0 +1,86 @@
+#include "common/attribution/occupancy.h"
+
+#include <cmath>
+
+#include "common/attribution/filtered_windows.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace synergy {
+namespace {
+
+using Row = std::vector<RegressionRows::Entry>;
+
+double WeightOf(const Row& row, uint32_t category) {
+  double weight = 0;
+  for (const auto& e : row) {
+    if (e.parameter == category) weight += e.weight;
+  }
+  return weight;
+}
+
+// 0 for 100 us, 1 for 300 us, 0 and 2 together for 100 us.
+Occupancy Example() {
+  Occupancy occupancy(0);
+  occupancy.Append(100e3, 0);
+  occupancy.Append(400e3, 1);
+  const Occupancy::Part both[] = {{.category = 0, .share = 0.5}, {.category = 2, .share = 0.5}};
+  occupancy.Append(500e3, both);
+  return occupancy;
+}
+
+TEST(Occupancy, ARowHasTheSharesOfItsWindow) {
+  const Occupancy occupancy = Example();
+  Row row;
+  ASSERT_TRUE(occupancy.Row(50e3, 450e3, &row));
+  EXPECT_DOUBLE_EQ(WeightOf(row, 0), (50 + 25) / 400.0);
+  EXPECT_DOUBLE_EQ(WeightOf(row, 1), 300 / 400.0);
+  EXPECT_DOUBLE_EQ(WeightOf(row, 2), 25 / 400.0);
+}
+
+TEST(Occupancy, AWindowBeyondWhatIsKnownHasNoRow) {
+  const Occupancy occupancy = Example();
+  Row row;
+  EXPECT_FALSE(occupancy.Row(-1, 10, &row));
+  EXPECT_FALSE(occupancy.Row(400e3, 500e3 + 1, &row));
+  EXPECT_FALSE(occupancy.Row(10, 10, &row));
+  EXPECT_FALSE(Occupancy(0).Row(0, 1, &row));
+}
+
+TEST(PowerCourse, IntegratesThePowersOfWhatRan) {
+  const Occupancy occupancy = Example();
+  const PowerCourse power(occupancy, Eigen::Vector3d(1, 2, 4));
+  EXPECT_DOUBLE_EQ(power.EnergyUntil(100e3), 100e3);
+  EXPECT_DOUBLE_EQ(power.EnergyUntil(500e3), 100e3 + 600e3 + 100e3 * 2.5);
+  EXPECT_DOUBLE_EQ(power.Mean(350e3, 450e3), (50 * 2 + 50 * 2.5) / 100);
+  EXPECT_DOUBLE_EQ(power.PowerAt(99e3), 1);
+  EXPECT_DOUBLE_EQ(power.PowerAt(100e3), 2);
+}
+
+TEST(FilteredShares, AreThoseOfAnExponentialWindow) {
+  const Occupancy occupancy = Example();
+  constexpr double kDecay = 150e3, kAt = 450e3;
+  FilteredShares filtered(occupancy, 3, kDecay);
+  EXPECT_FALSE(filtered.At(200e3).empty()) << "a cursor that moves on";
+  const std::span<const double> shares = filtered.At(kAt);
+  ASSERT_EQ(shares.size(), 3u);
+  const auto since = [&](double from, double to) {
+    return std::exp((to - kAt) / kDecay) - std::exp((from - kAt) / kDecay);
+  };
+  EXPECT_NEAR(shares[0], since(0, 100e3) + 0.5 * since(400e3, kAt), 1e-12);
+  EXPECT_NEAR(shares[1], since(100e3, 400e3), 1e-12);
+  EXPECT_NEAR(shares[2], 0.5 * since(400e3, kAt), 1e-12);
+  EXPECT_TRUE(filtered.At(600e3).empty()) << "beyond the end";
+}
+
+TEST(FilteredShares, KeepTheirPrecisionOverManyTimeConstants) {
+  Occupancy occupancy(0);
+  for (int i = 1; i <= 10'000; ++i) occupancy.Append(i * 100e3, i % 2 == 0 ? 0 : 1);
+  FilteredShares filtered(occupancy, 2, 300e3);
+  const std::span<const double> shares = filtered.At(1e9);
+  EXPECT_NEAR(shares[0] + shares[1], 1, 1e-9);
+  EXPECT_GT(shares[0], shares[1]) << "what ran last weighs more";
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,80 @@
+#include "common/attribution/run_course.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/run_builder.h"
+
+namespace synergy {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr int64_t kMs = 1'000'000;
+
+Marker Of(uint32_t op, int64_t begin_ms, int64_t end_ms, uint16_t thread = 0,
+          v1::Phase phase = v1::PHASE_MEASURE, uint32_t iteration = 0) {
+  return {.begin_ns = begin_ms * kMs,
+          .end_ns = end_ms * kMs,
+          .op = op,
+          .iteration = iteration,
+          .thread = thread,
+          .device = 0,
+          .phase = static_cast<uint8_t>(phase),
+          .reserved = 0};
+}
+
+// Phases by their begins in ms; the last reading is at 100 ms.
+RunCourse CourseWith(const std::vector<std::pair<v1::Phase, int64_t>>& phases,
+                     const std::vector<Marker>& markers) {
+  RunBuilder builder;
+  builder.Rail("VDD");
+  const uint32_t channel = builder.Channel("VDD", v1::ChannelInfo::QUANTITY_POWER, 0.01);
+  builder.WriteHeader();
+  for (const auto& [phase, at_ms] : phases) {
+    v1::RunRecord record;
+    record.mutable_phase()->set_phase(phase);
+    record.mutable_phase()->set_at_ns(at_ms * kMs);
+    builder.Write(record);
+  }
+  if (!markers.empty()) builder.Write(markers);
+  builder.WriteInstants(channel, {{0, 1}, {100 * kMs, 1}});
+  RunData data;
+  for (const v1::Chunk& chunk : builder.chunks()) EXPECT_TRUE(data.Add(chunk).ok());
+  return CourseOf(data);
+}
+
+TEST(RunCourse, SortsAllTimeIntoCategories) {
+  const RunCourse course =
+      CourseWith({{v1::PHASE_IDLE, 0},
+                  {v1::PHASE_SETUP, 10},
+                  {v1::PHASE_WARMUP, 20},
+                  {v1::PHASE_MEASURE, 30},
+                  {v1::PHASE_IDLE, 60}},
+                 {Of(3, 21, 29, 0, v1::PHASE_WARMUP), Of(3, 32, 40), Of(7, 41, 50),
+                  Of(kOpNet, 32, 50), Of(3, 52, 59, 0, v1::PHASE_MEASURE, 1)});
+  EXPECT_THAT(course.ops, ElementsAre(3, 7));
+  EXPECT_THAT(course.executions, ElementsAre(2, 1));
+  EXPECT_THAT(course.iteration_begins, ElementsAre(32e6));
+  EXPECT_DOUBLE_EQ(course.measure_begin, 32e6);
+  EXPECT_DOUBLE_EQ(course.measure_end, 59e6);
+  EXPECT_NEAR(course.seconds[0], 0.015, 1e-12);
+  EXPECT_NEAR(course.seconds[1], 0.009, 1e-12);
+  EXPECT_NEAR(course.seconds[course.between()], 0.003, 1e-12) << "40 to 41 and 50 to 52 ms";
+  EXPECT_NEAR(course.seconds[course.idle()], 0.050, 1e-12) << "10 before and 40 after";
+  EXPECT_NEAR(course.seconds[course.other()], 0.023, 1e-12) << "10 to 32 and 59 to 60 ms";
+  EXPECT_DOUBLE_EQ(course.occupancy.end_ns(), 100e6);
+}
+
+TEST(RunCourse, OperatorsAtTheSameTimeShareIt) {
+  const RunCourse course =
+      CourseWith({{v1::PHASE_MEASURE, 0}}, {Of(0, 10, 30, 0), Of(1, 20, 40, 1)});
+  EXPECT_NEAR(course.seconds[0], 0.010 + 0.005, 1e-12);
+  EXPECT_NEAR(course.seconds[1], 0.005 + 0.010, 1e-12);
+}
+
+TEST(RunCourse, WithoutMeasuredOperatorsThereAreNone) {
+  EXPECT_TRUE(CourseWith({{v1::PHASE_IDLE, 0}}, {}).ops.empty());
+}
+
+}  // namespace
+}  // namespace synergy
