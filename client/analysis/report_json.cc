@@ -6,6 +6,7 @@
 
 #include "client/analysis/clock_json.h"
 #include "client/analysis/conditions_json.h"
+#include "client/analysis/estimates.h"
 #include "client/analysis/meter_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/resolution.h"
@@ -70,6 +71,7 @@ ordered_json OpJson(const RunReport& report, const OpReport& op) {
     json["power_w"][report.rails()[i]] = OrNull(op.power_w(i));
   }
   json["energy_share"] = EnergyByRail(report, op.result.energy_share);
+  AddEstimateJson(report, op, &json);
   json["flops_per_s"] = OrNull(op.flops_per_s());
   return json;
 }
@@ -81,6 +83,11 @@ ordered_json GroupJson(const RunReport& report, const char* kind, const GroupRep
   json["time_s"] = group.time_s;
   json["time_share"] = group.time_share;
   json["energy_j"] = EnergyByRail(report, group.energy_j);
+  for (size_t i = 0; i < group.estimate.size(); ++i) {
+    if (group.estimate[i]) {
+      json["energy_ci95_j"][report.rails()[i]] = EstimateJson(*group.estimate[i])["ci95"];
+    }
+  }
   json["energy_share"] = EnergyByRail(report, group.energy_share);
   json["macs"] = OrNull(group.macs);
   return json;
@@ -269,6 +276,7 @@ ordered_json ReportJson(const RunReport& report) {
   for (const GroupReport& module : report.modules) {
     json["by_module"].push_back(GroupJson(report, "module", module));
   }
+  AddEstimatesJson(report, &json);
   json["iteration_time_s"] = report.attribution.iteration_time_s
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);

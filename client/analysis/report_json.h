@@ -9,7 +9,7 @@
 namespace synergy {
 
 // Grows by one with every change that a reader of the old documents could stumble over.
-inline constexpr int kReportSchemaVersion = 1;
+inline constexpr int kReportSchemaVersion = 2;
 
 // Fields in the documented order. Absent numbers are null.
 nlohmann::ordered_json ReportJson(const RunReport& report);

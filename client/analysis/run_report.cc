@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "client/analysis/estimates.h"
 #include "common/run_codes.h"
 
 namespace synergy {
@@ -61,12 +62,16 @@ template <typename NameOf>
 std::vector<GroupReport> GroupBy(const RunReport& report, const NameOf& name_of) {
   std::vector<GroupReport> groups;
   std::map<std::string, size_t> places;
+  std::map<std::string, std::vector<const OpReport*>> members;
   for (const OpReport& op : report.ops) {
     const std::string name(name_of(op));
     const auto [place, added] = places.try_emplace(name, groups.size());
     if (added) groups.emplace_back().name = name;
     AddOperator(op, report.rails().size(), &groups[place->second]);
+    members[name].push_back(&op);
   }
+  if (report.estimates.empty()) return groups;
+  for (GroupReport& group : groups) EstimateGroup(report, members[group.name], &group);
   return groups;
 }
 
@@ -227,7 +232,8 @@ std::optional<size_t> RunReport::top_rail() const {
 }
 
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
-                                      std::string_view method, const HostMeter* meter) {
+                                      std::string_view method, const HostMeter* meter,
+                                      const LeastSquares* least_squares) {
   if (data.header() == nullptr) {
     return absl::FailedPreconditionError(
         "nothing of the run has come from the board yet. synergyctl fetch asks for it.");
@@ -238,10 +244,11 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.method = method;
   report.attribution = std::move(attribution);
   for (const OperatorResult& result : report.attribution.ops) {
-    report.ops.push_back({InfoOf(data, result.op), result});
+    report.ops.push_back({.info = InfoOf(data, result.op), .result = result, .estimate = {}});
     // No execution takes less than no time: an interval that reaches below is cut off at 0.
     if (auto& ci95 = report.ops.back().result.time_s.ci95) ci95->low = std::max(ci95->low, 0.0);
   }
+  if (least_squares != nullptr) AddEstimates(*least_squares, &report);
   report.types = GroupByType(report);
   report.modules = GroupBy(report, [](const OpReport& op) { return ModuleOf(op.info.name()); });
   report.sampling = SamplingOf(data);

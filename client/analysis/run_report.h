@@ -12,18 +12,23 @@
 #include "client/analysis/host_meter.h"
 #include "client/analysis/run_conditions.h"
 #include "common/attribution/integrate.h"
+#include "common/attribution/least_squares.h"
 #include "common/attribution/run_data.h"
 #include "synergy/v1/meter.pb.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
 
+inline constexpr std::string_view kMethodLeastSquares = "least-squares";
 inline constexpr std::string_view kMethodIntegrate = "integrate";
 
 // One operator: what it is, as the engine reported it, and what one execution costs.
 struct OpReport {
   v1::OperatorInfo info;  // index and a made-up name where the engine's table never came
   OperatorResult result;
+  // By rail, of the method least-squares; no value where the rail's readings say nothing of
+  // operators. Of an operator in a group `result` has no energy.
+  std::vector<std::optional<OperatorEnergy>> estimate;
 
   // Of the mean execution; absent where a part is unknown.
   std::optional<double> power_w(size_t rail) const;
@@ -38,6 +43,8 @@ struct GroupReport {
   double time_share = 0;
   RailEnergies energy_j;      // absent where it is absent for one of them
   RailEnergies energy_share;  // likewise
+  // By rail, of the method least-squares; also where an operator's own energy is absent.
+  std::vector<std::optional<Estimate>> estimate;
   std::optional<int64_t> macs;
 };
 
@@ -62,6 +69,9 @@ struct RunReport {
   std::vector<std::string> reasons;  // "code: words"
   std::string method;
   Attribution attribution;  // totals and windows; its ops are in `ops`, with their names
+  // By rail, of the method least-squares; empty with another one. No value: a rail of a meter.
+  std::vector<std::optional<RailEnergy>> estimates;
+  std::vector<uint32_t> estimated_ops;  // the operators of RailEnergy::ops; rising
   std::vector<OpReport> ops;
   std::vector<GroupReport> types;    // dearest first
   std::vector<GroupReport> modules;  // in the order of execution; see ModuleOf
@@ -79,10 +89,12 @@ struct RunReport {
 };
 
 // FailedPrecondition where not even the run's header is there. `meter`: of a run that was measured
-// with one, whose rails are in `attribution` (SolveWithMeter).
+// with one, whose rails are in `attribution` (SolveWithMeter). `least_squares`: null with the
+// method integrate; else its energies take the place of those in `attribution`.
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,
                                       std::string_view method = kMethodIntegrate,
-                                      const HostMeter* meter = nullptr);
+                                      const HostMeter* meter = nullptr,
+                                      const LeastSquares* least_squares = nullptr);
 
 // The part of the network that an operator belongs to: its name up to the last '/', as published
 // models name them ("fire2/expand3x3" is in fire2); a name without one is its own module.

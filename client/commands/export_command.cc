@@ -17,7 +17,7 @@ namespace {
 struct ExportOptions {
   std::string run;
   std::string store;
-  std::string method{kMethodIntegrate};
+  std::string method{kMethodLeastSquares};
   std::string format;
   std::string output;
   std::string traces;

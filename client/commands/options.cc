@@ -46,8 +46,9 @@ void AddJsonFlag(CLI::App& command, bool* json) {
 void AddMethodOption(CLI::App& command, std::string* method) {
   command
       .add_option("--method", *method,
-                  "How energy is attributed: integrate (power between markers)")
-      ->check(CLI::IsMember({std::string(kMethodIntegrate)}))
+                  "How energy is attributed: least-squares (sensor-aware, with error bars) or "
+                  "integrate (power between markers, as the literature does)")
+      ->check(CLI::IsMember({std::string(kMethodLeastSquares), std::string(kMethodIntegrate)}))
       ->capture_default_str();
 }
 

@@ -37,7 +37,7 @@ namespace {
 struct RunOptions {
   std::string host;
   std::string store;
-  std::string method{kMethodIntegrate};
+  std::string method{kMethodLeastSquares};
   ModelOptions model;
   JobOptions job;
   std::string outputs;

@@ -16,7 +16,7 @@ namespace {
 struct ShowOptions {
   std::string run;
   std::string store;
-  std::string method{kMethodIntegrate};
+  std::string method{kMethodLeastSquares};
   bool truth = false;
   PresentationOptions presentation;
 };

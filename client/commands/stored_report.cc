@@ -116,9 +116,11 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
   const absl::StatusOr<std::optional<HostMeter>> meter =
       ReadMeter(store, run.number, &meter_damage);
   if (!meter.ok()) return meter.status();
+  std::optional<LeastSquares> least_squares;
+  if (method == kMethodLeastSquares) least_squares = SolveLeastSquares(data);
   absl::StatusOr<RunReport> report =
-      *meter ? BuildReport(data, SolveWithMeter(data, **meter), method, &**meter)
-             : BuildReport(data, Solve(data), method);
+      BuildReport(data, *meter ? SolveWithMeter(data, **meter) : Solve(data), method,
+                  *meter ? &**meter : nullptr, least_squares ? &*least_squares : nullptr);
   if (report.ok() && !meter_damage.empty()) {
     report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, meter_damage));
     if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;

@@ -9,6 +9,7 @@
 #include "client/analysis/simulated_notice.h"
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
+#include "client/report/estimates_text.h"
 #include "client/report/meter_text.h"
 #include "client/report/resolution_text.h"
 #include "client/report/text_table.h"
@@ -134,7 +135,8 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   for (const std::string& reason : report.reasons) {
     text += fmt::format("           {}\n", Printable(reason));
   }
-  text += ResolutionText(report);
+  // Least squares tell operators apart that share a reading.
+  if (report.estimates.empty()) text += ResolutionText(report);
   if (report.partial) {
     const std::string what =
         !report.damage.empty() ? "records of the run are damaged in the store"
@@ -165,7 +167,10 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {
       {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"+/- 95 %"}};
-  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
+  for (size_t i = 0; i < report.rails().size(); ++i) {
+    columns.push_back({Printable(report.rails()[i]) + " mJ"});
+    if (!report.estimates.empty()) columns.push_back({"+/- %"});
+  }
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
   for (const ExtraColumn& extra : options.extra_columns) columns.push_back({extra.title});
@@ -176,7 +181,10 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
                                       op.info.type(), fmt::format("{:.3f}", time.mean * 1e3)};
     cells.push_back(time.ci95 ? fmt::format("{:.3f}", (time.ci95->high - time.mean) * 1e3)
                               : kUnknown);
-    for (const auto& energy : op.result.mean_energy_j) cells.push_back(Scaled(energy, 1e3, 3));
+    for (size_t i = 0; i < report.rails().size(); ++i) {
+      cells.push_back(EnergyCell(report, op, i));
+      if (!report.estimates.empty()) cells.push_back(IntervalCell(op, i));
+    }
     if (top) cells.push_back(Scaled(op.power_w(*top), 1, 2));
     cells.push_back(op.info.has_cost()
                         ? fmt::format("{:.2f}", static_cast<double>(op.info.macs()) * 1e-6)
@@ -264,10 +272,10 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
   if (report.ops.empty()) {
     text += "\nno operator was executed in a measured iteration\n";
   } else {
-    text += fmt::format("\n{}{}\n{}{}", Operators(report, options), Overlap(report),
-                        Groups(report, "type", report.types), Modules(report));
+    text += fmt::format("\n{}{}{}\n{}{}", Operators(report, options), TogetherText(report),
+                        Overlap(report), Groups(report, "type", report.types), Modules(report));
   }
-  text += fmt::format("\n{}{}", Totals(report), OneInference(report));
+  text += fmt::format("\n{}{}{}", Totals(report), OneInference(report), EstimatesText(report));
   if (const std::string notice = SimulatedNotice(report.header.board()); !notice.empty()) {
     text += fmt::format("{}\n", Colored(options, kYellow, notice));
   }

@@ -25,6 +25,12 @@ def wait_for(condition, seconds, what, every=0.02):
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
+def operators_j(run, rail):
+    """Joules of all operators of one inference: of those that are known alone, and of groups."""
+    alone = sum(op["energy_j"][rail].get("mean") or 0 for op in run["ops"])
+    return alone + sum(g["energy_j"]["mean"] for g in run["groups"] if g["rail"] == rail)
+
+
 def alive(pid):
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import unittest
 
-from board import Board
+from board import Board, operators_j
 
 RAILS = ["VDD_CPU", "VDD_GPU", "VDD_IN"]
 
@@ -52,7 +52,7 @@ class MainJob(unittest.TestCase):
     def test_the_books_close(self):
         totals = self.run_json["totals"]
         for rail in RAILS:
-            ops = sum(op["energy_j"][rail]["mean"] for op in self.run_json["ops"]) * 40
+            ops = operators_j(self.run_json, rail) * 40
             self.assertAlmostEqual(ops / totals["inference"]["energy_j"][rail], 1, delta=1e-6)
             parts = sum(totals[p]["energy_j"][rail] for p in ("setup", "warmup", "inference", "idle"))
             self.assertAlmostEqual(parts / totals["all"]["energy_j"][rail], 1, delta=0.005)
@@ -78,7 +78,7 @@ class MainJob(unittest.TestCase):
         shown = self.board.json("show", self.run_json["run"]["id"], "--truth")
         for op in shown["ops"]:
             self.assertGreater(op["truth_j"]["VDD_IN"], 0)
-        whole = sum(op["energy_j"]["VDD_IN"]["mean"] for op in shown["ops"])
+        whole = operators_j(shown, "VDD_IN")
         truth = sum(op["truth_j"]["VDD_IN"] for op in shown["ops"])
         self.assertAlmostEqual(whole / truth, 1, delta=0.05)
 

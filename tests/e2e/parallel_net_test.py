@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from board import Board
+from board import Board, operators_j
 
 ENGINES = ("caffe2-eigen", "caffe2-openblas")
 ITERATIONS = 12
@@ -28,7 +28,7 @@ class ParallelNet(unittest.TestCase):
         self.assertEqual([op["index"] for op in run["ops"]], list(range(len(run["ops"]))))
         totals = run["totals"]
         for rail, whole in totals["all"]["energy_j"].items():
-            ops = ITERATIONS * sum(op["energy_j"][rail]["mean"] for op in run["ops"])
+            ops = ITERATIONS * operators_j(run, rail)
             parts = ops + sum(totals[p]["energy_j"][rail] for p in ("setup", "warmup", "idle"))
             self.assertAlmostEqual(parts / whole, 1, delta=1e-6)
         times = ITERATIONS * sum(op["time_s"]["mean"] for op in run["ops"])

@@ -148,7 +148,7 @@ TEST(RunReport, WithoutAHeaderThereIsNothingToReport) {
 
 TEST(ReportJson, HasTheFieldsOfTheContract) {
   const ordered_json json = ReportJson(ReportOf(SampleChunks()));
-  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["schema_version"], 2);
   const ordered_json& run = json["run"];
   EXPECT_EQ(run["id"], kSampleRunId);
   EXPECT_EQ(run["board"], "sim:jetson-tx1");

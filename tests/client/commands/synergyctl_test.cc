@@ -217,7 +217,7 @@ TEST_F(SynergyctlTest, ModelsListsTheZoo) {
   const Ended listed = Run({"models", "--json"});
   ASSERT_EQ(listed.code, 0) << listed.err;
   const json document = json::parse(listed.out);
-  EXPECT_EQ(document["schema_version"], 1);
+  EXPECT_EQ(document["schema_version"], 2);
   std::vector<std::string> names;
   for (const json& model : document["models"]) {
     names.push_back(model["name"]);

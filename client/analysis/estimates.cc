@@ -1,0 +1,203 @@
+#include "client/analysis/estimates.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+const char* WindowsName(WindowKind kind) {
+  switch (kind) {
+    case WindowKind::kKnown:
+      return "known";
+    case WindowKind::kFitted:
+      return "fitted";
+    case WindowKind::kSmeared:
+      return "smeared";
+    case WindowKind::kFiltered:
+      return "filtered";
+  }
+  return "unknown";
+}
+
+ordered_json OrNull(const std::optional<Estimate>& estimate) {
+  return estimate ? EstimateJson(*estimate) : ordered_json(nullptr);
+}
+
+ordered_json PositiveOrNull(double value) {
+  return value > 0 ? ordered_json(value) : ordered_json(nullptr);
+}
+
+// operators + between + unattributed = integral.
+ordered_json BooksJson(const RailEnergy& rail) {
+  ordered_json json;
+  json["operators_j"] = rail.operators_j;
+  json["between_j"] = rail.between_j;
+  json["integral_j"] = nullptr;
+  json["unattributed_j"] = nullptr;
+  if (rail.integral_j) {
+    json["integral_j"] = *rail.integral_j;
+    json["unattributed_j"] = *rail.integral_j - rail.operators_j - rail.between_j;
+  }
+  return json;
+}
+
+ordered_json RailEnergyJson(const RailEnergy& rail) {
+  ordered_json json;
+  json["rail"] = rail.rail;
+  json["operators_known"] = rail.why_not.empty();
+  json["why_not"] = rail.why_not.empty() ? ordered_json(nullptr) : ordered_json(rail.why_not);
+  if (!rail.why_not.empty()) return json;
+  json["inference_j"] = EstimateJson(rail.inference_j);
+  json["widest_interval"] = rail.widest;
+  json["idle_w"] = OrNull(rail.idle_w);
+  json["between_w"] = OrNull(rail.between_w);
+  json["books"] = BooksJson(rail);
+  json["calibration"] = PositiveOrNull(rail.calibration);
+  json["windows"] = WindowsName(rail.windows);
+  json["readings"] = rail.readings;
+  json["readings_used"] = rail.used;
+  json["step_w"] = rail.step_w;
+  json["noise_steps"] = rail.noise_steps;
+  json["period_s"] = PositiveOrNull(rail.period_s);
+  json["place_sd_s"] = PositiveOrNull(rail.place_sd_s);
+  return json;
+}
+
+// The measured operators' energy, and what is left of the whole is idle: the parts still add up.
+void CloseTotals(size_t rail, RunReport* report) {
+  const std::optional<RailEnergy>& estimate = report->estimates[rail];
+  if (!estimate || !estimate->why_not.empty()) return;
+  Attribution& totals = report->attribution;
+  totals.inference.energy_j[rail] = estimate->operators_j;
+  std::optional<double>& idle = totals.idle.energy_j[rail];
+  const std::optional<double>& all = totals.all.energy_j[rail];
+  const std::optional<double>& setup = totals.setup.energy_j[rail];
+  const std::optional<double>& warmup = totals.warmup.energy_j[rail];
+  idle.reset();
+  if (all && setup && warmup) idle = *all - *setup - *warmup - estimate->operators_j;
+}
+
+}  // namespace
+
+void AddEstimates(const LeastSquares& least_squares, RunReport* report) {
+  std::map<uint32_t, uint32_t> places;
+  for (uint32_t i = 0; i < least_squares.ops.size(); ++i) places[least_squares.ops[i]] = i;
+  report->estimated_ops = least_squares.ops;
+  report->estimates.resize(report->rails().size());
+  for (size_t rail = 0; rail < report->rails().size(); ++rail) {
+    for (const RailEnergy& estimate : least_squares.rails) {
+      if (estimate.rail == report->rails()[rail]) report->estimates[rail] = estimate;
+    }
+  }
+  for (size_t rail = 0; rail < report->rails().size(); ++rail) CloseTotals(rail, report);
+  for (OpReport& op : report->ops) {
+    op.estimate.resize(report->rails().size());
+    for (size_t rail = 0; rail < report->rails().size(); ++rail) {
+      const std::optional<RailEnergy>& estimate = report->estimates[rail];
+      if (!estimate) continue;
+      std::optional<double>& mean = op.result.mean_energy_j[rail];
+      std::optional<double>& share = op.result.energy_share[rail];
+      mean.reset();
+      share.reset();
+      const auto place = places.find(op.result.op);
+      if (!estimate->why_not.empty() || place == places.end()) continue;
+      const OperatorEnergy& energy = estimate->ops[place->second];
+      op.estimate[rail] = energy;
+      if (!energy.energy_j) continue;
+      mean = energy.energy_j->mean;
+      if (estimate->inference_j.mean > 0) {
+        share = estimate->moments.mean_j[place->second] / estimate->inference_j.mean;
+      }
+    }
+  }
+}
+
+void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& members,
+                   GroupReport* group) {
+  group->estimate.resize(report.rails().size());
+  for (size_t rail = 0; rail < report.rails().size(); ++rail) {
+    const std::optional<RailEnergy>& estimate = report.estimates[rail];
+    if (!estimate) continue;
+    group->energy_j[rail].reset();
+    group->energy_share[rail].reset();
+    if (!estimate->why_not.empty()) continue;
+    std::vector<uint32_t> places;
+    for (const OpReport* op : members) {
+      const auto at = std::ranges::lower_bound(report.estimated_ops, op->result.op);
+      places.push_back(static_cast<uint32_t>(at - report.estimated_ops.begin()));
+    }
+    const Estimate sum = estimate->moments.Sum(places);
+    group->estimate[rail] = sum;
+    // Together, too, they may be too little to be told from what ran beside them.
+    if (sum.half_width() > kWidestAlone * sum.mean) continue;
+    group->energy_j[rail] = sum.mean;
+    if (estimate->inference_j.mean > 0) {
+      group->energy_share[rail] = sum.mean / estimate->inference_j.mean;
+    }
+  }
+}
+
+ordered_json EstimateJson(const Estimate& estimate) {
+  ordered_json json;
+  json["mean"] = estimate.mean;
+  json["ci95"] = ordered_json::array({estimate.low, estimate.high});
+  return json;
+}
+
+size_t GroupId(const RunReport& report, size_t rail, size_t group) {
+  size_t id = group + 1;
+  for (size_t i = 0; i < rail; ++i) {
+    if (report.estimates[i]) id += report.estimates[i]->groups.size();
+  }
+  return id;
+}
+
+void AddEstimateJson(const RunReport& report, const OpReport& op, ordered_json* json) {
+  if (report.estimates.empty()) return;
+  for (const char* key : {"dynamic_energy_j", "energy_delay_js", "readings", "covered"}) {
+    (*json)[key] = ordered_json::object();
+  }
+  for (size_t rail = 0; rail < report.rails().size(); ++rail) {
+    if (!report.estimates[rail]) continue;
+    const std::string& name = report.rails()[rail];
+    const std::optional<OperatorEnergy>& energy = op.estimate[rail];
+    ordered_json& energy_j = (*json)["energy_j"][name];
+    if (energy && energy->energy_j) energy_j = EstimateJson(*energy->energy_j);
+    if (energy && energy->group) energy_j = {{"group", GroupId(report, rail, *energy->group)}};
+    (*json)["dynamic_energy_j"][name] = energy ? OrNull(energy->dynamic_j) : ordered_json(nullptr);
+    (*json)["energy_delay_js"][name] =
+        energy && energy->energy_j ? ordered_json(energy->energy_j->mean * op.result.time_s.mean)
+                                   : ordered_json(nullptr);
+    (*json)["readings"][name] = energy ? ordered_json(energy->readings) : ordered_json(nullptr);
+    (*json)["covered"][name] = energy ? ordered_json(energy->covered) : ordered_json(nullptr);
+  }
+}
+
+void AddEstimatesJson(const RunReport& report, ordered_json* document) {
+  ordered_json groups = ordered_json::array(), energy = ordered_json::array();
+  for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
+    if (!report.estimates[rail]) continue;
+    energy.push_back(RailEnergyJson(*report.estimates[rail]));
+    for (size_t i = 0; i < report.estimates[rail]->groups.size(); ++i) {
+      const GroupEnergy& group = report.estimates[rail]->groups[i];
+      ordered_json item;
+      item["id"] = GroupId(report, rail, i);
+      item["rail"] = report.rails()[rail];
+      item["ops"] = group.ops;
+      item["energy_j"] = EstimateJson(group.energy_j);
+      item["more_iterations"] = group.more_iterations;
+      groups.push_back(std::move(item));
+    }
+  }
+  (*document)["groups"] = std::move(groups);
+  (*document)["energy"] = std::move(energy);
+}
+
+}  // namespace synergy

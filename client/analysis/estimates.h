@@ -1,0 +1,27 @@
+// The energies of the method least-squares in a run's report. Pure.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "client/analysis/run_report.h"
+
+namespace synergy {
+
+// Takes the place of the energies that the report's operators have, on every rail of the board.
+void AddEstimates(const LeastSquares& least_squares, RunReport* report);
+
+// Of operators together, one inference.
+void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& members,
+                   GroupReport* group);
+
+nlohmann::ordered_json EstimateJson(const Estimate& estimate);
+// Of one operator, for its object in the document.
+void AddEstimateJson(const RunReport& report, const OpReport& op, nlohmann::ordered_json* json);
+// The keys `groups` and `energy` of the document.
+void AddEstimatesJson(const RunReport& report, nlohmann::ordered_json* document);
+
+// The id of a group, which counts over all rails.
+size_t GroupId(const RunReport& report, size_t rail, size_t group);
+
+}  // namespace synergy

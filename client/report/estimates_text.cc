@@ -1,0 +1,107 @@
+#include "client/report/estimates_text.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+
+#include "client/analysis/estimates.h"
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+// More names than these are counted.
+constexpr size_t kMostNames = 4;
+
+std::string Millijoules(const Estimate& e) {
+  return fmt::format("{:.3f} +/- {:.3f} mJ", 1e3 * e.mean, 1e3 * e.half_width());
+}
+
+std::string NamesOf(const RunReport& report, const GroupEnergy& group) {
+  std::map<uint32_t, std::string> names;
+  for (const OpReport& op : report.ops) names[op.result.op] = op.info.name();
+  std::string text;
+  for (size_t i = 0; i < group.ops.size() && i < kMostNames; ++i) {
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", Printable(names[group.ops[i]]));
+  }
+  if (group.ops.size() <= kMostNames) return text;
+  return text + fmt::format(" and {} more", group.ops.size() - kMostNames);
+}
+
+std::string HowFound(const RailEnergy& rail) {
+  switch (rail.windows) {
+    case WindowKind::kKnown:
+      return "windows known";
+    case WindowKind::kFitted:
+      return fmt::format("the sensor's cycle fitted: {:.4f} ms, its place known to {:.1f} us",
+                         1e3 * rail.period_s, 1e6 * rail.place_sd_s);
+    case WindowKind::kSmeared:
+      return "the windows' places in the sensor's cycle could not be found";
+    case WindowKind::kFiltered:
+      return "behind the sensor's filter";
+  }
+  return "";
+}
+
+std::string Books(const RailEnergy& rail) {
+  if (!rail.integral_j || !(*rail.integral_j > 0)) return "";
+  const double left = *rail.integral_j - rail.operators_j - rail.between_j;
+  return fmt::format(
+      "; operators {:.3f} J + between them {:.3f} J + unattributed {:.3f} J "
+      "({:.2f} %) = {:.3f} J",
+      rail.operators_j, rail.between_j, left, 100 * left / *rail.integral_j, *rail.integral_j);
+}
+
+}  // namespace
+
+std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail) {
+  const std::optional<double>& mean = op.result.mean_energy_j[rail];
+  if (mean) return fmt::format("{:.3f}", 1e3 * *mean);
+  if (rail >= op.estimate.size() || !op.estimate[rail] || !op.estimate[rail]->group) return "-";
+  return fmt::format("g{}", GroupId(report, rail, *op.estimate[rail]->group));
+}
+
+std::string IntervalCell(const OpReport& op, size_t rail) {
+  if (rail >= op.estimate.size() || !op.estimate[rail] || !op.estimate[rail]->energy_j) return "-";
+  const Estimate& e = *op.estimate[rail]->energy_j;
+  return fmt::format("{:.2f}", 100 * e.half_width() / e.mean);
+}
+
+std::string TogetherText(const RunReport& report) {
+  std::string text;
+  for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
+    if (!report.estimates[rail]) continue;
+    const std::vector<GroupEnergy>& groups = report.estimates[rail]->groups;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      text += fmt::format("g{}: {} {} for {} together; {} more iterations would tell them apart\n",
+                          GroupId(report, rail, i), Printable(report.rails()[rail]),
+                          Millijoules(groups[i].energy_j), NamesOf(report, groups[i]),
+                          groups[i].more_iterations);
+    }
+  }
+  return text;
+}
+
+std::string EstimatesText(const RunReport& report) {
+  std::string text;
+  for (const std::optional<RailEnergy>& rail : report.estimates) {
+    if (!rail) continue;
+    if (!rail->why_not.empty()) {
+      text += fmt::format("{}: the whole network only: {}\n", Printable(rail->rail),
+                          Printable(rail->why_not));
+      continue;
+    }
+    text +=
+        fmt::format("{}: {} an inference", Printable(rail->rail), Millijoules(rail->inference_j));
+    if (rail->calibration > 0) {
+      text += fmt::format(" (calibration: within {:.2f} % on top)", 100 * rail->calibration);
+    }
+    text +=
+        fmt::format("; {} readings of {:.0f} mW a step, {:.2f} steps of noise, {}{}\n", rail->used,
+                    1e3 * rail->step_w, rail->noise_steps, HowFound(*rail), Books(*rail));
+  }
+  return text;
+}
+
+}  // namespace synergy

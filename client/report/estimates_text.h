@@ -1,0 +1,23 @@
+// What the method least-squares says of a run, as text for people. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "client/analysis/run_report.h"
+
+namespace synergy {
+
+// Cells of the operators' table: millijoules, or the group ("g3") where only that is known; and the
+// half-width of the 95 % interval in per cent.
+std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail);
+std::string IntervalCell(const OpReport& op, size_t rail);
+
+// A line per group: what its operators cost together; "" without groups.
+std::string TogetherText(const RunReport& report);
+
+// For each rail: one inference with its interval, how it was found, and whether the books close. ""
+// with another method.
+std::string EstimatesText(const RunReport& report);
+
+}  // namespace synergy
