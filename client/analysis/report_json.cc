@@ -283,6 +283,8 @@ ordered_json ReportJson(const RunReport& report) {
   json["overlap"] = OverlapJson(report.attribution);
   json["totals"] = TotalsJson(report);
   json["sampling"] = SamplingJson(report.sampling);
+  json["observer"] =
+      report.end ? ObserverJson(*report.end, report.busy_cores()) : ordered_json(nullptr);
   json["resolution"] = ResolutionJson(report);
   json["meter"] = report.meter ? MeterJson(*report.meter) : ordered_json(nullptr);
   json["clocks"] = report.clocks ? ClockLeaseJson(*report.clocks) : ordered_json(nullptr);

@@ -173,6 +173,7 @@ bool DeviceToldTheLoss(const RunReport& report) {
 
 void Judge(const RunData& data, RunReport* report) {
   if (const v1::RunEnd* end = data.end()) {
+    report->end = *end;
     report->state = end->state();
     report->error = end->error();
     report->verdict = end->verdict();
@@ -229,6 +230,17 @@ std::optional<size_t> RunReport::top_rail() const {
     }
   }
   return std::nullopt;
+}
+
+std::optional<BusyCores> RunReport::busy_cores() const {
+  const std::optional<size_t> top = top_rail();
+  const auto& idle = conditions.idle_before;
+  const PhaseTotal& inference = attribution.inference;
+  if (!top || !idle || !idle->power_w[*top] || !inference.energy_j[*top]) return std::nullopt;
+  if (!(inference.time_s > 0)) return std::nullopt;
+  return BusyCores{.rail = rails()[*top],
+                   .dynamic_w = *inference.energy_j[*top] / inference.time_s - *idle->power_w[*top],
+                   .cores = std::max(1u, header.job().threads())};
 }
 
 absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attribution,

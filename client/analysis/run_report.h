@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/analysis/host_meter.h"
+#include "client/analysis/observer_json.h"
 #include "client/analysis/run_conditions.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/least_squares.h"
@@ -78,6 +79,7 @@ struct RunReport {
   SamplingReport sampling;
   std::vector<v1::Gap> gaps;
   std::vector<v1::Notice> notices;
+  std::optional<v1::RunEnd> end;         // absent: it never came
   std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
   RunConditions conditions;
   std::optional<v1::MeterRecord> meter;  // on the host; its rails are among rails()
@@ -86,6 +88,8 @@ struct RunReport {
   // The rail that contains the others (the first such): what "the" energy of an operator is.
   // Absent on a board without rails.
   std::optional<size_t> top_rail() const;
+  // For an estimate of what measuring itself took. Absent without an idle phase or a top rail.
+  std::optional<BusyCores> busy_cores() const;
 };
 
 // FailedPrecondition where not even the run's header is there. `meter`: of a run that was measured

@@ -11,6 +11,7 @@
 #include "client/report/conditions_text.h"
 #include "client/report/estimates_text.h"
 #include "client/report/meter_text.h"
+#include "client/report/observer_text.h"
 #include "client/report/resolution_text.h"
 #include "client/report/text_table.h"
 #include "common/clock_request.h"
@@ -128,6 +129,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
   }
   text += Conditions(report) + Clocks(report) + ConditionsText(report) + Rails(report) +
           Sampling(report) + Channels(report);
+  if (report.end) text += ObserverText(*report.end, report.busy_cores());
   if (report.meter) text += MeterText(*report.meter);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
