@@ -21,7 +21,7 @@ struct ImportOptions {
   TraceFiles traces;
   std::string spool;
   std::string store;
-  std::string method{kMethodIntegrate};
+  std::string method{kMethodLeastSquares};
   PresentationOptions presentation;
 };
 

@@ -170,13 +170,13 @@ class Traces(unittest.TestCase):
         path = self.folder / "run.spool"
         subprocess.run([BIN / "synergy-sim", "--board", "sim:jetson-tx1", "--net", "squeezenet", "--iterations", "20",
                         "--seed", "1", "-o", path], check=True, capture_output=True, timeout=60)
-        run = self.import_json("--spool", path)
+        run = self.import_json("--spool", path, "--method", "integrate")
         self.assertTrue(run["run"]["simulated"])
         shown = json.loads(self.ctl("show", "1", "--truth", "--json").stdout)
         self.assertIsNotNone(shown["truth"]["VDD_IN"]["mean_error"])
         out = self.folder / "out"
         self.assertEqual(self.ctl("export", "1", "--traces", out).returncode, 0)
-        again = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml")
+        again = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml", "--method", "integrate")
         self.assertTrue(again["run"]["simulated"])
         self.assertEqual(again["verdict"], run["verdict"])
         self.assertEqual(len(again["ops"]), len(run["ops"]))
