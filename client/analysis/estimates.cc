@@ -63,6 +63,7 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["windows"] = WindowsName(rail.windows);
   json["readings"] = rail.readings;
   json["readings_used"] = rail.used;
+  json["outliers"] = rail.outliers;
   json["step_w"] = rail.step_w;
   json["noise_steps"] = rail.noise_steps;
   json["period_s"] = PositiveOrNull(rail.period_s);

@@ -233,6 +233,7 @@ RailEnergy Assembly::Make() {
   out.step_w = fit_.scale * fit_.voltage.volts;
   out.readings = fit_.readings;
   out.used = fit_.used;
+  out.outliers = fit_.outliers;
   out.period_s = fit_.period_s;
   out.place_sd_s = fit_.place_sd_s;
   out.delay_s = fit_.delay_s;

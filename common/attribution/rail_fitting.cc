@@ -35,6 +35,33 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kFewestVoltages = 12;
 constexpr double kLeastSpread = 1e-4;
 
+// A reading this many standard deviations from what was expected has another window than it is
+// taken to have, or something else ran: one of them would make the noise of thousands.
+constexpr double kOutlier = 6;
+// More than this share are no outliers: the model does not hold, and the noise must say so.
+constexpr double kMostOutliers = 0.01;
+
+// Gives outliers a variance that makes them worth nothing; how many there are.
+uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
+  std::vector<double> off(rows->size());
+  for (size_t i = 0; i < rows->size(); ++i) off[i] = std::abs(rows->y(i) - rows->Predict(i, p));
+  std::vector<double> sorted = off;
+  const auto median = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), median, sorted.end());
+  // Of a normal distribution the median deviation is 0.6745 standard deviations.
+  const double sd = std::max(*median / 0.6745, std::sqrt(kRoundingVariance));
+  std::vector<size_t> outliers;
+  for (size_t i = 0; i < rows->size(); ++i) {
+    if (off[i] > kOutlier * std::sqrt(sd * sd + rows->variance(i))) outliers.push_back(i);
+  }
+  if (static_cast<double>(outliers.size()) > kMostOutliers * static_cast<double>(rows->size())) {
+    return 0;
+  }
+  constexpr double kWorthNothing = 1e12;
+  for (const size_t i : outliers) rows->set_variance(i, kWorthNothing * sd * sd);
+  return outliers.size();
+}
+
 }  // namespace
 
 RailFitting::RailFitting(const RunCourse& course, const SlowDrift& drift, const RailReadings& input)
@@ -80,10 +107,15 @@ Quadratic RailFitting::Prior(bool place_errors) const {
   return prior;
 }
 
-void RailFitting::Regress(const RailRows& rows, bool place_errors, int most_iterations) {
-  VectorXd start = VectorXd::Zero(static_cast<Eigen::Index>(rows.parameters()));
+void RailFitting::Regress(RailRows* rows, bool place_errors, int most_iterations) {
+  VectorXd start = VectorXd::Zero(static_cast<Eigen::Index>(rows->parameters()));
   start.head(p_.size()) = p_;
-  fit_ = FitRounded(rows.rows(), std::move(start), noise_, Prior(place_errors), most_iterations);
+  const Quadratic prior = Prior(place_errors);
+  fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
+  out_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
+  if (out_.outliers > 0) {
+    fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations);
+  }
   p_ = fit_.p.head(p_.size());
   noise_ = fit_.noise;
 }
@@ -110,7 +142,7 @@ bool RailFitting::FitSmeared() {
   }
   noise_ = std::sqrt(squares / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
-  Regress(rows, false, kIterationsOnTheWay);
+  Regress(&rows, false, kIterationsOnTheWay);
   out_.windows = WindowKind::kSmeared;
   Finish(rows);
   // Where better windows begin: without the wild values that operators get which smeared windows
@@ -131,7 +163,7 @@ void RailFitting::FitKnown() {
       rows.Add(r.begin_ns, r.end_ns, r.steps, 0, error * error);
     }
     if (rows.rows().size() < kFewestReadings) return;
-    Regress(rows, false, kIterationsAtLast);
+    Regress(&rows, false, kIterationsAtLast);
     out_.windows = WindowKind::kKnown;
     Finish(rows);
   }
@@ -160,7 +192,7 @@ void RailFitting::FitFiltered() {
     return;
   }
   noise_ = 0.5;
-  Regress(rows, false, kIterationsAtLast);
+  Regress(&rows, false, kIterationsAtLast);
   Finish(rows);
 }
 
@@ -203,7 +235,7 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   if (placed < kFewestReadings) return;
   AddIdleRows(course_.measure_end, std::numeric_limits<double>::infinity(), &rows);
   out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  Regress(rows, last, last ? kIterationsAtLast : kIterationsOnTheWay);
+  Regress(&rows, last, last ? kIterationsAtLast : kIterationsOnTheWay);
   if (!last) return;
   out_.windows = WindowKind::kFitted;
   out_.period_s = 1e-9 * times.period_ns;

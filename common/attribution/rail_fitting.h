@@ -45,7 +45,7 @@ class RailFitting {
  private:
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   Quadratic Prior(bool place_errors) const;
-  void Regress(const RailRows& rows, bool place_errors, int most_iterations);
+  void Regress(RailRows* rows, bool place_errors, int most_iterations);
   void Finish(const RailRows& rows);
   void BoundRounding(const RailRows& rows);
 

@@ -37,6 +37,7 @@ class RailRows {
   void AddShares(std::span<const double> shares, double at, double steps, double variance);
 
   const RegressionRows& rows() const { return rows_; }
+  RegressionRows& rows() { return rows_; }
   // By category: windows that touched it, and how much of its time they took in.
   const std::vector<uint64_t>& touched() const { return touched_; }
   const std::vector<double>& covered_s() const { return covered_s_; }

@@ -35,6 +35,7 @@ struct SyntheticOptions {
   double oscillator_drift = 0;        // relative, over the run
   double rate_hz = 1000;
   double failed = 0;               // share of readings that are missing
+  int wild_every = 0;              // so many readings are one that nothing could give; 0: none is
   bool stamps_are_window = false;  // each reading is a conversion, with its exact window
 };
 
@@ -143,6 +144,11 @@ class SyntheticRunMaker {
   }
 
   SyntheticRun Assemble() {
+    if (o_.wild_every > 0) {
+      for (size_t i = 0; i < readings_.size(); i += static_cast<size_t>(o_.wild_every)) {
+        readings_[i].raw *= 3;
+      }
+    }
     RunBuilder builder;
     builder.Rail("VDD");
     const uint32_t channel = builder.Channel("VDD", v1::ChannelInfo::QUANTITY_POWER, kScale);

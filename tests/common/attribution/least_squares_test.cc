@@ -129,6 +129,18 @@ TEST(LeastSquares, MissingReadingsDropOut) {
   EXPECT_LT(WeightedError(run, Solve(run)), 0.01);
 }
 
+TEST(LeastSquares, WildReadingsAreLeftOutAndCounted) {
+  SyntheticOptions options = Short(8);
+  const RailEnergy plain = Solve(MakeSyntheticRun(options));
+  options.wild_every = 1000;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  const RailEnergy rail = Solve(run);
+  EXPECT_EQ(plain.outliers, 0u);
+  EXPECT_GE(rail.outliers, rail.used / 1000 - 2);
+  EXPECT_NEAR(rail.noise_steps, plain.noise_steps, 0.02) << "else they would make the noise";
+  EXPECT_LT(WeightedError(run, rail), 0.005);
+}
+
 TEST(LeastSquares, SaysWhyARailHasNoOperators) {
   RunBuilder builder;
   builder.Rail("VDD");
