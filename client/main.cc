@@ -25,6 +25,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddRunCommand(app, chosen);
   AddRunsCommand(app, chosen);
   AddShowCommand(app, chosen);
+  AddAnalyzeCommand(app, chosen);
   AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddFetchCommand(app, chosen);

@@ -19,6 +19,7 @@ using ChosenCommand = std::function<absl::Status()>;
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
 void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
+void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen);
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddImportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddCancelCommand(CLI::App& app, ChosenCommand* chosen);

@@ -68,10 +68,10 @@ std::string IntervalCell(const OpReport& op, size_t rail) {
   return fmt::format("{:.2f}", 100 * e.half_width() / e.mean);
 }
 
-std::string TogetherText(const RunReport& report) {
+std::string TogetherText(const RunReport& report, std::optional<size_t> only) {
   std::string text;
   for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
-    if (!report.estimates[rail]) continue;
+    if (!report.estimates[rail] || rail != only.value_or(rail)) continue;
     const std::vector<GroupEnergy>& groups = report.estimates[rail]->groups;
     for (size_t i = 0; i < groups.size(); ++i) {
       text += fmt::format("g{}: {} {} for {} together; {} more iterations would tell them apart\n",
@@ -83,10 +83,11 @@ std::string TogetherText(const RunReport& report) {
   return text;
 }
 
-std::string EstimatesText(const RunReport& report) {
+std::string EstimatesText(const RunReport& report, std::optional<size_t> only) {
   std::string text;
-  for (const std::optional<RailEnergy>& rail : report.estimates) {
-    if (!rail) continue;
+  for (size_t i = 0; i < report.estimates.size(); ++i) {
+    const std::optional<RailEnergy>& rail = report.estimates[i];
+    if (!rail || i != only.value_or(i)) continue;
     if (!rail->why_not.empty()) {
       text += fmt::format("{}: the whole network only: {}\n", Printable(rail->rail),
                           Printable(rail->why_not));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "client/analysis/run_report.h"
@@ -13,11 +14,12 @@ namespace synergy {
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail);
 std::string IntervalCell(const OpReport& op, size_t rail);
 
+// Both of all rails, or of one.
 // A line per group: what its operators cost together; "" without groups.
-std::string TogetherText(const RunReport& report);
+std::string TogetherText(const RunReport& report, std::optional<size_t> rail = std::nullopt);
 
 // For each rail: one inference with its interval, how it was found, and whether the books close. ""
 // with another method.
-std::string EstimatesText(const RunReport& report);
+std::string EstimatesText(const RunReport& report, std::optional<size_t> rail = std::nullopt);
 
 }  // namespace synergy
