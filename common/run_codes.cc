@@ -9,18 +9,19 @@ namespace synergy {
 namespace {
 
 constexpr std::string_view kReasons[] = {
-    "clock_astray", "clock_moved",     "core_switched", "edge_unread",     "few_readings",
-    "incomplete",   "job_cancelled",   "job_failed",    "markers_dropped", "markers_missing",
-    "meter_clock",  "meter_gap",       "never_changed", "no_readings",     "not_complete",
-    "reads_failed", "records_dropped", "records_lost",  "ring_garbage",    "source_failed",
-    "stamps_late",  "store_damaged",   "ticks_missed",  "window_long"};
+    "clock_astray",    "clock_moved",     "core_switched",   "edge_unread",   "few_fresh",
+    "few_readings",    "idle_shifted",    "incomplete",      "job_cancelled", "job_failed",
+    "markers_dropped", "markers_missing", "meter_clock",     "meter_gap",     "never_changed",
+    "no_readings",     "not_complete",    "other_processes", "overlap",       "reads_failed",
+    "records_dropped", "records_lost",    "ring_garbage",    "source_failed", "stamps_late",
+    "store_damaged",   "throttled",       "ticks_missed",    "too_warm",      "window_long"};
 static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowLong) + 1);
 
 constexpr std::string_view kNotices[] = {
-    "clock_astray",   "clock_moved",  "clocks_differ", "clocks_left",        "core_switched",
-    "cores_shared",   "engine_end",   "engine_note",   "inputs_overwritten", "nan_outputs",
-    "nan_weights",    "no_outputs",   "no_pauses",     "records_dropped",    "simulated",
-    "source_stopped", "spool_failed", "strays_killed", "upload_meanwhile"};
+    "clock_astray", "clock_moved",    "clocks_differ", "clocks_left",        "core_switched",
+    "cores_shared", "engine_end",     "engine_note",   "inputs_overwritten", "limits_moved",
+    "nan_outputs",  "nan_weights",    "no_outputs",    "no_pauses",          "records_dropped",
+    "simulated",    "source_stopped", "spool_failed",  "strays_killed",      "upload_meanwhile"};
 static_assert(std::size(kNotices) == static_cast<size_t>(NoticeCode::kUploadMeanwhile) + 1);
 
 }  // namespace

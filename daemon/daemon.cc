@@ -198,6 +198,7 @@ absl::Status Daemon::OpenQueue() {
   runner.launcher = Executable(kLauncher);
   runner.libexec_dir = options_.libexec_dir;
   runner.engine_user = engine_user_;
+  runner.limits = options_.limits;
   RunnerParts parts;
   parts.board = board_.info;
   parts.simulation = board_.simulation.get();

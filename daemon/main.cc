@@ -145,6 +145,16 @@ absl::Status ParseFaults(const std::vector<std::string>& texts, DaemonOptions* o
       "--fault: only simulated boards have faults on demand; give --board sim:..., too");
 }
 
+absl::Status ParseLimits(const std::vector<std::string>& texts, DaemonOptions* options) {
+  for (const std::string& text : texts) {
+    const absl::Status status = SetLimit(text, Named(options->limits));
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(fmt::format("--limit: {}", std::string(status.message())));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // "there is no flag '--bord'; did you mean '--board'?" for what CLI11 only calls not expected.
 std::string UnknownText(const CLI::App& app) {
   const std::vector<std::string> unknown = app.remaining();
@@ -164,7 +174,7 @@ std::string UnknownText(const CLI::App& app) {
 
 void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>* listen,
                 std::vector<std::string>* sources, std::vector<std::string>* faults,
-                bool* restore) {
+                std::vector<std::string>* limits, bool* restore) {
   app.set_version_flag("--version", "synergyd " SYNERGY_VERSION);
   app.add_option("--board", options->board,
                  "the board: auto (recognised; real sensors only), the id of a profile in "
@@ -211,6 +221,12 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
                  "oscillator-drift[:SHARE], varying-power[:SHARE]; and, without seconds, "
                  "noise[:STEPS], gain[:SHARE], averages[:N], conversion[:US]; repeatable")
       ->allow_extra_args(false);
+  app.add_option(
+         "--limit", *limits,
+         "how far something may be off in a run that is VALID: NAME=VALUE, of lost_ticks=1%, "
+         "readings=10, windows=10, clock_away=1%, other_cpu=5%, gate_margin_c=5 (as they are "
+         "without it; docs/verdict.md); repeatable. Runs say that it was moved")
+      ->allow_extra_args(false);
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "
                "changed, say what was done, and end: 0 where all is as it was, else 1");
@@ -222,10 +238,10 @@ int Main(int argc, char** argv) {
   DaemonOptions options;
   options.state_dir = DefaultStateDir();
   options.libexec_dir = DefaultLibexecDir();
-  std::vector<std::string> listen, sources, faults;
+  std::vector<std::string> listen, sources, faults, limits;
   CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
   bool restore = false;
-  AddOptions(app, &options, &listen, &sources, &faults, &restore);
+  AddOptions(app, &options, &listen, &sources, &faults, &limits, &restore);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
@@ -250,6 +266,7 @@ int Main(int argc, char** argv) {
   if (absl::Status status = ParseListen(listen, &options); !status.ok()) return Complain(status);
   if (absl::Status status = ParseSources(sources, &options); !status.ok()) return Complain(status);
   if (absl::Status status = ParseFaults(faults, &options); !status.ok()) return Complain(status);
+  if (absl::Status status = ParseLimits(limits, &options); !status.ok()) return Complain(status);
   return Serve(std::move(options), signals);
 }
 

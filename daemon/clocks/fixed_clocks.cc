@@ -145,13 +145,13 @@ std::string FixedClocks::Places(const Fixed& fixed) {
   return fmt::format("ran at {} to {}", HertzText(*fixed.lowest), HertzText(*fixed.highest));
 }
 
-std::vector<FixedClocks::Astray> FixedClocks::EndSpan(MonotonicTime now) {
+std::vector<FixedClocks::Astray> FixedClocks::EndSpan(MonotonicTime now, double max_away) {
   std::vector<Astray> all;
   const auto span_ns = static_cast<double>(std::max<int64_t>(now.ns - span_begin_ns_, 1));
   for (const auto& [name, fixed] : fixed_) {
     const int64_t away_ns = fixed.away_ns + (fixed.astray ? now.ns - fixed.since_ns : 0);
     const double share = static_cast<double>(away_ns) / span_ns;
-    if (share <= kMaxAway) continue;
+    if (share <= max_away) continue;
     all.push_back({.code = fixed.core ? ReasonCode::kCoreSwitched : ReasonCode::kClockMoved,
                    .text = fmt::format("{} was {} and {} for up to {:.0f} % of the measured phase",
                                        Printable(name, kMaxNameBytes),

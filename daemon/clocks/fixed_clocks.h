@@ -39,14 +39,13 @@ class FixedClocks {
 
   // A span of time begins. What is not in its place then counts from there on.
   void BeginSpan(MonotonicTime now);
-  // What was not in its place for more than kMaxAway of it, a reason each. How long is a bound: a
+  // What was not in its place for more than `max_away` of it, a reason each. How long is a bound: a
   // move lies somewhere between two looks.
   struct Astray {
     ReasonCode code = ReasonCode::kClockMoved;
     std::string text;
   };
-  std::vector<Astray> EndSpan(MonotonicTime now);
-  static constexpr double kMaxAway = 0.01;
+  std::vector<Astray> EndSpan(MonotonicTime now, double max_away);
 
  private:
   struct Fixed {

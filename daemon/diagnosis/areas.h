@@ -7,8 +7,8 @@
 
 #include "daemon/clocks/clock_control.h"
 #include "daemon/diagnosis/board_diagnosis.h"
-#include "daemon/diagnosis/load_sample.h"
 #include "daemon/diagnosis/machine_facts.h"
+#include "daemon/jobs/load_sample.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/clocks.pb.h"
 #include "synergy/v1/diagnosis.pb.h"

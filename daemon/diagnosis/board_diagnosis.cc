@@ -6,7 +6,7 @@
 
 #include "common/sysfs.h"
 #include "daemon/diagnosis/areas.h"
-#include "daemon/diagnosis/load_sample.h"
+#include "daemon/jobs/load_sample.h"
 #include "fmt/format.h"
 
 namespace synergy {

@@ -31,6 +31,7 @@ void ConditionRecorder::Take(bool all) {
     v1::RunRecord record;
     *record.mutable_conditions() = *now;
     recording_.Record(record);
+    throttles_.See(*now);
     Check(*now);
   }
   if (fixed_.has_value() && !conditions_.left_out()) fixed_->Looked(at);
@@ -51,17 +52,21 @@ void ConditionRecorder::Check(const v1::Conditions& now) {
 
 // Both look at everything, so that a phase that is shorter than the period is seen, too, and no
 // move in it is missed.
-void ConditionRecorder::BeginMeasuring() {
+std::optional<Conditions::Zone> ConditionRecorder::BeginMeasuring() {
   const absl::MutexLock lock(&mutex_);
   Take(true);
+  throttles_.BeginSpan();
   if (fixed_.has_value()) fixed_->BeginSpan(clock_.Now());
+  return conditions_.Hottest();
 }
 
-std::vector<FixedClocks::Astray> ConditionRecorder::EndMeasuring() {
+ConditionRecorder::Seen ConditionRecorder::EndMeasuring(double max_away) {
   const absl::MutexLock lock(&mutex_);
   Take(true);
-  if (!fixed_.has_value()) return {};
-  return fixed_->EndSpan(clock_.Now());
+  Seen seen;
+  seen.throttled = throttles_.EndSpan();
+  if (fixed_.has_value()) seen.moved = fixed_->EndSpan(clock_.Now(), max_away);
+  return seen;
 }
 
 }  // namespace synergy

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "daemon/clocks/conditions.h"
 #include "daemon/clocks/fixed_clocks.h"
+#include "daemon/clocks/throttle_watch.h"
 #include "daemon/jobs/run_recording.h"
 
 namespace synergy {
@@ -31,9 +32,14 @@ class ConditionRecorder {
   // When it returns, nothing is taken down any more.
   ~ConditionRecorder();
 
-  // The measured phase: what of the fixed clocks and cores was not in its place in it.
-  void BeginMeasuring() ABSL_LOCKS_EXCLUDED(mutex_);
-  std::vector<FixedClocks::Astray> EndMeasuring() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The measured phase. The hottest zone when it begins, as of Conditions::Hottest.
+  std::optional<Conditions::Zone> BeginMeasuring() ABSL_LOCKS_EXCLUDED(mutex_);
+  struct Seen {
+    // Of the fixed clocks and cores: for more than `max_away` of the phase not in its place.
+    std::vector<FixedClocks::Astray> moved;
+    std::vector<std::string> throttled;  // ThrottleWatch
+  };
+  Seen EndMeasuring(double max_away) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Watch();
@@ -45,6 +51,7 @@ class ConditionRecorder {
   absl::Mutex mutex_;
   Conditions conditions_ ABSL_GUARDED_BY(mutex_);
   std::optional<FixedClocks> fixed_ ABSL_GUARDED_BY(mutex_);
+  ThrottleWatch throttles_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> told_ ABSL_GUARDED_BY(mutex_);  // what there is a notice of
   absl::Notification stop_;
   std::jthread thread_;

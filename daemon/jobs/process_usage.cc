@@ -27,8 +27,9 @@ uint64_t NumberOfLine(std::string_view text, std::string_view key) {
     const size_t end = std::min(text.find('\n', line), text.size());
     std::string_view rest = text.substr(line, end - line);
     line = end + 1;
-    if (!rest.starts_with(key) || !rest.substr(key.size()).starts_with(':')) continue;
+    if (!rest.starts_with(key)) continue;
     const size_t digit = rest.find_first_not_of(": \t", key.size());
+    if (digit == key.size()) continue;  // it goes on
     uint64_t number = 0;
     if (digit == std::string_view::npos) return 0;
     std::from_chars(rest.data() + digit, rest.data() + rest.size(), number);

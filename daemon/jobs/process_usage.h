@@ -24,7 +24,7 @@ std::optional<ProcessUsage> UsageOf(pid_t pid, const std::string& proc);
 // Of this process; its threads that have ended count, too. Without bytes_read.
 ProcessUsage OwnUsage();
 
-// The number behind "KEY:" at the beginning of a line; 0 where there is none.
+// The number behind "KEY:" or "KEY " at the beginning of a line; 0 where there is none.
 uint64_t NumberOfLine(std::string_view text, std::string_view key);
 
 }  // namespace synergy

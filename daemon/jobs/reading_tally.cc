@@ -44,6 +44,7 @@ void ReadingTally::OnReadings(size_t source, const std::vector<ChannelReading>& 
     ++channel.readings;
     channel.last_begin_ns = r.reading.begin_ns;
     channel.fresh += r.reading.freshness == Freshness::kFresh ? 1 : 0;
+    channel.repeats += r.reading.freshness == Freshness::kRepeat ? 1 : 0;
     channel.changed |= channel.first_raw.value_or(r.reading.raw) != r.reading.raw;
     if (!channel.first_raw) channel.first_raw = r.reading.raw;
   }
@@ -98,10 +99,13 @@ std::vector<ReadingTally::Rail> ReadingTally::Count() const {
       const auto known = std::find_if(rails.begin(), rails.end(),
                                       [&](const Rail& r) { return r.rail == channel.rail; });
       if (known == rails.end()) {
-        rails.push_back({channel.rail, channel.readings, channel.window_s});
+        rails.push_back({channel.rail, channel.readings, channel.window_s, channel.repeats});
         continue;
       }
-      known->readings = std::max(known->readings, channel.readings);
+      if (channel.readings > known->readings) {
+        known->readings = channel.readings;
+        known->repeats = channel.repeats;
+      }
       if (!known->window_s || (channel.window_s && *channel.window_s < *known->window_s)) {
         known->window_s = channel.window_s;
       }

@@ -33,6 +33,7 @@ class ReadingTally final : public ReadingSink {
     std::string rail;
     uint64_t readings = 0;
     std::optional<double> window_s = {};  // WindowLength
+    uint64_t repeats = 0;                 // of the readings, surely
   };
   std::vector<Rail> Count() const;
 
@@ -54,7 +55,8 @@ class ReadingTally final : public ReadingSink {
     std::optional<double> window_s = {};
     std::optional<int64_t> first_raw = {};
     bool changed = false;
-    uint64_t fresh = 0;  // surely
+    uint64_t fresh = 0;    // surely
+    uint64_t repeats = 0;  // surely
   };
   static bool IsStuck(const Channel& channel, bool others_changed);
 

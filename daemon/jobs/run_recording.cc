@@ -95,6 +95,10 @@ void RunRecording::AddRunNotices() {
       AddNotice(NoticeCode::kSimulated, std::move(line));
     }
   }
+  if (const std::string moved = MovedLimits(options_.limits); !moved.empty()) {
+    AddNotice(NoticeCode::kLimitsMoved,
+              "this synergyd judges runs by limits of its own (--limit): " + moved);
+  }
   if (cores_.job.empty()) {
     AddNotice(
         NoticeCode::kCoresShared,

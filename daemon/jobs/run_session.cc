@@ -61,7 +61,8 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       progress_(progress),
       clock_(*parts.clock),
       cores_(PlanCores(CpusOf(parts, job.spec()), job.spec().threads())),
-      recording_(options, parts, job, folder, cores_, progress) {}
+      recording_(options, parts, job, folder, cores_, progress),
+      watch_(parts, recording_) {}
 
 JobOutcome RunSession::Run() {
   absl::Status result = Cool();
@@ -177,12 +178,9 @@ absl::Status RunSession::Conduct() {
   if (status = Load(); !status.ok()) return status;
   SetPhase(v1::PHASE_WARMUP);
   if (status = Warmup(); !status.ok()) return status;
-  const uint64_t received = ReceivedBytes();
-  if (conditions_) conditions_->BeginMeasuring();  // what is seen now holds when the phase begins
-  counts_before_ = CountObserver();
+  BeginWatching();
   SetPhase(v1::PHASE_MEASURE);
   status = Measure();
-  NoteUploads(ReceivedBytes() - received);
   if (!status.ok()) return status;
   SetPhase(v1::PHASE_IDLE);
   if (status = Tail(); !status.ok()) return status;
@@ -231,16 +229,15 @@ absl::Status RunSession::Measure() {
   const uint32_t iterations = job_.spec().iterations();
   const MonotonicTime begin = clock_.Now();
   absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
-  const ObserverCounts counts = CountObserver();
-  if (conditions_) facts_.moved_clocks = conditions_->EndMeasuring();
+  const MonotonicTime end = clock_.Now();
+  EndWatching();
   if (!status.ok()) return status;
-  facts_.measured_s = (counts.at - begin).seconds();
-  observer_cost_ = CostBetween(*counts_before_, counts);
+  facts_.measured_s = (end - begin).seconds();
   facts_.operator_s = feed_->MeanTimes();
   const std::vector<ReadingTally::Rail> after = recording_.tally().Count();
   for (size_t i = 0; i < after.size(); ++i) {
-    facts_.rails.push_back(
-        {after[i].rail, after[i].readings - before[i].readings, after[i].window_s});
+    facts_.rails.push_back({after[i].rail, after[i].readings - before[i].readings,
+                            after[i].window_s, after[i].repeats - before[i].repeats});
   }
   facts_.iterations = iterations;
   return status;

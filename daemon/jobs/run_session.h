@@ -16,7 +16,7 @@
 #include "daemon/jobs/core_plan.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/job_executor.h"
-#include "daemon/jobs/observer_cost.h"
+#include "daemon/jobs/phase_watch.h"
 #include "daemon/jobs/run_recording.h"
 #include "daemon/jobs/runner_options.h"
 #include "daemon/jobs/verdict.h"
@@ -44,9 +44,10 @@ class RunSession {
   absl::Status Load();
   absl::Status Warmup();
   absl::Status Measure();
-  ObserverCounts CountObserver() const;
+  // What the board does besides, from before the measured phase to its end.
+  void BeginWatching();
+  void EndWatching();
   // Clients' uploads disturb what is measured meanwhile: the run says so.
-  uint64_t ReceivedBytes() const;
   void NoteUploads(uint64_t bytes);
   absl::Status Tail();
   // Where the job asks for a load pattern: with idle time around it.
@@ -87,8 +88,8 @@ class RunSession {
   std::optional<ChirpPlayer> chirps_;  // where the job asks for a load pattern
   std::optional<EngineDriver> driver_;
   RunFacts facts_;
-  std::optional<ObserverCounts> counts_before_;    // of the measured phase
-  std::optional<v1::ObserverCost> observer_cost_;  // nothing: the phase was not completed
+  PhaseWatch watch_;
+  std::optional<v1::ObserverCost> observer_cost_;  // nothing: the measured phase never ended
   bool has_outputs_ = false;
 };
 

@@ -10,8 +10,25 @@
 
 namespace synergy {
 
-uint64_t RunSession::ReceivedBytes() const {
-  return parts_.received_bytes == nullptr ? 0 : parts_.received_bytes->load();
+// What is seen here holds when the phase begins.
+void RunSession::BeginWatching() {
+  if (conditions_) {
+    const std::optional<Conditions::Zone> hottest = conditions_->BeginMeasuring();
+    const double gate_c = job_.spec().cool_below_c();
+    if (hottest && gate_c > 0) facts_.began_at = {hottest->name, hottest->celsius, gate_c};
+  }
+  watch_.Begin();
+}
+
+void RunSession::EndWatching() {
+  const PhaseWatch::Seen seen = watch_.End();
+  observer_cost_ = seen.observer;
+  facts_.others = seen.others;
+  NoteUploads(seen.received_bytes);
+  if (!conditions_) return;
+  ConditionRecorder::Seen conditions = conditions_->EndMeasuring(options_.limits.clock_away);
+  facts_.moved_clocks = std::move(conditions.moved);
+  facts_.throttled = std::move(conditions.throttled);
 }
 
 void RunSession::NoteUploads(uint64_t bytes) {
@@ -22,15 +39,6 @@ void RunSession::NoteUploads(uint64_t bytes) {
                   "measured phase: that takes CPU time, memory bandwidth and power, which stand in "
                   "the operators' numbers",
                   static_cast<double>(bytes) / 1e6));
-}
-
-ObserverCounts RunSession::CountObserver() const {
-  const std::optional<pid_t> front = parts_.front_pid ? parts_.front_pid() : std::nullopt;
-  return {.at = clock_.Now(),
-          .daemon = OwnUsage(),
-          .front = front ? UsageOf(*front, "/proc") : std::nullopt,
-          .transfers = parts_.sampler->transfers(),
-          .bytes_written = recording_.bytes_written()};
 }
 
 absl::Status RunSession::KeepOutputs() {
@@ -97,7 +105,7 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
     const absl::Status status = parts_.sampler->source_status(i);
     if (!status.ok()) facts_.failed_sources.emplace_back(status.message());
   }
-  const Judgement judgement = Judge(facts_);
+  const Judgement judgement = Judge(facts_, options_.limits);
 
   v1::RunEnd end;
   end.set_end_ns(clock_.Now().ns);

@@ -14,6 +14,7 @@
 #include "daemon/clocks/clock_control.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/service_users.h"
+#include "daemon/jobs/verdict_limits.h"
 #include "daemon/jobs/worker_cgroup.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/sampling/sampler.h"
@@ -36,6 +37,7 @@ struct RunnerOptions {
   Nanoseconds reading_patience = Seconds(2);  // with channels that do not get read
   Nanoseconds progress_period = Milliseconds(200);
   EngineLimits engine;
+  VerdictLimits limits;
   // Seven days at 1 kHz, three rails, with markers every 30 us: no honest job comes near. What
   // stays free is half of what a job needs to begin (RunStore::Space).
   SpoolLimits spool = {.max_bytes = uint64_t{256} << 30, .min_free_bytes = uint64_t{32} << 20};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/printable.h"
 #include "common/records/resolution.h"
 #include "common/run_codes.h"
 #include "fmt/format.h"
@@ -17,7 +18,7 @@ void Add(v1::Verdict verdict, ReasonCode code, std::string_view words, Judgement
   judgement->reasons.push_back(Reason(code, words));
 }
 
-void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
+void JudgeSource(const v1::SourceStats& source, const VerdictLimits& limits, Judgement* judgement) {
   if (source.ticks() == 0) {
     return Add(v1::VERDICT_SUSPECT, ReasonCode::kNoReadings,
                fmt::format("{} was never read", source.source()), judgement);
@@ -25,7 +26,7 @@ void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
   const auto ticks = static_cast<double>(source.ticks());
   const auto judge = [&](ReasonCode code, uint64_t lost, const char* words) {
     const double share = static_cast<double>(lost) / ticks;
-    if (share <= kMaxLostTicks) return;
+    if (share <= limits.lost_ticks) return;
     Add(v1::VERDICT_SUSPECT, code,
         fmt::format("{:.1f} % of the {} ticks of {} {}", 100 * share, source.ticks(),
                     source.source(), words),
@@ -35,27 +36,38 @@ void JudgeSource(const v1::SourceStats& source, Judgement* judgement) {
   judge(ReasonCode::kReadsFailed, source.failed(), "had a read that failed");
 }
 
-// Too few for the phase, or fewer than one an iteration.
-void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail, Judgement* judgement) {
-  if (rail.readings < kFewestReadings) {
+// Too few for the phase, fewer than one an iteration, or mostly the same ones again.
+void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail,
+               const VerdictLimits& limits, Judgement* judgement) {
+  if (static_cast<double>(rail.readings) < limits.readings) {
     return Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
                fmt::format("{} was read {} times in the measured phase, and at least "
-                           "{} are needed; sample faster or measure more iterations",
-                           rail.rail, rail.readings, kFewestReadings),
+                           "{:g} are needed; sample faster or measure more iterations",
+                           rail.rail, rail.readings, limits.readings),
                judgement);
   }
   if (rail.readings < facts.iterations) {
-    Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
-        fmt::format("{} was read {} times in {} iterations, less than once in each, "
-                    "so the joules of single operators mean little; sample faster",
-                    rail.rail, rail.readings, facts.iterations),
+    return Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
+               fmt::format("{} was read {} times in {} iterations, less than once in each, "
+                           "so the joules of single operators mean little; sample faster",
+                           rail.rail, rail.readings, facts.iterations),
+               judgement);
+  }
+  const uint64_t fresh = rail.readings - std::min(rail.repeats, rail.readings);
+  const double needed = std::max(limits.readings, static_cast<double>(facts.operator_s.size()));
+  if (static_cast<double>(fresh) < needed) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kFewFresh,
+        fmt::format(
+            "of {} readings of {} at most {} came from new conversions, fewer than {:g} "
+            "({:g}, or one for each of the network's {} operators); measure more iterations",
+            rail.readings, rail.rail, fresh, needed, limits.readings, facts.operator_s.size()),
         judgement);
   }
 }
 
 // "" where the window is short enough.
-std::string WindowWords(const RunFacts& facts, double window_s) {
-  const bool whole = facts.measured_s >= kFewestWindows * window_s;
+std::string WindowWords(const RunFacts& facts, double windows, double window_s) {
+  const bool whole = facts.measured_s >= windows * window_s;
   const double longest_s =
       facts.operator_s.empty() ? HUGE_VAL : *std::ranges::max_element(facts.operator_s);
   if (whole && window_s <= longest_s) return "";
@@ -64,9 +76,8 @@ std::string WindowWords(const RunFacts& facts, double window_s) {
     words += fmt::format(
         ", and the measured phase took {}: at least {} are needed for its joules, so measure more "
         "iterations (--iterations {:.0f})",
-        TimeText(facts.measured_s), TimeText(kFewestWindows * window_s),
-        std::ceil(static_cast<double>(facts.iterations) * kFewestWindows * window_s /
-                  facts.measured_s));
+        TimeText(facts.measured_s), TimeText(windows * window_s),
+        std::ceil(static_cast<double>(facts.iterations) * windows * window_s / facts.measured_s));
   }
   if (window_s > longest_s) {
     words += fmt::format(
@@ -78,10 +89,11 @@ std::string WindowWords(const RunFacts& facts, double window_s) {
 }
 
 // Rails of which the same is to be said are told together.
-void JudgeWindows(const RunFacts& facts, Judgement* judgement) {
+void JudgeWindows(const RunFacts& facts, const VerdictLimits& limits, Judgement* judgement) {
   std::vector<std::pair<std::string, std::string>> told;  // words and rails
   for (const RunFacts::RailReadings& rail : facts.rails) {
-    const std::string words = rail.window_s ? WindowWords(facts, *rail.window_s) : "";
+    const std::string words =
+        rail.window_s ? WindowWords(facts, limits.windows, *rail.window_s) : "";
     if (words.empty()) continue;
     const auto same = std::ranges::find(told, words, [](const auto& entry) { return entry.first; });
     if (same == told.end()) {
@@ -96,7 +108,7 @@ void JudgeWindows(const RunFacts& facts, Judgement* judgement) {
   }
 }
 
-void JudgeReadings(const RunFacts& facts, Judgement* judgement) {
+void JudgeReadings(const RunFacts& facts, const VerdictLimits& limits, Judgement* judgement) {
   const bool none =
       !facts.rails.empty() && std::all_of(facts.rails.begin(), facts.rails.end(),
                                           [](const auto& rail) { return rail.readings == 0; });
@@ -106,7 +118,7 @@ void JudgeReadings(const RunFacts& facts, Judgement* judgement) {
         "iterations",
         judgement);
   } else {
-    for (const auto& rail : facts.rails) JudgeRail(facts, rail, judgement);
+    for (const auto& rail : facts.rails) JudgeRail(facts, rail, limits, judgement);
   }
   if (!facts.read_before || !facts.read_after) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kEdgeUnread,
@@ -145,6 +157,52 @@ void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
   }
 }
 
+// Below this share of a CPU a process is not worth its name.
+constexpr double kLeastNamed = 0.005;
+constexpr size_t kMostNamed = 3;
+
+std::string OthersWords(const OtherLoad& others, double limit) {
+  std::string names;
+  for (size_t i = 0; i < std::min(others.users.size(), kMostNamed); ++i) {
+    const CpuUser& user = others.users[i];
+    if (user.share < kLeastNamed) break;
+    names += fmt::format("{}{} {:.0f} % of a CPU", names.empty() ? " (" : ", ",
+                         Printable(user.name, 32), 100 * user.share);
+  }
+  return fmt::format(
+      "other processes used {:.1f} % of the CPUs in the measured phase, and at most {:g} % are "
+      "well{}: their time and power stand in the operators' numbers; end them, or let them run "
+      "elsewhere",
+      100 * others.share, 100 * limit, names.empty() ? "" : names + ")");
+}
+
+// What the board did besides the job.
+void JudgeBoard(const RunFacts& facts, const VerdictLimits& limits, Judgement* judgement) {
+  for (const FixedClocks::Astray& moved : facts.moved_clocks) {
+    Add(v1::VERDICT_SUSPECT, moved.code, moved.text, judgement);
+  }
+  for (const std::string& throttle : facts.throttled) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kThrottled,
+        fmt::format("{} in the measured phase, so the board lowered its clocks; cool it, or fix a "
+                    "lower frequency",
+                    throttle),
+        judgement);
+  }
+  if (facts.began_at && facts.began_at->celsius > facts.began_at->gate_c + limits.gate_margin_c) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kTooWarm,
+        fmt::format("{} was at {:.1f} C when the measured phase began, more than {:g} C above the "
+                    "{:g} C that the job waited for; fewer --warmup iterations, or a lower "
+                    "--cool-below",
+                    facts.began_at->zone, facts.began_at->celsius, limits.gate_margin_c,
+                    facts.began_at->gate_c),
+        judgement);
+  }
+  if (facts.others.share > limits.other_cpu) {
+    Add(v1::VERDICT_SUSPECT, ReasonCode::kOtherProcesses,
+        OthersWords(facts.others, limits.other_cpu), judgement);
+  }
+}
+
 }  // namespace
 
 std::string ClockErrorText(int64_t error_ns) {
@@ -154,7 +212,7 @@ std::string ClockErrorText(int64_t error_ns) {
       static_cast<double>(error_ns) * 1e-3, static_cast<double>(kMaxClockErrorNs) * 1e-3);
 }
 
-Judgement Judge(const RunFacts& facts) {
+Judgement Judge(const RunFacts& facts, const VerdictLimits& limits) {
   Judgement judgement;
   if (facts.state == v1::JOB_STATE_FAILED) {
     Add(v1::VERDICT_INVALID, ReasonCode::kJobFailed, facts.error, &judgement);
@@ -165,12 +223,10 @@ Judgement Judge(const RunFacts& facts) {
         &judgement);
   }
   JudgeMarkers(facts, &judgement);
-  JudgeReadings(facts, &judgement);
-  JudgeWindows(facts, &judgement);
-  for (const v1::SourceStats& source : facts.sources) JudgeSource(source, &judgement);
-  for (const FixedClocks::Astray& moved : facts.moved_clocks) {
-    Add(v1::VERDICT_SUSPECT, moved.code, moved.text, &judgement);
-  }
+  JudgeReadings(facts, limits, &judgement);
+  JudgeWindows(facts, limits, &judgement);
+  for (const v1::SourceStats& source : facts.sources) JudgeSource(source, limits, &judgement);
+  JudgeBoard(facts, limits, &judgement);
   for (const std::string& late : facts.late_stamps) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kStampsLate, late, &judgement);
   }

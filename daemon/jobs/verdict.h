@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "daemon/clocks/fixed_clocks.h"
+#include "daemon/jobs/load_sample.h"
+#include "daemon/jobs/verdict_limits.h"
 #include "synergy/v1/job.pb.h"
 #include "synergy/v1/records.pb.h"
 
@@ -29,31 +31,27 @@ struct RunFacts {
     std::string rail;
     uint64_t readings = 0;
     std::optional<double> window_s = {};  // that a reading takes together; nothing: not known
+    uint64_t repeats = 0;  // readings that surely show a conversion that was read before
   };
   std::vector<RailReadings> rails;
   double measured_s = 0;           // how long the measured phase took
   std::vector<double> operator_s;  // the mean time of each operator that was executed in it
   std::vector<FixedClocks::Astray> moved_clocks;
+  std::vector<std::string> throttled;  // what throttled in the measured phase, a line each
+  // The hottest zone when it began; nothing where the job has no gate.
+  struct Warmth {
+    std::string zone;
+    double celsius = 0;
+    double gate_c = 0;  // the job's
+  };
+  std::optional<Warmth> began_at;
+  OtherLoad others;
   std::vector<std::string> late_stamps;    // sources whose stamps are in doubt, a line each
   std::vector<std::string> never_changed;  // sensors that seem to be stuck, a line each
   uint64_t iterations = 0;                 // measured ones that were asked for
   bool read_before = true;                 // every channel was read before the setup began
   bool read_after = true;                  // every rail was read after the last iteration
 };
-
-// Above this share of missed or failed ticks a run is SUSPECT: what a source did in the time that
-// was not seen is then of the order of the differences that people look for.
-inline constexpr double kMaxLostTicks = 0.01;
-
-// A rail with fewer readings than this in the measured phase makes a run SUSPECT: energy is a line
-// between readings, and the ends of the phase alone then weigh a tenth of it. A run in which no
-// rail was read in that phase is INVALID.
-inline constexpr uint64_t kFewestReadings = 10;
-
-// A measured phase shorter than so many windows of a rail makes a run SUSPECT: what a filter still
-// holds of the time before is then more than a tenth of the joules, where the load is new. So does
-// a window longer than every operator: nothing in the run is told apart then.
-inline constexpr double kFewestWindows = 10;
 
 // Above this error of its markers' clock a run is SUSPECT: 20 us is the length of a short operator.
 // Our engines stop using the counter there (TickClock::kMaxErrorNs).
@@ -64,7 +62,7 @@ struct Judgement {
   std::vector<std::string> reasons;  // "code: words"; empty where VALID
 };
 
-Judgement Judge(const RunFacts& facts);
+Judgement Judge(const RunFacts& facts, const VerdictLimits& limits = {});
 
 // What a clock error above kMaxClockErrorNs means, for people.
 std::string ClockErrorText(int64_t error_ns);

@@ -94,7 +94,7 @@ TEST(FixedClocks, OneThatCannotBeReadHasLeftItsPlace) {
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].text, "policy0 was fixed at 1224MHz and cannot be read any more");
   fixed.BeginSpan({.ns = 100});
-  EXPECT_EQ(fixed.EndSpan({.ns = 200})[0].text,
+  EXPECT_EQ(fixed.EndSpan({.ns = 200}, 0.01)[0].text,
             "policy0 was fixed at 1224MHz and could not be read for up to 100 % of the measured "
             "phase");
 }
@@ -109,7 +109,7 @@ TEST(FixedClocks, ACoreThatIsSwitchedDuringTheJobIsTold) {
   EXPECT_FALSE(off[0].of_clock.has_value());
   EXPECT_EQ(off[0].code, NoticeCode::kCoreSwitched);
   EXPECT_EQ(off[0].text, "cpu1 was to be on for the job and went off, by the kernel or somebody");
-  const auto astray = fixed.EndSpan({.ns = 100});
+  const auto astray = fixed.EndSpan({.ns = 100}, 0.01);
   ASSERT_EQ(astray.size(), 1u);
   EXPECT_EQ(astray[0].code, ReasonCode::kCoreSwitched);
   EXPECT_EQ(astray[0].text, "cpu1 was to be on and was off for up to 70 % of the measured phase");
@@ -136,7 +136,7 @@ TEST(FixedClocks, ASpanTellsHowMuchOfItAClockWasElsewhereFromTheLookBeforeOn) {
   fixed.Check(Frequency("policy0", 825600000, 1300));
   fixed.Looked({.ns = 1300});
   fixed.Check(Frequency("policy0", 1224000000, 1400));
-  const auto astray = fixed.EndSpan({.ns = 2000});
+  const auto astray = fixed.EndSpan({.ns = 2000}, 0.01);
   ASSERT_EQ(astray.size(), 1u);
   EXPECT_EQ(astray[0].code, ReasonCode::kClockMoved);
   EXPECT_EQ(astray[0].text,
@@ -149,7 +149,7 @@ TEST(FixedClocks, OneThatWasElsewhereAlreadyCountsFromTheSpansBeginOn) {
   fixed.Check(Frequency("policy0", 102000000, 10));
   fixed.BeginSpan({.ns = 1000});
   fixed.Check(Frequency("policy0", 1224000000, 1500));
-  EXPECT_EQ(fixed.EndSpan({.ns = 2000})[0].text,
+  EXPECT_EQ(fixed.EndSpan({.ns = 2000}, 0.01)[0].text,
             "policy0 was fixed at 1224MHz and ran at 102MHz for up to 50 % of the measured phase");
 }
 
@@ -162,7 +162,7 @@ TEST(FixedClocks, OneOutsideTheSpanOrForAHundredthOfItIsNoReason) {
   fixed.Check(Frequency("policy0", 102000000, 1505));
   fixed.Looked({.ns = 1505});
   fixed.Check(Frequency("policy0", 1224000000, 1510));
-  EXPECT_THAT(fixed.EndSpan({.ns = 2000}), IsEmpty());
+  EXPECT_THAT(fixed.EndSpan({.ns = 2000}, 0.01), IsEmpty());
 }
 
 }  // namespace

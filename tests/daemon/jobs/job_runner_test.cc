@@ -248,6 +248,16 @@ TEST_F(JobRunnerTest, AnEngineOfTheSecondProtocolMakesNoPausesAndTheRunSaysSo) {
   EXPECT_THAT(Codes(device_.Records(unasked.run_id())), Not(Contains("no_pauses")));
 }
 
+TEST_F(JobRunnerTest, ARunSaysByWhichLimitsItWasJudgedWhereTheyWereMoved) {
+  device_.options.limits.readings = 1e9;
+  Start();
+  const v1::JobStatus job = device_.Run("operators 2");
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_THAT(data.end()->reasons(), Contains(StartsWith("few_readings")));
+  EXPECT_THAT(Codes(data), Contains("limits_moved"));
+}
+
 TEST_F(JobRunnerTest, WhatAnEngineNotesBecomesNoticesButNoneOfTheDaemonsOwn) {
   Start();
   const v1::JobStatus job = device_.Run("operators 2 notes 1");

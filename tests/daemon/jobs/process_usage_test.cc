@@ -41,6 +41,7 @@ TEST(NumberOfLine, TakesTheWholeKey) {
   EXPECT_EQ(NumberOfLine(text, "voluntary_ctxt_switches"), 150u);
   EXPECT_EQ(NumberOfLine(text, "voluntary"), 0u);
   EXPECT_EQ(NumberOfLine("", "rchar"), 0u);
+  EXPECT_EQ(NumberOfLine("pswpin 12\npswpout 3\n", "pswpout"), 3u);
 }
 
 }  // namespace

@@ -58,9 +58,9 @@ TEST(Verdict, ASourceThatWasNeverReadOrFailedIsSuspect) {
 TEST(Verdict, FewerThanTenReadingsOfARailAreSuspect) {
   RunFacts facts = Good();
   facts.iterations = 5;
-  facts.rails[1].readings = kFewestReadings;
+  facts.rails[1].readings = 10;
   EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
-  facts.rails[1].readings = kFewestReadings - 1;
+  facts.rails[1].readings = 9;
   EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
   EXPECT_THAT(Judge(facts).reasons,
               ElementsAre(StartsWith("few_readings: VDD_CPU was read 9 times")));
@@ -206,6 +206,74 @@ TEST(Verdict, ACancelledJobKeepsWhatItMeasuredAsSuspect) {
   EXPECT_THAT(Judge(facts).reasons, ElementsAre(HasSubstr("10 of 300 executions")));
   facts.measured = 0;
   EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_INVALID) << "nothing was measured";
+}
+
+TEST(Verdict, ReadingsThatRepeatOneConversionAreFewFreshOnes) {
+  RunFacts facts = Good();
+  facts.operator_s.assign(40, 0.001);
+  facts.rails[0].repeats = 60;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID) << "one for each operator";
+  facts.rails[0].repeats = 61;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(
+      Judge(facts).reasons,
+      ElementsAre(StartsWith("few_fresh: of 100 readings of VDD_IN at most 39 came from new "
+                             "conversions, fewer than 40")));
+}
+
+TEST(Verdict, OtherProcessesOnMoreThanFivePercentOfTheCpusAreSuspect) {
+  RunFacts facts = Good();
+  facts.others = {.share = 0.05, .users = {{.pid = 7, .name = "make", .share = 0.2}}};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+  facts.others.share = 0.051;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(
+      Judge(facts).reasons,
+      ElementsAre(AllOf(StartsWith("other_processes: other processes used 5.1 % of the CPUs"),
+                        HasSubstr("(make 20 % of a CPU)"))));
+}
+
+TEST(Verdict, ABoardThatThrottledIsSuspect) {
+  RunFacts facts = Good();
+  facts.throttled = {"cpu0 core_throttle_count went from 1 to 2"};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(StartsWith("throttled: cpu0 core_throttle_count went from 1 to 2")));
+}
+
+TEST(Verdict, ABoardThatIsWarmerThanItsGateAndAMarginWhenThePhaseBeginsIsSuspect) {
+  RunFacts facts = Good();
+  facts.began_at = {.zone = "CPU-therm", .celsius = 50, .gate_c = 45};
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+  facts.began_at->celsius = 50.5;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("too_warm: CPU-therm was at 50.5 C")));
+}
+
+TEST(Verdict, EveryLimitOfTheDeviceCanBeMoved) {
+  RunFacts facts = Good();
+  facts.sources[0].set_missed(200);
+  facts.rails[0] = {.rail = "VDD_IN", .readings = 8, .window_s = 0.2};
+  facts.iterations = 5;
+  facts.measured_s = 1;
+  facts.operator_s = {0.3};
+  facts.began_at = {.zone = "CPU-therm", .celsius = 60, .gate_c = 45};
+  facts.others.share = 0.2;
+  EXPECT_EQ(Judge(facts).reasons.size(), 5u);
+  VerdictLimits limits;
+  for (const char* text :
+       {"lost_ticks=2%", "readings=8", "windows=5", "other_cpu=20%", "gate_margin_c=15"}) {
+    ASSERT_TRUE(SetLimit(text, Named(limits)).ok()) << text;
+  }
+  EXPECT_THAT(Judge(facts, limits).reasons, IsEmpty());
+}
+
+TEST(VerdictLimits, TellWhichOfThemWereMoved) {
+  VerdictLimits limits;
+  EXPECT_EQ(MovedLimits(limits), "");
+  limits.other_cpu = 0.2;
+  limits.readings = 20;
+  EXPECT_EQ(MovedLimits(limits), "readings=20 (usually 10), other_cpu=20% (usually 5%)");
 }
 
 }  // namespace

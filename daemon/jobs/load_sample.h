@@ -17,8 +17,9 @@ namespace synergy {
 struct ProcessTimes {
   std::string name;
   int parent = 0;
-  uint64_t ticks = 0;       // of the CPU, user and system
-  uint64_t started_at = 0;  // ticks since the boot: a pid may be given again
+  uint64_t ticks = 0;        // of the CPU, user and system
+  uint64_t child_ticks = 0;  // likewise, of its children that have ended and theirs
+  uint64_t started_at = 0;   // ticks since the boot: a pid may be given again
 };
 // Of the text of /proc/PID/stat; nothing where it is none.
 std::optional<ProcessTimes> ParseProcessStat(std::string_view text);
@@ -46,5 +47,14 @@ struct CpuUser {
 // ("synergyctl") are left out, too.
 std::vector<CpuUser> CpuUsers(const LoadSample& before, const LoadSample& after, int own,
                               double ticks_per_second);
+
+// Processes that are not `own`, nor started by it, between two samples.
+struct OtherLoad {
+  double share = 0;            // of all CPUs' time
+  std::vector<CpuUser> users;  // those that are still there, the greatest first
+};
+// Clients count, too. With what began and ended in between, where its parent has waited for it.
+OtherLoad OtherLoadBetween(const LoadSample& before, const LoadSample& after, int own,
+                           double ticks_per_second, double cpus);
 
 }  // namespace synergy

@@ -1,4 +1,4 @@
-#include "daemon/diagnosis/load_sample.h"
+#include "daemon/jobs/load_sample.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,6 +6,7 @@
 
 #include "common/files.h"
 #include "common/sysfs.h"
+#include "daemon/jobs/process_usage.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -13,23 +14,6 @@ namespace {
 
 constexpr size_t kMaxProcBytes = 64 << 10;
 constexpr std::string_view kClient = "synergyctl";
-
-// The number behind `key` at the beginning of a line ("SwapFree:   123 kB"); 0 where there is none.
-uint64_t NumberBehind(std::string_view text, std::string_view key) {
-  for (size_t line = 0; line < text.size();) {
-    const size_t end = std::min(text.find('\n', line), text.size());
-    std::string_view rest = text.substr(line, end - line);
-    line = end + 1;
-    if (!rest.starts_with(key)) continue;
-    rest.remove_prefix(key.size());
-    const size_t digit = rest.find_first_not_of(": \t");
-    uint64_t number = 0;
-    if (digit == std::string_view::npos) return 0;
-    std::from_chars(rest.data() + digit, rest.data() + rest.size(), number);
-    return number;
-  }
-  return 0;
-}
 
 std::string Text(const std::string& path) { return ReadFile(path, kMaxProcBytes).value_or(""); }
 
@@ -42,6 +26,30 @@ bool IsOwn(const std::map<int, ProcessTimes>& processes, int pid, int own) {
     pid = process->second.parent;
   }
   return false;
+}
+
+// The same process in an earlier sample; null: it was not there.
+const ProcessTimes* Earlier(const LoadSample& before, int pid, const ProcessTimes& process) {
+  const auto earlier = before.processes.find(pid);
+  const bool same =
+      earlier != before.processes.end() && earlier->second.started_at == process.started_at;
+  return same ? &earlier->second : nullptr;
+}
+
+std::vector<CpuUser> OtherUsers(const LoadSample& before, const LoadSample& after, int own,
+                                double ticks_per_second) {
+  const double span_s = (after.at - before.at).seconds();
+  std::vector<CpuUser> users;
+  if (!(span_s > 0)) return users;
+  for (const auto& [pid, process] : after.processes) {
+    if (IsOwn(after.processes, pid, own)) continue;
+    const ProcessTimes* earlier = Earlier(before, pid, process);
+    const uint64_t base = earlier == nullptr ? 0 : std::min(earlier->ticks, process.ticks);
+    const double used_s = static_cast<double>(process.ticks - base) / ticks_per_second;
+    if (used_s > 0) users.push_back({pid, process.name, used_s / span_s});
+  }
+  std::ranges::sort(users, std::ranges::greater(), &CpuUser::share);
+  return users;
 }
 
 }  // namespace
@@ -58,6 +66,7 @@ std::optional<ProcessTimes> ParseProcessStat(std::string_view text) {
   std::string_view rest = text.substr(close + 1);
   // Fields of proc(5), the state being the third.
   constexpr int kState = 3, kParent = 4, kUser = 14, kSystem = 15, kStart = 22;
+  constexpr int kChildrenUser = 16, kChildrenSystem = 17;
   for (int field = kState; field <= kStart; ++field) {
     const size_t begin = rest.find_first_not_of(' ');
     if (begin == std::string_view::npos) return std::nullopt;
@@ -68,6 +77,7 @@ std::optional<ProcessTimes> ParseProcessStat(std::string_view text) {
     std::from_chars(word.data(), word.data() + word.size(), number);
     if (field == kParent) process.parent = static_cast<int>(number);
     if (field == kUser || field == kSystem) process.ticks += number;
+    if (field == kChildrenUser || field == kChildrenSystem) process.child_ticks += number;
     if (field == kStart) process.started_at = number;
   }
   return process;
@@ -86,29 +96,43 @@ LoadSample SampleLoad(const std::string& proc, MonotonicTime now) {
   const std::string load = Text(proc + "/loadavg");
   if (!load.empty()) sample.load_average = std::strtod(load.c_str(), nullptr);
   const std::string memory = Text(proc + "/meminfo");
-  sample.swap_total_kib = NumberBehind(memory, "SwapTotal");
-  sample.swap_free_kib = NumberBehind(memory, "SwapFree");
+  sample.swap_total_kib = NumberOfLine(memory, "SwapTotal");
+  sample.swap_free_kib = NumberOfLine(memory, "SwapFree");
   const std::string pages = Text(proc + "/vmstat");
-  sample.swapped_pages = NumberBehind(pages, "pswpin") + NumberBehind(pages, "pswpout");
+  sample.swapped_pages = NumberOfLine(pages, "pswpin") + NumberOfLine(pages, "pswpout");
   return sample;
 }
 
 std::vector<CpuUser> CpuUsers(const LoadSample& before, const LoadSample& after, int own,
                               double ticks_per_second) {
-  const double span_s = (after.at - before.at).seconds();
-  std::vector<CpuUser> users;
-  if (!(span_s > 0)) return users;
-  for (const auto& [pid, process] : after.processes) {
-    if (process.name == kClient || IsOwn(after.processes, pid, own)) continue;
-    const auto earlier = before.processes.find(pid);
-    const bool same =
-        earlier != before.processes.end() && earlier->second.started_at == process.started_at;
-    const uint64_t base = same ? std::min(earlier->second.ticks, process.ticks) : 0;
-    const double used_s = static_cast<double>(process.ticks - base) / ticks_per_second;
-    if (used_s > 0) users.push_back({pid, process.name, used_s / span_s});
-  }
-  std::ranges::sort(users, std::ranges::greater(), &CpuUser::share);
+  std::vector<CpuUser> users = OtherUsers(before, after, own, ticks_per_second);
+  std::erase_if(users, [](const CpuUser& user) { return user.name == kClient; });
   return users;
+}
+
+OtherLoad OtherLoadBetween(const LoadSample& before, const LoadSample& after, int own,
+                           double ticks_per_second, double cpus) {
+  OtherLoad load{.users = OtherUsers(before, after, own, ticks_per_second)};
+  const double span_s = (after.at - before.at).seconds();
+  if (!(span_s > 0)) return load;
+  double living_s = 0;
+  for (const CpuUser& user : load.users) living_s += user.share * span_s;
+  // What a process that has ended in between had used before is with its parent now.
+  double ended_ticks = 0;
+  for (const auto& [pid, process] : after.processes) {
+    const ProcessTimes* earlier = Earlier(before, pid, process);
+    if (IsOwn(after.processes, pid, own)) continue;
+    ended_ticks += static_cast<double>(process.child_ticks) -
+                   static_cast<double>(earlier == nullptr ? 0 : earlier->child_ticks);
+  }
+  for (const auto& [pid, process] : before.processes) {
+    const auto now = after.processes.find(pid);
+    const bool ended = now == after.processes.end() || now->second.started_at != process.started_at;
+    if (!ended || IsOwn(before.processes, pid, own)) continue;
+    ended_ticks -= static_cast<double>(process.ticks + process.child_ticks);
+  }
+  load.share = (living_s + std::max(ended_ticks, 0.0) / ticks_per_second) / (span_s * cpus);
+  return load;
 }
 
 }  // namespace synergy
