@@ -1,6 +1,7 @@
 #include "client/analysis/conditions_json.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace synergy {
 namespace {
@@ -17,9 +18,16 @@ ordered_json StretchJson(const std::optional<IdlePower>& idle,
   ordered_json json;
   json["time_s"] = idle->time_s;
   json["power_w"] = ordered_json::object();
+  json["ci95_w"] = ordered_json::object();
   for (size_t i = 0; i < rails.size() && i < idle->power_w.size(); ++i) {
     const std::optional<double>& power = idle->power_w[i];
     json["power_w"][rails[i]] = power ? ordered_json(*power) : ordered_json(nullptr);
+    ordered_json interval(nullptr);
+    if (power && i < idle->half_width_w.size() && idle->half_width_w[i]) {
+      const double width = *idle->half_width_w[i];
+      interval = ordered_json::array({*power - width, *power + width});
+    }
+    json["ci95_w"][rails[i]] = std::move(interval);
   }
   return json;
 }

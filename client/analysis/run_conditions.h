@@ -41,10 +41,14 @@ struct ThrottleChange {
   }
 };
 
-// The mean over one stretch without the job.
+// The mean over one stretch without the job: of what the device left idle for that, without the
+// time in which a rail's filter still holds what was before.
 struct IdlePower {
   double time_s = 0;
   std::vector<std::optional<double>> power_w = {};  // by rail, as RunData::Power; absent: not read
+  // 95 % of such stretches would have their mean within this of it, and the sensor's step is in it.
+  // Absent: too few readings.
+  std::vector<std::optional<double>> half_width_w = {};
 };
 
 struct RunConditions {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/analysis/run_judgement.h"
 
 namespace synergy {
 
@@ -45,6 +46,8 @@ void AddStoreOption(CLI::App& command, std::string* store);
 void AddHostOption(CLI::App& command, std::string* host);
 void AddJsonFlag(CLI::App& command, bool* json);
 void AddMethodOption(CLI::App& command, std::string* method);
+// --limit NAME=VALUE, of Named(*limits).
+void AddLimitOption(CLI::App& command, RecordLimits* limits);
 void AddSortOption(CLI::App& command, std::string* sort);  // "index", "time" or "energy"
 
 }  // namespace synergy

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "client/analysis/run_report.h"
 #include "client/commands/commands.h"
@@ -50,6 +51,25 @@ void AddMethodOption(CLI::App& command, std::string* method) {
                   "integrate (power between markers, as the literature does)")
       ->check(CLI::IsMember({std::string(kMethodLeastSquares), std::string(kMethodIntegrate)}))
       ->capture_default_str();
+}
+
+void AddLimitOption(CLI::App& command, RecordLimits* limits) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--limit",
+          [limits](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) {
+              const absl::Status status = SetLimit(text, Named(*limits));
+              if (!status.ok()) {
+                throw CLI::ValidationError("--limit", std::string(status.message()));
+              }
+            }
+          },
+          "How far something may be off in a VALID run: overlap=1% or idle_shift=5% (as they are "
+          "without it); repeatable. What the board judges is moved there (synergyd --limit)")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void AddSortOption(CLI::App& command, std::string* sort) {

@@ -42,6 +42,8 @@ struct RunOptions {
   JobOptions job;
   std::string outputs;
   std::string meter;  // exec:COMMAND; "": none
+  RecordLimits limits;
+  bool require_valid = false;
   PresentationOptions presentation;
 };
 
@@ -136,14 +138,22 @@ absl::Status PresentResult(const RunOptions& options, Store& store, int64_t numb
                            const JobInterrupt& interrupt, const OutputsTaker& outputs) {
   const absl::StatusOr<StoredRun> run = store.Run(number);
   if (!run.ok()) return run.status();
-  const absl::StatusOr<RunReport> report = LoadReport(store, *run, options.method);
+  const absl::StatusOr<RunReport> report = LoadReport(store, *run, options.method, options.limits);
   if (interrupt.interrupted()) return InterruptedNote(*run, report, outputs.cut_off());
   if (!report.ok()) return report.status();
   const absl::Status printed = PrintRun(*run, *report, options.presentation);
   if (!printed.ok()) return printed;
   const absl::Status complete = Completeness(*run, *report);
-  if (!complete.ok() || report->verdict != v1::VERDICT_INVALID) return complete;
+  const bool good = report->verdict == v1::VERDICT_VALID ||
+                    (report->verdict == v1::VERDICT_SUSPECT && !options.require_valid);
+  if (!complete.ok() || good) return complete;
   const std::string reason = report->reasons.empty() ? "no reason given" : report->reasons.front();
+  if (report->verdict == v1::VERDICT_SUSPECT) {
+    return Ending(ExitCode::kFailedCheck,
+                  absl::AbortedError(fmt::format("run {} is SUSPECT ({}), and --require-valid was "
+                                                 "given; its records are stored.",
+                                                 number, reason)));
+  }
   return Ending(
       ExitCode::kFailedCheck,
       absl::AbortedError(fmt::format(
@@ -272,6 +282,10 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
                    "A meter on this host beside the board's sensors: a program that prints a line "
                    "t_ns,rail,watts for each reading, stamped by its own clock")
       ->type_name("exec:COMMAND");
+  AddLimitOption(*command, &options->limits);
+  command->add_flag(
+      "--require-valid", options->require_valid,
+      "End with 1 where the run's verdict is not VALID, not only where it is INVALID");
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);

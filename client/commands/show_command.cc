@@ -18,6 +18,7 @@ struct ShowOptions {
   std::string store;
   std::string method{kMethodLeastSquares};
   bool truth = false;
+  RecordLimits limits;
   PresentationOptions presentation;
 };
 
@@ -48,7 +49,8 @@ absl::Status Show(const ShowOptions& options) {
     if (!loaded.ok()) return loaded.status();
     truth = *std::move(loaded);
   }
-  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
+  const absl::StatusOr<RunReport> report =
+      LoadReport(*opened->store, opened->run, options.method, options.limits);
   if (!report.ok()) return report.status();
   const absl::Status printed = PrintRun(opened->run, *report, options.presentation, truth);
   return printed.ok() ? Completeness(opened->run, *report) : printed;
@@ -63,6 +65,7 @@ void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
       ->type_name("RUN")
       ->required();
   AddMethodOption(*command, &options->method);
+  AddLimitOption(*command, &options->limits);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);
   AddSortOption(*command, &options->presentation.sort);

@@ -102,8 +102,8 @@ absl::StatusOr<std::optional<HostMeter>> ReadMeter(Store& store, int64_t number,
 
 }  // namespace
 
-absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
-                                     const std::string& method) {
+absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method,
+                                     const RecordLimits& limits) {
   RunData data;
   const absl::StatusOr<std::string> damage = ReadChunks(store, run, &data);
   if (!damage.ok()) return damage.status();
@@ -121,6 +121,7 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run,
   absl::StatusOr<RunReport> report =
       BuildReport(data, *meter ? SolveWithMeter(data, **meter) : Solve(data), method,
                   *meter ? &**meter : nullptr, least_squares ? &*least_squares : nullptr);
+  if (report.ok()) JudgeRecords(limits, &*report);
   if (report.ok() && !meter_damage.empty()) {
     report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, meter_damage));
     if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;

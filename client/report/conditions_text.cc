@@ -59,18 +59,21 @@ std::string CoreLine(const RunConditions& conditions) {
                        : Line("cores", {fmt::format("{} for a while", fmt::join(items, ", "))});
 }
 
-std::optional<double> TopPower(const RunReport& report, const std::optional<IdlePower>& idle) {
+std::optional<double> TopRail(const RunReport& report,
+                              const std::vector<std::optional<double>>& by_rail) {
   const std::optional<size_t> rail = report.top_rail();
-  if (!idle || !rail || *rail >= idle->power_w.size()) return std::nullopt;
-  return idle->power_w[*rail];
+  return rail && *rail < by_rail.size() ? by_rail[*rail] : std::nullopt;
 }
 
 std::string IdleLine(const RunReport& report) {
   std::vector<std::string> items;
   const auto add = [&](const char* when, const std::optional<IdlePower>& idle) {
-    const std::optional<double> power = TopPower(report, idle);
+    const std::optional<double> power = idle ? TopRail(report, idle->power_w) : std::nullopt;
     if (!power) return;
-    items.push_back(fmt::format("{:.3f} W {} the job ({:.2f} s)", *power, when, idle->time_s));
+    const std::optional<double> width = TopRail(report, idle->half_width_w);
+    items.push_back(fmt::format("{:.3f}{} W {} the job ({:.2f} s)", *power,
+                                width ? fmt::format(" +/- {:.3f}", *width) : "", when,
+                                idle->time_s));
   };
   add("before", report.conditions.idle_before);
   add("after", report.conditions.idle_after);

@@ -117,6 +117,26 @@ class MainJob(unittest.TestCase):
             self.assertEqual(refused.returncode, 2, refused.stderr)
             self.assertIn(said, refused.stderr)
 
+    def test_a_run_that_is_not_valid_fails_where_that_is_required(self):
+        # One iteration gives fewer readings than there are operators.
+        few = ("run", "--net", "squeezenet1.1", "--iterations", "1")
+        suspect = self.board.ctl(*few, "--json")
+        self.assertEqual(suspect.returncode, 0, suspect.stderr)
+        self.assertEqual(json.loads(suspect.stdout)["verdict"], "SUSPECT")
+        required = self.board.ctl(*few, "--require-valid", "--json")
+        self.assertEqual(required.returncode, 1, required.stderr)
+        self.assertIn("is SUSPECT (few_", required.stderr)
+        run = json.loads(required.stdout)
+        self.assertTrue(all(": " in reason for reason in run["reasons"]))
+
+    def test_limits_that_cannot_be_are_refused(self):
+        run = self.run_json["run"]["id"]
+        for limit, said in (("overlaps=5%", "did you mean 'overlap'?"), ("overlap", "overlap: give a number"),
+                            ("idle_shift=101%", "from 0% to 100%")):
+            refused = self.board.ctl("show", run, "--limit", limit)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(said, refused.stderr)
+
     def test_the_other_engine_runs_too(self):
         other = self.board.json("run", "--net", "squeezenet1.1", "--iterations", "5", "--engine",
                                 "caffe2-eigen")

@@ -37,6 +37,10 @@ class ParallelNet(unittest.TestCase):
         self.assertAlmostEqual(times - totals["inference"]["time_s"], overlap["time_s"], delta=1e-6)
         self.assertEqual(overlap["overlapped"], overlap["time_s"] > 0)
         self.assertTrue(0 <= overlap["time_share"] <= 1)
+        said = any(reason.startswith("overlap:") for reason in run["reasons"])
+        self.assertEqual(said, overlap["time_share"] > 0.01)
+        expected = self.board.json("show", run["run"]["id"], "--limit", "overlap=100%")
+        self.assertFalse([r for r in expected["reasons"] if r.startswith("overlap:")])
 
     def test_operators_of_an_async_net_are_measured_by_both_engines(self):
         for engine in ENGINES:

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "tests/support/run_builder.h"
 
 namespace synergy {
@@ -143,6 +146,37 @@ TEST_F(RunConditionsTest, IdlePowerIsThatWithoutLoadPatterns) {
   EXPECT_NEAR(*result.idle_before->power_w[0], 1, 1e-9);
   EXPECT_DOUBLE_EQ(result.idle_after->time_s, 0.7);
   EXPECT_NEAR(*result.idle_after->power_w[0], 2, 1e-9);
+}
+
+// Ten blocks whose means are 1 W and 2 W in turns: 1.5 W, with t(9) = 2.262 standard errors of
+// sqrt(10 / 9) / 2 / sqrt(10) W and half a step of 1 mW.
+TEST_F(RunConditionsTest, IdlePowerHasAnIntervalFromTheMeansOfItsBlocks) {
+  std::vector<std::pair<int64_t, int64_t>> before;
+  for (int64_t i = 0; i < 100; ++i) {
+    before.emplace_back(i * kSecond / 100 + 1, i / 10 % 2 == 0 ? 1000 : 2000);
+  }
+  run_.WriteInstants(channel_, before);
+  const RunConditions result = Result();
+  ASSERT_TRUE(result.idle_before && result.idle_before->half_width_w[0]);
+  EXPECT_NEAR(*result.idle_before->power_w[0], 1.5, 0.01);
+  EXPECT_NEAR(*result.idle_before->half_width_w[0], 2.262 / 6 + 0.0005, 1e-3);
+  ASSERT_TRUE(result.idle_after.has_value());
+  EXPECT_FALSE(result.idle_after->half_width_w[0].has_value()) << "too few readings";
+}
+
+// Of the rest the device writes outputs and ends the engine.
+TEST_F(RunConditionsTest, IdlePowerAfterTheJobIsThatOfTheTimeThatWasAskedFor) {
+  run_.WriteInstants(channel_, {{4 * kSecond + 1, 1000},
+                                {4 * kSecond + kSecond / 2, 1000},
+                                {5 * kSecond + kSecond / 10, 9000},
+                                {6 * kSecond, 9000}});
+  v1::RunRecord record;
+  record.mutable_end()->set_end_ns(6 * kSecond);
+  run_.Write(record);
+  const RunConditions result = Result(/*with_end=*/false);
+  ASSERT_TRUE(result.idle_after.has_value());
+  EXPECT_DOUBLE_EQ(result.idle_after->time_s, 1);
+  EXPECT_NEAR(*result.idle_after->power_w[0], 1, 1e-9);
 }
 
 TEST_F(RunConditionsTest, WhatWasNotReadIsAbsent) {
