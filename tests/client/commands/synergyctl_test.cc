@@ -406,9 +406,10 @@ TEST_F(SynergyctlTest, TruthIsShownForSimulatedRunsOnly) {
     auto truths = TruthStore::Open(store_, StoreAccess::kWrite);
     ASSERT_TRUE((*truths)->Put("board-1", truth).ok());
   }
-  const json document = json::parse(RunStored({"show", "1", "--truth", "--json"}).out);
+  const json document =
+      json::parse(RunStored({"show", "1", "--truth", "--method", "integrate", "--json"}).out);
   EXPECT_NEAR(document["ops"][0]["error"]["VDD_IN"].get<double>(), 0.25, 1e-6);
-  EXPECT_THAT(RunStored({"show", "1", "--truth"}).out,
+  EXPECT_THAT(RunStored({"show", "1", "--truth", "--method", "integrate"}).out,
               HasSubstr("worst 25.0 % (conv1, operator 0)"));
 
   v1::BoardInfo real = SampleBoard();
