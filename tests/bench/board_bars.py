@@ -62,7 +62,8 @@ def truth(board, smoke):
 
 
 # Reasons of what two iterations cannot have, or a busy machine takes away: no network is to blame.
-NO_NETWORKS_FAULT = {"few_readings", "no_readings", "ticks_missed", "edge_unread", "clock_astray", "window_long", "other_processes"}
+NO_NETWORKS_FAULT = {"few_readings", "no_readings", "ticks_missed", "edge_unread", "clock_astray", "window_long", "other_processes",
+                     "few_fresh"}
 SMOKE_NETWORKS = ("squeezenet", "mobilenet", "alexnet")
 
 

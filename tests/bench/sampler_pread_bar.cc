@@ -6,6 +6,8 @@
 // without.
 //
 // Fails where the median of the turns has the sampler take more than 1 % of a core beyond the loop.
+// Turns of less than 3 s differ by more than that on a machine that does anything else: of those it
+// fails where their sign test says with 99 % that the median is beyond.
 // The lateness of both is stated: how long after its deadline a tick's first read began.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -35,6 +38,7 @@ namespace {
 constexpr double kRateHz = 1000;
 constexpr int64_t kPeriodNs = 1'000'000;
 constexpr double kMostBeyond = 0.01;  // of a core
+constexpr double kSteadyTurnS = 3;
 constexpr int kCpu = 0;
 constexpr int kTicksAVoltage = 33;  // ten times a second each
 
@@ -167,6 +171,20 @@ double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
+// Whether so many turns are beyond the bound that, were their median at it, this would happen in at
+// most one of 100 cases.
+bool IsSurelyBeyond(const std::vector<double>& beyond) {
+  const auto turns = static_cast<double>(beyond.size());
+  double sum = 0;  // P(at least as many of the turns)
+  for (auto k = static_cast<double>(
+           std::ranges::count_if(beyond, [](double share) { return share > kMostBeyond; }));
+       k <= turns; ++k) {
+    sum += std::exp(std::lgamma(turns + 1) - std::lgamma(k + 1) - std::lgamma(turns - k + 1) -
+                    turns * std::log(2.0));
+  }
+  return sum <= 0.01;
+}
+
 double P99Us(std::vector<int64_t> late_ns) {
   if (late_ns.empty()) return 0;
   std::ranges::sort(late_ns);
@@ -191,10 +209,11 @@ bool Compare(FakeIna3221Hwmon& chip, double seconds, int turns, bool real_time) 
     loop_late.insert(loop_late.end(), loop.late_ns.begin(), loop.late_ns.end());
   }
   const double median = Median(beyond);
+  const bool ok = seconds < kSteadyTurnS ? !IsSurelyBeyond(beyond) : median <= kMostBeyond;
   fmt::print("{:<10} {:>9.2f}% {:>9.2f}% {:>9.2f}% {:>13.1f} us {:>11.1f} us\n",
              real_time ? "real-time" : "normal", 100 * Median(sampler_cpu), 100 * Median(loop_cpu),
              100 * median, P99Us(sampler_late), P99Us(loop_late));
-  if (median <= kMostBeyond) return true;
+  if (ok) return true;
   fmt::print("FAILED: the sampler takes more than {:.0f} % of a core beyond the loop\n",
              100 * kMostBeyond);
   return false;
