@@ -70,7 +70,7 @@ class Tracker {
  public:
   Tracker(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
           const std::vector<CycleRead>& reads)
-      : nominal_(nominal), registers_(registers), reads_(reads) {}
+      : nominal_(nominal), registers_(registers), reads_(reads), strongest_(Strongest()) {}
 
   // A hypothesis, and by how much the reads speak against it; 1: as much as against any other.
   struct Acquired {
@@ -96,6 +96,9 @@ class Tracker {
     double residual = 0;
   };
 
+  // The register whose readings vary most, in its noise: one that hardly moves tells no hypothesis
+  // from another.
+  uint32_t Strongest() const;
   double Middle(size_t read) const {
     return 0.5 * (reads_[read].earliest_ns + reads_[read].latest_ns);
   }
@@ -112,7 +115,32 @@ class Tracker {
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
   const std::vector<CycleRead>& reads_;
+  const uint32_t strongest_;
 };
+
+uint32_t Tracker::Strongest() const {
+  struct Sums {
+    double count = 0, value = 0, square = 0;
+  };
+  std::vector<Sums> sums(registers_.size());
+  for (const CycleRead& read : reads_) {
+    Sums& s = sums[read.reg];
+    const double value = read.value / registers_[read.reg].noise;
+    s.count += 1;
+    s.value += value;
+    s.square += value * value;
+  }
+  uint32_t strongest = 0;
+  double most = -1;
+  for (uint32_t reg = 0; reg < sums.size(); ++reg) {
+    const Sums& s = sums[reg];
+    const double variance = s.count > 0 ? s.square / s.count - std::pow(s.value / s.count, 2) : 0;
+    if (variance <= most) continue;
+    most = variance;
+    strongest = reg;
+  }
+  return strongest;
+}
 
 Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double period_ns) const {
   const CycleRegister& reg = registers_[read.reg];
@@ -129,14 +157,16 @@ Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double perio
 double Tracker::Score(double phase_ns, double period_ns, size_t first, size_t last,
                       size_t stride) const {
   double sum = 0, count = 0;
-  for (size_t i = first; i < last; i += stride) {
+  size_t of_strongest = 0;
+  for (size_t i = first; i < last; ++i) {
     const CycleRead& read = reads_[i];
+    if (read.reg != strongest_ || of_strongest++ % stride != 0) continue;
     const double zero = phase_ns + registers_[read.reg].offset * period_ns;
     const double end = zero + period_ns * std::floor((Middle(i) - zero) / period_ns);
     sum += Compare(read, end, period_ns).square;
     count += 1;
   }
-  return sum / count;
+  return count > 0 ? sum / count : 0;
 }
 
 Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) const {
