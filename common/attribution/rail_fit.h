@@ -55,7 +55,6 @@ struct RailFit {
   std::vector<double> covered_s;
   double period_s = 0;    // of the chip's cycle, fitted; 0: none is
   double place_sd_s = 0;  // of a fitted window's place
-  double delay_s = 0;     // fitted
 };
 
 // Of rails whose readings belong to one cycle of one chip, or of a single rail. `course` has at
