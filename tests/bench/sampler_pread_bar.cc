@@ -223,7 +223,7 @@ int Run(double seconds, int turns) {
   double load = 0;
   std::ifstream("/proc/loadavg") >> load;
   fmt::print(
-      "sampler and bare loop, {:.0f} Hz x 3 rails of open files, {} turns of {:.0f} s each; "
+      "sampler and bare loop, {:.0f} Hz x 3 rails of open files, {} turns of {:g} s each; "
       "the machine's load was {:.1f} before\n",
       kRateHz, turns, seconds, load);
   fmt::print("{:<10} {:>10} {:>10} {:>10} {:>16} {:>14}\n", "priority", "sampler", "loop", "beyond",
