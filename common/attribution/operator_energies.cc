@@ -72,6 +72,16 @@ class Powers {
   }
   VectorXd NoGradient() const { return VectorXd::Zero(fit_.p.size()); }
   double t() const { return t_; }
+  Estimate Drift() const {
+    const VectorXd knots = fit_.p.tail(drift_weights_.cols());
+    VectorXd::Index high = 0, low = 0;
+    const double span = knots.maxCoeff(&high) - knots.minCoeff(&low);
+    const double watts = fit_.scale * fit_.voltage.volts;  // a step
+    VectorXd gradient = NoGradient();
+    gradient.tail(drift_weights_.cols())[high] += watts;
+    gradient.tail(drift_weights_.cols())[low] -= watts;
+    return Make(watts * span, gradient);
+  }
   Estimate Make(double mean, const VectorXd& gradient) const {
     const double model = gradient.dot(fit_.model_covariance * gradient);
     const double robust = gradient.dot(fit_.robust_covariance * gradient);
@@ -210,6 +220,7 @@ RailEnergy Assembly::Make() {
   out.moments = Moments();
   out.between_w = PowerOf(course_.between());
   out.idle_w = PowerOf(course_.idle());
+  out.drift_w = powers_.Drift();
   std::vector<uint32_t> all, wide;
   for (uint32_t i = 0; i < course_.ops.size(); ++i) {
     all.push_back(i);

@@ -69,7 +69,10 @@ struct RailEnergy {
   Estimate inference_j;               // all operators of one inference
   std::optional<Estimate> between_w;  // power between operators and iterations
   std::optional<Estimate> idle_w;     // of the idle phases
-  double operators_j = 0;             // all measured iterations together
+  // By how much the slow drift moves the power: its highest knot less its lowest one. The interval
+  // is that of the two as they were picked.
+  Estimate drift_w;
+  double operators_j = 0;  // all measured iterations together
   double between_j = 0;
   // The rail's own integral from the first measured operator's begin to the last one's end, which
   // the two above make up but for what the model has missed. Absent where readings do not cover it.

@@ -122,6 +122,16 @@ TEST(LeastSquares, BearsADriftOfTheWholeRail) {
   EXPECT_LT(WeightedError(run, Solve(run)), 0.01);
 }
 
+// 10 % of 12.3 steps of 10 mW; the prior pulls it a little towards none.
+TEST(LeastSquares, SaysHowFarTheRailDrifted) {
+  SyntheticOptions options = Short(6);
+  EXPECT_LT(Solve(MakeSyntheticRun(options)).drift_w.mean, 0.2 * 0.0123);
+  options.drift = 0.1;
+  const Estimate drift = Solve(MakeSyntheticRun(options)).drift_w;
+  EXPECT_NEAR(drift.mean, 0.0123, 0.1 * 0.0123);
+  EXPECT_LT(drift.half_width(), 0.1 * 0.0123);
+}
+
 TEST(LeastSquares, MissingReadingsDropOut) {
   SyntheticOptions options = Short(7);
   options.failed = 0.05;
