@@ -51,6 +51,11 @@ std::vector<Span> ReadMarkers(const RunData& data, Attribution* result) {
       iterations.Add(static_cast<double>(m.end_ns - m.begin_ns) * 1e-9);
     }
   }
+  for (const Span& span : DecidingSpans(data)) {
+    const bool within = result->all_window && span.begin_ns >= result->all_window->begin_ns &&
+                        span.end_ns <= result->all_window->end_ns;
+    if (within) spans.push_back(span);
+  }
   result->iterations = iterations.count();
   if (iterations.count() > 0) result->iteration_time_s = iterations.Result();
   return spans;

@@ -31,10 +31,16 @@ std::vector<std::vector<size_t>> CyclesOf(const std::vector<RailReadings>& readi
 }
 
 std::optional<double> IntegralOf(const std::vector<PowerSample>& samples, const RunCourse& course) {
-  const int64_t begin_ns = course.origin_ns + std::llround(course.measure_begin);
-  const int64_t end_ns = course.origin_ns + std::llround(course.measure_end);
+  const auto at = [&](double ns) { return course.origin_ns + std::llround(ns); };
+  const int64_t begin_ns = at(course.measure_begin), end_ns = at(course.measure_end);
   if (!PowerIntegral::Covers(samples, begin_ns, end_ns)) return std::nullopt;
-  return PowerIntegral(samples, begin_ns).Advance(end_ns);
+  PowerIntegral integral(samples, begin_ns);
+  double energy_j = 0;
+  for (const RunCourse::Break& pause : course.breaks) {
+    energy_j += integral.Advance(at(pause.begin));
+    integral.Advance(at(pause.end));
+  }
+  return energy_j + integral.Advance(end_ns);
 }
 
 }  // namespace

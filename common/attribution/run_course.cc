@@ -49,7 +49,7 @@ std::vector<IdleTime> IdleTimes(const RunData& data, int64_t end_ns) {
 
 // What the job did besides its measured operators; `thread` keeps it apart from theirs.
 std::vector<Span> OtherSpans(const RunData& data) {
-  std::vector<Span> spans;
+  std::vector<Span> spans = DecidingSpans(data);
   for (const v1::ChirpPlayed& chirp : data.chirps()) {
     if (chirp.edge_ns().empty()) continue;
     spans.push_back({.begin_ns = chirp.edge_ns(0),
@@ -168,6 +168,11 @@ std::vector<Span> ReadMarkers(const RunData& data, RunCourse* course) {
   std::ranges::sort(course->iteration_begins);
   course->measure_begin = static_cast<double>(measured.begin_ns - course->origin_ns);
   course->measure_end = static_cast<double>(measured.end_ns - course->origin_ns);
+  for (const Span& span : DecidingSpans(data)) {
+    if (span.begin_ns < measured.begin_ns || span.end_ns > measured.end_ns) continue;
+    course->breaks.push_back({.begin = static_cast<double>(span.begin_ns - course->origin_ns),
+                              .end = static_cast<double>(span.end_ns - course->origin_ns)});
+  }
   return spans;
 }
 

@@ -23,7 +23,8 @@ struct RunCourse {
   uint32_t between() const { return static_cast<uint32_t>(ops.size()); }
   // Phases in which nothing of the job runs: the baseline.
   uint32_t idle() const { return between() + 1; }
-  // Setup, warm-up, load patterns: neither has a power of its own.
+  // Setup, warm-up, looped operators, load patterns, decisions between blocks of iterations: none
+  // has a power of its own.
   uint32_t other() const { return between() + 2; }
   size_t categories() const { return ops.size() + 3; }
 
@@ -32,6 +33,11 @@ struct RunCourse {
   std::vector<uint64_t> executions;           // of each operator
   std::vector<double> iteration_begins;       // of the measured ones, rising
   double measure_begin = 0, measure_end = 0;  // first begin and last end of a measured operator
+  // Decisions in between, whose energy is that of no iteration.
+  struct Break {
+    double begin = 0, end = 0;
+  };
+  std::vector<Break> breaks;
 };
 
 // O((markers + records) log markers). A run without measured operators has no ops.

@@ -102,6 +102,17 @@ void Sharing::Apply(const SpanEvent& event) {
 
 }  // namespace
 
+std::vector<Span> DecidingSpans(const RunData& data) {
+  std::vector<Span> spans;
+  const std::vector<v1::PhaseChange>& phases = data.phases();
+  for (size_t i = 0; i + 1 < phases.size(); ++i) {
+    const int64_t begin_ns = phases[i].at_ns(), end_ns = phases[i + 1].at_ns();
+    if (phases[i].phase() != v1::PHASE_DECIDING || end_ns <= begin_ns) continue;
+    spans.push_back({begin_ns, end_ns, 0, Activity::kSetup, 0});
+  }
+  return spans;
+}
+
 Shares ShareTime(const std::vector<Span>& spans, const std::vector<RailPower>& rails,
                  int64_t begin_ns, int64_t end_ns) {
   Sharing sharing(spans, rails, begin_ns);

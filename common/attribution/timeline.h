@@ -23,6 +23,10 @@ struct Span {
   uint32_t op = 0;
 };
 
+// When the device found out between blocks of measured iterations whether to go on: neither idle
+// nor anything of an iteration. Spans of thread 0, which waits then, in kSetup.
+std::vector<Span> DecidingSpans(const RunData& data);
+
 // Seconds and, by rail, joules that fell to something.
 struct Share {
   double time_s = 0;

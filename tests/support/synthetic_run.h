@@ -36,6 +36,7 @@ struct SyntheticOptions {
   double rate_hz = 1000;
   double failed = 0;               // share of readings that are missing
   int wild_every = 0;              // so many readings are one that nothing could give; 0: none is
+  int decide_every = 0;            // iterations, after which the device decides; 0: it never does
   bool stamps_are_window = false;  // each reading is a conversion, with its exact window
 };
 
@@ -60,7 +61,9 @@ class SyntheticRunMaker {
 
  private:
   static constexpr double kScale = 0.01;  // W a step
-  static constexpr uint32_t kIdle = 0;    // categories of `truth_`: executions have their own
+  // Categories of `truth_`: executions have their own behind them.
+  static constexpr uint32_t kIdle = 0, kDeciding = 1;
+  static constexpr double kDecidingNs = 200e6;
 
   double Even() { return std::uniform_real_distribution<double>()(random_); }
   double Normal() { return std::normal_distribution<double>()(random_); }
@@ -71,7 +74,7 @@ class SyntheticRunMaker {
           std::fmin(8e6, std::fmax(5e3, 1e9 * o_.median_s * std::exp(o_.spread * Normal()))));
       powers_.push_back(o_.level_steps + o_.dynamic_steps * (0.5 + Even()));
     }
-    steps_.push_back(o_.level_steps);
+    steps_ = {o_.level_steps, 3 * o_.level_steps};
   }
 
   void DrawTimes() {
@@ -79,6 +82,10 @@ class SyntheticRunMaker {
     truth_.Append(t, kIdle);
     measure_begin_ = static_cast<int64_t>(t);
     for (int i = 0; i < o_.iterations; ++i) {
+      if (o_.decide_every > 0 && i > 0 && i % o_.decide_every == 0) {
+        decisions_.push_back(static_cast<int64_t>(t));
+        truth_.Append(t += kDecidingNs, kDeciding);
+      }
       t = std::floor(t + 1e6 * Even());
       const double begin = t;
       for (int op = 0; op < o_.operators; ++op) {
@@ -161,6 +168,10 @@ class SyntheticRunMaker {
     builder.WriteHeader();
     WritePhase(v1::PHASE_IDLE, 0, &builder);
     WritePhase(v1::PHASE_MEASURE, measure_begin_, &builder);
+    for (const int64_t at : decisions_) {
+      WritePhase(v1::PHASE_DECIDING, at, &builder);
+      WritePhase(v1::PHASE_MEASURE, at + static_cast<int64_t>(kDecidingNs), &builder);
+    }
     WritePhase(v1::PHASE_IDLE, measure_end_, &builder);
     builder.Write(markers_);
     builder.Write(channel, readings_);
@@ -184,7 +195,7 @@ class SyntheticRunMaker {
     run->energy_j.resize(durations_.size());
     run->seconds.resize(durations_.size());
     run->idle_w = kScale * o_.level_steps;
-    size_t execution = 0;
+    size_t execution = kDeciding;
     for (const Marker& m : markers_) {
       if (m.op == kOpNet) continue;
       const double seconds = 1e-9 * static_cast<double>(m.end_ns - m.begin_ns);
@@ -201,6 +212,7 @@ class SyntheticRunMaker {
   std::vector<double> steps_;               // by category of truth_
   Occupancy truth_{0};
   std::vector<Marker> markers_;
+  std::vector<int64_t> decisions_;  // begins
   std::vector<Reading> readings_;
   int64_t measure_begin_ = 0, measure_end_ = 0;
   double end_ = 0;

@@ -172,6 +172,35 @@ TEST(Integrate, OperatorsPlusSetupWarmupAndIdleAreTheIntegralOverTheRun) {
   }
 }
 
+TEST(Integrate, DecisionsBetweenBlocksCountAsSetupAndLoopedOperatorsAsNothing) {
+  RunBuilder run;
+  run.Rail("VDD");
+  const uint32_t channel = run.Channel("VDD", Quantity::QUANTITY_POWER, 1);
+  run.WriteHeader();
+  const auto phase = [&](v1::Phase now, int64_t at_ns) {
+    v1::RunRecord record;
+    record.mutable_phase()->set_phase(now);
+    record.mutable_phase()->set_at_ns(at_ns);
+    run.Write(record);
+  };
+  phase(v1::PHASE_MEASURE, 0);
+  phase(v1::PHASE_DECIDING, 2 * kSecond);
+  phase(v1::PHASE_MEASURE, 5 * kSecond);
+  phase(v1::PHASE_LOOP, 7 * kSecond);
+  run.Write(std::vector<Marker>{OperatorMarker(0, 0, kSecond, 2 * kSecond),
+                                OperatorMarker(0, 1, 6 * kSecond, 7 * kSecond),
+                                OperatorMarker(0, 0, 7 * kSecond, 9 * kSecond, v1::PHASE_LOOP)});
+  run.WriteInstants(channel, {{0, 2}, {9 * kSecond, 2}});
+  RunData data;
+  for (const v1::Chunk& chunk : run.chunks()) ASSERT_TRUE(data.Add(chunk).ok());
+  const Attribution a = Solve(data);
+  EXPECT_NEAR(a.setup.time_s, 3, 1e-9);
+  EXPECT_NEAR(a.idle.time_s, 1, 1e-9);
+  EXPECT_NEAR(a.inference.time_s, 2, 1e-9);
+  EXPECT_NEAR(a.all.time_s, 6, 1e-9);
+  EXPECT_NEAR(*a.setup.energy_j[0], 6, 1e-9);
+}
+
 TEST(Integrate, RailsKeepTheirNamesAndTheBoardsOrder) {
   const Attribution a = Bench()
                             .Rail("VDD_IN", [](double) { return 5; })

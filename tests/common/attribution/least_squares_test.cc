@@ -93,6 +93,18 @@ TEST(LeastSquares, TheBooksClose) {
   EXPECT_NEAR(rail.operators_j, 200 * rail.inference_j.mean, 1e-9 * rail.operators_j);
 }
 
+TEST(LeastSquares, WhatTheDeviceDrawsWhileItDecidesIsInNoNumberOfTheRun) {
+  SyntheticOptions options = Short(4);
+  options.decide_every = 40;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  const RailEnergy rail = Solve(run);
+  ASSERT_TRUE(rail.why_not.empty()) << rail.why_not;
+  EXPECT_NEAR(rail.between_w->mean, run.idle_w, 0.05 * run.idle_w);
+  EXPECT_NEAR(rail.idle_w->mean, run.idle_w, 0.02 * run.idle_w);
+  EXPECT_NEAR(rail.operators_j + rail.between_j, *rail.integral_j, 0.005 * *rail.integral_j);
+  EXPECT_LT(WeightedError(run, rail), 0.02);
+}
+
 TEST(LeastSquares, OperatorsThatItCannotTellApartHaveOnlyTheirGroupsEnergy) {
   SyntheticOptions options = Short(5);
   options.iterations = 12;

@@ -65,6 +65,25 @@ TEST(RunCourse, SortsAllTimeIntoCategories) {
   EXPECT_DOUBLE_EQ(course.occupancy.end_ns(), 100e6);
 }
 
+TEST(RunCourse, DecisionsBetweenBlocksAndLoopedOperatorsAreNeitherIdleNorOfAnIteration) {
+  const RunCourse course =
+      CourseWith({{v1::PHASE_MEASURE, 0},
+                  {v1::PHASE_DECIDING, 40},
+                  {v1::PHASE_MEASURE, 50},
+                  {v1::PHASE_LOOP, 80},
+                  {v1::PHASE_IDLE, 90}},
+                 {Of(0, 10, 38), Of(0, 52, 70, 0, v1::PHASE_MEASURE, 1),
+                  Of(0, 81, 85, 0, v1::PHASE_LOOP), Of(0, 85, 89, 0, v1::PHASE_LOOP, 7)});
+  EXPECT_THAT(course.executions, ElementsAre(2));
+  EXPECT_NEAR(course.seconds[0], 0.046, 1e-12);
+  EXPECT_NEAR(course.seconds[course.between()], 0.004, 1e-12) << "38 to 40 and 50 to 52 ms";
+  EXPECT_NEAR(course.seconds[course.idle()], 0.010, 1e-12);
+  EXPECT_NEAR(course.seconds[course.other()], 0.040, 1e-12);
+  ASSERT_EQ(course.breaks.size(), 1u);
+  EXPECT_DOUBLE_EQ(course.breaks[0].begin, 40e6);
+  EXPECT_DOUBLE_EQ(course.breaks[0].end, 50e6);
+}
+
 TEST(RunCourse, OperatorsAtTheSameTimeShareIt) {
   const RunCourse course =
       CourseWith({{v1::PHASE_MEASURE, 0}}, {Of(0, 10, 30, 0), Of(1, 20, 40, 1)});
