@@ -140,6 +140,11 @@ absl::Status ParseFaults(const std::vector<std::string>& texts, DaemonOptions* o
     if (!fault.ok()) return fault.status();
     options->faults.push_back(*std::move(fault));
   }
+  if (ShareOfShortOperators(options->faults) > 0) {
+    return absl::InvalidArgumentError(
+        "--fault short-operators: an engine's operators take what they take; only synergy-sim, "
+        "whose durations are modelled, can make them short");
+  }
   if (texts.empty() || options->board.starts_with(kSimulatedPrefix)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       "--fault: only simulated boards have faults on demand; give --board sim:..., too");

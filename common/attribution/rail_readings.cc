@@ -13,10 +13,17 @@ const v1::ChannelInfo* FindChannel(const v1::RunHeader& header, const std::strin
   return nullptr;
 }
 
-std::vector<StepReading> StepsOf(const std::vector<Reading>& readings, int64_t origin_ns) {
+// A window that is known counts once, however often it was read.
+std::vector<StepReading> StepsOf(const std::vector<Reading>& readings, bool stamps_are_window,
+                                 int64_t origin_ns) {
   std::vector<StepReading> steps;
   steps.reserve(readings.size());
+  const Reading* before = nullptr;
   for (const Reading& r : readings) {
+    const bool again = stamps_are_window && before != nullptr && before->begin_ns == r.begin_ns &&
+                       before->end_ns == r.end_ns;
+    before = &r;
+    if (again) continue;
     steps.push_back({.begin_ns = static_cast<double>(r.begin_ns - origin_ns),
                      .end_ns = static_cast<double>(r.end_ns - origin_ns),
                      .steps = static_cast<double>(r.raw),
@@ -54,7 +61,8 @@ std::vector<RailReadings> ReadingsOf(const RunData& data, int64_t origin_ns) {
     } else {
       continue;
     }
-    rail.readings = StepsOf(data.readings().at(rail.channel.channel()), origin_ns);
+    rail.readings = StepsOf(data.readings().at(rail.channel.channel()),
+                            rail.channel.window().stamps_are_window(), origin_ns);
   }
   return rails;
 }

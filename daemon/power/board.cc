@@ -7,7 +7,9 @@
 
 #include "common/nearest_name.h"
 #include "daemon/power/board_profile.h"
+#include "daemon/power/ina3221_registers.h"
 #include "daemon/power/ina3221_source.h"
+#include "daemon/power/known_windows_source.h"
 #include "daemon/power/power_supply_source.h"
 #include "daemon/power/rapl_source.h"
 #include "daemon/power/real_board.h"
@@ -46,6 +48,35 @@ ClockTables ClockTablesOf(const BoardProfile& profile, const SimulationProfile& 
   return tables;
 }
 
+// The registers behind the channels of an Ina3221Source: currents, then voltages.
+std::vector<uint8_t> RegistersOf(const Ina3221Wiring& wiring) {
+  std::vector<uint8_t> registers;
+  for (const bool voltage : {false, true}) {
+    for (size_t i = 0; i < wiring.channels.size(); ++i) {
+      if (!wiring.channels[i]) continue;
+      registers.push_back(voltage ? ina3221::BusRegister(i) : ina3221::ShuntRegister(i));
+    }
+  }
+  return registers;
+}
+
+absl::StatusOr<std::unique_ptr<PowerSource>> OpenSimulatedIna3221(
+    const BoardProfile& profile, size_t sensor,
+    const std::shared_ptr<sim::SimulatedBoard>& simulation) {
+  const std::shared_ptr<RegisterBus> bus = sim::SimulatedBoard::BusOf(simulation);
+  const Ina3221Wiring wiring = WiringOf(profile.sensors[sensor], simulation->faults());
+  absl::StatusOr<std::unique_ptr<Ina3221Source>> source = Ina3221Source::Open(bus, wiring);
+  if (!source.ok()) return source.status();
+  if (!simulation->faults().WindowsAreKnown()) return *std::move(source);
+  const Nanoseconds latch = bus->read_latch().after_begin;
+  return std::make_unique<KnownWindowsSource>(
+      *std::move(source), [simulation, sensor, latch, registers = RegistersOf(wiring)](
+                              size_t index, const Reading& reading) {
+        const MonotonicTime at = MonotonicTime{reading.begin_ns} + latch;
+        return simulation->ConversionShown(sensor, registers[index], at);
+      });
+}
+
 // The same sources that read real sensors.
 absl::StatusOr<std::vector<FoundSource>> OpenSimulatedSources(
     const BoardProfile& profile, const std::shared_ptr<sim::SimulatedBoard>& simulation,
@@ -54,9 +85,8 @@ absl::StatusOr<std::vector<FoundSource>> OpenSimulatedSources(
   RailNames names;
   switch (simulation->simulation().sensor) {
     case SimulatedSensor::kIna3221:
-      for (const SensorProfile& sensor : profile.sensors) {
-        auto source = Ina3221Source::Open(sim::SimulatedBoard::BusOf(simulation),
-                                          WiringOf(sensor, simulation->faults()));
+      for (size_t i = 0; i < profile.sensors.size(); ++i) {
+        auto source = OpenSimulatedIna3221(profile, i, simulation);
         if (!source.ok()) return source.status();
         found.push_back({.source = *std::move(source), .rails = {}});
       }

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/records/conversion_cycle.h"
 #include "daemon/power/board_profile.h"
 #include "daemon/power/board_simulation.h"
 #include "daemon/power/executions.h"
@@ -54,6 +55,9 @@ class SimulatedBoard final : public BoardSimulation {
   static std::shared_ptr<SysfsTree> TreeOf(const std::shared_ptr<SimulatedBoard>& board);
 
   const SimulationProfile& simulation() const { return simulation_; }
+  // The conversion that register `reg` of the profile's INA3221 number `sensor` showed at an
+  // instant that is over.
+  TimeSpan ConversionShown(size_t sensor, uint8_t reg, MonotonicTime at);
   // From here on its faults are at work.
   void BeginFaults();
   const SimulatedFaults& faults() const { return *faults_; }
@@ -143,7 +147,7 @@ class SimulatedBoard final : public BoardSimulation {
   SimulatedTree tree_;
   std::shared_ptr<SimI2cBus> bus_;             // null: no INA3221
   std::shared_ptr<FaultyRegisterBus> faulty_;  // over bus_
-  std::vector<Ina3221Chip*> chips_;            // on bus_, which locks them
+  std::vector<Ina3221Chip*> chips_;            // on bus_, which locks them; as in the profile
 };
 
 }  // namespace synergy::sim

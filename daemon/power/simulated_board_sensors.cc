@@ -74,6 +74,16 @@ void SimulatedBoard::AttachChips(const std::vector<SensorProfile>& sensors, uint
   faulty_ = std::make_shared<FaultyRegisterBus>(bus_, faults_, std::move(rails));
 }
 
+TimeSpan SimulatedBoard::ConversionShown(size_t sensor, uint8_t reg, MonotonicTime at) {
+  TimeSpan window;
+  bus_->BetweenTransactions([&](MonotonicTime) {
+    const Ina3221Chip& chip = *chips_[sensor];
+    const Ina3221Chip::Conversion shown = chip.ConversionNumber(reg, chip.Conversions(reg, at));
+    window = {.earliest = shown.begin, .latest = shown.end};
+  });
+  return window;
+}
+
 // "package-0" is the zone intel-rapl:0, "package-0 core" one of those below it.
 void SimulatedBoard::AddZones(uint64_t seed) {
   int below = 0;

@@ -23,10 +23,12 @@ using Kind = SimulatedFault::Kind;
 struct KindInfo {
   Kind kind;
   const char* name;
-  enum Takes { kRail, kNumber, kAlways } takes;  // kAlways: a number, and no seconds
-  double standard;                               // value where none is given
+  // kAlways: a number, and no seconds; kNothing: neither.
+  enum Takes { kRail, kNumber, kAlways, kNothing } takes;
+  double standard;  // value where none is given
   double lowest, highest;
-  const char* what;  // for people
+  const char* what;         // for people
+  bool of_ina3221 = false;  // boards with other sensors cannot have it
 };
 constexpr std::array kKinds{
     KindInfo{Kind::kStuck, "stuck", KindInfo::kRail, 0, 0, 0,
@@ -39,13 +41,13 @@ constexpr std::array kKinds{
     KindInfo{Kind::kThrottle, "throttle", KindInfo::kNumber, 0, 1, 100'000,
              "the CPU is held back as if it were too hot"},
     KindInfo{Kind::kNoise, "noise", KindInfo::kAlways, 1, 0, 100,
-             "noise of each of the sensor's conversions, in steps"},
+             "noise of each of the sensor's conversions, in steps", true},
     KindInfo{Kind::kGain, "gain", KindInfo::kAlways, 0.01, 0, 0.5,
-             "the sensors' gains are off by up to this share, whatever their datasheet says"},
+             "the sensors' gains are off by up to this share, whatever their datasheet says", true},
     KindInfo{Kind::kAverages, "averages", KindInfo::kAlways, 64, 1, 1024,
-             "the sensor's averaging cannot be set to less"},
+             "the sensor's averaging cannot be set to less", true},
     KindInfo{Kind::kConversion, "conversion", KindInfo::kAlways, 1100, 140, 8244,
-             "the sensor's conversions cannot be set shorter, in us"},
+             "the sensor's conversions cannot be set shorter, in us", true},
     KindInfo{Kind::kDelay, "delay", KindInfo::kNumber, 5, 0, 1000,
              "the sensors show what was so many ms ago"},
     KindInfo{Kind::kDrift, "drift", KindInfo::kNumber, 0.1, 0, 1,
@@ -54,6 +56,11 @@ constexpr std::array kKinds{
              "the sensors' conversions take slowly longer"},
     KindInfo{Kind::kVaryingPower, "varying-power", KindInfo::kNumber, 0.1, 0, 0.25,
              "the operators' power varies from execution to execution and within each"},
+    KindInfo{Kind::kShortOperators, "short-operators", KindInfo::kAlways, 0.25, 0, 1,
+             "this share of the modelled operators is over in 5 us"},
+    KindInfo{Kind::kKnownWindows, "known-windows", KindInfo::kNothing, 0, 0, 0,
+             "each reading is stamped with the window of its conversion, which no INA3221 tells",
+             true},
 };
 
 const KindInfo& InfoOf(Kind kind) { return *std::ranges::find(kKinds, kind, &KindInfo::kind); }
@@ -90,6 +97,9 @@ absl::Status ParseArgument(std::string_view text, std::string_view argument, con
   }
   fault->value = info.standard;
   if (argument.empty()) return absl::OkStatus();
+  if (info.takes == KindInfo::kNothing) {
+    return Bad(text, fmt::format("{} takes nothing behind it", info.name));
+  }
   if (!ParseNumber(argument, &fault->value) || fault->value < info.lowest ||
       fault->value > info.highest) {
     return Bad(
@@ -131,7 +141,8 @@ absl::StatusOr<SimulatedFault> ParseSimulatedFault(std::string_view text) {
                                  fmt::join(names, ", ")));
   }
   fault.kind = info->kind;
-  if (info->takes == KindInfo::kAlways && at != std::string_view::npos) {
+  const bool always = info->takes == KindInfo::kAlways || info->takes == KindInfo::kNothing;
+  if (always && at != std::string_view::npos) {
     return Bad(text, fmt::format("{} is there from the start and takes no seconds", name));
   }
   const std::string_view argument =
@@ -140,6 +151,11 @@ absl::StatusOr<SimulatedFault> ParseSimulatedFault(std::string_view text) {
     return status;
   }
   return fault;
+}
+
+double ShareOfShortOperators(const std::vector<SimulatedFault>& faults) {
+  const auto found = std::ranges::find(faults, Kind::kShortOperators, &SimulatedFault::kind);
+  return found == faults.end() ? 0 : found->value;
 }
 
 absl::StatusOr<std::shared_ptr<SimulatedFaults>> SimulatedFaults::Create(
@@ -205,9 +221,16 @@ std::optional<double> SimulatedFaults::ThrottledMhz() const {
 
 absl::Status SimulatedFaults::FitSensor(bool has_ina3221) const {
   for (const SimulatedFault& fault : faults_) {
-    if (has_ina3221 || InfoOf(fault.kind).takes != KindInfo::kAlways) continue;
-    return Bad(fault.text, fmt::format("{} is of an INA3221, and this board has none",
-                                       InfoOf(fault.kind).name));
+    if (!has_ina3221 && InfoOf(fault.kind).of_ina3221) {
+      return Bad(fault.text, fmt::format("{} is of an INA3221, and this board has none",
+                                         InfoOf(fault.kind).name));
+    }
+    const bool averages = fault.kind == Kind::kAverages || fault.kind == Kind::kSlowFilter;
+    if (averages && fault.value > 1 && WindowsAreKnown()) {
+      return Bad(fault.text,
+                 "a reading that averages conversions has no window of its own, so "
+                 "known-windows does not go with it");
+    }
   }
   return absl::OkStatus();
 }

@@ -33,6 +33,8 @@ struct SimulatedFault {
     kDrift,            // the rails' power rises slowly
     kOscillatorDrift,  // the sensors' oscillators slow down
     kVaryingPower,     // operators draw a varying power
+    kShortOperators,   // some of the modelled operators are over in 5 us
+    kKnownWindows,     // readings are stamped with the windows of their conversions
   };
   Kind kind = Kind::kStuck;
   std::string rail = {};  // of kStuck and kMissing
@@ -44,9 +46,13 @@ struct SimulatedFault {
 // "KIND[:RAIL|NUMBER][@SECONDS[-SECONDS]]": stuck:RAIL, missing:RAIL, read-errors[:PROBABILITY]
 // (0.05), slow-filter[:AVERAGES] (64), throttle[:MHZ] (half of the fastest), noise[:STEPS] (1),
 // gain[:SHARE] (0.01), averages[:N] (64), conversion[:US] (1100), delay[:MS] (5), drift[:SHARE]
-// (0.1), oscillator-drift[:SHARE] (0.02), varying-power[:SHARE] (0.1). The sensors' noise and
-// settings are there from the start and take no seconds. InvalidArgument with what is allowed.
+// (0.1), oscillator-drift[:SHARE] (0.02), varying-power[:SHARE] (0.1), short-operators[:SHARE]
+// (0.25), known-windows. The sensors' noise and settings, operators' lengths and known windows are
+// there from the start and take no seconds. InvalidArgument with what is allowed.
 absl::StatusOr<SimulatedFault> ParseSimulatedFault(std::string_view text);
+
+// The share of short operators that the faults ask for; 0: none.
+double ShareOfShortOperators(const std::vector<SimulatedFault>& faults);
 
 // Thread-safe.
 class SimulatedFaults {
@@ -67,7 +73,8 @@ class SimulatedFaults {
   uint32_t Averages() const;
   // In MHz, 0 for the default; nothing: it is not throttled.
   std::optional<double> ThrottledMhz() const;
-  // InvalidArgument where a fault is of an INA3221 and the board has none.
+  // InvalidArgument where a fault is of an INA3221 and the board has none, or where one of them
+  // leaves nothing to another one.
   absl::Status FitSensor(bool has_ina3221) const;
   // Of the sensors, from the start; nothing: as they come.
   std::optional<double> NoiseSteps() const { return ValueOf(SimulatedFault::Kind::kNoise); }
@@ -77,6 +84,7 @@ class SimulatedFaults {
   std::optional<double> LeastConversionUs() const {
     return ValueOf(SimulatedFault::Kind::kConversion);
   }
+  bool WindowsAreKnown() const { return Find(SimulatedFault::Kind::kKnownWindows) != nullptr; }
   // How old what the sensors show at an instant is, and at most.
   Nanoseconds Delay(MonotonicTime at) const;
   Nanoseconds LongestDelay() const;

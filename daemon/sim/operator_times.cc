@@ -12,7 +12,8 @@ constexpr double kL2Bytes = 2.0 * 1024 * 1024;
 constexpr double kShortestS = 1e-6;
 
 // Keys of the draws of one operator.
-constexpr uint64_t kRunKey = 1, kCliffKey = 2, kJitterKey = 3, kPreemptedKey = 4, kHowLongKey = 5;
+constexpr uint64_t kRunKey = 1, kCliffKey = 2, kJitterKey = 3, kPreemptedKey = 4, kHowLongKey = 5,
+                   kShortKey = 6;
 
 bool IsAtCliff(const v1::OperatorInfo& op) {
   const auto bytes = static_cast<double>(op.bytes_read() + op.bytes_written());
@@ -22,12 +23,16 @@ bool IsAtCliff(const v1::OperatorInfo& op) {
 }  // namespace
 
 OperatorTimes::OperatorTimes(const v1::OperatorTable& operators, const CpuUse& use, uint64_t seed,
-                             double jitter)
+                             double jitter, double short_share)
     : jitter_(jitter) {
   const uint64_t run_key = MixHash(seed, "operator times");
   for (const v1::OperatorInfo& op : operators.operators()) {
     Operator& added = operators_.emplace_back();
     added.key = MixHash(run_key, operators_.size());
+    if (UniformDraw(MixHash(added.key, kShortKey), 0) < short_share) {
+      added.base_s = kShortS - kDispatchS / 2;  // half of the dispatch is within the marker
+      continue;
+    }
     added.base_s =
         SecondsOf(op, use) * (1 + kRunSpread * NormalDraw(MixHash(added.key, kRunKey), 0));
     added.at_cliff = IsAtCliff(op);

@@ -8,6 +8,8 @@
 //                in one of four executions the cache was lost, which costs them 15 %
 //   jitter       one factor per execution, log-normal with 1.5 %, or what is asked for
 //   preemption   20 times a second of work something else runs for 80 us on average (exponential)
+// Operators that are made short (a fault on demand) have a base of which 5 us are within their
+// markers, whatever they do, and neither a cliff nor a factor of the run.
 // These are assumptions about a quiet board, not measurements of one.
 #pragma once
 
@@ -21,6 +23,7 @@
 namespace synergy::sim {
 
 inline constexpr double kDispatchS = 1.5e-6;
+inline constexpr double kShortS = 5e-6;
 inline constexpr double kRunSpread = 0.01;
 inline constexpr double kCliffShare = 0.25;
 inline constexpr double kCliffFactor = 1.15;
@@ -31,9 +34,10 @@ inline constexpr double kPreemptionS = 80e-6;
 // Constant after construction.
 class OperatorTimes {
  public:
-  // `seed`: of this run. `jitter`: standard deviation of the logarithm, at least 0.
+  // `seed`: of this run. `jitter`: standard deviation of the logarithm, at least 0. `short_share`:
+  // of the operators that are made short, drawn.
   OperatorTimes(const v1::OperatorTable& operators, const CpuUse& use, uint64_t seed,
-                double jitter = kJitter);
+                double jitter = kJitter, double short_share = 0);
 
   size_t size() const { return operators_.size(); }
   // Of execution `number` of the operator, counted from 0 over warm-up and measured iterations. At

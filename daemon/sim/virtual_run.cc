@@ -188,7 +188,8 @@ void Player::BeginRun(const std::string& run_id) {
     fastest_khz = std::max(fastest_khz, speed.busy_khz);
   }
   use.frequency_hz = 1e3 * static_cast<double>(fastest_khz);
-  times_.emplace(operators_, use, options_.seed, options_.jitter);
+  times_.emplace(operators_, use, options_.seed, options_.jitter,
+                 ShareOfShortOperators(options_.faults));
   worker_.emplace(WorkPlan{.begin = clock_.Now() + Seconds(options_.idle_s),
                            .warmup = options_.warmup,
                            .iterations = options_.iterations,

@@ -39,6 +39,8 @@ TEST(ParseSimulatedFault, TakesKindArgumentAndSpan) {
   EXPECT_EQ(Parsed("varying-power").value, 0.1);
   EXPECT_EQ(Parsed("noise:0.15").value, 0.15);
   EXPECT_EQ(Parsed("conversion:1100").value, 1100);
+  EXPECT_EQ(Parsed("short-operators").value, 0.25);
+  EXPECT_EQ(Parsed("known-windows").kind, Kind::kKnownWindows);
 }
 
 TEST(ParseSimulatedFault, SaysWhatIsAllowed) {
@@ -57,6 +59,9 @@ TEST(ParseSimulatedFault, SaysWhatIsAllowed) {
   EXPECT_THAT(error("averages:5"), HasSubstr("1, 4, 16, 64"));
   EXPECT_THAT(error("conversion:1000"), HasSubstr("140, 204, 332"));
   EXPECT_THAT(error("noise:1@3"), HasSubstr("noise is there from the start"));
+  EXPECT_THAT(error("known-windows@3"), HasSubstr("known-windows is there from the start"));
+  EXPECT_THAT(error("known-windows:3"), HasSubstr("takes nothing behind it"));
+  EXPECT_THAT(error("short-operators:2"), HasSubstr("from 0 to 1"));
   EXPECT_THAT(error("varying-power:0.5"), HasSubstr("from 0 to 0.25"));
   EXPECT_THAT(error("throttle@5-2"), HasSubstr("seconds"));
 }
@@ -116,6 +121,42 @@ TEST(SimulatedFaults, AStuckRegisterKeepsItsValueAsLongAsItIsToBe) {
   EXPECT_FALSE(Constant(tx1.Of(2))) << "VDD_CPU";
   EXPECT_TRUE(tx1.ReadFor(Milliseconds(400)).ok());
   EXPECT_FALSE(Constant(tx1.Of(0)));
+}
+
+// Each reading of an idle board is one slot of 140 us, within what the oscillator's error allows,
+// that ended before the read; the same one again is a repeat.
+TEST(SimulatedFaults, KnownWindowsAreThoseOfTheConversionsThatAreShown) {
+  Faulty plain("sim:jetson-tx1", {}), known("sim:jetson-tx1", {"known-windows"});
+  ASSERT_TRUE(known.board.sources[0]->channels()[0].window().stamps_are_window());
+  EXPECT_FALSE(plain.board.sources[0]->channels()[0].window().stamps_are_window());
+  EXPECT_TRUE(plain.ReadFor(Milliseconds(100)).ok());
+  EXPECT_TRUE(known.ReadFor(Milliseconds(100)).ok());
+  for (const uint32_t channel : {0u, 2u, 3u}) {
+    const std::vector<Reading> reads = plain.Of(channel), windows = known.Of(channel);
+    ASSERT_EQ(windows.size(), reads.size());
+    for (size_t i = 0; i < windows.size(); ++i) {
+      EXPECT_EQ(windows[i].raw, reads[i].raw);
+      EXPECT_NEAR(static_cast<double>(windows[i].end_ns - windows[i].begin_ns), 140e3, 15e3);
+      EXPECT_LT(windows[i].end_ns, reads[i].end_ns);
+      EXPECT_GT(windows[i].end_ns, reads[i].begin_ns - 1'000'000);
+      if (i == 0) continue;
+      const bool same = windows[i].begin_ns == windows[i - 1].begin_ns;
+      EXPECT_EQ(windows[i].freshness, same ? Freshness::kRepeat : Freshness::kFresh);
+      EXPECT_GE(windows[i].begin_ns, windows[i - 1].begin_ns);
+    }
+  }
+}
+
+TEST(SimulatedFaults, KnownWindowsAreOfConversionsThatNothingAverages) {
+  FakeClock clock;
+  const auto status = [&](std::string_view board, std::vector<std::string> texts) {
+    SensorAccess access;
+    for (const std::string& text : texts) access.faults.push_back(Parsed(text));
+    return OpenBoard(board, 1, clock, access).status().ToString();
+  };
+  EXPECT_THAT(status("sim:jetson-tx1", {"known-windows", "averages:64"}),
+              HasSubstr("has no window of its own"));
+  EXPECT_THAT(status("sim:generic-x86-rapl", {"known-windows"}), HasSubstr("this board has none"));
 }
 
 TEST(SimulatedFaults, ReadsFailAsOftenAsTheyAreTo) {

@@ -80,6 +80,20 @@ TEST(OperatorTimes, AQuarterOfTheExecutionsLosesACacheThatIsBarelyLargeEnough) {
   EXPECT_NEAR(lost / 4000, kCliffShare, 0.03);
 }
 
+TEST(OperatorTimes, MakesAsManyOperatorsShortAsItIsTold) {
+  v1::OperatorTable table;
+  for (int i = 0; i < 400; ++i) *table.add_operators() = Table(50'000'000, 0).operators(0);
+  const OperatorTimes times(table, kFast, 1, 0, 0.25);
+  int shorter = 0;
+  for (uint32_t op = 0; op < times.size(); ++op) {
+    const double time_s = times.Of(op, 1).seconds();
+    if (time_s > 1e-3) continue;
+    ++shorter;
+    EXPECT_NEAR(time_s - kDispatchS / 2, kShortS, 1e-9) << "what lies within its marker";
+  }
+  EXPECT_NEAR(shorter, 100, 30);
+}
+
 TEST(OperatorTimes, NothingTakesNoTime) {
   const OperatorTimes times(Table(0, 0), kFast, 1);
   for (uint64_t i = 0; i < 100; ++i) EXPECT_GE(times.Of(0, i), Microseconds(1));

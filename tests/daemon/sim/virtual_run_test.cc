@@ -268,7 +268,7 @@ TEST_F(VirtualRunTest, PlaysWithWhatGoesWrong) {
   const VirtualRun plain = Play("plain");
   for (const char* fault : {"read-errors:0.01", "read-errors:1@0.5-0.7", "delay:5", "drift:0.1@0-1",
                             "oscillator-drift:0.02@0-1", "varying-power:0.1", "noise:0.1",
-                            "averages:64", "conversion:1100"}) {
+                            "averages:64", "conversion:1100", "known-windows"}) {
     options_.faults = {*ParseSimulatedFault(fault)};
     const VirtualRun run = Play(fault);
     EXPECT_EQ(run.end.state(), v1::JOB_STATE_DONE);
@@ -287,6 +287,24 @@ TEST_F(VirtualRunTest, PlaysWithWhatGoesWrong) {
         sensor_alone)
         << fault;
   }
+}
+
+TEST_F(VirtualRunTest, ShortOperatorsAreInItsRecordsAndItsTruth) {
+  options_.faults = {*ParseSimulatedFault("short-operators:0.5")};
+  options_.jitter = 0.2;
+  const VirtualRun run = Play("short");
+  std::map<uint32_t, double> longest_ns;
+  for (const Marker& m : Read("short").markers) {
+    if (m.op >= kOpClock || m.phase != v1::PHASE_MEASURE) continue;
+    longest_ns[m.op] = std::max(longest_ns[m.op], static_cast<double>(m.end_ns - m.begin_ns));
+  }
+  double made_short = 0;
+  for (const auto& [op, ns] : longest_ns) {
+    if (ns > 12e3) continue;
+    ++made_short;
+    EXPECT_GT(Joules(run.truth, 0, op), 0);
+  }
+  EXPECT_NEAR(made_short / static_cast<double>(longest_ns.size()), 0.5, 0.2);
 }
 
 TEST_F(VirtualRunTest, ReadingsRepeatWhereTheyComeFasterThanConversions) {
