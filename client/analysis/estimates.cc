@@ -66,23 +66,10 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["outliers"] = rail.outliers;
   json["step_w"] = rail.step_w;
   json["noise_steps"] = rail.noise_steps;
+  json["drift_w"] = EstimateJson(rail.drift_w);
   json["period_s"] = PositiveOrNull(rail.period_s);
   json["place_sd_s"] = PositiveOrNull(rail.place_sd_s);
   return json;
-}
-
-// The measured operators' energy, and what is left of the whole is idle: the parts still add up.
-void CloseTotals(size_t rail, RunReport* report) {
-  const std::optional<RailEnergy>& estimate = report->estimates[rail];
-  if (!estimate || !estimate->why_not.empty()) return;
-  Attribution& totals = report->attribution;
-  totals.inference.energy_j[rail] = estimate->operators_j;
-  std::optional<double>& idle = totals.idle.energy_j[rail];
-  const std::optional<double>& all = totals.all.energy_j[rail];
-  const std::optional<double>& setup = totals.setup.energy_j[rail];
-  const std::optional<double>& warmup = totals.warmup.energy_j[rail];
-  idle.reset();
-  if (all && setup && warmup) idle = *all - *setup - *warmup - estimate->operators_j;
 }
 
 }  // namespace
@@ -97,7 +84,6 @@ void AddEstimates(const LeastSquares& least_squares, RunReport* report) {
       if (estimate.rail == report->rails()[rail]) report->estimates[rail] = estimate;
     }
   }
-  for (size_t rail = 0; rail < report->rails().size(); ++rail) CloseTotals(rail, report);
   for (OpReport& op : report->ops) {
     op.estimate.resize(report->rails().size());
     for (size_t rail = 0; rail < report->rails().size(); ++rail) {

@@ -8,6 +8,7 @@
 #include "client/analysis/conditions_json.h"
 #include "client/analysis/estimates.h"
 #include "client/analysis/meter_json.h"
+#include "client/analysis/phase_energies.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/resolution.h"
 
@@ -135,21 +136,6 @@ ordered_json RunJson(const RunReport& report) {
   json["partial"] = report.partial;
   json["daemon_version"] = header.board().daemon_version();
   json["kernel"] = header.board().kernel();
-  return json;
-}
-
-ordered_json TotalsJson(const RunReport& report) {
-  const Attribution& attribution = report.attribution;
-  ordered_json json;
-  const auto add = [&](const char* name, const PhaseTotal& total) {
-    json[name]["time_s"] = total.time_s;
-    json[name]["energy_j"] = EnergyByRail(report, total.energy_j);
-  };
-  add("setup", attribution.setup);
-  add("warmup", attribution.warmup);
-  add("inference", attribution.inference);
-  add("idle", attribution.idle);
-  add("all", attribution.all);
   return json;
 }
 
@@ -281,7 +267,7 @@ ordered_json ReportJson(const RunReport& report) {
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);
   json["overlap"] = OverlapJson(report.attribution);
-  json["totals"] = TotalsJson(report);
+  AddPhasesJson(report, &json);
   json["sampling"] = SamplingJson(report.sampling);
   json["observer"] =
       report.end ? ObserverJson(*report.end, report.busy_cores()) : ordered_json(nullptr);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -40,11 +41,89 @@ std::optional<std::string> IdleWords(const RunReport& report, size_t rail, doubl
       report.rails()[rail], *first, *last, 100 * shift / mean, 100 * width / mean, 100 * limit);
 }
 
+// Mean power while operators ran; 0: it cannot be known.
+double PowerOfOperators(const RunReport& report, const RailEnergy& rail) {
+  const double seconds = report.attribution.inference.time_s;
+  return seconds > 0 ? std::max(0.0, rail.operators_j / seconds) : 0;
+}
+
+// Beyond its interval and a step of the sensor: what the readings leave open, or rounding makes, is
+// no fault of the model's.
+std::optional<std::string> DriftWords(const RunReport& report, const RailEnergy& rail,
+                                      double limit) {
+  const double power_w = PowerOfOperators(report, rail);
+  const double least_w = std::max(limit * power_w, rail.step_w);
+  if (!(rail.drift_w.low > least_w) || !(power_w > 0)) return std::nullopt;
+  return fmt::format(
+      "the power of {} rose or fell by {:.3f} W over the run, whatever ran: {:.0f} % +/- {:.0f} of "
+      "its mean in operators (at most {:g} % are well), which is more than warmth does; fix the "
+      "clocks (--cpu-freq), let the board settle before (--cool-below), or measure in shorter runs",
+      rail.rail, rail.drift_w.mean, 100 * rail.drift_w.mean / power_w,
+      100 * rail.drift_w.half_width() / power_w, 100 * limit);
+}
+
+// Standard deviation of single readings that the sensor itself states; W.
+double StatedNoise(const RunReport& report, const RailEnergy& rail) {
+  for (const v1::ChannelInfo& channel : report.header.channels()) {
+    if (channel.rail() == rail.rail && channel.quantity() != v1::ChannelInfo::QUANTITY_VOLTAGE) {
+      return channel.noise_steps() * rail.step_w;
+    }
+  }
+  return 0;
+}
+
+std::optional<std::string> ResidualWords(const RunReport& report, const RailEnergy& rail,
+                                         double limit) {
+  const double power_w = PowerOfOperators(report, rail);
+  const double stated_w = StatedNoise(report, rail), seen_w = rail.noise_steps * rail.step_w;
+  const double beyond_w = std::sqrt(std::max(0.0, seen_w * seen_w - stated_w * stated_w));
+  // Half a step is what a quiet sensor has by itself.
+  if (!(power_w > 0) || !(beyond_w > limit * power_w + 0.5 * rail.step_w)) return std::nullopt;
+  return fmt::format(
+      "single readings of {} are off by {:.3f} W (standard deviation) from what its operators draw "
+      "together, beyond the sensor's own noise: {:.0f} % of their mean power (at most {:g} % are "
+      "well). The model does not fit: operators whose power differs between executions, other "
+      "work on the board, or a window that the sensor does not have; intervals are wide enough for "
+      "the first two alone",
+      rail.rail, beyond_w, 100 * beyond_w / power_w, 100 * limit);
+}
+
+// A quarter of a step is what rounding may hide from the integral of a rail that stays between two.
+std::optional<std::string> BooksWords(const RunReport& report, const RailEnergy& rail,
+                                      double limit) {
+  if (!rail.integral_j || !(*rail.integral_j > 0)) return std::nullopt;
+  const double left = *rail.integral_j - rail.operators_j - rail.between_j;
+  const double rounding_j = 0.25 * rail.step_w * report.attribution.inference.time_s;
+  if (!(std::abs(left) > limit * *rail.integral_j + rounding_j)) return std::nullopt;
+  return fmt::format(
+      "the books of {} do not close: {:+.3f} J ({:+.1f} %) of the {:.3f} J that were drawn in the "
+      "measured iterations belong to no operator and not to the time between them (at most {:g} % "
+      "are well)",
+      rail.rail, left, 100 * left / *rail.integral_j, *rail.integral_j, 100 * limit);
+}
+
+// What the fit of each rail says of itself.
+void JudgeFits(const RunReport& report, const RecordLimits& limits,
+               std::vector<std::string>* reasons) {
+  const auto add = [&](ReasonCode code, const std::optional<std::string>& words) {
+    if (words) reasons->push_back(Reason(code, *words));
+  };
+  for (const std::optional<RailEnergy>& rail : report.estimates) {
+    if (!rail || !rail->why_not.empty()) continue;
+    add(ReasonCode::kDriftBeyondModel, DriftWords(report, *rail, limits.drift));
+    add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
+    add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));
+  }
+}
+
 }  // namespace
 
 std::vector<NamedLimit> Named(RecordLimits& limits) {
   return {{.name = "overlap", .value = &limits.overlap, .share = true},
-          {.name = "idle_shift", .value = &limits.idle_shift, .share = true}};
+          {.name = "idle_shift", .value = &limits.idle_shift, .share = true},
+          {.name = "drift", .value = &limits.drift, .share = true},
+          {.name = "residual", .value = &limits.residual, .share = true},
+          {.name = "books", .value = &limits.books, .share = true}};
 }
 
 std::vector<std::string> RecordReasons(const RunReport& report, const RecordLimits& limits) {
@@ -58,6 +137,7 @@ std::vector<std::string> RecordReasons(const RunReport& report, const RecordLimi
       reasons.push_back(Reason(ReasonCode::kIdleShifted, *words));
     }
   }
+  JudgeFits(report, limits, &reasons);
   return reasons;
 }
 

@@ -14,6 +14,9 @@ namespace synergy {
 struct RecordLimits {
   double overlap = 0.01;     // share of the operators' time in which several ran
   double idle_shift = 0.05;  // change of the idle power over the job, of its mean
+  double drift = 0.3;        // span of a rail's slow drift, of its mean power in operators
+  double residual = 0.1;     // what single readings are off by, of the same, beyond known noise
+  double books = 0.02;       // energy that is unattributed, of the rail's integral
 };
 // Their names; they point into `limits`.
 std::vector<NamedLimit> Named(RecordLimits& limits);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/analysis/estimates.h"
+#include "client/analysis/phase_energies.h"
 #include "common/run_codes.h"
 
 namespace synergy {
@@ -152,12 +153,25 @@ void JudgeReadings(const RunData& data, RunReport* report) {
   const bool said =
       std::any_of(report->reasons.begin(), report->reasons.end(),
                   [](const auto& reason) { return HasCode(reason, ReasonCode::kFewReadings); });
-  if (!readings || *readings >= kFewestReadings || said) return;
-  report->reasons.push_back(
-      Reason(ReasonCode::kFewReadings,
-             fmt::format("only {} readings of a rail lie in the measured phase, which is too "
-                         "few for energies; measure more iterations",
-                         *readings)));
+  if (!readings || said) return;
+  // Least squares put the readings of all iterations together.
+  const bool plain = report->method == kMethodIntegrate;
+  if (*readings < kFewestReadings) {
+    report->reasons.push_back(
+        Reason(ReasonCode::kFewReadings,
+               fmt::format("only {} readings of a rail lie in the measured phase, which is too "
+                           "few for energies; measure more iterations",
+                           *readings)));
+  } else if (plain && *readings < report->attribution.iterations) {
+    report->reasons.push_back(Reason(
+        ReasonCode::kFewReadings,
+        fmt::format("a rail was read {} times in {} iterations, less than once in each, so the "
+                    "joules of single operators mean little when they are integrated; sample "
+                    "faster, or take --method least-squares",
+                    *readings, report->attribution.iterations)));
+  } else {
+    return;
+  }
   if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
 }
 
@@ -261,6 +275,9 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
     if (auto& ci95 = report.ops.back().result.time_s.ci95) ci95->low = std::max(ci95->low, 0.0);
   }
   if (least_squares != nullptr) AddEstimates(*least_squares, &report);
+  std::vector<RailPower> rails = data.Power();
+  if (meter != nullptr) rails.insert(rails.end(), meter->rails.begin(), meter->rails.end());
+  AddPhases(rails, &report);
   report.types = GroupByType(report);
   report.modules = GroupBy(report, [](const OpReport& op) { return ModuleOf(op.info.name()); });
   report.sampling = SamplingOf(data);

@@ -49,6 +49,29 @@ struct GroupReport {
   std::optional<int64_t> macs;
 };
 
+// What the phases of a run took, by rail; absent where it is not known.
+struct PhaseEnergies {
+  using ByRail = std::vector<std::optional<Estimate>>;
+  // The plain integral. Its interval is that of the mean of as many independent readings as the
+  // sensor could give in that time, and half a step.
+  ByRail setup, warmup;
+  ByRail inference;  // all operators of the measured iterations, of the method least-squares
+  // Likewise: the time in no operator, at the powers between operators and of the idle phases.
+  ByRail idle;
+  // What the four leave of the whole, which is integrated on its own.
+  RailEnergies unattributed_j;
+};
+
+// What one inference costs on a rail: all operators of one iteration. Intervals only of the method
+// least-squares.
+struct InferenceReport {
+  std::optional<Estimate> energy_j;  // without a width where there is no interval
+  bool has_interval = false;
+  std::optional<double> energy_delay_js;       // energy times the iteration's wall time
+  std::optional<Estimate> inferences_per_j;    // absent where the energy may be nothing
+  std::optional<Estimate> gflops_per_s_per_w;  // GFLOP/J; absent where an operator's FLOPs are
+};
+
 // Over all sources of the board: the slowest one's rates, the sum of what is missing.
 struct SamplingReport {
   double requested_hz = 0;
@@ -76,6 +99,10 @@ struct RunReport {
   std::vector<OpReport> ops;
   std::vector<GroupReport> types;    // dearest first
   std::vector<GroupReport> modules;  // in the order of execution; see ModuleOf
+  PhaseEnergies phases;
+  std::vector<InferenceReport> per_inference;  // by rail
+  std::optional<int64_t>
+      flops;  // of one inference; absent where those of an operator are not known
   SamplingReport sampling;
   std::vector<v1::Gap> gaps;
   std::vector<v1::Notice> notices;

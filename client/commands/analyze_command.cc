@@ -98,7 +98,7 @@ absl::Status Analyze(const AnalyzeOptions& options) {
   } else {
     std::string text;
     for (size_t i = 0; i < report->rails().size(); ++i) {
-      if (!*rail || **rail == i) text += AnalysisText(*report, i, beside) + "\n";
+      if (!*rail || **rail == i) text += AnalysisText(*report, i, beside, StdoutColumns()) + "\n";
     }
     text += TogetherText(*report, *rail) + EstimatesText(*report, *rail);
     const std::string notice = SimulatedNotice(report->header.board());

@@ -35,7 +35,10 @@ absl::Status PrintRun(const StoredRun& run, RunReport report, const Presentation
     if (comparison) AddTruth(report, *comparison, &document);
     return WriteStdout(JsonText(document));
   }
-  RunTextOptions text{.number = run.number, .extra_columns = {}, .color = StdoutHasColor()};
+  RunTextOptions text{.number = run.number,
+                      .extra_columns = {},
+                      .color = StdoutHasColor(),
+                      .width = StdoutColumns()};
   if (comparison) text.extra_columns = TruthColumns(report, *comparison);
   const std::string errors = comparison ? TruthText(report, *comparison) : "";
   return WriteStdout(RunText(report, text) + errors);

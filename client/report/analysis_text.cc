@@ -23,7 +23,7 @@ std::vector<TextTable::Column> ColumnsOf(const RunReport& report, const RunRepor
   std::vector<TextTable::Column> columns = {
       {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"mJ"}};
   if (!report.estimates.empty()) {
-    for (const char* title : {"+/- %", "dynamic mJ", "readings", "covered %"}) {
+    for (const char* title : {"+/- %", "dynamic mJ", "+/- %", "mJ x ms", "readings", "covered %"}) {
       columns.push_back({title});
     }
   }
@@ -37,7 +37,8 @@ std::vector<TextTable::Column> ColumnsOf(const RunReport& report, const RunRepor
 
 }  // namespace
 
-std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* other) {
+std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* other,
+                         size_t width) {
   std::map<uint32_t, std::optional<double>> others;
   if (other != nullptr) {
     for (const OpReport& op : other->ops) others[op.result.op] = op.result.mean_energy_j[rail];
@@ -51,6 +52,14 @@ std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* 
       const std::optional<OperatorEnergy>& energy = op.estimate[rail];
       cells.push_back(IntervalCell(op, rail));
       cells.push_back(energy && energy->dynamic_j ? Scaled(energy->dynamic_j->mean, 1e3, 3) : "-");
+      cells.push_back(energy && energy->dynamic_j && energy->dynamic_j->mean > 0
+                          ? fmt::format("{:.2f}", 100 * energy->dynamic_j->half_width() /
+                                                      energy->dynamic_j->mean)
+                          : "-");
+      cells.push_back(
+          energy && energy->energy_j
+              ? fmt::format("{:.4f}", 1e6 * energy->energy_j->mean * op.result.time_s.mean)
+              : "-");
       cells.push_back(energy ? fmt::format("{}", energy->readings) : "-");
       cells.push_back(energy ? Scaled(energy->covered, 100, 1) : "-");
     }
@@ -64,7 +73,8 @@ std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* 
     }
     table.AddRow(std::move(cells));
   }
-  return fmt::format("{} ({})\n{}", Printable(report.rails()[rail]), report.method, table.Text());
+  return fmt::format("{} ({})\n{}", Printable(report.rails()[rail]), report.method,
+                     table.Text(width, 2));
 }
 
 }  // namespace synergy

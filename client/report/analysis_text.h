@@ -10,6 +10,8 @@ namespace synergy {
 
 // Of the rail at this place of report.rails(). `other`: the same run by another method, beside it;
 // null: alone.
-std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* other);
+// `width`: of the terminal, as RunTextOptions has it.
+std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* other,
+                         size_t width = 0);
 
 }  // namespace synergy

@@ -48,8 +48,8 @@ std::string Books(const RailEnergy& rail) {
   if (!rail.integral_j || !(*rail.integral_j > 0)) return "";
   const double left = *rail.integral_j - rail.operators_j - rail.between_j;
   return fmt::format(
-      "; operators {:.3f} J + between them {:.3f} J + unattributed {:.3f} J "
-      "({:.2f} %) = {:.3f} J",
+      "  operators {:.3f} J + between them {:.3f} J + unattributed {:.3f} J\n"
+      "  ({:.2f} %) = {:.3f} J\n",
       rail.operators_j, rail.between_j, left, 100 * left / *rail.integral_j, *rail.integral_j);
 }
 
@@ -98,9 +98,9 @@ std::string EstimatesText(const RunReport& report, std::optional<size_t> only) {
     if (rail->calibration > 0) {
       text += fmt::format(" (calibration: within {:.2f} % on top)", 100 * rail->calibration);
     }
-    text +=
-        fmt::format("; {} readings of {:.0f} mW a step, {:.2f} steps of noise, {}{}\n", rail->used,
-                    1e3 * rail->step_w, rail->noise_steps, HowFound(*rail), Books(*rail));
+    text += fmt::format("\n  {} readings of {:.0f} mW a step, {:.2f} steps of noise\n  {}\n{}",
+                        rail->used, 1e3 * rail->step_w, rail->noise_steps, HowFound(*rail),
+                        Books(*rail));
   }
   return text;
 }

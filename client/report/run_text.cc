@@ -171,7 +171,7 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
       {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"+/- 95 %"}};
   for (size_t i = 0; i < report.rails().size(); ++i) {
     columns.push_back({Printable(report.rails()[i]) + " mJ"});
-    if (!report.estimates.empty()) columns.push_back({"+/- %"});
+    if (!report.estimates.empty()) columns.push_back({"+/- %", Align::kRight, true});
   }
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
@@ -200,71 +200,122 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
     }
     table.AddRow(std::move(cells));
   }
-  return table.Text();
+  return table.Text(options.width, 2);
+}
+
+std::string HalfWidthPercent(const std::optional<Estimate>& e) {
+  return e && e->mean > 0 ? fmt::format("{:.2f}", 100 * e->half_width() / e->mean) : kUnknown;
 }
 
 // A row per operator type or module.
-std::string Groups(const RunReport& report, const char* kind,
+std::string Groups(const RunReport& report, const RunTextOptions& options, const char* kind,
                    const std::vector<GroupReport>& groups) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {{kind, Align::kLeft}, {"operators"}, {"time ms"}};
-  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " mJ"});
+  for (const std::string& rail : report.rails()) {
+    columns.push_back({Printable(rail) + " mJ"});
+    if (!report.estimates.empty()) columns.push_back({"+/- %", Align::kRight, true});
+  }
   for (const char* title : {"MMACs", "share %"}) columns.push_back({title});
   TextTable table(std::move(columns));
   for (const GroupReport& group : groups) {
     std::vector<std::string> cells = {group.name, fmt::format("{}", group.operators),
                                       fmt::format("{:.3f}", group.time_s * 1e3)};
-    for (const auto& energy : group.energy_j) cells.push_back(Scaled(energy, 1e3, 3));
+    for (size_t i = 0; i < group.energy_j.size(); ++i) {
+      cells.push_back(Scaled(group.energy_j[i], 1e3, 3));
+      if (report.estimates.empty()) continue;
+      const bool known = i < group.estimate.size() && group.energy_j[i].has_value();
+      cells.push_back(known ? HalfWidthPercent(group.estimate[i]) : kUnknown);
+    }
     cells.push_back(group.macs ? fmt::format("{:.2f}", static_cast<double>(*group.macs) * 1e-6)
                                : kUnknown);
     cells.push_back(top ? Scaled(group.energy_share[*top], 100, 1) : Percent(group.time_share));
     table.AddRow(std::move(cells));
   }
-  return table.Text();
+  return table.Text(options.width);
 }
 
 // Only where modules are more than single operators.
-std::string Modules(const RunReport& report) {
+std::string Modules(const RunReport& report, const RunTextOptions& options) {
   if (report.modules.size() == report.ops.size()) return "";
-  return fmt::format("\n{}", Groups(report, "module", report.modules));
+  return fmt::format("\n{}", Groups(report, options, "module", report.modules));
 }
 
-std::string Totals(const RunReport& report) {
+std::string Totals(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
+  const bool estimated = !report.estimates.empty();
   std::vector<TextTable::Column> columns = {{"total", Align::kLeft}, {"time s"}};
-  for (const std::string& rail : report.rails()) columns.push_back({Printable(rail) + " J"});
+  for (const std::string& rail : report.rails()) {
+    columns.push_back({Printable(rail) + " J"});
+    if (estimated) columns.push_back({"+/- J", Align::kRight, true});
+  }
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   TextTable table(std::move(columns));
-  const auto add = [&](const char* name, const PhaseTotal& total) {
+  const auto add = [&](const char* name, const PhaseTotal& total,
+                       const PhaseEnergies::ByRail* known) {
     std::vector<std::string> cells = {name, fmt::format("{:.3f}", total.time_s)};
-    for (const auto& energy : total.energy_j) cells.push_back(Scaled(energy, 1, 3));
+    for (size_t i = 0; i < report.rails().size(); ++i) {
+      cells.push_back(Scaled(total.energy_j[i], 1, 3));
+      if (!estimated) continue;
+      const bool has = known != nullptr && i < known->size() && (*known)[i].has_value();
+      cells.push_back(has ? fmt::format("{:.3f}", (*known)[i]->half_width()) : kUnknown);
+    }
     if (top) {
       cells.push_back(total.time_s > 0 ? Scaled(total.energy_j[*top], 1 / total.time_s, 2)
                                        : kUnknown);
     }
     table.AddRow(std::move(cells));
   };
-  add("setup", report.attribution.setup);
-  add("warm-up", report.attribution.warmup);
-  add("inference", report.attribution.inference);
-  add("idle", report.attribution.idle);
-  add("whole", report.attribution.all);
-  return table.Text();
+  const PhaseEnergies& phases = report.phases;
+  add("setup", report.attribution.setup, &phases.setup);
+  add("warm-up", report.attribution.warmup, &phases.warmup);
+  add("inference", report.attribution.inference, &phases.inference);
+  add("idle", report.attribution.idle, &phases.idle);
+  if (estimated) {
+    std::vector<std::string> cells = {"unattributed", ""};
+    for (const std::optional<double>& left : phases.unattributed_j) {
+      cells.push_back(Scaled(left, 1, 3));
+      cells.emplace_back();
+    }
+    table.AddRow(std::move(cells));
+  }
+  add("whole", report.attribution.all, nullptr);
+  return table.Text(options.width);
 }
 
-// What one inference costs: the number that people quote.
-std::string OneInference(const RunReport& report) {
+// What one inference costs: the numbers that people quote.
+std::string OneInference(const RunReport& report, const RunTextOptions& options) {
   const Attribution& attribution = report.attribution;
   if (!attribution.iteration_time_s || attribution.iterations == 0) return "";
   const MeanWithInterval& time = *attribution.iteration_time_s;
   std::string text = fmt::format("one inference: {:.3f} ms", time.mean * 1e3);
   if (time.ci95) text += fmt::format(" +/- {:.3f}", (time.ci95->high - time.mean) * 1e3);
-  const auto iterations = static_cast<double>(attribution.iterations);
-  for (size_t i = 0; i < report.rails().size(); ++i) {
-    text += fmt::format(", {} {} mJ", Printable(report.rails()[i]),
-                        Scaled(attribution.inference.energy_j[i], 1e3 / iterations, 3));
+  if (report.header.job().batch() > 1) {
+    text += fmt::format(", {} images", report.header.job().batch());
   }
-  return text + " (operators only)\n";
+  if (report.flops) {
+    text += fmt::format(", {:.2f} MFLOP (2 for each multiply-add)",
+                        1e-6 * static_cast<double>(*report.flops));
+  }
+  text += "; energies are its operators'\n";
+  const bool estimated = !report.estimates.empty();
+  std::vector<TextTable::Column> columns = {{"rail", Align::kLeft}, {"mJ"}};
+  if (estimated) columns.push_back({"+/- %", Align::kRight, true});
+  for (const char* title : {"inferences/J", "GFLOP/s per W", "mJ x s"}) columns.push_back({title});
+  TextTable table(std::move(columns));
+  const auto mean = [](const std::optional<Estimate>& e) {
+    return e ? std::optional(e->mean) : std::nullopt;
+  };
+  for (size_t i = 0; i < report.per_inference.size(); ++i) {
+    const InferenceReport& one = report.per_inference[i];
+    std::vector<std::string> cells = {report.rails()[i], Scaled(mean(one.energy_j), 1e3, 3)};
+    if (estimated) cells.push_back(one.has_interval ? HalfWidthPercent(one.energy_j) : kUnknown);
+    cells.push_back(Scaled(mean(one.inferences_per_j), 1, 3));
+    cells.push_back(Scaled(mean(one.gflops_per_s_per_w), 1, 3));
+    cells.push_back(Scaled(one.energy_delay_js, 1e3, 4));
+    table.AddRow(std::move(cells));
+  }
+  return text + table.Text(options.width);
 }
 
 }  // namespace
@@ -275,9 +326,11 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
     text += "\nno operator was executed in a measured iteration\n";
   } else {
     text += fmt::format("\n{}{}{}\n{}{}", Operators(report, options), TogetherText(report),
-                        Overlap(report), Groups(report, "type", report.types), Modules(report));
+                        Overlap(report), Groups(report, options, "type", report.types),
+                        Modules(report, options));
   }
-  text += fmt::format("\n{}{}{}", Totals(report), OneInference(report), EstimatesText(report));
+  text += fmt::format("\n{}\n{}\n{}", Totals(report, options), OneInference(report, options),
+                      EstimatesText(report));
   if (const std::string notice = SimulatedNotice(report.header.board()); !notice.empty()) {
     text += fmt::format("{}\n", Colored(options, kYellow, notice));
   }

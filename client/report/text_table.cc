@@ -13,10 +13,11 @@ size_t Width(std::string_view text) {
 }
 
 void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
-                const std::vector<TextTable::Column>& columns, std::string* text) {
+                const std::vector<TextTable::Column>& columns, const std::vector<size_t>& places,
+                std::string* text) {
   std::string line;
-  for (size_t i = 0; i < cells.size(); ++i) {
-    if (i > 0) line += "  ";
+  for (const size_t i : places) {
+    if (i != places.front()) line += "  ";
     const std::string padding(widths[i] - Width(cells[i]), ' ');
     line += columns[i].align == TextTable::Align::kRight ? padding + cells[i] : cells[i] + padding;
   }
@@ -32,21 +33,47 @@ void TextTable::AddRow(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string TextTable::Text() const {
-  std::vector<size_t> widths;
-  std::vector<std::string> titles;
+std::string TextTable::Part(const std::vector<size_t>& places,
+                            const std::vector<size_t>& widths) const {
+  std::vector<std::string> titles, rule;
   for (size_t i = 0; i < columns_.size(); ++i) {
     titles.push_back(columns_[i].title);
+    rule.emplace_back(widths[i], '-');
+  }
+  std::string text;
+  AppendLine(titles, widths, columns_, places, &text);
+  AppendLine(rule, widths, columns_, places, &text);
+  for (const auto& row : rows_) AppendLine(row, widths, columns_, places, &text);
+  return text;
+}
+
+std::string TextTable::Text(size_t width, size_t keys) const {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
     widths.push_back(Width(columns_[i].title));
     for (const auto& row : rows_) widths[i] = std::max(widths[i], Width(row[i]));
   }
-  std::vector<std::string> rule;
-  for (const size_t width : widths) rule.emplace_back(width, '-');
   std::string text;
-  AppendLine(titles, widths, columns_, &text);
-  AppendLine(rule, widths, columns_, &text);
-  for (const auto& row : rows_) AppendLine(row, widths, columns_, &text);
-  return text;
+  std::vector<size_t> places;
+  size_t used = 0;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    size_t needed = 2 + widths[i];
+    for (size_t k = i + 1; k < columns_.size() && columns_[k].with_before; ++k) {
+      needed += 2 + widths[k];
+    }
+    // A part has at least one column beside the keys, however narrow the terminal is.
+    const bool may_part = i > keys && places.size() > keys && !columns_[i].with_before;
+    if (width > 0 && may_part && used + needed > width) {
+      text += Part(places, widths) + "\n";
+      places.resize(keys);
+      used = 0;
+      for (const size_t key : places) used += widths[key] + 2;
+      used -= keys > 0 ? 2 : 0;
+    }
+    used += (places.empty() ? 0 : 2) + widths[i];
+    places.push_back(i);
+  }
+  return text + Part(places, widths);
 }
 
 }  // namespace synergy

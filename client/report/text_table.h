@@ -19,6 +19,7 @@ class TextTable {
   struct Column {
     std::string title;
     Align align = Align::kRight;
+    bool with_before = false;  // is not parted from the column before it
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -29,9 +30,14 @@ class TextTable {
 
   // Title line, a rule, the rows; each line ends with a newline and has no blanks before it. A
   // character counts as one column wide.
-  std::string Text() const;
+  // `width`: of the terminal; a table that is wider than that comes in parts below each other, each
+  // of which begins with the first `keys` columns. 0: as wide as it is.
+  std::string Text(size_t width = 0, size_t keys = 1) const;
 
  private:
+  // Of these columns.
+  std::string Part(const std::vector<size_t>& places, const std::vector<size_t>& widths) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

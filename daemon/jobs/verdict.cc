@@ -36,7 +36,7 @@ void JudgeSource(const v1::SourceStats& source, const VerdictLimits& limits, Jud
   judge(ReasonCode::kReadsFailed, source.failed(), "had a read that failed");
 }
 
-// Too few for the phase, fewer than one an iteration, or mostly the same ones again.
+// Too few for the phase, or mostly the same ones again.
 void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail,
                const VerdictLimits& limits, Judgement* judgement) {
   if (static_cast<double>(rail.readings) < limits.readings) {
@@ -44,13 +44,6 @@ void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail,
                fmt::format("{} was read {} times in the measured phase, and at least "
                            "{:g} are needed; sample faster or measure more iterations",
                            rail.rail, rail.readings, limits.readings),
-               judgement);
-  }
-  if (rail.readings < facts.iterations) {
-    return Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
-               fmt::format("{} was read {} times in {} iterations, less than once in each, "
-                           "so the joules of single operators mean little; sample faster",
-                           rail.rail, rail.readings, facts.iterations),
                judgement);
   }
   const uint64_t fresh = rail.readings - std::min(rail.repeats, rail.readings);

@@ -73,12 +73,72 @@ TEST(RunJudgement, MakesAValidRunSuspectAndLeavesAnInvalidOneWhatItIs) {
   EXPECT_EQ(report.verdict, v1::VERDICT_VALID);
 }
 
+// A rail of 5 W in operators, of steps of 10 mW, and a fit that has nothing against it.
+RunReport Fitted() {
+  RunReport report = Report(2);
+  report.attribution.inference.time_s = 2;
+  RailEnergy rail;
+  rail.rail = "VDD_IN";
+  rail.operators_j = 10;
+  rail.between_j = 0.1;
+  rail.integral_j = 10.11;
+  rail.step_w = 0.01;
+  rail.noise_steps = 0.3;
+  rail.drift_w = {.mean = 0.1, .low = 0.09, .high = 0.11};
+  report.estimates = {rail};
+  return report;
+}
+
+TEST(RunJudgement, AFitThatHoldsIsWell) { EXPECT_THAT(RecordReasons(Fitted(), {}), IsEmpty()); }
+
+TEST(RunJudgement, ADriftOfMoreThanWarmthMakesIsAReason) {
+  RunReport report = Fitted();
+  report.estimates[0]->drift_w = {.mean = 1.7, .low = 1.4, .high = 2};
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "perhaps 28 %";
+  report.estimates[0]->drift_w = {.mean = 1.7, .low = 1.6, .high = 1.8};
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("drift_beyond_model: the power of VDD_IN rose or fell by "
+                                     "1.700 W over the run, whatever ran: 34 % +/- 2 of")));
+  EXPECT_THAT(RecordReasons(report, {.drift = 0.4}), IsEmpty());
+  report.estimates[0]->step_w = 2;
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "less than a step";
+}
+
+TEST(RunJudgement, ReadingsThatTheModelDoesNotExplainAreAReason) {
+  RunReport report = Fitted();
+  report.estimates[0]->noise_steps = 60;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("residual_too_large: single readings of VDD_IN are off by "
+                                     "0.600 W")));
+  EXPECT_THAT(RecordReasons(report, {.residual = 0.2}), IsEmpty());
+  v1::ChannelInfo& channel = *report.header.add_channels();
+  channel.set_rail("VDD_IN");
+  channel.set_quantity(v1::ChannelInfo::QUANTITY_POWER);
+  channel.set_noise_steps(60);
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "the sensor says that it is so noisy";
+}
+
+TEST(RunJudgement, BooksThatDoNotCloseAreAReason) {
+  RunReport report = Fitted();
+  report.estimates[0]->integral_j = 10.4;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("residual_too_large: the books of VDD_IN do not close: "
+                                     "+0.300 J (+2.9 %)")));
+  EXPECT_THAT(RecordReasons(report, {.books = 0.05}), IsEmpty());
+  report.estimates[0]->why_not = "nothing is known";
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
+}
+
 TEST(RunJudgement, ItsLimitsHaveNames) {
   RecordLimits limits;
   ASSERT_TRUE(SetLimit("overlap=50%", Named(limits)).ok());
   ASSERT_TRUE(SetLimit("idle_shift=0.1", Named(limits)).ok());
   EXPECT_EQ(limits.overlap, 0.5);
   EXPECT_EQ(limits.idle_shift, 0.1);
+  for (const char* limit : {"drift=20%", "residual=20%", "books=20%"}) {
+    ASSERT_TRUE(SetLimit(limit, Named(limits)).ok()) << limit;
+  }
+  EXPECT_EQ(limits.drift + limits.residual + limits.books, 0.2 + 0.2 + 0.2);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/sample_run.h"
+#include "tests/support/synthetic_run.h"
 
 namespace synergy {
 namespace {
@@ -360,6 +361,20 @@ TEST(RunReport, FewReadingsInTheMeasuredPhaseMakeItSuspect) {
   const RunReport report = *BuildReport(data, Solve(data));
   EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
   EXPECT_THAT(report.reasons, ElementsAre(StartsWith("few_readings: only 6 ")));
+}
+
+TEST(RunReport, FewerReadingsThanIterationsAreFewForIntegratingAlone) {
+  SyntheticOptions options;
+  options.operators = 4;
+  options.iterations = 200;
+  options.rate_hz = 50;
+  const SyntheticRun run = MakeSyntheticRun(options);
+  const LeastSquares least_squares = SolveLeastSquares(run.data);
+  const auto few = testing::Contains(StartsWith("few_readings: a rail was read "));
+  EXPECT_THAT(BuildReport(run.data, Solve(run.data))->reasons, few);
+  EXPECT_THAT(
+      BuildReport(run.data, Solve(run.data), kMethodLeastSquares, nullptr, &least_squares)->reasons,
+      testing::Not(few));
 }
 
 }  // namespace

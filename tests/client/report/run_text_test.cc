@@ -54,6 +54,26 @@ TEST(TextTable, AColumnIsAsWideAsItsWidestCell) {
                               "1234567  fc" + fill + "                1.00      0.0\n");
 }
 
+TEST(TextTable, ComesInPartsWhereTheTerminalIsNarrow) {
+  TextTable table({{"#"}, {"name", TextTable::Align::kLeft}, {"mJ"}, {"W"}, {"share %"}});
+  table.AddRow({"0", "conv", "1.5", "2", "100.0"});
+  EXPECT_EQ(table.Text(18, 2),
+            "#  name   mJ  W\n"
+            "-  ----  ---  -\n"
+            "0  conv  1.5  2\n"
+            "\n"
+            "#  name  share %\n"
+            "-  ----  -------\n"
+            "0  conv    100.0\n");
+  EXPECT_EQ(table.Text(200, 2), table.Text());
+  TextTable joined({{"n"}, {"mJ"}, {"W"}, {"+/- %", TextTable::Align::kRight, true}});
+  joined.AddRow({"0", "1.5", "2", "0.1"});
+  EXPECT_EQ(joined.Text(13),
+            "n   mJ\n-  ---\n0  1.5\n\n"
+            "n  W  +/- %\n-  -  -----\n0  2    0.1\n");
+  EXPECT_NE(table.Text(1, 2), "") << "one column at a time";
+}
+
 TEST(TextTable, EscapeSequencesInNamesDoNotReachTheTerminal) {
   TextTable table({{"n", TextTable::Align::kLeft}});
   table.AddRow({"\x1b[2Jgone"});
@@ -154,8 +174,13 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "inference   0.030     0.150      0.060      5.00\n"
       "idle        0.011     0.055      0.022      5.00\n"
       "whole       0.086     0.430      0.172      5.00\n"
-      "one inference: 16.000 ms +/- 0.000, VDD_IN 75.000 mJ, VDD_CPU 30.000 mJ (operators "
-      "only)\n"
+      "\n"
+      "one inference: 16.000 ms +/- 0.000; energies are its operators'\n"
+      "rail         mJ  inferences/J  GFLOP/s per W  mJ x s\n"
+      "-------  ------  ------------  -------------  ------\n"
+      "VDD_IN   75.000        13.333              -  1.2000\n"
+      "VDD_CPU  30.000        33.333              -  0.4800\n"
+      "\n"
       "SIMULATED: the powers come from a model of the board, not from a sensor.\n");
 }
 
