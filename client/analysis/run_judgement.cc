@@ -143,7 +143,11 @@ std::vector<std::string> RecordReasons(const RunReport& report, const RecordLimi
 
 void JudgeRecords(const RecordLimits& limits, RunReport* report) {
   const std::vector<std::string> reasons = RecordReasons(*report, limits);
-  report->reasons.insert(report->reasons.end(), reasons.begin(), reasons.end());
+  for (const std::string& reason : reasons) {
+    // An export of the run has said it already.
+    const bool known = std::ranges::find(report->reasons, reason) != report->reasons.end();
+    if (!known) report->reasons.push_back(reason);
+  }
   if (!reasons.empty() && report->verdict == v1::VERDICT_VALID) {
     report->verdict = v1::VERDICT_SUSPECT;
   }

@@ -68,14 +68,19 @@ absl::Status SampleTable::Note(const SampleRow& row, uint64_t line, int64_t* ear
       return AtLine(name_, line, status);
     }
   }
-  const bool exact = rail.sensor.window.stamps_are_window();
+  const bool is_raw = row.quantity != v1::ChannelInfo::QUANTITY_UNSPECIFIED;
+  if (is_raw || rail.kind == RawKind::kRaw) {
+    if (absl::Status status = NoteRaw(row, line, &rail); !status.ok()) return status;
+  }
+  const bool is_voltage = row.quantity == v1::ChannelInfo::QUANTITY_VOLTAGE;
+  const bool exact = !is_raw && rail.sensor.window.stamps_are_window();
   if (exact && row.begin_ns == row.end_ns) {
     return AtLine(name_, line,
                   "the window has no length. Where the stamps say when a sensor was read, the "
                   "sensor file has stamps_are_window = false and what is known of its window");
   }
   const std::optional<double> step_w = row.step_w ? row.step_w : rail.sensor.step_w;
-  if (step_w && !IsWhole(row.power_w / *step_w)) {
+  if (!is_raw && step_w && !IsWhole(row.power_w / *step_w)) {
     return AtLine(name_, line,
                   fmt::format("power_w is {:.3f} steps of {} W. Readings are whole numbers of "
                               "steps: give power_w and step_w with all their digits, or no step_w",
@@ -88,18 +93,46 @@ absl::Status SampleTable::Note(const SampleRow& row, uint64_t line, int64_t* ear
   }
   const Freshness freshness =
       row.freshness.value_or(exact ? Freshness::kFresh : Freshness::kUnknown);
-  rail.fresh_known = rail.fresh_known && freshness != Freshness::kUnknown;
-  if (freshness == Freshness::kFresh) ++rail.fresh;
-  ++rail.readings;
   rail.begin_ns = std::min(rail.begin_ns, row.begin_ns);
   rail.end_ns = std::max(rail.end_ns, row.end_ns);
-  rail.windows_s += static_cast<double>(row.end_ns - row.begin_ns) * 1e-9;
+  if (is_voltage) {
+    ++rail.raw_voltages;
+  } else {
+    rail.fresh_known = rail.fresh_known && freshness != Freshness::kUnknown;
+    if (freshness == Freshness::kFresh) ++rail.fresh;
+    ++rail.readings;
+    rail.windows_s += static_cast<double>(row.end_ns - row.begin_ns) * 1e-9;
+  }
   *earliest = std::min(*earliest, row.begin_ns + (row.end_ns - row.begin_ns) / 2);
   return absl::OkStatus();
 }
 
+// Raw rows need the sensor file, and stand alone.
+absl::Status SampleTable::NoteRaw(const SampleRow& row, uint64_t line, RailFacts* rail) const {
+  const bool first = rail->readings + rail->raw_voltages == 0;
+  const bool is_raw = row.quantity != v1::ChannelInfo::QUANTITY_UNSPECIFIED;
+  if (!is_raw || (!first && rail->kind != RawKind::kRaw)) {
+    return AtLine(name_, line,
+                  fmt::format("the rail '{}' has rows with a quantity and rows without: give it in "
+                              "all, or in none",
+                              rail->sensor.rail.name()));
+  }
+  rail->kind = RawKind::kRaw;
+  if (rail->sensor.Raw(row.quantity) != nullptr) return absl::OkStatus();
+  return AtLine(name_, line,
+                fmt::format("what a step of the rail '{}' is, the sensor file does not say: its "
+                            "[[rail]] needs a table [rail.current] and one [rail.voltage], or "
+                            "[rail.energy]",
+                            rail->sensor.rail.name()));
+}
+
 absl::Status SampleTable::Decide(RailFacts* rail) {
   const std::string& rail_name = rail->sensor.rail.name();
+  if (rail->kind == RawKind::kRaw) {
+    if (rail->readings > 0) return absl::OkStatus();
+    return AtLine(name_, rail->first_line,
+                  fmt::format("the rail '{}' has voltages and no current", rail_name));
+  }
   if (rail->with_step > 0 && rail->with_step < rail->readings && !rail->sensor.step_w) {
     return AtLine(name_, rail->first_line,
                   fmt::format("the rail '{}' has a step_w in {} of its {} rows; give it in all, or "
@@ -172,12 +205,15 @@ absl::StatusOr<std::vector<SampleReading>> SampleTable::Read(size_t block, std::
         SampleReading& one = readings.emplace_back();
         one.line = number;
         one.rail = last_;
-        const bool exact = rail.sensor.window.stamps_are_window();
+        const bool is_raw = rail.kind == RawKind::kRaw;
+        const bool exact = !is_raw && rail.sensor.window.stamps_are_window();
+        one.is_voltage = row->quantity == v1::ChannelInfo::QUANTITY_VOLTAGE;
         one.reading = {
             .begin_ns = row->begin_ns,
             .end_ns = row->end_ns,
-            .raw = 0,
+            .raw = row->raw,
             .freshness = row->freshness.value_or(exact ? Freshness::kFresh : Freshness::kUnknown)};
+        if (is_raw) return absl::OkStatus();
         double step_w = kWattsPerRaw;
         if (rail.kind == RawKind::kSteps) step_w = rail.step_w;
         if (rail.kind == RawKind::kCurrent) {

@@ -27,6 +27,7 @@ enum class RawKind {
   // Of steps that differ, as where a current is measured in steps and a voltage now and then: a
   // current of 1 A a step, and a voltage of as many volts as a step has watts.
   kCurrent,
+  kRaw,  // rows say what the sensor said: TraceSensor::raw
 };
 inline constexpr double kWattsPerRaw = 1e-12;
 inline constexpr double kVoltsPerRaw = 1e-15;
@@ -42,14 +43,16 @@ struct RailFacts {
   int64_t end_ns = INT64_MIN;    // of the last one
   double windows_s = 0;          // of all together
   uint64_t first_line = 0;
-  uint64_t with_step = 0;  // rows that say their step
+  uint64_t with_step = 0;     // rows that say their step
+  uint64_t raw_voltages = 0;  // of kRaw; the other fields are of its current or its energy
 };
 
 struct SampleReading {
   Reading reading;
   int64_t volts = 0;  // kCurrent
   uint64_t line = 0;
-  uint32_t rail = 0;  // in SampleTable::rails()
+  uint32_t rail = 0;        // in SampleTable::rails()
+  bool is_voltage = false;  // of kRaw: a reading of the voltage
   int64_t At() const { return reading.begin_ns + (reading.end_ns - reading.begin_ns) / 2; }
 };
 
@@ -80,6 +83,7 @@ class SampleTable {
  private:
   absl::Status Note(const SampleRow& row, uint64_t line, int64_t* earliest);
   RailFacts& RailOf(std::string_view name, uint64_t line);
+  absl::Status NoteRaw(const SampleRow& row, uint64_t line, RailFacts* rail) const;
   absl::Status Decide(RailFacts* rail);
   void Sort();
 

@@ -74,10 +74,11 @@ void CheckWindow(const v1::Window& window, TomlTable& table) {
   }
 }
 
-// `sensor` comes with what holds where the table says nothing.
-void ReadSensor(TomlTable& table, TraceSensor* sensor) {
+// `read` comes with what holds where the table says nothing. `derived`: what exact windows are like
+// on the whole follows from the rows, and must not be said.
+void ReadWindow(TomlTable& table, bool derived, v1::Window* read) {
   constexpr double kLongestS = 3600;
-  v1::Window& window = sensor->window;
+  v1::Window& window = *read;
   window.set_stamps_are_window(BoolOr(table, "stamps_are_window", window.stamps_are_window()));
   window.set_slot_s(NumberOr(table, "slot_s", window.slot_s(), 0, kLongestS));
   window.set_period_s(NumberOr(table, "period_s", window.period_s(), 0, kLongestS));
@@ -90,10 +91,49 @@ void ReadSensor(TomlTable& table, TraceSensor* sensor) {
   window.set_cycle(table.TextOr("cycle", window.cycle()));
   window.set_offset(NumberOr(table, "offset", window.offset(), 0, 1));
   window.set_edge_sd_s(NumberOr(table, "edge_sd_s", window.edge_sd_s(), 0, kLongestS));
+  if (derived || !window.stamps_are_window()) CheckWindow(window, table);
+}
+
+// The tables of rails whose rows are raw.
+struct RawTable {
+  v1::ChannelInfo::Quantity quantity;
+  const char* name;
+  const char* step;
+};
+constexpr RawTable kRawTables[] = {{v1::ChannelInfo::QUANTITY_CURRENT, "current", "step_a"},
+                                   {v1::ChannelInfo::QUANTITY_VOLTAGE, "voltage", "step_v"},
+                                   {v1::ChannelInfo::QUANTITY_ENERGY_COUNTER, "energy", "step_j"}};
+
+void ReadRawChannels(TomlTable& rail, TraceSensor* sensor) {
+  for (const RawTable& kind : kRawTables) {
+    std::optional<TomlTable> table = rail.TableIfAny(kind.name);
+    if (!table) continue;
+    TraceChannel& channel = sensor->raw.emplace_back();
+    channel.quantity = kind.quantity;
+    channel.step = NumberOr(*table, kind.step, 0, 1e-15, 1e6);
+    if (channel.step == 0) table->Fail(kind.step, "must say how much one of the steps is");
+    ReadWindow(*table, /*derived=*/false, &channel.window);
+    channel.gain_tolerance = NumberOr(*table, "gain_tolerance", 0, 0, 1);
+    channel.noise_steps = NumberOr(*table, "noise_steps", 0, 0, 1e6);
+    rail.Fail(table->Finish());
+  }
+  const bool energy = sensor->Raw(v1::ChannelInfo::QUANTITY_ENERGY_COUNTER) != nullptr;
+  const bool current = sensor->Raw(v1::ChannelInfo::QUANTITY_CURRENT) != nullptr;
+  const bool voltage = sensor->Raw(v1::ChannelInfo::QUANTITY_VOLTAGE) != nullptr;
+  if (current != voltage) {
+    rail.Fail(current ? "current" : "voltage",
+              "needs the other one of current and voltage: the power is made of both");
+  } else if (energy && current) {
+    rail.Fail("energy", "is one way to measure a rail, current and voltage another: give one");
+  }
+}
+
+// `sensor` comes with what holds where the table says nothing.
+void ReadSensor(TomlTable& table, TraceSensor* sensor) {
+  ReadWindow(table, /*derived=*/true, &sensor->window);
   sensor->gain_tolerance = NumberOr(table, "gain_tolerance", sensor->gain_tolerance, 0, 1);
   sensor->noise_steps = NumberOr(table, "noise_steps", sensor->noise_steps, 0, 1e6);
   if (table.Has("step_w")) sensor->step_w = NumberOr(table, "step_w", 0, 1e-9, 1e3);
-  CheckWindow(window, table);
 }
 
 TraceSensor ReadRail(TomlTable& table, const TraceSensor& defaults) {
@@ -106,6 +146,7 @@ TraceSensor ReadRail(TomlTable& table, const TraceSensor& defaults) {
   sensor.rail.set_contained_in(table.TextOr("contained_in", ""));
   sensor.rail.set_description(table.TextOr("description", ""));
   ReadSensor(table, &sensor);
+  ReadRawChannels(table, &sensor);
   return sensor;
 }
 
@@ -208,15 +249,9 @@ void WriteOrigin(const TraceOrigin& origin, TomlText* text) {
   text->AddLine("]");
 }
 
-void WriteRail(const TraceSensor& sensor, TomlText* text) {
-  text->AddLine("\n[[rail]]");
-  text->Add("name", sensor.rail.name());
-  text->Add("scope", NameOf(kScopes, sensor.rail.scope()));
-  text->Add("contained_in", sensor.rail.contained_in());
-  text->Add("description", sensor.rail.description());
-  const v1::Window& window = sensor.window;
+void WriteWindow(const v1::Window& window, bool derived, TomlText* text) {
   text->AddBool("stamps_are_window", window.stamps_are_window());
-  if (!window.stamps_are_window()) {
+  if (!derived || !window.stamps_are_window()) {
     text->AddNumber("slot_s", window.slot_s());
     text->AddNumber("period_s", window.period_s());
     text->AddNumber("period_tolerance", window.period_tolerance());
@@ -226,12 +261,36 @@ void WriteRail(const TraceSensor& sensor, TomlText* text) {
     text->AddNumber("offset", window.offset());
   }
   text->AddNumber("edge_sd_s", window.edge_sd_s());
+}
+
+void WriteRail(const TraceSensor& sensor, TomlText* text) {
+  text->AddLine("\n[[rail]]");
+  text->Add("name", sensor.rail.name());
+  text->Add("scope", NameOf(kScopes, sensor.rail.scope()));
+  text->Add("contained_in", sensor.rail.contained_in());
+  text->Add("description", sensor.rail.description());
+  for (const RawTable& kind : kRawTables) {
+    const TraceChannel* const channel = sensor.Raw(kind.quantity);
+    if (channel == nullptr) continue;
+    text->AddLine(fmt::format("[rail.{}]", kind.name));
+    text->AddNumber(kind.step, channel->step);
+    WriteWindow(channel->window, /*derived=*/false, text);
+    text->AddNumber("gain_tolerance", channel->gain_tolerance);
+    text->AddNumber("noise_steps", channel->noise_steps);
+  }
+  if (!sensor.raw.empty()) return;
+  WriteWindow(sensor.window, /*derived=*/true, text);
   text->AddNumber("gain_tolerance", sensor.gain_tolerance);
   text->AddNumber("noise_steps", sensor.noise_steps);
   if (sensor.step_w) text->AddNumber("step_w", *sensor.step_w);
 }
 
 }  // namespace
+
+const TraceChannel* TraceSensor::Raw(v1::ChannelInfo::Quantity quantity) const {
+  const auto found = std::ranges::find(raw, quantity, &TraceChannel::quantity);
+  return found == raw.end() ? nullptr : &*found;
+}
 
 TraceSensor SensorFile::Of(std::string_view rail) const {
   for (const TraceSensor& sensor : rails) {

@@ -15,13 +15,26 @@
 
 namespace synergy {
 
+// What the sensor itself says of a rail, where that is no power: of a current, a voltage or a
+// counter of energy, in whole steps.
+struct TraceChannel {
+  v1::ChannelInfo::Quantity quantity = v1::ChannelInfo::QUANTITY_UNSPECIFIED;
+  double step = 0;  // A, V or J
+  v1::Window window;
+  double gain_tolerance = 0;  // 0: not known
+  double noise_steps = 0;     // 0: not known
+};
+
 // One rail's readings.
 struct TraceSensor {
   v1::RailInfo rail;
-  v1::Window window;             // stamps_are_window where nothing else is said
-  double gain_tolerance = 0;     // 0: not known
-  double noise_steps = 0;        // 0: not known
-  std::optional<double> step_w;  // of readings whose row does not say; absent: not rounded
+  v1::Window window;                   // stamps_are_window where nothing else is said
+  double gain_tolerance = 0;           // 0: not known
+  double noise_steps = 0;              // 0: not known
+  std::optional<double> step_w;        // of readings whose row does not say; absent: not rounded
+  std::vector<TraceChannel> raw = {};  // of rails whose rows are raw; the above is not used then
+
+  const TraceChannel* Raw(v1::ChannelInfo::Quantity quantity) const;  // null: there is none
 };
 
 // [run]: what the trace was recorded of. Nothing in it is needed.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <utility>
 
@@ -71,7 +70,8 @@ void TraceExport::TakeHeader(const v1::RunHeader& header) {
     rail.channel = *power;
     const bool is_current = power->quantity() == ChannelInfo::QUANTITY_CURRENT;
     if (is_current) rail.voltage = *Find(header, channel.rail(), ChannelInfo::QUANTITY_VOLTAGE);
-    if (!is_current) rail.stepless = !IsTraceStep(power->scale());
+    const bool is_power = power->quantity() == ChannelInfo::QUANTITY_POWER;
+    rail.stepless = is_power && !IsTraceStep(power->scale());
   }
 }
 
@@ -86,8 +86,10 @@ void TraceExport::TakeOperators(const v1::OperatorTable& table) {
 }
 
 TraceExport::Rail* TraceExport::RailOf(uint32_t channel) {
-  const auto found = std::ranges::find_if(
-      rails_, [&](const Rail& rail) { return rail.channel.channel() == channel; });
+  const auto found = std::ranges::find_if(rails_, [&](const Rail& rail) {
+    return rail.channel.channel() == channel ||
+           (rail.voltage && rail.voltage->channel() == channel);
+  });
   return found == rails_.end() ? nullptr : &*found;
 }
 
@@ -111,13 +113,10 @@ absl::Status TraceExport::Scan(const v1::Chunk& chunk) {
     return absl::OkStatus();
   }
   for (Rail& rail : rails_) {
+    if (rail.channel.channel() == chunk.channel() && chunk.count() > 0) rail.measured = true;
     if (!rail.voltage || rail.voltage->channel() != chunk.channel()) continue;
     const auto readings = DecodeReadingsUntrusted(chunk.data(), chunk.count());
     if (!readings.ok()) return readings.status();
-    for (const Reading& one : *readings) {
-      const double volts = static_cast<double>(one.raw) * rail.voltage->scale();
-      rail.stepless = rail.stepless || !IsTraceStep(rail.channel.scale() * volts);
-    }
     rail.volts.insert(rail.volts.end(), readings->begin(), readings->end());
   }
   return absl::OkStatus();
@@ -139,30 +138,38 @@ double TraceExport::VoltsAt(int64_t at_ns, Rail* rail) {
 }
 
 void TraceExport::WriteReading(const Reading& reading, Rail* rail, std::string* out) {
-  if (rail->voltage && rail->volts.empty()) return;  // its power is not known
-  const double volts = rail->voltage ? VoltsAt(Middle(reading), rail) : 1;
-  const double step_w = rail->channel.scale() * volts;
-  const std::optional<double> step = rail->stepless ? std::nullopt : std::optional(step_w);
-  AppendSampleLine(rail->channel.rail(), reading, static_cast<double>(reading.raw) * step_w, step,
-                   out);
+  const std::string& name = rail->channel.rail();
+  const double value = static_cast<double>(reading.raw) * rail->channel.scale();
+  if (rail->voltage) {
+    std::optional<double> power_w;
+    if (!rail->volts.empty()) power_w = value * VoltsAt(Middle(reading), rail);
+    AppendRawLine(name, reading, power_w, ChannelInfo::QUANTITY_CURRENT, out);
+  } else {
+    // A window that was read twice is one window.
+    const bool again = rail->channel.window().stamps_are_window() && rail->update &&
+                       rail->update->begin_ns == reading.begin_ns &&
+                       rail->update->end_ns == reading.end_ns;
+    rail->update = reading;
+    if (again) return;
+    const std::optional<double> step =
+        rail->stepless ? std::nullopt : std::optional(rail->channel.scale());
+    AppendSampleLine(name, reading, value, step, out);
+  }
   ++rail->rows;
 }
 
-void TraceExport::WriteUpdate(const Reading& reading, Rail* rail, std::string* out) {
+void TraceExport::WriteCount(const Reading& reading, Rail* rail, std::string* out) {
   if (!rail->update) rail->update = reading;
   const Reading before = *rail->update;
   const int64_t span_ns = Middle(reading) - Middle(before);
-  if (reading.raw == before.raw || span_ns <= 0) return;
-  rail->update = reading;
-  const double joules =
-      (static_cast<double>(reading.raw) - static_cast<double>(before.raw)) * rail->channel.scale();
-  if (joules <= 0) return;  // it was reset
-  const Reading window = {.begin_ns = Middle(before),
-                          .end_ns = Middle(reading),
-                          .raw = 0,
-                          .freshness = Freshness::kFresh};
-  AppendSampleLine(rail->channel.rail(), window, joules / (1e-9 * static_cast<double>(span_ns)),
-                   std::nullopt, out);
+  std::optional<double> power_w;
+  if (reading.raw != before.raw && span_ns > 0) {
+    rail->update = reading;
+    const double joules = (static_cast<double>(reading.raw) - static_cast<double>(before.raw)) *
+                          rail->channel.scale();
+    if (joules > 0) power_w = joules / (1e-9 * static_cast<double>(span_ns));  // else: reset
+  }
+  AppendRawLine(rail->channel.rail(), reading, power_w, ChannelInfo::QUANTITY_ENERGY_COUNTER, out);
   ++rail->rows;
 }
 
@@ -188,9 +195,16 @@ absl::Status TraceExport::Write(const v1::Chunk& chunk, std::string* samples,
   if (rail == nullptr) return absl::OkStatus();
   const auto readings = DecodeReadingsUntrusted(chunk.data(), chunk.count());
   if (!readings.ok()) return readings.status();
-  const bool counter = rail->channel.quantity() == ChannelInfo::QUANTITY_ENERGY_COUNTER;
   for (const Reading& reading : *readings) {
-    counter ? WriteUpdate(reading, rail, samples) : WriteReading(reading, rail, samples);
+    if (!rail->measured) break;  // voltages alone are no power
+    if (rail->channel.channel() != chunk.channel()) {
+      AppendRawLine(rail->channel.rail(), reading, std::nullopt, ChannelInfo::QUANTITY_VOLTAGE,
+                    samples);
+    } else if (rail->channel.quantity() == ChannelInfo::QUANTITY_ENERGY_COUNTER) {
+      WriteCount(reading, rail, samples);
+    } else {
+      WriteReading(reading, rail, samples);
+    }
   }
   return absl::OkStatus();
 }
@@ -212,22 +226,21 @@ TraceSensor TraceExport::SensorOf(const Rail& rail) const {
   for (const v1::RailInfo& info : header_->board().rails()) {
     if (info.name() == rail.channel.rail()) sensor.rail = info;
   }
+  if (rail.channel.quantity() != ChannelInfo::QUANTITY_POWER) {
+    const auto add = [&](const ChannelInfo& channel) {
+      sensor.raw.push_back({.quantity = channel.quantity(),
+                            .step = channel.scale(),
+                            .window = channel.window(),
+                            .gain_tolerance = channel.gain_tolerance(),
+                            .noise_steps = channel.noise_steps()});
+    };
+    add(rail.channel);
+    if (rail.voltage) add(*rail.voltage);
+    return sensor;
+  }
   sensor.window = rail.channel.window();
   sensor.gain_tolerance = rail.channel.gain_tolerance();
   sensor.noise_steps = rail.stepless ? 0 : rail.channel.noise_steps();
-  if (rail.voltage) {
-    const double volts = rail.voltage->gain_tolerance();
-    sensor.gain_tolerance =
-        volts > 0 && sensor.gain_tolerance > 0 ? sensor.gain_tolerance + volts : 0;
-  }
-  if (rail.channel.quantity() == ChannelInfo::QUANTITY_ENERGY_COUNTER) {
-    // The counter changed at some time before it was read.
-    const double period_s = sensor.window.period_s();
-    sensor.window.Clear();
-    sensor.window.set_stamps_are_window(true);
-    sensor.window.set_edge_sd_s(period_s / std::sqrt(12.0));
-    sensor.noise_steps = 0;
-  }
   return sensor;
 }
 

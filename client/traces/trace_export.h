@@ -2,9 +2,9 @@
 // (docs/traces.md). Pure. The run's chunks come twice, in order: first all to Scan, then all to
 // Write.
 //
-// A reading keeps its stamps, its whole number and its freshness; a current is told as its watts by
-// the voltage of that time, with a step of as many watts. Of an energy counter there is a window
-// between every two updates that were seen.
+// A reading keeps its stamps, its whole number and its freshness. Currents, voltages and energy
+// counters are raw rows; beside a current stand its watts by the voltage of that time, beside an
+// update of a counter the mean power since the one before.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,9 @@ class TraceExport {
     std::optional<v1::ChannelInfo> voltage;
     std::vector<Reading> volts;     // in order of time
     size_t next_volt = 0;           // the first after the instant asked for last
-    bool stepless = false;          // its steps are at some time none that a row can have
-    std::optional<Reading> update;  // of a counter, the last one seen
+    bool stepless = false;          // its steps are none that a row can have
+    bool measured = false;          // its power's channel has readings
+    std::optional<Reading> update;  // the last one that was new
     uint64_t rows = 0;
   };
 
@@ -51,7 +52,7 @@ class TraceExport {
   Rail* RailOf(uint32_t channel);
   static double VoltsAt(int64_t at_ns, Rail* rail);
   void WriteReading(const Reading& reading, Rail* rail, std::string* out);
-  void WriteUpdate(const Reading& reading, Rail* rail, std::string* out);
+  void WriteCount(const Reading& reading, Rail* rail, std::string* out);
   TraceSensor SensorOf(const Rail& rail) const;
 
   std::optional<v1::RunHeader> header_;

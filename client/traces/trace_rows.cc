@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <utility>
@@ -16,14 +17,27 @@ namespace {
 constexpr int64_t kLatestNs = int64_t{1} << 62;
 // No machine that one measures operators of draws more.
 constexpr double kMostWatts = 1e6;
+// No register has more bits, and doubles are exact up to it.
+constexpr int64_t kMostRaw = int64_t{1} << 53;
 
-enum SampleColumn : size_t { kRail, kWindowBegin, kWindowEnd, kPower, kStep, kFreshness };
-constexpr std::array<CsvColumn, 6> kSampleColumns = {{{"rail"},
+enum SampleColumn : size_t {
+  kRail,
+  kWindowBegin,
+  kWindowEnd,
+  kPower,
+  kStep,
+  kFreshness,
+  kQuantity,
+  kRaw
+};
+constexpr std::array<CsvColumn, 8> kSampleColumns = {{{"rail"},
                                                       {"window_begin_ns"},
                                                       {"window_end_ns"},
                                                       {"power_w"},
                                                       {"step_w", false},
-                                                      {"freshness", false}}};
+                                                      {"freshness", false},
+                                                      {"quantity", false},
+                                                      {"raw", false}}};
 
 enum MarkerColumn : size_t { kOp, kType, kIteration, kBegin, kEnd, kIndex, kPhase, kThread };
 constexpr std::array<CsvColumn, 8> kMarkerColumns = {{{"op"},
@@ -36,6 +50,10 @@ constexpr std::array<CsvColumn, 8> kMarkerColumns = {{{"op"},
                                                       {"thread", false}}};
 
 constexpr std::array<std::string_view, 3> kFreshnessNames = {"unknown", "fresh", "repeat"};
+constexpr std::array<std::pair<std::string_view, v1::ChannelInfo::Quantity>, 3> kQuantityNames = {
+    {{"current", v1::ChannelInfo::QUANTITY_CURRENT},
+     {"voltage", v1::ChannelInfo::QUANTITY_VOLTAGE},
+     {"energy", v1::ChannelInfo::QUANTITY_ENERGY_COUNTER}}};
 constexpr std::array<std::pair<std::string_view, v1::Phase>, 4> kPhaseNames = {
     {{"measure", v1::PHASE_MEASURE},
      {"warmup", v1::PHASE_WARMUP},
@@ -113,6 +131,48 @@ absl::Status ReadOptional(const CsvTable& table, MarkerRow* row) {
   return absl::OkStatus();
 }
 
+// What the sensor said, in place of a power.
+absl::Status ReadRaw(const CsvTable& table, SampleRow* row) {
+  for (const auto& [text, quantity] : kQuantityNames) {
+    if (text == table[kQuantity]) row->quantity = quantity;
+  }
+  if (row->quantity == v1::ChannelInfo::QUANTITY_UNSPECIFIED) {
+    return Wrong(
+        fmt::format("'{}' is no quantity: current, voltage, energy, or nothing where "
+                    "power_w is meant",
+                    table[kQuantity]));
+  }
+  if (!table[kStep].empty()) {
+    return Wrong(
+        "step_w is of a power; the sensor file says how large the steps of a current, a "
+        "voltage or an energy are");
+  }
+  const absl::StatusOr<int64_t> raw = ParseInteger(table[kRaw], "raw", -kMostRaw, kMostRaw);
+  if (!raw.ok()) return raw.status();
+  row->raw = *raw;
+  return absl::OkStatus();
+}
+
+absl::Status ReadPower(const CsvTable& table, SampleRow* row) {
+  if (!table[kRaw].empty()) {
+    return Wrong("raw needs a quantity: current, voltage or energy");
+  }
+  const absl::StatusOr<double> power_w = ParseDecimal(table[kPower], "power_w");
+  if (!power_w.ok()) return power_w.status();
+  if (!(*power_w >= -kMostWatts && *power_w <= kMostWatts)) {
+    return Wrong(fmt::format("power_w is {}; at most {} W are read", table[kPower], kMostWatts));
+  }
+  row->power_w = *power_w;
+  if (table[kStep].empty()) return absl::OkStatus();
+  const absl::StatusOr<double> step_w = ParseDecimal(table[kStep], "step_w");
+  if (!step_w.ok()) return step_w.status();
+  if (!IsTraceStep(*step_w)) {
+    return Wrong(fmt::format("step_w is {}; allowed is 1e-9 to 1000, or nothing", table[kStep]));
+  }
+  row->step_w = *step_w;
+  return absl::OkStatus();
+}
+
 template <typename Columns>
 std::string HeaderLine(const Columns& columns) {
   std::string line;
@@ -148,20 +208,9 @@ absl::StatusOr<SampleRow> SampleParser::Parse(std::string_view line) {
   absl::Status span = ReadSpan(table_[kWindowBegin], table_[kWindowEnd], "window_begin_ns",
                                "window_end_ns", &row.begin_ns, &row.end_ns);
   if (!span.ok()) return span;
-  const absl::StatusOr<double> power_w = ParseDecimal(table_[kPower], "power_w");
-  if (!power_w.ok()) return power_w.status();
-  if (!(*power_w >= -kMostWatts && *power_w <= kMostWatts)) {
-    return Wrong(fmt::format("power_w is {}; at most {} W are read", table_[kPower], kMostWatts));
-  }
-  row.power_w = *power_w;
-  if (!table_[kStep].empty()) {
-    const absl::StatusOr<double> step_w = ParseDecimal(table_[kStep], "step_w");
-    if (!step_w.ok()) return step_w.status();
-    if (!IsTraceStep(*step_w)) {
-      return Wrong(fmt::format("step_w is {}; allowed is 1e-9 to 1000, or nothing", table_[kStep]));
-    }
-    row.step_w = *step_w;
-  }
+  const absl::Status value =
+      table_[kQuantity].empty() ? ReadPower(table_, &row) : ReadRaw(table_, &row);
+  if (!value.ok()) return value;
   for (size_t i = 0; i < kFreshnessNames.size(); ++i) {
     if (table_[kFreshness] == kFreshnessNames[i]) row.freshness = static_cast<Freshness>(i);
   }
@@ -205,7 +254,18 @@ void AppendSampleLine(std::string_view rail, const Reading& window, double power
   auto to = std::back_inserter(*out);
   fmt::format_to(to, "{},{},{},{},", QuotedField(rail), window.begin_ns, window.end_ns, power_w);
   if (step_w) fmt::format_to(to, "{}", *step_w);
-  fmt::format_to(to, ",{}\n", kFreshnessNames[static_cast<size_t>(window.freshness)]);
+  fmt::format_to(to, ",{},,\n", kFreshnessNames[static_cast<size_t>(window.freshness)]);
+}
+
+void AppendRawLine(std::string_view rail, const Reading& reading, std::optional<double> power_w,
+                   v1::ChannelInfo::Quantity quantity, std::string* out) {
+  auto to = std::back_inserter(*out);
+  fmt::format_to(to, "{},{},{},", QuotedField(rail), reading.begin_ns, reading.end_ns);
+  if (power_w) fmt::format_to(to, "{}", *power_w);
+  const auto name =
+      std::ranges::find(kQuantityNames, quantity, [](const auto& e) { return e.second; });
+  fmt::format_to(to, ",,{},{},{}\n", kFreshnessNames[static_cast<size_t>(reading.freshness)],
+                 name->first, reading.raw);
 }
 
 void AppendMarkerLine(std::string_view op, std::string_view type, const Marker& marker,

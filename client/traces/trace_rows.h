@@ -11,17 +11,22 @@
 #include "client/traces/csv.h"
 #include "common/marker_ring.h"
 #include "common/records/readings.h"
+#include "synergy/v1/records.pb.h"
 
 namespace synergy {
 
-// rail,window_begin_ns,window_end_ns,power_w[,step_w][,freshness]
+// rail,window_begin_ns,window_end_ns,power_w[,step_w][,freshness][,quantity,raw]
 struct SampleRow {
   std::string_view rail;
   int64_t begin_ns = 0;
   int64_t end_ns = 0;
-  double power_w = 0;
+  double power_w = 0;  // 0 of a raw row, whatever it says
   std::optional<double> step_w;
   std::optional<Freshness> freshness;
+  // Of a raw row, which says what the sensor said: so many steps of this (current, voltage or
+  // energy). Unspecified: it is no raw row.
+  v1::ChannelInfo::Quantity quantity = v1::ChannelInfo::QUANTITY_UNSPECIFIED;
+  int64_t raw = 0;
 };
 
 // op,type,iteration,begin_ns,end_ns[,index][,phase][,thread]. Rows whose type begins with '@' are
@@ -75,6 +80,9 @@ std::string SampleHeaderLine();
 std::string MarkerHeaderLine();
 void AppendSampleLine(std::string_view rail, const Reading& window, double power_w,
                       std::optional<double> step_w, std::string* out);
+// A raw row; `power_w` for other tools.
+void AppendRawLine(std::string_view rail, const Reading& reading, std::optional<double> power_w,
+                   v1::ChannelInfo::Quantity quantity, std::string* out);
 // `marker.op` is an operator with this name and type, or special.
 void AppendMarkerLine(std::string_view op, std::string_view type, const Marker& marker,
                       std::string* out);

@@ -153,6 +153,9 @@ class Course {
 
   absl::Status AddReading(const SampleReading& one) {
     const RailFacts& rail = samples_.rails()[one.rail];
+    if (rail.kind == RawKind::kRaw) {
+      return stream_.Add(channels_[one.rail] + (one.is_voltage ? 1 : 0), one.reading, one.At());
+    }
     const Reading before = std::exchange(before_[one.rail], one.reading);
     if (rail.sensor.window.stamps_are_window() && before.begin_ns == one.reading.begin_ns &&
         before.end_ns == one.reading.end_ns) {
@@ -223,6 +226,10 @@ void TraceRun::AddChannels() {
     *header_.mutable_board()->add_rails() = rail.sensor.rail;
     slowest_hz = slowest_hz > 0 ? std::min(slowest_hz, RateOf(rail)) : RateOf(rail);
     channels_.push_back(next);
+    if (rail.kind == RawKind::kRaw) {
+      next = AddRawChannels(rail, next);
+      continue;
+    }
     const bool current = rail.kind == RawKind::kCurrent;
     const auto add = [&](v1::ChannelInfo::Quantity quantity, double scale) {
       v1::ChannelInfo* channel = header_.add_channels();
@@ -248,6 +255,23 @@ void TraceRun::AddChannels() {
     }
   }
   header_.set_requested_hz(slowest_hz);
+}
+
+// In the order of the sensor file's tables: a voltage follows its current.
+uint32_t TraceRun::AddRawChannels(const RailFacts& rail, uint32_t next) {
+  for (const TraceChannel& raw : rail.sensor.raw) {
+    v1::ChannelInfo* channel = header_.add_channels();
+    channel->set_channel(next++);
+    channel->set_rail(rail.sensor.rail.name());
+    channel->set_quantity(raw.quantity);
+    channel->set_scale(raw.step);
+    channel->set_source(samples_.name());
+    *channel->mutable_window() = raw.window;
+    channel->set_independent_hz(IndependentHz(raw.window));
+    channel->set_gain_tolerance(raw.gain_tolerance);
+    channel->set_noise_steps(raw.noise_steps);
+  }
+  return next;
 }
 
 void TraceRun::AddPhases() {
@@ -286,6 +310,16 @@ v1::RunEnd TraceRun::End(const TraceOrigin& origin) const {
     stats->set_channel(channel.channel());
     stats->set_rail(channel.rail());
     stats->set_quantity(channel.quantity());
+    if (rail->kind == RawKind::kRaw && channel.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE) {
+      const double share =
+          static_cast<double>(rail->raw_voltages) / static_cast<double>(rail->readings);
+      for (const auto set : {&v1::ChannelStats::set_requested_hz,
+                             &v1::ChannelStats::set_achieved_hz, &v1::ChannelStats::set_fresh_hz}) {
+        (stats->*set)(share * RateOf(*rail));
+      }
+      stats->set_fresh_is_bound(true);
+      continue;  // they are read now and then only, on purpose
+    }
     stats->set_requested_hz(RateOf(*rail));
     stats->set_achieved_hz(RateOf(*rail));
     stats->set_fresh_hz(RateOf(*rail) * static_cast<double>(rail->fresh) /

@@ -45,6 +45,8 @@ class TraceRun {
  private:
   TraceRun(SampleTable& samples, MarkerTable& markers) : samples_(samples), markers_(markers) {}
   void AddChannels();
+  // From number `next` on; the number behind them.
+  uint32_t AddRawChannels(const RailFacts& rail, uint32_t next);
   void AddPhases();
   v1::RunEnd End(const TraceOrigin& origin) const;
 

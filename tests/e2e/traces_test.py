@@ -102,6 +102,29 @@ class Traces(unittest.TestCase):
         readings = "SELECT sequence, count, data FROM chunks WHERE channel > 0 ORDER BY channel, sequence"
         self.assertEqual(self.rows(readings, other), self.rows(readings))
 
+    def test_an_export_of_any_sensor_gives_the_same_joules(self):
+        """Currents and voltages, counters, behind a filter, with readings that fail."""
+        cases = [("sim:jetson-tx1",), ("sim:jetson-tx1", "--fault", "averages:64"),
+                 ("sim:jetson-tx1", "--fault", "known-windows", "--rate", "1700"),
+                 ("sim:jetson-agx-orin", "--fault", "read-errors:0.01"), ("sim:generic-x86-rapl",),
+                 ("sim:snapdragon-820",)]
+        for number, (board, *more) in enumerate(cases):
+            with self.subTest(board=board, more=more):
+                spool, out = self.folder / f"{number}.spool", self.folder / f"out{number}"
+                stores = [self.folder / f"{number}{which}.db" for which in "ab"]
+                subprocess.run([BIN / "synergy-sim", "--board", board, *more, "--net", "squeezenet", "--threads", "4",
+                                "--iterations", "30", "--seed", str(number), "-o", spool],
+                               check=True, capture_output=True, timeout=60)
+                first = self.import_json("--spool", spool, store=stores[0])
+                done = self.ctl("export", "1", "--traces", out, store=stores[0])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                second = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml", store=stores[1])
+                self.assertEqual(second["verdict"], first["verdict"])
+                self.assertEqual(second["reasons"], first["reasons"])
+                self.assertEqual([op["energy_j"] for op in second["ops"]], [op["energy_j"] for op in first["ops"]])
+                for key in ("totals", "energy", "groups"):
+                    self.assertEqual(second[key], first[key], key)
+
     def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(self):
         cases = {
             "samples.csv": [("rail,power_w\n", ":1: the column 'window_begin_ns' is missing"),

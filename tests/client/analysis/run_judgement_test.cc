@@ -64,6 +64,8 @@ TEST(RunJudgement, MakesAValidRunSuspectAndLeavesAnInvalidOneWhatItIs) {
   JudgeRecords({}, &report);
   EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
   EXPECT_EQ(report.reasons.size(), 1u);
+  JudgeRecords({}, &report);
+  EXPECT_EQ(report.reasons.size(), 1u) << "it was said";
   report = Report(3);
   report.verdict = v1::VERDICT_INVALID;
   JudgeRecords({}, &report);

@@ -113,5 +113,16 @@ TEST(SensorFile, WhatIsWrittenIsReadAsTheSame) {
   EXPECT_EQ(read->origin.reasons, file.origin.reasons);
 }
 
+TEST(SensorFile, TablesOfWhatTheSensorSaidComeInPairs) {
+  const std::string rail = "schema = 1\n[[rail]]\nname = \"a\"\n";
+  EXPECT_THAT(Error(rail + "[rail.current]\nstep_a = 0.1\n"),
+              HasSubstr("needs the other one of current and voltage"));
+  EXPECT_THAT(Error(rail + "[rail.energy]\n"), HasSubstr("must say how much one of the steps is"));
+  EXPECT_THAT(Error(rail + "[rail.energy]\nstep_v = 1\n"), HasSubstr("\"step_j\" must say"));
+  EXPECT_THAT(Error(rail + "[rail.energy]\nstep_j = 1\n[rail.current]\nstep_a = 1\n"
+                           "[rail.voltage]\nstep_v = 1\n"),
+              HasSubstr("one way to measure a rail"));
+}
+
 }  // namespace
 }  // namespace synergy

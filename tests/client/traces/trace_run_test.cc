@@ -183,6 +183,47 @@ TEST(TraceRun, StepsThatDifferAreACurrentAndAVoltage) {
   EXPECT_NEAR(power[0].samples[1].power_w, 0.2286, 1e-12);
 }
 
+TEST(TraceRun, RawRowsAreWhatTheSensorSaid) {
+  constexpr const char* kHeader =
+      "rail,window_begin_ns,window_end_ns,power_w,step_w,freshness,quantity,raw\n";
+  Traces traces = Simple();
+  const auto with = [&](const std::string& rows, const std::string& tables) {
+    traces.samples = kHeader + rows;
+    const auto sensors =
+        ParseSensorFile("schema = 1\n[[rail]]\nname = \"supply\"\n" + tables, "sensor.toml");
+    EXPECT_TRUE(sensors.ok()) << sensors.status();
+    traces.sensors = sensors.value_or(SensorFile());
+    return traces;
+  };
+  const std::string currents =
+      "supply,0,100,99,,fresh,current,7\nsupply,20000000,20000100,,,,current,-8\n";
+  const std::string voltage = "supply,30000000,30000200,,,,voltage,600\n";
+  const std::string tables =
+      "[rail.current]\nstep_a = 0.002\nslot_s = 1e-4\nperiod_s = 1e-3\n"
+      "[rail.voltage]\nstep_v = 0.008\ngain_tolerance = 0.01\n";
+  const RunData data = DataOf(with(currents + voltage, tables));
+  ASSERT_EQ(data.header()->channels_size(), 2);
+  EXPECT_EQ(data.header()->channels(0).scale(), 0.002);
+  EXPECT_EQ(data.header()->channels(0).window().period_s(), 1e-3);
+  EXPECT_EQ(data.header()->channels(1).scale(), 0.008);
+  EXPECT_EQ(data.header()->channels(1).gain_tolerance(), 0.01);
+  EXPECT_EQ(data.readings().at(2)[1].raw, -8);
+  EXPECT_EQ(data.readings().at(2)[1].freshness, Freshness::kUnknown);
+  EXPECT_EQ(data.readings().at(3)[0].raw, 600);
+  EXPECT_EQ(data.readings().at(3)[0].begin_ns, 30'000'000) << "its own stamps";
+
+  EXPECT_THAT(ErrorOf(with(voltage, tables)), HasSubstr("has voltages and no current"));
+  EXPECT_THAT(ErrorOf(with(currents, "")), HasSubstr(":2: what a step of the rail 'supply' is"));
+  EXPECT_THAT(ErrorOf(with(currents + "supply,1,2,5,,,,\n", tables)),
+              HasSubstr(":4: the rail 'supply' has rows with a quantity and rows without"));
+  EXPECT_THAT(ErrorOf(with("supply,0,1,,,,curent,7\n", tables)),
+              HasSubstr(":2: 'curent' is no quantity"));
+  EXPECT_THAT(ErrorOf(with("supply,0,1,,,,current,\n", tables)), HasSubstr(":2: raw is ''"));
+  EXPECT_THAT(ErrorOf(with("supply,0,1,5,,,,7\n", tables)), HasSubstr("raw needs a quantity"));
+  EXPECT_THAT(ErrorOf(with("supply,0,1,5,0.1,,current,7\n", tables)),
+              HasSubstr("step_w is of a power"));
+}
+
 TEST(TraceRun, TheSensorFileDescribesTheChannels) {
   Traces traces = Simple();
   TraceSensor& sensor = traces.sensors.rails.emplace_back();
