@@ -85,14 +85,17 @@ class Tracker {
   ConversionTimes Follow(const State& begin, double wander) const;
 
  private:
+  // Reads of one cycle share a state.
   struct Pass {
     std::vector<State> filtered, predicted;
-    std::vector<Matrix3d> transitions;
+    std::vector<double> cycles;      // from the state before
+    std::vector<uint32_t> state_of;  // by read
     double log_likelihood = 0;
   };
   struct Fit {
     double square = 0;  // capped
-    double edge = 0;    // how much a ns of phase changes the reading
+    double edge = 0;    // power at the window's end less that at its begin
+    double slope = 0;   // how much a ns of phase changes the reading, in its noise
     double residual = 0;
   };
 
@@ -102,15 +105,21 @@ class Tracker {
   double Middle(size_t read) const {
     return 0.5 * (reads_[read].earliest_ns + reads_[read].latest_ns);
   }
-  Fit Compare(const CycleRead& read, double end_ns, double period_ns) const;
+  using Cursors = std::vector<WindowCursor>;  // by register
+  Cursors MakeCursors() const {
+    Cursors cursors;
+    for (const CycleRegister& reg : registers_) cursors.emplace_back(*reg.course);
+    return cursors;
+  }
+  Fit Compare(const CycleRead& read, double end_ns, double period_ns, Cursors* cursors) const;
   double Score(double phase_ns, double period_ns, size_t first, size_t last, size_t stride) const;
-  void Advance(const CycleRead& read, double wander, State* state, Matrix3d* transition) const;
+  double CyclesTo(const CycleRead& read, const State& state) const;
+  static void Advance(double cycles, double wander, State* state);
   bool IsCertain(const CycleRead& read, const State& state) const;
-  void Update(const CycleRead& read, State* state, double* log_likelihood) const;
+  void Update(const CycleRead& read, State* state, double* log_likelihood, Cursors* cursors) const;
   Pass Filter(State start, size_t from, bool backwards, double wander) const;
   std::vector<State> Smooth(const Pass& pass) const;
-  ConversionTimes Report(const std::vector<State>& states, double wander,
-                         double log_likelihood) const;
+  ConversionTimes Report(const Pass& pass, double wander) const;
 
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
@@ -142,20 +151,24 @@ uint32_t Tracker::Strongest() const {
   return strongest;
 }
 
-Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double period_ns) const {
+Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double period_ns,
+                              Cursors* cursors) const {
   const CycleRegister& reg = registers_[read.reg];
   const double slot_ns = reg.slot_share * period_ns;
   const double begin_ns = end_ns - slot_ns;
   Fit fit;
-  fit.residual = (read.value - reg.course->Mean(begin_ns, end_ns)) / reg.noise;
+  const WindowPower power = (*cursors)[read.reg].Over(begin_ns, end_ns);
+  fit.residual = (read.value - power.mean) / reg.noise;
   fit.square = std::min(fit.residual * fit.residual, kOutlier * kOutlier);
-  fit.edge = (reg.course->PowerAt(end_ns) - reg.course->PowerAt(begin_ns)) / (slot_ns * reg.noise);
+  fit.edge = power.edge;
+  fit.slope = power.edge / (slot_ns * reg.noise);
   return fit;
 }
 
 // Mean over the reads whose conversion is beyond doubt.
 double Tracker::Score(double phase_ns, double period_ns, size_t first, size_t last,
                       size_t stride) const {
+  Cursors cursors = MakeCursors();
   double sum = 0, count = 0;
   size_t of_strongest = 0;
   for (size_t i = first; i < last; ++i) {
@@ -163,7 +176,7 @@ double Tracker::Score(double phase_ns, double period_ns, size_t first, size_t la
     if (read.reg != strongest_ || of_strongest++ % stride != 0) continue;
     const double zero = phase_ns + registers_[read.reg].offset * period_ns;
     const double end = zero + period_ns * std::floor((Middle(i) - zero) / period_ns);
-    sum += Compare(read, end, period_ns).square;
+    sum += Compare(read, end, period_ns, &cursors).square;
     count += 1;
   }
   return count > 0 ? sum / count : 0;
@@ -205,15 +218,17 @@ Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) con
 }
 
 // To the cycle that the read shows, whichever way that is.
-void Tracker::Advance(const CycleRead& read, double wander, State* state,
-                      Matrix3d* transition) const {
+double Tracker::CyclesTo(const CycleRead& read, const State& state) const {
   const double at =
-      0.5 * (read.earliest_ns + read.latest_ns) - registers_[read.reg].offset * state->x[1];
-  const double cycles = std::floor((at - state->x[0]) / state->x[1]);
-  *transition = Transition(cycles);
-  state->x = *transition * state->x;
+      0.5 * (read.earliest_ns + read.latest_ns) - registers_[read.reg].offset * state.x[1];
+  return std::floor((at - state.x[0]) / state.x[1]);
+}
+
+void Tracker::Advance(double cycles, double wander, State* state) {
+  const Matrix3d transition = Transition(cycles);
+  state->x = transition * state->x;
   state->p =
-      *transition * state->p * transition->transpose() + ProcessNoise(cycles, state->x[1], wander);
+      transition * state->p * transition.transpose() + ProcessNoise(cycles, state->x[1], wander);
   state->cycle += static_cast<int64_t>(cycles);
 }
 
@@ -223,14 +238,15 @@ bool Tracker::IsCertain(const CycleRead& read, const State& state) const {
   return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
 }
 
-void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood) const {
+void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood,
+                     Cursors* cursors) const {
   if (!IsCertain(read, *state)) {
     *log_likelihood -= kCostOfDoubt;
     return;
   }
   const CycleRegister& reg = registers_[read.reg];
-  const Fit fit = Compare(read, state->x[0] + reg.offset * state->x[1], state->x[1]);
-  const Vector3d h(fit.edge, fit.edge * reg.offset, 0);
+  const Fit fit = Compare(read, state->x[0] + reg.offset * state->x[1], state->x[1], cursors);
+  const Vector3d h(fit.slope, fit.slope * reg.offset, 0);
   const Vector3d ph = state->p * h;
   const double variance = 1 + h.dot(ph);
   const double square = fit.residual * fit.residual / variance;
@@ -244,19 +260,25 @@ void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood
 
 Tracker::Pass Tracker::Filter(State start, size_t from, bool backwards, double wander) const {
   Pass pass;
+  Cursors cursors = MakeCursors();
   const size_t count = backwards ? from + 1 : reads_.size() - from;
   pass.filtered.reserve(count);
   pass.predicted.reserve(count);
-  pass.transitions.reserve(count);
+  pass.cycles.reserve(count);
+  pass.state_of.reserve(count);
   State state = start;
   for (size_t k = 0; k < count; ++k) {
     const CycleRead& read = reads_[backwards ? from - k : from + k];
-    Matrix3d transition;
-    Advance(read, wander, &state, &transition);
-    pass.predicted.push_back(state);
-    pass.transitions.push_back(transition);
-    Update(read, &state, &pass.log_likelihood);
-    pass.filtered.push_back(state);
+    const double cycles = CyclesTo(read, state);
+    if (cycles != 0 || k == 0) {
+      Advance(cycles, wander, &state);
+      pass.predicted.push_back(state);
+      pass.cycles.push_back(cycles);
+      pass.filtered.push_back(state);
+    }
+    Update(read, &state, &pass.log_likelihood, &cursors);
+    pass.filtered.back() = state;
+    pass.state_of.push_back(static_cast<uint32_t>(pass.filtered.size() - 1));
   }
   return pass;
 }
@@ -264,47 +286,64 @@ Tracker::Pass Tracker::Filter(State start, size_t from, bool backwards, double w
 std::vector<State> Tracker::Smooth(const Pass& pass) const {
   std::vector<State> states = pass.filtered;
   for (size_t k = states.size() - 1; k-- > 0;) {
-    const Matrix3d& f = pass.transitions[k + 1];
+    const Matrix3d f = Transition(pass.cycles[k + 1]);
     const State& ahead = pass.predicted[k + 1];
-    // The covariances' scales differ by many orders; LDLT bears that.
-    const Matrix3d gain = ahead.p.ldlt().solve(f * pass.filtered[k].p).transpose();
+    // The covariances' scales differ by many orders: each is taken in its own standard deviation.
+    const Vector3d sd = ahead.p.diagonal().cwiseSqrt();
+    const Vector3d scale = sd.cwiseInverse();
+    const Matrix3d inverse = scale.asDiagonal() *
+                             Matrix3d(scale.asDiagonal() * ahead.p * scale.asDiagonal()).inverse() *
+                             scale.asDiagonal();
+    const Matrix3d gain = pass.filtered[k].p * f.transpose() * inverse;
     states[k].x += gain * (states[k + 1].x - ahead.x);
     states[k].p += gain * (states[k + 1].p - ahead.p) * gain.transpose();
   }
   return states;
 }
 
-ConversionTimes Tracker::Report(const std::vector<State>& states, double wander,
-                                double log_likelihood) const {
+ConversionTimes Tracker::Report(const Pass& pass, double wander) const {
+  const std::vector<State> states = Smooth(pass);
+  Cursors cursors = MakeCursors();
   ConversionTimes times;
   times.wander = wander;
-  times.log_likelihood = log_likelihood;
+  times.log_likelihood = pass.log_likelihood;
   times.period_ns = states[states.size() / 2].x[1];
   double sum = 0;
   uint64_t count = 0;
   for (size_t i = 0; i < reads_.size(); ++i) {
     const CycleRead& read = reads_[i];
-    const State& state = states[i];
+    const State& state = states[pass.state_of[i]];
     const double end = state.x[0] + registers_[read.reg].offset * state.x[1];
     ConversionTime& time = times.reads.emplace_back();
     time = {.end_ns = end,
             .sd_ns = std::sqrt(std::max(0.0, state.p(0, 0))),
             .period_ns = state.x[1],
-            .sd_period_ns = std::sqrt(std::max(0.0, state.p(1, 1))),
-            .drift_ns = state.x[2],
+            .edge = 0,
             .cycle = state.cycle,
             .certain = IsCertain(read, state)};
     if (!time.certain) continue;
-    sum += Compare(read, end, state.x[1]).square;
+    const Fit fit = Compare(read, end, state.x[1], &cursors);
+    time.edge = fit.edge;
+    sum += fit.square;
     ++count;
   }
   times.misfit = count == 0 ? 0 : sum / static_cast<double>(count);
+  const auto at = [&](const State& state) {
+    return CycleState{.begin_ns = state.x[0],
+                      .sd_ns = std::sqrt(std::max(0.0, state.p(0, 0))),
+                      .period_ns = state.x[1],
+                      .sd_period_ns = std::sqrt(std::max(0.0, state.p(1, 1))),
+                      .drift_ns = state.x[2],
+                      .wander = wander,
+                      .misfit = times.misfit};
+  };
+  times.first = at(states.front());
+  times.last = at(states.back());
   return times;
 }
 
 ConversionTimes Tracker::Follow(const State& begin, double wander) const {
-  const Pass pass = Filter(begin, 0, false, wander);
-  return Report(Smooth(pass), wander, pass.log_likelihood);
+  return Report(Filter(begin, 0, false, wander), wander);
 }
 
 ConversionTimes Tracker::Track(const Acquired& start) const {
@@ -348,15 +387,13 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads,
-                                     const ConversionTimes& before) {
-  const ConversionTime& known = before.reads.front();
+                                     const CycleState& before) {
   State begin;
-  begin.x = {known.end_ns - registers[reads.front().reg].offset * known.period_ns, known.period_ns,
-             known.drift_ns};
-  const double sd_ns = kLoosened * std::max(known.sd_ns, kLeastSdNs);
-  const double sd_period_ns = kLoosened * std::max(known.sd_period_ns, 1e-6 * known.period_ns);
+  begin.x = {before.begin_ns, before.period_ns, before.drift_ns};
+  const double sd_ns = kLoosened * std::max(before.sd_ns, kLeastSdNs);
+  const double sd_period_ns = kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns);
   begin.p = Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
-                     std::pow(kDriftAtFirst * known.period_ns, 2))
+                     std::pow(kDriftAtFirst * before.period_ns, 2))
                 .asDiagonal();
   return Tracker(nominal, registers, reads).Follow(begin, before.wander);
 }

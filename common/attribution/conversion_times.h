@@ -48,14 +48,25 @@ struct ConversionTime {
   double end_ns = 0;
   double sd_ns = 0;  // of the end, and of the begin: they move together
   double period_ns = 0;
-  double sd_period_ns = 0;
-  double drift_ns = 0;   // change of the period per cycle
+  double edge = 0;       // power at the window's end less that at its begin
   int64_t cycle = 0;     // reads of one register with the same cycle show the same conversion
   bool certain = false;  // which conversion it was is beyond doubt
 };
 
+// The cycle at some instant, and how well it is known: where tracking begins.
+struct CycleState {
+  double begin_ns = 0;  // of a cycle, from which offsets count
+  double sd_ns = 0;
+  double period_ns = 0;
+  double sd_period_ns = 0;
+  double drift_ns = 0;  // change of the period per cycle
+  double wander = 0;    // as in ConversionTimes
+  double misfit = 0;    // likewise
+};
+
 struct ConversionTimes {
   std::vector<ConversionTime> reads;  // as they were given
+  CycleState first, last;             // at the first read and at the last
   double period_ns = 0;               // in the middle of the run
   // Mean square of what the readings differ from the course by, in their noise, over certain reads
   // that differ at all; about 1 where all is well.
@@ -64,16 +75,16 @@ struct ConversionTimes {
   double log_likelihood = 0;  // of these times; reads in doubt cost more than others
 };
 
-// `reads` in the order of time. Nothing: too few readings, or no period explains them better than
-// none (a constant power shows no edges).
+// `reads` in the order of the cycles that they show, nearly that of time. Nothing: too few
+// readings, or no period explains them better than none (a constant power shows no edges).
 std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads);
 
-// The same from times that are nearly known, after the course was improved.
+// The same where the cycle is nearly known at an instant near the first read: after the course was
+// improved, or from the part of the run before.
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
-                                     const std::vector<CycleRead>& reads,
-                                     const ConversionTimes& before);
+                                     const std::vector<CycleRead>& reads, const CycleState& before);
 
 }  // namespace synergy

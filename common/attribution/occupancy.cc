@@ -52,28 +52,34 @@ bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::
 PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& power)
     : occupancy_(occupancy) {
   const size_t pieces = occupancy.pieces();
-  power_.reserve(pieces);
-  energy_.reserve(pieces + 1);
-  energy_.push_back(0);
+  pieces_.reserve(pieces);
+  double energy = 0;
   for (size_t piece = 0; piece < pieces; ++piece) {
     const Occupancy::Piece p = occupancy.PieceNumber(piece);
     double watts = 0;
     for (const Occupancy::Part& part : p.parts) watts += part.share * power[part.category];
-    power_.push_back(watts);
-    energy_.push_back(energy_.back() + watts * (p.end_ns - p.begin_ns));
+    pieces_.push_back({.begin_ns = p.begin_ns, .power = watts, .energy = energy});
+    energy += watts * (p.end_ns - p.begin_ns);
   }
 }
 
-double PowerCourse::EnergyUntil(double at_ns) const {
-  if (power_.empty()) return 0;
+PowerCourse::Point PowerCourse::At(double at_ns, size_t* near) const {
+  if (pieces_.empty()) return {};
   const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
-  const size_t piece = occupancy_.PieceAt(at);
-  return energy_[piece] + power_[piece] * (at - occupancy_.PieceNumber(piece).begin_ns);
+  constexpr size_t kNear = 32;
+  size_t piece = *near;
+  const size_t last = std::min(piece + kNear, pieces_.size() - 1);
+  while (piece < last && pieces_[piece + 1].begin_ns <= at) ++piece;
+  if (pieces_[piece].begin_ns > at || piece == last) piece = occupancy_.PieceAt(at);
+  *near = piece;
+  const Piece& p = pieces_[piece];
+  return {.energy = p.energy + p.power * (at - p.begin_ns), .power = p.power};
 }
 
-double PowerCourse::PowerAt(double at_ns) const {
-  if (power_.empty()) return 0;
-  return power_[occupancy_.PieceAt(std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns()))];
+PowerCourse::Point PowerCourse::At(double at_ns) const {
+  if (pieces_.empty()) return {};
+  size_t piece = occupancy_.PieceAt(std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns()));
+  return At(at_ns, &piece);
 }
 
 }  // namespace synergy

@@ -65,17 +65,48 @@ class PowerCourse {
  public:
   PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& power);
 
-  // Integral of the power from the begin to `at_ns`, which is clamped to what is known; power x ns.
-  double EnergyUntil(double at_ns) const;
-  double PowerAt(double at_ns) const;
+  struct Point {
+    double energy = 0;  // integral of the power from the begin; power x ns
+    double power = 0;
+  };
+  // At an instant, which is clamped to what is known. `near`: piece where to look first and where
+  // it was found; instants that are asked for in order are next to each other.
+  Point At(double at_ns, size_t* near) const;
+
+  double EnergyUntil(double at_ns) const { return At(at_ns).energy; }
+  double PowerAt(double at_ns) const { return At(at_ns).power; }
   double Mean(double begin_ns, double end_ns) const {
     return (EnergyUntil(end_ns) - EnergyUntil(begin_ns)) / (end_ns - begin_ns);
   }
 
  private:
+  Point At(double at_ns) const;
+
+  struct Piece {
+    double begin_ns, power, energy;  // energy: until the begin
+  };
   const Occupancy& occupancy_;
-  std::vector<double> power_;   // of each piece
-  std::vector<double> energy_;  // up to the begin of each piece
+  std::vector<Piece> pieces_;
+};
+
+// The power over a window, for windows that are asked for one after the other.
+struct WindowPower {
+  double mean = 0;
+  double edge = 0;  // power at its end less that at its begin
+};
+class WindowCursor {
+ public:
+  explicit WindowCursor(const PowerCourse& course) : course_(course) {}
+  WindowPower Over(double begin_ns, double end_ns) {
+    const PowerCourse::Point begin = course_.At(begin_ns, &begin_);
+    const PowerCourse::Point end = course_.At(end_ns, &end_);
+    return {.mean = (end.energy - begin.energy) / (end_ns - begin_ns),
+            .edge = end.power - begin.power};
+  }
+
+ private:
+  const PowerCourse& course_;
+  size_t begin_ = 0, end_ = 0;
 };
 
 }  // namespace synergy

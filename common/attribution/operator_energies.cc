@@ -17,28 +17,13 @@ using Eigen::VectorXd;
 constexpr double kShareThatCounts = 0.01;
 
 // Mean of the drift's weights over each category's time: categories x knots.
-MatrixXd MeanDriftWeights(const RunCourse& course, const SlowDrift& drift) {
-  constexpr double kLongestNs = 1e8;  // the weights are lines, but for their knots
-  MatrixXd sums = MatrixXd::Zero(static_cast<Eigen::Index>(course.categories()),
-                                 static_cast<Eigen::Index>(drift.knots()));
-  VectorXd lengths = VectorXd::Zero(sums.rows());
-  for (size_t i = 0; i < course.occupancy.pieces(); ++i) {
-    const Occupancy::Piece piece = course.occupancy.PieceNumber(i);
-    for (double begin = piece.begin_ns; begin < piece.end_ns; begin += kLongestNs) {
-      const double length = std::min(kLongestNs, piece.end_ns - begin);
-      const SlowDrift::Weights w = drift.At(begin + 0.5 * length);
-      const auto knot = static_cast<Eigen::Index>(w.knot);
-      for (const Occupancy::Part& part : piece.parts) {
-        sums(part.category, knot) += part.share * length * w.first;
-        sums(part.category, knot + 1) += part.share * length * w.second;
-        lengths[part.category] += part.share * length;
-      }
-    }
+MatrixXd MeanDriftWeights(const CourseTotals& totals) {
+  MatrixXd means = totals.knot_seconds;
+  for (Eigen::Index i = 0; i < means.rows(); ++i) {
+    const double seconds = totals.seconds[static_cast<size_t>(i)];
+    if (seconds > 0) means.row(i) /= seconds;
   }
-  for (Eigen::Index i = 0; i < sums.rows(); ++i) {
-    if (lengths[i] > 0) sums.row(i) /= lengths[i];
-  }
-  return sums;
+  return means;
 }
 
 Estimate EstimateOf(double mean, double model, double robust, double t) {
@@ -49,8 +34,8 @@ Estimate EstimateOf(double mean, double model, double robust, double t) {
 // Powers of categories as linear functions of the fit's parameters.
 class Powers {
  public:
-  Powers(const RunCourse& course, const SlowDrift& drift, const RailFit& fit)
-      : fit_(fit), drift_weights_(MeanDriftWeights(course, drift)) {
+  Powers(const CourseTotals& totals, const RailFit& fit)
+      : fit_(fit), drift_weights_(MeanDriftWeights(totals)) {
     const double freedom = std::max(1.0, static_cast<double>(fit.clusters) - 1);
     t_ = StudentT975(static_cast<uint64_t>(freedom));
   }
@@ -99,18 +84,18 @@ bool IsTooWide(const Estimate& e) { return !(e.half_width() <= kWidestAlone * e.
 // Assembles one rail's energies.
 class Assembly {
  public:
-  Assembly(const RunCourse& course, const SlowDrift& drift, const RailFit& fit, uint64_t iterations)
-      : course_(course), fit_(fit), iterations_(iterations), powers_(course, drift, fit) {}
+  Assembly(const CourseTotals& totals, const RailFit& fit)
+      : totals_(totals), fit_(fit), powers_(totals, fit) {}
 
   RailEnergy Make();
 
  private:
   // Of all executions of the operator, by iteration.
   double SecondsPerInference(uint32_t i) const {
-    return course_.seconds[i] / static_cast<double>(iterations_);
+    return totals_.seconds[i] / static_cast<double>(totals_.iterations);
   }
   double SecondsPerExecution(uint32_t i) const {
-    return course_.seconds[i] / static_cast<double>(course_.executions[i]);
+    return totals_.seconds[i] / static_cast<double>(totals_.executions[i]);
   }
   EnergyMoments Moments() const;
   Estimate OfOneExecution(uint32_t i, Estimate per_inference) const {
@@ -126,18 +111,17 @@ class Assembly {
   double Widest(const RailEnergy& out) const;
   std::optional<Estimate> PowerOf(uint32_t category) const;
 
-  const RunCourse& course_;
+  const CourseTotals& totals_;
   const RailFit& fit_;
-  const uint64_t iterations_;
   const Powers powers_;
 };
 
 EnergyMoments Assembly::Moments() const {
-  const auto count = static_cast<Eigen::Index>(course_.ops.size());
+  const auto count = static_cast<Eigen::Index>(totals_.ops.size());
   MatrixXd gradients(fit_.p.size(), count);
   EnergyMoments moments;
   moments.mean_j.resize(count);
-  for (uint32_t i = 0; i < course_.ops.size(); ++i) {
+  for (uint32_t i = 0; i < totals_.ops.size(); ++i) {
     VectorXd gradient = powers_.NoGradient();
     powers_.AddTo(&gradient, i, SecondsPerInference(i));
     gradients.col(i) = gradient;
@@ -160,7 +144,7 @@ Estimate Assembly::DynamicOf(uint32_t category, const Estimate& idle) const {
   const double seconds = SecondsPerExecution(category);
   VectorXd gradient = powers_.NoGradient();
   powers_.AddTo(&gradient, category, seconds);
-  powers_.AddTo(&gradient, course_.idle(), -seconds);
+  powers_.AddTo(&gradient, totals_.idle(), -seconds);
   return powers_.Make(seconds * (powers_.Watts(category) - idle.mean), gradient);
 }
 
@@ -169,7 +153,7 @@ void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) c
   group.energy_j = out->moments.Sum(members);
   double factor = 1;
   for (const uint32_t i : members) {
-    group.ops.push_back(course_.ops[i]);
+    group.ops.push_back(totals_.ops[i]);
     out->ops[i].group = out->groups.size();
     const Estimate alone = out->moments.Sum(std::span(&i, 1));
     // One that seems to cost nothing, or less, is looked at as if it had its part of the group.
@@ -178,7 +162,7 @@ void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) c
     const double share = alone.half_width() / (kWidestAlone * mean);
     factor = std::max(factor, share * share);
   }
-  const double more = (factor - 1) * static_cast<double>(iterations_);
+  const double more = (factor - 1) * static_cast<double>(totals_.iterations);
   group.more_iterations = static_cast<uint64_t>(std::ceil(std::min(more, 1e12)));
   out->groups.push_back(std::move(group));
 }
@@ -218,17 +202,17 @@ RailEnergy Assembly::Make() {
   out.rail = fit_.rail;
   out.windows = fit_.windows;
   out.moments = Moments();
-  out.between_w = PowerOf(course_.between());
-  out.idle_w = PowerOf(course_.idle());
+  out.between_w = PowerOf(totals_.between());
+  out.idle_w = PowerOf(totals_.idle());
   out.drift_w = powers_.Drift();
   std::vector<uint32_t> all, wide;
-  for (uint32_t i = 0; i < course_.ops.size(); ++i) {
+  for (uint32_t i = 0; i < totals_.ops.size(); ++i) {
     all.push_back(i);
     OperatorEnergy& op = out.ops.emplace_back();
     op.readings = fit_.touched[i];
-    if (course_.seconds[i] > 0) op.covered = fit_.covered_s[i] / course_.seconds[i];
+    if (totals_.seconds[i] > 0) op.covered = fit_.covered_s[i] / totals_.seconds[i];
     const Estimate energy = OfOneExecution(i, out.moments.Sum(std::span(&i, 1)));
-    out.operators_j += course_.seconds[i] * powers_.Watts(i);
+    out.operators_j += totals_.seconds[i] * powers_.Watts(i);
     if (IsTooWide(energy)) {
       wide.push_back(i);
       continue;
@@ -236,7 +220,7 @@ RailEnergy Assembly::Make() {
     op.energy_j = energy;
     if (out.idle_w) op.dynamic_j = DynamicOf(i, *out.idle_w);
   }
-  if (out.between_w) out.between_j = course_.seconds[course_.between()] * out.between_w->mean;
+  if (out.between_w) out.between_j = totals_.seconds[totals_.between()] * out.between_w->mean;
   out.inference_j = out.moments.Sum(all);
   AddGroups(wide, &out);
   out.widest = Widest(out);
@@ -265,9 +249,8 @@ Estimate EnergyMoments::Sum(std::span<const uint32_t> places) const {
   return EstimateOf(mean, of_model, of_robust, t);
 }
 
-RailEnergy EnergiesOf(const RunCourse& course, const SlowDrift& drift, const RailFit& fit,
-                      uint64_t iterations) {
-  if (fit.why_not.empty() && iterations > 0) return Assembly(course, drift, fit, iterations).Make();
+RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit) {
+  if (fit.why_not.empty() && totals.iterations > 0) return Assembly(totals, fit).Make();
   RailEnergy out;
   out.rail = fit.rail;
   out.why_not = fit.why_not.empty() ? "no iteration was measured to its end" : fit.why_not;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "common/attribution/course_totals.h"
 #include "common/attribution/rail_fit.h"
 
 namespace synergy {
@@ -33,7 +34,7 @@ inline constexpr double kWidestAlone = 0.25;
 
 // Energies of one inference by operator, with what their errors have in common.
 struct EnergyMoments {
-  Eigen::VectorXd mean_j;  // in the order of RunCourse::ops
+  Eigen::VectorXd mean_j;  // in the order of CourseTotals::ops
   Eigen::MatrixXd model;   // covariances, J^2
   Eigen::MatrixXd robust;
   double t = 0;  // Student's, 97.5 %
@@ -63,7 +64,7 @@ struct RailEnergy {
   std::string rail;
   std::string why_not;
   WindowKind windows = WindowKind::kKnown;
-  std::vector<OperatorEnergy> ops;  // in the order of RunCourse::ops
+  std::vector<OperatorEnergy> ops;  // in the order of CourseTotals::ops
   std::vector<GroupEnergy> groups;
   EnergyMoments moments;
   Estimate inference_j;               // all operators of one inference
@@ -88,8 +89,7 @@ struct RailEnergy {
   double calibration = 0;  // all energies are off by one factor of at most 1 +- this; 0: not known
 };
 
-// `iterations`: measured ones.
-RailEnergy EnergiesOf(const RunCourse& course, const SlowDrift& drift, const RailFit& fit,
-                      uint64_t iterations);
+// `totals` and `fit` are of the same parts of the run.
+RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit);
 
 }  // namespace synergy

@@ -12,99 +12,147 @@ namespace {
 
 // Rounds of windows and powers, each from the other.
 constexpr int kRounds = 5;
+// A cycle is lost where the readings differ from the course by so much more than before, or so few
+// conversions are beyond doubt.
+constexpr double kLostMisfit = 2;
+constexpr double kLostCertain = 0.1;
 
-using Rails = std::vector<std::unique_ptr<RailFitting>>;
+using Rails = std::vector<RailFitting*>;
 
 // The readings of all rails in the measured iterations whose windows are free of setup and warm-up
-// wherever they lie. Idle phases say nothing of when a conversion was.
+// wherever they lie. Idle phases say nothing of when a conversion was. In the order of the cycles
+// that they show: a register whose turn comes late in the cycle shows a conversion of the one
+// before for longer.
 std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads;
+  std::vector<double> ahead_ns;  // by register
+  const auto shows_earlier = [&](const CycleRead& a, const CycleRead& b) {
+    return a.earliest_ns - ahead_ns[a.reg] < b.earliest_ns - ahead_ns[b.reg];
+  };
   for (uint32_t reg = 0; reg < rails.size(); ++reg) {
     const v1::Window& w = rails[reg]->window();
     const double reach_ns = 1e9 * (w.period_s() * (1 + w.period_tolerance()) + w.slot_s());
+    ahead_ns.push_back(1e9 * w.offset() * w.period_s());
+    const auto before = static_cast<ptrdiff_t>(reads.size());
     for (const StepReading& r : rails[reg]->input().readings) {
       const double begin_ns = r.begin_ns - reach_ns;
       if (r.end_ns < course.measure_begin || begin_ns > course.measure_end) continue;
-      if (!rails[reg]->IsUsable(begin_ns, r.end_ns)) continue;
+      if (!course.IsUsable(begin_ns, r.end_ns)) continue;
       reads.push_back(
           {.reg = reg, .earliest_ns = r.begin_ns, .latest_ns = r.end_ns, .value = r.steps});
     }
+    std::inplace_merge(reads.begin(), reads.begin() + before, reads.end(), shows_earlier);
   }
-  std::ranges::stable_sort(reads, {}, &CycleRead::earliest_ns);
   return reads;
 }
 
-std::optional<ConversionTimes> TimesOf(const Rails& rails, const std::vector<CycleRead>& reads,
-                                       const std::optional<ConversionTimes>& before) {
-  const v1::Window& window = rails.front()->window();
-  const CycleNominal nominal{.period_ns = window.period_s() * 1e9,
-                             .tolerance = window.period_tolerance()};
-  std::vector<PowerCourse> courses;
-  courses.reserve(rails.size());
-  std::vector<CycleRegister> registers;
-  for (const auto& rail : rails) {
-    courses.push_back(rail->Course());
-    registers.push_back({.slot_share = rail->slot_share(),
-                         .offset = rail->window().offset(),
-                         .noise = rail->sd_steps(),
-                         .course = &courses.back()});
-  }
-  std::vector<CycleRead> without_drift = reads;
-  for (CycleRead& read : without_drift) read.value -= rails[read.reg]->DriftAt(read.earliest_ns);
-  return before ? TrackConversionTimes(nominal, registers, without_drift, *before)
-                : FindConversionTimes(nominal, registers, without_drift);
-}
-
-void FitFreeRunning(const RunCourse& course, const Rails& rails) {
-  const std::vector<CycleRead> reads = ReadsOf(course, rails);
-  std::optional<ConversionTimes> times;
-  for (int round = 0; round < kRounds; ++round) {
-    times = TimesOf(rails, reads, times);
-    if (!times) return;  // they stay smeared
-    for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, round + 1 == kRounds);
+// What the conversions' times are found with: the rails as they are known now.
+class Cycle {
+ public:
+  Cycle(const Rails& rails, const std::vector<CycleRead>& reads) : reads_(reads) {
+    const v1::Window& window = rails.front()->window();
+    nominal_ = {.period_ns = window.period_s() * 1e9, .tolerance = window.period_tolerance()};
+    for (RailFitting* rail : rails) {
+      registers_.push_back({.slot_share = rail->slot_share(),
+                            .offset = rail->window().offset(),
+                            .noise = rail->sd_steps(),
+                            .course = &rail->Course()});
     }
+    for (CycleRead& read : reads_) read.value -= rails[read.reg]->DriftAt(read.earliest_ns);
   }
-}
+
+  std::optional<ConversionTimes> Find() const {
+    return FindConversionTimes(nominal_, registers_, reads_);
+  }
+  ConversionTimes Track(const CycleState& before) const {
+    return TrackConversionTimes(nominal_, registers_, reads_, before);
+  }
+
+ private:
+  CycleNominal nominal_;
+  std::vector<CycleRegister> registers_;
+  std::vector<CycleRead> reads_;  // without the drift
+};
 
 bool IsKnown(const v1::Window& window) {
   return window.stamps_are_window() || (window.slot_s() > 0 && window.period_s() > 0);
 }
 
+bool IsLost(const ConversionTimes& times, double misfit_before) {
+  const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
+  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) ||
+         static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
+}
+
 }  // namespace
 
-std::vector<RailFit> FitRails(const RunCourse& course, const SlowDrift& drift,
-                              const std::vector<const RailReadings*>& inputs) {
-  std::vector<RailFit> fits(inputs.size());
-  Rails free_running;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const v1::Window& window = inputs[i]->channel.window();
-    auto rail = std::make_unique<RailFitting>(course, drift, *inputs[i]);
-    if (inputs[i]->readings.empty() || !IsKnown(window)) {
-      fits[i] = rail->Take();
-      fits[i].why_not = inputs[i]->readings.empty()
-                            ? "no readings of its current or power"
-                            : "it is not known which span of time its readings integrate";
+CycleFit::CycleFit(size_t rails) : rails_(rails) {}
+CycleFit::CycleFit(const CycleFit&) = default;
+CycleFit::~CycleFit() = default;
+
+void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
+  const std::vector<CycleRead> reads = ReadsOf(course, rails);
+  for (int round = 0; round < kRounds; ++round) {
+    const Cycle cycle(rails, reads);
+    const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
+    if (!times) return;  // they stay smeared
+    const bool last = round + 1 == kRounds;
+    for (uint32_t reg = 0; reg < rails.size(); ++reg) {
+      rails[reg]->FitConversions(reads, *times, reg, last);
+    }
+    cycle_ = last ? times->last : times->first;
+  }
+}
+
+void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
+  const std::vector<CycleRead> reads = ReadsOf(course, rails);
+  if (reads.empty()) {
+    for (RailFitting* rail : rails) rail->FitIdle();
+    return;
+  }
+  for (RailFitting* rail : rails) rail->FollowDrift();
+  const Cycle cycle(rails, reads);
+  ConversionTimes times = cycle.Track(*cycle_);
+  if (IsLost(times, cycle_->misfit)) {
+    if (const auto found = cycle.Find()) times = *found;
+  }
+  for (uint32_t reg = 0; reg < rails.size(); ++reg) {
+    rails[reg]->FitConversions(reads, times, reg, true);
+  }
+  cycle_ = times.last;
+}
+
+void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
+                       const std::vector<const RailReadings*>& readings, const Remapping* map) {
+  Rails unlocked, locked;
+  for (size_t i = 0; i < rails_.size(); ++i) {
+    RailFitting& rail = rails_[i];
+    rail.BeginPart(course, drift, *readings[i], map);
+    if (readings[i]->readings.empty()) {
+      if (!rail.is_known()) rail.SayWhyNot("no readings of its current or power");
       continue;
     }
-    if (window.stamps_are_window()) {
-      if (rail->FitSmeared()) rail->FitKnown();
+    const v1::Window& window = rail.window();
+    if (!IsKnown(window)) {
+      rail.SayWhyNot("it is not known which span of time its readings integrate");
+    } else if (window.stamps_are_window()) {
+      if (rail.is_known() || rail.FitSmeared()) rail.FitKnown();
     } else if (window.average() > 1) {
-      rail->FitFiltered();
-    } else if (rail->FitSmeared()) {
-      free_running.push_back(std::move(rail));
-      places.push_back(i);
-      continue;
+      rail.FitFiltered();
+    } else if (rail.is_known() && rail.windows() == WindowKind::kFitted) {
+      locked.push_back(&rail);
+    } else if (const bool is_first = !rail.is_known(); rail.FitSmeared() && is_first) {
+      unlocked.push_back(&rail);
     }
-    rail->FitVoltage();
-    fits[i] = rail->Take();
   }
-  if (!free_running.empty()) FitFreeRunning(course, free_running);
-  for (size_t i = 0; i < places.size(); ++i) {
-    free_running[i]->FitVoltage();
-    fits[places[i]] = free_running[i]->Take();
-  }
+  if (!locked.empty()) FollowFreeRunning(course, locked);
+  if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);
+  for (RailFitting& rail : rails_) rail.EndPart();
+}
+
+std::vector<RailFit> CycleFit::Result() const {
+  std::vector<RailFit> fits;
+  for (const RailFitting& rail : rails_) fits.push_back(rail.Result());
   return fits;
 }
 

@@ -19,7 +19,9 @@
 #include <string>
 #include <vector>
 
+#include "common/attribution/conversion_times.h"
 #include "common/attribution/rail_readings.h"
+#include "common/attribution/rail_summary.h"
 #include "common/attribution/run_course.h"
 #include "common/attribution/slow_drift.h"
 
@@ -57,9 +59,33 @@ struct RailFit {
   double place_sd_s = 0;  // of a fitted window's place
 };
 
-// Of rails whose readings belong to one cycle of one chip, or of a single rail. `course` has at
-// least one operator.
-std::vector<RailFit> FitRails(const RunCourse& course, const SlowDrift& drift,
-                              const std::vector<const RailReadings*>& rails);
+class RailFitting;
+
+// Rails whose readings belong to one cycle of one chip, or a single rail, fitted part by part of a
+// run. The first part is gone over until windows and powers agree; later ones, whose windows and
+// powers are nearly known, once. Its memory does not grow with the run. Thread-compatible.
+class CycleFit {
+ public:
+  explicit CycleFit(size_t rails);
+  CycleFit(const CycleFit&);
+  CycleFit& operator=(const CycleFit&) = delete;
+  ~CycleFit();
+
+  // The rails' readings within the part, always in the same order; `course` has at least one
+  // operator. `map`: from the part before; null where
+  // nothing of it has changed, and in the first one.
+  void AddPart(const RunCourse& course, const SlowDrift& drift,
+               const std::vector<const RailReadings*>& readings, const Remapping* map);
+
+  // Of all parts so far.
+  std::vector<RailFit> Result() const;
+
+ private:
+  void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
+
+  std::vector<RailFitting> rails_;
+  std::optional<CycleState> cycle_;  // at the end of the part before, if it was found
+};
 
 }  // namespace synergy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "common/attribution/filtered_windows.h"
@@ -62,72 +63,160 @@ uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
   return outliers.size();
 }
 
+// By how much a drift's knots must move so that readings are no longer off.
+class DriftStep {
+ public:
+  explicit DriftStep(const SlowDrift& drift)
+      : normal_(MatrixXd::Identity(Size(drift), Size(drift))),
+        right_(VectorXd::Zero(Size(drift))) {}
+
+  void Add(const SlowDrift::Weights& at, double off) {
+    const auto knot = static_cast<Eigen::Index>(at.knot);
+    right_[knot] += at.first * off;
+    right_[knot + 1] += at.second * off;
+    normal_(knot, knot) += at.first * at.first;
+    normal_(knot + 1, knot + 1) += at.second * at.second;
+    normal_(knot, knot + 1) += at.first * at.second;
+    normal_(knot + 1, knot) += at.first * at.second;
+  }
+  VectorXd Solve() const { return normal_.ldlt().solve(right_); }
+
+ private:
+  static Eigen::Index Size(const SlowDrift& drift) {
+    return static_cast<Eigen::Index>(drift.knots());
+  }
+  MatrixXd normal_;  // as if one reading more said of each knot that it stays
+  VectorXd right_;
+};
+
 }  // namespace
 
-RailFitting::RailFitting(const RunCourse& course, const SlowDrift& drift, const RailReadings& input)
-    : course_(course),
-      drift_(drift),
-      input_(input),
-      categories_(static_cast<Eigen::Index>(course.categories())),
-      knots_(static_cast<Eigen::Index>(drift.knots())) {
+void RailFitting::BeginPart(const RunCourse& course, const SlowDrift& drift,
+                            const RailReadings& input, const Remapping* map) {
+  course_ = &course;
+  drift_ = &drift;
+  input_ = &input;
+  categories_ = static_cast<Eigen::Index>(course.categories());
+  knots_ = static_cast<Eigen::Index>(drift.knots());
   out_.rail = input.rail;
   out_.scale = input.channel.scale();
-  double sum = 0;
-  for (const StepReading& r : input.readings) sum += r.steps;
-  level_ = sum / static_cast<double>(std::max<size_t>(input.readings.size(), 1));
-  p_ = VectorXd::Zero(categories_ + knots_);
-  p_.head(categories_).setConstant(level_);
+  part_ = {};
+  power_.reset();
+  if (!level_ && !input.readings.empty()) {
+    double sum = 0;
+    for (const StepReading& r : input.readings) sum += r.steps;
+    level_ = sum / static_cast<double>(input.readings.size());
+  }
+  if (p_.size() == 0) {
+    p_ = VectorXd::Zero(categories_ + knots_);
+    p_.head(categories_).setConstant(level_.value_or(0));
+  } else if (map != nullptr) {
+    p_ = map->Values(p_, level_.value_or(0));
+    summary_.Remap(*map);
+  }
+}
+
+void RailFitting::EndPart() {
+  if (!part_.empty()) {
+    out_.why_not.clear();
+    p_ = kept_fit_.p.head(p_.size());
+    if (!is_known()) power_.reset();
+    noise_ = kept_fit_.noise;
+    noise_information_ = kept_fit_.noise_information;
+    AddVoltage();
+  }
+  summary_.Add(part_);
+  part_ = {};
+  power_.reset();
 }
 
 double RailFitting::sd_steps() const { return std::sqrt(noise_ * noise_ + kRoundingVariance); }
 
-PowerCourse RailFitting::Course() const { return {course_.occupancy, p_.head(categories_)}; }
+const PowerCourse& RailFitting::Course() {
+  if (!power_) power_ = std::make_shared<PowerCourse>(course_->occupancy, p_.head(categories_));
+  return *power_;
+}
 
 double RailFitting::DriftAt(double at_ns) const {
-  const SlowDrift::Weights w = drift_.At(at_ns);
+  const SlowDrift::Weights w = drift_->At(at_ns);
   const Eigen::Index knot = categories_ + static_cast<Eigen::Index>(w.knot);
   return w.first * p_[knot] + w.second * p_[knot + 1];
 }
 
-bool RailFitting::IsUsable(double begin, double end) {
-  if (!course_.occupancy.Row(begin, end, &row_)) return false;
-  return std::ranges::none_of(row_, [&](const auto& e) { return e.parameter == course_.other(); });
-}
-
-Quadratic RailFitting::Prior(bool place_errors) const {
-  const double level = std::max(std::abs(level_), 1.0);
-  VectorXd mean = VectorXd::Zero(categories_ + knots_ * (place_errors ? 2 : 1));
-  mean.head(categories_).setConstant(level_);
+Quadratic RailFitting::Prior(const SlowDrift* places) const {
+  const double level = std::max(std::abs(level_.value_or(0)), 1.0);
+  const auto place_knots = static_cast<Eigen::Index>(places == nullptr ? 0 : places->knots());
+  VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots);
+  mean.head(categories_).setConstant(level);
   Quadratic prior = Quadratic::Around(mean, kPriorSpread * level);
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
-  if (place_errors) {
-    const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
-    prior.h.diagonal().tail(knots_).setConstant(1 / (sd_us * sd_us));
-  }
+  const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
+  prior.h.diagonal().tail(place_knots).setConstant(1 / (sd_us * sd_us));
   return prior;
 }
 
-void RailFitting::Regress(RailRows* rows, bool place_errors, int most_iterations) {
-  VectorXd start = VectorXd::Zero(static_cast<Eigen::Index>(rows->parameters()));
+// A likelihood of rounded readings is no quadratic any more half a step away from them.
+void RailFitting::FollowRows(const RailRows& rows) {
+  VectorXd p = VectorXd::Zero(static_cast<Eigen::Index>(rows.parameters()));
+  p.head(p_.size()) = p_;
+  DriftStep step(*drift_);
+  for (size_t i = 0; i < rows.rows().size(); ++i) {
+    step.Add(drift_->At(rows.at_ns(i)), rows.rows().y(i) - rows.rows().Predict(i, p));
+  }
+  p_.tail(knots_) += step.Solve();
+}
+
+void RailFitting::FollowDrift() {
+  constexpr size_t kOneIn = 4;
+  const double reach_ns = 1e9 * window().period_s();
+  WindowCursor power(Course());
+  DriftStep step(*drift_);
+  for (size_t i = 0; i < input_->readings.size(); i += kOneIn) {
+    const StepReading& r = input_->readings[i];
+    const double end = 0.5 * (r.begin_ns + r.end_ns), begin = end - reach_ns;
+    if (!course_->IsUsable(begin, end)) continue;
+    step.Add(drift_->At(begin), r.steps - power.Over(begin, end).mean - DriftAt(begin));
+  }
+  p_.tail(knots_) += step.Solve();
+}
+
+void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iterations) {
+  if (is_known()) FollowRows(*rows);
+  const auto all = static_cast<Eigen::Index>(rows->parameters());
+  VectorXd start = VectorXd::Zero(all);
   start.head(p_.size()) = p_;
-  const Quadratic prior = Prior(place_errors);
-  fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
-  out_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
-  if (out_.outliers > 0) {
-    fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations);
+  Quadratic prior = Prior(places);
+  if (is_known()) {
+    prior.h.topLeftCorner(p_.size(), p_.size()) += summary_.data.h;
+    prior.g.head(p_.size()) += summary_.data.g;
+    part_.outliers = LeaveOutOutliers(start, &rows->rows());
+    fit_ = StepRounded(rows->rows(), std::move(start), noise_, prior, noise_information_);
+  } else {
+    fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
+    part_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
+    if (part_.outliers > 0) {
+      fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations);
+    }
   }
   p_ = fit_.p.head(p_.size());
   noise_ = fit_.noise;
+  // In later parts it hardly changes.
+  if (!is_known()) power_.reset();
 }
 
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
-  RailRows rows(course_, drift_, false);
-  for (const StepReading& r : input_.readings) {
+  RailRows rows(*course_, *drift_, nullptr);
+  for (const StepReading& r : input_->readings) {
     const double middle = 0.5 * (r.begin_ns + r.end_ns);
     rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
   }
-  out_.readings = rows.rows().size();
+  part_.readings = rows.rows().size();
+  if (is_known()) {
+    Regress(&rows, nullptr, kIterationsOnTheWay);
+    Summarise(rows, nullptr);
+    return true;
+  }
   if (rows.rows().size() < kFewestReadings) {
     out_.why_not = "too few readings in measured iterations";
     return false;
@@ -135,6 +224,7 @@ bool RailFitting::FitSmeared() {
   // As if each parameter had one reading more that says the mean: such windows hardly tell short
   // operators apart.
   p_ = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
+  power_.reset();
   double squares = 0;
   for (size_t i = 0; i < rows.rows().size(); ++i) {
     const double off = rows.rows().y(i) - rows.rows().Predict(i, p_);
@@ -142,58 +232,67 @@ bool RailFitting::FitSmeared() {
   }
   noise_ = std::sqrt(squares / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
-  Regress(&rows, false, kIterationsOnTheWay);
+  Regress(&rows, nullptr, kIterationsOnTheWay);
   out_.windows = WindowKind::kSmeared;
-  Finish(rows);
+  Summarise(rows, nullptr);
   // Where better windows begin: without the wild values that operators get which smeared windows
   // cannot tell apart, and with the noise that is not such windows' misfit.
   p_ = start;
+  power_.reset();
   noise_ *= 0.5;
   return true;
 }
 
 void RailFitting::FitKnown() {
   const double sd_us = window().edge_sd_s() * 1e6;
-  for (int round = 0; round < (sd_us > 0 ? 2 : 1); ++round) {
-    const PowerCourse power = Course();
-    RailRows rows(course_, drift_, false);
-    for (const StepReading& r : input_.readings) {
-      const double change = power.PowerAt(r.end_ns) - power.PowerAt(r.begin_ns);
+  for (int round = 0; round < (sd_us > 0 && !is_known() ? 2 : 1); ++round) {
+    WindowCursor power(Course());
+    RailRows rows(*course_, *drift_, nullptr);
+    for (const StepReading& r : input_->readings) {
+      const double change = power.Over(r.begin_ns, r.end_ns).edge;
       const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
       rows.Add(r.begin_ns, r.end_ns, r.steps, 0, error * error);
     }
-    if (rows.rows().size() < kFewestReadings) return;
-    Regress(&rows, false, kIterationsAtLast);
+    part_.readings = rows.rows().size();
+    if (!is_known() && rows.rows().size() < kFewestReadings) {
+      out_.why_not = "too few readings in measured iterations";
+      return;
+    }
+    Regress(&rows, nullptr, kIterationsAtLast);
     out_.windows = WindowKind::kKnown;
-    Finish(rows);
+    Summarise(rows, nullptr);
   }
 }
 
 void RailFitting::FitFiltered() {
   const double period_ns = window().period_s() * 1e9;
   const double decay_ns = window().average() * period_ns;
-  RailRows rows(course_, drift_, false);
-  FilteredShares filtered(course_.occupancy, course_.categories(), decay_ns);
-  double next = course_.occupancy.begin_ns();
-  for (const StepReading& r : input_.readings) {
+  RailRows rows(*course_, *drift_, nullptr);
+  FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
+  double next = course_->occupancy.begin_ns();
+  for (const StepReading& r : input_->readings) {
     // The last conversion ended half a period before the read, on average, its middle half a slot
     // before that.
     const double at = 0.5 * (r.begin_ns + r.end_ns - period_ns - window().slot_s() * 1e9);
     if (at < next) continue;
     const std::span<const double> shares = filtered.At(at);
-    if (shares.empty() || shares[course_.other()] > kMostOfOther) continue;
+    if (shares.empty() || shares[course_->other()] > kMostOfOther) continue;
+    // What was before the course is not known.
+    if (std::accumulate(shares.begin(), shares.end(), 0.0) < 1 - kMostOfOther) continue;
     next = at + kFilteredSpacing * decay_ns;
-    rows.AddShares(shares.first(course_.other()), at - decay_ns, r.steps, 0);
+    rows.AddShares(shares.first(course_->other()), at - decay_ns, r.steps, 0);
   }
-  out_.readings = input_.readings.size();
+  part_.readings = input_->readings.size();
   out_.windows = WindowKind::kFiltered;
-  if (rows.rows().size() < 2) {
-    out_.why_not = "too few independent readings behind the sensor's filter";
-    return;
+  if (!is_known()) {
+    if (rows.rows().size() < 2) {
+      out_.why_not = "too few independent readings behind the sensor's filter";
+      return;
+    }
+    noise_ = 0.5;
   }
-  noise_ = 0.5;
-  Regress(&rows, false, kIterationsAtLast);
-  Finish(rows);
+  Regress(&rows, nullptr, kIterationsAtLast);
+  Summarise(rows, nullptr);
 }
 
 // Readings of idle phases: wherever their windows lie, the board idled. As far apart as conversions
@@ -202,29 +301,40 @@ void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows)
   const double period_ns = window().period_s() * (1 + window().period_tolerance()) * 1e9;
   const double reach_ns = period_ns + window().slot_s() * 1e9;
   double next = after_ns;
-  for (const StepReading& r : input_.readings) {
+  for (const StepReading& r : input_->readings) {
     const double begin = r.begin_ns - reach_ns;
     if (begin < after_ns || r.end_ns > before_ns || r.begin_ns < next) continue;
-    if (!course_.occupancy.Row(begin, r.end_ns, &row_)) continue;
-    if (row_.size() != 1 || row_.front().parameter != course_.idle()) continue;
+    if (!course_->occupancy.Row(begin, r.end_ns, &row_)) continue;
+    if (row_.size() != 1 || row_.front().parameter != course_->idle()) continue;
     rows->Add(begin, r.end_ns, r.steps, 0, 0);
     next = r.begin_ns + period_ns;
   }
 }
 
+void RailFitting::FitIdle() {
+  RailRows rows(*course_, *drift_, nullptr);
+  AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
+              &rows);
+  Regress(&rows, nullptr, kIterationsAtLast);
+  Summarise(rows, nullptr);
+}
+
 void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                                  uint32_t reg, bool last) {
-  const PowerCourse power = Course();
-  RailRows rows(course_, drift_, last);
-  AddIdleRows(-std::numeric_limits<double>::infinity(), course_.measure_begin, &rows);
+  const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
+  RailRows rows(*course_, *drift_, last ? &places : nullptr);
+  AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
   int64_t cycle = std::numeric_limits<int64_t>::min();
   double squares = 0;
   size_t placed = 0;
+  if (is_known()) part_.readings = 0;
   for (size_t i = 0; i < reads.size(); ++i) {
     const ConversionTime& time = times.reads[i];
-    if (reads[i].reg != reg || !time.certain || time.cycle == cycle) continue;
+    if (reads[i].reg != reg) continue;
+    if (is_known()) ++part_.readings;
+    if (!time.certain || time.cycle == cycle) continue;
     const double slot = slot_share() * time.period_ns, begin = time.end_ns - slot;
-    const double edge = 1e3 * (power.PowerAt(time.end_ns) - power.PowerAt(begin)) / slot;
+    const double edge = 1e3 * time.edge / slot;
     const double error = edge * time.sd_ns * 1e-3;
     const double variance = last ? 0 : error * error;
     if (!rows.Add(begin, time.end_ns, reads[i].value, edge, variance)) continue;
@@ -232,79 +342,120 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
     squares += time.sd_ns * time.sd_ns;
     ++placed;
   }
-  if (placed < kFewestReadings) return;
-  AddIdleRows(course_.measure_end, std::numeric_limits<double>::infinity(), &rows);
-  out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  Regress(&rows, last, last ? kIterationsAtLast : kIterationsOnTheWay);
+  if (!is_known() && placed < kFewestReadings) return;
+  AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
+  if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
+  Regress(&rows, last ? &places : nullptr, last ? kIterationsAtLast : kIterationsOnTheWay);
   if (!last) return;
   out_.windows = WindowKind::kFitted;
   out_.period_s = 1e-9 * times.period_ns;
-  Finish(rows);
+  Summarise(rows, &places);
+  part_.place_squares_ns2 = squares;
+  part_.placed = placed;
 }
 
-// Covariances of categories and knots; the errors of places are eliminated in the inverse.
-void RailFitting::Finish(const RailRows& rows) {
-  const Eigen::Index all = fit_.p.size(), kept = p_.size();
-  const MatrixXd covariance =
-      fit_.information.selfadjointView<Eigen::Lower>().ldlt().solve(MatrixXd::Identity(all, all));
-  out_.p = p_;
-  out_.model_covariance = covariance.topLeftCorner(kept, kept);
-  out_.robust_covariance =
-      (covariance * fit_.score_products * covariance).topLeftCorner(kept, kept);
-  out_.clusters = fit_.clusters;
-  out_.noise_steps = noise_;
-  out_.used = rows.rows().size();
-  out_.touched = rows.touched();
-  out_.covered_s = rows.covered_s();
-  BoundRounding(rows);
+// The errors of places are this part's own: they are eliminated.
+void RailFitting::Summarise(const RailRows& rows, const SlowDrift* places) {
+  kept_fit_ = fit_;
+  const Eigen::Index kept = p_.size(), gone = fit_.p.size() - kept;
+  part_.data = {.h = fit_.data.h.topLeftCorner(kept, kept), .g = fit_.data.g.head(kept)};
+  part_.score_products = fit_.score_products.topLeftCorner(kept, kept);
+  if (gone > 0) {
+    const MatrixXd own =
+        fit_.data.h.bottomRightCorner(gone, gone) + Prior(places).h.bottomRightCorner(gone, gone);
+    const MatrixXd common = fit_.data.h.topRightCorner(kept, gone);
+    // A score of what is kept, less what the errors of places explain of it.
+    const MatrixXd explained = own.ldlt().solve(common.transpose()).transpose();
+    part_.data.h -= explained * common.transpose();
+    part_.data.g -= explained * fit_.data.g.tail(gone);
+    const MatrixXd both = fit_.score_products.topRightCorner(kept, gone);
+    part_.score_products +=
+        explained * fit_.score_products.bottomRightCorner(gone, gone) * explained.transpose() -
+        explained * both.transpose() - both * explained.transpose();
+  }
+  part_.clusters = fit_.clusters;
+  part_.used = rows.rows().size();
+  part_.touched = rows.touched();
+  part_.covered_s = rows.covered_s();
+  part_.row_sum = VectorXd::Zero(kept);
+  part_.y_sum = 0;
+  for (size_t i = 0; i < rows.rows().size(); ++i) {
+    part_.y_sum += rows.rows().y(i);
+    for (const auto& e : rows.rows().entries(i)) {
+      if (e.parameter < kept) part_.row_sum[e.parameter] += e.weight;
+    }
+  }
+}
+
+RailFit RailFitting::Result() const {
+  RailFit fit = out_;
+  if (!is_known()) return fit;
+  const Quadratic prior = Prior(nullptr);
+  const MatrixXd information = prior.h + summary_.data.h;
+  const Eigen::LDLT<MatrixXd> solver(information);
+  fit.p = solver.solve(prior.g + summary_.data.g);
+  fit.model_covariance = solver.solve(MatrixXd::Identity(fit.p.size(), fit.p.size()));
+  fit.robust_covariance = fit.model_covariance * summary_.score_products * fit.model_covariance;
+  fit.clusters = summary_.clusters;
+  fit.noise_steps = noise_;
+  fit.readings = summary_.readings;
+  fit.used = summary_.used;
+  fit.outliers = summary_.outliers;
+  fit.touched = summary_.touched;
+  fit.covered_s = summary_.covered_s;
+  const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));
+  fit.place_sd_s = 1e-9 * std::sqrt(summary_.place_squares_ns2 / placed);
+  BoundRounding(summary_, &fit);
+  FitVoltage(&fit);
+  return fit;
 }
 
 // A rail that hardly moves between two steps tells nothing of where it stands between them, but it
 // does not stand elsewhere: the mean of all readings is off by at most half a step.
-void RailFitting::BoundRounding(const RailRows& rows) {
-  VectorXd mean = VectorXd::Zero(p_.size());
-  double y = 0;
-  const auto count = static_cast<double>(rows.rows().size());
-  for (size_t i = 0; i < rows.rows().size(); ++i) {
-    y += rows.rows().y(i) / count;
-    for (const auto& e : rows.rows().entries(i)) {
-      if (e.parameter < mean.size()) mean[e.parameter] += e.weight / count;
-    }
-  }
-  const VectorXd towards = out_.model_covariance * mean;
+void RailFitting::BoundRounding(const RailSummary& summary, RailFit* fit) {
+  const auto count = static_cast<double>(summary.used);
+  const VectorXd mean = summary.row_sum / count;
+  const VectorXd towards = fit->model_covariance * mean;
   const double variance = mean.dot(towards);
   if (!(variance > kRoundingVariance)) return;
   const double gain = (1 - kRoundingVariance / variance) / variance;
-  out_.p += gain * (y - mean.dot(out_.p)) * towards;
-  out_.model_covariance -= gain * towards * towards.transpose();
+  fit->p += gain * (summary.y_sum / count - mean.dot(fit->p)) * towards;
+  fit->model_covariance -= gain * towards * towards.transpose();
 }
 
-// V = volts - ohm * I by least squares. The conversion lies anywhere in the period before the read,
-// so the current's mean over that is what it is expected to have seen: unbiased, whatever it saw.
-void RailFitting::FitVoltage() {
-  if (input_.voltage.empty() || out_.p.size() == 0) return;
-  const double scale = out_.scale, reach_ns = std::max(window().period_s() * 1e9, 1.0);
-  const PowerCourse current(course_.occupancy, out_.p.head(categories_));
-  double n = 0, i1 = 0, v1 = 0, ii = 0, iv = 0;
-  for (const VoltageReading& r : input_.voltage) {
-    if (!IsUsable(r.at_ns - reach_ns, r.at_ns)) continue;
-    const double amperes = scale * (current.Mean(r.at_ns - reach_ns, r.at_ns) + DriftAt(r.at_ns));
-    n += 1;
-    i1 += amperes;
-    v1 += r.volts;
-    ii += amperes * amperes;
-    iv += amperes * r.volts;
+// The conversion lies anywhere in the period before the read, so the current's mean over that is
+// what it is expected to have seen: unbiased, whatever it saw.
+void RailFitting::AddVoltage() {
+  if (input_->voltage.empty()) return;
+  const double reach_ns = std::max(window().period_s() * 1e9, 1.0);
+  WindowCursor current(Course());
+  for (const VoltageReading& r : input_->voltage) {
+    voltage_.all += 1;
+    voltage_.all_v += r.volts;
+    if (!course_->IsUsable(r.at_ns - reach_ns, r.at_ns)) continue;
+    const double amperes =
+        out_.scale * (current.Over(r.at_ns - reach_ns, r.at_ns).mean + DriftAt(r.at_ns));
+    voltage_.n += 1;
+    voltage_.i += amperes;
+    voltage_.v += r.volts;
+    voltage_.ii += amperes * amperes;
+    voltage_.iv += amperes * r.volts;
   }
-  if (n < 1) {
-    for (const VoltageReading& r : input_.voltage) v1 += r.volts;
-    out_.voltage = {.volts = v1 / static_cast<double>(input_.voltage.size()), .ohm = 0};
+}
+
+// V = volts - ohm * I by least squares.
+void RailFitting::FitVoltage(RailFit* fit) const {
+  const VoltageSums& s = voltage_;
+  if (s.all < 1) return;
+  if (s.n < 1) {
+    fit->voltage = {.volts = s.all_v / s.all, .ohm = 0};
     return;
   }
-  const double spread = ii - i1 * i1 / n;
+  const double spread = s.ii - s.i * s.i / s.n;
   // Too few readings, or all at one current, say nothing of the sag.
-  const bool has_slope = n >= kFewestVoltages && spread > kLeastSpread * ii;
-  const double ohm = has_slope ? std::max(0.0, (i1 * v1 / n - iv) / spread) : 0;
-  out_.voltage = {.volts = (v1 + ohm * i1) / n, .ohm = ohm};
+  const bool has_slope = s.n >= kFewestVoltages && spread > kLeastSpread * s.ii;
+  const double ohm = has_slope ? std::max(0.0, (s.i * s.v / s.n - s.iv) / spread) : 0;
+  fit->voltage = {.volts = (s.v + ohm * s.i) / s.n, .ohm = ohm};
 }
 
 }  // namespace synergy

@@ -1,64 +1,92 @@
-// One rail while it is being fitted: the state that rounds of windows and powers improve.
+// One rail while it is being fitted: the state that rounds of windows and powers improve, and what
+// is left of it from part to part of a run.
 #pragma once
 
 #include <Eigen/Dense>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/attribution/conversion_times.h"
 #include "common/attribution/rail_fit.h"
 #include "common/attribution/rail_rows.h"
+#include "common/attribution/rail_summary.h"
 
 namespace synergy {
 
-// Thread-compatible. What it is made from outlives it.
+// Thread-compatible. Copies are independent between parts.
 class RailFitting {
  public:
-  RailFitting(const RunCourse& course, const SlowDrift& drift, const RailReadings& input);
+  // From here to EndPart() is one part of the run; all three outlive that. `map`: from the part
+  // before; null in the first one.
+  void BeginPart(const RunCourse& course, const SlowDrift& drift, const RailReadings& input,
+                 const Remapping* map);
+  void EndPart();
+  // Whether parts before have said anything of its powers.
+  bool is_known() const { return !summary_.empty(); }
+  bool has_readings() const { return !input_->readings.empty(); }
 
-  const RailReadings& input() const { return input_; }
-  const v1::Window& window() const { return input_.channel.window(); }
+  const RailReadings& input() const { return *input_; }
+  const v1::Window& window() const { return input_->channel.window(); }
+  WindowKind windows() const { return out_.windows; }
   double slot_share() const { return window().slot_s() / window().period_s(); }
   // Of a reading, rounding included; steps.
   double sd_steps() const;
-  // The power over time of what runs, without the drift; in steps.
-  PowerCourse Course() const;
+  // The power over time of what runs, without the drift; in steps. As it is known now.
+  const PowerCourse& Course();
   double DriftAt(double at_ns) const;
-  // Whether all of [begin, end] is known and has categories with powers.
-  bool IsUsable(double begin, double end);
 
   // From windows that are the whole span in which a conversion may lie: where to begin, and where
   // it ends if nothing better is found. False: too few readings; out() says so.
   bool FitSmeared();
   void FitKnown();
   void FitFiltered();
+  // Moves the drift to where a later part's readings are on average, wherever their conversions
+  // lay.
+  void FollowDrift();
   // From the times of its conversions: `reads` and `times` are of all rails of the cycle, `reg` is
   // this one. In the last round with the errors of the places.
   void FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                       uint32_t reg, bool last);
-  // The voltage against the current, from the spans in which each reading of it may lie.
-  void FitVoltage();
+  // Its idle phases alone, where no conversion's time is known.
+  void FitIdle();
+  void SayWhyNot(const char* why) { out_.why_not = why; }
 
-  RailFit Take() { return std::move(out_); }
+  // Of all parts that have ended.
+  RailFit Result() const;
 
  private:
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
-  Quadratic Prior(bool place_errors) const;
-  void Regress(RailRows* rows, bool place_errors, int most_iterations);
-  void Finish(const RailRows& rows);
-  void BoundRounding(const RailRows& rows);
+  Quadratic Prior(const SlowDrift* places) const;
+  void FollowRows(const RailRows& rows);
+  void Regress(RailRows* rows, const SlowDrift* places, int most_iterations);
+  void Summarise(const RailRows& rows, const SlowDrift* places);
+  void AddVoltage();
+  void FitVoltage(RailFit* fit) const;
+  static void BoundRounding(const RailSummary& summary, RailFit* fit);
 
-  const RunCourse& course_;
-  const SlowDrift& drift_;
-  const RailReadings& input_;
-  const Eigen::Index categories_, knots_;
+  const RunCourse* course_ = nullptr;
+  const SlowDrift* drift_ = nullptr;
+  const RailReadings* input_ = nullptr;
+  Eigen::Index categories_ = 0, knots_ = 0;
   RailFit out_;
-  double level_ = 0;   // mean of the readings, steps
-  double noise_ = 1;   // of a conversion before rounding, steps
-  Eigen::VectorXd p_;  // categories, knots
-  RegressionFit fit_;
+  std::optional<double> level_;  // mean of the first part's readings, steps
+  double noise_ = 1;             // of a conversion before rounding, steps
+  double noise_information_ = 0;
+  Eigen::VectorXd p_;                         // categories, knots
+  RailSummary summary_;                       // of the parts before
+  RailSummary part_;                          // of this one, as far as it is
+  std::shared_ptr<const PowerCourse> power_;  // of p_, in this part; null: not made yet
+  RegressionFit fit_;  // the last one, and the one that the part's summary is of
+  RegressionFit kept_fit_;
   std::vector<RegressionRows::Entry> row_;
+  // Of the voltage against the current: count, sums of amperes, volts, and their products.
+  struct VoltageSums {
+    double n = 0, i = 0, v = 0, ii = 0, iv = 0;
+    double all = 0, all_v = 0;  // of all readings
+  } voltage_;
 };
 
 }  // namespace synergy

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/attribution/run_course.h"
 #include "common/attribution/run_data.h"
 #include "synergy/v1/board.pb.h"
 
@@ -33,7 +34,7 @@ struct RailReadings {
 };
 
 // In the board's order. A rail with an energy counter, or without a current and a voltage, has no
-// readings here.
-std::vector<RailReadings> ReadingsOf(const RunData& data, int64_t origin_ns);
+// readings here. Those that end within the part.
+std::vector<RailReadings> ReadingsOf(const RunData& data, const RunPart& part);
 
 }  // namespace synergy

@@ -32,15 +32,17 @@ void RailRows::AddShares(std::span<const double> shares, double at, double steps
 // `row_` has the categories.
 void RailRows::Finish(double at, double steps, double edge, double variance) {
   for (const auto& e : row_) ++touched_[e.parameter];
-  const SlowDrift::Weights knots = drift_.At(at);
-  auto parameter = static_cast<uint32_t>(course_.categories() + knots.knot);
-  row_.push_back({.parameter = parameter, .weight = knots.first});
-  row_.push_back({.parameter = parameter + 1, .weight = knots.second});
-  if (place_errors_ && edge != 0) {
-    parameter += static_cast<uint32_t>(drift_.knots());
-    row_.push_back({.parameter = parameter, .weight = edge * knots.first});
-    row_.push_back({.parameter = parameter + 1, .weight = edge * knots.second});
+  const auto add = [&](const SlowDrift& line, size_t first, double factor) {
+    const SlowDrift::Weights knots = line.At(at);
+    const auto parameter = static_cast<uint32_t>(first + knots.knot);
+    row_.push_back({.parameter = parameter, .weight = factor * knots.first});
+    row_.push_back({.parameter = parameter + 1, .weight = factor * knots.second});
+  };
+  add(drift_, course_.categories(), 1);
+  if (place_errors_ != nullptr && edge != 0) {
+    add(*place_errors_, course_.categories() + drift_.knots(), edge);
   }
+  at_ns_.push_back(at);
   rows_.Add(row_, steps, variance, ClusterAt(at));
 }
 

@@ -2,7 +2,7 @@
 // reading changes if the window lies elsewhere. Pure.
 //
 // Parameters: the course's categories, then the drift's knots [steps], then, for windows whose
-// place is fitted, its error at the same knots [us].
+// place is fitted, its slowly changing error [us], at knots of its own.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace synergy {
 
 class RailRows {
  public:
-  // Both outlive this. `place_errors`: the third kind of parameters is there, too.
-  RailRows(const RunCourse& course, const SlowDrift& drift, bool place_errors)
+  // All outlive this. `place_errors`: of the third kind of parameters; null: there are none.
+  RailRows(const RunCourse& course, const SlowDrift& drift, const SlowDrift* place_errors)
       : course_(course),
         drift_(drift),
         place_errors_(place_errors),
@@ -26,7 +26,8 @@ class RailRows {
         covered_s_(course.categories()) {}
 
   size_t parameters() const {
-    return course_.categories() + drift_.knots() * (place_errors_ ? 2 : 1);
+    const size_t places = place_errors_ == nullptr ? 0 : place_errors_->knots();
+    return course_.categories() + drift_.knots() + places;
   }
 
   // A window [begin, end]; ns after the origin, later than the one before. `edge`: steps by which
@@ -36,6 +37,7 @@ class RailRows {
   // The same for shares by category that are known already.
   void AddShares(std::span<const double> shares, double at, double steps, double variance);
 
+  double at_ns(size_t row) const { return at_ns_[row]; }  // where its drift was taken
   const RegressionRows& rows() const { return rows_; }
   RegressionRows& rows() { return rows_; }
   // By category: windows that touched it, and how much of its time they took in.
@@ -48,8 +50,9 @@ class RailRows {
 
   const RunCourse& course_;
   const SlowDrift& drift_;
-  const bool place_errors_;
+  const SlowDrift* const place_errors_;
   RegressionRows rows_;
+  std::vector<double> at_ns_;
   std::vector<uint64_t> touched_;
   std::vector<double> covered_s_;
   std::vector<RegressionRows::Entry> row_;

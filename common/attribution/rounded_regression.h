@@ -62,19 +62,26 @@ struct Quadratic {
 
 struct RegressionFit {
   Eigen::VectorXd p;
-  double noise = 0;             // s
-  Eigen::MatrixXd information;  // of p, at the maximum; the prior's included
+  double noise = 0;  // s
+  // Of the rows alone, the prior not included, around the p at which they were looked at last.
+  Quadratic data;
   // Sum over clusters of the outer products of their scores: what the information of the data would
   // be, were the model of the noise right.
   Eigen::MatrixXd score_products;
   size_t clusters = 0;
-  double log_likelihood = 0;
-  bool converged = false;
+  double noise_information = 0;  // of s
+  double log_likelihood = 0;     // of FitRounded
+  bool converged = false;        // likewise
 };
 
 // Maximises the likelihood of the rows and the prior from `p` and `noise` (above 0) on.
 RegressionFit FitRounded(const RegressionRows& rows, Eigen::VectorXd p, double noise,
                          const Quadratic& prior, int most_iterations);
+
+// Rows more, where p and s are known well already: one step of Newton's method, which looks at each
+// row once. `prior` has what is known of p, `noise_information` what is known of s.
+RegressionFit StepRounded(const RegressionRows& rows, Eigen::VectorXd p, double noise,
+                          const Quadratic& prior, double noise_information);
 
 // Ordinary least squares with the same prior: where to begin.
 Eigen::VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior);

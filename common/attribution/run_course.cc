@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "common/attribution/span_events.h"
+#include "common/clock.h"
 
 namespace synergy {
 namespace {
@@ -15,26 +15,6 @@ struct IdleTime {
   int64_t begin_ns = 0;
   int64_t end_ns = 0;
 };
-
-// First and last stamp that anything of the run has.
-struct Extent {
-  int64_t begin_ns = std::numeric_limits<int64_t>::max();
-  int64_t end_ns = std::numeric_limits<int64_t>::min();
-  void Add(int64_t begin, int64_t end) {
-    begin_ns = std::min(begin_ns, begin);
-    end_ns = std::max(end_ns, end);
-  }
-};
-
-Extent ExtentOf(const RunData& data) {
-  Extent extent;
-  for (const auto& [channel, readings] : data.readings()) {
-    if (!readings.empty()) extent.Add(readings.front().begin_ns, readings.back().end_ns);
-  }
-  for (const Marker& m : data.markers()) extent.Add(m.begin_ns, m.end_ns);
-  for (const v1::PhaseChange& phase : data.phases()) extent.Add(phase.at_ns(), phase.at_ns());
-  return extent;
-}
 
 std::vector<IdleTime> IdleTimes(const RunData& data, int64_t end_ns) {
   std::vector<IdleTime> times;
@@ -48,7 +28,7 @@ std::vector<IdleTime> IdleTimes(const RunData& data, int64_t end_ns) {
 }
 
 // What the job did besides its measured operators; `thread` keeps it apart from theirs.
-std::vector<Span> OtherSpans(const RunData& data) {
+std::vector<Span> OtherSpans(const RunData& data, const RunPart& part) {
   std::vector<Span> spans = DecidingSpans(data);
   for (const v1::ChirpPlayed& chirp : data.chirps()) {
     if (chirp.edge_ns().empty()) continue;
@@ -58,49 +38,73 @@ std::vector<Span> OtherSpans(const RunData& data) {
                      .activity = Activity::kSetup,
                      .op = 0});
   }
+  std::erase_if(spans, [&](const Span& span) {
+    return span.end_ns < part.context_ns || span.begin_ns >= part.end_ns;
+  });
   return spans;
+}
+
+// The place of an operator among `ops`, which rise, or where it would be.
+uint32_t PlaceOf(const std::vector<uint32_t>& ops, uint32_t op) {
+  return static_cast<uint32_t>(std::ranges::lower_bound(ops, op) - ops.begin());
 }
 
 // Builds the occupancy from one event to the next.
 class Builder {
  public:
   Builder(RunCourse* course, const std::vector<Span>& spans, std::vector<IdleTime> idle)
-      : course_(*course), spans_(spans), idle_(std::move(idle)) {
-    for (uint32_t i = 0; i < course_.ops.size(); ++i) category_[course_.ops[i]] = i;
-    course_.seconds.assign(course_.categories(), 0);
-  }
+      : course_(*course),
+        spans_(spans),
+        idle_(std::move(idle)),
+        counted_from_(After(course->part.begin_ns)) {}
 
   void MoveTo(int64_t at_ns);
-  void Apply(const SpanEvent& event) {
-    const Span& span = spans_[event.span];
-    OpenSpans& open = threads_[span.thread];
-    open.Apply(event, span);
-    if (open.empty()) threads_.erase(span.thread);
-  }
+  void Apply(const SpanEvent& event);
 
  private:
-  double After(int64_t at_ns) const { return static_cast<double>(at_ns - course_.origin_ns); }
+  struct Thread {
+    uint16_t number = 0;
+    OpenSpans open;
+  };
+
+  double After(int64_t at_ns) const { return static_cast<double>(at_ns - course_.part.origin_ns); }
   uint32_t CategoryOf(const Span& span) const {
-    return span.activity == Activity::kInference ? category_.at(span.op) : course_.other();
+    return span.activity == Activity::kInference ? PlaceOf(course_.ops(), span.op)
+                                                 : course_.other();
   }
   void Append(double end, std::span<const Occupancy::Part> parts);
   void AppendEmpty(int64_t until_ns);
+  void NoteOther(double begin, double end);
 
   RunCourse& course_;
   const std::vector<Span>& spans_;
   const std::vector<IdleTime> idle_;
-  std::map<uint32_t, uint32_t> category_;
-  std::map<uint16_t, OpenSpans> threads_;  // those that are in something
+  const double counted_from_;
+  std::vector<Thread> threads_;  // by number
+  size_t busy_ = 0;              // those that are in something
   std::vector<Occupancy::Part> parts_;
   size_t next_idle_ = 0;
 };
 
-void Builder::Append(double end, std::span<const Occupancy::Part> parts) {
-  const double length = end - course_.occupancy.end_ns();
-  if (!(length > 0)) return;
-  for (const Occupancy::Part& part : parts) {
-    course_.seconds[part.category] += part.share * length * 1e-9;
+void Builder::NoteOther(double begin, double end) {
+  if (!course_.other_ends.empty() && course_.other_ends.back() == begin) {
+    course_.other_ends.back() = end;
+  } else {
+    course_.other_begins.push_back(begin);
+    course_.other_ends.push_back(end);
   }
+}
+
+void Builder::Append(double end, std::span<const Occupancy::Part> parts) {
+  const double begin = course_.occupancy.end_ns();
+  if (!(end > begin)) return;
+  const double counted = std::max(0.0, end - std::max(begin, counted_from_));
+  bool has_other = false;
+  for (const Occupancy::Part& part : parts) {
+    course_.seconds[part.category] += part.share * counted * 1e-9;
+    has_other = has_other || part.category == course_.other();
+  }
+  if (has_other) NoteOther(begin, end);
   course_.occupancy.Append(end, parts);
 }
 
@@ -129,67 +133,131 @@ void Builder::AppendEmpty(int64_t until_ns) {
 
 void Builder::MoveTo(int64_t at_ns) {
   if (!(After(at_ns) > course_.occupancy.end_ns())) return;
-  if (threads_.empty()) {
+  if (busy_ == 0) {
     AppendEmpty(at_ns);
     return;
   }
   parts_.clear();
-  const double share = 1.0 / static_cast<double>(threads_.size());
-  for (const auto& [thread, open] : threads_) {
-    parts_.push_back({.category = CategoryOf(spans_[open.innermost()]), .share = share});
+  const double share = 1.0 / static_cast<double>(busy_);
+  for (const Thread& thread : threads_) {
+    if (thread.open.empty()) continue;
+    parts_.push_back({.category = CategoryOf(spans_[thread.open.innermost()]), .share = share});
   }
   Append(After(at_ns), parts_);
 }
 
+void Builder::Apply(const SpanEvent& event) {
+  const Span& span = spans_[event.span];
+  auto thread = std::ranges::lower_bound(threads_, span.thread, {}, &Thread::number);
+  if (thread == threads_.end() || thread->number != span.thread) {
+    thread = threads_.insert(thread, {.number = span.thread, .open = {}});
+  }
+  const bool was_empty = thread->open.empty();
+  thread->open.Apply(event, span);
+  if (was_empty) ++busy_;
+  if (thread->open.empty()) --busy_;
+}
+
+// By so much may a marker of one thread come behind one of another that began later.
+constexpr Nanoseconds kMostDisorder = Seconds(1);
+
+bool Counts(const Marker& m) { return m.phase == v1::PHASE_MEASURE && m.op < kOpClock; }
+
+// Markers that touch the part, its context included. Calls `use` with each; operators of a thread
+// are in the order of time, those of several threads nearly.
+template <typename Use>
+void ForEachMarker(const RunData& data, const RunPart& part, Use use) {
+  for (size_t i = part.first_marker; i < data.markers().size(); ++i) {
+    const Marker& m = data.markers()[i];
+    if (m.op == kOpClock || m.end_ns < part.context_ns) continue;
+    if (m.begin_ns > part.end_ns + kMostDisorder.count) break;
+    if (m.end_ns <= part.end_ns) use(m);
+  }
+}
+
+void AddOps(const RunData& data, RunPart* part) {
+  ForEachMarker(data, *part, [&](const Marker& m) {
+    if (!Counts(m)) return;
+    part->measured_begin_ns = std::min(part->measured_begin_ns, m.begin_ns);
+    part->measured_end_ns = std::max(part->measured_end_ns, m.end_ns);
+    const uint32_t place = PlaceOf(part->ops, m.op);
+    if (place < part->ops.size() && part->ops[place] == m.op) return;
+    part->ops.insert(part->ops.begin() + place, m.op);
+  });
+}
+
 std::vector<Span> ReadMarkers(const RunData& data, RunCourse* course) {
-  std::vector<Span> spans = OtherSpans(data);
-  std::map<uint32_t, uint64_t> executions;
-  Extent measured;
-  for (const Marker& m : data.markers()) {
-    if (m.op == kOpNet && m.phase == v1::PHASE_MEASURE) {
-      course->iteration_begins.push_back(static_cast<double>(m.begin_ns - course->origin_ns));
+  const RunPart& part = course->part;
+  std::vector<Span> spans = OtherSpans(data, part);
+  ForEachMarker(data, part, [&](const Marker& m) {
+    const bool is_new = m.end_ns > part.begin_ns;
+    if (m.op == kOpNet) {
+      if (is_new && m.phase == v1::PHASE_MEASURE) {
+        course->iteration_begins.push_back(static_cast<double>(m.begin_ns - part.origin_ns));
+      }
+      return;
     }
-    if (m.op == kOpNet || m.op == kOpClock) continue;
-    const bool counts = m.phase == v1::PHASE_MEASURE && m.op < kOpClock;
+    const bool counts = Counts(m);
     spans.push_back({.begin_ns = m.begin_ns,
                      .end_ns = m.end_ns,
                      .thread = m.thread,
                      .activity = counts ? Activity::kInference : Activity::kSetup,
                      .op = m.op});
-    if (!counts) continue;
-    ++executions[m.op];
-    measured.Add(m.begin_ns, m.end_ns);
-  }
-  for (const auto& [op, count] : executions) {
-    course->ops.push_back(op);
-    course->executions.push_back(count);
-  }
-  if (executions.empty()) return spans;
+    if (counts && is_new) ++course->executions[PlaceOf(part.ops, m.op)];
+  });
   std::ranges::sort(course->iteration_begins);
-  course->measure_begin = static_cast<double>(measured.begin_ns - course->origin_ns);
-  course->measure_end = static_cast<double>(measured.end_ns - course->origin_ns);
-  for (const Span& span : DecidingSpans(data)) {
-    if (span.begin_ns < measured.begin_ns || span.end_ns > measured.end_ns) continue;
-    course->breaks.push_back({.begin = static_cast<double>(span.begin_ns - course->origin_ns),
-                              .end = static_cast<double>(span.end_ns - course->origin_ns)});
-  }
   return spans;
 }
 
 }  // namespace
 
-RunCourse CourseOf(const RunData& data) {
+RunPart WholeOf(const RunData& data) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  int64_t begin = kMost, end = std::numeric_limits<int64_t>::min();
+  const auto add = [&](int64_t from, int64_t to) {
+    begin = std::min(begin, from);
+    end = std::max(end, to);
+  };
+  for (const auto& [channel, readings] : data.readings()) {
+    if (!readings.empty()) add(readings.front().begin_ns, readings.back().end_ns);
+  }
+  for (const Marker& m : data.markers()) add(m.begin_ns, m.end_ns);
+  for (const v1::PhaseChange& phase : data.phases()) add(phase.at_ns(), phase.at_ns());
+  RunPart part;
+  if (begin == kMost) return part;
+  part.origin_ns = part.context_ns = begin;
+  part.begin_ns = begin - 1;
+  part.end_ns = end;
+  return part;
+}
+
+bool RunCourse::IsUsable(double begin, double end) const {
+  if (begin < occupancy.begin_ns() || end > occupancy.end_ns()) return false;
+  const auto after = std::ranges::upper_bound(other_ends, begin);  // the first that ends later
+  return after == other_ends.end() ||
+         other_begins[static_cast<size_t>(after - other_ends.begin())] >= end;
+}
+
+RunCourse CourseOf(const RunData& data, RunPart part) {
   RunCourse course;
-  const Extent extent = ExtentOf(data);
-  if (extent.end_ns <= extent.begin_ns) return course;
-  course.origin_ns = extent.begin_ns;
+  AddOps(data, &part);
+  course.part = std::move(part);
+  const RunPart& p = course.part;
+  course.seconds.assign(course.categories(), 0);
+  course.executions.assign(p.ops.size(), 0);
+  if (p.end_ns <= p.origin_ns) return course;
+  course.occupancy = Occupancy(static_cast<double>(p.context_ns - p.origin_ns));
+  if (p.measured_begin_ns <= p.measured_end_ns) {
+    course.measure_begin = static_cast<double>(p.measured_begin_ns - p.origin_ns);
+    course.measure_end = static_cast<double>(p.measured_end_ns - p.origin_ns);
+  }
   const std::vector<Span> spans = ReadMarkers(data, &course);
-  Builder builder(&course, spans, IdleTimes(data, extent.end_ns));
+  Builder builder(&course, spans, IdleTimes(data, p.end_ns));
   for (const SpanEvent& event : EventsOf(spans)) {
     builder.MoveTo(event.at_ns);
     builder.Apply(event);
   }
-  builder.MoveTo(extent.end_ns);
+  builder.MoveTo(p.end_ns);
   return course;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 #include <utility>
 
 #include "common/attribution/run_checks.h"
@@ -17,7 +19,7 @@ namespace {
 // one outside them.
 class Values {
  public:
-  Values(const std::vector<Reading>& readings, double scale) : readings_(readings), scale_(scale) {}
+  Values(std::span<const Reading> readings, double scale) : readings_(readings), scale_(scale) {}
 
   double At(int64_t at_ns) {
     while (next_ < readings_.size() && Middle(readings_[next_]) <= at_ns) ++next_;
@@ -31,14 +33,14 @@ class Values {
  private:
   double Value(size_t i) const { return static_cast<double>(readings_[i].raw) * scale_; }
 
-  const std::vector<Reading>& readings_;
+  const std::span<const Reading> readings_;
   const double scale_;
   size_t next_ = 0;  // the first reading after the instant asked for last
 };
 
 // Between two updates of the counter its mean power holds, which stands in their middle. Readings
 // that repeat an update say nothing, unless all do: then nothing was used.
-std::vector<PowerSample> PowerOfCounter(const std::vector<Reading>& readings, double scale_j) {
+std::vector<PowerSample> PowerOfCounter(std::span<const Reading> readings, double scale_j) {
   std::vector<PowerSample> samples;
   if (readings.size() < 2) return samples;
   const Reading* update = &readings.front();
@@ -57,6 +59,16 @@ std::vector<PowerSample> PowerOfCounter(const std::vector<Reading>& readings, do
     samples = {{Middle(readings.front()), 0.0}, {Middle(readings.back()), 0.0}};
   }
   return samples;
+}
+
+// From the last one before `from_ns` to the first one after `until_ns`.
+std::span<const Reading> Within(const std::vector<Reading>& readings, int64_t from_ns,
+                                int64_t until_ns) {
+  auto first = std::ranges::lower_bound(readings, from_ns, {}, &Middle);
+  if (first != readings.begin()) --first;
+  auto last = std::ranges::upper_bound(first, readings.end(), until_ns, {}, &Middle);
+  if (last != readings.end()) ++last;
+  return {first, last};
 }
 
 }  // namespace
@@ -205,22 +217,28 @@ const v1::ChannelInfo* RunData::FindChannel(const std::string& rail,
   return nullptr;
 }
 
-std::vector<PowerSample> RunData::PowerOf(const std::string& rail) const {
+std::vector<PowerSample> RunData::PowerOf(const std::string& rail, int64_t from_ns,
+                                          int64_t until_ns) const {
   const v1::ChannelInfo* const power = FindChannel(rail, v1::ChannelInfo::QUANTITY_POWER);
   const v1::ChannelInfo* const energy = FindChannel(rail, v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
   const v1::ChannelInfo* const current = FindChannel(rail, v1::ChannelInfo::QUANTITY_CURRENT);
   const v1::ChannelInfo* const voltage = FindChannel(rail, v1::ChannelInfo::QUANTITY_VOLTAGE);
   std::vector<PowerSample> samples;
   if (power != nullptr) {
-    for (const Reading& r : readings_.at(power->channel())) {
+    for (const Reading& r : Within(readings_.at(power->channel()), from_ns, until_ns)) {
       samples.push_back({Middle(r), static_cast<double>(r.raw) * power->scale()});
     }
   } else if (energy != nullptr) {
-    samples = PowerOfCounter(readings_.at(energy->channel()), energy->scale());
+    samples =
+        PowerOfCounter(Within(readings_.at(energy->channel()), from_ns, until_ns), energy->scale());
   } else if (current != nullptr && voltage != nullptr &&
              !readings_.at(voltage->channel()).empty()) {
-    Values volts(readings_.at(voltage->channel()), voltage->scale());
-    for (const Reading& r : readings_.at(current->channel())) {
+    const auto currents = Within(readings_.at(current->channel()), from_ns, until_ns);
+    if (currents.empty()) return samples;
+    Values volts(
+        Within(readings_.at(voltage->channel()), Middle(currents.front()), Middle(currents.back())),
+        voltage->scale());
+    for (const Reading& r : currents) {
       const double amperes = static_cast<double>(r.raw) * current->scale();
       samples.push_back({Middle(r), amperes * volts.At(Middle(r))});
     }
@@ -229,10 +247,24 @@ std::vector<PowerSample> RunData::PowerOf(const std::string& rail) const {
 }
 
 std::vector<RailPower> RunData::Power() const {
+  return Power(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
+}
+
+std::vector<RailPower> RunData::Power(int64_t from_ns, int64_t until_ns) const {
   std::vector<RailPower> rails;
   if (!header_) return rails;
-  for (const std::string& rail : RailNames(*header_)) rails.push_back({rail, PowerOf(rail)});
+  for (const std::string& rail : RailNames(*header_)) {
+    rails.push_back({rail, PowerOf(rail, from_ns, until_ns)});
+  }
   return rails;
+}
+
+void RunData::Forget(size_t markers, const std::map<uint32_t, size_t>& readings) {
+  markers_.erase(markers_.begin(), markers_.begin() + static_cast<ptrdiff_t>(markers));
+  for (const auto& [channel, count] : readings) {
+    std::vector<Reading>& all = readings_.at(channel);
+    all.erase(all.begin(), all.begin() + static_cast<ptrdiff_t>(count));
+  }
 }
 
 }  // namespace synergy

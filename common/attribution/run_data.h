@@ -72,6 +72,11 @@ class RunData {
   // from each current times the voltage at that time (linear between its readings, the nearest one
   // outside them). A rail without these, or with only an energy counter, has no samples.
   std::vector<RailPower> Power() const;
+  // The same from the last reading before `from_ns` to the first one after `until_ns`.
+  std::vector<RailPower> Power(int64_t from_ns, int64_t until_ns) const;
+
+  // Drops the first of the markers and, by channel, of the readings: a long run's that were used.
+  void Forget(size_t markers, const std::map<uint32_t, size_t>& readings);
 
  private:
   // Where a chunk that was already taken is compared with one that comes again.
@@ -90,7 +95,8 @@ class RunData {
   void TakeRecord(v1::RunRecord record);
   const v1::ChannelInfo* FindChannel(const std::string& rail,
                                      v1::ChannelInfo::Quantity quantity) const;
-  std::vector<PowerSample> PowerOf(const std::string& rail) const;
+  std::vector<PowerSample> PowerOf(const std::string& rail, int64_t from_ns,
+                                   int64_t until_ns) const;
 
   std::vector<Seen> seen_;
   std::map<uint32_t, uint64_t> next_sequence_;  // by channel

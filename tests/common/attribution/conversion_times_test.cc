@@ -89,7 +89,7 @@ TEST(ConversionTimes, AreBetterOnceMoreFromThemselves) {
   const ConversionTimes again =
       TrackConversionTimes({.period_ns = 840e3, .tolerance = 0.1},
                            {{.slot_share = 1.0 / 6, .offset = 0, .noise = 0.42, .course = &course}},
-                           scene.reads, *times);
+                           scene.reads, times->first);
   EXPECT_LT(RmsError(scene, again), 3e3);
 }
 

@@ -54,7 +54,7 @@ TEST(FitRounded, ItsCovarianceIsThatOfItsErrors) {
   for (int i = 0; i < kRuns; ++i) {
     const RegressionRows rows = Readings(truth, 0.3, 500, 100 + static_cast<uint64_t>(i));
     const RegressionFit fit = FitRounded(rows, truth, 0.3, Vague(), 30);
-    const Eigen::MatrixXd covariance = fit.information.inverse();
+    const Eigen::MatrixXd covariance = (fit.data.h + Vague().h).inverse();
     const Eigen::MatrixXd robust = covariance * fit.score_products * covariance;
     const double error = fit.p[0] - truth[0];
     squares += error * error / covariance(0, 0) / kRuns;
@@ -70,11 +70,32 @@ TEST(FitRounded, AParameterWithoutReadingsStaysAtItsPrior) {
   RegressionRows rows;
   const RegressionRows::Entry row[] = {{.parameter = 0, .weight = 1}};
   for (uint32_t i = 0; i < 100; ++i) rows.Add(row, 5 + i % 2, 0, i);
-  const RegressionFit fit =
-      FitRounded(rows, VectorXd::Zero(2), 1, Quadratic::Around(Eigen::Vector2d(3, 3), 10), 30);
+  const Quadratic prior = Quadratic::Around(Eigen::Vector2d(3, 3), 10);
+  const RegressionFit fit = FitRounded(rows, VectorXd::Zero(2), 1, prior, 30);
   EXPECT_NEAR(fit.p[0], 5.5, 0.05);
   EXPECT_NEAR(fit.p[1], 3, 1e-9);
-  EXPECT_NEAR(fit.information.inverse()(1, 1), 100, 1e-6);
+  EXPECT_NEAR((fit.data.h + prior.h).inverse()(1, 1), 100, 1e-6);
+}
+
+TEST(StepRounded, PartByPartIsNearlyTheWhole) {
+  const VectorXd truth = Eigen::Vector2d(12.31, 17.82);
+  const RegressionRows first = Readings(truth, 0.3, 2'000, 1),
+                       second = Readings(truth, 0.3, 2'000, 2);
+  RegressionRows both = first;
+  for (size_t i = 0; i < second.size(); ++i) {
+    both.Add(second.entries(i), second.y(i), second.variance(i), 10'000 + second.cluster(i));
+  }
+  const RegressionFit whole = FitRounded(both, truth, 0.3, Vague(), 30);
+  const RegressionFit before = FitRounded(first, truth, 0.3, Vague(), 30);
+  Quadratic known = Vague();
+  known.h += before.data.h;
+  known.g += before.data.g;
+  const RegressionFit fit =
+      StepRounded(second, before.p, before.noise, known, before.noise_information);
+  const VectorXd sd = (whole.data.h + Vague().h).inverse().diagonal().cwiseSqrt();
+  for (int i = 0; i < 2; ++i) EXPECT_NEAR(fit.p[i], whole.p[i], 0.1 * sd[i]);
+  EXPECT_NEAR(fit.noise, whole.noise, 0.01);
+  EXPECT_EQ(fit.clusters + before.clusters, whole.clusters);
 }
 
 TEST(FitRounded, AKnownVarianceOfAReadingCountsAsThat) {
