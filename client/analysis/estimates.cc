@@ -69,6 +69,7 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["drift_w"] = EstimateJson(rail.drift_w);
   json["period_s"] = PositiveOrNull(rail.period_s);
   json["place_sd_s"] = PositiveOrNull(rail.place_sd_s);
+  json["delay_s"] = rail.delay_s;
   return json;
 }
 

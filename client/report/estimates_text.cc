@@ -29,15 +29,20 @@ std::string NamesOf(const RunReport& report, const GroupEnergy& group) {
   return text + fmt::format(" and {} more", group.ops.size() - kMostNames);
 }
 
+std::string DelayOf(const RailEnergy& rail) {
+  if (rail.delay_s == 0) return "";
+  return fmt::format("; it shows what was {:.2f} ms before", 1e3 * rail.delay_s);
+}
+
 std::string HowFound(const RailEnergy& rail) {
   switch (rail.windows) {
     case WindowKind::kKnown:
       return "windows known";
     case WindowKind::kFitted:
-      return fmt::format("the sensor's cycle fitted: {:.4f} ms, its place known to {:.1f} us",
-                         1e3 * rail.period_s, 1e6 * rail.place_sd_s);
+      return fmt::format("the sensor's cycle fitted: {:.4f} ms, its place known to {:.1f} us{}",
+                         1e3 * rail.period_s, 1e6 * rail.place_sd_s, DelayOf(rail));
     case WindowKind::kSmeared:
-      return "the windows' places in the sensor's cycle could not be found";
+      return "the windows' places in the sensor's cycle could not be found" + DelayOf(rail);
     case WindowKind::kFiltered:
       return "behind the sensor's filter";
   }

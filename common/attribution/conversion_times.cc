@@ -28,6 +28,8 @@ constexpr double kCertain = 4;
 constexpr double kWanders[] = {1e-6, 3e-5, 1e-3};
 // The best hypothesis must explain the piece better than the median one by this factor.
 constexpr double kClearlyBetter = 0.7;
+// Squares of residuals that another delay of the reads must save.
+constexpr double kClearGain = 30;
 // No other piece need be looked at.
 constexpr double kBeyondDoubt = 0.25;
 // How well the change of the period is known at first, relative to it, per cycle.
@@ -396,6 +398,51 @@ ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                      std::pow(kDriftAtFirst * before.period_ns, 2))
                 .asDiagonal();
   return Tracker(nominal, registers, reads).Follow(begin, before.wander);
+}
+
+double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,
+                 const ConversionTimes& times, int steps) {
+  // By place of the read in its period: squares if it shows the conversion before the one that it
+  // was taken to show, that one, and the one after.
+  struct Squares {
+    double before = 0, same = 0, after = 0;
+  };
+  std::vector<Squares> places(static_cast<size_t>(steps));
+  for (size_t i = 0; i < reads.size(); ++i) {
+    const CycleRead& read = reads[i];
+    const ConversionTime& time = times.reads[i];
+    const CycleRegister& reg = registers[read.reg];
+    const double slot_ns = reg.slot_share * time.period_ns;
+    const auto square = [&](double cycles) {
+      const double end_ns = time.end_ns + cycles * time.period_ns;
+      const double off = (read.value - reg.course->Mean(end_ns - slot_ns, end_ns)) / reg.noise;
+      return std::min(off * off, kOutlier * kOutlier);
+    };
+    const double at_ns = 0.5 * (read.earliest_ns + read.latest_ns);
+    const double place = std::clamp((at_ns - time.end_ns) / time.period_ns, 0.0, 0.9999);
+    Squares& sums = places[static_cast<size_t>(place * steps)];
+    sums.before += square(-1);
+    sums.same += square(0);
+    sums.after += square(1);
+  }
+  // Gains of moving the border between two conversions to a later place, or an earlier one.
+  double best = 0, later = 0, earlier = 0;
+  int found = 0;
+  for (int i = 0; i < steps / 2; ++i) {
+    const Squares& first = places[static_cast<size_t>(i)];
+    const Squares& last = places[static_cast<size_t>(steps - 1 - i)];
+    later += first.same - first.before;
+    earlier += last.same - last.after;
+    if (later > best) {
+      best = later;
+      found = i + 1;
+    }
+    if (earlier > best) {
+      best = earlier;
+      found = -(i + 1);
+    }
+  }
+  return best > kClearGain ? found * times.period_ns / steps : 0;
 }
 
 }  // namespace synergy

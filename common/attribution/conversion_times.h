@@ -81,8 +81,14 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads);
 
-// The same where the cycle is nearly known at an instant near the first read: after the course was
-// improved, or from the part of the run before.
+// By how much later than it was taken to be, up to half a period, a register shows a conversion
+// once it is done, negative where earlier: what explains the readings best that show the one before
+// or after. In `steps` of a period; 0 where none is clearly better. ns.
+double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,
+                 const ConversionTimes& times, int steps);
+
+// As FindConversionTimes where the cycle is nearly known at an instant near the first read: after
+// the course was improved, or from the part of the run before.
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads, const CycleState& before);

@@ -231,6 +231,7 @@ RailEnergy Assembly::Make() {
   out.outliers = fit_.outliers;
   out.period_s = fit_.period_s;
   out.place_sd_s = fit_.place_sd_s;
+  out.delay_s = fit_.delay_s;
   out.voltage = fit_.voltage;
   return out;
 }

@@ -17,6 +17,14 @@ constexpr int kRounds = 5;
 constexpr double kLostMisfit = 2;
 constexpr double kLostCertain = 0.1;
 
+// A sensor's delay is looked for up to here, in steps of a quarter of a period or this.
+constexpr double kMostDelayNs = 12e6;
+constexpr double kDelayStepNs = 1e6;
+// There is one if the readings are that much more likely with it, as a logarithm.
+constexpr double kDelayLikelihood = 15;
+// With the conversions known it is found again, in steps of a period over this.
+constexpr int kDelaySteps = 16;
+
 using Rails = std::vector<RailFitting*>;
 
 // The readings of all rails in the measured iterations whose windows are free of setup and warm-up
@@ -34,12 +42,16 @@ std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
     const double reach_ns = 1e9 * (w.period_s() * (1 + w.period_tolerance()) + w.slot_s());
     ahead_ns.push_back(1e9 * w.offset() * w.period_s());
     const auto before = static_cast<ptrdiff_t>(reads.size());
-    for (const StepReading& r : rails[reg]->input().readings) {
+    // What is left of a fitted delay's error: such reads may show either of two conversions.
+    const double doubt_ns = rails[reg]->delay_ns() == 0 ? 0 : 1e9 * w.period_s() / kDelaySteps;
+    for (const StepReading& r : rails[reg]->readings()) {
       const double begin_ns = r.begin_ns - reach_ns;
       if (r.end_ns < course.measure_begin || begin_ns > course.measure_end) continue;
       if (!course.IsUsable(begin_ns, r.end_ns)) continue;
-      reads.push_back(
-          {.reg = reg, .earliest_ns = r.begin_ns, .latest_ns = r.end_ns, .value = r.steps});
+      reads.push_back({.reg = reg,
+                       .earliest_ns = r.begin_ns - doubt_ns,
+                       .latest_ns = r.end_ns + doubt_ns,
+                       .value = r.steps});
     }
     std::inplace_merge(reads.begin(), reads.begin() + before, reads.end(), shows_earlier);
   }
@@ -63,6 +75,10 @@ class Cycle {
 
   std::optional<ConversionTimes> Find() const {
     return FindConversionTimes(nominal_, registers_, reads_);
+  }
+  // By how much longer the readings' delay seems to be than it was taken to be.
+  double DelayError(const ConversionTimes& times) const {
+    return ReadDelay(registers_, reads_, times, kDelaySteps);
   }
   ConversionTimes Track(const CycleState& before) const {
     return TrackConversionTimes(nominal_, registers_, reads_, before);
@@ -90,8 +106,25 @@ CycleFit::CycleFit(size_t rails) : rails_(rails) {}
 CycleFit::CycleFit(const CycleFit&) = default;
 CycleFit::~CycleFit() = default;
 
+// One for all: they come from one chip.
+void CycleFit::FindDelay(const Rails& rails) {
+  const double period_ns = 1e9 * rails.front()->window().period_s();
+  std::vector<double> delays_ns;
+  const double step_ns = std::min(period_ns / 4, kDelayStepNs);
+  for (double delay = 0; delay <= kMostDelayNs; delay += step_ns) delays_ns.push_back(delay);
+  std::vector<double> misfit(delays_ns.size());
+  for (RailFitting* rail : rails) {
+    const std::vector<double> of_rail = rail->MisfitByDelay(delays_ns);
+    for (size_t i = 0; i < of_rail.size(); ++i) misfit[i] += of_rail[i];
+  }
+  const auto best = std::ranges::min_element(misfit);
+  const double delay_ns = delays_ns[static_cast<size_t>(best - misfit.begin())];
+  if (misfit.front() - *best < 2 * kDelayLikelihood) return;
+  for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
+}
+
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
-  const std::vector<CycleRead> reads = ReadsOf(course, rails);
+  std::vector<CycleRead> reads = ReadsOf(course, rails);
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
     const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
@@ -101,6 +134,10 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
       rails[reg]->FitConversions(reads, *times, reg, last);
     }
     cycle_ = last ? times->last : times->first;
+    if (const double longer_ns = last ? 0 : cycle.DelayError(*times); longer_ns != 0) {
+      for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
+      reads = ReadsOf(course, rails);
+    }
   }
 }
 
@@ -124,7 +161,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
 
 void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
                        const std::vector<const RailReadings*>& readings, const Remapping* map) {
-  Rails unlocked, locked;
+  Rails fresh, unlocked, locked;
   for (size_t i = 0; i < rails_.size(); ++i) {
     RailFitting& rail = rails_[i];
     rail.BeginPart(course, drift, *readings[i], map);
@@ -141,9 +178,15 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
       rail.FitFiltered();
     } else if (rail.is_known() && rail.windows() == WindowKind::kFitted) {
       locked.push_back(&rail);
-    } else if (const bool is_first = !rail.is_known(); rail.FitSmeared() && is_first) {
-      unlocked.push_back(&rail);
+    } else if (rail.is_known()) {
+      rail.FitSmeared();
+    } else {
+      fresh.push_back(&rail);
     }
+  }
+  if (!fresh.empty()) FindDelay(fresh);
+  for (RailFitting* rail : fresh) {
+    if (rail->FitSmeared()) unlocked.push_back(rail);
   }
   if (!locked.empty()) FollowFreeRunning(course, locked);
   if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);

@@ -57,6 +57,7 @@ struct RailFit {
   std::vector<double> covered_s;
   double period_s = 0;    // of the chip's cycle, fitted; 0: none is
   double place_sd_s = 0;  // of a fitted window's place
+  double delay_s = 0;     // by which readings are older than their stamps say, fitted; 0: none is
 };
 
 class RailFitting;
@@ -81,6 +82,7 @@ class CycleFit {
   std::vector<RailFit> Result() const;
 
  private:
+  void FindDelay(const std::vector<RailFitting*>& rails);
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
 

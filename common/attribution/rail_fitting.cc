@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "common/attribution/filtered_windows.h"
@@ -36,6 +37,10 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kFewestVoltages = 12;
 constexpr double kLeastSpread = 1e-4;
 
+// Readings that a sensor's delay is looked for with.
+constexpr size_t kDelayReadings = 6'000;
+constexpr size_t kFewestDelayReadings = 500;
+
 // A reading this many standard deviations from what was expected has another window than it is
 // taken to have, or something else ran: one of them would make the noise of thousands.
 constexpr double kOutlier = 6;
@@ -61,6 +66,15 @@ uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
   constexpr double kWorthNothing = 1e12;
   for (const size_t i : outliers) rows->set_variance(i, kWorthNothing * sd * sd);
   return outliers.size();
+}
+
+double SquaresOf(const RegressionRows& rows, const VectorXd& p) {
+  double squares = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double off = rows.y(i) - rows.Predict(i, p);
+    squares += off * off;
+  }
+  return squares;
 }
 
 // By how much a drift's knots must move so that readings are no longer off.
@@ -96,16 +110,18 @@ void RailFitting::BeginPart(const RunCourse& course, const SlowDrift& drift,
   course_ = &course;
   drift_ = &drift;
   input_ = &input;
+  readings_ = input.readings;
+  Shift(delay_ns_);
   categories_ = static_cast<Eigen::Index>(course.categories());
   knots_ = static_cast<Eigen::Index>(drift.knots());
   out_.rail = input.rail;
   out_.scale = input.channel.scale();
   part_ = {};
   power_.reset();
-  if (!level_ && !input.readings.empty()) {
+  if (!level_ && !readings_.empty()) {
     double sum = 0;
-    for (const StepReading& r : input.readings) sum += r.steps;
-    level_ = sum / static_cast<double>(input.readings.size());
+    for (const StepReading& r : readings_) sum += r.steps;
+    level_ = sum / static_cast<double>(readings_.size());
   }
   if (p_.size() == 0) {
     p_ = VectorXd::Zero(categories_ + knots_);
@@ -114,6 +130,38 @@ void RailFitting::BeginPart(const RunCourse& course, const SlowDrift& drift,
     p_ = map->Values(p_, level_.value_or(0));
     summary_.Remap(*map);
   }
+}
+
+void RailFitting::Shift(double by_ns) {
+  for (StepReading& r : readings_) {
+    r.begin_ns -= by_ns;
+    r.end_ns -= by_ns;
+  }
+}
+
+void RailFitting::AddDelay(double delay_ns) {
+  delay_ns_ += delay_ns;
+  Shift(delay_ns);
+}
+
+std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays_ns) {
+  const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
+  const auto first =
+      std::ranges::lower_bound(readings_, course_->measure_begin, {}, &StepReading::begin_ns);
+  const size_t count = std::min(static_cast<size_t>(readings_.end() - first), kDelayReadings);
+  std::vector<double> misfits;
+  for (const double delay_ns : delays_ns) {
+    RailRows rows(*course_, *drift_, nullptr);
+    for (const StepReading& r : std::span(first, count)) {
+      const double middle = 0.5 * (r.begin_ns + r.end_ns) - delay_ns;
+      rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
+    }
+    if (rows.rows().size() < kFewestDelayReadings) return {};
+    const double n = static_cast<double>(rows.rows().size());
+    const VectorXd p = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
+    misfits.push_back(n * std::log(std::max(SquaresOf(rows.rows(), p) / n, kRoundingVariance)));
+  }
+  return misfits;
 }
 
 void RailFitting::EndPart() {
@@ -171,8 +219,8 @@ void RailFitting::FollowDrift() {
   const double reach_ns = 1e9 * window().period_s();
   WindowCursor power(Course());
   DriftStep step(*drift_);
-  for (size_t i = 0; i < input_->readings.size(); i += kOneIn) {
-    const StepReading& r = input_->readings[i];
+  for (size_t i = 0; i < readings_.size(); i += kOneIn) {
+    const StepReading& r = readings_[i];
     const double end = 0.5 * (r.begin_ns + r.end_ns), begin = end - reach_ns;
     if (!course_->IsUsable(begin, end)) continue;
     step.Add(drift_->At(begin), r.steps - power.Over(begin, end).mean - DriftAt(begin));
@@ -207,7 +255,7 @@ void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iter
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
   RailRows rows(*course_, *drift_, nullptr);
-  for (const StepReading& r : input_->readings) {
+  for (const StepReading& r : readings_) {
     const double middle = 0.5 * (r.begin_ns + r.end_ns);
     rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
   }
@@ -225,12 +273,7 @@ bool RailFitting::FitSmeared() {
   // operators apart.
   p_ = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
   power_.reset();
-  double squares = 0;
-  for (size_t i = 0; i < rows.rows().size(); ++i) {
-    const double off = rows.rows().y(i) - rows.rows().Predict(i, p_);
-    squares += off * off;
-  }
-  noise_ = std::sqrt(squares / static_cast<double>(rows.rows().size()));
+  noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
   Regress(&rows, nullptr, kIterationsOnTheWay);
   out_.windows = WindowKind::kSmeared;
@@ -248,7 +291,7 @@ void RailFitting::FitKnown() {
   for (int round = 0; round < (sd_us > 0 && !is_known() ? 2 : 1); ++round) {
     WindowCursor power(Course());
     RailRows rows(*course_, *drift_, nullptr);
-    for (const StepReading& r : input_->readings) {
+    for (const StepReading& r : readings_) {
       const double change = power.Over(r.begin_ns, r.end_ns).edge;
       const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
       rows.Add(r.begin_ns, r.end_ns, r.steps, 0, error * error);
@@ -270,7 +313,7 @@ void RailFitting::FitFiltered() {
   RailRows rows(*course_, *drift_, nullptr);
   FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
   double next = course_->occupancy.begin_ns();
-  for (const StepReading& r : input_->readings) {
+  for (const StepReading& r : readings_) {
     // The last conversion ended half a period before the read, on average, its middle half a slot
     // before that.
     const double at = 0.5 * (r.begin_ns + r.end_ns - period_ns - window().slot_s() * 1e9);
@@ -282,7 +325,7 @@ void RailFitting::FitFiltered() {
     next = at + kFilteredSpacing * decay_ns;
     rows.AddShares(shares.first(course_->other()), at - decay_ns, r.steps, 0);
   }
-  part_.readings = input_->readings.size();
+  part_.readings = readings_.size();
   out_.windows = WindowKind::kFiltered;
   if (!is_known()) {
     if (rows.rows().size() < 2) {
@@ -301,7 +344,7 @@ void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows)
   const double period_ns = window().period_s() * (1 + window().period_tolerance()) * 1e9;
   const double reach_ns = period_ns + window().slot_s() * 1e9;
   double next = after_ns;
-  for (const StepReading& r : input_->readings) {
+  for (const StepReading& r : readings_) {
     const double begin = r.begin_ns - reach_ns;
     if (begin < after_ns || r.end_ns > before_ns || r.begin_ns < next) continue;
     if (!course_->occupancy.Row(begin, r.end_ns, &row_)) continue;
@@ -398,6 +441,7 @@ RailFit RailFitting::Result() const {
   fit.robust_covariance = fit.model_covariance * summary_.score_products * fit.model_covariance;
   fit.clusters = summary_.clusters;
   fit.noise_steps = noise_;
+  fit.delay_s = 1e-9 * delay_ns_;
   fit.readings = summary_.readings;
   fit.used = summary_.used;
   fit.outliers = summary_.outliers;
@@ -432,9 +476,10 @@ void RailFitting::AddVoltage() {
   for (const VoltageReading& r : input_->voltage) {
     voltage_.all += 1;
     voltage_.all_v += r.volts;
-    if (!course_->IsUsable(r.at_ns - reach_ns, r.at_ns)) continue;
+    const double at_ns = r.at_ns - delay_ns_;
+    if (!course_->IsUsable(at_ns - reach_ns, at_ns)) continue;
     const double amperes =
-        out_.scale * (current.Over(r.at_ns - reach_ns, r.at_ns).mean + DriftAt(r.at_ns));
+        out_.scale * (current.Over(at_ns - reach_ns, at_ns).mean + DriftAt(at_ns));
     voltage_.n += 1;
     voltage_.i += amperes;
     voltage_.v += r.volts;

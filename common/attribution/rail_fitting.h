@@ -26,9 +26,14 @@ class RailFitting {
   void EndPart();
   // Whether parts before have said anything of its powers.
   bool is_known() const { return !summary_.empty(); }
-  bool has_readings() const { return !input_->readings.empty(); }
 
-  const RailReadings& input() const { return *input_; }
+  // The part's readings, by the sensor's delay earlier than they were read.
+  const std::vector<StepReading>& readings() const { return readings_; }
+  void AddDelay(double delay_ns);
+  double delay_ns() const { return delay_ns_; }
+  // By delay, minus twice the logarithm of the likelihood of some readings if they were so much
+  // older and their conversions anywhere in the period before. Nothing: too few readings.
+  std::vector<double> MisfitByDelay(const std::vector<double>& delays_ns);
   const v1::Window& window() const { return input_->channel.window(); }
   WindowKind windows() const { return out_.windows; }
   double slot_share() const { return window().slot_s() / window().period_s(); }
@@ -58,6 +63,7 @@ class RailFitting {
   RailFit Result() const;
 
  private:
+  void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   Quadratic Prior(const SlowDrift* places) const;
   void FollowRows(const RailRows& rows);
@@ -70,6 +76,8 @@ class RailFitting {
   const RunCourse* course_ = nullptr;
   const SlowDrift* drift_ = nullptr;
   const RailReadings* input_ = nullptr;
+  std::vector<StepReading> readings_;
+  double delay_ns_ = 0;
   Eigen::Index categories_ = 0, knots_ = 0;
   RailFit out_;
   std::optional<double> level_;  // mean of the first part's readings, steps

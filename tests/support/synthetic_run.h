@@ -34,6 +34,7 @@ struct SyntheticOptions {
   double oscillator_tolerance = 0.1;  // drawn evenly from +- this
   double oscillator_drift = 0;        // relative, over the run
   double rate_hz = 1000;
+  double delay_s = 0;              // by which the sensor shows what was before
   double failed = 0;               // share of readings that are missing
   int wild_every = 0;              // so many readings are one that nothing could give; 0: none is
   int decide_every = 0;            // iterations, after which the device decides; 0: it never does
@@ -139,7 +140,8 @@ class SyntheticRunMaker {
         due += 1e9 / o_.rate_hz;
         next_read = due - 50e3 * std::log(1 - Even());
       }
-      last = std::round(power.Mean(begin, end) + DriftAt(0.5 * (begin + end)) +
+      const double before = 1e9 * o_.delay_s;
+      last = std::round(power.Mean(begin - before, end - before) + DriftAt(0.5 * (begin + end)) +
                         o_.noise_steps * Normal());
       last_begin = begin;
       if (o_.stamps_are_window && Even() >= o_.failed) {

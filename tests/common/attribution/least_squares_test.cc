@@ -40,6 +40,7 @@ TEST(LeastSquares, FindsOperatorsShorterThanTheSensorsCycle) {
   EXPECT_LT(WeightedError(run, rail), 0.005);
   EXPECT_NEAR(rail.noise_steps, 0.3, 0.05);
   EXPECT_LT(rail.place_sd_s, 10e-6);
+  EXPECT_EQ(rail.delay_s, 0);
   ASSERT_TRUE(rail.idle_w.has_value());
   EXPECT_NEAR(rail.idle_w->mean, run.idle_w, 0.01 * run.idle_w);
 }
@@ -142,6 +143,18 @@ TEST(LeastSquares, SaysHowFarTheRailDrifted) {
   const Estimate drift = Solve(MakeSyntheticRun(options)).drift_w;
   EXPECT_NEAR(drift.mean, 0.0123, 0.1 * 0.0123);
   EXPECT_LT(drift.half_width(), 0.1 * 0.0123);
+}
+
+TEST(LeastSquares, FindsTheSensorsDelay) {
+  for (const double delay_s : {5e-3, 0.3e-3}) {  // of many of its cycles, and of a part of one
+    SyntheticOptions options = Short(9);
+    options.delay_s = delay_s;
+    const SyntheticRun run = MakeSyntheticRun(options);
+    const RailEnergy rail = Solve(run);
+    EXPECT_NEAR(rail.delay_s, delay_s, 840e-6 / 16);
+    EXPECT_EQ(rail.windows, WindowKind::kFitted);
+    EXPECT_LT(WeightedError(run, rail), 0.005);
+  }
 }
 
 TEST(LeastSquares, MissingReadingsDropOut) {
