@@ -58,7 +58,8 @@ std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
   return reads;
 }
 
-// What the conversions' times are found with: the rails as they are known now.
+// What the conversions' times are found with: the rails as they are known now. Until one of them is
+// fitted again.
 class Cycle {
  public:
   Cycle(const Rails& rails, const std::vector<CycleRead>& reads) : reads_(reads) {
@@ -130,14 +131,16 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
     if (!times) return;  // they stay smeared
     const bool last = round + 1 == kRounds;
+    if (const double longer_ns = last ? 0 : cycle.DelayError(*times); longer_ns != 0) {
+      for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
+      reads = ReadsOf(course, rails);
+      cycle_ = times->first;
+      continue;
+    }
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
       rails[reg]->FitConversions(reads, *times, reg, last);
     }
     cycle_ = last ? times->last : times->first;
-    if (const double longer_ns = last ? 0 : cycle.DelayError(*times); longer_ns != 0) {
-      for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
-      reads = ReadsOf(course, rails);
-    }
   }
 }
 
