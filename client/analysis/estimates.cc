@@ -73,6 +73,16 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   return json;
 }
 
+bool IsCounter(const RunReport& report, const std::string& rail) {
+  return std::ranges::any_of(report.header.channels(), [&](const v1::ChannelInfo& channel) {
+    return channel.rail() == rail && channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
+  });
+}
+
+constexpr const char* kNoUpdates =
+    "when its counter of energy was updated could not be found (too few readings, fewer than "
+    "updates, or no steady clock)";
+
 }  // namespace
 
 void AddEstimates(const LeastSquares& least_squares, RunReport* report) {
@@ -82,7 +92,11 @@ void AddEstimates(const LeastSquares& least_squares, RunReport* report) {
   report->estimates.resize(report->rails().size());
   for (size_t rail = 0; rail < report->rails().size(); ++rail) {
     for (const RailEnergy& estimate : least_squares.rails) {
-      if (estimate.rail == report->rails()[rail]) report->estimates[rail] = estimate;
+      if (estimate.rail != report->rails()[rail]) continue;
+      report->estimates[rail] = estimate;
+      if (!estimate.why_not.empty() && IsCounter(*report, estimate.rail)) {
+        report->estimates[rail]->why_not = kNoUpdates;
+      }
     }
   }
   for (OpReport& op : report->ops) {

@@ -139,10 +139,13 @@ std::optional<size_t> MeasuredReadings(const RunData& data) {
   if (!begin) return fewest;
   for (const RailPower& rail : data.Power()) {
     if (!HasPowerChannel(*data.header(), rail.rail)) continue;
-    const auto inside = std::count_if(
-        rail.samples.begin(), rail.samples.end(),
-        [&](const PowerSample& sample) { return sample.at_ns >= *begin && sample.at_ns <= *end; });
-    fewest = std::min(fewest.value_or(SIZE_MAX), static_cast<size_t>(inside));
+    size_t inside = 0;
+    std::optional<int64_t> before_ns;  // samples of one instant are of one reading
+    for (const PowerSample& sample : rail.samples) {
+      const bool again = std::exchange(before_ns, sample.at_ns) == sample.at_ns;
+      inside += !again && sample.at_ns >= *begin && sample.at_ns <= *end ? 1 : 0;
+    }
+    fewest = std::min(fewest.value_or(SIZE_MAX), inside);
   }
   return fewest;
 }

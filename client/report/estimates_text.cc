@@ -92,7 +92,13 @@ std::string EstimatesText(const RunReport& report, std::optional<size_t> only) {
   std::string text;
   for (size_t i = 0; i < report.estimates.size(); ++i) {
     const std::optional<RailEnergy>& rail = report.estimates[i];
-    if (!rail || i != only.value_or(i)) continue;
+    if (i != only.value_or(i)) continue;
+    if (!rail) {
+      text += fmt::format(
+          "{}: integrated, without intervals: which time its readings take together is not known\n",
+          Printable(report.rails()[i]));
+      continue;
+    }
     if (!rail->why_not.empty()) {
       text += fmt::format("{}: the whole network only: {}\n", Printable(rail->rail),
                           Printable(rail->why_not));

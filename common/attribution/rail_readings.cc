@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/attribution/counter_updates.h"
 #include "common/attribution/run_checks.h"
 
 namespace synergy {
@@ -42,6 +43,35 @@ std::vector<StepReading> StepsOf(const std::vector<Reading>& readings, bool stam
   return steps;
 }
 
+// The differences of a counter of energy as readings of power whose windows are known, in steps of
+// one count in a nominal period. None where its updates cannot be placed.
+void TakeCounter(const v1::ChannelInfo& energy, const std::vector<Reading>& counts,
+                 const RunPart& part, RailReadings* rail) {
+  rail->channel = energy;
+  rail->gain_tolerance = energy.gain_tolerance();
+  v1::Window& window = *rail->channel.mutable_window();
+  const double period_s = window.period_s();
+  if (!(period_s > 0) || window.average() > 1) return;
+  // The readings before the part say what its first ones follow.
+  const auto first = std::ranges::lower_bound(counts, part.context_ns, {}, &Middle);
+  const auto last = std::ranges::upper_bound(first, counts.end(), part.end_ns, {}, &Middle);
+  const CounterWindows found =
+      WindowsOfCounter({first, last}, 1e9 * period_s, window.period_tolerance());
+  rail->channel.set_quantity(v1::ChannelInfo::QUANTITY_POWER);
+  rail->channel.set_scale(energy.scale() / period_s);
+  rail->channel.set_noise_steps(0);
+  window.set_stamps_are_window(true);
+  window.set_edge_sd_s(1e-9 * found.sd_ns);
+  const auto origin = static_cast<double>(part.origin_ns);
+  for (const CounterWindow& w : found.windows) {
+    if (w.end_ns <= static_cast<double>(part.begin_ns)) continue;
+    rail->readings.push_back({.begin_ns = w.begin_ns - origin,
+                              .end_ns = w.end_ns - origin,
+                              .steps = w.counts * 1e9 * period_s / (w.end_ns - w.begin_ns),
+                              .freshness = Freshness::kFresh});
+  }
+}
+
 }  // namespace
 
 std::vector<RailReadings> ReadingsOf(const RunData& data, const RunPart& part) {
@@ -54,6 +84,11 @@ std::vector<RailReadings> ReadingsOf(const RunData& data, const RunPart& part) {
     const auto* power = FindChannel(header, name, v1::ChannelInfo::QUANTITY_POWER);
     const auto* current = FindChannel(header, name, v1::ChannelInfo::QUANTITY_CURRENT);
     const auto* voltage = FindChannel(header, name, v1::ChannelInfo::QUANTITY_VOLTAGE);
+    const auto* energy = FindChannel(header, name, v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
+    if (power == nullptr && energy != nullptr) {
+      TakeCounter(*energy, data.readings().at(energy->channel()), part, &rail);
+      continue;
+    }
     if (power != nullptr) {
       rail.channel = *power;
       rail.gain_tolerance = power->gain_tolerance();

@@ -33,8 +33,9 @@ struct RailReadings {
   double gain_tolerance = 0;            // of the power, all channels that make it; 0: not known
 };
 
-// In the board's order. A rail with an energy counter, or without a current and a voltage, has no
-// readings here. Those that end within the part.
+// In the board's order. A rail without a current and a voltage has no readings here, nor has one
+// with an energy counter whose updates cannot be placed (counter_updates.h). Those that end within
+// the part.
 std::vector<RailReadings> ReadingsOf(const RunData& data, const RunPart& part);
 
 }  // namespace synergy

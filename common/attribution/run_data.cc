@@ -38,8 +38,9 @@ class Values {
   size_t next_ = 0;  // the first reading after the instant asked for last
 };
 
-// Between two updates of the counter its mean power holds, which stands in their middle. Readings
-// that repeat an update say nothing, unless all do: then nothing was used.
+// Between two updates of the counter its mean power holds: two samples, one at either end, so that
+// the integral is what the counter counted. Readings that repeat an update say nothing, unless all
+// do: then nothing was used.
 std::vector<PowerSample> PowerOfCounter(std::span<const Reading> readings, double scale_j) {
   std::vector<PowerSample> samples;
   if (readings.size() < 2) return samples;
@@ -50,8 +51,9 @@ std::vector<PowerSample> PowerOfCounter(std::span<const Reading> readings, doubl
     const double joules = (static_cast<double>(r.raw) - static_cast<double>(update->raw)) * scale_j;
     // What decreases was reset by somebody.
     if (joules > 0) {
-      samples.push_back(
-          {Middle(*update) + span_ns / 2, joules / (1e-9 * static_cast<double>(span_ns))});
+      const double power_w = joules / (1e-9 * static_cast<double>(span_ns));
+      samples.push_back({Middle(*update), power_w});
+      samples.push_back({Middle(r), power_w});
     }
     update = &r;
   }

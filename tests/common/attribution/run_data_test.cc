@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
+#include "common/attribution/power_integral.h"
 #include "tests/support/run_builder.h"
 
 namespace synergy {
@@ -247,11 +249,13 @@ TEST(RunDataPower, ACounterOfEnergyGivesItsMeanPowerBetweenUpdates) {
       energy,
       {{0, 5'000'000}, {500'000, 5'000'000}, {1'000'000, 5'002'000}, {2'000'000, 5'006'000}});
   const std::vector<RailPower> rails = Take(run).Power();
-  ASSERT_EQ(rails[0].samples.size(), 2u);
-  EXPECT_EQ(rails[0].samples[0].at_ns, 500'000);
-  EXPECT_DOUBLE_EQ(rails[0].samples[0].power_w, 2);
-  EXPECT_EQ(rails[0].samples[1].at_ns, 1'500'000);
-  EXPECT_DOUBLE_EQ(rails[0].samples[1].power_w, 4);
+  const std::vector<PowerSample>& samples = rails[0].samples;
+  ASSERT_EQ(samples.size(), 4u) << "one at either end of a span";
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(samples[i].at_ns, (std::array<int64_t, 4>{0, 1'000'000, 1'000'000, 2'000'000}[i]));
+    EXPECT_DOUBLE_EQ(samples[i].power_w, i < 2 ? 2 : 4);
+  }
+  EXPECT_DOUBLE_EQ(PowerIntegral(samples, 0).Advance(2'000'000), 6e-3) << "what was counted";
 }
 
 TEST(RunDataPower, ACounterThatStandsStillIsZeroAndOneThatWasResetIsNoNegativePower) {
@@ -266,7 +270,7 @@ TEST(RunDataPower, ACounterThatStandsStillIsZeroAndOneThatWasResetIsNoNegativePo
   ASSERT_EQ(rails[0].samples.size(), 2u);
   EXPECT_EQ(rails[0].samples[0].power_w, 0);
   EXPECT_EQ(rails[0].samples[1].at_ns, 2'000'000);
-  ASSERT_EQ(rails[1].samples.size(), 1u);
+  ASSERT_EQ(rails[1].samples.size(), 2u);
   EXPECT_DOUBLE_EQ(rails[1].samples[0].power_w, 1);
 }
 
