@@ -19,6 +19,8 @@ namespace synergy {
 namespace {
 
 constexpr uint8_t kSetup = static_cast<uint8_t>(v1::PHASE_SETUP);
+// Of a marker of a repeated operator: short for any sensor, long for what a marker costs.
+constexpr Nanoseconds kLoopSpan = Milliseconds(1);
 
 class Caffe2Engine final : public Engine {
  public:
@@ -68,6 +70,33 @@ class Caffe2Engine final : public Engine {
     }
     hook_->lane().Calibrate(phase);
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::WorkerEvent::LoopDone> Loop(const v1::WorkerCommand::Loop& loop) override {
+    constexpr auto kPhase = static_cast<uint8_t>(v1::PHASE_LOOP);
+    StampedLane& lane = hook_->lane();
+    lane.Calibrate(kPhase);
+    hook_->SetIteration(kPhase, 0);
+    absl::Status status = model_.RunUpTo(loop.op());
+    hook_->SetMuted(true);  // one marker for many executions
+    const int64_t end_ns = lane.Now() + static_cast<int64_t>(loop.least_ns());
+    uint32_t executions = 0;
+    for (bool on = true; on && status.ok();) {
+      lane.Begin(loop.op(), executions, kPhase);
+      const int64_t span_end_ns = lane.Now() + kLoopSpan.count;
+      status = model_.Repeat(loop.op(), [&] {
+        const int64_t now = lane.Now();
+        on = ++executions < loop.most() && now < end_ns;
+        return executions < loop.most() && now < span_end_ns;
+      });
+      if (status.ok()) lane.End();  // otherwise the slot goes on saying where it happened
+    }
+    hook_->SetMuted(false);
+    if (!status.ok()) return status;
+    lane.Calibrate(kPhase);
+    v1::WorkerEvent::LoopDone done;
+    done.set_executions(executions);
+    return done;
   }
 
   absl::StatusOr<v1::WorkerEvent::OutputsWritten> WriteOutputs() override {

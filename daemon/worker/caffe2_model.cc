@@ -178,9 +178,9 @@ absl::Status Caffe2Model::FillInputs() {
   return absl::OkStatus();
 }
 
-// The last iteration began with what the one before had left.
+// The last iteration began with what the one before had left, or was followed by something else.
 absl::Status Caffe2Model::RestoreOutputs() {
-  if (overwritten_.empty()) return absl::OkStatus();
+  if (overwritten_.empty() && !repeated_) return absl::OkStatus();
   if (absl::Status s = FillInputs(); !s.ok()) return s;
   caffe2::NetDef once = predict_;
   once.set_name(predict_.name() + "_outputs");
@@ -211,6 +211,41 @@ absl::Status Caffe2Model::Run() {
   if (!status.ok() && failed >= 0 && failed < predict_.op_size()) {
     failed_operator_ = static_cast<uint32_t>(failed);
   }
+  return status;
+}
+
+absl::Status Caffe2Model::CheckOperator(uint32_t op) const {
+  if (op < net_->GetOperators().size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("operator {} of a net of {} is to be repeated", op, net_->GetOperators().size()));
+}
+
+absl::Status Caffe2Model::RunUpTo(uint32_t op) {
+  if (absl::Status s = CheckOperator(op); !s.ok()) return s;
+  const std::vector<caffe2::OperatorBase*> operators = net_->GetOperators();
+  repeated_ = true;
+  for (uint32_t i = 0; i < op; ++i) {
+    failed_operator_ = i;
+    if (absl::Status s = Catch("the net, up to the operator that is to be repeated,",
+                               [&] { return operators[i]->Run(); });
+        !s.ok()) {
+      return s;
+    }
+  }
+  failed_operator_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status Caffe2Model::Repeat(uint32_t op, const std::function<bool()>& again) {
+  if (absl::Status s = CheckOperator(op); !s.ok()) return s;
+  caffe2::OperatorBase& repeated = *net_->GetOperators()[op];
+  absl::Status status = Catch("the operator, repeated,", [&] {
+    do {
+      if (!repeated.Run()) return false;
+    } while (again());
+    return true;
+  });
+  if (!status.ok()) failed_operator_ = op;
   return status;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,8 +50,14 @@ class Caffe2Model {
   absl::Status Run();
   std::optional<uint32_t> failed_operator() const { return failed_operator_; }
 
+  // After a Run: the operators before `op` once, so that its inputs are what an iteration gives it.
+  absl::Status RunUpTo(uint32_t op);
+  // Then `op` alone, at least once, for as long as `again` says so after each execution.
+  absl::Status Repeat(uint32_t op, const std::function<bool()>& again);
+
   // The predict net's outputs, each once, as an iteration computes them that begins with the
-  // inputs: where operators write to these, the net runs once more. The workspace's memory.
+  // inputs: where operators write to these, or one was repeated, the net runs once more. The
+  // workspace's memory.
   absl::StatusOr<std::vector<TensorView>> Outputs();
 
  private:
@@ -58,6 +65,7 @@ class Caffe2Model {
   absl::Status CheckInputs();
   absl::Status FillInputs();
   absl::Status RestoreOutputs();
+  absl::Status CheckOperator(uint32_t op) const;
 
   const EngineFiles files_;
   v1::WorkerCommand::Load load_;
@@ -65,6 +73,7 @@ class Caffe2Model {
   caffe2::NetDef init_;
   Notes notes_;
   std::vector<std::string> overwritten_;  // inputs that operators write to
+  bool repeated_ = false;                 // blobs are no longer what an iteration leaves
   MappedTensorPack weights_;              // blobs of the workspace are its memory
   caffe2::Workspace workspace_;
   caffe2::NetBase* net_ = nullptr;  // the workspace's

@@ -33,10 +33,13 @@ class Engine {
   using Report = std::function<absl::Status(const v1::OperatorTable&)>;
   virtual absl::Status Run(const v1::WorkerCommand::Run& run, const Report& report) = 0;
 
+  // Repeats an operator. After a Run.
+  virtual absl::StatusOr<v1::WorkerEvent::LoopDone> Loop(const v1::WorkerCommand::Loop& loop) = 0;
+
   // Writes the predict net's outputs to the file that the engine was made with. After a Run.
   virtual absl::StatusOr<v1::WorkerEvent::OutputsWritten> WriteOutputs() = 0;
 
-  // The operator of the predict net in which Run failed, if it was in one.
+  // The operator of the predict net in which Run or Loop failed, if it was in one.
   virtual std::optional<uint32_t> failed_operator() const = 0;
 };
 

@@ -44,12 +44,16 @@ OperatorHook::OperatorHook(caffe2::OperatorBase* op, NetHook* net)
 }
 
 void OperatorHook::Start() {
+  if (net_->muted()) [[unlikely]]
+    return;
   if (!seen_) [[unlikely]]
     Look(subject()->Inputs(), &inputs_);
   net_->lane().Begin(index_, net_->iteration(), net_->phase());
 }
 
 void OperatorHook::Stop() {
+  if (net_->muted()) [[unlikely]]
+    return;
   net_->lane().End();
   if (!seen_) [[unlikely]] {
     Look(subject()->Outputs(), &outputs_);

@@ -62,6 +62,9 @@ class NetHook final : public caffe2::OperatorAttachingNetObserver<OperatorHook, 
     phase_ = phase;
     iteration_ = iteration;
   }
+  // Whether operators write markers and slots. Likewise.
+  void SetMuted(bool muted) { muted_ = muted; }
+  bool muted() const { return muted_; }
   uint8_t phase() const { return phase_; }
   uint32_t iteration() const { return iteration_; }
 
@@ -85,6 +88,7 @@ class NetHook final : public caffe2::OperatorAttachingNetObserver<OperatorHook, 
   uint64_t id_;  // never twice in a process: a pool's thread may outlive a hook
   uint8_t phase_ = 0;
   uint32_t iteration_ = 0;
+  bool muted_ = false;
 };
 
 }  // namespace synergy

@@ -48,6 +48,8 @@ class Session {
         return AnswerLoad(command.load());
       case v1::WorkerCommand::kRun:
         return AnswerRun(command.run());
+      case v1::WorkerCommand::kLoop:
+        return AnswerLoop(command.loop());
       case v1::WorkerCommand::kWriteOutputs:
         return AnswerWriteOutputs();
       default:
@@ -101,6 +103,18 @@ class Session {
     v1::WorkerEvent event;
     event.mutable_block_done()->set_first_iteration(run.first_iteration());
     event.mutable_block_done()->set_count(run.count());
+    return Send(event);
+  }
+
+  absl::Status AnswerLoop(const v1::WorkerCommand::Loop& loop) {
+    if (!ran_) return absl::FailedPreconditionError("the daemon sent Loop before Run");
+    if (loop.most() < 1) {
+      return absl::InvalidArgumentError("Loop of 0 executions: ask for at least 1");
+    }
+    absl::StatusOr<v1::WorkerEvent::LoopDone> done = engine_.Loop(loop);
+    if (!done.ok()) return done.status();
+    v1::WorkerEvent event;
+    *event.mutable_loop_done() = *std::move(done);
     return Send(event);
   }
 

@@ -155,6 +155,14 @@ v1::WorkerCommand RunCommand(v1::Phase phase, uint32_t first, uint32_t count) {
   return command;
 }
 
+v1::WorkerCommand LoopCommand(uint32_t op, Nanoseconds least, uint32_t most = 1'000'000) {
+  v1::WorkerCommand command;
+  command.mutable_loop()->set_op(op);
+  command.mutable_loop()->set_least_ns(static_cast<uint64_t>(least.count));
+  command.mutable_loop()->set_most(most);
+  return command;
+}
+
 int64_t NowNs() { return RealClock().Now().ns; }
 
 class EngineConformance : public testing::Test {
@@ -371,6 +379,91 @@ TEST_F(EngineConformance, RefusesPausesThatAreTooLong) {
   StartAndLoad();
   Send(run);
   ExpectFailureAndEnd();
+}
+
+TEST_F(EngineConformance, RepeatsAnOperatorBehindThoseBeforeIt) {
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  engine_->TakeMarkers();
+  Send(LoopCommand(2, Milliseconds(20)));
+  const v1::WorkerEvent event = Next();
+  ASSERT_TRUE(event.has_loop_done()) << event.failed().text();
+  std::vector<Marker> before, looped;
+  for (const Marker& m : engine_->TakeMarkers()) {
+    if (m.op == kOpClock) continue;
+    EXPECT_EQ(m.phase, v1::PHASE_LOOP);
+    (m.op == 2 ? looped : before).push_back(m);
+  }
+  ASSERT_EQ(before.size(), 2u) << "so that its inputs are what an iteration gives it";
+  EXPECT_EQ(before[0].op, 0u);
+  EXPECT_EQ(before[1].op, 1u);
+  ASSERT_GE(looped.size(), 2u);
+  EXPECT_EQ(looped.front().iteration, 0u);
+  EXPECT_GE(looped.back().end_ns - looped.front().begin_ns, Milliseconds(20).count);
+  for (size_t i = 0; i < looped.size(); ++i) {
+    const bool last = i + 1 == looped.size();
+    const uint64_t end = last ? event.loop_done().executions() : looped[i + 1].iteration;
+    EXPECT_GT(end, looped[i].iteration) << "a marker spans at least one execution";
+    EXPECT_TRUE(end - looped[i].iteration == 1 ||
+                looped[i].end_ns - looped[i].begin_ns >= Milliseconds(1).count)
+        << "and as many as make up a millisecond";
+    if (!last) {
+      EXPECT_GE(looped[i + 1].begin_ns, looped[i].end_ns);
+    }
+  }
+  std::vector<CurrentOperator> current;
+  ASSERT_TRUE(engine_->ring().ReadCurrentUntrusted(&current).ok());
+  for (const CurrentOperator& c : current) EXPECT_EQ(c.op, kOpNone);
+  Send(RunCommand(v1::PHASE_MEASURE, 1, 1));
+  EXPECT_TRUE(Next().has_block_done()) << "operators are marked again";
+  EXPECT_GE(engine_->TakeMarkers().size(), kOperators + 1);
+}
+
+TEST_F(EngineConformance, RepeatsAnOperatorNoMoreThanItMay) {
+  StartAndLoad();
+  Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+  ASSERT_TRUE(Next().has_operators());
+  ASSERT_TRUE(Next().has_block_done());
+  Send(LoopCommand(0, Seconds(3600), 3));
+  EXPECT_EQ(Next().loop_done().executions(), 3u);
+}
+
+TEST_F(EngineConformance, RefusesToRepeatWhatItCannot) {
+  StartAndLoad();
+  Send(LoopCommand(0, Milliseconds(1)));
+  ExpectFailureAndEnd();
+  for (const v1::WorkerCommand& loop :
+       {LoopCommand(kOperators, Milliseconds(1)), LoopCommand(0, Milliseconds(1), 0)}) {
+    StartAndLoad();
+    Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+    ASSERT_TRUE(Next().has_operators());
+    ASSERT_TRUE(Next().has_block_done());
+    Send(loop);
+    ExpectFailureAndEnd();
+  }
+}
+
+TEST_F(EngineConformance, OutputsAreThoseOfAnIterationAlsoAfterALoop) {
+  caffe2::NetDef net = SmallNet();
+  net.set_external_output(0, "x");  // of the Relu, in place of the Conv's
+  options_.predict = net.SerializeAsString();
+  std::vector<std::vector<float>> outputs;
+  for (const bool loops : {false, true}) {
+    StartAndLoad();
+    Send(RunCommand(v1::PHASE_MEASURE, 0, 1));
+    ASSERT_TRUE(Next().has_operators());
+    ASSERT_TRUE(Next().has_block_done());
+    if (loops) {
+      Send(LoopCommand(0, Milliseconds(2)));
+      ASSERT_TRUE(Next().has_loop_done());
+    }
+    ASSERT_TRUE(WriteOutputs().has_outputs_written());
+    outputs.push_back(FloatsOf(engine_->TakeOutputs(), "x"));
+  }
+  EXPECT_THAT(outputs[0], Not(IsEmpty()));
+  EXPECT_EQ(outputs[0], outputs[1]);
 }
 
 TEST_F(EngineConformance, SlotIsEmptyWhenNothingRuns) {

@@ -76,6 +76,7 @@ class FakeEngine {
       if (command.has_load()) Load(command.load());
       if (command.has_run()) Run(command.run());
       if (command.has_write_outputs()) WriteOutputs();
+      if (command.has_loop()) Loop(command.loop());
     }
   }
 
@@ -187,6 +188,20 @@ class FakeEngine {
     v1::WorkerEvent event;
     event.mutable_block_done()->set_first_iteration(run.first_iteration());
     event.mutable_block_done()->set_count(run.count());
+    Send(event);
+  }
+
+  // An execution a marker: they take long.
+  void Loop(const v1::WorkerCommand::Loop& loop) {
+    if (hello_version_ < 4) std::exit(4);
+    const int64_t end = Now() + static_cast<int64_t>(loop.least_ns());
+    for (uint32_t op = 0; op < loop.op(); ++op) RunOperator(op, 0, v1::PHASE_LOOP);
+    uint32_t executions = 0;
+    do {
+      RunOperator(loop.op(), executions++, v1::PHASE_LOOP);
+    } while (Now() < end && executions < loop.most());
+    v1::WorkerEvent event;
+    event.mutable_loop_done()->set_executions(Mode("lie_about_loop") ? 0 : executions);
     Send(event);
   }
 
