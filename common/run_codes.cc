@@ -9,13 +9,17 @@ namespace synergy {
 namespace {
 
 constexpr std::string_view kReasons[] = {
-    "clock_astray",  "clock_moved",     "core_switched",   "drift_beyond_model", "edge_unread",
-    "few_fresh",     "few_readings",    "idle_shifted",    "incomplete",         "job_cancelled",
-    "job_failed",    "markers_dropped", "markers_missing", "meter_clock",        "meter_gap",
-    "never_changed", "no_readings",     "not_complete",    "other_processes",    "overlap",
-    "reads_failed",  "records_dropped", "records_lost",    "residual_too_large", "ring_garbage",
-    "source_failed", "stamps_late",     "store_damaged",   "throttled",          "ticks_missed",
-    "too_warm",      "window_long"};
+    "clock_astray",       "clock_moved",     "core_switched",
+    "drift_beyond_model", "edge_unread",     "few_fresh",
+    "few_readings",       "idle_shifted",    "incomplete",
+    "job_cancelled",      "job_failed",      "markers_dropped",
+    "markers_missing",    "meter_clock",     "meter_gap",
+    "never_changed",      "no_readings",     "not_complete",
+    "other_processes",    "overlap",         "precision_not_reached",
+    "reads_failed",       "records_dropped", "records_lost",
+    "residual_too_large", "ring_garbage",    "source_failed",
+    "stamps_late",        "store_damaged",   "throttled",
+    "ticks_missed",       "too_warm",        "window_long"};
 static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowLong) + 1);
 
 constexpr std::string_view kNotices[] = {

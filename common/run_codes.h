@@ -30,6 +30,7 @@ enum class ReasonCode {
   kNotComplete,
   kOtherProcesses,
   kOverlap,
+  kPrecisionNotReached,
   kReadsFailed,
   kRecordsDropped,
   kRecordsLost,

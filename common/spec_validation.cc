@@ -9,6 +9,7 @@
 #include "common/iteration_pause.h"
 #include "common/load_chirp.h"
 #include "common/nearest_name.h"
+#include "common/precision_request.h"
 #include "common/printable.h"
 #include "common/protocol.h"
 #include "common/sha256.h"
@@ -145,11 +146,7 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (!(pause >= 0 && pause <= kLongestPause.seconds())) {
     return Invalid("longest_pause_s: {} given; 0 (none) to {:g} s", pause, kLongestPause.seconds());
   }
-  // A job that is silently measured otherwise than it was asked to be would mislead.
-  if (spec.precision() != 0 || spec.max_time_s() != 0) {
-    return Invalid("precision {}, max_time_s {} given; this daemon measures a number of iterations",
-                   spec.precision(), spec.max_time_s());
-  }
+  if (absl::Status status = ValidatePrecisionUntrusted(spec); !status.ok()) return status;
   const double rate = spec.rate_hz();
   if (rate != 0 && !(rate >= kMinRateHz && rate <= kMaxRateHz)) {
     return Invalid("rate_hz: {} asked for; {:.0f} to {:.0f} Hz, or 0 for the board's default", rate,

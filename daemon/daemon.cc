@@ -18,6 +18,7 @@ namespace synergy {
 namespace {
 
 constexpr char kLauncher[] = "synergy-launcher";
+constexpr char kEstimator[] = "synergy-estimate";
 constexpr char kFront[] = "synergyd-front";
 
 // FNV-1a: one installation's simulated chips differ from another's and stay what they are.
@@ -196,6 +197,7 @@ void Daemon::DescribeBoard(const std::string& board_id) {
 absl::Status Daemon::OpenQueue() {
   RunnerOptions runner;
   runner.launcher = Executable(kLauncher);
+  runner.estimator = Executable(kEstimator);
   runner.libexec_dir = options_.libexec_dir;
   runner.engine_user = engine_user_;
   runner.limits = options_.limits;

@@ -15,6 +15,8 @@ namespace synergy {
 namespace {
 
 constexpr uint32_t kMaxOperators = 1'000'000;
+// Executions of a repeated operator: an hour of one that takes 1 us.
+constexpr uint32_t kMostLooped = 3'600'000'000;
 constexpr size_t kMaxTextBytes = 4000;
 constexpr size_t kMaxNotes = 16;                              // of an engine
 constexpr size_t kMaxTableBytes = kMaxChunkDataBytes - 1024;  // it becomes one record
@@ -79,11 +81,14 @@ absl::StatusOr<v1::WorkerEvent::Hello> EngineDriver::Start(const WorkerSpec& wor
 // Whether the engine's version of the protocol has what the job asks for.
 absl::Status EngineDriver::CheckUnderstood() const {
   const bool packs = spec_.has_weights() || spec_.has_input_values() || spec_.keep_outputs();
-  if (protocol_version_ >= 2 || !packs) return absl::OkStatus();
+  const char* lacks = packs && protocol_version_ < 2 ? "weights, values of inputs or outputs"
+                      : spec_.has_loop() && protocol_version_ < 4 ? "repeated operators"
+                                                                  : nullptr;
+  if (lacks == nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      fmt::format("the engine {} speaks version {} of the engine protocol, which has no weights, "
-                  "values of inputs or outputs; use another engine or a newer one",
-                  spec_.engine(), protocol_version_));
+      fmt::format("the engine {} speaks version {} of the engine protocol, which has no {}; use "
+                  "another engine or a newer one",
+                  spec_.engine(), protocol_version_, lacks));
 }
 
 absl::Status EngineDriver::Load() {
@@ -133,6 +138,19 @@ absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t co
     }
     return Drain();
   }
+}
+
+absl::Status EngineDriver::Loop(uint32_t op, Nanoseconds least) {
+  v1::WorkerCommand command;
+  command.mutable_loop()->set_op(op);
+  command.mutable_loop()->set_least_ns(static_cast<uint64_t>(least.count));
+  command.mutable_loop()->set_most(kMostLooped);
+  feed_.AllowIterations(v1::PHASE_LOOP, kMostLooped);
+  if (absl::Status status = Send(command); !status.ok()) return status;
+  const absl::StatusOr<v1::WorkerEvent> event = Await(limits_.silence);
+  if (!event.ok()) return event.status();
+  const bool done = event->has_loop_done() && event->loop_done().executions() >= 1;
+  return done ? Drain() : Unexpected(*event, "that the operator was repeated");
 }
 
 absl::Status EngineDriver::WriteOutputs(int fd) {

@@ -53,6 +53,10 @@ class EngineDriver {
   bool makes_pauses() const { return protocol_version_ >= 3; }
   // Iterations [first, first + count), the measured ones each after its pause.
   absl::Status RunBlock(v1::Phase phase, uint32_t first, uint32_t count);
+  // Repeats the operator, which the net has, for that long.
+  absl::Status Loop(uint32_t op, Nanoseconds least);
+  // Until the job fails for want of time.
+  Nanoseconds time_left() const { return deadline_ - clock_.Now(); }
   // Has the engine write the predict net's outputs, and copies them to the file `fd`.
   // ResourceExhausted: they are longer, or the disk is full.
   absl::Status WriteOutputs(int fd);

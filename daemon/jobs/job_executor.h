@@ -40,9 +40,10 @@ class CancelToken {
 struct JobProgress {
   v1::Phase phase = v1::PHASE_UNSPECIFIED;
   uint32_t iteration = 0;
-  double power_w = 0;    // of the top rail, 0 while unknown
-  uint64_t chunks = 0;   // in the spool
-  double hottest_c = 0;  // while it cools
+  double power_w = 0;          // of the top rail, 0 while unknown
+  uint64_t chunks = 0;         // in the spool
+  double hottest_c = 0;        // while it cools
+  double widest_interval = 0;  // as JobStatus says
 };
 using ProgressCallback = std::function<void(const JobProgress&)>;
 

@@ -110,6 +110,7 @@ void JobQueue::Report(std::string_view run_id, const JobProgress& progress) {
   status.set_power_w(progress.power_w);
   status.set_chunks(progress.chunks);
   status.set_hottest_c(progress.hottest_c);
+  status.set_widest_interval(progress.widest_interval);
   table_.Announce(job);
 }
 

@@ -30,7 +30,8 @@ std::optional<std::string> MarkerCheck::KindComplaint(uint32_t op, uint32_t phas
   if (op != kOpNet && op >= operators_) {
     return fmt::format("operator {} of a net of {}", op, operators_);
   }
-  if (phase != v1::PHASE_WARMUP && phase != v1::PHASE_MEASURE) {
+  const bool looped = phase == v1::PHASE_LOOP && op != kOpNet;
+  if (phase != v1::PHASE_WARMUP && phase != v1::PHASE_MEASURE && !looped) {
     return fmt::format("an operator in phase {}", phase);
   }
   if (iteration >= iterations_[phase]) {

@@ -30,7 +30,7 @@ class MarkerCheck {
 
   void AllowSetup() { setup_ = true; }
   void SetOperatorCount(uint32_t count) { operators_ = count; }
-  // Iterations [0, end) of WARMUP or MEASURE were asked for.
+  // Iterations [0, end) of WARMUP or MEASURE were asked for, or so many executions in LOOP.
   void AllowIterations(v1::Phase phase, uint32_t end);
 
   // What is wrong with the marker, nothing where it can be true. `now` is a time after it was

@@ -30,6 +30,10 @@ std::string WhereText(const std::optional<CurrentOperator>& current,
     case kOpNet:
       return "between operators";
     default:
+      if (current->phase == v1::PHASE_LOOP) {
+        return fmt::format("in {}, repeated, about execution {}", OperatorText(current->op, table),
+                           current->iteration);
+      }
       return fmt::format("in {}, iteration {} of the {} phase", OperatorText(current->op, table),
                          current->iteration,
                          current->phase == v1::PHASE_MEASURE ? "measured" : "warm-up");

@@ -119,15 +119,26 @@ absl::Status RunRecording::OnTick(const MarkerFeed::Activity& activity,
   if (!recorder_) return absl::OkStatus();
   if (!markers.empty()) recorder_->OnMarkers(markers);
   ReportProgress(activity);
-  absl::Status status = recorder_->status();
-  if (status.ok()) return status;
-  return absl::Status(status.code(), UnwrittenText(status));
+  return WriteStatus();
+}
+
+absl::Status RunRecording::WriteStatus() const {
+  const absl::Status status = recorder_->status();
+  return status.ok() ? status : absl::Status(status.code(), UnwrittenText(status));
+}
+
+absl::Status RunRecording::Flush() {
+  recorder_->Flush();
+  return WriteStatus();
 }
 
 void RunRecording::ReportProgress(const MarkerFeed::Activity& activity) {
   const auto& current = activity.current;
   const bool here = current.has_value() && current->phase == static_cast<uint32_t>(phase_);
-  const uint32_t iteration = here ? current->iteration : 0;
+  const uint32_t iteration = phase_ == v1::PHASE_DECIDING
+                                 ? static_cast<uint32_t>(precision_.iterations())
+                             : here ? current->iteration
+                                    : 0;
   std::optional<uint32_t> op;
   if (here && current->op < operator_count_) op = current->op;
   parts_.telemetry->SetActivity(job_.run_id(), phase_, iteration, op);
@@ -137,7 +148,8 @@ void RunRecording::ReportProgress(const MarkerFeed::Activity& activity) {
   progress_({.phase = phase_,
              .iteration = iteration,
              .power_w = parts_.telemetry->TopRailPower().value_or(0),
-             .chunks = recorder_->chunks()});
+             .chunks = recorder_->chunks(),
+             .widest_interval = precision_.widest_interval()});
 }
 
 std::vector<v1::SourceStats> RunRecording::StopReadings() {

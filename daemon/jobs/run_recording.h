@@ -39,6 +39,10 @@ class RunRecording {
   v1::Phase phase() const { return phase_; }
   void AddNotice(NoticeCode code, std::string text);
   void Record(const v1::RunRecord& record) { recorder_->OnRecord(record); }
+  // How precise the run is by now, for the progress that is told.
+  void SetPrecision(const v1::MeasuredBlock& block) { precision_ = block; }
+  // Returns when the spool has all that came so far. An error: it cannot be written.
+  absl::Status Flush();
   // How many operators the net has, as soon as that is known; and what they are.
   void SetOperatorCount(uint32_t count) { operator_count_ = count; }
   void OnOperators(const v1::OperatorTable& operators);
@@ -62,6 +66,7 @@ class RunRecording {
   JobOutcome Finish(v1::RunEnd end, const std::string& engine_log);
 
  private:
+  absl::Status WriteStatus() const;
   void AddRunNotices();
   void ReportProgress(const MarkerFeed::Activity& activity);
   // Where `why` kept records from being written: marks `end` and writes it into the space that was
@@ -83,6 +88,7 @@ class RunRecording {
   std::optional<v1::RunTruth> truth_;
   v1::Phase phase_ = v1::PHASE_UNSPECIFIED;
   uint32_t operator_count_ = 0;
+  v1::MeasuredBlock precision_;
   MonotonicTime next_report_;
   double cpu_s_at_begin_ = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "common/clock_request.h"
 #include "common/files.h"
+#include "common/precision_request.h"
 #include "common/printable.h"
 #include "common/spec_validation.h"
 #include "daemon/jobs/cooling.h"
@@ -114,6 +115,14 @@ void RunSession::RecordClocks() {
 }
 
 absl::Status RunSession::Start() {
+  if (job_.spec().precision() > 0) {
+    v1::BoardInfo board = parts_.board;
+    const std::vector<v1::SourceInfo> sources = parts_.sampler->DescribeSources();
+    board.mutable_sources()->Assign(sources.begin(), sources.end());
+    absl::StatusOr<std::vector<std::string>> rails = PrecisionRails(job_.spec(), board);
+    if (!rails.ok()) return rails.status();
+    precision_rails_ = *std::move(rails);
+  }
   absl::StatusOr<UniqueFd> predict = OpenForReading(folder_.PredictNet());
   if (!predict.ok()) return predict.status();
   absl::StatusOr<UniqueFd> init = OpenForReading(folder_.InitNet());
@@ -182,6 +191,7 @@ absl::Status RunSession::Conduct() {
   SetPhase(v1::PHASE_MEASURE);
   status = Measure();
   if (!status.ok()) return status;
+  if (status = Loop(); !status.ok()) return status;
   SetPhase(v1::PHASE_IDLE);
   if (status = Tail(); !status.ok()) return status;
   return KeepOutputs();
@@ -221,25 +231,11 @@ absl::Status RunSession::Load() {
   recording_.SetOperatorCount(driver_->operator_count());
   AddEngineNotes();
   facts_.expected = uint64_t{driver_->operator_count()} * job_.spec().iterations();
-  return status;
-}
-
-absl::Status RunSession::Measure() {
-  const std::vector<ReadingTally::Rail> before = recording_.tally().Count();
-  const uint32_t iterations = job_.spec().iterations();
-  const MonotonicTime begin = clock_.Now();
-  absl::Status status = driver_->RunBlock(v1::PHASE_MEASURE, 0, iterations);
-  const MonotonicTime end = clock_.Now();
-  EndWatching();
-  if (!status.ok()) return status;
-  facts_.measured_s = (end - begin).seconds();
-  facts_.operator_s = feed_->MeanTimes();
-  const std::vector<ReadingTally::Rail> after = recording_.tally().Count();
-  for (size_t i = 0; i < after.size(); ++i) {
-    facts_.rails.push_back({after[i].rail, after[i].readings - before[i].readings,
-                            after[i].window_s, after[i].repeats - before[i].repeats});
+  if (job_.spec().has_loop() && job_.spec().loop().op() >= driver_->operator_count()) {
+    return absl::InvalidArgumentError(
+        fmt::format("operator {} is to be repeated, and the net has {}, from 0 on",
+                    job_.spec().loop().op(), driver_->operator_count()));
   }
-  facts_.iterations = iterations;
   return status;
 }
 
@@ -259,11 +255,17 @@ absl::Status RunSession::Tail() {
 
 // The first iteration finds the shapes; what follows knows its operators.
 absl::Status RunSession::Warmup() {
+  MonotonicTime begin = clock_.Now();
   absl::Status status = driver_->RunBlock(v1::PHASE_WARMUP, 0, 1);
+  warmup_iteration_s_ = (clock_.Now() - begin).seconds();
   if (!status.ok()) return status;
   recording_.OnOperators(driver_->operators());
   const uint32_t rest = job_.spec().warmup() - 1;
-  return rest == 0 ? status : driver_->RunBlock(v1::PHASE_WARMUP, 1, rest);
+  if (rest == 0) return status;
+  begin = clock_.Now();
+  status = driver_->RunBlock(v1::PHASE_WARMUP, 1, rest);
+  warmup_iteration_s_ = (clock_.Now() - begin).seconds() / rest;
+  return status;
 }
 
 void RunSession::AddEngineNotes() {

@@ -44,6 +44,14 @@ class RunSession {
   absl::Status Load();
   absl::Status Warmup();
   absl::Status Measure();
+  // Until the precision that the job asks for is reached, or cannot be.
+  absl::Status MeasureBlocks();
+  // Iterations [first, first + count), and what was read meanwhile.
+  absl::Status MeasureBlock(uint32_t first, uint32_t count);
+  // How precise the run is by now. Not where the job is over.
+  absl::StatusOr<v1::MeasuredBlock> Estimate();
+  // Where the job asks for it.
+  absl::Status Loop();
   // What the board does besides, from before the measured phase to its end.
   void BeginWatching();
   void EndWatching();
@@ -88,6 +96,8 @@ class RunSession {
   std::optional<ChirpPlayer> chirps_;  // where the job asks for a load pattern
   std::optional<EngineDriver> driver_;
   RunFacts facts_;
+  std::vector<std::string> precision_rails_;  // with a precision
+  double warmup_iteration_s_ = 0;
   PhaseWatch watch_;
   std::optional<v1::ObserverCost> observer_cost_;  // nothing: the measured phase never ended
   bool has_outputs_ = false;

@@ -118,6 +118,9 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
   end.set_markers(activity.markers);
   end.set_markers_dropped(activity.dropped);
   if (observer_cost_) *end.mutable_observer() = *observer_cost_;
+  if (facts_.precision) {
+    end.mutable_blocks()->Assign(facts_.precision->blocks.begin(), facts_.precision->blocks.end());
+  }
   return end;
 }
 

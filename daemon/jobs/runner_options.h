@@ -26,6 +26,7 @@ namespace synergy {
 
 struct RunnerOptions {
   std::string launcher;                // path of synergy-launcher
+  std::string estimator;               // path of synergy-estimate
   std::string libexec_dir;             // holds the engines
   std::optional<UserIds> engine_user;  // set where the daemon is root
   double idle_rate_hz = 100;  // of the sampler between jobs: a reading per telemetry record

@@ -122,6 +122,27 @@ void JudgeReadings(const RunFacts& facts, const VerdictLimits& limits, Judgement
   }
 }
 
+// A job that was cut short has the reason for that.
+void JudgePrecision(const RunFacts& facts, Judgement* judgement) {
+  if (!facts.precision || facts.precision->blocks.empty()) return;
+  const v1::MeasuredBlock& last = facts.precision->blocks.back();
+  const double target = facts.precision->target;
+  const bool known = last.why_not().empty();
+  if (facts.state != v1::JOB_STATE_DONE || (known && last.widest_interval() <= target)) return;
+  const std::string reached =
+      known ? fmt::format("the widest interval is {:.2g} % on {}", 100 * last.widest_interval(),
+                          last.rail())
+            : fmt::format("how well operators are known on {} cannot be said ({})", last.rail(),
+                          last.why_not());
+  Add(v1::VERDICT_SUSPECT, ReasonCode::kPrecisionNotReached,
+      fmt::format(
+          "{} after {} iterations in {:.0f} s, and {:.2g} % were asked for; {}", reached,
+          last.iterations(), last.time_s(), 100 * target,
+          known ? fmt::format("allow more time (--max-time, {:g} s here)", facts.precision->max_s)
+                : "name another rail (--precision-rail), or measure a number of iterations"),
+      judgement);
+}
+
 void JudgeMarkers(const RunFacts& facts, Judgement* judgement) {
   if (!facts.garbage.empty()) {
     Add(v1::VERDICT_INVALID, ReasonCode::kRingGarbage, facts.garbage, judgement);
@@ -215,6 +236,7 @@ Judgement Judge(const RunFacts& facts, const VerdictLimits& limits) {
                     facts.expected),
         &judgement);
   }
+  JudgePrecision(facts, &judgement);
   JudgeMarkers(facts, &judgement);
   JudgeReadings(facts, limits, &judgement);
   JudgeWindows(facts, limits, &judgement);

@@ -48,9 +48,16 @@ struct RunFacts {
   OtherLoad others;
   std::vector<std::string> late_stamps;    // sources whose stamps are in doubt, a line each
   std::vector<std::string> never_changed;  // sensors that seem to be stuck, a line each
-  uint64_t iterations = 0;                 // measured ones that were asked for
-  bool read_before = true;                 // every channel was read before the setup began
-  bool read_after = true;                  // every rail was read after the last iteration
+  uint64_t iterations = 0;                 // measured ones
+  // Of a job that asks for one.
+  struct Precision {
+    double target = 0;
+    double max_s = 0;
+    std::vector<v1::MeasuredBlock> blocks = {};
+  };
+  std::optional<Precision> precision;
+  bool read_before = true;  // every channel was read before the setup began
+  bool read_after = true;   // every rail was read after the last iteration
 };
 
 // Above this error of its markers' clock a run is SUSPECT: 20 us is the length of a short operator.

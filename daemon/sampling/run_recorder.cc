@@ -176,6 +176,14 @@ void RunRecorder::AwaitWriter() {
       +[](size_t* bytes) { return *bytes == 0; }, &queued_bytes_));
 }
 
+void RunRecorder::Flush() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!stopping_) Enqueue(batcher_.TakeAll());
+  }
+  AwaitWriter();
+}
+
 void RunRecorder::StopWriter() {
   {
     absl::MutexLock lock(&mutex_);

@@ -43,9 +43,11 @@ class RunRecorder : public ReadingSink {
   void OnMarkers(const std::vector<Marker>& markers);
   void OnRecord(const v1::RunRecord& record);
 
-  // Returns once the writer has taken what came so far: for virtual time, which would otherwise
-  // outrun it and lose records.
+  // Returns once the writer has taken what came so far, but for what is no batch yet: for virtual
+  // time, which would otherwise outrun it and lose records.
   void AwaitWriter();
+  // The same with all that came so far: after it the spool has it, or status() is an error.
+  void Flush();
 
   // Writes everything that is left and the end record, and syncs the file. Gives the first error of
   // the run; after a write error it still tries to write the end, behind a Notice "spool_failed".

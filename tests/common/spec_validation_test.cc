@@ -188,7 +188,7 @@ TEST(SpecValidation, RefusesRatesAndLimitsThatAreNoNumbersOfUse) {
     EXPECT_THAT(Refusal([&](auto& spec) { spec.set_longest_pause_s(pause); }),
                 HasSubstr("longest_pause_s"));
   }
-  EXPECT_THAT(Refusal([](auto& spec) { spec.set_precision(0.02); }), HasSubstr("precision"));
+  EXPECT_THAT(Refusal([](auto& spec) { spec.set_precision(2); }), HasSubstr("precision"));
   EXPECT_THAT(Refusal([](auto& spec) { spec.set_max_time_s(60); }), HasSubstr("max_time_s"));
   for (const double idle : {-1.0, 601.0, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(Refusal([&](auto& spec) { spec.set_idle_s(idle); }), HasSubstr("idle_s"));

@@ -36,6 +36,7 @@ class MeasuringDevice {
     sampler_->AddSink(telemetry_.get());
     sampler_->Start();
     options.launcher = SYNERGY_TEST_LAUNCHER;
+    options.estimator = SYNERGY_TEST_ESTIMATOR;
     options.libexec_dir = SYNERGY_TEST_LIBEXEC;
     if (geteuid() == 0) options.engine_user = FindUser({"nobody"});
     options.baseline = Milliseconds(20);

@@ -31,6 +31,39 @@ TEST(Verdict, ACompleteRunIsValid) {
   EXPECT_THAT(judgement.reasons, IsEmpty());
 }
 
+RunFacts Precise(double widest, const std::string& why_not = "") {
+  RunFacts facts = Good();
+  v1::MeasuredBlock block;
+  block.set_iterations(412);
+  block.set_time_s(59.7);
+  block.set_rail("VDD_IN");
+  block.set_widest_interval(widest);
+  block.set_why_not(why_not);
+  facts.precision = {.target = 0.02, .max_s = 60, .blocks = {block}};
+  return facts;
+}
+
+TEST(Verdict, ARunAsPreciseAsItWasAskedToBeIsValid) {
+  EXPECT_EQ(Judge(Precise(0.02)).verdict, v1::VERDICT_VALID);
+}
+
+TEST(Verdict, ARunThatIsNotPreciseEnoughIsSuspectAndSaysHowPreciseItIs) {
+  const Judgement judgement = Judge(Precise(0.0312));
+  EXPECT_EQ(judgement.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(judgement.reasons,
+              ElementsAre("precision_not_reached: the widest interval is 3.1 % on VDD_IN after 412 "
+                          "iterations in 60 s, and 2 % were asked for; allow more time "
+                          "(--max-time, 60 s here)"));
+  EXPECT_THAT(Judge(Precise(0, "too few readings")).reasons,
+              ElementsAre(AllOf(HasSubstr("VDD_IN"), HasSubstr("too few readings"))));
+}
+
+TEST(Verdict, AJobThatWasCutShortIsNotBlamedForItsPrecision) {
+  RunFacts facts = Precise(0.0312);
+  facts.state = v1::JOB_STATE_CANCELLED;
+  EXPECT_THAT(Judge(facts).reasons, ElementsAre(StartsWith("job_cancelled")));
+}
+
 TEST(Verdict, MoreThanOnePercentOfMissedTicksIsSuspect) {
   RunFacts facts = Good();
   facts.sources[0].set_missed(101);
