@@ -7,6 +7,7 @@
 #include "client/analysis/clock_json.h"
 #include "client/analysis/conditions_json.h"
 #include "client/analysis/estimates.h"
+#include "client/analysis/experiment_json.h"
 #include "client/analysis/meter_json.h"
 #include "client/analysis/phase_energies.h"
 #include "client/analysis/report_names.h"
@@ -263,6 +264,8 @@ ordered_json ReportJson(const RunReport& report) {
     json["by_module"].push_back(GroupJson(report, "module", module));
   }
   AddEstimatesJson(report, &json);
+  json["precision"] = PrecisionJson(report);
+  json["loop"] = LoopJson(report);
   json["iteration_time_s"] = report.attribution.iteration_time_s
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);

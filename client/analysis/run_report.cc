@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/analysis/estimates.h"
+#include "client/analysis/loop_check.h"
 #include "client/analysis/phase_energies.h"
 #include "common/run_codes.h"
 
@@ -289,6 +290,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   if (data.clocks() != nullptr) report.clocks = *data.clocks();
   report.conditions =
       ConditionsOf(data, meter == nullptr ? std::vector<RailPower>() : meter->rails);
+  report.loop = CheckLoop(data, report);
   Judge(data, &report);
   JudgeReadings(data, &report);
   if (meter != nullptr) AddMeter(*meter, &report);

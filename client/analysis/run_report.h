@@ -83,6 +83,25 @@ struct SamplingReport {
   std::vector<v1::SourceStats> sources;
 };
 
+// One operator, repeated back to back after the measured iterations (client/analysis/loop_check.h).
+struct LoopCheck {
+  uint32_t op = 0;
+  std::string name = {};
+  uint64_t executions = 0;  // but for those of the last millisecond; 0: it never ran
+  double time_s = 0;        // of one of them
+  std::optional<double> network_time_s = {};  // of one in the measured iterations
+  struct Rail {
+    std::string rail;
+    std::optional<Estimate> looped_j = {};      // of one execution
+    std::optional<Estimate> attributed_j = {};  // by least squares, where it stands alone
+    std::optional<Estimate> difference_j = {};  // looped less attributed; where both are there
+    bool agrees() const {
+      return difference_j && difference_j->low <= 0 && difference_j->high >= 0;
+    }
+  };
+  std::vector<Rail> rails = {};
+};
+
 struct RunReport {
   v1::RunHeader header;
   v1::JobState state = v1::JOB_STATE_UNSPECIFIED;  // unspecified: the run has no end record
@@ -109,6 +128,7 @@ struct RunReport {
   std::optional<v1::RunEnd> end;         // absent: it never came
   std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
   RunConditions conditions;
+  std::optional<LoopCheck> loop;
   std::optional<v1::MeterRecord> meter;  // on the host; its rails are among rails()
 
   const std::vector<std::string>& rails() const { return attribution.rails; }

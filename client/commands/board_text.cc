@@ -29,6 +29,10 @@ std::string_view PhaseName(v1::Phase phase) {
       return "measure";
     case v1::PHASE_COOLING:
       return "cooling";
+    case v1::PHASE_LOOP:
+      return "loop";
+    case v1::PHASE_DECIDING:
+      return "deciding";
     default:
       return "none";
   }
@@ -44,6 +48,10 @@ ordered_json JobJson(const v1::JobStatus& job) {
   json["queue_position"] = job.queue_position();
   json["iteration"] = job.iteration();
   json["iterations"] = job.spec().iterations();
+  json["precision"] =
+      job.spec().precision() > 0 ? ordered_json(job.spec().precision()) : ordered_json(nullptr);
+  json["widest_interval"] =
+      job.widest_interval() > 0 ? ordered_json(job.widest_interval()) : ordered_json(nullptr);
   json["submitted_at"] = UtcText(job.submitted_unix_ns());
   json["chunks"] = job.chunks();
   json["acknowledged"] = job.acknowledged();

@@ -13,6 +13,7 @@
 #include "client/commands/output.h"
 #include "client/models/memory.h"
 #include "common/clock_request.h"
+#include "common/precision_request.h"
 #include "common/spec_validation.h"
 
 namespace synergy {
@@ -34,6 +35,13 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_cool_below_c(options.cool_below_c);
   spec.set_cool_timeout_s(options.cool_timeout_s);
   spec.set_time_limit_s(options.time_limit_s);
+  spec.set_precision(options.precision);
+  spec.set_max_time_s(options.max_time_s);
+  for (const std::string& rail : options.precision_rails) spec.add_precision_rails(rail);
+  if (job.looped) {
+    spec.mutable_loop()->set_op(*job.looped);
+    spec.mutable_loop()->set_seconds(options.loop_s);
+  }
   spec.set_keep_outputs(job.keep_outputs);
   spec.set_net_type(model.predict.type());
   spec.set_model_source(job.loaded.source);
@@ -80,7 +88,11 @@ std::string InFlags(const std::string& text) {
                                     {"longest_pause_s: "sv, "--pause: "sv},
                                     {"cool_below_c: "sv, "--cool-below: "sv},
                                     {"cool_timeout_s: "sv, "--cool-timeout: "sv},
-                                    {"time_limit_s: "sv, "--time-limit: "sv}}) {
+                                    {"time_limit_s: "sv, "--time-limit: "sv},
+                                    {"precision: "sv, "--precision: "sv},
+                                    {"precision_rails: "sv, "--precision-rail: "sv},
+                                    {"max_time_s: "sv, "--max-time: "sv},
+                                    {"loop.seconds: "sv, "--loop-time: "sv}}) {
     if (text.starts_with(field)) return fmt::format("{}{}", flag, text.substr(field.size()));
   }
   return text;
@@ -114,7 +126,9 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
                       const v1::BoardInfo& board) {
   const absl::Status fits = FitsMemory(job.loaded.model, board.memory_bytes());
   if (!fits.ok()) return fits;
-  const absl::Status status = ValidateSpecUntrusted(SpecOf(options, net, job), LimitsOf(board));
+  const v1::JobSpec spec = SpecOf(options, net, job);
+  absl::Status status = ValidateSpecUntrusted(spec, LimitsOf(board));
+  if (status.ok() && spec.precision() > 0) status = PrecisionRails(spec, board).status();
   if (status.ok()) return status;
   return Ending(absl::IsInvalidArgument(status) ? ExitCode::kUsage : ExitCode::kRefused,
                 absl::Status(status.code(), InFlags(std::string(status.message()))));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/commands/board_link.h"
@@ -27,6 +28,11 @@ struct JobOptions {
   double cool_below_c = 0;                     // 0: does not wait
   double cool_timeout_s = 0;
   double time_limit_s = 0;
+  double precision = 0;   // 0: a number of iterations
+  double max_time_s = 0;  // with a precision; 0: the board's
+  std::vector<std::string> precision_rails = {};
+  std::string loop = {};                         // an operator that is repeated; "": none
+  double loop_s = 0;                             // 0: LoopTimeFor the board
   v1::ClockRequest clocks = {};                  // empty: as they are
   std::optional<v1::LoadChirp> load_chirp = {};  // for a meter on this host
 };
@@ -36,6 +42,7 @@ struct Job {
   LoadedModel loaded;
   InputValues inputs;
   bool keep_outputs = false;
+  std::optional<uint32_t> looped = {};  // index of the operator that JobOptions::loop names
 };
 
 // kUsage where the network needs more memory than the board has: `memory_bytes` of

@@ -56,8 +56,9 @@ absl::Status Completeness(const StoredRun& run, const RunReport& report) {
   return Ending(
       ExitCode::kPartial,
       absl::AbortedError(fmt::format(
-          "run {} is partial ({}, {} of {} iterations): {}.{}", run.number, StateName(run.state),
-          report.attribution.iterations, report.header.job().iterations(), why, remedy)));
+          "run {} is partial ({}, {} of {}{} iterations): {}.{}", run.number, StateName(run.state),
+          report.attribution.iterations, report.header.job().precision() > 0 ? "at least " : "",
+          report.header.job().iterations(), why, remedy)));
 }
 
 }  // namespace synergy

@@ -13,6 +13,16 @@ namespace {
 
 constexpr Nanoseconds kLineEvery = Seconds(10);
 
+// "iteration 240, widest interval 3.1 % of 2 %": of a job that goes on until it is precise enough.
+std::string PrecisionState(const v1::JobStatus& status) {
+  std::string text = fmt::format("iteration {}", status.iteration());
+  if (status.widest_interval() > 0) {
+    return text + fmt::format(", widest interval {:.2g} % of {:.2g} %",
+                              100 * status.widest_interval(), 100 * status.spec().precision());
+  }
+  return text + fmt::format(" of at least {}", status.spec().iterations());
+}
+
 std::string PhaseText(const v1::JobStatus& status, bool begun) {
   switch (status.phase()) {
     case v1::PHASE_SETUP:
@@ -20,7 +30,12 @@ std::string PhaseText(const v1::JobStatus& status, bool begun) {
     case v1::PHASE_WARMUP:
       return fmt::format("warming up {} of {}", status.iteration(), status.spec().warmup());
     case v1::PHASE_MEASURE:
+      if (status.spec().precision() > 0) return "measuring, " + PrecisionState(status);
       return fmt::format("measuring {} of {}", status.iteration(), status.spec().iterations());
+    case v1::PHASE_DECIDING:
+      return "finding how precise it is, " + PrecisionState(status);
+    case v1::PHASE_LOOP:
+      return fmt::format("repeating operator {}", status.spec().loop().op());
     case v1::PHASE_COOLING:
       return fmt::format("cooling, {:.1f} C, below {:g} C wanted", status.hottest_c(),
                          status.spec().cool_below_c());
@@ -48,7 +63,10 @@ std::string StateText(const v1::JobStatus& status, bool begun) {
 
 // "12 of 50" where the job counts, otherwise as StateText.
 std::string ShortStateText(const v1::JobStatus& status, bool begun) {
-  if (status.state() == v1::JOB_STATE_RUNNING && status.phase() == v1::PHASE_MEASURE) {
+  const bool measures = status.phase() == v1::PHASE_MEASURE;
+  const bool decides = status.phase() == v1::PHASE_DECIDING;
+  if (status.state() == v1::JOB_STATE_RUNNING && (measures || decides)) {
+    if (status.spec().precision() > 0) return PrecisionState(status);
     return fmt::format("{} of {}", status.iteration(), status.spec().iterations());
   }
   return StateText(status, begun);
@@ -99,6 +117,7 @@ std::optional<double> TimeLeft::Update(const v1::JobStatus& status, MonotonicTim
     first_iteration_ = status.iteration();
     first_seen_ = now;
   }
+  if (status.spec().precision() > 0) return std::nullopt;  // who knows
   const bool warmup = phase_ == v1::PHASE_WARMUP;
   if (!warmup && phase_ != v1::PHASE_MEASURE) return std::nullopt;
   const uint32_t passed = status.iteration() - first_iteration_;

@@ -14,12 +14,14 @@
 #include "client/commands/board_link.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/experiment_flags.h"
 #include "client/commands/input_values.h"
 #include "client/commands/interrupts.h"
 #include "client/commands/job_flags.h"
 #include "client/commands/job_interrupt.h"
 #include "client/commands/job_submission.h"
 #include "client/commands/model_source.h"
+#include "client/commands/output.h"
 #include "client/commands/output_files.h"
 #include "client/commands/pause_choice.h"
 #include "client/commands/presentation.h"
@@ -44,6 +46,7 @@ struct RunOptions {
   std::string meter;  // exec:COMMAND; "": none
   RecordLimits limits;
   bool require_valid = false;
+  bool detach = false;
   PresentationOptions presentation;
 };
 
@@ -65,6 +68,11 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   if (run.job.loaded.model.predict.type() != "simple" && options.job.threads == 1) {
     PrintNote(fmt::format("{} with one worker: operators cannot overlap; give --threads N",
                           run.job.loaded.model.predict.type()));
+  }
+  if (!options.job.loop.empty()) {
+    const absl::StatusOr<uint32_t> op = LoopedOperator(run.job.loaded.model, options.job.loop);
+    if (!op.ok()) return op.status();
+    run.job.looped = *op;
   }
   std::vector<std::string> flags = options.model.inputs;
   std::erase_if(flags, [&](const auto& f) { return run.job.loaded.used_inputs.contains(f); });
@@ -236,6 +244,7 @@ absl::Status Run(const RunOptions& options) {
   if (!link.ok()) return link.status();
   JobOptions job = options.job;
   if (!job.longest_pause_s) job.longest_pause_s = PauseFor((*link)->board());
+  if (job.loop_s == 0) job.loop_s = LoopTimeFor((*link)->board());
   const absl::Status taken = CheckJob(job, options.model, run->job, (*link)->board());
   if (!taken.ok()) return taken;
 
@@ -249,10 +258,18 @@ absl::Status Run(const RunOptions& options) {
   PrintNote(fmt::format("run {}: {} on {}, {}", entered->number, run->job.loaded.model.name,
                         (*link)->board().title(), options.job.engine));
   CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
+  if (options.detach && !interrupt.interrupted()) {
+    PrintNote(
+        fmt::format("it goes on on the board: synergyctl fetch brings it, synergyctl cancel {} "
+                    "ends it",
+                    entered->number));
+    return WriteStdout(fmt::format("{}\n", entered->number));
+  }
   return Receive(options, *run, **store, **link, entered->number, meter->get(), interrupt);
 }
 
-void AddInputOptions(CLI::App& command, RunOptions& options) {
+// The option of outputs.
+CLI::Option* AddInputOptions(CLI::App& command, RunOptions& options) {
   command
       .add_option("--input", options.model.inputs,
                   "What the network computes on, instead of random values: .npy of exactly the "
@@ -261,7 +278,7 @@ void AddInputOptions(CLI::App& command, RunOptions& options) {
       ->type_name("[BLOB=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command
+  return command
       .add_option("--outputs", options.outputs,
                   "Write what the network computed; of several outputs each to NAME.BLOB.npy")
       ->type_name("NAME.npy");
@@ -274,18 +291,28 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   CLI::App* command =
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
   AddModelOptions(*command, &options->model);
-  AddInputOptions(*command, *options);
+  CLI::Option* const outputs = AddInputOptions(*command, *options);
   AddJobFlags(*command, options->job);
+  AddExperimentFlags(*command, options->job);
   AddMethodOption(*command, &options->method);
-  command
-      ->add_option("--meter", options->meter,
-                   "A meter on this host beside the board's sensors: a program that prints a line "
-                   "t_ns,rail,watts for each reading, stamped by its own clock")
-      ->type_name("exec:COMMAND");
+  CLI::Option* const meter =
+      command
+          ->add_option(
+              "--meter", options->meter,
+              "A meter on this host beside the board's sensors: a program that prints a line "
+              "t_ns,rail,watts for each reading, stamped by its own clock")
+          ->type_name("exec:COMMAND");
   AddLimitOption(*command, &options->limits);
-  command->add_flag(
+  CLI::Option* const require_valid = command->add_flag(
       "--require-valid", options->require_valid,
       "End with 1 where the run's verdict is not VALID, not only where it is INVALID");
+  command
+      ->add_flag("--detach", options->detach,
+                 "End as soon as the board has the job, and write the run's number: synergyctl "
+                 "fetch brings what came of it")
+      ->excludes(outputs)
+      ->excludes(meter)
+      ->excludes(require_valid);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);

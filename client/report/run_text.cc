@@ -10,6 +10,7 @@
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
 #include "client/report/estimates_text.h"
+#include "client/report/experiment_text.h"
 #include "client/report/meter_text.h"
 #include "client/report/observer_text.h"
 #include "client/report/resolution_text.h"
@@ -50,11 +51,13 @@ std::string Pauses(const v1::JobSpec& job) {
 std::string Conditions(const RunReport& report) {
   const v1::JobSpec& job = report.header.job();
   std::string text = fmt::format(
-      "  started  {}\n  job      batch {}, {} thread{}, {} of {} iterations after {} of warm-up, "
+      "  started  {}\n  job      batch {}, {} thread{}, {} of {}{} iterations after {} of warm-up, "
       "seed {}{}\n",
       UtcText(report.header.wall_time_unix_ns()), job.batch(), job.threads(),
-      job.threads() == 1 ? "" : "s", report.attribution.iterations, job.iterations(), job.warmup(),
-      job.seed(), Pauses(job));
+      job.threads() == 1 ? "" : "s", report.attribution.iterations,
+      job.precision() > 0 ? "at least " : "", job.iterations(), job.warmup(), job.seed(),
+      Pauses(job));
+  text += PrecisionText(report);
   text += fmt::format("  engine   {}: {}\n", Printable(job.engine()),
                       Printable(report.header.engine_version()));
   return text;
@@ -329,8 +332,8 @@ std::string RunText(const RunReport& report, const RunTextOptions& options) {
                         Overlap(report), Groups(report, options, "type", report.types),
                         Modules(report, options));
   }
-  text += fmt::format("\n{}\n{}\n{}", Totals(report, options), OneInference(report, options),
-                      EstimatesText(report));
+  text += fmt::format("\n{}\n{}\n{}{}", Totals(report, options), OneInference(report, options),
+                      EstimatesText(report), LoopText(report));
   if (const std::string notice = SimulatedNotice(report.header.board()); !notice.empty()) {
     text += fmt::format("{}\n", Colored(options, kYellow, notice));
   }

@@ -54,11 +54,13 @@ constexpr std::array<std::pair<std::string_view, v1::ChannelInfo::Quantity>, 3> 
     {{"current", v1::ChannelInfo::QUANTITY_CURRENT},
      {"voltage", v1::ChannelInfo::QUANTITY_VOLTAGE},
      {"energy", v1::ChannelInfo::QUANTITY_ENERGY_COUNTER}}};
-constexpr std::array<std::pair<std::string_view, v1::Phase>, 4> kPhaseNames = {
+constexpr std::array<std::pair<std::string_view, v1::Phase>, 6> kPhaseNames = {
     {{"measure", v1::PHASE_MEASURE},
      {"warmup", v1::PHASE_WARMUP},
      {"setup", v1::PHASE_SETUP},
-     {"idle", v1::PHASE_IDLE}}};
+     {"idle", v1::PHASE_IDLE},
+     {"loop", v1::PHASE_LOOP},
+     {"deciding", v1::PHASE_DECIDING}}};
 constexpr std::array<std::pair<std::string_view, MarkerRow::Special>, 4> kSpecialTypes = {
     {{"@net", MarkerRow::Special::kNet},
      {"@load", MarkerRow::Special::kLoad},
@@ -85,7 +87,8 @@ absl::StatusOr<v1::Phase> PhaseOf(std::string_view name) {
   for (const auto& [text, phase] : kPhaseNames) {
     if (text == name) return phase;
   }
-  return Wrong(fmt::format("'{}' is no phase: measure, warmup, setup or idle", name));
+  return Wrong(
+      fmt::format("'{}' is no phase: measure, warmup, setup, idle, loop or deciding", name));
 }
 
 std::string_view NameOf(uint8_t phase) {

@@ -106,6 +106,34 @@ TEST(Progress, SaysPhaseIterationPowerAndTimeLeft) {
   EXPECT_EQ(ProgressText(SampleStatus(v1::JOB_STATE_FAILED), std::nullopt), "tiny: failed");
 }
 
+TEST(Progress, ShowsHowTheIntervalShrinks) {
+  v1::JobStatus status = Measuring(12);
+  status.mutable_spec()->set_precision(0.02);
+  EXPECT_EQ(ProgressText(status, std::nullopt),
+            "tiny: measuring, iteration 12 of at least 50, 6.13 W");
+  status.set_iteration(240);
+  status.set_widest_interval(0.0312);
+  EXPECT_EQ(ProgressText(status, std::nullopt),
+            "tiny: measuring, iteration 240, widest interval 3.1 % of 2 %, 6.13 W");
+  EXPECT_EQ(ProgressForms(status, std::nullopt).back(),
+            "iteration 240, widest interval 3.1 % of 2 %");
+  status.set_phase(v1::PHASE_DECIDING);
+  EXPECT_EQ(ProgressText(status, std::nullopt),
+            "tiny: finding how precise it is, iteration 240, widest interval 3.1 % of 2 %, 6.13 W");
+  status.set_phase(v1::PHASE_LOOP);
+  status.mutable_spec()->mutable_loop()->set_op(7);
+  EXPECT_EQ(ProgressText(status, std::nullopt), "tiny: repeating operator 7, 6.13 W");
+}
+
+TEST(Progress, NobodyKnowsHowLongAPrecisionTakes) {
+  TimeLeft left;
+  v1::JobStatus status = Measuring(10);
+  status.mutable_spec()->set_precision(0.02);
+  left.Update(status, MonotonicTime{0});
+  status.set_iteration(20);
+  EXPECT_FALSE(left.Update(status, MonotonicTime{0} + Seconds(5)).has_value());
+}
+
 TEST(Progress, BetweenTheLastIterationAndTheEndItIsFinishing) {
   v1::JobStatus status = SampleStatus();
   status.set_phase(v1::PHASE_IDLE);

@@ -1,0 +1,102 @@
+#include "client/analysis/loop_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "client/analysis/steady_power.h"
+
+namespace synergy {
+namespace {
+
+// A begin of a span of executions, and how many had begun before.
+struct Begin {
+  int64_t at_ns = 0;
+  uint64_t executions = 0;
+};
+
+// Of the looped operator, in the order of time. The last span's executions are not among them: how
+// many they are no marker says.
+std::vector<Begin> BeginsOf(const RunData& data, uint32_t op) {
+  std::vector<Begin> begins;
+  for (const Marker& m : data.markers()) {
+    if (m.phase == v1::PHASE_LOOP && m.op == op) begins.push_back({m.begin_ns, m.iteration});
+  }
+  std::ranges::sort(begins, {}, &Begin::at_ns);
+  return begins;
+}
+
+// The spans whose readings hold nothing but the loop; nothing where there are no two begins.
+std::optional<std::pair<Begin, Begin>> Settled(const std::vector<Begin>& begins,
+                                               int64_t window_ns) {
+  if (begins.empty()) return std::nullopt;
+  const auto first = std::ranges::lower_bound(
+      begins, begins.front().at_ns + kSettledWindows * window_ns, {}, &Begin::at_ns);
+  auto last = std::ranges::upper_bound(begins, begins.back().at_ns - window_ns, {}, &Begin::at_ns);
+  if (first == begins.end() || last == begins.begin()) return std::nullopt;
+  --last;
+  if (first->at_ns >= last->at_ns || first->executions >= last->executions) return std::nullopt;
+  return std::pair(*first, *last);
+}
+
+double SecondsEach(const Begin& first, const Begin& last) {
+  return 1e-9 * static_cast<double>(last.at_ns - first.at_ns) /
+         static_cast<double>(last.executions - first.executions);
+}
+
+Estimate Around(double mean, double half_width) {
+  return {.mean = mean, .low = mean - half_width, .high = mean + half_width};
+}
+
+std::optional<Estimate> LoopedEnergy(const RunData& data, const RailPower& rail,
+                                     const std::vector<Begin>& begins) {
+  const std::optional<int64_t> window_ns = WindowNs(data, rail.rail);
+  if (!window_ns) return std::nullopt;
+  const auto settled = Settled(begins, *window_ns);
+  if (!settled) return std::nullopt;
+  const auto& [first, last] = *settled;
+  const SteadyPower power = SteadyPowerIn(data, rail, {first.at_ns, last.at_ns});
+  if (!power.mean_w || !power.half_width_w) return std::nullopt;
+  const double seconds = SecondsEach(first, last);
+  return Around(*power.mean_w * seconds, *power.half_width_w * seconds);
+}
+
+// The two are independent of each other.
+void Compare(LoopCheck::Rail* rail) {
+  if (!rail->looped_j || !rail->attributed_j) return;
+  rail->difference_j =
+      Around(rail->looped_j->mean - rail->attributed_j->mean,
+             std::hypot(rail->looped_j->half_width(), rail->attributed_j->half_width()));
+}
+
+}  // namespace
+
+std::optional<LoopCheck> CheckLoop(const RunData& data, const RunReport& report) {
+  if (!report.header.job().has_loop()) return std::nullopt;
+  LoopCheck check{.op = report.header.job().loop().op()};
+  const std::vector<Begin> begins = BeginsOf(data, check.op);
+  if (const auto whole = Settled(begins, 0)) {
+    check.executions = whole->second.executions;
+    check.time_s = SecondsEach(whole->first, whole->second);
+  }
+  const auto op = std::ranges::find(report.ops, check.op,
+                                    [](const OpReport& candidate) { return candidate.result.op; });
+  const bool measured = op != report.ops.end();
+  check.name = check.op < data.operators().size() ? data.operators()[check.op].name()
+                                                  : fmt::format("operator {}", check.op);
+  if (measured) check.network_time_s = op->result.time_s.mean;
+  const std::vector<RailPower> power = data.Power();
+  for (size_t i = 0; i < power.size(); ++i) {
+    LoopCheck::Rail rail{.rail = power[i].rail, .looped_j = LoopedEnergy(data, power[i], begins)};
+    if (measured && i < op->estimate.size() && op->estimate[i]) {
+      rail.attributed_j = op->estimate[i]->energy_j;
+    }
+    Compare(&rail);
+    check.rails.push_back(std::move(rail));
+  }
+  return check;
+}
+
+}  // namespace synergy
