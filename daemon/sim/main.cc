@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/models/find_operator.h"
 #include "client/models/zoo.h"
 #include "common/frequency.h"
 #include "daemon/sim/virtual_run.h"
@@ -19,6 +20,7 @@ struct Flags {
   std::string net;
   std::string cpu_freq;
   std::string noise;
+  std::string loop;
   std::vector<std::string> faults;
   std::string spool;
   uint32_t batch = 1;
@@ -57,6 +59,12 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--idle", run.idle_s, "Seconds of idle before and after the iterations")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 86400.0));
+  CLI::Option* const loop = app.add_option(
+      "--loop", flags->loop, "Behind the iterations repeat this operator, by its name or index");
+  app.add_option("--loop-time", run.loop_s, "Seconds for which it is repeated, at least")
+      ->capture_default_str()
+      ->needs(loop)
+      ->check(CLI::Range(0.001, 3600.0));
   app.add_option("--cpu-freq", flags->cpu_freq, "Clock of the CPU; the fastest if not given");
   app.add_option("--energy-scale", run.energy_scale,
                  "Factor on the dynamic power of all operators: a regression to be found")
@@ -94,6 +102,14 @@ absl::Status Play(Flags flags) {
   if (!entry.ok()) return entry.status();
   const absl::StatusOr<Model> model = (*entry)->build(flags.batch, flags.run.seed);
   if (!model.ok()) return model.status();
+  if (!flags.loop.empty()) {
+    const absl::StatusOr<uint32_t> op = FindOperator(*model, flags.loop);
+    if (!op.ok()) {
+      return absl::Status(op.status().code(),
+                          fmt::format("--loop {}", std::string(op.status().message())));
+    }
+    flags.run.looped = *op;
+  }
   const absl::StatusOr<VirtualRun> run =
       PlayVirtualRun(flags.run, *model, flags.batch, flags.spool);
   if (!run.ok()) return run.status();

@@ -6,6 +6,11 @@
 #include "synergy/v1/job.pb.h"
 
 namespace synergy::sim {
+namespace {
+
+constexpr Nanoseconds kLoopSpan = Milliseconds(1);  // of a marker
+
+}  // namespace
 
 ModelledWorker::ModelledWorker(const WorkPlan& plan, const OperatorTimes& times, Clock& clock)
     : plan_(plan), times_(times), clock_(clock), planned_(plan.begin) {}
@@ -51,7 +56,13 @@ void ModelledWorker::PlanUntil(MonotonicTime until) {
     }
     if (next_iteration_ == plan_.warmup) measure_begin_ = planned_;
     if (next_iteration_ == uint64_t{plan_.warmup} + plan_.iterations) {
-      end_ = planned_;
+      if (plan_.looped && !loop_begin_) {
+        PlanLoopBegin();
+      } else if (plan_.looped && planned_ < *loop_begin_ + plan_.loop) {
+        PlanLoopSpan();
+      } else {
+        end_ = planned_;
+      }
     } else if (next_iteration_ < plan_.warmup) {
       PlanIteration(v1::PHASE_WARMUP, static_cast<uint32_t>(next_iteration_));
     } else {
@@ -83,6 +94,24 @@ void ModelledWorker::PlanIteration(uint8_t phase, uint32_t iteration) {
   Append(kOpNet, iteration, phase, begin, at);
   planned_ = at;
   ++next_iteration_;
+}
+
+void ModelledWorker::PlanLoopBegin() {
+  loop_begin_ = planned_;
+  for (uint32_t op = 0; op < *plan_.looped; ++op) {
+    const MonotonicTime begin = planned_;
+    planned_ = begin + times_.Of(op, next_iteration_);
+    Append(op, 0, v1::PHASE_LOOP, begin, planned_);
+  }
+}
+
+void ModelledWorker::PlanLoopSpan() {
+  const MonotonicTime begin = planned_;
+  const uint32_t first = looped_;
+  while (planned_ < begin + kLoopSpan) {
+    planned_ = planned_ + times_.Of(*plan_.looped, next_iteration_ + looped_++);
+  }
+  Append(*plan_.looped, first, v1::PHASE_LOOP, begin, planned_);
 }
 
 void ModelledWorker::Append(uint32_t op, uint32_t iteration, uint8_t phase, MonotonicTime begin,

@@ -20,8 +20,10 @@ struct WorkPlan {
   Nanoseconds init = Milliseconds(10);  // kOpInit
   uint32_t warmup = 1;
   uint32_t iterations = 1;
-  Nanoseconds longest_pause;  // before measured iterations: common/iteration_pause.h
-  uint64_t seed = 0;          // of the pauses
+  Nanoseconds longest_pause;            // before measured iterations: common/iteration_pause.h
+  uint64_t seed = 0;                    // of the pauses
+  std::optional<uint32_t> looped = {};  // operator that is repeated behind the iterations
+  Nanoseconds loop = {};                // for at least so long
 };
 
 // Thread-compatible: the board asks (Poll) and the run takes (TakeMarkers) from one thread. Both
@@ -40,6 +42,7 @@ class ModelledWorker final : public ActivityFeed {
   MonotonicTime begin() const { return plan_.begin; }
   std::optional<MonotonicTime> warmup_begin() const { return warmup_begin_; }
   std::optional<MonotonicTime> measure_begin() const { return measure_begin_; }
+  std::optional<MonotonicTime> loop_begin() const { return loop_begin_; }
   std::optional<MonotonicTime> end() const { return end_; }
 
  private:
@@ -47,6 +50,10 @@ class ModelledWorker final : public ActivityFeed {
   void PlanUntil(MonotonicTime until);
   void PlanSetup();
   void PlanIteration(uint8_t phase, uint32_t iteration);
+  // The operators before the one that is looped; as many of its executions as make up a
+  // millisecond, as worker.proto says.
+  void PlanLoopBegin();
+  void PlanLoopSpan();
   void Append(uint32_t op, uint32_t iteration, uint8_t phase, MonotonicTime begin,
               MonotonicTime end);
 
@@ -57,7 +64,8 @@ class ModelledWorker final : public ActivityFeed {
   MonotonicTime planned_;        // up to here
   uint64_t next_iteration_ = 0;  // warm-up ones included
   bool set_up_ = false;
-  std::optional<MonotonicTime> warmup_begin_, measure_begin_, end_;
+  uint32_t looped_ = 0;  // executions
+  std::optional<MonotonicTime> warmup_begin_, measure_begin_, loop_begin_, end_;
 
   std::deque<Marker> for_board_;   // without kOpNet, in the order of their begins
   std::deque<Marker> for_record_;  // in the order of their ends

@@ -45,10 +45,12 @@ uint64_t BoardKey(const VirtualRunOptions& options) {
   return key;
 }
 uint64_t RunKey(const VirtualRunOptions& options, uint32_t batch) {
-  return MixHash(0, fmt::format("{} {} {} {} {} {} {} {} {} {} {}", options.seed,
-                                options.iterations, options.warmup, options.threads, batch,
-                                options.rate_hz, options.idle_s, options.longest_pause_s,
-                                options.cpu_khz, options.energy_scale, options.jitter));
+  const uint64_t looped =
+      options.looped ? MixHash(0, fmt::format("{} {}", *options.looped, options.loop_s)) : 0;
+  return MixHash(looped, fmt::format("{} {} {} {} {} {} {} {} {} {} {}", options.seed,
+                                     options.iterations, options.warmup, options.threads, batch,
+                                     options.rate_hz, options.idle_s, options.longest_pause_s,
+                                     options.cpu_khz, options.energy_scale, options.jitter));
 }
 
 // One run, from its first reading to its last.
@@ -74,7 +76,8 @@ class Player {
   void Tick(MonotonicTime until);
   // Markers, and the phases that have begun by now.
   void Follow();
-  void BeginPhase(size_t phase, MonotonicTime at);
+  void BeginPhase(v1::Phase phase, MonotonicTime at);
+  void EndMeasured(MonotonicTime at);
   void RecordPhase(v1::Phase phase, MonotonicTime at);
   void RecordConditions();
   void OnMeasured(const Marker& marker);
@@ -96,7 +99,7 @@ class Player {
 
   std::vector<CpuSpeed> speeds_;  // by policy
   uint64_t ticks_ = 0;
-  size_t phase_ = 0;  // how many of setup, warm-up, measured and last idle phase have begun
+  size_t phase_ = 0;  // how many of the phases after the first idle one have begun
   bool operators_told_ = false;
   uint64_t markers_ = 0;
   std::vector<double> durations_s_;  // of measured executions, by operator
@@ -118,6 +121,10 @@ v1::JobSpec Player::Spec() const {
   spec.set_idle_s(options_.idle_s);
   spec.set_longest_pause_s(options_.longest_pause_s);
   spec.set_model_source("zoo");
+  if (options_.looped) {
+    spec.mutable_loop()->set_op(*options_.looped);
+    spec.mutable_loop()->set_seconds(options_.loop_s);
+  }
   v1::ClockSpeed& cpu = *spec.mutable_clocks()->mutable_cpu();
   if (options_.cpu_khz > 0) {
     cpu.set_khz(options_.cpu_khz);
@@ -194,7 +201,9 @@ void Player::BeginRun(const std::string& run_id) {
                            .warmup = options_.warmup,
                            .iterations = options_.iterations,
                            .longest_pause = Seconds(options_.longest_pause_s),
-                           .seed = options_.seed},
+                           .seed = options_.seed,
+                           .looped = options_.looped,
+                           .loop = Seconds(options_.loop_s)},
                   *times_, clock_);
   board_->simulation->BeginRun({.run_id = run_id,
                                 .net_name = model_.name,
@@ -257,24 +266,26 @@ void Player::Tick(MonotonicTime until) {
   if (++ticks_ % kTicksAhead == 0) recorder_->AwaitWriter();
 }
 
-void Player::BeginPhase(size_t phase, MonotonicTime at) {
-  constexpr std::array kPhases{v1::PHASE_SETUP, v1::PHASE_WARMUP, v1::PHASE_MEASURE,
-                               v1::PHASE_IDLE};
-  RecordPhase(kPhases[phase], at);
-  if (kPhases[phase] == v1::PHASE_SETUP) {
+void Player::BeginPhase(v1::Phase phase, MonotonicTime at) {
+  RecordPhase(phase, at);
+  if (phase == v1::PHASE_SETUP) {
     facts_.read_before = tally_->AllReadSince(kBegin, /*voltages=*/true);
-  } else if (kPhases[phase] == v1::PHASE_MEASURE) {
+  } else if (phase == v1::PHASE_MEASURE) {
     RecordConditions();
     measured_from_ = at;
     read_before_ = tally_->Count();
-  } else if (kPhases[phase] == v1::PHASE_IDLE) {
-    RecordConditions();
-    facts_.measured_s = (at - measured_from_).seconds();
-    const std::vector<ReadingTally::Rail> after = tally_->Count();
-    for (size_t i = 0; i < after.size(); ++i) {
-      facts_.rails.push_back({after[i].rail, after[i].readings - read_before_[i].readings,
-                              after[i].window_s, after[i].repeats - read_before_[i].repeats});
-    }
+  } else if (phase == v1::PHASE_LOOP || (phase == v1::PHASE_IDLE && !options_.looped)) {
+    EndMeasured(at);
+  }
+}
+
+void Player::EndMeasured(MonotonicTime at) {
+  RecordConditions();
+  facts_.measured_s = (at - measured_from_).seconds();
+  const std::vector<ReadingTally::Rail> after = tally_->Count();
+  for (size_t i = 0; i < after.size(); ++i) {
+    facts_.rails.push_back({after[i].rail, after[i].readings - read_before_[i].readings,
+                            after[i].window_s, after[i].repeats - read_before_[i].repeats});
   }
 }
 
@@ -285,11 +296,16 @@ void Player::OnMeasured(const Marker& marker) {
 
 void Player::Follow() {
   const std::vector<Marker> markers = worker_->TakeMarkers();
-  const std::array begins{std::optional(worker_->begin()), worker_->warmup_begin(),
-                          worker_->measure_begin(), worker_->end()};
-  while (phase_ < begins.size() && begins[phase_] && *begins[phase_] <= clock_.Now()) {
-    BeginPhase(phase_, *begins[phase_]);
-    ++phase_;
+  using Begin = std::pair<v1::Phase, std::optional<MonotonicTime>>;
+  std::vector<Begin> begins = {{v1::PHASE_SETUP, worker_->begin()},
+                               {v1::PHASE_WARMUP, worker_->warmup_begin()},
+                               {v1::PHASE_MEASURE, worker_->measure_begin()}};
+  if (options_.looped) begins.emplace_back(v1::PHASE_LOOP, worker_->loop_begin());
+  begins.emplace_back(v1::PHASE_IDLE, worker_->end());
+  for (; phase_ < begins.size(); ++phase_) {
+    const auto& [phase, at] = begins[phase_];
+    if (!at || *at > clock_.Now()) break;
+    BeginPhase(phase, *at);
   }
   if (markers.empty()) return;
   markers_ += markers.size();

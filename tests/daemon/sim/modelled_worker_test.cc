@@ -70,6 +70,25 @@ TEST_F(ModelledWorkerTest, RunsSetupWarmupAndMeasuredIterationsInOrder) {
   EXPECT_EQ(markers.back().end_ns, end_.ns);
 }
 
+TEST_F(ModelledWorkerTest, RepeatsAnOperatorBehindTheIterations) {
+  plan_.looped = 2;
+  plan_.loop = Milliseconds(50);
+  std::vector<Marker> before, looped;
+  for (const Marker& m : Run(Microseconds(100))) {
+    if (m.phase == v1::PHASE_LOOP) (m.op == 2 ? looped : before).push_back(m);
+  }
+  EXPECT_EQ(before.size(), 2u) << "those before it, once";
+  ASSERT_GE(looped.size(), 2u);
+  EXPECT_EQ(looped.front().iteration, 0u);
+  for (size_t i = 1; i < looped.size(); ++i) {
+    EXPECT_EQ(looped[i].begin_ns, looped[i - 1].end_ns);
+    EXPECT_GT(looped[i].iteration, looped[i - 1].iteration);
+    EXPECT_GE(looped[i].end_ns - looped[i].begin_ns, Milliseconds(1).count);
+  }
+  EXPECT_GE(looped.back().end_ns - before.front().begin_ns, Milliseconds(50).count);
+  EXPECT_EQ(looped.back().end_ns, end_.ns);
+}
+
 TEST_F(ModelledWorkerTest, OperatorsFollowEachOtherWithinTheirIteration) {
   int64_t last_end = 0;
   int64_t first_begin = 0;
