@@ -25,8 +25,13 @@ absl::Status ValidateLoop(const v1::LoopedOperator& loop) {
   return Invalid("loop.seconds: {} given; above 0 and up to {:g} s", loop.seconds(), kLongestLoopS);
 }
 
-// Whether one of the rail's readings says when it was taken: common/attribution/rail_fit.h.
-bool KnowsItsWindow(const v1::Window& window) {
+// Whether it can be said when the channel's readings were taken: common/attribution/rail_fit.h, and
+// counter_updates.h of counters.
+bool KnowsItsWindow(const v1::ChannelInfo& channel) {
+  const v1::Window& window = channel.window();
+  if (channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER) {
+    return window.period_s() > 0 && window.average() <= 1;
+  }
   return window.stamps_are_window() || (window.slot_s() > 0 && window.period_s() > 0);
 }
 
@@ -36,14 +41,15 @@ std::string WhyNever(const v1::BoardInfo& board, const std::string& rail) {
   for (const v1::SourceInfo& source : board.sources()) {
     for (const v1::ChannelInfo& channel : source.channels()) {
       if (channel.rail() != rail) continue;
-      power |= channel.quantity() == v1::ChannelInfo::QUANTITY_POWER;
+      power |= channel.quantity() == v1::ChannelInfo::QUANTITY_POWER ||
+               channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
       current |= channel.quantity() == v1::ChannelInfo::QUANTITY_CURRENT;
       const bool is_voltage = channel.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE;
       voltage |= is_voltage;
-      known |= !is_voltage && KnowsItsWindow(channel.window());
+      known |= !is_voltage && KnowsItsWindow(channel);
     }
   }
-  if (!power && !(current && voltage)) return "its sensor gives neither power nor current";
+  if (!power && !(current && voltage)) return "its sensor gives neither power, current nor energy";
   return known ? "" : "it is not known which span of time its readings integrate";
 }
 

@@ -37,11 +37,11 @@ void AddSensor(const std::string& rail, v1::ChannelInfo::Quantity quantity, bool
   channel.mutable_window()->set_period_s(840e-6);
 }
 
-// VDD_IN contains VDD_CPU; a gauge and a counter beside them.
+// VDD_IN contains VDD_CPU; a gauge and two counters beside them, one with unknown updates.
 v1::BoardInfo Board() {
   v1::BoardInfo board;
   board.set_name("board");
-  for (const char* name : {"VDD_CPU", "VDD_IN", "battery", "package"}) {
+  for (const char* name : {"VDD_CPU", "VDD_IN", "battery", "package", "dram"}) {
     board.add_rails()->set_name(name);
   }
   board.mutable_rails(0)->set_contained_in("VDD_IN");
@@ -51,6 +51,7 @@ v1::BoardInfo Board() {
   }
   AddSensor("battery", v1::ChannelInfo::QUANTITY_POWER, false, &board);
   AddSensor("package", v1::ChannelInfo::QUANTITY_ENERGY_COUNTER, true, &board);
+  AddSensor("dram", v1::ChannelInfo::QUANTITY_ENERGY_COUNTER, false, &board);
   return board;
 }
 
@@ -114,13 +115,13 @@ TEST(PrecisionRails, AnUnknownOneIsRefusedWithTheNearestName) {
 }
 
 TEST(PrecisionRails, ASensorThatNeverTellsOperatorsApartIsRefusedAtOnce) {
-  for (const char* rail : {"battery", "package"}) {
+  for (const char* rail : {"battery", "dram"}) {
     v1::JobSpec spec = Precise(0.02);
     spec.add_precision_rails(rail);
     const absl::Status status = PrecisionRails(spec, Board()).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(status.message()),
-                AllOf(HasSubstr(rail), HasSubstr("they may be on VDD_CPU, VDD_IN")));
+                AllOf(HasSubstr(rail), HasSubstr("they may be on VDD_CPU, VDD_IN, package")));
   }
 }
 
