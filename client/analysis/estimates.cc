@@ -194,7 +194,8 @@ void AddEstimatesJson(const RunReport& report, ordered_json* document) {
       item["rail"] = report.rails()[rail];
       item["ops"] = group.ops;
       item["energy_j"] = EstimateJson(group.energy_j);
-      item["more_iterations"] = group.more_iterations;
+      item["more_iterations"] =
+          group.more_iterations ? ordered_json(*group.more_iterations) : ordered_json(nullptr);
       groups.push_back(std::move(item));
     }
   }

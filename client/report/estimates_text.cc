@@ -73,16 +73,20 @@ std::string IntervalCell(const OpReport& op, size_t rail) {
   return fmt::format("{:.2f}", 100 * e.half_width() / e.mean);
 }
 
+std::string WhatWouldHelp(const GroupEnergy& group) {
+  if (!group.more_iterations) return "the sensor's filter is slower than they are";
+  return fmt::format("{} more iterations would tell them apart", *group.more_iterations);
+}
+
 std::string TogetherText(const RunReport& report, std::optional<size_t> only) {
   std::string text;
   for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
     if (!report.estimates[rail] || rail != only.value_or(rail)) continue;
     const std::vector<GroupEnergy>& groups = report.estimates[rail]->groups;
     for (size_t i = 0; i < groups.size(); ++i) {
-      text += fmt::format("g{}: {} {} for {} together; {} more iterations would tell them apart\n",
-                          GroupId(report, rail, i), Printable(report.rails()[rail]),
-                          Millijoules(groups[i].energy_j), NamesOf(report, groups[i]),
-                          groups[i].more_iterations);
+      text += fmt::format("g{}: {} {} for {} together; {}\n", GroupId(report, rail, i),
+                          Printable(report.rails()[rail]), Millijoules(groups[i].energy_j),
+                          NamesOf(report, groups[i]), WhatWouldHelp(groups[i]));
     }
   }
   return text;

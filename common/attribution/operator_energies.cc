@@ -205,7 +205,7 @@ RailEnergy Assembly::Make() {
   out.between_w = PowerOf(totals_.between());
   out.idle_w = PowerOf(totals_.idle());
   out.drift_w = powers_.Drift();
-  std::vector<uint32_t> all, wide;
+  std::vector<uint32_t> all, wide, blurred;
   for (uint32_t i = 0; i < totals_.ops.size(); ++i) {
     all.push_back(i);
     OperatorEnergy& op = out.ops.emplace_back();
@@ -213,6 +213,11 @@ RailEnergy Assembly::Make() {
     if (totals_.seconds[i] > 0) op.covered = fit_.covered_s[i] / totals_.seconds[i];
     const Estimate energy = OfOneExecution(i, out.moments.Sum(std::span(&i, 1)));
     out.operators_j += totals_.seconds[i] * powers_.Watts(i);
+    // Behind a filter that is slower than the operator its error is the filter's, not the noise's.
+    if (SecondsPerExecution(i) < fit_.filter_s) {
+      blurred.push_back(i);
+      continue;
+    }
     if (IsTooWide(energy)) {
       wide.push_back(i);
       continue;
@@ -222,6 +227,10 @@ RailEnergy Assembly::Make() {
   }
   if (out.between_w) out.between_j = totals_.seconds[totals_.between()] * out.between_w->mean;
   out.inference_j = out.moments.Sum(all);
+  if (!blurred.empty()) {
+    AddGroup(blurred, &out);
+    out.groups.back().more_iterations.reset();
+  }
   AddGroups(wide, &out);
   out.widest = Widest(out);
   out.noise_steps = fit_.noise_steps;

@@ -55,8 +55,8 @@ struct GroupEnergy {
   std::vector<uint32_t> ops;  // indices in the net
   Estimate energy_j;          // of all of them in one inference
   // Iterations that would be needed, beside those that were measured, until each of its operators
-  // had an interval of its own.
-  uint64_t more_iterations = 0;
+  // had an interval of its own. Nothing: the sensor's filter is slower than they are, no number is.
+  std::optional<uint64_t> more_iterations;
 };
 
 // Of one rail. Only `why_not` has a meaning where that is not empty.

@@ -57,6 +57,7 @@ struct RailFit {
   std::vector<double> covered_s;
   double period_s = 0;    // of the chip's cycle, fitted; 0: none is
   double place_sd_s = 0;  // of a fitted window's place
+  double filter_s = 0;    // time constant of the sensor's filter; 0: it has none
   double delay_s = 0;     // by which readings are older than their stamps say, fitted; 0: none is
 };
 

@@ -21,6 +21,8 @@ constexpr int kIterationsAtLast = 30;
 constexpr double kPriorSpread = 10;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
 constexpr double kDriftSpread = 0.1;
+// Between operators and idle: this share of the mean power apart, as one standard deviation.
+constexpr double kBetweenSpread = 0.2;
 // What is known of a place before the readings are asked once more: this many of the standard
 // deviations that they have given.
 constexpr double kPlaceSpread = 3;
@@ -32,6 +34,10 @@ constexpr size_t kFewestReadings = 16;
 constexpr double kFilteredSpacing = 0.5;
 // A filter that still holds more than this of setup or warm-up is not read.
 constexpr double kMostOfOther = 0.02;
+// What was before the run is taken to be as at its begin, if it is not more than this.
+constexpr double kMostOfBefore = 0.1;
+// A filter's period is looked for in so many steps to either side.
+constexpr int kPeriodSteps = 10;
 // A slope of the voltage against the current needs so many readings, and currents that differ by
 // this share of their square.
 constexpr double kFewestVoltages = 12;
@@ -198,6 +204,14 @@ Quadratic RailFitting::Prior(const SlowDrift* places) const {
   mean.head(categories_).setConstant(level);
   Quadratic prior = Quadratic::Around(mean, kPriorSpread * level);
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
+  // Between operators, where the engine waits, much as when idle. Where pauses alternate with
+  // operators faster than the sensor can tell, nothing else says which of them draws what.
+  const Eigen::Index between = categories_ - RunCourse::kOtherCategories, idle = between + 1;
+  const double alike = std::pow(kBetweenSpread * level, -2);
+  prior.h(between, between) += alike;
+  prior.h(idle, idle) += alike;
+  prior.h(between, idle) -= alike;
+  prior.h(idle, between) -= alike;
   const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
   prior.h.diagonal().tail(place_knots).setConstant(1 / (sd_us * sd_us));
   return prior;
@@ -307,32 +321,64 @@ void RailFitting::FitKnown() {
   }
 }
 
-void RailFitting::FitFiltered() {
-  const double period_ns = window().period_s() * 1e9;
+RailRows RailFitting::FilteredRows() const {
+  const double period_ns = window().period_s() * period_factor_ * 1e9;
   const double decay_ns = window().average() * period_ns;
   RailRows rows(*course_, *drift_, nullptr);
   FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
+  const uint32_t at_first = course_->occupancy.PieceNumber(0).parts.front().category;
+  std::vector<double> shares;
   double next = course_->occupancy.begin_ns();
   for (const StepReading& r : readings_) {
     // The last conversion ended half a period before the read, on average, its middle half a slot
     // before that.
     const double at = 0.5 * (r.begin_ns + r.end_ns - period_ns - window().slot_s() * 1e9);
     if (at < next) continue;
-    const std::span<const double> shares = filtered.At(at);
-    if (shares.empty() || shares[course_->other()] > kMostOfOther) continue;
-    // What was before the course is not known.
-    if (std::accumulate(shares.begin(), shares.end(), 0.0) < 1 - kMostOfOther) continue;
+    const std::span<const double> known = filtered.At(at);
+    if (known.empty()) continue;
+    shares.assign(known.begin(), known.end());
+    const double before = 1 - std::accumulate(shares.begin(), shares.end(), 0.0);
+    if (before > kMostOfBefore) continue;
+    shares[at_first] += before;
+    if (shares[course_->other()] > kMostOfOther) continue;
     next = at + kFilteredSpacing * decay_ns;
-    rows.AddShares(shares.first(course_->other()), at - decay_ns, r.steps, 0);
+    rows.AddShares(std::span(shares).first(course_->other()), at - decay_ns, r.steps, 0);
   }
+  return rows;
+}
+
+// The chip's oscillator makes the filter faster or slower: the steps when the network begins and
+// ends show it.
+void RailFitting::FindFilterPeriod() {
+  double best = -std::numeric_limits<double>::infinity(), found = 1;
+  const double tolerance = window().period_tolerance();
+  for (int i = -kPeriodSteps; i <= kPeriodSteps; ++i) {
+    period_factor_ = 1 + tolerance * i / kPeriodSteps;
+    const RailRows rows = FilteredRows();
+    if (rows.rows().size() < kFewestReadings) continue;
+    const RegressionFit fit =
+        FitRounded(rows.rows(), p_, noise_, Prior(nullptr), kIterationsOnTheWay);
+    // Each has other rows, but nearly as many.
+    const double likelihood = fit.log_likelihood / static_cast<double>(rows.rows().size());
+    if (likelihood <= best) continue;
+    best = likelihood;
+    found = period_factor_;
+  }
+  period_factor_ = found;
+  out_.filter_s = window().average() * window().period_s() * period_factor_;
+}
+
+void RailFitting::FitFiltered() {
   part_.readings = readings_.size();
   out_.windows = WindowKind::kFiltered;
   if (!is_known()) {
-    if (rows.rows().size() < 2) {
-      out_.why_not = "too few independent readings behind the sensor's filter";
-      return;
-    }
     noise_ = 0.5;
+    FindFilterPeriod();
+  }
+  RailRows rows = FilteredRows();
+  if (!is_known() && rows.rows().size() < 2) {
+    out_.why_not = "too few independent readings behind the sensor's filter";
+    return;
   }
   Regress(&rows, nullptr, kIterationsAtLast);
   Summarise(rows, nullptr);

@@ -66,6 +66,8 @@ class RailFitting {
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   Quadratic Prior(const SlowDrift* places) const;
+  RailRows FilteredRows() const;
+  void FindFilterPeriod();
   void FollowRows(const RailRows& rows);
   void Regress(RailRows* rows, const SlowDrift* places, int most_iterations);
   void Summarise(const RailRows& rows, const SlowDrift* places);
@@ -78,6 +80,7 @@ class RailFitting {
   const RailReadings* input_ = nullptr;
   std::vector<StepReading> readings_;
   double delay_ns_ = 0;
+  double period_factor_ = 1;  // of a filter's period against the nominal one
   Eigen::Index categories_ = 0, knots_ = 0;
   RailFit out_;
   std::optional<double> level_;  // mean of the first part's readings, steps
