@@ -28,8 +28,10 @@ constexpr double kCertain = 4;
 constexpr double kWanders[] = {1e-6, 3e-5, 1e-3};
 // The best hypothesis must explain the piece better than the median one by this factor.
 constexpr double kClearlyBetter = 0.7;
-// Squares of residuals that another delay of the reads must save.
+// Squares of residuals that another delay of the reads must save, and which share of all: reads at
+// the border of two conversions are few, but where the delay is wrong.
 constexpr double kClearGain = 30;
+constexpr double kClearShare = 0.1;
 // No other piece need be looked at.
 constexpr double kBeyondDoubt = 0.25;
 // How well the change of the period is known at first, relative to it, per cycle.
@@ -426,7 +428,8 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     sums.after += square(1);
   }
   // Gains of moving the border between two conversions to a later place, or an earlier one.
-  double best = 0, later = 0, earlier = 0;
+  double best = 0, later = 0, earlier = 0, all = 0;
+  for (const Squares& place : places) all += place.same;
   int found = 0;
   for (int i = 0; i < steps / 2; ++i) {
     const Squares& first = places[static_cast<size_t>(i)];
@@ -442,7 +445,7 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
       found = -(i + 1);
     }
   }
-  return best > kClearGain ? found * times.period_ns / steps : 0;
+  return best > std::max(kClearGain, kClearShare * all) ? found * times.period_ns / steps : 0;
 }
 
 }  // namespace synergy

@@ -13,7 +13,7 @@ namespace synergy {
 class EnergyEstimator {
  public:
   // As RunData::Add, whose errors these are; after one nothing of the chunk was taken. Now and then
-  // it works on a whole part of the run: 16,384 readings of each rail take about a second.
+  // it works on a whole part of the run: the first 49,152 readings of each rail take some seconds.
   absl::Status Add(const v1::Chunk& chunk);
 
   // Of all that was added. May be called again after more has come.

@@ -24,6 +24,7 @@ constexpr double kDelayStepNs = 1e6;
 constexpr double kDelayLikelihood = 15;
 // With the conversions known it is found again, in steps of a period over this.
 constexpr int kDelaySteps = 16;
+constexpr int kMostDelayMoves = 2;
 
 using Rails = std::vector<RailFitting*>;
 
@@ -126,15 +127,19 @@ void CycleFit::FindDelay(const Rails& rails) {
 
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
+  int moves = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
     const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
     if (!times) return;  // they stay smeared
     const bool last = round + 1 == kRounds;
-    if (const double longer_ns = last ? 0 : cycle.DelayError(*times); longer_ns != 0) {
+    const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
+    if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
       reads = ReadsOf(course, rails);
       cycle_ = times->first;
+      ++moves;
+      round = -1;
       continue;
     }
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {

@@ -14,7 +14,7 @@ SyntheticOptions Long(uint64_t seed) {
   SyntheticOptions options;
   options.seed = seed;
   options.operators = 24;
-  options.iterations = 2'000;
+  options.iterations = 3'000;
   options.drift = 0.1;
   return options;
 }
@@ -59,7 +59,7 @@ double WeightedError(const SyntheticRun& run, const RailEnergy& rail) {
 TEST(EnergyEstimator, ChunksAsTheyComeSayWhatTheWholeRunSays) {
   const SyntheticRun run = MakeSyntheticRun(Long(1));
   const RailEnergy whole = SolveLeastSquares(run.data).rails.at(0);
-  ASSERT_GT(whole.readings, 40'000u) << "several parts";
+  ASSERT_GT(whole.readings, 60'000u) << "several parts";
   for (const int64_t piece_ns : {int64_t{300'000'000}, int64_t{7'000'000'000}}) {
     EnergyEstimator estimator;
     for (const v1::Chunk& chunk : ChunksOf(run.data, piece_ns)) {
