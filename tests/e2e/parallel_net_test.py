@@ -29,7 +29,8 @@ class ParallelNet(unittest.TestCase):
         totals = run["totals"]
         for rail, whole in totals["all"]["energy_j"].items():
             ops = ITERATIONS * operators_j(run, rail)
-            parts = ops + sum(totals[p]["energy_j"][rail] for p in ("setup", "warmup", "idle"))
+            parts = ops + sum(totals[p]["energy_j"][rail]
+                              for p in ("setup", "warmup", "idle", "unattributed"))
             self.assertAlmostEqual(parts / whole, 1, delta=1e-6)
         times = ITERATIONS * sum(op["time_s"]["mean"] for op in run["ops"])
         overlap = run["overlap"]
