@@ -21,6 +21,8 @@ constexpr int kIterationsAtLast = 30;
 constexpr double kPriorSpread = 10;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
 constexpr double kDriftSpread = 0.1;
+// The noise is around what it was found to be before, within ten times that.
+constexpr double kNoiseSpread = 10;
 // Between operators and idle: this share of the mean power apart, as one standard deviation.
 constexpr double kBetweenSpread = 0.2;
 // What is known of a place before the readings are asked once more: this many of the standard
@@ -176,7 +178,6 @@ void RailFitting::EndPart() {
     p_ = kept_fit_.p.head(p_.size());
     if (!is_known()) power_.reset();
     noise_ = kept_fit_.noise;
-    noise_information_ = kept_fit_.noise_information;
     AddVoltage();
   }
   summary_.Add(part_);
@@ -197,10 +198,11 @@ double RailFitting::DriftAt(double at_ns) const {
   return w.first * p_[knot] + w.second * p_[knot + 1];
 }
 
+// Of the parameters in the order of the rows', and the noise.
 Quadratic RailFitting::Prior(const SlowDrift* places) const {
   const double level = std::max(std::abs(level_.value_or(0)), 1.0);
   const auto place_knots = static_cast<Eigen::Index>(places == nullptr ? 0 : places->knots());
-  VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots);
+  VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots + 1);
   mean.head(categories_).setConstant(level);
   Quadratic prior = Quadratic::Around(mean, kPriorSpread * level);
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
@@ -213,7 +215,10 @@ Quadratic RailFitting::Prior(const SlowDrift* places) const {
   prior.h(between, idle) -= alike;
   prior.h(idle, between) -= alike;
   const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
-  prior.h.diagonal().tail(place_knots).setConstant(1 / (sd_us * sd_us));
+  prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd_us * sd_us));
+  const Eigen::Index noise = mean.size() - 1;
+  prior.h(noise, noise) = std::pow(kNoiseSpread * noise_, -2);
+  prior.g[noise] = prior.h(noise, noise) * noise_;
   return prior;
 }
 
@@ -249,10 +254,11 @@ void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iter
   start.head(p_.size()) = p_;
   Quadratic prior = Prior(places);
   if (is_known()) {
-    prior.h.topLeftCorner(p_.size(), p_.size()) += summary_.data.h;
-    prior.g.head(p_.size()) += summary_.data.g;
+    const Eigen::ArrayXi kept = Kept(all);
+    prior.h(kept, kept) += summary_.data.h;
+    prior.g(kept) += summary_.data.g;
     part_.outliers = LeaveOutOutliers(start, &rows->rows());
-    fit_ = StepRounded(rows->rows(), std::move(start), noise_, prior, noise_information_);
+    fit_ = StepRounded(rows->rows(), std::move(start), noise_, prior);
   } else {
     fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
     part_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
@@ -443,35 +449,44 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   part_.placed = placed;
 }
 
+// Where the parameters that parts have in common are among `all` of a part's rows, which the noise
+// follows.
+Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
+  Eigen::ArrayXi kept(p_.size() + 1);
+  std::iota(kept.begin(), kept.end(), 0);
+  kept[p_.size()] = static_cast<int>(all);
+  return kept;
+}
+
 // The errors of places are this part's own: they are eliminated.
 void RailFitting::Summarise(const RailRows& rows, const SlowDrift* places) {
   kept_fit_ = fit_;
-  const Eigen::Index kept = p_.size(), gone = fit_.p.size() - kept;
-  part_.data = {.h = fit_.data.h.topLeftCorner(kept, kept), .g = fit_.data.g.head(kept)};
-  part_.score_products = fit_.score_products.topLeftCorner(kept, kept);
-  if (gone > 0) {
-    const MatrixXd own =
-        fit_.data.h.bottomRightCorner(gone, gone) + Prior(places).h.bottomRightCorner(gone, gone);
-    const MatrixXd common = fit_.data.h.topRightCorner(kept, gone);
+  const Eigen::Index all = fit_.p.size();
+  const Eigen::ArrayXi kept = Kept(all);
+  part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
+  part_.score_products = fit_.score_products(kept, kept);
+  if (all > p_.size()) {
+    const auto gone = Eigen::seq(p_.size(), all - 1);
+    const MatrixXd own = fit_.data.h(gone, gone) + Prior(places).h(gone, gone);
+    const MatrixXd common = fit_.data.h(kept, gone);
     // A score of what is kept, less what the errors of places explain of it.
     const MatrixXd explained = own.ldlt().solve(common.transpose()).transpose();
     part_.data.h -= explained * common.transpose();
-    part_.data.g -= explained * fit_.data.g.tail(gone);
-    const MatrixXd both = fit_.score_products.topRightCorner(kept, gone);
-    part_.score_products +=
-        explained * fit_.score_products.bottomRightCorner(gone, gone) * explained.transpose() -
-        explained * both.transpose() - both * explained.transpose();
+    part_.data.g -= explained * fit_.data.g(gone);
+    const MatrixXd both = fit_.score_products(kept, gone);
+    part_.score_products += explained * fit_.score_products(gone, gone) * explained.transpose() -
+                            explained * both.transpose() - both * explained.transpose();
   }
   part_.clusters = fit_.clusters;
   part_.used = rows.rows().size();
   part_.touched = rows.touched();
   part_.covered_s = rows.covered_s();
-  part_.row_sum = VectorXd::Zero(kept);
+  part_.row_sum = VectorXd::Zero(p_.size());
   part_.y_sum = 0;
   for (size_t i = 0; i < rows.rows().size(); ++i) {
     part_.y_sum += rows.rows().y(i);
     for (const auto& e : rows.rows().entries(i)) {
-      if (e.parameter < kept) part_.row_sum[e.parameter] += e.weight;
+      if (e.parameter < p_.size()) part_.row_sum[e.parameter] += e.weight;
     }
   }
 }
@@ -480,11 +495,13 @@ RailFit RailFitting::Result() const {
   RailFit fit = out_;
   if (!is_known()) return fit;
   const Quadratic prior = Prior(nullptr);
-  const MatrixXd information = prior.h + summary_.data.h;
-  const Eigen::LDLT<MatrixXd> solver(information);
-  fit.p = solver.solve(prior.g + summary_.data.g);
-  fit.model_covariance = solver.solve(MatrixXd::Identity(fit.p.size(), fit.p.size()));
-  fit.robust_covariance = fit.model_covariance * summary_.score_products * fit.model_covariance;
+  const Eigen::LDLT<MatrixXd> solver(prior.h + summary_.data.h);
+  const Eigen::Index count = p_.size();
+  const MatrixXd covariance = solver.solve(MatrixXd::Identity(count + 1, count + 1));
+  const MatrixXd robust = covariance * summary_.score_products * covariance;
+  fit.p = solver.solve(prior.g + summary_.data.g).head(count);
+  fit.model_covariance = covariance.topLeftCorner(count, count);
+  fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
   fit.noise_steps = noise_;
   fit.delay_s = 1e-9 * delay_ns_;

@@ -66,6 +66,7 @@ class RailFitting {
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   Quadratic Prior(const SlowDrift* places) const;
+  Eigen::ArrayXi Kept(Eigen::Index all) const;
   RailRows FilteredRows() const;
   void FindFilterPeriod();
   void FollowRows(const RailRows& rows);
@@ -85,7 +86,6 @@ class RailFitting {
   RailFit out_;
   std::optional<double> level_;  // mean of the first part's readings, steps
   double noise_ = 1;             // of a conversion before rounding, steps
-  double noise_information_ = 0;
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before
   RailSummary part_;                          // of this one, as far as it is

@@ -77,9 +77,12 @@ void RailSummary::Add(const RailSummary& more) {
 void RailSummary::Remap(const Remapping& map) {
   if (empty()) return;
   const MatrixXd& t = map.old_of_new;
-  data.h = t.transpose() * data.h * t;
-  data.g = t.transpose() * data.g;
-  score_products = t.transpose() * score_products * t;
+  MatrixXd with_noise = MatrixXd::Zero(t.rows() + 1, t.cols() + 1);
+  with_noise.topLeftCorner(t.rows(), t.cols()) = t;
+  with_noise(t.rows(), t.cols()) = 1;
+  data.h = with_noise.transpose() * data.h * with_noise;
+  data.g = with_noise.transpose() * data.g;
+  score_products = with_noise.transpose() * score_products * with_noise;
   row_sum = t.transpose() * row_sum;
   touched = Moved(touched, map);
   covered_s = Moved(covered_s, map);

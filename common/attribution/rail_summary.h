@@ -29,7 +29,8 @@ struct Remapping {
 };
 
 struct RailSummary {
-  Quadratic data;                  // of the rows, whatever else was known of the parameters
+  // Of the parameters and, last, the noise (RegressionFit).
+  Quadratic data;                  // of the rows, whatever else was known of them
   Eigen::MatrixXd score_products;  // sum over clusters of readings
   size_t clusters = 0;
   uint64_t readings = 0, used = 0, outliers = 0;  // as in RailFit

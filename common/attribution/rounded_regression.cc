@@ -20,6 +20,8 @@ constexpr double kMostNoise = 1e18;
 // the likelihoods is below 1e-6.
 constexpr double kRoundingDrowns = 2;
 constexpr double kRoundingVariance = 1.0 / 12;
+// Of the noise in one step.
+constexpr double kMostGrowth = 1.5;
 // The likelihood is settled once a step gains less than this.
 constexpr double kSettled = 1e-3;
 
@@ -31,11 +33,12 @@ double Density(double x) {
 // P(x > t), for t >= 0 without cancellation.
 double UpperTail(double t) { return 0.5 * std::erfc(t * M_SQRT1_2); }
 
-// Derivatives of the log-likelihood of one reading.
+// Derivatives of the log-likelihood of one reading by its prediction and its standard deviation: the
+// gradient, and minus the second ones (of a rounded one without the terms that vanish where the
+// likelihood is highest: what is left is never negative).
 struct Point {
-  double score = 0;        // by the prediction
-  double curvature = 0;    // minus the second derivative by the prediction
-  double noise_score = 0;  // by the standard deviation
+  double score = 0, noise_score = 0;
+  double curvature = 0, cross = 0, noise_curvature = 0;
 };
 
 constexpr double kLogOfRootOfTwoPi = 0.91893853320467274178;
@@ -46,10 +49,12 @@ double LogOfExact(double residual, double variance) {
 }
 
 Point DerivativesOfExact(double residual, double sd, double variance) {
-  const double square = residual * residual / variance;
+  const double square = residual * residual / variance, slope = sd / variance;
   return {.score = residual / variance,
+          .noise_score = (square - 1) * slope,
           .curvature = 1 / variance,
-          .noise_score = (square - 1) * sd / variance};
+          .cross = 0,
+          .noise_curvature = 2 * slope * slope};
 }
 
 // The interval that was rounded to the reading, in standard deviations from the prediction,
@@ -79,17 +84,25 @@ double LogOfRounded(double residual, double sd) {
 
 Point DerivativesOfRounded(double residual, double sd) {
   const Interval i(residual, sd);
+  const double scale = 1 / sd, square = scale * scale;
   if (i.is_far()) {  // the nearer edge alone counts: a normal tail behind it
-    return {.score = i.sign * i.near / sd,
-            .curvature = 1 / (sd * sd),
-            .noise_score = i.near * i.near / sd};
+    return {.score = i.sign * i.near * scale,
+            .noise_score = i.near * i.near * scale,
+            .curvature = square,
+            .cross = i.sign * i.near * square,
+            .noise_curvature = i.near * i.near * square};
   }
-  const double mass = i.mass(), at_near = Density(i.near), at_far = Density(i.far);
-  const double slope = (at_near - at_far) / mass;  // in standard deviations
-  const double bend = (i.near * at_near - i.far * at_far) / mass;
-  return {.score = i.sign * slope / sd,
-          .curvature = (slope * slope - bend) / (sd * sd),
-          .noise_score = bend / sd};
+  const double mass = i.mass(), at_near = Density(i.near) / mass, at_far = Density(i.far) / mass;
+  // Second derivatives by the interval's edges.
+  const double near = at_near * (at_near - i.near), far = at_far * (at_far + i.far);
+  const double both = -at_near * at_far;
+  return {.score = i.sign * (at_near - at_far) * scale,
+          .noise_score = (i.near * at_near - i.far * at_far) * scale,
+          .curvature = (near + 2 * both + far) * square,
+          .cross = i.sign * (near * i.near + both * (i.near + i.far) + far * i.far) * square,
+          .noise_curvature = (near * i.near * i.near + 2 * both * i.near * i.far +
+                              far * i.far * i.far) *
+                             square};
 }
 
 // Calls one of two with the residual, the standard deviation and the variance.
@@ -122,12 +135,10 @@ void AddOuter(std::span<const RegressionRows::Entry> entries, double weight, Mat
   }
 }
 
-// Of the log-likelihood of rows; the information's lower triangle only.
+// Of the log-likelihood of rows, by p and s; lower triangles only.
 struct Derivatives {
   MatrixXd information;
   VectorXd score;
-  double noise_score = 0;      // by s
-  double noise_curvature = 0;  // sum of its squares: its expectation is the information
   // By cluster, where they were asked for.
   MatrixXd score_products;
   size_t clusters = 0;
@@ -142,72 +153,71 @@ struct Derivatives {
 
 Derivatives Differentiate(const RegressionRows& rows, const VectorXd& p, double noise,
                           bool by_cluster) {
-  Derivatives d{.information = MatrixXd::Zero(p.size(), p.size()),
-                .score = VectorXd::Zero(p.size()),
-                .noise_score = 0,
-                .noise_curvature = 0,
+  const Eigen::Index all = p.size() + 1, last = p.size();
+  Derivatives d{.information = MatrixXd::Zero(all, all),
+                .score = VectorXd::Zero(all),
                 .score_products = {},
                 .clusters = 0};
-  if (by_cluster) d.score_products = MatrixXd::Zero(p.size(), p.size());
-  VectorXd score = VectorXd::Zero(p.size());
+  if (by_cluster) d.score_products = MatrixXd::Zero(all, all);
+  VectorXd score = VectorXd::Zero(all), cross = VectorXd::Zero(all);
   for (size_t row = 0; row < rows.size(); ++row) {
     const Point point =
         OfRow(rows, row, rows.Predict(row, p), noise, DerivativesOfRounded, DerivativesOfExact);
+    // Of the row's standard deviation by s.
+    const double by_noise = noise / std::sqrt(noise * noise + rows.variance(row));
     const auto entries = rows.entries(row);
-    for (const auto& e : entries) score[e.parameter] += e.weight * point.score;
+    for (const auto& e : entries) {
+      score[e.parameter] += e.weight * point.score;
+      cross[e.parameter] += e.weight * point.cross * by_noise;
+    }
+    score[last] += point.noise_score * by_noise;
+    cross[last] += point.noise_curvature * by_noise * by_noise;
     AddOuter(entries, point.curvature, &d.information);
-    const double sd = std::sqrt(noise * noise + rows.variance(row));
-    const double by_noise = point.noise_score * noise / sd;
-    d.noise_score += by_noise;
-    d.noise_curvature += by_noise * by_noise;
     const bool ends = row + 1 == rows.size() || rows.cluster(row + 1) != rows.cluster(row);
     if (by_cluster && ends) d.AddCluster(&score);
   }
   d.score += score;
+  d.information.row(last) = cross;
   return d;
 }
 
-// The rows' quadratic around p, and their clusters.
-void Describe(const Derivatives& d, const VectorXd& p, RegressionFit* fit) {
+VectorXd Joined(const VectorXd& p, double noise) {
+  VectorXd joined(p.size() + 1);
+  joined << p, noise;
+  return joined;
+}
+
+// The rows' quadratic around p and s, and their clusters.
+void Describe(const Derivatives& d, RegressionFit* fit) {
   fit->data.h = d.information.selfadjointView<Eigen::Lower>();
-  fit->data.g = fit->data.h * p + d.score;
+  fit->data.g = fit->data.h * Joined(fit->p, fit->noise) + d.score;
   fit->score_products = d.score_products.selfadjointView<Eigen::Lower>();
   fit->clusters = d.clusters;
 }
 
-// One step of Newton's method for p; how much the likelihood gained.
-double StepParameters(const RegressionRows& rows, const Quadratic& prior, double noise, VectorXd* p,
-                      double* likelihood) {
-  Derivatives d = Differentiate(rows, *p, noise, false);
-  d.information += prior.h;
-  d.score += prior.g - prior.h * *p;
-  const VectorXd step = d.information.selfadjointView<Eigen::Lower>().ldlt().solve(d.score);
-  for (double length = 1; length > 1e-6; length /= 2) {
-    const VectorXd tried = *p + length * step;
-    const double reached = LogLikelihood(rows, tried, noise) + prior.At(tried);
-    if (!(reached >= *likelihood)) continue;
-    const double gain = reached - *likelihood;
-    *p = tried;
-    *likelihood = reached;
-    return gain;
-  }
-  return 0;
-}
+double Allowed(double noise) { return std::clamp(noise, kLeastNoise, kMostNoise); }
 
-// The same for the noise, by scoring: at most by a factor of 1.5 at a time.
-double StepNoise(const RegressionRows& rows, const VectorXd& p, double prior_term, double* noise,
-                 double* likelihood) {
-  const Derivatives d = Differentiate(rows, p, *noise, false);
-  if (!(d.noise_curvature > 0)) return 0;
-  double step = d.noise_score / d.noise_curvature;
-  for (int halvings = 0; halvings < 12; ++halvings, step /= 2) {
-    const double tried =
-        std::clamp(std::clamp(*noise + step, *noise / 1.5, *noise * 1.5), kLeastNoise, kMostNoise);
-    const double reached = LogLikelihood(rows, p, tried) + prior_term;
-    if (!(reached >= *likelihood)) continue;
-    const double gain = reached - *likelihood;
-    *noise = tried;
-    *likelihood = reached;
+// One step of Newton's method, the noise at most by a factor of kMostGrowth; how much the
+// likelihood gained.
+double Step(const RegressionRows& rows, const Quadratic& prior, RegressionFit* fit) {
+  Derivatives d = Differentiate(rows, fit->p, fit->noise, false);
+  const VectorXd now = Joined(fit->p, fit->noise);
+  d.information += prior.h;
+  d.score += prior.g - prior.h * now;
+  VectorXd step = d.information.selfadjointView<Eigen::Lower>().ldlt().solve(d.score);
+  const double to = now[now.size() - 1] + step[now.size() - 1];
+  step[now.size() - 1] =
+      Allowed(std::clamp(to, fit->noise / kMostGrowth, fit->noise * kMostGrowth)) - fit->noise;
+  for (double length = 1; length > 1e-6; length /= 2) {
+    const VectorXd tried = now + length * step;
+    const double noise = tried[now.size() - 1];
+    const VectorXd p = tried.head(fit->p.size());
+    const double reached = LogLikelihood(rows, p, noise) + prior.At(tried);
+    if (!(reached >= fit->log_likelihood)) continue;
+    const double gain = reached - fit->log_likelihood;
+    fit->p = p;
+    fit->noise = noise;
+    fit->log_likelihood = reached;
     return gain;
   }
   return 0;
@@ -241,32 +251,26 @@ RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
                          const Quadratic& prior, int most_iterations) {
   RegressionFit fit;
   fit.p = std::move(p);
-  fit.noise = std::max(noise, kLeastNoise);
-  double likelihood = LogLikelihood(rows, fit.p, fit.noise) + prior.At(fit.p);
+  fit.noise = Allowed(noise);
+  fit.log_likelihood =
+      LogLikelihood(rows, fit.p, fit.noise) + prior.At(Joined(fit.p, fit.noise));
   for (int i = 0; i < most_iterations && !fit.converged; ++i) {
-    double gain = StepParameters(rows, prior, fit.noise, &fit.p, &likelihood);
-    gain += StepNoise(rows, fit.p, prior.At(fit.p), &fit.noise, &likelihood);
-    fit.converged = gain < kSettled;
+    fit.converged = Step(rows, prior, &fit) < kSettled;
   }
-  fit.log_likelihood = likelihood;
-  const Derivatives d = Differentiate(rows, fit.p, fit.noise, true);
-  Describe(d, fit.p, &fit);
-  fit.noise_information = d.noise_curvature;
+  Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
   return fit;
 }
 
 RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
-                          const Quadratic& prior, double noise_information) {
+                          const Quadratic& prior) {
   RegressionFit fit;
-  const Derivatives d = Differentiate(rows, p, noise, true);
-  Describe(d, p, &fit);
-  fit.p = (prior.h + fit.data.h).ldlt().solve(prior.g + fit.data.g);
-  fit.noise_information = noise_information + d.noise_curvature;
-  fit.noise = noise;
-  if (fit.noise_information > 0) {
-    fit.noise = std::clamp(noise + d.noise_score / fit.noise_information, noise / 1.5, noise * 1.5);
-    fit.noise = std::clamp(fit.noise, kLeastNoise, kMostNoise);
-  }
+  fit.p = std::move(p);
+  fit.noise = Allowed(noise);
+  Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
+  const VectorXd to = (prior.h + fit.data.h).ldlt().solve(prior.g + fit.data.g);
+  fit.p = to.head(fit.p.size());
+  fit.noise = Allowed(
+      std::clamp(to[fit.p.size()], fit.noise / kMostGrowth, fit.noise * kMostGrowth));
   return fit;
 }
 

@@ -5,7 +5,8 @@
 // top. Least squares take the rounding for noise. It is none: where s is a third of a step or less,
 // all readings of an operator whose power lies between two steps say the same wrong number, however
 // many there are. The likelihood of the interval [y - 1/2, y + 1/2] has no such bias, and what it
-// cannot know shows in its information. Maximised by Newton's method; it is concave in p.
+// cannot know shows in its information. Maximised by Newton's method in p and s together: of an
+// operator whose readings say two numbers, their shares tell where its power is only in terms of s.
 //
 // Units: steps. Pure.
 #pragma once
@@ -60,18 +61,18 @@ struct Quadratic {
   double At(const Eigen::VectorXd& p) const { return g.dot(p) - 0.5 * p.dot(h * p); }
 };
 
+// In what follows s is the last parameter of quadratics and matrices, behind those of p.
 struct RegressionFit {
   Eigen::VectorXd p;
   double noise = 0;  // s
-  // Of the rows alone, the prior not included, around the p at which they were looked at last.
+  // Of the rows alone, the prior not included, around where they were looked at last.
   Quadratic data;
   // Sum over clusters of the outer products of their scores: what the information of the data would
   // be, were the model of the noise right.
   Eigen::MatrixXd score_products;
   size_t clusters = 0;
-  double noise_information = 0;  // of s
-  double log_likelihood = 0;     // of FitRounded
-  bool converged = false;        // likewise
+  double log_likelihood = 0;  // of FitRounded, with the prior's
+  bool converged = false;     // likewise
 };
 
 // Maximises the likelihood of the rows and the prior from `p` and `noise` (above 0) on.
@@ -79,11 +80,11 @@ RegressionFit FitRounded(const RegressionRows& rows, Eigen::VectorXd p, double n
                          const Quadratic& prior, int most_iterations);
 
 // Rows more, where p and s are known well already: one step of Newton's method, which looks at each
-// row once. `prior` has what is known of p, `noise_information` what is known of s.
+// row once. `prior` has all that is known of them.
 RegressionFit StepRounded(const RegressionRows& rows, Eigen::VectorXd p, double noise,
-                          const Quadratic& prior, double noise_information);
+                          const Quadratic& prior);
 
-// Ordinary least squares with the same prior: where to begin.
+// Ordinary least squares, with a prior of p alone: where to begin.
 Eigen::VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior);
 
 }  // namespace synergy
