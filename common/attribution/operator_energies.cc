@@ -10,6 +10,7 @@
 namespace synergy {
 namespace {
 
+using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
@@ -31,51 +32,79 @@ Estimate EstimateOf(double mean, double model, double robust, double t) {
   return {.mean = mean, .low = mean - half, .high = mean + half};
 }
 
-// Powers of categories as linear functions of the fit's parameters.
+// Currents of the categories, in the unit of the rail's channel.
+VectorXd CurrentOf(const MatrixXd& drift_weights, const RailFit& fit) {
+  const Index categories = drift_weights.rows();
+  return fit.scale * (fit.p.head(categories) + drift_weights * fit.p.tail(drift_weights.cols()));
+}
+
+// Powers of categories, and how they change with the parameters: those of the rail's fit and, behind
+// them, those of its voltage.
 class Powers {
  public:
-  Powers(const CourseTotals& totals, const RailFit& fit)
-      : fit_(fit), drift_weights_(MeanDriftWeights(totals)) {
+  Powers(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply)
+      : fit_(fit), supply_(supply), drift_weights_(MeanDriftWeights(totals)) {
     const double freedom = std::max(1.0, static_cast<double>(fit.clusters) - 1);
     t_ = StudentT975(static_cast<uint64_t>(freedom));
+    const VectorXd& p = supply.voltage.p;
+    terms_ = MatrixXd::Ones(drift_weights_.rows(), p.size());
+    if (p.size() > 1) {
+      terms_.rightCols(p.size() - 1) = supply.currents;
+      volts_an_ampere_ = p[1 + supply.rail];
+    }
+    volts_ = terms_ * p;
   }
 
-  double Current(uint32_t category) const {
-    return fit_.scale * (fit_.p[category] +
-                         drift_weights_.row(category).dot(fit_.p.tail(drift_weights_.cols())));
-  }
+  double Volts(uint32_t category) const { return volts_[category]; }
   double Watts(uint32_t category) const {
-    const double current = Current(category);
-    return current * (fit_.voltage.volts - fit_.voltage.ohm * current);
+    return supply_.currents(category, supply_.rail) * volts_[category];
   }
   // Adds `seconds` of the category's power to a gradient of joules by parameters.
   void AddTo(VectorXd* gradient, uint32_t category, double seconds) const {
-    const double slope = fit_.voltage.volts - 2 * fit_.voltage.ohm * Current(category);
-    const double weight = seconds * slope * fit_.scale;
+    const double current = supply_.currents(category, supply_.rail);
+    const double weight = seconds * (volts_[category] + volts_an_ampere_ * current) * fit_.scale;
     (*gradient)[category] += weight;
-    gradient->tail(drift_weights_.cols()) += weight * drift_weights_.row(category).transpose();
+    gradient->segment(drift_weights_.rows(), drift_weights_.cols()) +=
+        weight * drift_weights_.row(category).transpose();
+    gradient->tail(terms_.cols()) += seconds * current * terms_.row(category).transpose();
   }
-  VectorXd NoGradient() const { return VectorXd::Zero(fit_.p.size()); }
+  VectorXd NoGradient() const { return VectorXd::Zero(fit_.p.size() + terms_.cols()); }
   double t() const { return t_; }
   Estimate Drift() const {
     const VectorXd knots = fit_.p.tail(drift_weights_.cols());
     VectorXd::Index high = 0, low = 0;
     const double span = knots.maxCoeff(&high) - knots.minCoeff(&low);
-    const double watts = fit_.scale * fit_.voltage.volts;  // a step
+    const double watts = fit_.scale * volts_[drift_weights_.rows() - 1];  // a step, while idle
     VectorXd gradient = NoGradient();
-    gradient.tail(drift_weights_.cols())[high] += watts;
-    gradient.tail(drift_weights_.cols())[low] -= watts;
+    gradient.segment(drift_weights_.rows(), drift_weights_.cols())[high] += watts;
+    gradient.segment(drift_weights_.rows(), drift_weights_.cols())[low] -= watts;
     return Make(watts * span, gradient);
   }
   Estimate Make(double mean, const VectorXd& gradient) const {
-    const double model = gradient.dot(fit_.model_covariance * gradient);
-    const double robust = gradient.dot(fit_.robust_covariance * gradient);
-    return EstimateOf(mean, model, robust, t_);
+    return EstimateOf(mean, ModelOf(gradient)(0, 0), RobustOf(gradient)(0, 0), t_);
+  }
+  // Covariances of what has these gradients, by column.
+  MatrixXd ModelOf(const MatrixXd& gradients) const {
+    return Covariance(gradients, fit_.model_covariance, supply_.voltage.model_covariance);
+  }
+  MatrixXd RobustOf(const MatrixXd& gradients) const {
+    return Covariance(gradients, fit_.robust_covariance, supply_.voltage.robust_covariance);
   }
 
  private:
+  static MatrixXd Covariance(const MatrixXd& gradients, const MatrixXd& of_fit,
+                             const MatrixXd& of_voltage) {
+    const auto fit = gradients.topRows(of_fit.rows());
+    const auto voltage = gradients.bottomRows(of_voltage.rows());
+    return fit.transpose() * of_fit * fit + voltage.transpose() * of_voltage * voltage;
+  }
+
   const RailFit& fit_;
+  const RailSupply& supply_;
   const MatrixXd drift_weights_;
+  MatrixXd terms_;  // of the voltage: categories x terms
+  VectorXd volts_;
+  double volts_an_ampere_ = 0;
   double t_ = 0;
 };
 
@@ -84,8 +113,8 @@ bool IsTooWide(const Estimate& e) { return !(e.half_width() <= kWidestAlone * e.
 // Assembles one rail's energies.
 class Assembly {
  public:
-  Assembly(const CourseTotals& totals, const RailFit& fit)
-      : totals_(totals), fit_(fit), powers_(totals, fit) {}
+  Assembly(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply)
+      : totals_(totals), fit_(fit), powers_(totals, fit, supply) {}
 
   RailEnergy Make();
 
@@ -118,7 +147,7 @@ class Assembly {
 
 EnergyMoments Assembly::Moments() const {
   const auto count = static_cast<Eigen::Index>(totals_.ops.size());
-  MatrixXd gradients(fit_.p.size(), count);
+  MatrixXd gradients(powers_.NoGradient().size(), count);
   EnergyMoments moments;
   moments.mean_j.resize(count);
   for (uint32_t i = 0; i < totals_.ops.size(); ++i) {
@@ -127,8 +156,8 @@ EnergyMoments Assembly::Moments() const {
     gradients.col(i) = gradient;
     moments.mean_j[i] = SecondsPerInference(i) * powers_.Watts(i);
   }
-  moments.model = gradients.transpose() * fit_.model_covariance * gradients;
-  moments.robust = gradients.transpose() * fit_.robust_covariance * gradients;
+  moments.model = powers_.ModelOf(gradients);
+  moments.robust = powers_.RobustOf(gradients);
   moments.t = powers_.t();
   return moments;
 }
@@ -234,14 +263,14 @@ RailEnergy Assembly::Make() {
   AddGroups(wide, &out);
   out.widest = Widest(out);
   out.noise_steps = fit_.noise_steps;
-  out.step_w = fit_.scale * fit_.voltage.volts;
+  out.volts = powers_.Volts(totals_.idle());
+  out.step_w = fit_.scale * out.volts;
   out.readings = fit_.readings;
   out.used = fit_.used;
   out.outliers = fit_.outliers;
   out.period_s = fit_.period_s;
   out.place_sd_s = fit_.place_sd_s;
   out.delay_s = fit_.delay_s;
-  out.voltage = fit_.voltage;
   return out;
 }
 
@@ -259,8 +288,18 @@ Estimate EnergyMoments::Sum(std::span<const uint32_t> places) const {
   return EstimateOf(mean, of_model, of_robust, t);
 }
 
-RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit) {
-  if (fit.why_not.empty() && totals.iterations > 0) return Assembly(totals, fit).Make();
+MatrixXd CurrentsOf(const CourseTotals& totals, std::span<const RailFit> fits) {
+  const MatrixXd drift_weights = MeanDriftWeights(totals);
+  MatrixXd currents = MatrixXd::Zero(drift_weights.rows(), static_cast<Index>(fits.size()));
+  for (size_t i = 0; i < fits.size(); ++i) {
+    if (fits[i].p.size() == 0) continue;
+    currents.col(static_cast<Index>(i)) = CurrentOf(drift_weights, fits[i]);
+  }
+  return currents;
+}
+
+RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply) {
+  if (fit.why_not.empty() && totals.iterations > 0) return Assembly(totals, fit, supply).Make();
   RailEnergy out;
   out.rail = fit.rail;
   out.why_not = fit.why_not.empty() ? "no iteration was measured to its end" : fit.why_not;

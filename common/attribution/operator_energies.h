@@ -18,6 +18,7 @@
 
 #include "common/attribution/course_totals.h"
 #include "common/attribution/rail_fit.h"
+#include "common/attribution/supply_voltage.h"
 
 namespace synergy {
 
@@ -85,11 +86,21 @@ struct RailEnergy {
   double step_w = 0;  // size of one step of the reading
   uint64_t readings = 0, used = 0, outliers = 0;
   double period_s = 0, place_sd_s = 0, delay_s = 0;
-  VoltageFit voltage;
+  double volts = 0;        // while the board idles; of a channel of power 1
   double calibration = 0;  // all energies are off by one factor of at most 1 +- this; 0: not known
 };
 
-// `totals` and `fit` are of the same parts of the run.
-RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit);
+// What turns a rail's current into power.
+struct RailSupply {
+  VoltageFit voltage;
+  const Eigen::MatrixXd& currents;  // of all rails, CurrentsOf
+  Eigen::Index rail = 0;            // this one among them
+};
+
+// Mean currents [A, or W for channels of power] while each category ran, the drift included:
+// categories x rails, 0 for rails that have none. `totals` and `fits` are of the same parts.
+Eigen::MatrixXd CurrentsOf(const CourseTotals& totals, std::span<const RailFit> fits);
+
+RailEnergy EnergiesOf(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply);
 
 }  // namespace synergy

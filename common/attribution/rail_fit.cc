@@ -1,6 +1,7 @@
 #include "common/attribution/rail_fit.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -25,6 +26,13 @@ constexpr double kDelayLikelihood = 15;
 // With the conversions known it is found again, in steps of a period over this.
 constexpr int kDelaySteps = 16;
 constexpr int kMostDelayMoves = 2;
+
+// Channels of a chip differ in their noise by this share, as one standard deviation.
+constexpr double kNoiseApart = 0.1;
+// The mean over this many time constants of a filter is much what it shows.
+constexpr double kFilterReach = 2;
+// Standard deviations by which a reading of a voltage must be away from a conversion's end.
+constexpr double kVoltageMargin = 4;
 
 using Rails = std::vector<RailFitting*>;
 
@@ -145,6 +153,7 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
       rails[reg]->FitConversions(reads, *times, reg, last);
     }
+    if (last) NoteCycles(*times, reads);
     cycle_ = last ? times->last : times->first;
   }
 }
@@ -164,6 +173,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
   for (uint32_t reg = 0; reg < rails.size(); ++reg) {
     rails[reg]->FitConversions(reads, times, reg, true);
   }
+  NoteCycles(times, reads);
   cycle_ = times.last;
 }
 
@@ -198,7 +208,75 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
   }
   if (!locked.empty()) FollowFreeRunning(course, locked);
   if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);
+  const bool is_first = std::ranges::none_of(rails_, &RailFitting::is_known);
+  for (RailFitting& rail : rails_) rail.Settle();
+  if (is_first) ShareNoise();
+}
+
+// One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise from
+// where it stands between two steps: the others do.
+void CycleFit::ShareNoise() {
+  std::vector<RailFitting*> rails;
+  std::vector<RailFitting::NoiseEstimate> own;
+  for (RailFitting& rail : rails_) {
+    if (!rail.is_known() || rail.windows() == WindowKind::kSmeared) continue;
+    rails.push_back(&rail);
+    own.push_back(rail.OwnNoise());
+  }
+  for (size_t i = 0; i < rails.size() && rails.size() > 1; ++i) {
+    double information = 0, weighted = 0;
+    for (size_t k = 0; k < rails.size(); ++k) {
+      if (k == i) continue;
+      information += own[k].information;
+      weighted += own[k].information * own[k].steps;
+    }
+    const double steps = weighted / information;
+    rails[i]->SetNoisePrior(steps, std::hypot(kNoiseApart * steps, 1 / std::sqrt(information)));
+  }
+}
+
+void CycleFit::NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads) {
+  const double offset = rails_.front().window().offset();
+  for (size_t i = 0; i < reads.size(); ++i) {
+    const ConversionTime& time = times.reads[i];
+    if (reads[i].reg != 0 || !time.certain) continue;
+    cycles_.push_back({.begin_ns = time.end_ns - offset * time.period_ns,
+                       .period_ns = time.period_ns,
+                       .sd_ns = time.sd_ns});
+  }
+}
+
+// Where it is not known when the chip converted, it was somewhere in the period before the read: what
+// ran then is on average what it saw.
+std::optional<CycleFit::TimeWindow> CycleFit::WindowOf(const VoltageReading& reading,
+                                                       const v1::Window& window) const {
+  const double delay_ns = rails_.front().delay_ns();
+  if (window.stamps_are_window()) return TimeWindow{reading.begin_ns, reading.end_ns};
+  const double begin_ns = reading.begin_ns - delay_ns, end_ns = reading.end_ns - delay_ns;
+  if (cycles_.empty()) {
+    const double periods = window.average() > 1 ? kFilterReach * window.average() : 1;
+    const double at_ns = 0.5 * (begin_ns + end_ns);
+    return TimeWindow{at_ns - std::max(1e9 * periods * window.period_s(), 1.0), at_ns};
+  }
+  auto near = std::ranges::upper_bound(cycles_, begin_ns, {}, &KnownCycle::begin_ns);
+  if (near != cycles_.begin()) --near;
+  const double first_ns = near->begin_ns + window.offset() * near->period_ns;
+  const double conversion_ns =
+      first_ns + near->period_ns * std::floor((begin_ns - first_ns) / near->period_ns);
+  const double margin_ns = kVoltageMargin * near->sd_ns;
+  if (begin_ns - conversion_ns < margin_ns ||
+      conversion_ns + near->period_ns - end_ns < margin_ns) {
+    return std::nullopt;
+  }
+  const double slot_ns = window.slot_s() / window.period_s() * near->period_ns;
+  return TimeWindow{conversion_ns - slot_ns, conversion_ns};
+}
+
+RailFitting& CycleFit::rail(size_t i) { return rails_[i]; }
+
+void CycleFit::EndPart() {
   for (RailFitting& rail : rails_) rail.EndPart();
+  cycles_.clear();
 }
 
 std::vector<RailFit> CycleFit::Result() const {

@@ -29,19 +29,11 @@ namespace synergy {
 
 enum class WindowKind : uint8_t { kKnown, kFitted, kSmeared, kFiltered };
 
-// V = volts - ohm * I: supplies sag with the current. Channels of power have 1 and 0.
-struct VoltageFit {
-  double volts = 1;
-  double ohm = 0;
-};
-
 struct RailFit {
   std::string rail;
   std::string why_not;  // no readings, windows unknown, ...; all else is meaningless then
   WindowKind windows = WindowKind::kKnown;
   double scale = 1;  // A or W a step
-  VoltageFit voltage;
-
   // Steps: the course's categories, then the knots of the drift.
   Eigen::VectorXd p;
   Eigen::MatrixXd model_covariance;   // were the noise as it is modelled
@@ -74,10 +66,18 @@ class CycleFit {
   ~CycleFit();
 
   // The rails' readings within the part, always in the same order; `course` has at least one
-  // operator. `map`: from the part before; null where
-  // nothing of it has changed, and in the first one.
+  // operator. `map`: from the part before; null where nothing of it has changed, and in the first
+  // one. All three outlive EndPart().
   void AddPart(const RunCourse& course, const SlowDrift& drift,
                const std::vector<const RailReadings*>& readings, const Remapping* map);
+  // Between the two: the rails as they were found to be, and the window of a reading of a voltage
+  // beside one. Nothing: it cannot be told from others'.
+  RailFitting& rail(size_t i);
+  struct TimeWindow {
+    double begin_ns = 0, end_ns = 0;
+  };
+  std::optional<TimeWindow> WindowOf(const VoltageReading& reading, const v1::Window& window) const;
+  void EndPart();
 
   // Of all parts so far.
   std::vector<RailFit> Result() const;
@@ -87,7 +87,15 @@ class CycleFit {
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
 
+  void ShareNoise();
+  void NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads);
+
   std::vector<RailFitting> rails_;
+  // In this part, where it is known: begins of cycles, rising.
+  struct KnownCycle {
+    double begin_ns = 0, period_ns = 0, sd_ns = 0;
+  };
+  std::vector<KnownCycle> cycles_;
   std::optional<CycleState> cycle_;  // at the end of the part before, if it was found
 };
 

@@ -23,6 +23,9 @@ constexpr double kPriorSpread = 10;
 constexpr double kDriftSpread = 0.1;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
+// What the parameters' freedom may add to it.
+constexpr double kMostFreedom = 0.2;
+constexpr double kLeastNoise = 0.03;
 // Between operators and idle: this share of the mean power apart, as one standard deviation.
 constexpr double kBetweenSpread = 0.2;
 // What is known of a place before the readings are asked once more: this many of the standard
@@ -40,11 +43,6 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kMostOfBefore = 0.1;
 // A filter's period is looked for in so many steps to either side.
 constexpr int kPeriodSteps = 10;
-// A slope of the voltage against the current needs so many readings, and currents that differ by
-// this share of their square.
-constexpr double kFewestVoltages = 12;
-constexpr double kLeastSpread = 1e-4;
-
 // Readings that a sensor's delay is looked for with.
 constexpr size_t kDelayReadings = 6'000;
 constexpr size_t kFewestDelayReadings = 500;
@@ -172,16 +170,35 @@ std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays
   return misfits;
 }
 
-void RailFitting::EndPart() {
+void RailFitting::Settle() {
   if (!part_.empty()) {
     out_.why_not.clear();
     p_ = kept_fit_.p.head(p_.size());
-    if (!is_known()) power_.reset();
     noise_ = kept_fit_.noise;
-    AddVoltage();
+    if (!is_known()) power_.reset();
   }
   summary_.Add(part_);
+}
+
+void RailFitting::EndPart() {
   part_ = {};
+  power_.reset();
+}
+
+RailFitting::NoiseEstimate RailFitting::OwnNoise() const {
+  const Quadratic prior = Prior(nullptr);
+  const Eigen::LDLT<MatrixXd> solver(prior.h + summary_.data.h);
+  const Eigen::Index noise = p_.size();
+  const VectorXd column = solver.solve(VectorXd::Unit(noise + 1, noise));
+  return {.steps = solver.solve(prior.g + summary_.data.g)[noise], .information = 1 / column[noise]};
+}
+
+void RailFitting::SetNoisePrior(double steps, double sd) {
+  noise_prior_ = {.steps = steps, .information = 1 / (sd * sd)};
+  const Quadratic prior = Prior(nullptr);
+  const VectorXd found = (prior.h + summary_.data.h).ldlt().solve(prior.g + summary_.data.g);
+  p_ = found.head(p_.size());
+  noise_ = std::max(found[p_.size()], kLeastNoise);
   power_.reset();
 }
 
@@ -217,8 +234,10 @@ Quadratic RailFitting::Prior(const SlowDrift* places) const {
   const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
   prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd_us * sd_us));
   const Eigen::Index noise = mean.size() - 1;
-  prior.h(noise, noise) = std::pow(kNoiseSpread * noise_, -2);
-  prior.g[noise] = prior.h(noise, noise) * noise_;
+  const NoiseEstimate around =
+      noise_prior_.value_or(NoiseEstimate{noise_, std::pow(kNoiseSpread * noise_, -2)});
+  prior.h(noise, noise) = around.information;
+  prior.g[noise] = around.information * around.steps + freedom_score_;
   return prior;
 }
 
@@ -458,9 +477,20 @@ Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
   return kept;
 }
 
+// Where the readings hardly know the noise it moves by no more than kMostFreedom.
+double RailFitting::Freedom(const RailRows& rows, const SlowDrift* places) const {
+  const Quadratic prior = Prior(places);
+  const Eigen::Index noise = fit_.p.size();
+  const VectorXd column =
+      (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
+  const double most = kMostFreedom * fit_.noise / column[noise];
+  return std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
+}
+
 // The errors of places are this part's own: they are eliminated.
 void RailFitting::Summarise(const RailRows& rows, const SlowDrift* places) {
   kept_fit_ = fit_;
+  if (!is_known()) freedom_score_ = Freedom(rows, places);
   const Eigen::Index all = fit_.p.size();
   const Eigen::ArrayXi kept = Kept(all);
   part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
@@ -499,11 +529,12 @@ RailFit RailFitting::Result() const {
   const Eigen::Index count = p_.size();
   const MatrixXd covariance = solver.solve(MatrixXd::Identity(count + 1, count + 1));
   const MatrixXd robust = covariance * summary_.score_products * covariance;
-  fit.p = solver.solve(prior.g + summary_.data.g).head(count);
+  const VectorXd found = solver.solve(prior.g + summary_.data.g);
+  fit.p = found.head(count);
   fit.model_covariance = covariance.topLeftCorner(count, count);
   fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
-  fit.noise_steps = noise_;
+  fit.noise_steps = std::max(0.0, found[count]);
   fit.delay_s = 1e-9 * delay_ns_;
   fit.readings = summary_.readings;
   fit.used = summary_.used;
@@ -513,7 +544,6 @@ RailFit RailFitting::Result() const {
   const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));
   fit.place_sd_s = 1e-9 * std::sqrt(summary_.place_squares_ns2 / placed);
   BoundRounding(summary_, &fit);
-  FitVoltage(&fit);
   return fit;
 }
 
@@ -528,42 +558,6 @@ void RailFitting::BoundRounding(const RailSummary& summary, RailFit* fit) {
   const double gain = (1 - kRoundingVariance / variance) / variance;
   fit->p += gain * (summary.y_sum / count - mean.dot(fit->p)) * towards;
   fit->model_covariance -= gain * towards * towards.transpose();
-}
-
-// The conversion lies anywhere in the period before the read, so the current's mean over that is
-// what it is expected to have seen: unbiased, whatever it saw.
-void RailFitting::AddVoltage() {
-  if (input_->voltage.empty()) return;
-  const double reach_ns = std::max(window().period_s() * 1e9, 1.0);
-  WindowCursor current(Course());
-  for (const VoltageReading& r : input_->voltage) {
-    voltage_.all += 1;
-    voltage_.all_v += r.volts;
-    const double at_ns = r.at_ns - delay_ns_;
-    if (!course_->IsUsable(at_ns - reach_ns, at_ns)) continue;
-    const double amperes =
-        out_.scale * (current.Over(at_ns - reach_ns, at_ns).mean + DriftAt(at_ns));
-    voltage_.n += 1;
-    voltage_.i += amperes;
-    voltage_.v += r.volts;
-    voltage_.ii += amperes * amperes;
-    voltage_.iv += amperes * r.volts;
-  }
-}
-
-// V = volts - ohm * I by least squares.
-void RailFitting::FitVoltage(RailFit* fit) const {
-  const VoltageSums& s = voltage_;
-  if (s.all < 1) return;
-  if (s.n < 1) {
-    fit->voltage = {.volts = s.all_v / s.all, .ohm = 0};
-    return;
-  }
-  const double spread = s.ii - s.i * s.i / s.n;
-  // Too few readings, or all at one current, say nothing of the sag.
-  const bool has_slope = s.n >= kFewestVoltages && spread > kLeastSpread * s.ii;
-  const double ohm = has_slope ? std::max(0.0, (s.i * s.v / s.n - s.iv) / spread) : 0;
-  fit->voltage = {.volts = (s.v + ohm * s.i) / s.n, .ohm = ohm};
 }
 
 }  // namespace synergy

@@ -23,7 +23,16 @@ class RailFitting {
   // before; null in the first one.
   void BeginPart(const RunCourse& course, const SlowDrift& drift, const RailReadings& input,
                  const Remapping* map);
+  // What the part says becomes what is known.
+  void Settle();
   void EndPart();
+  // The noise by the readings of the parts so far, steps, and its information.
+  struct NoiseEstimate {
+    double steps = 0, information = 0;
+  };
+  NoiseEstimate OwnNoise() const;
+  // What the noise is around besides, with this standard deviation.
+  void SetNoisePrior(double steps, double sd);
   // Whether parts before have said anything of its powers.
   bool is_known() const { return !summary_.empty(); }
 
@@ -42,6 +51,7 @@ class RailFitting {
   // The power over time of what runs, without the drift; in steps. As it is known now.
   const PowerCourse& Course();
   double DriftAt(double at_ns) const;
+  double scale() const { return out_.scale; }
 
   // From windows that are the whole span in which a conversion may lie: where to begin, and where
   // it ends if nothing better is found. False: too few readings; out() says so.
@@ -66,14 +76,13 @@ class RailFitting {
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   Quadratic Prior(const SlowDrift* places) const;
+  double Freedom(const RailRows& rows, const SlowDrift* places) const;
   Eigen::ArrayXi Kept(Eigen::Index all) const;
   RailRows FilteredRows() const;
   void FindFilterPeriod();
   void FollowRows(const RailRows& rows);
   void Regress(RailRows* rows, const SlowDrift* places, int most_iterations);
   void Summarise(const RailRows& rows, const SlowDrift* places);
-  void AddVoltage();
-  void FitVoltage(RailFit* fit) const;
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
 
   const RunCourse* course_ = nullptr;
@@ -86,6 +95,8 @@ class RailFitting {
   RailFit out_;
   std::optional<double> level_;  // mean of the first part's readings, steps
   double noise_ = 1;             // of a conversion before rounding, steps
+  double freedom_score_ = 0;     // of the first part: FreedomScore
+  std::optional<NoiseEstimate> noise_prior_;
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before
   RailSummary part_;                          // of this one, as far as it is
@@ -93,11 +104,6 @@ class RailFitting {
   RegressionFit fit_;  // the last one, and the one that the part's summary is of
   RegressionFit kept_fit_;
   std::vector<RegressionRows::Entry> row_;
-  // Of the voltage against the current: count, sums of amperes, volts, and their products.
-  struct VoltageSums {
-    double n = 0, i = 0, v = 0, ii = 0, iv = 0;
-    double all = 0, all_v = 0;  // of all readings
-  } voltage_;
 };
 
 }  // namespace synergy

@@ -97,9 +97,11 @@ std::vector<RailReadings> ReadingsOf(const RunData& data, const RunPart& part) {
       if (volts.empty()) continue;
       rail.channel = *current;
       ForEachReading(volts, part, [&](const Reading& r) {
-        rail.voltage.push_back({.at_ns = static_cast<double>(Middle(r) - part.origin_ns),
-                                .volts = static_cast<double>(r.raw) * voltage->scale()});
+        rail.voltage.push_back({.begin_ns = static_cast<double>(r.begin_ns - part.origin_ns),
+                                .end_ns = static_cast<double>(r.end_ns - part.origin_ns),
+                                .steps = static_cast<double>(r.raw)});
       });
+      rail.voltage_channel = *voltage;
       const bool known = current->gain_tolerance() > 0 && voltage->gain_tolerance() > 0;
       // Bounds of the two factors, which may both be at their ends.
       rail.gain_tolerance = known ? current->gain_tolerance() + voltage->gain_tolerance() : 0;

@@ -21,8 +21,8 @@ struct StepReading {
 };
 
 struct VoltageReading {
-  double at_ns = 0;
-  double volts = 0;
+  double begin_ns = 0, end_ns = 0;  // as of a StepReading
+  double steps = 0;
 };
 
 struct RailReadings {
@@ -30,6 +30,7 @@ struct RailReadings {
   v1::ChannelInfo channel;  // of the readings: current or power; without a number: there are none
   std::vector<StepReading> readings;    // in the order of time
   std::vector<VoltageReading> voltage;  // empty where the channel is of power
+  v1::ChannelInfo voltage_channel;      // of these
   double gain_tolerance = 0;            // of the power, all channels that make it; 0: not known
 };
 

@@ -274,6 +274,24 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
   return fit;
 }
 
+double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior) {
+  constexpr double kRelativeStep = 0.02;
+  const Eigen::Index count = fit.p.size();
+  const auto log_determinant = [&](double noise) {
+    MatrixXd h = Differentiate(rows, fit.p, noise, false).information + prior.h;
+    return h.topLeftCorner(count, count)
+        .selfadjointView<Eigen::Lower>()
+        .ldlt()
+        .vectorD()
+        .array()
+        .abs()
+        .log()
+        .sum();
+  };
+  const double low = fit.noise / (1 + kRelativeStep), high = fit.noise * (1 + kRelativeStep);
+  return -0.5 * (log_determinant(high) - log_determinant(low)) / (high - low);
+}
+
 VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior) {
   MatrixXd normal = prior.h;
   VectorXd right = prior.g;

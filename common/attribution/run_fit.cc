@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/attribution/power_integral.h"
+#include "common/attribution/rail_fitting.h"
 #include "common/attribution/run_checks.h"
 #include "common/attribution/timeline.h"
 #include "common/clock.h"
@@ -28,6 +29,9 @@ constexpr Nanoseconds kLeastContext = Milliseconds(50);
 constexpr double kContextPeriods = 4;
 constexpr double kContextDecays = 12;
 constexpr double kContextWindows = 2;
+// Readings of a voltage that are looked at: it is one line, for all operators.
+constexpr size_t kFirstVoltages = 6'000;
+constexpr size_t kLaterVoltages = 512;
 // Readings that are kept from before it, for a value between two.
 constexpr size_t kKeptReadings = 2;
 
@@ -36,12 +40,11 @@ std::vector<std::vector<size_t>> CyclesOf(const std::vector<RailReadings>& readi
   std::map<std::string, std::vector<size_t>> named;
   std::vector<std::vector<size_t>> cycles;
   for (size_t i = 0; i < readings.size(); ++i) {
-    const v1::Window& window = readings[i].channel.window();
-    const bool runs_freely = !window.stamps_are_window() && window.average() <= 1;
-    if (window.cycle().empty() || !runs_freely) {
+    const std::string& cycle = readings[i].channel.window().cycle();
+    if (cycle.empty()) {
       cycles.push_back({i});
     } else {
-      named[window.cycle()].push_back(i);
+      named[cycle].push_back(i);
     }
   }
   for (auto& [name, members] : named) cycles.push_back(std::move(members));
@@ -142,6 +145,8 @@ void RunFit::AddPart(const RunData& data, int64_t end_ns, bool is_last) {
     for (const size_t rail : cycles_[i]) inputs.push_back(&readings[rail]);
     fits_[i].AddPart(course, drift, inputs, remapping);
   }
+  if (!course.ops().empty()) AddVoltages(course, readings);
+  for (CycleFit& fit : fits_) fit.EndPart();
   NoteContext(readings);
   drift_ = drift;
   part_ = course.part;
@@ -158,7 +163,9 @@ void RunFit::Prepare(const std::vector<RailReadings>& readings) {
     Rail& out = rails_.emplace_back();
     out.name = rail.rail;
     out.gain_tolerance = rail.gain_tolerance;
+    out.volts_a_step = rail.voltage_channel.scale();
   }
+  voltages_.resize(rails_.size());
   cycles_ = CyclesOf(readings);
   for (const auto& cycle : cycles_) fits_.emplace_back(cycle.size());
 }
@@ -167,6 +174,40 @@ void RunFit::NoteContext(const std::vector<RailReadings>& readings) {
   for (size_t i = 0; i < rails_.size(); ++i) {
     const auto reach_ns = static_cast<int64_t>(ReachNs(readings[i]));
     rails_[i].context_ns = std::max(rails_[i].context_ns, reach_ns);
+  }
+}
+
+void RunFit::AddVoltages(const RunCourse& course, const std::vector<RailReadings>& readings) {
+  std::vector<RailFitting*> rails(rails_.size());
+  std::vector<const CycleFit*> of_rail(rails_.size());
+  for (size_t i = 0; i < cycles_.size(); ++i) {
+    for (size_t k = 0; k < cycles_[i].size(); ++k) {
+      rails[cycles_[i][k]] = &fits_[i].rail(k);
+      of_rail[cycles_[i][k]] = &fits_[i];
+    }
+  }
+  std::vector<double> currents(rails.size());
+  for (size_t i = 0; i < rails.size(); ++i) {
+    const std::vector<VoltageReading>& all = readings[i].voltage;
+    const size_t most = has_part_ ? kLaterVoltages : kFirstVoltages;
+    const size_t one_in = std::max<size_t>(1, all.size() / most);
+    const CycleFit& cycle = *of_rail[i];
+    std::vector<WindowCursor> cursors;
+    for (RailFitting* rail : rails) cursors.emplace_back(rail->Course());
+    for (size_t k = 0; k < all.size(); k += one_in) {
+      const auto window = cycle.WindowOf(all[k], readings[i].voltage_channel.window());
+      if (!window || !course.IsUsable(window->begin_ns, window->end_ns)) {
+        voltages_[i].AddAlone(all[k].steps);
+        continue;
+      }
+      for (size_t j = 0; j < rails.size(); ++j) {
+        const double steps = cursors[j].Over(window->begin_ns, window->end_ns).mean +
+                             rails[j]->DriftAt(window->end_ns);
+        currents[j] = rails[j]->scale() * steps;
+      }
+      voltages_[i].Add(all[k].steps, currents);
+    }
+    voltages_[i].EndPart();
   }
 }
 
@@ -228,20 +269,28 @@ LeastSquares RunFit::Finish(const RunData& data) const {
   LeastSquares result;
   result.ops = all.totals_.ops;
   result.rails.resize(all.rails_.size());
+  std::vector<RailFit> fits(all.rails_.size());
   for (size_t i = 0; i < all.cycles_.size(); ++i) {
-    const std::vector<RailFit> fits = all.fits_[i].Result();
-    for (size_t k = 0; k < fits.size(); ++k) {
-      const Rail& rail = all.rails_[all.cycles_[i][k]];
-      RailEnergy& out = result.rails[all.cycles_[i][k]];
-      if (result.ops.empty()) {
-        out.why_not = "no operator was measured";
-      } else {
-        out = EnergiesOf(all.totals_, fits[k]);
-        out.integral_j = all.IntegralOf(rail);
-      }
-      out.rail = rail.name;
-      out.calibration = rail.gain_tolerance;
+    std::vector<RailFit> of_cycle = all.fits_[i].Result();
+    for (size_t k = 0; k < of_cycle.size(); ++k) fits[all.cycles_[i][k]] = std::move(of_cycle[k]);
+  }
+  const Eigen::MatrixXd currents = CurrentsOf(all.totals_, fits);
+  for (size_t i = 0; i < fits.size(); ++i) {
+    const Rail& rail = all.rails_[i];
+    RailEnergy& out = result.rails[i];
+    if (result.ops.empty()) {
+      out.why_not = "no operator was measured";
+    } else {
+      const bool has_voltage = rail.volts_a_step > 0;
+      out = EnergiesOf(
+          all.totals_, fits[i],
+          {.voltage = has_voltage ? all.voltages_[i].Result(rail.volts_a_step) : VoltageFit(),
+           .currents = currents,
+           .rail = static_cast<Eigen::Index>(i)});
+      out.integral_j = all.IntegralOf(rail);
     }
+    out.rail = rail.name;
+    out.calibration = rail.gain_tolerance;
   }
   return result;
 }

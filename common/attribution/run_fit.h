@@ -17,6 +17,7 @@
 #include "common/attribution/run_course.h"
 #include "common/attribution/run_data.h"
 #include "common/attribution/slow_drift.h"
+#include "common/attribution/supply_voltage.h"
 
 namespace synergy {
 
@@ -35,7 +36,8 @@ class RunFit {
   struct Rail {
     std::string name;
     double gain_tolerance = 0;
-    int64_t context_ns = 0;  // by how much its readings' windows may begin before a part
+    double volts_a_step = 0;  // of a channel of current
+    int64_t context_ns = 0;   // by how much its readings' windows may begin before a part
     // Its own integral over the measured time, and its samples' first and last instant.
     double joules = 0;
     std::optional<int64_t> integrated_until_ns;
@@ -48,6 +50,7 @@ class RunFit {
   void AddPart(const RunData& data, int64_t end_ns, bool is_last);
   void Prepare(const std::vector<RailReadings>& readings);
   void NoteContext(const std::vector<RailReadings>& readings);
+  void AddVoltages(const RunCourse& course, const std::vector<RailReadings>& readings);
   void AddIntegrals(const RunData& data, bool is_last);
   std::optional<double> IntegralOf(const Rail& rail) const;
 
@@ -58,6 +61,7 @@ class RunFit {
   std::vector<Rail> rails_;                  // in the board's order
   std::vector<std::vector<size_t>> cycles_;  // rails by their places
   std::vector<CycleFit> fits_;               // of each cycle
+  std::vector<SupplyVoltage> voltages_;      // of each rail
 
   // Of the markers that were looked at for the next part's end:
   size_t scanned_ = 0;

@@ -1,0 +1,110 @@
+#include "common/attribution/supply_voltage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace synergy {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+constexpr int kIterations = 30;
+// A rail's mean current makes the supply sag by this share of the voltage, as one standard
+// deviation.
+constexpr double kSagSpread = 0.1;
+// The voltage itself is around the readings' mean, within its own size.
+constexpr double kVoltageSpread = 1;
+constexpr double kNoiseSpread = 10;  // of the noise around the one before, as a factor
+// Readings in one cluster.
+constexpr uint32_t kClusterRows = 16;
+
+}  // namespace
+
+VectorXd VoltageTerms(std::span<const double> currents) {
+  VectorXd terms(1 + static_cast<Index>(currents.size()));
+  terms[0] = 1;
+  std::ranges::copy(currents, terms.begin() + 1);
+  return terms;
+}
+
+void SupplyVoltage::Add(double steps, std::span<const double> currents) {
+  AddAlone(steps);
+  const VectorXd terms = VoltageTerms(currents);
+  if (term_sums_.size() == 0) term_sums_ = VectorXd::Zero(terms.size());
+  std::vector<RegressionRows::Entry> row;
+  for (Index i = 0; i < terms.size(); ++i) {
+    row.push_back({.parameter = static_cast<uint32_t>(i), .weight = terms[i]});
+  }
+  part_.Add(row, steps, 0, static_cast<uint32_t>(part_.size()) / kClusterRows);
+  term_sums_ += terms;
+  steps_ += steps;
+  count_ += 1;
+}
+
+void SupplyVoltage::AddAlone(double steps) {
+  all_steps_ += steps;
+  all_count_ += 1;
+}
+
+Quadratic SupplyVoltage::Prior() const {
+  const Index terms = mean_.size();
+  VectorXd around(terms + 1), information(terms + 1);
+  around << mean_, noise_;
+  information << sd_.cwiseAbs2().cwiseInverse(), std::pow(kNoiseSpread * noise_, -2);
+  return {.h = MatrixXd(information.asDiagonal()), .g = information.cwiseProduct(around)};
+}
+
+void SupplyVoltage::EndPart() {
+  if (part_.size() == 0) return;
+  const bool is_first = p_.size() == 0;
+  if (is_first) {
+    const double level = std::max(std::abs(steps_ / count_), 1.0);
+    mean_ = VectorXd::Zero(term_sums_.size());
+    mean_[0] = steps_ / count_;
+    // A rail without a current makes nothing sag.
+    constexpr double kLeastCurrent = 1e-9;
+    sd_ = kSagSpread * level * (term_sums_ / count_).cwiseAbs().cwiseMax(kLeastCurrent).cwiseInverse();
+    sd_[0] = kVoltageSpread * level;
+    p_ = mean_;
+  }
+  Quadratic prior = Prior();
+  RegressionFit fit;
+  if (is_first) {
+    fit = FitRounded(part_, p_, noise_, prior, kIterations);
+    summary_ = fit.data;
+    score_products_ = fit.score_products;
+  } else {
+    prior.h += summary_.h;
+    prior.g += summary_.g;
+    fit = StepRounded(part_, p_, noise_, prior);
+    summary_.h += fit.data.h;
+    summary_.g += fit.data.g;
+    score_products_ += fit.score_products;
+  }
+  p_ = fit.p;
+  noise_ = fit.noise;
+  part_ = {};
+}
+
+VoltageFit SupplyVoltage::Result(double scale) const {
+  VoltageFit fit;
+  if (p_.size() == 0) {
+    if (all_count_ > 0) fit.p[0] = scale * all_steps_ / all_count_;
+    return fit;
+  }
+  const Index terms = p_.size();
+  const Eigen::LDLT<MatrixXd> solver(Prior().h + summary_.h);
+  const MatrixXd covariance = solver.solve(MatrixXd::Identity(terms + 1, terms + 1));
+  fit.p = scale * p_;
+  fit.model_covariance = scale * scale * covariance.topLeftCorner(terms, terms);
+  fit.robust_covariance = scale * scale *
+                          (covariance * score_products_ * covariance).topLeftCorner(terms, terms);
+  return fit;
+}
+
+}  // namespace synergy
