@@ -25,7 +25,7 @@ constexpr double kCostOfDoubt = 2;
 constexpr double kCertain = 4;
 // What the period may do, relative, per root of a second; tried one after the other. The slowest is
 // a chip at a steady temperature, the fastest one that is being heated.
-constexpr double kWanders[] = {1e-6, 3e-5, 1e-3};
+constexpr double kWanders[] = {1e-7, 1e-6, 3e-5, 1e-3};
 // The best hypothesis must explain the piece better than the median one by this factor.
 constexpr double kClearlyBetter = 0.7;
 // Squares of residuals that another delay of the reads must save, and which share of all: reads at
@@ -36,6 +36,8 @@ constexpr double kClearShare = 0.1;
 constexpr double kBeyondDoubt = 0.25;
 // How well the change of the period is known at first, relative to it, per cycle.
 constexpr double kDriftAtFirst = 1e-7;
+// Standard deviations to either side within which a window may lie.
+constexpr double kBendReach = 2;
 // What is known from a round before is taken for less certain by this factor, and at least so
 // uncertain: the course has changed since.
 constexpr double kLoosened = 4;
@@ -99,6 +101,8 @@ class Tracker {
   struct Fit {
     double square = 0;  // capped
     double edge = 0;    // power at the window's end less that at its begin
+    double mean = 0;    // power over the window
+    double steady_ns = 0;
     double slope = 0;   // how much a ns of phase changes the reading, in its noise
     double residual = 0;
   };
@@ -116,6 +120,8 @@ class Tracker {
     return cursors;
   }
   Fit Compare(const CycleRead& read, double end_ns, double period_ns, Cursors* cursors) const;
+  double Bend(const CycleRead& read, const Fit& fit, double end_ns, double period_ns,
+              double reach_ns, Cursors* cursors) const;
   double Score(double phase_ns, double period_ns, size_t first, size_t last, size_t stride) const;
   double CyclesTo(const CycleRead& read, const State& state) const;
   static void Advance(double cycles, double wander, State* state);
@@ -165,8 +171,21 @@ Tracker::Fit Tracker::Compare(const CycleRead& read, double end_ns, double perio
   fit.residual = (read.value - power.mean) / reg.noise;
   fit.square = std::min(fit.residual * fit.residual, kOutlier * kOutlier);
   fit.edge = power.edge;
+  fit.mean = power.mean;
+  fit.steady_ns = power.steady_ns;
   fit.slope = power.edge / (slot_ns * reg.noise);
   return fit;
+}
+
+double Tracker::Bend(const CycleRead& read, const Fit& fit, double end_ns, double period_ns,
+                     double reach_ns, Cursors* cursors) const {
+  const double slope = fit.edge / (registers_[read.reg].slot_share * period_ns);
+  double most = 0;
+  for (const double by_ns : {-reach_ns, reach_ns}) {
+    const double mean = Compare(read, end_ns + by_ns, period_ns, cursors).mean;
+    most = std::max(most, std::abs(mean - fit.mean - slope * by_ns));
+  }
+  return most / kBendReach;
 }
 
 // Mean over the reads whose conversion is beyond doubt.
@@ -328,6 +347,8 @@ ConversionTimes Tracker::Report(const Pass& pass, double wander) const {
     if (!time.certain) continue;
     const Fit fit = Compare(read, end, state.x[1], &cursors);
     time.edge = fit.edge;
+    const double reach_ns = kBendReach * time.sd_ns;
+    if (fit.steady_ns < reach_ns) time.bend = Bend(read, fit, end, state.x[1], reach_ns, &cursors);
     sum += fit.square;
     ++count;
   }

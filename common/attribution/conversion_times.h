@@ -49,6 +49,9 @@ struct ConversionTime {
   double sd_ns = 0;  // of the end, and of the begin: they move together
   double period_ns = 0;
   double edge = 0;       // power at the window's end less that at its begin
+  // By how much the reading would change beside that, were the end off by its sd: something begins
+  // or ends there. Steps.
+  double bend = 0;
   int64_t cycle = 0;     // reads of one register with the same cycle show the same conversion
   bool certain = false;  // which conversion it was is beyond doubt
 };

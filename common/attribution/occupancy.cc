@@ -73,7 +73,10 @@ PowerCourse::Point PowerCourse::At(double at_ns, size_t* near) const {
   if (pieces_[piece].begin_ns > at || piece == last) piece = occupancy_.PieceAt(at);
   *near = piece;
   const Piece& p = pieces_[piece];
-  return {.energy = p.energy + p.power * (at - p.begin_ns), .power = p.power};
+  const double end_ns = piece + 1 < pieces_.size() ? pieces_[piece + 1].begin_ns : at;
+  return {.energy = p.energy + p.power * (at - p.begin_ns),
+          .power = p.power,
+          .steady_ns = std::min(at - p.begin_ns, end_ns - at)};
 }
 
 PowerCourse::Point PowerCourse::At(double at_ns) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -68,6 +69,7 @@ class PowerCourse {
   struct Point {
     double energy = 0;  // integral of the power from the begin; power x ns
     double power = 0;
+    double steady_ns = 0;  // to the nearest change of what runs, before or after
   };
   // At an instant, which is clamped to what is known. `near`: piece where to look first and where
   // it was found; instants that are asked for in order are next to each other.
@@ -93,6 +95,7 @@ class PowerCourse {
 struct WindowPower {
   double mean = 0;
   double edge = 0;  // power at its end less that at its begin
+  double steady_ns = 0;  // as much earlier or later the mean changes along with the edge
 };
 class WindowCursor {
  public:
@@ -101,7 +104,8 @@ class WindowCursor {
     const PowerCourse::Point begin = course_.At(begin_ns, &begin_);
     const PowerCourse::Point end = course_.At(end_ns, &end_);
     return {.mean = (end.energy - begin.energy) / (end_ns - begin_ns),
-            .edge = end.power - begin.power};
+            .edge = end.power - begin.power,
+            .steady_ns = std::min(begin.steady_ns, end.steady_ns)};
   }
 
  private:

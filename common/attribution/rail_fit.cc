@@ -12,7 +12,10 @@ namespace synergy {
 namespace {
 
 // Rounds of windows and powers, each from the other.
-constexpr int kRounds = 5;
+constexpr int kRounds = 10;
+// Until the powers want the windows no further away than this, or than before.
+constexpr double kSettledPlaceUs = 0.15;
+constexpr double kStandstill = 0.9;
 // A cycle is lost where the readings differ from the course by so much more than before, or so few
 // conversions are beyond doubt.
 constexpr double kLostMisfit = 2;
@@ -136,11 +139,11 @@ void CycleFit::FindDelay(const Rails& rails) {
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   int moves = 0;
+  double off_before_us = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
     const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
     if (!times) return;  // they stay smeared
-    const bool last = round + 1 == kRounds;
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
@@ -150,11 +153,19 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
       round = -1;
       continue;
     }
+    double off_us = 0;
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, last);
+      rails[reg]->FitConversions(reads, *times, reg, round > 0);
+      off_us = std::max(off_us, rails[reg]->places_off_us());
     }
-    if (last) NoteCycles(*times, reads);
-    cycle_ = last ? times->last : times->first;
+    cycle_ = times->first;
+    const bool is_settled =
+        round > 1 && (off_us < kSettledPlaceUs || off_us > kStandstill * off_before_us);
+    off_before_us = off_us;
+    if (!is_settled && round + 1 < kRounds) continue;
+    NoteCycles(*times, reads);
+    cycle_ = times->last;
+    return;
   }
 }
 

@@ -434,9 +434,9 @@ void RailFitting::FitIdle() {
 }
 
 void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                                 uint32_t reg, bool last) {
+                                 uint32_t reg, bool refined) {
   const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
-  RailRows rows(*course_, *drift_, last ? &places : nullptr);
+  RailRows rows(*course_, *drift_, refined ? &places : nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
   int64_t cycle = std::numeric_limits<int64_t>::min();
   double squares = 0;
@@ -450,7 +450,7 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
     const double slot = slot_share() * time.period_ns, begin = time.end_ns - slot;
     const double edge = 1e3 * time.edge / slot;
     const double error = edge * time.sd_ns * 1e-3;
-    const double variance = last ? 0 : error * error;
+    const double variance = (refined ? 0 : error * error) + time.bend * time.bend;
     if (!rows.Add(begin, time.end_ns, reads[i].value, edge, variance)) continue;
     cycle = time.cycle;
     squares += time.sd_ns * time.sd_ns;
@@ -459,8 +459,10 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   if (!is_known() && placed < kFewestReadings) return;
   AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
   if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  Regress(&rows, last ? &places : nullptr, last ? kIterationsAtLast : kIterationsOnTheWay);
-  if (!last) return;
+  Regress(&rows, refined ? &places : nullptr, kIterationsOnTheWay);
+  if (!refined) return;
+  const auto errors = fit_.p.tail(static_cast<Eigen::Index>(places.knots()));
+  places_off_us_ = std::sqrt(errors.squaredNorm() / static_cast<double>(errors.size()));
   out_.windows = WindowKind::kFitted;
   out_.period_s = 1e-9 * times.period_ns;
   Summarise(rows, &places);

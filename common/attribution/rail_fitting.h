@@ -62,9 +62,11 @@ class RailFitting {
   // lay.
   void FollowDrift();
   // From the times of its conversions: `reads` and `times` are of all rails of the cycle, `reg` is
-  // this one. In the last round with the errors of the places.
+  // this one. `refined`: the powers are no first guess any more, and the errors of the places are
+  // found with them.
   void FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                      uint32_t reg, bool last);
+                      uint32_t reg, bool refined);
+  double places_off_us() const { return places_off_us_; }  // rms of those errors
   // Its idle phases alone, where no conversion's time is known.
   void FitIdle();
   void SayWhyNot(const char* why) { out_.why_not = why; }
@@ -97,6 +99,7 @@ class RailFitting {
   double noise_ = 1;             // of a conversion before rounding, steps
   double freedom_score_ = 0;     // of the first part: FreedomScore
   std::optional<NoiseEstimate> noise_prior_;
+  double places_off_us_ = 0;
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before
   RailSummary part_;                          // of this one, as far as it is
