@@ -17,6 +17,9 @@ using Eigen::VectorXd;
 
 constexpr int kIterationsOnTheWay = 6;
 constexpr int kIterationsAtLast = 30;
+// A later part's rows are looked at again where they move what is expected by this share of the noise.
+constexpr int kMostSteps = 4;
+constexpr double kFarStep = 0.3;
 // A power without readings is around the mean of all, within ten times that.
 constexpr double kPriorSpread = 10;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
@@ -81,6 +84,13 @@ double SquaresOf(const RegressionRows& rows, const VectorXd& p) {
     squares += off * off;
   }
   return squares;
+}
+
+// Of the predictions, rms.
+double ChangeOf(const RegressionRows& rows, const VectorXd& by) {
+  double squares = 0;
+  for (size_t i = 0; i < rows.size(); ++i) squares += std::pow(rows.Predict(i, by), 2);
+  return std::sqrt(squares / static_cast<double>(std::max<size_t>(rows.size(), 1)));
 }
 
 // By how much a drift's knots must move so that readings are no longer off.
@@ -277,7 +287,12 @@ void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iter
     prior.h(kept, kept) += summary_.data.h;
     prior.g(kept) += summary_.data.g;
     part_.outliers = LeaveOutOutliers(start, &rows->rows());
-    fit_ = StepRounded(rows->rows(), std::move(start), noise_, prior);
+    fit_ = StepRounded(rows->rows(), start, noise_, prior);
+    for (int i = 1; i < kMostSteps && ChangeOf(rows->rows(), fit_.p - start) > kFarStep * fit_.noise;
+         ++i) {
+      start = fit_.p;
+      fit_ = StepRounded(rows->rows(), start, fit_.noise, prior);
+    }
   } else {
     fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
     part_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
