@@ -35,7 +35,8 @@ Estimate EstimateOf(double mean, double model, double robust, double t) {
 // Currents of the categories, in the unit of the rail's channel.
 VectorXd CurrentOf(const MatrixXd& drift_weights, const RailFit& fit) {
   const Index categories = drift_weights.rows();
-  return fit.scale * (fit.p.head(categories) + drift_weights * fit.p.tail(drift_weights.cols()));
+  const VectorXd drift = drift_weights * fit.p.tail(drift_weights.cols());
+  return fit.scale * (fit.p.head(categories) + fit.drift_factor.cwiseProduct(drift));
 }
 
 // Powers of categories, and how they change with the parameters: those of the rail's fit and, behind
@@ -65,7 +66,7 @@ class Powers {
     const double weight = seconds * (volts_[category] + volts_an_ampere_ * current) * fit_.scale;
     (*gradient)[category] += weight;
     gradient->segment(drift_weights_.rows(), drift_weights_.cols()) +=
-        weight * drift_weights_.row(category).transpose();
+        weight * fit_.drift_factor[category] * drift_weights_.row(category).transpose();
     gradient->tail(terms_.cols()) += seconds * current * terms_.row(category).transpose();
   }
   VectorXd NoGradient() const { return VectorXd::Zero(fit_.p.size() + terms_.cols()); }

@@ -13,8 +13,9 @@ namespace {
 
 // Rounds of windows and powers, each from the other.
 constexpr int kRounds = 10;
-// Until the powers want the windows no further away than this, or than before.
+// Until the powers want the windows no further away than this, or, once they are near, than before.
 constexpr double kSettledPlaceUs = 0.15;
+constexpr double kNearPlaceUs = 1;
 constexpr double kStandstill = 0.9;
 // A cycle is lost where the readings differ from the course by so much more than before, or so few
 // conversions are beyond doubt.
@@ -155,12 +156,13 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     }
     double off_us = 0;
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, round > 0);
+      rails[reg]->FitConversions(reads, *times, reg, round > 0, off_before_us < kNearPlaceUs && round > 1);
       off_us = std::max(off_us, rails[reg]->places_off_us());
     }
     cycle_ = times->first;
     const bool is_settled =
-        round > 1 && (off_us < kSettledPlaceUs || off_us > kStandstill * off_before_us);
+        round > 1 && (off_us < kSettledPlaceUs ||
+                      (off_us < kNearPlaceUs && off_us > kStandstill * off_before_us));
     off_before_us = off_us;
     if (!is_settled && round + 1 < kRounds) continue;
     NoteCycles(*times, reads);
@@ -182,7 +184,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
     if (const auto found = cycle.Find()) times = *found;
   }
   for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-    rails[reg]->FitConversions(reads, times, reg, true);
+    rails[reg]->FitConversions(reads, times, reg, true, true);
   }
   NoteCycles(times, reads);
   cycle_ = times.last;

@@ -29,6 +29,10 @@ constexpr double kNoiseSpread = 10;
 // What the parameters' freedom may add to it.
 constexpr double kMostFreedom = 0.2;
 constexpr double kLeastNoise = 0.03;
+// How much faster than all on average the drift grows with the power: proportional to it at 1.
+constexpr double kMostSlope = 1;
+constexpr double kMostGrowth = 2;
+constexpr double kGrowthSpread = 0.5;
 // Between operators and idle: this share of the mean power apart, as one standard deviation.
 constexpr double kBetweenSpread = 0.2;
 // What is known of a place before the readings are asked once more: this many of the standard
@@ -142,8 +146,10 @@ void RailFitting::BeginPart(const RunCourse& course, const SlowDrift& drift,
   if (p_.size() == 0) {
     p_ = VectorXd::Zero(categories_ + knots_);
     p_.head(categories_).setConstant(level_.value_or(0));
+    drift_factor_ = VectorXd::Ones(categories_);
   } else if (map != nullptr) {
     p_ = map->Values(p_, level_.value_or(0));
+    drift_factor_ = map->CategoryValues(drift_factor_, 1);
     summary_.Remap(*map);
   }
 }
@@ -167,7 +173,7 @@ std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays
   const size_t count = std::min(static_cast<size_t>(readings_.end() - first), kDelayReadings);
   std::vector<double> misfits;
   for (const double delay_ns : delays_ns) {
-    RailRows rows(*course_, *drift_, nullptr);
+    RailRows rows(*course_, *drift_, nullptr, nullptr);
     for (const StepReading& r : std::span(first, count)) {
       const double middle = 0.5 * (r.begin_ns + r.end_ns) - delay_ns;
       rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
@@ -225,11 +231,35 @@ double RailFitting::DriftAt(double at_ns) const {
   return w.first * p_[knot] + w.second * p_[knot + 1];
 }
 
-// Of the parameters in the order of the rows', and the noise.
-Quadratic RailFitting::Prior(const SlowDrift* places) const {
-  const double level = std::max(std::abs(level_.value_or(0)), 1.0);
-  const auto place_knots = static_cast<Eigen::Index>(places == nullptr ? 0 : places->knots());
-  VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots + 1);
+double RailFitting::Level() const { return std::max(std::abs(level_.value_or(0)), 1.0); }
+
+// The factors as they are known now; in the first part with what they may be off by.
+DriftGrowth RailFitting::Growth() const {
+  DriftGrowth growth;
+  if (is_known()) {
+    growth.factor = drift_factor_;
+    return growth;
+  }
+  growth.slope = (p_.head(categories_) / Level()).array() - 1;
+  growth.slope = growth.slope.cwiseMax(-kMostSlope).cwiseMin(kMostSlope);
+  growth.factor = VectorXd::Ones(categories_) + growth_ * growth.slope;
+  double sum = 0, count = 0;
+  for (const StepReading& r : readings_) {
+    if (r.begin_ns < course_->measure_begin || r.end_ns > course_->measure_end) continue;
+    sum += DriftAt(r.end_ns);
+    count += 1;
+  }
+  growth.knots = p_.tail(knots_).array() - sum / std::max(count, 1.0);
+  return growth;
+}
+
+// Of the parameters in the order of the rows', and the noise. Null: of those that parts have in
+// common.
+Quadratic RailFitting::Prior(const RailRows* rows) const {
+  const double level = Level();
+  const auto place_knots = static_cast<Eigen::Index>(rows == nullptr ? 0 : rows->place_knots());
+  const bool has_growth = rows != nullptr && rows->has_growth();
+  VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots + (has_growth ? 2 : 1));
   mean.head(categories_).setConstant(level);
   Quadratic prior = Quadratic::Around(mean, kPriorSpread * level);
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
@@ -244,6 +274,10 @@ Quadratic RailFitting::Prior(const SlowDrift* places) const {
   const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
   prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd_us * sd_us));
   const Eigen::Index noise = mean.size() - 1;
+  if (has_growth) {
+    prior.h(noise - 1, noise - 1) = std::pow(kGrowthSpread, -2);
+    prior.g[noise - 1] = 0;
+  }
   const NoiseEstimate around =
       noise_prior_.value_or(NoiseEstimate{noise_, std::pow(kNoiseSpread * noise_, -2)});
   prior.h(noise, noise) = around.information;
@@ -276,12 +310,12 @@ void RailFitting::FollowDrift() {
   p_.tail(knots_) += step.Solve();
 }
 
-void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iterations) {
+void RailFitting::Regress(RailRows* rows, int most_iterations) {
   if (is_known()) FollowRows(*rows);
   const auto all = static_cast<Eigen::Index>(rows->parameters());
   VectorXd start = VectorXd::Zero(all);
   start.head(p_.size()) = p_;
-  Quadratic prior = Prior(places);
+  Quadratic prior = Prior(rows);
   if (is_known()) {
     const Eigen::ArrayXi kept = Kept(all);
     prior.h(kept, kept) += summary_.data.h;
@@ -302,21 +336,24 @@ void RailFitting::Regress(RailRows* rows, const SlowDrift* places, int most_iter
   }
   p_ = fit_.p.head(p_.size());
   noise_ = fit_.noise;
+  if (rows->has_growth()) {
+    growth_ = std::clamp(growth_ + fit_.p[fit_.p.size() - 1], -kMostGrowth, kMostGrowth);
+  }
   // In later parts it hardly changes.
   if (!is_known()) power_.reset();
 }
 
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
-  RailRows rows(*course_, *drift_, nullptr);
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
   for (const StepReading& r : readings_) {
     const double middle = 0.5 * (r.begin_ns + r.end_ns);
     rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
   }
   part_.readings = rows.rows().size();
   if (is_known()) {
-    Regress(&rows, nullptr, kIterationsOnTheWay);
-    Summarise(rows, nullptr);
+    Regress(&rows, kIterationsOnTheWay);
+    Summarise(rows);
     return true;
   }
   if (rows.rows().size() < kFewestReadings) {
@@ -329,9 +366,9 @@ bool RailFitting::FitSmeared() {
   power_.reset();
   noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
-  Regress(&rows, nullptr, kIterationsOnTheWay);
+  Regress(&rows, kIterationsOnTheWay);
   out_.windows = WindowKind::kSmeared;
-  Summarise(rows, nullptr);
+  Summarise(rows);
   // Where better windows begin: without the wild values that operators get which smeared windows
   // cannot tell apart, and with the noise that is not such windows' misfit.
   p_ = start;
@@ -342,9 +379,10 @@ bool RailFitting::FitSmeared() {
 
 void RailFitting::FitKnown() {
   const double sd_us = window().edge_sd_s() * 1e6;
-  for (int round = 0; round < (sd_us > 0 && !is_known() ? 2 : 1); ++round) {
+  for (int round = is_known() ? 1 : 0; round < 2; ++round) {
     WindowCursor power(Course());
-    RailRows rows(*course_, *drift_, nullptr);
+    const DriftGrowth growth = Growth();
+    RailRows rows(*course_, *drift_, nullptr, round > 0 ? &growth : nullptr);
     for (const StepReading& r : readings_) {
       const double change = power.Over(r.begin_ns, r.end_ns).edge;
       const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
@@ -355,16 +393,17 @@ void RailFitting::FitKnown() {
       out_.why_not = "too few readings in measured iterations";
       return;
     }
-    Regress(&rows, nullptr, kIterationsAtLast);
+    Regress(&rows, kIterationsAtLast);
+    if (round > 0) drift_factor_ = growth.factor;
     out_.windows = WindowKind::kKnown;
-    Summarise(rows, nullptr);
+    Summarise(rows);
   }
 }
 
 RailRows RailFitting::FilteredRows() const {
   const double period_ns = window().period_s() * period_factor_ * 1e9;
   const double decay_ns = window().average() * period_ns;
-  RailRows rows(*course_, *drift_, nullptr);
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
   FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
   const uint32_t at_first = course_->occupancy.PieceNumber(0).parts.front().category;
   std::vector<double> shares;
@@ -420,8 +459,8 @@ void RailFitting::FitFiltered() {
     out_.why_not = "too few independent readings behind the sensor's filter";
     return;
   }
-  Regress(&rows, nullptr, kIterationsAtLast);
-  Summarise(rows, nullptr);
+  Regress(&rows, kIterationsAtLast);
+  Summarise(rows);
 }
 
 // Readings of idle phases: wherever their windows lie, the board idled. As far apart as conversions
@@ -441,17 +480,19 @@ void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows)
 }
 
 void RailFitting::FitIdle() {
-  RailRows rows(*course_, *drift_, nullptr);
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
               &rows);
-  Regress(&rows, nullptr, kIterationsAtLast);
-  Summarise(rows, nullptr);
+  Regress(&rows, kIterationsAtLast);
+  Summarise(rows);
 }
 
 void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                                 uint32_t reg, bool refined) {
+                                 uint32_t reg, bool refined, bool with_growth) {
   const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
-  RailRows rows(*course_, *drift_, refined ? &places : nullptr);
+  const DriftGrowth growth = Growth();
+  RailRows rows(*course_, *drift_, refined ? &places : nullptr,
+                with_growth ? &growth : nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
   int64_t cycle = std::numeric_limits<int64_t>::min();
   double squares = 0;
@@ -474,13 +515,14 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   if (!is_known() && placed < kFewestReadings) return;
   AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
   if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  Regress(&rows, refined ? &places : nullptr, kIterationsOnTheWay);
+  Regress(&rows, refined ? kIterationsAtLast : kIterationsOnTheWay);
+  if (with_growth) drift_factor_ = growth.factor;
   if (!refined) return;
-  const auto errors = fit_.p.tail(static_cast<Eigen::Index>(places.knots()));
+  const auto errors = fit_.p.segment(p_.size(), static_cast<Eigen::Index>(places.knots()));
   places_off_us_ = std::sqrt(errors.squaredNorm() / static_cast<double>(errors.size()));
   out_.windows = WindowKind::kFitted;
   out_.period_s = 1e-9 * times.period_ns;
-  Summarise(rows, &places);
+  Summarise(rows);
   part_.place_squares_ns2 = squares;
   part_.placed = placed;
 }
@@ -495,8 +537,8 @@ Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
 }
 
 // Where the readings hardly know the noise it moves by no more than kMostFreedom.
-double RailFitting::Freedom(const RailRows& rows, const SlowDrift* places) const {
-  const Quadratic prior = Prior(places);
+double RailFitting::Freedom(const RailRows& rows) const {
+  const Quadratic prior = Prior(&rows);
   const Eigen::Index noise = fit_.p.size();
   const VectorXd column =
       (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
@@ -505,16 +547,16 @@ double RailFitting::Freedom(const RailRows& rows, const SlowDrift* places) const
 }
 
 // The errors of places are this part's own: they are eliminated.
-void RailFitting::Summarise(const RailRows& rows, const SlowDrift* places) {
+void RailFitting::Summarise(const RailRows& rows) {
   kept_fit_ = fit_;
-  if (!is_known()) freedom_score_ = Freedom(rows, places);
+  if (!is_known()) freedom_score_ = Freedom(rows);
   const Eigen::Index all = fit_.p.size();
   const Eigen::ArrayXi kept = Kept(all);
   part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
   part_.score_products = fit_.score_products(kept, kept);
   if (all > p_.size()) {
     const auto gone = Eigen::seq(p_.size(), all - 1);
-    const MatrixXd own = fit_.data.h(gone, gone) + Prior(places).h(gone, gone);
+    const MatrixXd own = fit_.data.h(gone, gone) + Prior(&rows).h(gone, gone);
     const MatrixXd common = fit_.data.h(kept, gone);
     // A score of what is kept, less what the errors of places explain of it.
     const MatrixXd explained = own.ldlt().solve(common.transpose()).transpose();
@@ -552,6 +594,7 @@ RailFit RailFitting::Result() const {
   fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
   fit.noise_steps = std::max(0.0, found[count]);
+  fit.drift_factor = drift_factor_;
   fit.delay_s = 1e-9 * delay_ns_;
   fit.readings = summary_.readings;
   fit.used = summary_.used;

@@ -63,9 +63,9 @@ class RailFitting {
   void FollowDrift();
   // From the times of its conversions: `reads` and `times` are of all rails of the cycle, `reg` is
   // this one. `refined`: the powers are no first guess any more, and the errors of the places are
-  // found with them.
+  // found with them. `with_growth`: that of the drift, too.
   void FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                      uint32_t reg, bool refined);
+                      uint32_t reg, bool refined, bool with_growth);
   double places_off_us() const { return places_off_us_; }  // rms of those errors
   // Its idle phases alone, where no conversion's time is known.
   void FitIdle();
@@ -77,14 +77,16 @@ class RailFitting {
  private:
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
-  Quadratic Prior(const SlowDrift* places) const;
-  double Freedom(const RailRows& rows, const SlowDrift* places) const;
+  double Level() const;
+  DriftGrowth Growth() const;
+  Quadratic Prior(const RailRows* rows) const;
+  double Freedom(const RailRows& rows) const;
   Eigen::ArrayXi Kept(Eigen::Index all) const;
   RailRows FilteredRows() const;
   void FindFilterPeriod();
   void FollowRows(const RailRows& rows);
-  void Regress(RailRows* rows, const SlowDrift* places, int most_iterations);
-  void Summarise(const RailRows& rows, const SlowDrift* places);
+  void Regress(RailRows* rows, int most_iterations);
+  void Summarise(const RailRows& rows);
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
 
   const RunCourse* course_ = nullptr;
@@ -100,6 +102,8 @@ class RailFitting {
   double freedom_score_ = 0;     // of the first part: FreedomScore
   std::optional<NoiseEstimate> noise_prior_;
   double places_off_us_ = 0;
+  double growth_ = 0;             // of the drift with the power
+  Eigen::VectorXd drift_factor_;  // by category, as the rows of the fit had it
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before
   RailSummary part_;                          // of this one, as far as it is

@@ -31,16 +31,27 @@ void RailRows::AddShares(std::span<const double> shares, double at, double steps
 
 // `row_` has the categories.
 void RailRows::Finish(double at, double steps, double edge, double variance) {
-  for (const auto& e : row_) ++touched_[e.parameter];
-  const auto add = [&](const SlowDrift& line, size_t first, double factor) {
+  double factor = 1, slope = 0;
+  if (growth_ != nullptr) factor = 0;
+  for (const auto& e : row_) {
+    ++touched_[e.parameter];
+    if (growth_ != nullptr) factor += e.weight * growth_->factor[e.parameter];
+    if (has_growth()) slope += e.weight * growth_->slope[e.parameter];
+  }
+  const auto add = [&](const SlowDrift& line, size_t first, double scale) {
     const SlowDrift::Weights knots = line.At(at);
     const auto parameter = static_cast<uint32_t>(first + knots.knot);
-    row_.push_back({.parameter = parameter, .weight = factor * knots.first});
-    row_.push_back({.parameter = parameter + 1, .weight = factor * knots.second});
+    row_.push_back({.parameter = parameter, .weight = scale * knots.first});
+    row_.push_back({.parameter = parameter + 1, .weight = scale * knots.second});
   };
-  add(drift_, course_.categories(), 1);
-  if (place_errors_ != nullptr && edge != 0) {
-    add(*place_errors_, course_.categories() + drift_.knots(), edge);
+  add(drift_, course_.categories(), factor);
+  if (places_ != nullptr && edge != 0) add(*places_, course_.categories() + drift_.knots(), edge);
+  if (has_growth()) {
+    const SlowDrift::Weights at_knots = drift_.At(at);
+    const auto knot = static_cast<Eigen::Index>(at_knots.knot);
+    const double drift =
+        at_knots.first * growth_->knots[knot] + at_knots.second * growth_->knots[knot + 1];
+    row_.push_back({.parameter = static_cast<uint32_t>(parameters() - 1), .weight = slope * drift});
   }
   at_ns_.push_back(at);
   rows_.Add(row_, steps, variance, ClusterAt(at));

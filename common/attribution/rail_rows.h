@@ -1,10 +1,12 @@
 // Rows of the regression of one rail: who ran in a window, the drift at its middle, and how the
 // reading changes if the window lies elsewhere. Pure.
 //
-// Parameters: the course's categories, then the drift's knots [steps], then, for windows whose
-// place is fitted, its slowly changing error [us], at knots of its own.
+// Parameters: the course's categories, then the drift's knots [steps]; then, as far as they are asked
+// for, the slowly changing error of the windows' place [us], at knots of its own, and an error of the
+// drift's growth.
 #pragma once
 
+#include <Eigen/Dense>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,20 +17,33 @@
 
 namespace synergy {
 
+// What warms up draws more the more it works, and its regulator loses more: the drift is larger where
+// the power is. All by category.
+struct DriftGrowth {
+  Eigen::VectorXd factor;  // of the drift
+  // Where an error of the growth is asked for, else empty: the factor's slope by it, and the drift's
+  // knots as they are known, less its mean, so that it changes no category's mean.
+  Eigen::VectorXd slope, knots;
+};
+
 class RailRows {
  public:
-  // All outlive this. `place_errors`: of the third kind of parameters; null: there are none.
-  RailRows(const RunCourse& course, const SlowDrift& drift, const SlowDrift* place_errors)
+  // All outlive this. `places`: null where their errors are not asked for. `growth`: null where the
+  // drift is the same for all categories.
+  RailRows(const RunCourse& course, const SlowDrift& drift, const SlowDrift* places,
+           const DriftGrowth* growth)
       : course_(course),
         drift_(drift),
-        place_errors_(place_errors),
+        places_(places),
+        growth_(growth),
         touched_(course.categories()),
         covered_s_(course.categories()) {}
 
   size_t parameters() const {
-    const size_t places = place_errors_ == nullptr ? 0 : place_errors_->knots();
-    return course_.categories() + drift_.knots() + places;
+    return course_.categories() + drift_.knots() + place_knots() + (has_growth() ? 1 : 0);
   }
+  size_t place_knots() const { return places_ == nullptr ? 0 : places_->knots(); }
+  bool has_growth() const { return growth_ != nullptr && growth_->slope.size() > 0; }
 
   // A window [begin, end]; ns after the origin, later than the one before. `edge`: steps by which
   // the reading grows if the window moves by 1 us. False: it touches what has no power of its own
@@ -50,7 +65,8 @@ class RailRows {
 
   const RunCourse& course_;
   const SlowDrift& drift_;
-  const SlowDrift* const place_errors_;
+  const SlowDrift* const places_;
+  const DriftGrowth* const growth_;
   RegressionRows rows_;
   std::vector<double> at_ns_;
   std::vector<uint64_t> touched_;

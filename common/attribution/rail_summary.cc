@@ -43,10 +43,15 @@ Remapping::Remapping(const std::vector<uint32_t>& from, const SlowDrift& from_dr
   old_of_new.bottomRightCorner(old_knots, new_knots) = from_drift.In(to_drift);
 }
 
+VectorXd Remapping::CategoryValues(const VectorXd& old, double level) const {
+  VectorXd values = VectorXd::Constant(static_cast<Index>(categories), level);
+  for (size_t i = 0; i < category.size(); ++i) values[category[i]] = old[static_cast<Index>(i)];
+  return values;
+}
+
 VectorXd Remapping::Values(const VectorXd& old, double level) const {
   VectorXd values(old_of_new.cols());
-  values.head(static_cast<Index>(categories)).setConstant(level);
-  for (size_t i = 0; i < category.size(); ++i) values[category[i]] = old[static_cast<Index>(i)];
+  values.head(static_cast<Index>(categories)) = CategoryValues(old, level);
   values.tail(knots_of_old.rows()) = knots_of_old * old.tail(knots_of_old.cols());
   return values;
 }

@@ -24,6 +24,8 @@ struct Remapping {
   Eigen::MatrixXd old_of_new;      // old parameters as linear combinations of the new ones
   Eigen::MatrixXd knots_of_old;    // values at the new knots of what the old ones say
 
+  // Values by category; a new one has `level`.
+  Eigen::VectorXd CategoryValues(const Eigen::VectorXd& old, double level) const;
   // Values of parameters; a new category has `level`.
   Eigen::VectorXd Values(const Eigen::VectorXd& old, double level) const;
 };
