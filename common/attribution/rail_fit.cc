@@ -12,11 +12,12 @@ namespace synergy {
 namespace {
 
 // Rounds of windows and powers, each from the other.
-constexpr int kRounds = 10;
-// Until the powers want the windows no further away than this, or, once they are near, than before.
+constexpr int kRounds = 30;
+// Until the readings are explained hardly better than before: once, where the powers want the windows
+// no further away than this, else so many times.
+constexpr double kStandstill = 0.98;
 constexpr double kSettledPlaceUs = 0.15;
-constexpr double kNearPlaceUs = 1;
-constexpr double kStandstill = 0.9;
+constexpr int kStillRounds = 4;
 // A cycle is lost where the readings differ from the course by so much more than before, or so few
 // conversions are beyond doubt.
 constexpr double kLostMisfit = 2;
@@ -108,6 +109,13 @@ bool IsKnown(const v1::Window& window) {
   return window.stamps_are_window() || (window.slot_s() > 0 && window.period_s() > 0);
 }
 
+// Of all rails together, steps.
+double NoiseOf(const Rails& rails) {
+  double product = 1;
+  for (const RailFitting* rail : rails) product *= rail->sd_steps();
+  return std::pow(product, 1 / static_cast<double>(rails.size()));
+}
+
 bool IsLost(const ConversionTimes& times, double misfit_before) {
   const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
   return times.misfit > kLostMisfit * std::max(1.0, misfit_before) ||
@@ -140,7 +148,8 @@ void CycleFit::FindDelay(const Rails& rails) {
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   int moves = 0;
-  double off_before_us = 0;
+  int still = 0;
+  double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
     const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
@@ -156,14 +165,14 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     }
     double off_us = 0;
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, round > 0, off_before_us < kNearPlaceUs && round > 1);
+      rails[reg]->FitConversions(reads, *times, reg, round > 0, round > 1);
       off_us = std::max(off_us, rails[reg]->places_off_us());
     }
     cycle_ = times->first;
-    const bool is_settled =
-        round > 1 && (off_us < kSettledPlaceUs ||
-                      (off_us < kNearPlaceUs && off_us > kStandstill * off_before_us));
-    off_before_us = off_us;
+    const double noise = NoiseOf(rails);
+    still = round > 0 && noise > kStandstill * least_noise ? still + 1 : 0;
+    if (still == 0) least_noise = noise;
+    const bool is_settled = still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds);
     if (!is_settled && round + 1 < kRounds) continue;
     NoteCycles(*times, reads);
     cycle_ = times->last;

@@ -18,8 +18,8 @@ using Eigen::VectorXd;
 constexpr int kIterationsOnTheWay = 6;
 constexpr int kIterationsAtLast = 30;
 // A later part's rows are looked at again where they move what is expected by this share of the noise.
-constexpr int kMostSteps = 4;
-constexpr double kFarStep = 0.3;
+constexpr int kMostSteps = 8;
+constexpr double kFarStep = 0.05;
 // A power without readings is around the mean of all, within ten times that.
 constexpr double kPriorSpread = 10;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
