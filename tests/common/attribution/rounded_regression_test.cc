@@ -26,12 +26,13 @@ RegressionRows Readings(const VectorXd& p, double noise, int count, uint64_t see
 }
 
 Quadratic Vague() { return Quadratic::Around(VectorXd::Zero(2), 1e3); }
+Quadratic VagueWithNoise() { return Quadratic::Around(VectorXd::Zero(3), 1e3); }
 
 TEST(FitRounded, TakesTheRoundingForWhatItIs) {
   const VectorXd truth = Eigen::Vector2d(12.31, 17.82);
   const RegressionRows rows = Readings(truth, 0.1, 20'000, 1);
   const VectorXd plain = FitLeastSquares(rows, Vague());
-  const RegressionFit fit = FitRounded(rows, plain, 0.5, Vague(), 30);
+  const RegressionFit fit = FitRounded(rows, plain, 0.5, VagueWithNoise(), 30);
   EXPECT_TRUE(fit.converged);
   EXPECT_NEAR(fit.noise, 0.1, 0.02);
   EXPECT_LT((fit.p - truth).norm(), 0.02);
@@ -42,7 +43,7 @@ TEST(FitRounded, IsLeastSquaresWhereNoiseDrownsTheRounding) {
   const VectorXd truth = Eigen::Vector2d(100, 150);
   const RegressionRows rows = Readings(truth, 20, 5'000, 2);
   const VectorXd plain = FitLeastSquares(rows, Vague());
-  const RegressionFit fit = FitRounded(rows, plain, 10, Vague(), 30);
+  const RegressionFit fit = FitRounded(rows, plain, 10, VagueWithNoise(), 30);
   EXPECT_NEAR(fit.noise, 20, 0.6) << "3 of its standard deviations";
   EXPECT_LT((fit.p - plain).norm(), 0.01);
 }
@@ -53,8 +54,8 @@ TEST(FitRounded, ItsCovarianceIsThatOfItsErrors) {
   double squares = 0, of_scores = 0;
   for (int i = 0; i < kRuns; ++i) {
     const RegressionRows rows = Readings(truth, 0.3, 500, 100 + static_cast<uint64_t>(i));
-    const RegressionFit fit = FitRounded(rows, truth, 0.3, Vague(), 30);
-    const Eigen::MatrixXd covariance = (fit.data.h + Vague().h).inverse();
+    const RegressionFit fit = FitRounded(rows, truth, 0.3, VagueWithNoise(), 30);
+    const Eigen::MatrixXd covariance = (fit.data.h + VagueWithNoise().h).inverse();
     const Eigen::MatrixXd robust = covariance * fit.score_products * covariance;
     const double error = fit.p[0] - truth[0];
     squares += error * error / covariance(0, 0) / kRuns;
@@ -66,11 +67,69 @@ TEST(FitRounded, ItsCovarianceIsThatOfItsErrors) {
   EXPECT_NEAR(of_scores, 1, 0.45);
 }
 
+// Constant currents between two steps: how many readings say the higher one tells p only in terms of
+// the noise, which other readings know.
+RegressionRows TwoSteps(double noise, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  RegressionRows rows;
+  for (uint32_t i = 0; i < 400; ++i) {
+    const RegressionRows::Entry row[] = {{.parameter = i % 2, .weight = 1}};
+    rows.Add(row, std::round((i % 2 == 0 ? 20.62 : 30.41) + noise * normal(random)), 0, i);
+  }
+  // A third one that changes.
+  for (uint32_t i = 0; i < 60; ++i) {
+    const RegressionRows::Entry row[] = {{.parameter = 2, .weight = 1 + 0.01 * i}};
+    rows.Add(row, std::round((1 + 0.01 * i) * 40.2 + noise * normal(random)), 0, 1000 + i);
+  }
+  return rows;
+}
+
+TEST(FitRounded, WhatTheNoiseIsNotKnownToIsInTheIntervals) {
+  constexpr int kRuns = 300;
+  const Quadratic prior = Quadratic::Around(Eigen::Vector4d(20, 30, 40, 0.1), 100);
+  int inside = 0, inside_given_noise = 0;
+  for (int i = 0; i < kRuns; ++i) {
+    const RegressionRows rows = TwoSteps(0.1, 1 + static_cast<uint64_t>(i));
+    const RegressionFit fit =
+        FitRounded(rows, Eigen::Vector3d(20.5, 30.5, 40), 0.2, prior, 60);
+    const Eigen::MatrixXd h = fit.data.h + prior.h;
+    const double off = std::abs(fit.p[0] - 20.62);
+    inside += off < 1.96 * std::sqrt(h.inverse()(0, 0)) ? 1 : 0;
+    inside_given_noise += off < 1.96 * std::sqrt(h.topLeftCorner(3, 3).inverse()(0, 0)) ? 1 : 0;
+  }
+  EXPECT_GT(inside, 0.92 * kRuns);
+  EXPECT_LT(inside_given_noise, 0.85 * kRuns) << "else this tests nothing";
+}
+
+TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
+  constexpr int kRuns = 100, kParameters = 40;
+  const Quadratic prior = Quadratic::Around(VectorXd::Zero(kParameters + 1), 1e3);
+  double plain = 0, freed = 0;
+  for (int i = 0; i < kRuns; ++i) {
+    std::mt19937_64 random(1 + static_cast<uint64_t>(i));
+    std::normal_distribution<double> normal;
+    RegressionRows rows;
+    for (uint32_t k = 0; k < 160; ++k) {
+      const RegressionRows::Entry row[] = {{.parameter = k % kParameters, .weight = 1}};
+      rows.Add(row, std::round(20 + 0.3 * (k % kParameters) + 1.0 * normal(random)), 0, k);
+    }
+    const RegressionFit fit =
+        FitRounded(rows, VectorXd::Constant(kParameters, 25), 1, prior, 60);
+    const double score = FreedomScore(rows, fit, prior);
+    const VectorXd column = (fit.data.h + prior.h).ldlt().solve(VectorXd::Unit(kParameters + 1, kParameters));
+    plain += fit.noise / kRuns;
+    freed += (fit.noise + column[kParameters] * score) / kRuns;
+  }
+  EXPECT_LT(plain, 0.9) << "a quarter of the rows' freedom is gone";
+  EXPECT_NEAR(freed, 1, 0.05);
+}
+
 TEST(FitRounded, AParameterWithoutReadingsStaysAtItsPrior) {
   RegressionRows rows;
   const RegressionRows::Entry row[] = {{.parameter = 0, .weight = 1}};
   for (uint32_t i = 0; i < 100; ++i) rows.Add(row, 5 + i % 2, 0, i);
-  const Quadratic prior = Quadratic::Around(Eigen::Vector2d(3, 3), 10);
+  const Quadratic prior = Quadratic::Around(Eigen::Vector3d(3, 3, 1), 10);
   const RegressionFit fit = FitRounded(rows, VectorXd::Zero(2), 1, prior, 30);
   EXPECT_NEAR(fit.p[0], 5.5, 0.05);
   EXPECT_NEAR(fit.p[1], 3, 1e-9);
@@ -85,14 +144,13 @@ TEST(StepRounded, PartByPartIsNearlyTheWhole) {
   for (size_t i = 0; i < second.size(); ++i) {
     both.Add(second.entries(i), second.y(i), second.variance(i), 10'000 + second.cluster(i));
   }
-  const RegressionFit whole = FitRounded(both, truth, 0.3, Vague(), 30);
-  const RegressionFit before = FitRounded(first, truth, 0.3, Vague(), 30);
-  Quadratic known = Vague();
+  const RegressionFit whole = FitRounded(both, truth, 0.3, VagueWithNoise(), 30);
+  const RegressionFit before = FitRounded(first, truth, 0.3, VagueWithNoise(), 30);
+  Quadratic known = VagueWithNoise();
   known.h += before.data.h;
   known.g += before.data.g;
-  const RegressionFit fit =
-      StepRounded(second, before.p, before.noise, known, before.noise_information);
-  const VectorXd sd = (whole.data.h + Vague().h).inverse().diagonal().cwiseSqrt();
+  const RegressionFit fit = StepRounded(second, before.p, before.noise, known);
+  const VectorXd sd = (whole.data.h + VagueWithNoise().h).inverse().diagonal().cwiseSqrt();
   for (int i = 0; i < 2; ++i) EXPECT_NEAR(fit.p[i], whole.p[i], 0.1 * sd[i]);
   EXPECT_NEAR(fit.noise, whole.noise, 0.01);
   EXPECT_EQ(fit.clusters + before.clusters, whole.clusters);
@@ -106,7 +164,7 @@ TEST(FitRounded, AKnownVarianceOfAReadingCountsAsThat) {
     if (i % 10 == 0) rows.Add(row, 40, 1e6, i);  // worth nothing
   }
   const RegressionFit fit =
-      FitRounded(rows, VectorXd::Constant(1, 12), 1, Quadratic::Around(VectorXd::Zero(1), 1e3), 40);
+      FitRounded(rows, VectorXd::Constant(1, 12), 1, Quadratic::Around(VectorXd::Zero(2), 1e3), 40);
   EXPECT_NEAR(fit.p[0], 10.5, 0.05);
 }
 
