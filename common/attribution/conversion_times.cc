@@ -103,7 +103,7 @@ class Tracker {
     double edge = 0;    // power at the window's end less that at its begin
     double mean = 0;    // power over the window
     double steady_ns = 0;
-    double slope = 0;   // how much a ns of phase changes the reading, in its noise
+    double slope = 0;  // how much a ns of phase changes the reading, in its noise
     double residual = 0;
   };
 

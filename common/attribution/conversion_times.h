@@ -48,7 +48,7 @@ struct ConversionTime {
   double end_ns = 0;
   double sd_ns = 0;  // of the end, and of the begin: they move together
   double period_ns = 0;
-  double edge = 0;       // power at the window's end less that at its begin
+  double edge = 0;  // power at the window's end less that at its begin
   // By how much the reading would change beside that, were the end off by its sd: something begins
   // or ends there. Steps.
   double bend = 0;

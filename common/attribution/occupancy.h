@@ -94,7 +94,7 @@ class PowerCourse {
 // The power over a window, for windows that are asked for one after the other.
 struct WindowPower {
   double mean = 0;
-  double edge = 0;  // power at its end less that at its begin
+  double edge = 0;       // power at its end less that at its begin
   double steady_ns = 0;  // as much earlier or later the mean changes along with the edge
 };
 class WindowCursor {

@@ -39,8 +39,8 @@ VectorXd CurrentOf(const MatrixXd& drift_weights, const RailFit& fit) {
   return fit.scale * (fit.p.head(categories) + fit.drift_factor.cwiseProduct(drift));
 }
 
-// Powers of categories, and how they change with the parameters: those of the rail's fit and, behind
-// them, those of its voltage.
+// Powers of categories, and how they change with the parameters: those of the rail's fit and,
+// behind them, those of its voltage.
 class Powers {
  public:
   Powers(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply)
@@ -108,6 +108,12 @@ class Powers {
   double volts_an_ampere_ = 0;
   double t_ = 0;
 };
+
+// No operator gives energy back.
+Estimate NoLessThanNothing(Estimate e) {
+  if (e.mean >= 0) e.low = std::max(e.low, 0.0);
+  return e;
+}
 
 bool IsTooWide(const Estimate& e) { return !(e.half_width() <= kWidestAlone * e.mean); }
 
@@ -198,7 +204,7 @@ void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) c
 }
 
 // In the order of the network, each as small as its interval allows; what is left at the end joins
-// the last one.
+// the last one where that stays narrow.
 void Assembly::AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) const {
   std::vector<std::vector<uint32_t>> groups;
   std::vector<uint32_t> members;
@@ -209,8 +215,13 @@ void Assembly::AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) con
     members.clear();
   }
   if (!members.empty()) {
-    if (groups.empty()) groups.emplace_back();
-    groups.back().insert(groups.back().end(), members.begin(), members.end());
+    std::vector<uint32_t> joined = groups.empty() ? std::vector<uint32_t>() : groups.back();
+    joined.insert(joined.end(), members.begin(), members.end());
+    if (!groups.empty() && !IsTooWide(out->moments.Sum(joined))) {
+      groups.back() = std::move(joined);
+    } else {
+      groups.push_back(std::move(members));
+    }
   }
   for (const auto& group : groups) AddGroup(group, out);
 }
@@ -286,7 +297,7 @@ Estimate EnergyMoments::Sum(std::span<const uint32_t> places) const {
       of_robust += robust(a, b);
     }
   }
-  return EstimateOf(mean, of_model, of_robust, t);
+  return NoLessThanNothing(EstimateOf(mean, of_model, of_robust, t));
 }
 
 MatrixXd CurrentsOf(const CourseTotals& totals, std::span<const RailFit> fits) {

@@ -13,8 +13,8 @@ namespace {
 
 // Rounds of windows and powers, each from the other.
 constexpr int kRounds = 30;
-// Until the readings are explained hardly better than before: once, where the powers want the windows
-// no further away than this, else so many times.
+// Until the readings are explained hardly better than before: once, where the powers want the
+// windows no further away than this, else so many times.
 constexpr double kStandstill = 0.98;
 constexpr double kSettledPlaceUs = 0.15;
 constexpr int kStillRounds = 4;
@@ -235,8 +235,8 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
   if (is_first) ShareNoise();
 }
 
-// One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise from
-// where it stands between two steps: the others do.
+// One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise
+// from where it stands between two steps: the others do.
 void CycleFit::ShareNoise() {
   std::vector<RailFitting*> rails;
   std::vector<RailFitting::NoiseEstimate> own;
@@ -268,8 +268,8 @@ void CycleFit::NoteCycles(const ConversionTimes& times, const std::vector<CycleR
   }
 }
 
-// Where it is not known when the chip converted, it was somewhere in the period before the read: what
-// ran then is on average what it saw.
+// Where it is not known when the chip converted, it was somewhere in the period before the read:
+// what ran then is on average what it saw.
 std::optional<CycleFit::TimeWindow> CycleFit::WindowOf(const VoltageReading& reading,
                                                        const v1::Window& window) const {
   const double delay_ns = rails_.front().delay_ns();

@@ -17,11 +17,12 @@ using Eigen::VectorXd;
 
 constexpr int kIterationsOnTheWay = 6;
 constexpr int kIterationsAtLast = 30;
-// A later part's rows are looked at again where they move what is expected by this share of the noise.
+// A later part's rows are looked at again where they move what is expected by this share of the
+// noise.
 constexpr int kMostSteps = 8;
 constexpr double kFarStep = 0.05;
-// A power without readings is around the mean of all, within ten times that.
-constexpr double kPriorSpread = 10;
+// A power without readings is around the mean of all, within twice that, as one standard deviation.
+constexpr double kPriorSpread = 2;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
 constexpr double kDriftSpread = 0.1;
 // The noise is around what it was found to be before, within ten times that.
@@ -206,7 +207,8 @@ RailFitting::NoiseEstimate RailFitting::OwnNoise() const {
   const Eigen::LDLT<MatrixXd> solver(prior.h + summary_.data.h);
   const Eigen::Index noise = p_.size();
   const VectorXd column = solver.solve(VectorXd::Unit(noise + 1, noise));
-  return {.steps = solver.solve(prior.g + summary_.data.g)[noise], .information = 1 / column[noise]};
+  return {.steps = solver.solve(prior.g + summary_.data.g)[noise],
+          .information = 1 / column[noise]};
 }
 
 void RailFitting::SetNoisePrior(double steps, double sd) {
@@ -322,8 +324,8 @@ void RailFitting::Regress(RailRows* rows, int most_iterations) {
     prior.g(kept) += summary_.data.g;
     part_.outliers = LeaveOutOutliers(start, &rows->rows());
     fit_ = StepRounded(rows->rows(), start, noise_, prior);
-    for (int i = 1; i < kMostSteps && ChangeOf(rows->rows(), fit_.p - start) > kFarStep * fit_.noise;
-         ++i) {
+    for (int i = 1;
+         i < kMostSteps && ChangeOf(rows->rows(), fit_.p - start) > kFarStep * fit_.noise; ++i) {
       start = fit_.p;
       fit_ = StepRounded(rows->rows(), start, fit_.noise, prior);
     }
@@ -491,8 +493,7 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
                                  uint32_t reg, bool refined, bool with_growth) {
   const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
   const DriftGrowth growth = Growth();
-  RailRows rows(*course_, *drift_, refined ? &places : nullptr,
-                with_growth ? &growth : nullptr);
+  RailRows rows(*course_, *drift_, refined ? &places : nullptr, with_growth ? &growth : nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
   int64_t cycle = std::numeric_limits<int64_t>::min();
   double squares = 0;
@@ -540,8 +541,7 @@ Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
 double RailFitting::Freedom(const RailRows& rows) const {
   const Quadratic prior = Prior(&rows);
   const Eigen::Index noise = fit_.p.size();
-  const VectorXd column =
-      (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
+  const VectorXd column = (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
   const double most = kMostFreedom * fit_.noise / column[noise];
   return std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
 }
@@ -580,6 +580,30 @@ void RailFitting::Summarise(const RailRows& rows) {
   }
 }
 
+// No category draws less than nothing, the drift at its mean included: those that would are put at
+// the border, and the others follow. A rail whose readings are negative flows backwards.
+VectorXd RailFitting::NotNegative(MatrixXd h, VectorXd g, VectorXd found) const {
+  if (!(level_.value_or(0) > 0)) return found;
+  constexpr double kFixed = 1e6;  // times what else is known of it
+  const double drift =
+      summary_.row_sum.segment(categories_, knots_).dot(found.segment(categories_, knots_)) /
+      static_cast<double>(summary_.used);
+  std::vector<bool> fixed(static_cast<size_t>(categories_));
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Eigen::Index i = 0; i < categories_; ++i) {
+      const double least = -drift * drift_factor_[i];
+      if (fixed[static_cast<size_t>(i)] || found[i] >= least) continue;
+      const double weight = kFixed * h(i, i);
+      h(i, i) += weight;
+      g[i] += weight * least;
+      fixed[static_cast<size_t>(i)] = changed = true;
+    }
+    if (changed) found = h.ldlt().solve(g);
+  }
+  return found;
+}
+
 RailFit RailFitting::Result() const {
   RailFit fit = out_;
   if (!is_known()) return fit;
@@ -588,7 +612,8 @@ RailFit RailFitting::Result() const {
   const Eigen::Index count = p_.size();
   const MatrixXd covariance = solver.solve(MatrixXd::Identity(count + 1, count + 1));
   const MatrixXd robust = covariance * summary_.score_products * covariance;
-  const VectorXd found = solver.solve(prior.g + summary_.data.g);
+  const VectorXd found = NotNegative(prior.h + summary_.data.h, prior.g + summary_.data.g,
+                                     solver.solve(prior.g + summary_.data.g));
   fit.p = found.head(count);
   fit.model_covariance = covariance.topLeftCorner(count, count);
   fit.robust_covariance = robust.topLeftCorner(count, count);

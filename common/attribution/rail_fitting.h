@@ -80,6 +80,7 @@ class RailFitting {
   double Level() const;
   DriftGrowth Growth() const;
   Quadratic Prior(const RailRows* rows) const;
+  Eigen::VectorXd NotNegative(Eigen::MatrixXd h, Eigen::VectorXd g, Eigen::VectorXd found) const;
   double Freedom(const RailRows& rows) const;
   Eigen::ArrayXi Kept(Eigen::Index all) const;
   RailRows FilteredRows() const;
@@ -102,8 +103,8 @@ class RailFitting {
   double freedom_score_ = 0;     // of the first part: FreedomScore
   std::optional<NoiseEstimate> noise_prior_;
   double places_off_us_ = 0;
-  double growth_ = 0;             // of the drift with the power
-  Eigen::VectorXd drift_factor_;  // by category, as the rows of the fit had it
+  double growth_ = 0;                         // of the drift with the power
+  Eigen::VectorXd drift_factor_;              // by category, as the rows of the fit had it
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before
   RailSummary part_;                          // of this one, as far as it is

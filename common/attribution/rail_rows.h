@@ -1,9 +1,9 @@
 // Rows of the regression of one rail: who ran in a window, the drift at its middle, and how the
 // reading changes if the window lies elsewhere. Pure.
 //
-// Parameters: the course's categories, then the drift's knots [steps]; then, as far as they are asked
-// for, the slowly changing error of the windows' place [us], at knots of its own, and an error of the
-// drift's growth.
+// Parameters: the course's categories, then the drift's knots [steps]; then, as far as they are
+// asked for, the slowly changing error of the windows' place [us], at knots of its own, and an
+// error of the drift's growth.
 #pragma once
 
 #include <Eigen/Dense>
@@ -17,12 +17,12 @@
 
 namespace synergy {
 
-// What warms up draws more the more it works, and its regulator loses more: the drift is larger where
-// the power is. All by category.
+// What warms up draws more the more it works, and its regulator loses more: the drift is larger
+// where the power is. All by category.
 struct DriftGrowth {
   Eigen::VectorXd factor;  // of the drift
-  // Where an error of the growth is asked for, else empty: the factor's slope by it, and the drift's
-  // knots as they are known, less its mean, so that it changes no category's mean.
+  // Where an error of the growth is asked for, else empty: the factor's slope by it, and the
+  // drift's knots as they are known, less its mean, so that it changes no category's mean.
   Eigen::VectorXd slope, knots;
 };
 

@@ -33,8 +33,8 @@ double Density(double x) {
 // P(x > t), for t >= 0 without cancellation.
 double UpperTail(double t) { return 0.5 * std::erfc(t * M_SQRT1_2); }
 
-// Derivatives of the log-likelihood of one reading by its prediction and its standard deviation: the
-// gradient, and minus the second ones (of a rounded one without the terms that vanish where the
+// Derivatives of the log-likelihood of one reading by its prediction and its standard deviation:
+// the gradient, and minus the second ones (of a rounded one without the terms that vanish where the
 // likelihood is highest: what is left is never negative).
 struct Point {
   double score = 0, noise_score = 0;
@@ -100,9 +100,8 @@ Point DerivativesOfRounded(double residual, double sd) {
           .noise_score = (i.near * at_near - i.far * at_far) * scale,
           .curvature = (near + 2 * both + far) * square,
           .cross = i.sign * (near * i.near + both * (i.near + i.far) + far * i.far) * square,
-          .noise_curvature = (near * i.near * i.near + 2 * both * i.near * i.far +
-                              far * i.far * i.far) *
-                             square};
+          .noise_curvature =
+              (near * i.near * i.near + 2 * both * i.near * i.far + far * i.far * i.far) * square};
 }
 
 // Calls one of two with the residual, the standard deviation and the variance.
@@ -252,8 +251,7 @@ RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
   RegressionFit fit;
   fit.p = std::move(p);
   fit.noise = Allowed(noise);
-  fit.log_likelihood =
-      LogLikelihood(rows, fit.p, fit.noise) + prior.At(Joined(fit.p, fit.noise));
+  fit.log_likelihood = LogLikelihood(rows, fit.p, fit.noise) + prior.At(Joined(fit.p, fit.noise));
   for (int i = 0; i < most_iterations && !fit.converged; ++i) {
     fit.converged = Step(rows, prior, &fit) < kSettled;
   }
@@ -269,8 +267,8 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
   Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
   const VectorXd to = (prior.h + fit.data.h).ldlt().solve(prior.g + fit.data.g);
   fit.p = to.head(fit.p.size());
-  fit.noise = Allowed(
-      std::clamp(to[fit.p.size()], fit.noise / kMostGrowth, fit.noise * kMostGrowth));
+  fit.noise =
+      Allowed(std::clamp(to[fit.p.size()], fit.noise / kMostGrowth, fit.noise * kMostGrowth));
   return fit;
 }
 

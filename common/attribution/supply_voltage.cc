@@ -68,7 +68,8 @@ void SupplyVoltage::EndPart() {
     mean_[0] = steps_ / count_;
     // A rail without a current makes nothing sag.
     constexpr double kLeastCurrent = 1e-9;
-    sd_ = kSagSpread * level * (term_sums_ / count_).cwiseAbs().cwiseMax(kLeastCurrent).cwiseInverse();
+    sd_ = kSagSpread * level *
+          (term_sums_ / count_).cwiseAbs().cwiseMax(kLeastCurrent).cwiseInverse();
     sd_[0] = kVoltageSpread * level;
     p_ = mean_;
   }
@@ -102,8 +103,8 @@ VoltageFit SupplyVoltage::Result(double scale) const {
   const MatrixXd covariance = solver.solve(MatrixXd::Identity(terms + 1, terms + 1));
   fit.p = scale * p_;
   fit.model_covariance = scale * scale * covariance.topLeftCorner(terms, terms);
-  fit.robust_covariance = scale * scale *
-                          (covariance * score_products_ * covariance).topLeftCorner(terms, terms);
+  fit.robust_covariance =
+      scale * scale * (covariance * score_products_ * covariance).topLeftCorner(terms, terms);
   return fit;
 }
 

@@ -67,20 +67,20 @@ TEST(FitRounded, ItsCovarianceIsThatOfItsErrors) {
   EXPECT_NEAR(of_scores, 1, 0.45);
 }
 
-// Constant currents between two steps: how many readings say the higher one tells p only in terms of
-// the noise, which other readings know.
+// Constant currents between two steps: how many readings say the higher one tells p only in terms
+// of the noise, which other readings know.
 RegressionRows TwoSteps(double noise, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal;
   RegressionRows rows;
-  for (uint32_t i = 0; i < 400; ++i) {
+  for (uint32_t i = 0; i < 2000; ++i) {
     const RegressionRows::Entry row[] = {{.parameter = i % 2, .weight = 1}};
     rows.Add(row, std::round((i % 2 == 0 ? 20.62 : 30.41) + noise * normal(random)), 0, i);
   }
   // A third one that changes.
-  for (uint32_t i = 0; i < 60; ++i) {
-    const RegressionRows::Entry row[] = {{.parameter = 2, .weight = 1 + 0.01 * i}};
-    rows.Add(row, std::round((1 + 0.01 * i) * 40.2 + noise * normal(random)), 0, 1000 + i);
+  for (uint32_t i = 0; i < 400; ++i) {
+    const RegressionRows::Entry row[] = {{.parameter = 2, .weight = 1 + 0.002 * i}};
+    rows.Add(row, std::round((1 + 0.002 * i) * 40.2 + noise * normal(random)), 0, 10000 + i);
   }
   return rows;
 }
@@ -91,8 +91,7 @@ TEST(FitRounded, WhatTheNoiseIsNotKnownToIsInTheIntervals) {
   int inside = 0, inside_given_noise = 0;
   for (int i = 0; i < kRuns; ++i) {
     const RegressionRows rows = TwoSteps(0.1, 1 + static_cast<uint64_t>(i));
-    const RegressionFit fit =
-        FitRounded(rows, Eigen::Vector3d(20.5, 30.5, 40), 0.2, prior, 60);
+    const RegressionFit fit = FitRounded(rows, Eigen::Vector3d(20.5, 30.5, 40), 0.2, prior, 60);
     const Eigen::MatrixXd h = fit.data.h + prior.h;
     const double off = std::abs(fit.p[0] - 20.62);
     inside += off < 1.96 * std::sqrt(h.inverse()(0, 0)) ? 1 : 0;
@@ -114,10 +113,10 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
       const RegressionRows::Entry row[] = {{.parameter = k % kParameters, .weight = 1}};
       rows.Add(row, std::round(20 + 0.3 * (k % kParameters) + 1.0 * normal(random)), 0, k);
     }
-    const RegressionFit fit =
-        FitRounded(rows, VectorXd::Constant(kParameters, 25), 1, prior, 60);
+    const RegressionFit fit = FitRounded(rows, VectorXd::Constant(kParameters, 25), 1, prior, 60);
     const double score = FreedomScore(rows, fit, prior);
-    const VectorXd column = (fit.data.h + prior.h).ldlt().solve(VectorXd::Unit(kParameters + 1, kParameters));
+    const VectorXd column =
+        (fit.data.h + prior.h).ldlt().solve(VectorXd::Unit(kParameters + 1, kParameters));
     plain += fit.noise / kRuns;
     freed += (fit.noise + column[kParameters] * score) / kRuns;
   }
