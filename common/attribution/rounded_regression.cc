@@ -1,6 +1,7 @@
 #include "common/attribution/rounded_regression.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace synergy {
@@ -104,35 +105,123 @@ Point DerivativesOfRounded(double residual, double sd) {
               (near * i.near * i.near + 2 * both * i.near * i.far + far * i.far * i.far) * square};
 }
 
-// Calls one of two with the residual, the standard deviation and the variance.
-template <typename OfRounded, typename OfExact>
-auto OfRow(const RegressionRows& rows, size_t row, double prediction, double noise,
-           OfRounded of_rounded, OfExact of_exact) {
-  const double variance = noise * noise + rows.variance(row), sd = std::sqrt(variance);
-  const double residual = rows.y(row) - prediction;
-  if (!rows.rounded(row)) return of_exact(residual, sd, variance);
-  if (sd < kRoundingDrowns) return of_rounded(residual, sd);
-  return of_exact(residual, sd, variance + kRoundingVariance);
-}
+// The likelihood of rounded readings of one standard deviation, looked up: thousands of rows share
+// it. Beyond the table, and for other standard deviations, it is worked out.
+class RoundedLikelihood {
+ public:
+  // For so many rows.
+  RoundedLikelihood(double sd, size_t rows) : sd_(sd) {
+    if (rows < kWorthATable || sd >= kRoundingDrowns) return;
+    step_ = (kHalfStep + kTableReach * sd) / kSteps;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      const double residual = step_ * static_cast<double>(i);
+      const Point p = DerivativesOfRounded(residual, sd);
+      nodes_[i] = {p.score, p.noise_score,     p.curvature,
+                   p.cross, p.noise_curvature, LogOfRounded(residual, sd)};
+    }
+  }
+
+  bool Has(double residual, double sd) const {
+    return sd == sd_ && std::abs(residual) < step_ * kSteps;
+  }
+  Point At(double residual) const {
+    const Place at(std::abs(residual) / step_);
+    const double sign = residual < 0 ? -1 : 1;
+    return {.score = sign * Value(at, 0),
+            .noise_score = Value(at, 1),
+            .curvature = Value(at, 2),
+            .cross = sign * Value(at, 3),
+            .noise_curvature = Value(at, 4)};
+  }
+  double LogAt(double residual) const { return Value(Place(std::abs(residual) / step_), 5); }
+
+ private:
+  // Parabolas through three nodes: with these steps they are off by less than 1e-5 of each value.
+  static constexpr int kSteps = 400;
+  static constexpr double kTableReach = 8;  // standard deviations beyond the half step
+  static constexpr size_t kWorthATable = 1'000;
+
+  struct Place {
+    size_t node;
+    double off;
+    explicit Place(double at)
+        : node(std::max<size_t>(1, static_cast<size_t>(at + 0.5))),
+          off(at - static_cast<double>(node)) {}
+  };
+  double Value(const Place& at, size_t which) const {
+    const double before = nodes_[at.node - 1][which], here = nodes_[at.node][which],
+                 after = nodes_[at.node + 1][which];
+    return here + 0.5 * at.off * (after - before + at.off * (after - 2 * here + before));
+  }
+
+  const double sd_;
+  double step_ = 0;
+  std::array<std::array<double, 6>, kSteps + 2> nodes_{};
+};
 
 double LogLikelihood(const RegressionRows& rows, const VectorXd& p, double noise) {
+  const RoundedLikelihood common(noise, rows.size());
   double sum = 0;
   for (size_t row = 0; row < rows.size(); ++row) {
-    sum += OfRow(rows, row, rows.Predict(row, p), noise, LogOfRounded,
-                 [](double residual, double, double v) { return LogOfExact(residual, v); });
+    const double residual = rows.y(row) - rows.Predict(row, p);
+    const double variance = noise * noise + rows.variance(row);
+    if (!rows.rounded(row)) {
+      sum += LogOfExact(residual, variance);
+      continue;
+    }
+    const double sd = rows.variance(row) == 0 ? noise : std::sqrt(variance);
+    if (common.Has(residual, sd)) {
+      sum += common.LogAt(residual);
+    } else if (sd < kRoundingDrowns) {
+      sum += LogOfRounded(residual, sd);
+    } else {
+      sum += LogOfExact(residual, variance + kRoundingVariance);
+    }
   }
   return sum;
 }
 
 void AddOuter(std::span<const RegressionRows::Entry> entries, double weight, MatrixXd* sum) {
-  for (const auto& a : entries) {
-    for (const auto& b : entries) {
-      if (b.parameter <= a.parameter) {
-        (*sum)(a.parameter, b.parameter) += weight * a.weight * b.weight;
-      }
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const RegressionRows::Entry& a = entries[i];
+    const double of_a = weight * a.weight;
+    (*sum)(a.parameter, a.parameter) += of_a * a.weight;
+    for (size_t k = 0; k < i; ++k) {
+      const RegressionRows::Entry& b = entries[k];
+      const auto [low, high] = std::minmax(a.parameter, b.parameter);
+      // Entries of one parameter stand beside each other in the square.
+      const double both = low == high ? 2 : 1;
+      (*sum)(high, low) += both * of_a * b.weight;
     }
   }
 }
+
+// Sums of outer products, so many at a time.
+class OuterProducts {
+ public:
+  explicit OuterProducts(Eigen::Index size)
+      : sum_(MatrixXd::Zero(size, size)), waiting_(size, kAtOnce) {}
+
+  void Add(const VectorXd& vector) {
+    waiting_.col(count_++) = vector;
+    if (count_ == kAtOnce) Flush();
+  }
+  // The lower triangle.
+  const MatrixXd& Sum() {
+    Flush();
+    return sum_;
+  }
+
+ private:
+  static constexpr Eigen::Index kAtOnce = 32;
+  void Flush() {
+    sum_.selfadjointView<Eigen::Lower>().rankUpdate(waiting_.leftCols(count_));
+    count_ = 0;
+  }
+
+  MatrixXd sum_, waiting_;
+  Eigen::Index count_ = 0;
+};
 
 // Of the log-likelihood of rows, by p and s; lower triangles only.
 struct Derivatives {
@@ -141,42 +230,53 @@ struct Derivatives {
   // By cluster, where they were asked for.
   MatrixXd score_products;
   size_t clusters = 0;
-
-  void AddCluster(VectorXd* of_cluster) {
-    score_products.selfadjointView<Eigen::Lower>().rankUpdate(*of_cluster);
-    score += *of_cluster;
-    of_cluster->setZero();
-    ++clusters;
-  }
 };
 
 Derivatives Differentiate(const RegressionRows& rows, const VectorXd& p, double noise,
                           bool by_cluster) {
   const Eigen::Index all = p.size() + 1, last = p.size();
+  const RoundedLikelihood common(noise, rows.size());
   Derivatives d{.information = MatrixXd::Zero(all, all),
                 .score = VectorXd::Zero(all),
                 .score_products = {},
                 .clusters = 0};
-  if (by_cluster) d.score_products = MatrixXd::Zero(all, all);
+  OuterProducts products(by_cluster ? all : 0);
   VectorXd score = VectorXd::Zero(all), cross = VectorXd::Zero(all);
   for (size_t row = 0; row < rows.size(); ++row) {
-    const Point point =
-        OfRow(rows, row, rows.Predict(row, p), noise, DerivativesOfRounded, DerivativesOfExact);
-    // Of the row's standard deviation by s.
-    const double by_noise = noise / std::sqrt(noise * noise + rows.variance(row));
     const auto entries = rows.entries(row);
+    double residual = rows.y(row);
+    for (const auto& e : entries) residual -= e.weight * p[e.parameter];
+    const double variance = noise * noise + rows.variance(row);
+    const double sd = rows.variance(row) == 0 ? noise : std::sqrt(variance);
+    Point point;
+    if (!rows.rounded(row)) {
+      point = DerivativesOfExact(residual, sd, variance);
+    } else if (common.Has(residual, sd)) {
+      point = common.At(residual);
+    } else if (sd < kRoundingDrowns) {
+      point = DerivativesOfRounded(residual, sd);
+    } else {
+      point = DerivativesOfExact(residual, sd, variance + kRoundingVariance);
+    }
+    const double by_noise = noise / sd;  // of the row's standard deviation by s
+    point.cross *= by_noise;
     for (const auto& e : entries) {
       score[e.parameter] += e.weight * point.score;
-      cross[e.parameter] += e.weight * point.cross * by_noise;
+      cross[e.parameter] += e.weight * point.cross;
     }
     score[last] += point.noise_score * by_noise;
     cross[last] += point.noise_curvature * by_noise * by_noise;
     AddOuter(entries, point.curvature, &d.information);
-    const bool ends = row + 1 == rows.size() || rows.cluster(row + 1) != rows.cluster(row);
-    if (by_cluster && ends) d.AddCluster(&score);
+    if (!by_cluster) continue;
+    if (row + 1 < rows.size() && rows.cluster(row + 1) == rows.cluster(row)) continue;
+    products.Add(score);
+    d.score += score;
+    score.setZero();
+    ++d.clusters;
   }
   d.score += score;
   d.information.row(last) = cross;
+  if (by_cluster) d.score_products = products.Sum();
   return d;
 }
 
