@@ -26,13 +26,24 @@ size_t Occupancy::PieceAt(double at_ns) const {
   return piece;
 }
 
-bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row) const {
+size_t Occupancy::PieceAt(double at_ns, size_t near) const {
+  constexpr size_t kNear = 32;
+  const size_t last = std::min(near + kNear, pieces() - 1);
+  size_t piece = std::min(near, last);
+  if (begins_[piece] > at_ns) return PieceAt(at_ns);
+  while (piece < last && begins_[piece + 1] <= at_ns) ++piece;
+  return piece < last || piece + 1 == pieces() ? piece : PieceAt(at_ns);
+}
+
+bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row,
+                    size_t* near) const {
   row->clear();
   if (pieces() == 0 || begin_ns < this->begin_ns() || end_ns > end_ || !(end_ns > begin_ns)) {
     return false;
   }
   const double length = end_ns - begin_ns;
-  for (size_t piece = PieceAt(begin_ns); piece < pieces() && begins_[piece] < end_ns; ++piece) {
+  *near = PieceAt(begin_ns, *near);
+  for (size_t piece = *near; piece < pieces() && begins_[piece] < end_ns; ++piece) {
     const Piece p = PieceNumber(piece);
     const double overlap = std::min(end_ns, p.end_ns) - std::max(begin_ns, p.begin_ns);
     if (!(overlap > 0)) continue;
@@ -66,11 +77,7 @@ PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& powe
 PowerCourse::Point PowerCourse::At(double at_ns, size_t* near) const {
   if (pieces_.empty()) return {};
   const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
-  constexpr size_t kNear = 32;
-  size_t piece = *near;
-  const size_t last = std::min(piece + kNear, pieces_.size() - 1);
-  while (piece < last && pieces_[piece + 1].begin_ns <= at) ++piece;
-  if (pieces_[piece].begin_ns > at || piece == last) piece = occupancy_.PieceAt(at);
+  const size_t piece = occupancy_.PieceAt(at, *near);
   *near = piece;
   const Piece& p = pieces_[piece];
   const double end_ns = piece + 1 < pieces_.size() ? pieces_[piece + 1].begin_ns : at;

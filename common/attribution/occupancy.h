@@ -46,10 +46,14 @@ class Occupancy {
 
   // The shares of [begin, end] within what is known; they add up to 1. Replaces `row`. Nothing is
   // added where the window reaches beyond: false.
-  bool Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row) const;
+  // `near`: piece where to look first and where the window began; windows that are asked for in
+  // order are next to each other.
+  bool Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row,
+           size_t* near) const;
 
   // Index of the piece that lasts at `at_ns`, which is clamped to what is known; there is one.
   size_t PieceAt(double at_ns) const;
+  size_t PieceAt(double at_ns, size_t near) const;
 
  private:
   double end_;

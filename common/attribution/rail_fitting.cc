@@ -471,10 +471,11 @@ void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows)
   const double period_ns = window().period_s() * (1 + window().period_tolerance()) * 1e9;
   const double reach_ns = period_ns + window().slot_s() * 1e9;
   double next = after_ns;
+  size_t near = 0;
   for (const StepReading& r : readings_) {
     const double begin = r.begin_ns - reach_ns;
     if (begin < after_ns || r.end_ns > before_ns || r.begin_ns < next) continue;
-    if (!course_->occupancy.Row(begin, r.end_ns, &row_)) continue;
+    if (!course_->occupancy.Row(begin, r.end_ns, &row_, &near)) continue;
     if (row_.size() != 1 || row_.front().parameter != course_->idle()) continue;
     rows->Add(begin, r.end_ns, r.steps, 0, 0);
     next = r.begin_ns + period_ns;

@@ -12,7 +12,7 @@ constexpr double kLeastClusterNs = 50e6;
 }  // namespace
 
 bool RailRows::Add(double begin, double end, double steps, double edge, double variance) {
-  if (!course_.occupancy.Row(begin, end, &row_)) return false;
+  if (!course_.occupancy.Row(begin, end, &row_, &near_)) return false;
   for (const auto& e : row_) {
     if (e.parameter == course_.other()) return false;
   }

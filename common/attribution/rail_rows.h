@@ -72,6 +72,7 @@ class RailRows {
   std::vector<uint64_t> touched_;
   std::vector<double> covered_s_;
   std::vector<RegressionRows::Entry> row_;
+  size_t near_ = 0;  // Occupancy::Row
   uint32_t cluster_ = 0;
   size_t iteration_ = 0;  // that has begun last
   double cluster_begin_ = 0;

@@ -32,7 +32,8 @@ Occupancy Example() {
 TEST(Occupancy, ARowHasTheSharesOfItsWindow) {
   const Occupancy occupancy = Example();
   Row row;
-  ASSERT_TRUE(occupancy.Row(50e3, 450e3, &row));
+  size_t near = 0;
+  ASSERT_TRUE(occupancy.Row(50e3, 450e3, &row, &near));
   EXPECT_DOUBLE_EQ(WeightOf(row, 0), (50 + 25) / 400.0);
   EXPECT_DOUBLE_EQ(WeightOf(row, 1), 300 / 400.0);
   EXPECT_DOUBLE_EQ(WeightOf(row, 2), 25 / 400.0);
@@ -41,10 +42,11 @@ TEST(Occupancy, ARowHasTheSharesOfItsWindow) {
 TEST(Occupancy, AWindowBeyondWhatIsKnownHasNoRow) {
   const Occupancy occupancy = Example();
   Row row;
-  EXPECT_FALSE(occupancy.Row(-1, 10, &row));
-  EXPECT_FALSE(occupancy.Row(400e3, 500e3 + 1, &row));
-  EXPECT_FALSE(occupancy.Row(10, 10, &row));
-  EXPECT_FALSE(Occupancy(0).Row(0, 1, &row));
+  size_t near = 0;
+  EXPECT_FALSE(occupancy.Row(-1, 10, &row, &near));
+  EXPECT_FALSE(occupancy.Row(400e3, 500e3 + 1, &row, &near));
+  EXPECT_FALSE(occupancy.Row(10, 10, &row, &near));
+  EXPECT_FALSE(Occupancy(0).Row(0, 1, &row, &near));
 }
 
 TEST(PowerCourse, IntegratesThePowersOfWhatRan) {

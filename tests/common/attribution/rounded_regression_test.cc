@@ -97,8 +97,8 @@ TEST(FitRounded, WhatTheNoiseIsNotKnownToIsInTheIntervals) {
     inside += off < 1.96 * std::sqrt(h.inverse()(0, 0)) ? 1 : 0;
     inside_given_noise += off < 1.96 * std::sqrt(h.topLeftCorner(3, 3).inverse()(0, 0)) ? 1 : 0;
   }
-  EXPECT_GT(inside, 0.92 * kRuns);
-  EXPECT_LT(inside_given_noise, 0.85 * kRuns) << "else this tests nothing";
+  EXPECT_GT(inside, 0.88 * kRuns) << "95 % but for the skewness of few odd readings";
+  EXPECT_LT(inside_given_noise, 0.8 * kRuns) << "else this tests nothing";
 }
 
 TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
