@@ -215,6 +215,7 @@ class OuterProducts {
  private:
   static constexpr Eigen::Index kAtOnce = 32;
   void Flush() {
+    if (count_ == 0) return;
     sum_.selfadjointView<Eigen::Lower>().rankUpdate(waiting_.leftCols(count_));
     count_ = 0;
   }

@@ -48,6 +48,16 @@ TEST(FitRounded, IsLeastSquaresWhereNoiseDrownsTheRounding) {
   EXPECT_LT((fit.p - plain).norm(), 0.01);
 }
 
+TEST(FitRounded, TakesAnyNumberOfClusters) {
+  const VectorXd truth = Eigen::Vector2d(12.31, 17.82);
+  for (const int clusters : {1, 31, 32, 33, 64, 65}) {
+    const RegressionRows rows = Readings(truth, 0.3, 10 * clusters, 3);
+    const RegressionFit fit = FitRounded(rows, truth, 0.3, VagueWithNoise(), 30);
+    EXPECT_EQ(fit.clusters, static_cast<size_t>(clusters));
+    EXPECT_GT(fit.score_products(0, 0), 0);
+  }
+}
+
 TEST(FitRounded, ItsCovarianceIsThatOfItsErrors) {
   const VectorXd truth = Eigen::Vector2d(12.31, 17.82);
   constexpr int kRuns = 200;
