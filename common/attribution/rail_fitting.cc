@@ -23,6 +23,8 @@ constexpr int kMostSteps = 8;
 constexpr double kFarStep = 0.05;
 // A power without readings is around the mean of all, within twice that, as one standard deviation.
 constexpr double kPriorSpread = 2;
+// Behind a filter, which hardly tells operators apart, they are alike within this share of it.
+constexpr double kFilteredSpread = 0.3;
 // The drift's knots: 10 % of the mean power, as one standard deviation.
 constexpr double kDriftSpread = 0.1;
 // The noise is around what it was found to be before, within ten times that.
@@ -264,6 +266,12 @@ Quadratic RailFitting::Prior(const RailRows* rows) const {
   VectorXd mean = VectorXd::Zero(categories_ + knots_ + place_knots + (has_growth ? 2 : 1));
   mean.head(categories_).setConstant(level);
   Quadratic prior = Quadratic::Around(mean, kPriorSpread * level);
+  if (out_.windows == WindowKind::kFiltered) {
+    const double information = std::pow(kFilteredSpread * level, -2);
+    const Eigen::Index ops = categories_ - RunCourse::kOtherCategories;
+    prior.h.diagonal().head(ops).setConstant(information);
+    prior.g.head(ops).setConstant(information * level);
+  }
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
   // Between operators, where the engine waits, much as when idle. Where pauses alternate with
   // operators faster than the sensor can tell, nothing else says which of them draws what.
