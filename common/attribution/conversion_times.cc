@@ -32,6 +32,8 @@ constexpr double kClearlyBetter = 0.7;
 // the border of two conversions are few, but where the delay is wrong.
 constexpr double kClearGain = 30;
 constexpr double kClearShare = 0.1;
+// Or most pieces must find the same period, within so many of the steps in which it is looked for.
+constexpr double kAgreement = 3;
 // No other piece need be looked at.
 constexpr double kBeyondDoubt = 0.25;
 // How well the change of the period is known at first, relative to it, per cycle.
@@ -385,6 +387,19 @@ ConversionTimes Tracker::Track(const Acquired& start) const {
 
 }  // namespace
 
+namespace {
+
+// Whether most pieces have found the period of `best`: by chance no two would.
+bool Agree(const std::vector<Tracker::Acquired>& pieces, const Tracker::Acquired& best) {
+  const double tolerance_ns = kAgreement * std::sqrt(best.state.p(1, 1));
+  const auto count = std::ranges::count_if(pieces, [&](const Tracker::Acquired& piece) {
+    return std::abs(piece.state.x[1] - best.state.x[1]) <= tolerance_ns;
+  });
+  return static_cast<size_t>(count) + 1 >= kPieces;
+}
+
+}  // namespace
+
 std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads) {
@@ -399,13 +414,15 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
   const size_t piece = std::min(reads.size(), kPieceReads * registers.size() * often);
   const Tracker tracker(nominal, registers, reads);
   Tracker::Acquired best;
+  std::vector<Tracker::Acquired> all;
   for (size_t i = 0; i < kPieces; ++i) {
     const size_t first = (reads.size() - piece) * i / kPieces;
     const Tracker::Acquired found = tracker.Acquire(first, first + piece, stride);
+    all.push_back(found);
     if (found.score < best.score) best = found;
     if (best.score < kBeyondDoubt) break;
   }
-  if (best.score > kClearlyBetter) return std::nullopt;
+  if (best.score > kClearlyBetter && !Agree(all, best)) return std::nullopt;
   return tracker.Track(best);
 }
 
