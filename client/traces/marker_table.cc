@@ -166,6 +166,13 @@ absl::Status MarkerTable::CheckIterations() {
 }
 
 absl::Status MarkerTable::NumberOperators() {
+  if (ops_.size() > kMostExecutedOperators) {
+    return AtLine(name_, ops_[kMostExecutedOperators].line,
+                  fmt::format("there are {} operators in all, and at most {} are read: is an "
+                              "iteration's number part of their names? Otherwise give several "
+                              "small ones one row and one name",
+                              ops_.size(), kMostExecutedOperators));
+  }
   std::vector<OperatorFacts*> order;
   for (OperatorFacts& op : ops_) order.push_back(&op);
   std::ranges::stable_sort(order, {}, [](const OperatorFacts* op) {
@@ -243,14 +250,15 @@ absl::StatusOr<std::vector<TraceMarker>> MarkerTable::Read(size_t block, std::st
           if (!place) return AtLine(name_, number, "the file changed meanwhile");
           op = ops_[*place].index;
         }
-        markers.push_back({{.begin_ns = row->begin_ns,
-                            .end_ns = row->end_ns,
-                            .op = op,
-                            .iteration = row->iteration,
-                            .thread = row->thread,
-                            .device = 0,
-                            .phase = row->phase,
-                            .reserved = 0}});
+        markers.push_back({.marker = {.begin_ns = row->begin_ns,
+                                      .end_ns = row->end_ns,
+                                      .op = op,
+                                      .iteration = row->iteration,
+                                      .thread = row->thread,
+                                      .device = 0,
+                                      .phase = row->phase,
+                                      .reserved = 0},
+                           .line = number});
         return absl::OkStatus();
       });
   if (!read.ok()) return read;

@@ -33,6 +33,7 @@ struct IterationFacts {
 
 struct TraceMarker {
   Marker marker = {};
+  uint64_t line = 0;
   int64_t At() const { return marker.end_ns; }  // engines tell of an operator when it has ended
 };
 
@@ -56,6 +57,7 @@ class MarkerTable {
   int64_t end_ns() const { return end_ns_; }
   std::optional<int64_t> phases_end_ns() const { return phases_end_ns_; }
   uint32_t threads() const { return threads_; }
+  bool has_threads() const { return parser_ && parser_->has_threads(); }
   uint64_t markers() const { return markers_; }  // with those of whole iterations
   const std::vector<TextBlock>& blocks() const { return blocks_; }
   const std::string& name() const { return name_; }

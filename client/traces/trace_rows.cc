@@ -249,6 +249,8 @@ absl::StatusOr<MarkerRow> MarkerParser::Parse(std::string_view line) {
   return row;
 }
 
+bool MarkerParser::has_threads() const { return table_.Has(kThread); }
+
 std::string SampleHeaderLine() { return HeaderLine(kSampleColumns); }
 std::string MarkerHeaderLine() { return HeaderLine(kMarkerColumns); }
 

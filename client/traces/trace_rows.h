@@ -46,6 +46,8 @@ struct MarkerRow {
 
 // Operators have indexes below this: their table fits into one chunk.
 inline constexpr uint32_t kMostTraceOperators = 65'536;
+// So many of them may have rows: least squares take time with the cube of their number.
+inline constexpr size_t kMostExecutedOperators = 2'000;
 // What a row may have as its step, in watts.
 constexpr bool IsTraceStep(double step_w) { return step_w >= 1e-9 && step_w <= 1e3; }
 // Names are no longer, in bytes.
@@ -69,6 +71,7 @@ class MarkerParser {
  public:
   static absl::StatusOr<MarkerParser> ParseHeader(std::string_view line);
   absl::StatusOr<MarkerRow> Parse(std::string_view line);
+  bool has_threads() const;  // the file has their column
 
  private:
   explicit MarkerParser(CsvTable table) : table_(std::move(table)) {}

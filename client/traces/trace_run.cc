@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "client/traces/marker_lanes.h"
 #include "client/traces/sorted_blocks.h"
 #include "common/records/chunk.h"
 #include "common/records/reading_span.h"
@@ -93,7 +96,7 @@ class Course {
           *reading == nullptr || (*marker != nullptr && (*marker)->At() < (*reading)->At());
       absl::Status status = AddPhases(take_marker ? (*marker)->At() : (*reading)->At());
       if (status.ok()) {
-        status = take_marker ? AddMarker((*marker)->marker) : AddReading(**reading);
+        status = take_marker ? AddMarker(**marker) : AddReading(**reading);
       }
       if (!status.ok()) return status;
       if (take_marker) {
@@ -146,7 +149,37 @@ class Course {
     return absl::OkStatus();
   }
 
-  absl::Status AddMarker(const Marker& marker) {
+  std::string NameOf(uint32_t op) const {
+    const auto& all = markers_.operators().operators();
+    if (op >= static_cast<uint32_t>(all.size())) return "whole iteration or setup";
+    return fmt::format("operator '{}'", all[static_cast<int>(op)].name());
+  }
+
+  // Rows that end at the same time come one after the other.
+  absl::Status CheckNew(const TraceMarker& row) {
+    const Marker& marker = row.marker;
+    if (marker.end_ns != same_end_ns_) same_end_.clear();
+    same_end_ns_ = marker.end_ns;
+    const bool is_new =
+        same_end_.emplace(marker.op, marker.iteration, marker.phase, marker.thread, marker.begin_ns)
+            .second;
+    if (is_new) return absl::OkStatus();
+    return AtLine(markers_.name(), row.line,
+                  fmt::format("the {} has the span from {} to {} ns in iteration {} a second time",
+                              NameOf(marker.op), marker.begin_ns, marker.end_ns, marker.iteration));
+  }
+
+  absl::Status AddMarker(const TraceMarker& row) {
+    if (absl::Status status = CheckNew(row); !status.ok()) return status;
+    Marker marker = row.marker;
+    if (!markers_.has_threads() && marker.op < kMostTraceOperators) {
+      const std::optional<uint16_t> lane = lanes_.Take(marker.begin_ns, marker.end_ns);
+      if (!lane) {
+        return AtLine(markers_.name(), row.line,
+                      fmt::format("more than {} operators run at the same time", UINT16_MAX + 1));
+      }
+      marker.thread = *lane;
+    }
     absl::Status status = AddNets(marker.end_ns);
     return status.ok() ? stream_.Add(marker, marker.end_ns) : status;
   }
@@ -176,8 +209,11 @@ class Course {
   const std::vector<uint32_t>& channels_;
   ChunkStream& stream_;
   std::vector<Reading> before_;  // by rail
-  size_t phase_ = 0;             // the next to come
-  size_t net_ = 0;               // the next iteration to come
+  MarkerLanes lanes_;            // of a file that does not say the threads
+  int64_t same_end_ns_ = -1;     // of the markers in same_end_
+  std::set<std::tuple<uint32_t, uint32_t, uint8_t, uint16_t, int64_t>> same_end_;
+  size_t phase_ = 0;  // the next to come
+  size_t net_ = 0;    // the next iteration to come
 };
 
 }  // namespace

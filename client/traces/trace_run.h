@@ -38,7 +38,7 @@ class TraceRun {
   const v1::RunHeader& header() const { return header_; }
 
   // All chunks of the run, in order of time. Errors: of the texts and of the sink; InvalidArgument
-  // with file and line where a rail has a window twice.
+  // with file and line where a rail has a window, or an operator an execution, twice.
   absl::Status Write(const BlockText& samples, const BlockText& markers,
                      const ChunkStream::Sink& sink);
 

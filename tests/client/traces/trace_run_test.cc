@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <set>
 #include <string>
 
 #include "common/attribution/integrate.h"
@@ -308,6 +310,86 @@ TEST(TraceRun, BadMarkersAreToldWithTheirLine) {
   EXPECT_THAT(error("index," + header + "3,a,A,0,1,5\n,b,B,0,5,6\n"),
               HasSubstr("give it to all, or to none"));
   EXPECT_THAT(error("phase," + header + "run,a,A,0,1,5\n"), HasSubstr("'run' is no phase"));
+}
+
+// Threads of the operators' markers, by name.
+std::map<std::string, uint16_t> ThreadsOf(const RunData& data) {
+  std::map<std::string, uint16_t> threads;
+  for (const Marker& marker : data.markers()) {
+    if (marker.op < data.operators().size()) {
+      threads[data.operators()[marker.op].name()] = marker.thread;
+    }
+  }
+  return threads;
+}
+
+TEST(TraceRun, OperatorsAtTheSameTimeShareItWhereNoThreadsAreSaid) {
+  Traces traces = Simple();
+  traces.markers =
+      std::string(kMarkerHeader) + "a,A,0,10000000,13000000\nb,B,0,12000000,15000000\n";
+  const RunData data = DataOf(traces);
+  const Attribution solved = Solve(data);
+  EXPECT_NEAR(*solved.ops[0].mean_energy_j[0], 5 * 0.0025, 1e-12) << "2 ms alone, 1 ms shared";
+  EXPECT_NEAR(*solved.ops[1].mean_energy_j[0], 5 * 0.0025, 1e-12);
+  EXPECT_NEAR(solved.overlapped_share().value_or(0), 0.2, 1e-9);
+
+  traces.markers = std::string("thread,") + kMarkerHeader +
+                   "0,a,A,0,10000000,13000000\n0,b,B,0,12000000,15000000\n";
+  const Attribution nested = Solve(DataOf(traces));
+  EXPECT_NEAR(*nested.ops[0].mean_energy_j[0], 5 * 0.002, 1e-12) << "what began last counts";
+  EXPECT_EQ(nested.overlapped_share().value_or(0), 0);
+}
+
+TEST(TraceRun, AsManyThreadsAreTakenAsOperatorsRunAtTheSameTime) {
+  Traces traces = Simple();
+  traces.markers = std::string(kMarkerHeader) +
+                   "long,A,0,10000000,20000000\nb,B,0,10000000,12000000\nc,B,0,12000000,14000000\n"
+                   "d,B,0,11000000,19000000\ne,B,0,14000000,15000000\nnone,B,0,14500000,14500000\n"
+                   "later,A,1,20000000,21000000\n";
+  for (uint32_t seed = 0; seed < 10; ++seed) {
+    Traces shuffled = traces;
+    shuffled.markers = Shuffled(traces.markers, seed);
+    shuffled.block_lines = 2;
+    const std::map<std::string, uint16_t> threads = ThreadsOf(DataOf(shuffled));
+    EXPECT_EQ(threads.at("b"), threads.at("c"));
+    EXPECT_EQ(threads.at("c"), threads.at("e"));
+    EXPECT_EQ((std::set{threads.at("b"), threads.at("d"), threads.at("long")}),
+              (std::set<uint16_t>{0, 1, 2}));
+    EXPECT_LE(threads.at("later"), 2);
+    EXPECT_EQ(threads.at("none"), 0);
+  }
+}
+
+TEST(TraceRun, AnExecutionThatIsThereTwiceIsRefused) {
+  const auto error = [](const std::string& markers) {
+    Traces traces = Simple();
+    traces.markers = markers;
+    return ErrorOf(traces);
+  };
+  const std::string header = kMarkerHeader;
+  EXPECT_THAT(
+      error(header + "a,A,0,1000000,2000000\nb,B,0,2000000,3000000\na,A,0,1000000,2000000\n"),
+      HasSubstr("markers.csv:4: the operator 'a' has the span from 1000000 to 2000000 ns in "
+                "iteration 0 a second time"));
+  EXPECT_THAT(error("thread," + header + "1,a,A,0,1000000,2000000\n1,a,A,0,1000000,2000000\n"),
+              HasSubstr("markers.csv:3: the operator 'a'"));
+  EXPECT_EQ(error("thread," + header + "1,a,A,0,1000000,2000000\n2,a,A,0,1000000,2000000\n"), "");
+  EXPECT_EQ(error(header + "a,A,0,1000000,2000000\nb,B,0,1000000,2000000\n"), "");
+}
+
+TEST(TraceRun, MoreOperatorsThanLeastSquaresTakeAreRefused) {
+  Traces traces = Simple();
+  traces.markers = kMarkerHeader;
+  const auto add = [&](size_t from, size_t until) {
+    for (size_t i = from; i < until; ++i) {
+      traces.markers += fmt::format("op{},A,0,{},{}\n", i, 1000 * i, 1000 * (i + 1));
+    }
+  };
+  add(0, kMostExecutedOperators);
+  EXPECT_EQ(ErrorOf(traces), "");
+  add(kMostExecutedOperators, 3000);
+  EXPECT_THAT(ErrorOf(traces),
+              HasSubstr("markers.csv:2002: there are 3000 operators in all, and at most 2000"));
 }
 
 TEST(TraceRun, TwoClocksAreRefused) {
