@@ -25,7 +25,7 @@ absl::StatusOr<double> ParseDuration(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
   const std::optional<double> scale = ScaleOf(end);
-  if (end == text.c_str() || !scale || !std::isfinite(number)) {
+  if (end == text.c_str() || !scale || !std::isfinite(number * *scale)) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is no time: give seconds, 90s, 10min, 2h, 2ms or 800us", text));
   }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "client/models/find_operator.h"
 #include "client/models/zoo.h"
 #include "common/frequency.h"
+#include "common/printable.h"
 #include "daemon/sim/virtual_run.h"
 
 namespace synergy::sim {
@@ -32,6 +34,20 @@ int Complain(const absl::Status& status) {
   const bool usage =
       absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
   return usage ? kUsage : kFailed;
+}
+
+// CLI11's own range lets "nan" through.
+CLI::Validator NumberFrom(double lowest, double highest) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        if (whole && value >= lowest && value <= highest) return std::string();
+        return fmt::format("{} is no number from {:g} to {:g}", Printable(text, 64), lowest,
+                           highest);
+      },
+      fmt::format("{:g} TO {:g}", lowest, highest));
 }
 
 void AddFlags(CLI::App& app, Flags* flags) {
@@ -58,26 +74,26 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--rate", run.rate_hz, "Readings a second; the board's default if not given");
   app.add_option("--idle", run.idle_s, "Seconds of idle before and after the iterations")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 86400.0));
+      ->check(NumberFrom(0, 86400));
   CLI::Option* const loop = app.add_option(
       "--loop", flags->loop, "Behind the iterations repeat this operator, by its name or index");
   app.add_option("--loop-time", run.loop_s, "Seconds for which it is repeated, at least")
       ->capture_default_str()
       ->needs(loop)
-      ->check(CLI::Range(0.001, 3600.0));
+      ->check(NumberFrom(0.001, 3600));
   app.add_option("--cpu-freq", flags->cpu_freq, "Clock of the CPU; the fastest if not given");
   app.add_option("--energy-scale", run.energy_scale,
                  "Factor on the dynamic power of all operators: a regression to be found")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(NumberFrom(0, 100));
   app.add_option("--pause", run.longest_pause_s,
                  "Each measured iteration begins after a pause of up to so many seconds, so that "
                  "the sensor's cycle meets it elsewhere")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 10.0));
+      ->check(NumberFrom(0, 10));
   app.add_option("--jitter", run.jitter, "Of the operators' durations, relative")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(NumberFrom(0, 1));
   app.add_option("--noise", flags->noise,
                  "Noise of each of the sensor's conversions, in steps: --fault noise:STEPS");
   app.add_option("--fault", flags->faults,

@@ -48,7 +48,11 @@ class VirtualTime(unittest.TestCase):
                             ("takes a number from 0 to 100", ("--noise", "loud")),
                             ("did you mean read-errors?", ("--fault", "read-error")),
                             ("has no rail", ("--fault", "stuck:VDD")),
-                            ("not in range", ("--iterations", "0"))):
+                            ("not in range", ("--iterations", "0")),
+                            ("nan is no number from 0 to 86400", ("--idle", "nan")),
+                            ("nan is no number from 0 to 100", ("--energy-scale", "nan")),
+                            ("inf is no number from 0 to 10", ("--pause", "inf")),
+                            ("nan is no number from 0 to 1", ("--jitter", "nan"))):
             kept = [flag for pair in zip(RUN[::2], RUN[1::2]) if pair[0] != flags[0] for flag in pair]
             done = self.sim(*kept, *flags, "-o", "run")
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
