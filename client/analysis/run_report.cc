@@ -10,6 +10,7 @@
 #include "client/analysis/estimates.h"
 #include "client/analysis/loop_check.h"
 #include "client/analysis/phase_energies.h"
+#include "client/analysis/readings_check.h"
 #include "common/run_codes.h"
 
 namespace synergy {
@@ -112,71 +113,6 @@ SamplingReport SamplingOf(const RunData& data) {
     sampling.sources.push_back(source);
   }
   return sampling;
-}
-
-// Below this a rail's energy is that of a handful of instants.
-constexpr size_t kFewestReadings = 10;
-
-bool HasPowerChannel(const v1::RunHeader& header, const std::string& rail) {
-  return std::any_of(header.channels().begin(), header.channels().end(),
-                     [&](const v1::ChannelInfo& channel) {
-                       return channel.rail() == rail &&
-                              (channel.quantity() == v1::ChannelInfo::QUANTITY_POWER ||
-                               channel.quantity() == v1::ChannelInfo::QUANTITY_CURRENT ||
-                               channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
-                     });
-}
-
-// Of the measured rail with the fewest in the span of the measured operators; absent without such a
-// span.
-std::optional<size_t> MeasuredReadings(const RunData& data) {
-  std::optional<int64_t> begin, end;
-  for (const Marker& marker : data.markers()) {
-    if (marker.phase != v1::PHASE_MEASURE) continue;
-    begin = std::min(begin.value_or(marker.begin_ns), marker.begin_ns);
-    end = std::max(end.value_or(marker.end_ns), marker.end_ns);
-  }
-  std::optional<size_t> fewest;
-  if (!begin) return fewest;
-  for (const RailPower& rail : data.Power()) {
-    if (!HasPowerChannel(*data.header(), rail.rail)) continue;
-    size_t inside = 0;
-    std::optional<int64_t> before_ns;  // samples of one instant are of one reading
-    for (const PowerSample& sample : rail.samples) {
-      const bool again = std::exchange(before_ns, sample.at_ns) == sample.at_ns;
-      inside += !again && sample.at_ns >= *begin && sample.at_ns <= *end ? 1 : 0;
-    }
-    fewest = std::min(fewest.value_or(SIZE_MAX), inside);
-  }
-  return fewest;
-}
-
-// Of runs whose device did not say so itself.
-void JudgeReadings(const RunData& data, RunReport* report) {
-  const std::optional<size_t> readings = MeasuredReadings(data);
-  const bool said =
-      std::any_of(report->reasons.begin(), report->reasons.end(),
-                  [](const auto& reason) { return HasCode(reason, ReasonCode::kFewReadings); });
-  if (!readings || said) return;
-  // Least squares put the readings of all iterations together.
-  const bool plain = report->method == kMethodIntegrate;
-  if (*readings < kFewestReadings) {
-    report->reasons.push_back(
-        Reason(ReasonCode::kFewReadings,
-               fmt::format("only {} readings of a rail lie in the measured phase, which is too "
-                           "few for energies; measure more iterations",
-                           *readings)));
-  } else if (plain && *readings < report->attribution.iterations) {
-    report->reasons.push_back(Reason(
-        ReasonCode::kFewReadings,
-        fmt::format("a rail was read {} times in {} iterations, less than once in each, so the "
-                    "joules of single operators mean little when they are integrated; sample "
-                    "faster, or take --method least-squares",
-                    *readings, report->attribution.iterations)));
-  } else {
-    return;
-  }
-  if (report->verdict == v1::VERDICT_VALID) report->verdict = v1::VERDICT_SUSPECT;
 }
 
 // It knows more than the holes: what it dropped behind the last chunk of a channel leaves none.

@@ -10,6 +10,7 @@
 
 #include "client/traces/marker_lanes.h"
 #include "client/traces/sorted_blocks.h"
+#include "common/reading_counts.h"
 #include "common/records/chunk.h"
 #include "common/records/reading_span.h"
 
@@ -225,7 +226,7 @@ absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& marke
   const TraceOrigin& origin = sensors.origin;
   v1::RunHeader& header = run.header_;
   header.set_run_id(identity.run_id);
-  header.set_clock("imported");
+  header.set_clock(std::string(kImportedClock));
   header.set_begin_ns(std::min(samples.begin_ns(), markers.begin_ns()));
   header.set_wall_time_unix_ns(origin.started_unix_ns > 0 ? origin.started_unix_ns
                                                           : identity.wall_time_unix_ns);

@@ -40,7 +40,7 @@ absl::Status RunSession::MeasureBlock(uint32_t first, uint32_t count) {
   facts_.measured_s += (end - begin).seconds();
   facts_.rails.resize(after.size());
   for (size_t i = 0; i < after.size(); ++i) {
-    RunFacts::RailReadings& rail = facts_.rails[i];
+    ReadingCount& rail = facts_.rails[i];
     rail.rail = after[i].rail;
     rail.window_s = after[i].window_s;
     rail.readings += after[i].readings - before[i].readings;

@@ -36,28 +36,6 @@ void JudgeSource(const v1::SourceStats& source, const VerdictLimits& limits, Jud
   judge(ReasonCode::kReadsFailed, source.failed(), "had a read that failed");
 }
 
-// Too few for the phase, or mostly the same ones again.
-void JudgeRail(const RunFacts& facts, const RunFacts::RailReadings& rail,
-               const VerdictLimits& limits, Judgement* judgement) {
-  if (static_cast<double>(rail.readings) < limits.readings) {
-    return Add(v1::VERDICT_SUSPECT, ReasonCode::kFewReadings,
-               fmt::format("{} was read {} times in the measured phase, and at least "
-                           "{:g} are needed; sample faster or measure more iterations",
-                           rail.rail, rail.readings, limits.readings),
-               judgement);
-  }
-  const uint64_t fresh = rail.readings - std::min(rail.repeats, rail.readings);
-  const double needed = std::max(limits.readings, static_cast<double>(facts.operator_s.size()));
-  if (static_cast<double>(fresh) < needed) {
-    Add(v1::VERDICT_SUSPECT, ReasonCode::kFewFresh,
-        fmt::format(
-            "of {} readings of {} at most {} came from new conversions, fewer than {:g} "
-            "({:g}, or one for each of the network's {} operators); measure more iterations",
-            rail.readings, rail.rail, fresh, needed, limits.readings, facts.operator_s.size()),
-        judgement);
-  }
-}
-
 // "" where the window is short enough.
 std::string WindowWords(const RunFacts& facts, double windows, double window_s) {
   const bool whole = facts.measured_s >= windows * window_s;
@@ -84,7 +62,7 @@ std::string WindowWords(const RunFacts& facts, double windows, double window_s) 
 // Rails of which the same is to be said are told together.
 void JudgeWindows(const RunFacts& facts, const VerdictLimits& limits, Judgement* judgement) {
   std::vector<std::pair<std::string, std::string>> told;  // words and rails
-  for (const RunFacts::RailReadings& rail : facts.rails) {
+  for (const ReadingCount& rail : facts.rails) {
     const std::string words =
         rail.window_s ? WindowWords(facts, limits.windows, *rail.window_s) : "";
     if (words.empty()) continue;
@@ -102,16 +80,9 @@ void JudgeWindows(const RunFacts& facts, const VerdictLimits& limits, Judgement*
 }
 
 void JudgeReadings(const RunFacts& facts, const VerdictLimits& limits, Judgement* judgement) {
-  const bool none =
-      !facts.rails.empty() && std::all_of(facts.rails.begin(), facts.rails.end(),
-                                          [](const auto& rail) { return rail.readings == 0; });
-  if (none) {
-    Add(v1::VERDICT_INVALID, ReasonCode::kFewReadings,
-        "no rail was read in the measured phase; sample faster or measure more "
-        "iterations",
-        judgement);
-  } else {
-    for (const auto& rail : facts.rails) JudgeRail(facts, rail, limits, judgement);
+  for (const CountFault& fault :
+       JudgeCounts(facts.rails, facts.operator_s.size(), limits.readings)) {
+    Add(fault.verdict, fault.code, fault.words, judgement);
   }
   if (!facts.read_before || !facts.read_after) {
     Add(v1::VERDICT_SUSPECT, ReasonCode::kEdgeUnread,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/reading_counts.h"
 #include "daemon/clocks/fixed_clocks.h"
 #include "daemon/jobs/load_sample.h"
 #include "daemon/jobs/verdict_limits.h"
@@ -26,15 +27,8 @@ struct RunFacts {
   int64_t clock_error_ns = 0;    // the worst that the engine's calibrations of its stamps found
   std::vector<v1::SourceStats> sources;
   std::vector<std::string> failed_sources;  // why they are no longer read
-  // Readings of each rail's power in the measured phase; nothing where that was not completed.
-  struct RailReadings {
-    std::string rail;
-    uint64_t readings = 0;
-    std::optional<double> window_s = {};  // that a reading takes together; nothing: not known
-    uint64_t repeats = 0;  // readings that surely show a conversion that was read before
-  };
-  std::vector<RailReadings> rails;
-  double measured_s = 0;           // how long the measured phase took
+  std::vector<ReadingCount> rails;          // nothing where the measured phase was not completed
+  double measured_s = 0;                    // how long the measured phase took
   std::vector<double> operator_s;  // the mean time of each operator that was executed in it
   std::vector<FixedClocks::Astray> moved_clocks;
   std::vector<std::string> throttled;  // what throttled in the measured phase, a line each

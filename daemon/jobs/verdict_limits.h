@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "common/named_limits.h"
+#include "common/reading_counts.h"
 
 namespace synergy {
 
 struct VerdictLimits {
   double lost_ticks = 0.01;  // share of a source's ticks that were missed, or whose read failed
-  double readings = 10;      // fewest of a rail in the measured phase
-  double windows = 10;       // fewest of a rail's windows that the measured phase lasts
+  double readings = kFewestReadings;  // fewest of a rail in the measured phase
+  double windows = 10;                // fewest of a rail's windows that the measured phase lasts
   double clock_away = 0.01;  // share of the phase in which a clock was not where it was fixed
   double other_cpu = 0.05;   // share of all CPUs' time that other processes used
   double gate_margin_c = 5;  // above the job's --cool-below when the phase begins, degrees Celsius
