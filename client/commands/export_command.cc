@@ -21,6 +21,7 @@ struct ExportOptions {
   std::string format;
   std::string output;
   std::string traces;
+  bool force = false;
 };
 
 absl::Status CheckOptions(const ExportOptions& options) {
@@ -28,13 +29,14 @@ absl::Status CheckOptions(const ExportOptions& options) {
     return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
   };
   if (options.traces.empty()) {
+    if (options.force) return wrong("--force is of --traces: --output replaces a file anyway");
     if (options.format.empty()) return wrong("--format csv, --format json or --traces is needed");
     return options.output.empty() ? absl::OkStatus() : CheckOutputPath(options.output);
   }
   if (!options.format.empty() || !options.output.empty()) {
     return wrong("--traces writes three files of its own: it takes no --format and no --output");
   }
-  return CheckTracesFolder(options.traces);
+  return CheckTracesFolder(options.traces, options.force);
 }
 
 absl::Status Export(const ExportOptions& options) {
@@ -71,6 +73,7 @@ void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
                    "Write the run's readings and markers into this folder, as samples.csv, "
                    "markers.csv and sensor.toml, which import reads (docs/traces.md)")
       ->type_name("FOLDER");
+  command->add_flag("--force", options->force, "Replace the traces that the folder has already");
   AddMethodOption(*command, &options->method);
   AddStoreOption(*command, &options->store);
   command->callback([options, chosen] { *chosen = [options] { return Export(*options); }; });

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/analysis/simulated_notice.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/user_file.h"
 #include "client/traces/trace_export.h"
@@ -23,6 +25,7 @@ namespace synergy {
 namespace {
 
 constexpr size_t kFlushBytes = 1u << 20;
+constexpr std::array<const char*, 3> kFileNames = {"samples.csv", "markers.csv", "sensor.toml"};
 
 // A file that is written in parts and takes its name when it is whole.
 class GrowingFile {
@@ -84,10 +87,23 @@ absl::StatusOr<uint64_t> VisitWhole(const OpenedRun& run, uint64_t most,
 
 }  // namespace
 
-absl::Status CheckTracesFolder(const std::string& folder) {
+absl::Status CheckTracesFolder(const std::string& folder, bool replace) {
   std::error_code error;
   const std::filesystem::path path(folder);
-  if (std::filesystem::is_directory(path, error)) return CheckOutputPath(path / "samples.csv");
+  if (std::filesystem::is_directory(path, error)) {
+    for (const char* name : kFileNames) {
+      const std::string file = path / name;
+      // A dangling link is there too.
+      if (!replace && ::faccessat(AT_FDCWD, file.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return Ending(ExitCode::kUsage,
+                      absl::AlreadyExistsError(fmt::format(
+                          "write {}: it is there already; nothing was written. Choose another "
+                          "folder, or --force to replace its traces.",
+                          file)));
+      }
+    }
+    return CheckOutputPath(path / kFileNames.front());
+  }
   if (std::filesystem::exists(path, error)) {
     return Ending(ExitCode::kUsage,
                   absl::InvalidArgumentError(fmt::format("write {}: it is no folder", folder)));
@@ -105,12 +121,14 @@ absl::Status ExportTraces(const OpenedRun& run, const RunReport& report,
   if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
     return Ending(ExitCode::kFailedCheck, FileError("make the folder", folder, errno));
   }
-  GrowingFile samples(path / "samples.csv"), markers(path / "markers.csv");
+  GrowingFile samples(path / kFileNames[0]), markers(path / kFileNames[1]);
   for (GrowingFile* file : {&samples, &markers}) {
     if (absl::Status status = file->Open(); !status.ok()) return status;
   }
-  samples.text() = SampleHeaderLine();
-  markers.text() = MarkerHeaderLine() + traces.PhaseRows();
+  const std::string notice = SimulatedNotice(report.header.board());
+  const std::string mark = notice.empty() ? "" : fmt::format("# {}\n", notice);
+  samples.text() = mark + SampleHeaderLine();
+  markers.text() = mark + MarkerHeaderLine() + traces.PhaseRows();
   absl::Status written;
   const absl::StatusOr<uint64_t> again =
       VisitWhole(run, *whole, [&](const v1::Chunk& chunk) -> absl::Status {
@@ -127,7 +145,7 @@ absl::Status ExportTraces(const OpenedRun& run, const RunReport& report,
   SensorFile sensors = traces.Sensors();
   sensors.origin.verdict = report.verdict;
   sensors.origin.reasons = report.reasons;
-  GrowingFile sensor(path / "sensor.toml");
+  GrowingFile sensor(path / kFileNames[2]);
   if (absl::Status status = sensor.Open(); !status.ok()) return status;
   sensor.text() = SensorFileText(sensors);
   for (GrowingFile* file : {&samples, &markers, &sensor}) {

@@ -9,8 +9,9 @@
 
 namespace synergy {
 
-// kUsage where `folder` cannot be written, or neither it nor the folder that it is to be in exists.
-absl::Status CheckTracesFolder(const std::string& folder);
+// kUsage where `folder` cannot be written, or neither it nor the folder that it is to be in exists,
+// or one of the files is there already and not to be replaced.
+absl::Status CheckTracesFolder(const std::string& folder, bool replace);
 
 // As far as the run's chunks are whole; `report` is the run's. Makes the folder where it is not
 // there; each file is replaced as a whole. Errors of writing end in kFailedCheck.

@@ -119,7 +119,7 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
 
   const TraceIdentity identity = {
       .run_id = RunIdOf(*sample_file, *marker_file, sensor_text, files.net),
-      .board_id = BoardIdOf(sensors->origin),
+      .board_id = BoardIdOf(OriginOf(samples, markers, *sensors)),
       .net = files.net,
       .importer = "synergyctl " SYNERGY_VERSION,
       .wall_time_unix_ns = marker_file->modified_unix_ns()};

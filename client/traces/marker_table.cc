@@ -44,6 +44,11 @@ absl::Status MarkerTable::Scan(std::string_view text) {
   const absl::Status scanned =
       ForEachLine(text, block.first_line, &lines, [&](std::string_view line, uint64_t number) {
         if (!parser_) {
+          if (line.starts_with('#')) {
+            simulated_ = simulated_ || line.starts_with(kSimulatedComment);
+            return absl::OkStatus();
+          }
+          header_line_ = number;
           absl::StatusOr<MarkerParser> parser = MarkerParser::ParseHeader(line);
           if (!parser.ok()) return AtLine(name_, number, parser.status());
           parser_ = *std::move(parser);
@@ -237,10 +242,9 @@ std::optional<int64_t> MarkerTable::BeginOf(v1::Phase phase) const {
 absl::StatusOr<std::vector<TraceMarker>> MarkerTable::Read(size_t block, std::string_view text) {
   std::vector<TraceMarker> markers;
   uint64_t lines = 0;
-  bool header = block == 0;
   const absl::Status read = ForEachLine(
       text, blocks_[block].first_line, &lines, [&](std::string_view line, uint64_t number) {
-        if (std::exchange(header, false)) return absl::OkStatus();
+        if (number <= header_line_) return absl::OkStatus();
         const absl::StatusOr<MarkerRow> row = parser_->Parse(line);
         if (!row.ok()) return AtLine(name_, number, row.status());
         if (row->special == MarkerRow::Special::kPhase) return absl::OkStatus();

@@ -61,6 +61,8 @@ class MarkerTable {
   uint64_t markers() const { return markers_; }  // with those of whole iterations
   const std::vector<TextBlock>& blocks() const { return blocks_; }
   const std::string& name() const { return name_; }
+  // A comment above the header says so.
+  bool simulated() const { return simulated_; }
 
   // The markers of a block, in the file's order; after FinishScan. Those of iterations without a
   // row of their own are not among them.
@@ -89,6 +91,8 @@ class MarkerTable {
   std::optional<MarkerParser> parser_;
   std::vector<TextBlock> blocks_;
   uint64_t lines_ = 0;
+  uint64_t header_line_ = 0;
+  bool simulated_ = false;
   std::deque<OperatorFacts> ops_;                             // whose addresses stay
   std::unordered_map<std::string_view, uint32_t> op_places_;  // names of ops_
   std::unordered_map<uint64_t, uint32_t> iteration_places_;   // by phase and number; while scanned

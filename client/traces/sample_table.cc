@@ -29,6 +29,11 @@ absl::Status SampleTable::Scan(std::string_view text) {
   const absl::Status scanned =
       ForEachLine(text, block.first_line, &lines, [&](std::string_view line, uint64_t number) {
         if (!parser_) {
+          if (line.starts_with('#')) {
+            simulated_ = simulated_ || line.starts_with(kSimulatedComment);
+            return absl::OkStatus();
+          }
+          header_line_ = number;
           absl::StatusOr<SampleParser> parser = SampleParser::ParseHeader(line);
           if (!parser.ok()) return AtLine(name_, number, parser.status());
           parser_ = *std::move(parser);
@@ -193,11 +198,10 @@ int64_t SampleTable::end_ns() const {
 absl::StatusOr<std::vector<SampleReading>> SampleTable::Read(size_t block, std::string_view text) {
   std::vector<SampleReading> readings;
   uint64_t lines = 0;
-  bool header = block == 0;
   const size_t known = rails_.size();
   const absl::Status read = ForEachLine(
       text, blocks_[block].first_line, &lines, [&](std::string_view line, uint64_t number) {
-        if (std::exchange(header, false)) return absl::OkStatus();
+        if (number <= header_line_) return absl::OkStatus();
         const absl::StatusOr<SampleRow> row = parser_->Parse(line);
         if (!row.ok()) return AtLine(name_, number, row.status());
         const RailFacts& rail = RailOf(row->rail, number);

@@ -73,6 +73,8 @@ class SampleTable {
   const std::vector<RailFacts>& rails() const { return rails_; }
   const std::vector<TextBlock>& blocks() const { return blocks_; }
   const std::string& name() const { return name_; }
+  // A comment above the header says so.
+  bool simulated() const { return simulated_; }
   // Of all rails.
   int64_t begin_ns() const;
   int64_t end_ns() const;
@@ -92,6 +94,8 @@ class SampleTable {
   std::optional<SampleParser> parser_;
   std::vector<TextBlock> blocks_;
   uint64_t lines_ = 0;
+  uint64_t header_line_ = 0;
+  bool simulated_ = false;
   std::vector<RailFacts> rails_;
   std::unordered_map<std::string, uint32_t, NameHash, std::equal_to<>> places_;
   uint32_t last_ = 0;  // the rail of the row before

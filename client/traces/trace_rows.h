@@ -48,6 +48,9 @@ struct MarkerRow {
 inline constexpr uint32_t kMostTraceOperators = 65'536;
 // So many of them may have rows: least squares take time with the cube of their number.
 inline constexpr size_t kMostExecutedOperators = 2'000;
+// How a comment begins that says that no sensor measured this. Comments stand above the header and
+// begin with '#'.
+inline constexpr std::string_view kSimulatedComment = "# SIMULATED";
 // What a row may have as its step, in watts.
 constexpr bool IsTraceStep(double step_w) { return step_w >= 1e-9 && step_w <= 1e3; }
 // Names are no longer, in bytes.

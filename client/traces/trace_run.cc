@@ -219,11 +219,18 @@ class Course {
 
 }  // namespace
 
+TraceOrigin OriginOf(const SampleTable& samples, const MarkerTable& markers,
+                     const SensorFile& sensors) {
+  TraceOrigin origin = sensors.origin;
+  origin.simulated = origin.simulated || samples.simulated() || markers.simulated();
+  return origin;
+}
+
 absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& markers,
                                         const SensorFile& sensors, const TraceIdentity& identity) {
   if (absl::Status status = CheckOneClock(samples, markers); !status.ok()) return status;
   TraceRun run(samples, markers);
-  const TraceOrigin& origin = sensors.origin;
+  const TraceOrigin origin = OriginOf(samples, markers, sensors);
   v1::RunHeader& header = run.header_;
   header.set_run_id(identity.run_id);
   header.set_clock(std::string(kImportedClock));

@@ -25,6 +25,10 @@ struct TraceIdentity {
   int64_t wall_time_unix_ns = 0;  // where the sensor file says nothing
 };
 
+// As the sensor file says it; simulated also where one of the tables is.
+TraceOrigin OriginOf(const SampleTable& samples, const MarkerTable& markers,
+                     const SensorFile& sensors);
+
 // The text of a block of one of the files, once more.
 using BlockText = std::function<absl::StatusOr<std::string>(size_t block)>;
 

@@ -99,6 +99,17 @@ class Traces(unittest.TestCase):
         for key in ("ops", "types", "totals", "iteration_time_s", "rails", "verdict", "reasons", "idle"):
             self.assertEqual(second[key], first[key], key)
         self.assertEqual(second["run"]["started_at"], first["run"]["started_at"])
+        self.assertTrue((out / "samples.csv").read_text().startswith("rail,"), "nothing is simulated")
+        (out / "samples.csv").unlink()
+        (out / "markers.csv").write_text("mine")
+        done = self.ctl("export", "1", "--traces", out)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("markers.csv: it is there already; nothing was written", done.stderr)
+        self.assertEqual((out / "markers.csv").read_text(), "mine")
+        self.assertFalse((out / "samples.csv").exists())
+        self.assertEqual(self.ctl("export", "1", "--traces", out, "--force").returncode, 0)
+        self.assertTrue((out / "samples.csv").exists())
+        self.assertNotEqual((out / "markers.csv").read_text(), "mine")
         readings = "SELECT sequence, count, data FROM chunks WHERE channel > 0 ORDER BY channel, sequence"
         self.assertEqual(self.rows(readings, other), self.rows(readings))
 
@@ -161,6 +172,7 @@ class Traces(unittest.TestCase):
                           ["import", "--spool", self.folder / "samples.csv"],
                           ["import", "--samples", "no", "--markers", "no"], ["export", "1"],
                           ["export", "1", "--traces", "x", "--format", "csv"],
+                          ["export", "1", "--format", "csv", "--force"],
                           ["export", "1", "--traces", self.folder / "samples.csv"],
                           ["export", "1", "--traces", self.folder / "no" / "x"]):
             with self.subTest(arguments=arguments):
@@ -179,6 +191,21 @@ class Traces(unittest.TestCase):
             frames += len(chunk).to_bytes(4, "little") + chunk
         connection.close()
         return frames
+
+    def test_overlap_and_holes_are_in_the_verdict(self):
+        self.write("markers.csv", MARKERS.replace(",14000000,16000000", ",13000000,16000000"))
+        run = self.import_json(*self.traces())
+        self.assertEqual([reason.split(":")[0] for reason in run["reasons"]], ["overlap"])
+        self.write("markers.csv", MARKERS)
+        rows = SAMPLES.splitlines(keepends=True)
+        for lost, verdict, code, reasons in ((slice(30, 60), "SUSPECT", 0, ["ticks_missed"]),
+                                             (slice(5, 99), "INVALID", 1, ["few_readings"])):
+            self.write("samples.csv", "".join(row for row in rows if row not in rows[lost]))
+            done = self.ctl("import", *self.traces(), "--method", "integrate", "--json")
+            self.assertEqual(done.returncode, code, done.stderr)
+            run = json.loads(done.stdout)
+            self.assertEqual(run["verdict"], verdict)
+            self.assertEqual([reason.split(":")[0] for reason in run["reasons"]], reasons)
 
     def test_a_spool_is_a_run(self):
         run = self.import_json(*self.traces())
@@ -210,6 +237,14 @@ class Traces(unittest.TestCase):
                 self.assertAlmostEqual(after["energy_j"][rail]["mean"] / energy["mean"], 1, delta=1e-9)
         count = "SELECT sum(count) FROM chunks WHERE channel = 1 AND run = "
         self.assertEqual(self.rows(count + "1"), self.rows(count + "2"))
+        # Whoever has the tables alone sees that nothing was measured, and so does import.
+        for name in ("samples.csv", "markers.csv"):
+            self.assertTrue((out / name).read_text().startswith("# SIMULATED: "), name)
+        sensor = (out / "sensor.toml").read_text()
+        self.assertIn("simulated = true", sensor)
+        unsaid = self.write("unsaid.toml", sensor.replace("simulated = true", "simulated = false"))
+        alone = self.import_json(*self.traces(out), "--sensor", unsaid, "--method", "integrate")
+        self.assertTrue(alone["run"]["simulated"])
         # A truth that is not this run's is left out, and said.
         (self.folder / "run.spool.truth").write_bytes(b"garbage")
         other = self.ctl("import", "--spool", path, store=self.folder / "other.db")

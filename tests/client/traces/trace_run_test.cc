@@ -392,6 +392,35 @@ TEST(TraceRun, MoreOperatorsThanLeastSquaresTakeAreRefused) {
               HasSubstr("markers.csv:2002: there are 3000 operators in all, and at most 2000"));
 }
 
+TEST(TraceRun, CommentsMayStandAboveTheHeader) {
+  const Traces plain = Simple();
+  for (const size_t lines : {1, 3, 1000}) {
+    const Traces commented{.samples = "# power analyser\n#\n\n" + plain.samples,
+                           .markers = "# a,b,c\n" + plain.markers,
+                           .sensors = {},
+                           .block_lines = lines};
+    const RunData data = DataOf(commented), expected = DataOf(plain);
+    EXPECT_EQ(data.readings(), expected.readings());
+    EXPECT_EQ(data.markers().size(), expected.markers().size());
+    EXPECT_FALSE(data.header()->board().simulated());
+  }
+  Traces below = plain;
+  below.samples += "# the end\n";
+  EXPECT_THAT(ErrorOf(below), HasSubstr("samples.csv:32: the row has 1 fields"));
+  EXPECT_THAT(ErrorOf({.samples = "# nothing\n", .markers = plain.markers}),
+              HasSubstr("there is no header"));
+}
+
+TEST(TraceRun, ACommentThatSaysSimulatedCountsWithoutASensorFile) {
+  for (const bool samples : {false, true}) {
+    Traces traces = Simple();
+    (samples ? traces.samples : traces.markers).insert(0, "# SIMULATED: by a model.\n");
+    const RunData data = DataOf(traces);
+    EXPECT_TRUE(data.header()->board().simulated());
+    EXPECT_TRUE(data.header()->board().name().starts_with("sim:"));
+  }
+}
+
 TEST(TraceRun, TwoClocksAreRefused) {
   Traces traces = Simple();
   traces.markers = std::string(kMarkerHeader) + "a,A,0,5000,6000\n";
