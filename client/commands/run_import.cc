@@ -103,7 +103,12 @@ void RunImport::Discard() {
   if (!is_new_) return;
   const std::array<int64_t, 1> numbers = {number_};
   const absl::Status removed = store_->Delete(numbers);
-  if (removed.ok()) return;
+  if (removed.ok()) {
+    claim_.reset();  // of the number, which another process may get now
+    const absl::Status forgotten = store_->ForgetNumber(number_);
+    if (!forgotten.ok()) PrintError(forgotten);
+    return;
+  }
   PrintError(removed);
   PrintNote(
       fmt::format("the beginning of run {} is left in the store; synergyctl runs prune "

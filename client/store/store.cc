@@ -276,4 +276,12 @@ absl::Status Store::Delete(std::span<const int64_t> numbers) {
   return RemoveRuns(database_, numbers);
 }
 
+absl::Status Store::ForgetNumber(int64_t number) {
+  absl::StatusOr<Statement> forget = database_.Prepare(
+      "UPDATE sqlite_sequence SET seq = ?1 - 1 WHERE name = 'runs' AND seq = ?1 "
+      "AND NOT EXISTS (SELECT 1 FROM runs WHERE run = ?1)");
+  if (!forget.ok()) return forget.status();
+  return forget->Bind(1, number).Run();
+}
+
 }  // namespace synergy

@@ -105,6 +105,9 @@ class Store {
 
   // Deletes runs with their chunks and gives the space back to the disk, as of RemoveRuns.
   absl::Status Delete(std::span<const int64_t> numbers);
+  // The next run may have the number of one that was deleted before it was whole: nobody knows it.
+  // Does nothing where a later run has a number already.
+  absl::Status ForgetNumber(int64_t number);
 
  private:
   explicit Store(Database database) : database_(std::move(database)) {}

@@ -147,6 +147,7 @@ class Traces(unittest.TestCase):
             "markers.csv": [(MARKERS + "conv1,Conv,3,1,2\n", "iterations must follow each other"),
                             (MARKERS.replace("Conv,3", "Con,3"), ":8: the operator 'conv1' is of type 'Con'"),
                             ("op,type,iteration,begin_ns,end_ns\n", "there is no row"),
+                            (MARKERS + MARKERS.splitlines()[3], ":22: the operator 'conv1' has the span"),
                             (MARKERS.replace("\"pool,1\"", "pool,1"), ":3: the row has 6 fields")],
             "sensor.toml": [("schema = 1\nnoise = 1\n", "line 2"), ("", "it is empty"),
                             ("schema = 1\n[[rail]]\nname = \"suply\"\n", "did you mean 'supply'?")],
@@ -162,9 +163,12 @@ class Traces(unittest.TestCase):
                     self.assertEqual(done.returncode, 2, done.stderr)
                     self.assertIn(why, done.stderr)
                     self.assertEqual(done.stdout, "")
-        if self.store.exists():
-            self.assertEqual(self.rows("SELECT count(*) FROM runs"), [(0,)])
-            self.assertEqual(self.rows("SELECT count(*) FROM chunks"), [(0,)])
+        self.assertEqual(self.rows("SELECT count(*) FROM runs"), [(0,)])
+        self.assertEqual(self.rows("SELECT count(*) FROM chunks"), [(0,)])
+        self.write("samples.csv", SAMPLES)
+        self.write("markers.csv", MARKERS)
+        self.import_json(*self.traces())
+        self.assertEqual(self.rows("SELECT run FROM runs"), [(1,)], "no number is lost")
 
     def test_wrong_flags_are_bad_input(self):
         for arguments in (["import"], ["import", "--samples", self.folder / "samples.csv"],

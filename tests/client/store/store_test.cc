@@ -181,6 +181,25 @@ TEST_F(StoreTest, DeletingARunDeletesItsChunksAndItsNumberForEver) {
   EXPECT_GT(PutSample(*store), number);
 }
 
+TEST_F(StoreTest, TheNumberOfARunThatNeverWasWholeIsGivenAgain) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  ASSERT_TRUE(store->ForgetNumber(number).ok());
+  v1::JobStatus status = SampleStatus();
+  status.set_run_id("second");
+  const int64_t second = *store->PutRun(SampleBoard(), status);
+  EXPECT_GT(second, number) << "it is there still";
+  ASSERT_TRUE(store->Delete(std::span(&number, 1)).ok());
+  ASSERT_TRUE(store->ForgetNumber(number).ok());
+  status.set_run_id("third");
+  const int64_t third = *store->PutRun(SampleBoard(), status);
+  EXPECT_GT(third, second) << "a later one had a number already";
+  ASSERT_TRUE(store->Delete(std::span(&third, 1)).ok());
+  ASSERT_TRUE(store->ForgetNumber(third).ok());
+  status.set_run_id("fourth");
+  EXPECT_EQ(*store->PutRun(SampleBoard(), status), third);
+}
+
 // A process that dies between its inserts and its commit leaves nothing; the next one goes on from
 // what was committed before.
 TEST_F(StoreTest, DeathBeforeTheCommitLeavesWhatWasCommitted) {
