@@ -20,14 +20,11 @@ class MarkerLanes {
     auto lane = ends_.upper_bound({begin_ns, UINT16_MAX});
     if (lane == ends_.begin()) {
       if (ends_.size() > UINT16_MAX) return std::nullopt;
-      lane = ends_.emplace(INT64_MIN, static_cast<uint16_t>(ends_.size())).first;
-    } else {
-      lane = std::prev(lane);
+      return ends_.emplace(end_ns, static_cast<uint16_t>(ends_.size())).first->second;
     }
-    const uint16_t number = lane->second;
-    ends_.erase(lane);
-    ends_.emplace(end_ns, number);
-    return number;
+    auto taken = ends_.extract(std::prev(lane));
+    taken.value().first = end_ns;
+    return ends_.insert(std::move(taken)).position->second;
   }
 
  private:

@@ -16,7 +16,8 @@ TEST(ParseDuration, TakesSecondsAndUnits) {
 }
 
 TEST(ParseDuration, RefusesWhatIsNoTime) {
-  for (const char* text : {"", "min", "2 m", "-1", "-0s", "nan", "inf", "1e999", "1e308h", "10minutes"}) {
+  for (const char* text :
+       {"", "min", "2 m", "-1", "-0s", "nan", "inf", "1e999", "1e308h", "10minutes"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }
 }
