@@ -79,6 +79,17 @@ bool IsCounter(const RunReport& report, const std::string& rail) {
   });
 }
 
+// Whether some but not all operators of a group are among these: what they cost would tell of the
+// rest what the readings do not.
+bool SplitsGroup(const RailEnergy& rail, const std::vector<const OpReport*>& members) {
+  return std::ranges::any_of(rail.groups, [&](const GroupEnergy& group) {
+    const auto inside = std::ranges::count_if(members, [&](const OpReport* op) {
+      return std::ranges::find(group.ops, op->result.op) != group.ops.end();
+    });
+    return inside > 0 && static_cast<size_t>(inside) < group.ops.size();
+  });
+}
+
 constexpr const char* kNoUpdates =
     "when its counter of energy was updated could not be found (too few readings, fewer than "
     "updates, or no steady clock)";
@@ -129,7 +140,7 @@ void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& 
     if (!estimate) continue;
     group->energy_j[rail].reset();
     group->energy_share[rail].reset();
-    if (!estimate->why_not.empty()) continue;
+    if (!estimate->why_not.empty() || SplitsGroup(*estimate, members)) continue;
     std::vector<uint32_t> places;
     for (const OpReport* op : members) {
       const auto at = std::ranges::lower_bound(report.estimated_ops, op->result.op);

@@ -86,9 +86,9 @@ ordered_json GroupJson(const RunReport& report, const char* kind, const GroupRep
   json["time_share"] = group.time_share;
   json["energy_j"] = EnergyByRail(report, group.energy_j);
   for (size_t i = 0; i < group.estimate.size(); ++i) {
-    if (group.estimate[i]) {
-      json["energy_ci95_j"][report.rails()[i]] = EstimateJson(*group.estimate[i])["ci95"];
-    }
+    const std::optional<Estimate>& estimate = group.estimate[i];
+    json["energy_ci95_j"][report.rails()[i]] =
+        estimate ? EstimateJson(*estimate)["ci95"] : ordered_json(nullptr);
   }
   json["energy_share"] = EnergyByRail(report, group.energy_share);
   json["macs"] = OrNull(group.macs);

@@ -44,7 +44,8 @@ struct GroupReport {
   double time_share = 0;
   RailEnergies energy_j;      // absent where it is absent for one of them
   RailEnergies energy_share;  // likewise
-  // By rail, of the method least-squares; also where an operator's own energy is absent.
+  // By rail, of the method least-squares; also where an operator's own energy is absent, but not
+  // where some operators of a GroupEnergy are in here and others are not.
   std::vector<std::optional<Estimate>> estimate;
   std::optional<int64_t> macs;
 };
