@@ -20,7 +20,8 @@ struct ReadingCount {
   std::string rail;
   uint64_t readings = 0;
   std::optional<double> window_s = {};  // that a reading takes together; nothing: not known
-  uint64_t repeats = 0;  // readings that surely show a conversion that was read before
+  uint64_t repeats = 0;    // readings that surely show a conversion that was read before
+  bool separates = false;  // operators that are shorter than the window, too: CanSeparate
 };
 
 struct CountFault {

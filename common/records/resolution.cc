@@ -26,6 +26,13 @@ std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double re
   return *window_s * (channel.window().average() > 1 ? kSettled : 1) + 1 / reads_hz;
 }
 
+bool CanSeparate(const v1::ChannelInfo& channel) {
+  const v1::Window& window = channel.window();
+  if (window.stamps_are_window()) return true;
+  if (!(window.period_s() > 0) || window.average() > 1) return false;
+  return window.slot_s() > 0 || channel.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
+}
+
 std::string TimeText(double seconds) {
   return seconds < 1 ? fmt::format("{:.3g} ms", 1e3 * seconds) : fmt::format("{:.3g} s", seconds);
 }

@@ -19,6 +19,11 @@ std::optional<double> WindowLength(const v1::Window& window);
 // the window is not known, or nothing is read.
 std::optional<double> ShortestResolved(const v1::ChannelInfo& channel, double reads_hz);
 
+// Whether operators that are shorter than the window can be told apart all the same, by least
+// squares over many iterations: where no filter mixes them, and it is known which time each reading
+// is of, or can be found from the readings (common/attribution/rail_fit.h, counter_updates.h).
+bool CanSeparate(const v1::ChannelInfo& channel);
+
 // "1.93 ms", "2.5 s": as windows and operators' times are told to people.
 std::string TimeText(double seconds);
 

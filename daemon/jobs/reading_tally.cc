@@ -31,6 +31,7 @@ ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
       channel.counter = info.quantity() == v1::ChannelInfo::QUANTITY_ENERGY_COUNTER;
       channel.scale = info.scale();
       channel.window_s = WindowLength(info.window());
+      channel.separates = CanSeparate(info);
     }
   }
 }
@@ -99,9 +100,11 @@ std::vector<ReadingTally::Rail> ReadingTally::Count() const {
       const auto known = std::find_if(rails.begin(), rails.end(),
                                       [&](const Rail& r) { return r.rail == channel.rail; });
       if (known == rails.end()) {
-        rails.push_back({channel.rail, channel.readings, channel.window_s, channel.repeats});
+        rails.push_back(
+            {channel.rail, channel.readings, channel.window_s, channel.repeats, channel.separates});
         continue;
       }
+      known->separates |= channel.separates;
       if (channel.readings > known->readings) {
         known->readings = channel.readings;
         known->repeats = channel.repeats;

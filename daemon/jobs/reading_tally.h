@@ -28,12 +28,13 @@ class ReadingTally final : public ReadingSink {
 
   // The readings that began up to now, of each rail's power, current or energy, the rails in the
   // order of the sampler's channels. A rail with several such channels counts the one read most,
-  // and has the shortest window of them.
+  // and has the shortest window of them; one that can separate is enough.
   struct Rail {
     std::string rail;
     uint64_t readings = 0;
     std::optional<double> window_s = {};  // WindowLength
     uint64_t repeats = 0;                 // of the readings, surely
+    bool separates = false;               // CanSeparate
   };
   std::vector<Rail> Count() const;
 
@@ -53,6 +54,7 @@ class ReadingTally final : public ReadingSink {
     bool counter = false;
     double scale = 1;
     std::optional<double> window_s = {};
+    bool separates = false;
     std::optional<int64_t> first_raw = {};
     bool changed = false;
     uint64_t fresh = 0;    // surely

@@ -43,6 +43,7 @@ absl::Status RunSession::MeasureBlock(uint32_t first, uint32_t count) {
     ReadingCount& rail = facts_.rails[i];
     rail.rail = after[i].rail;
     rail.window_s = after[i].window_s;
+    rail.separates = after[i].separates;
     rail.readings += after[i].readings - before[i].readings;
     rail.repeats += after[i].repeats - before[i].repeats;
   }

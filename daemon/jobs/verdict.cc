@@ -36,12 +36,14 @@ void JudgeSource(const v1::SourceStats& source, const VerdictLimits& limits, Jud
   judge(ReasonCode::kReadsFailed, source.failed(), "had a read that failed");
 }
 
-// "" where the window is short enough.
-std::string WindowWords(const RunFacts& facts, double windows, double window_s) {
+// "" where the window is short enough for the joules of the whole and, unless least squares tell
+// shorter ones apart, for those of an operator.
+std::string WindowWords(const RunFacts& facts, double windows, double window_s, bool separates) {
   const bool whole = facts.measured_s >= windows * window_s;
   const double longest_s =
       facts.operator_s.empty() ? HUGE_VAL : *std::ranges::max_element(facts.operator_s);
-  if (whole && window_s <= longest_s) return "";
+  const bool mixed = !separates && window_s > longest_s;
+  if (whole && !mixed) return "";
   std::string words = fmt::format("a reading takes {} together", TimeText(window_s));
   if (!whole) {
     words += fmt::format(
@@ -50,7 +52,7 @@ std::string WindowWords(const RunFacts& facts, double windows, double window_s) 
         TimeText(facts.measured_s), TimeText(windows * window_s),
         std::ceil(static_cast<double>(facts.iterations) * windows * window_s / facts.measured_s));
   }
-  if (window_s > longest_s) {
+  if (mixed) {
     words += fmt::format(
         "{}all {} operators are shorter (the longest takes {}): the joules of single operators "
         "are shares of a mean, not measurements",
@@ -64,7 +66,7 @@ void JudgeWindows(const RunFacts& facts, const VerdictLimits& limits, Judgement*
   std::vector<std::pair<std::string, std::string>> told;  // words and rails
   for (const ReadingCount& rail : facts.rails) {
     const std::string words =
-        rail.window_s ? WindowWords(facts, limits.windows, *rail.window_s) : "";
+        rail.window_s ? WindowWords(facts, limits.windows, *rail.window_s, rail.separates) : "";
     if (words.empty()) continue;
     const auto same = std::ranges::find(told, words, [](const auto& entry) { return entry.first; });
     if (same == told.end()) {

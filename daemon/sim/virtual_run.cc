@@ -285,7 +285,8 @@ void Player::EndMeasured(MonotonicTime at) {
   const std::vector<ReadingTally::Rail> after = tally_->Count();
   for (size_t i = 0; i < after.size(); ++i) {
     facts_.rails.push_back({after[i].rail, after[i].readings - read_before_[i].readings,
-                            after[i].window_s, after[i].repeats - read_before_[i].repeats});
+                            after[i].window_s, after[i].repeats - read_before_[i].repeats,
+                            after[i].separates});
   }
 }
 

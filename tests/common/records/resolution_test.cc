@@ -25,6 +25,20 @@ TEST(WindowLength, IsThePeriodTheSlotOrTheFiltersTimeConstant) {
   EXPECT_FALSE(WindowLength(v1::Window()).has_value());
 }
 
+TEST(CanSeparate, WhereNoFilterMixesAndConversionsAreKnownOrCanBeFound) {
+  EXPECT_TRUE(CanSeparate(Channel())) << "a free-running chip";
+  EXPECT_FALSE(CanSeparate(Channel(64)));
+  v1::ChannelInfo channel = Channel();
+  channel.mutable_window()->clear_slot_s();
+  EXPECT_FALSE(CanSeparate(channel)) << "how long it converts is not known";
+  channel.set_quantity(v1::ChannelInfo::QUANTITY_ENERGY_COUNTER);
+  EXPECT_TRUE(CanSeparate(channel)) << "it counts from update to update";
+  channel.mutable_window()->clear_period_s();
+  EXPECT_FALSE(CanSeparate(channel));
+  channel.mutable_window()->set_stamps_are_window(true);
+  EXPECT_TRUE(CanSeparate(channel));
+}
+
 TEST(ShortestResolved, IsTheWindowAndTheTimeBetweenTwoReadings) {
   EXPECT_NEAR(*ShortestResolved(Channel(), 1000), 0.84e-3 * 1.1 + 1e-3, 1e-9);
   EXPECT_NEAR(*ShortestResolved(Channel(), 100), 0.84e-3 * 1.1 + 10e-3, 1e-9);

@@ -10,6 +10,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 RunFacts Good() {
@@ -150,6 +151,16 @@ TEST(Verdict, AWindowLongerThanEveryOperatorIsSuspectHoweverLongTheJobIs) {
                                     "shorter (the longest takes 31 ms)")));
   EXPECT_THAT(Judge(Filtered(0.1, 31e-3)).reasons,
               ElementsAre(AllOf(HasSubstr("took 100 ms"), HasSubstr("all 2 operators"))));
+}
+
+// Least squares over many iterations do, and their intervals say how well.
+TEST(Verdict, AWindowLongerThanEveryOperatorIsWellWhereTheyAreToldApartAllTheSame) {
+  RunFacts facts = Filtered(60, 31e-3);
+  for (auto& rail : facts.rails) rail.separates = true;
+  EXPECT_EQ(Judge(facts).verdict, v1::VERDICT_VALID);
+  facts.measured_s = 0.1;
+  EXPECT_THAT(Judge(facts).reasons,
+              ElementsAre(AllOf(HasSubstr("took 100 ms"), Not(HasSubstr("operators")))));
 }
 
 TEST(Verdict, OnlyTheRailWithTheLongWindowIsNamedAndNothingIsClaimedOfAnUnknownOne) {
