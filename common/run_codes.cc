@@ -19,8 +19,9 @@ constexpr std::string_view kReasons[] = {
     "reads_failed",       "records_dropped", "records_lost",
     "residual_too_large", "ring_garbage",    "source_failed",
     "stamps_late",        "store_damaged",   "throttled",
-    "ticks_missed",       "too_warm",        "window_long"};
-static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowLong) + 1);
+    "ticks_missed",       "too_warm",        "window_long",
+    "windows_not_found"};
+static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowsNotFound) + 1);
 
 constexpr std::string_view kNotices[] = {
     "clock_astray", "clock_moved",    "clocks_differ", "clocks_left",        "core_switched",

@@ -43,6 +43,7 @@ enum class ReasonCode {
   kTicksMissed,
   kTooWarm,
   kWindowLong,
+  kWindowsNotFound,
 };
 
 enum class NoticeCode {

@@ -102,6 +102,39 @@ std::optional<std::string> BooksWords(const RunReport& report, const RailEnergy&
       rail.rail, left, 100 * left / *rail.integral_j, *rail.integral_j, 100 * limit);
 }
 
+// Below so many steps between what a rail draws in operators and what it draws otherwise, nobody
+// could place the windows of its sensor, and they matter little.
+constexpr double kLeastMove = 2;
+
+// Whether its power in operators and the one of the idle board, or between operators, are that far
+// apart, beyond their intervals.
+bool Moves(const RunReport& report, const RailEnergy& rail) {
+  const double seconds = report.attribution.inference.time_s;
+  const double iterations = static_cast<double>(report.attribution.iterations);
+  const std::optional<Estimate>& rest = rail.idle_w ? rail.idle_w : rail.between_w;
+  if (!(seconds > 0) || !(iterations > 0) || !rest) return false;
+  const double per_s = iterations / seconds;
+  const double apart_w = std::abs(rail.inference_j.mean * per_s - rest->mean);
+  const double width_w = std::hypot(rail.inference_j.half_width() * per_s, rest->half_width());
+  return apart_w - width_w > kLeastMove * rail.step_w;
+}
+
+// Nothing where the windows of all rails that move are known or were found. Not of a run of which
+// no iteration was completed.
+std::optional<std::string> WindowsWords(const RunReport& report) {
+  std::string rails;
+  for (const std::optional<RailEnergy>& rail : report.estimates) {
+    if (!rail || !rail->why_not.empty() || rail->windows != WindowKind::kSmeared) continue;
+    if (Moves(report, *rail)) rails += (rails.empty() ? "" : ", ") + rail->rail;
+  }
+  if (rails.empty()) return std::nullopt;
+  return fmt::format(
+      "{}: when the sensor converted could not be found from the readings of {} iterations, so "
+      "each stands for all of the time in which its conversion may lie: intervals of operators are "
+      "wide and may miss; measure more iterations",
+      rails, report.attribution.iterations);
+}
+
 // What the fit of each rail says of itself.
 void JudgeFits(const RunReport& report, const RecordLimits& limits,
                std::vector<std::string>* reasons) {
@@ -114,6 +147,7 @@ void JudgeFits(const RunReport& report, const RecordLimits& limits,
     add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
     add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));
   }
+  add(ReasonCode::kWindowsNotFound, WindowsWords(report));
 }
 
 }  // namespace

@@ -131,6 +131,47 @@ TEST(RunJudgement, BooksThatDoNotCloseAreAReason) {
   EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
 }
 
+// 5 W in operators.
+RunReport Smeared(double idle_w) {
+  RunReport report = Fitted();
+  report.attribution.iterations = 4;
+  RailEnergy& rail = *report.estimates[0];
+  rail.windows = WindowKind::kSmeared;
+  rail.inference_j = {.mean = 2.5, .low = 2.4975, .high = 2.5025};
+  rail.idle_w = Estimate{.mean = idle_w, .low = idle_w, .high = idle_w};
+  return report;
+}
+
+TEST(RunJudgement, WindowsThatCouldNotBeFoundOfARailThatMovesAreAReason) {
+  RunReport report = Smeared(2);
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(AllOf(StartsWith("windows_not_found: VDD_IN: when the sensor converted"),
+                                HasSubstr("of 4 iterations"), HasSubstr("may miss"),
+                                HasSubstr("measure more iterations"))));
+  report.estimates.push_back(report.estimates[0]);
+  report.estimates[1]->rail = "VDD_CPU";
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("windows_not_found: VDD_IN, VDD_CPU: ")));
+  for (const WindowKind kind : {WindowKind::kKnown, WindowKind::kFitted, WindowKind::kFiltered}) {
+    report = Smeared(2);
+    report.estimates[0]->windows = kind;
+    EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
+  }
+}
+
+// Nobody could place the windows of such a rail.
+TEST(RunJudgement, WindowsOfARailThatHardlyMovesMayBeAnywhere) {
+  EXPECT_THAT(RecordReasons(Smeared(4.985), {}), IsEmpty()) << "1.5 steps";
+  EXPECT_THAT(RecordReasons(Smeared(4.9775), {}), IsEmpty()) << "2.25 steps +/- 0.5";
+  EXPECT_THAT(RecordReasons(Smeared(4.97), {}), ElementsAre(StartsWith("windows_not_found")));
+  RunReport report = Smeared(2);
+  report.estimates[0]->between_w = Estimate{.mean = 5, .low = 5, .high = 5};
+  report.estimates[0]->idle_w.reset();
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "as between operators";
+  report.estimates[0]->why_not = "nothing is known";
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
+}
+
 TEST(RunJudgement, ItsLimitsHaveNames) {
   RecordLimits limits;
   ASSERT_TRUE(SetLimit("overlap=50%", Named(limits)).ok());
