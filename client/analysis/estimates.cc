@@ -30,6 +30,8 @@ ordered_json OrNull(const std::optional<Estimate>& estimate) {
   return estimate ? EstimateJson(*estimate) : ordered_json(nullptr);
 }
 
+ordered_json NoEstimate() { return {{"mean", nullptr}, {"ci95", nullptr}}; }
+
 ordered_json PositiveOrNull(double value) {
   return value > 0 ? ordered_json(value) : ordered_json(nullptr);
 }
@@ -53,6 +55,12 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["rail"] = rail.rail;
   json["operators_known"] = rail.why_not.empty();
   json["why_not"] = rail.why_not.empty() ? ordered_json(nullptr) : ordered_json(rail.why_not);
+  for (const char* key :
+       {"inference_j", "widest_interval", "idle_w", "between_w", "books", "calibration", "windows",
+        "readings", "readings_used", "outliers", "step_w", "noise_steps", "drift_w", "period_s",
+        "place_sd_s", "delay_s"}) {
+    json[key] = nullptr;
+  }
   if (!rail.why_not.empty()) return json;
   json["inference_j"] = EstimateJson(rail.inference_j);
   json["widest_interval"] = rail.widest;
@@ -178,10 +186,11 @@ void AddEstimateJson(const RunReport& report, const OpReport& op, ordered_json* 
     (*json)[key] = ordered_json::object();
   }
   for (size_t rail = 0; rail < report.rails().size(); ++rail) {
-    if (!report.estimates[rail]) continue;
     const std::string& name = report.rails()[rail];
     const std::optional<OperatorEnergy>& energy = op.estimate[rail];
     ordered_json& energy_j = (*json)["energy_j"][name];
+    if (!report.estimates[rail]) energy_j["ci95"] = nullptr;  // integrated
+    if (report.estimates[rail]) energy_j = NoEstimate();
     if (energy && energy->energy_j) energy_j = EstimateJson(*energy->energy_j);
     if (energy && energy->group) energy_j = {{"group", GroupId(report, rail, *energy->group)}};
     (*json)["dynamic_energy_j"][name] = energy ? OrNull(energy->dynamic_j) : ordered_json(nullptr);

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <iterator>
+
+#include "client/analysis/estimates.h"
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
@@ -40,8 +44,23 @@ std::string Comments(const RunReport& report) {
   add("method", report.method);
   add("verdict", VerdictName(report.verdict));
   for (const std::string& reason : report.reasons) add("reason", reason);
+  for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
+    if (!report.estimates[rail]) continue;
+    const std::vector<GroupEnergy>& groups = report.estimates[rail]->groups;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const Estimate& e = groups[i].energy_j;
+      add("group",
+          fmt::format("{} on {}, operators {}: {} J, 95 % {} to {}", GroupId(report, rail, i),
+                      report.rails()[rail], fmt::join(groups[i].ops, " "), e.mean, e.low, e.high));
+    }
+  }
   return text;
 }
+
+// Columns of the method least-squares, for each rail; behind the others, which keep their places.
+constexpr const char* kEstimated[] = {
+    "energy_j_ci95_low",         "energy_j_ci95_high",         "group",          "dynamic_energy_j",
+    "dynamic_energy_j_ci95_low", "dynamic_energy_j_ci95_high", "energy_delay_js"};
 
 std::string Row(const std::vector<std::string>& fields) {
   return fmt::format("{}\n", fmt::join(fields, ","));
@@ -66,7 +85,32 @@ std::string HeaderRow(const RunReport& report) {
        {"macs", "flops", "flops_per_s", "bytes_read", "bytes_written", "params"}) {
     fields.emplace_back(cost);
   }
+  for (const char* quantity : kEstimated) {
+    for (const std::string& rail : report.rails()) {
+      fields.push_back(CsvField(fmt::format("{}_{}", quantity, rail)));
+    }
+  }
   return Row(fields);
+}
+
+// Of an operator on a rail, in the order of kEstimated; empty fields with the method integrate.
+std::array<std::string, std::size(kEstimated)> Estimated(const RunReport& report,
+                                                         const OpReport& op, size_t rail) {
+  std::array<std::string, std::size(kEstimated)> fields;
+  if (rail >= op.estimate.size() || !op.estimate[rail]) return fields;
+  const OperatorEnergy& energy = *op.estimate[rail];
+  if (energy.energy_j) {
+    fields[0] = fmt::format("{}", energy.energy_j->low);
+    fields[1] = fmt::format("{}", energy.energy_j->high);
+    fields[6] = fmt::format("{}", energy.energy_j->mean * op.result.time_s.mean);
+  }
+  if (energy.group) fields[2] = fmt::format("{}", GroupId(report, rail, *energy.group));
+  if (energy.dynamic_j) {
+    fields[3] = fmt::format("{}", energy.dynamic_j->mean);
+    fields[4] = fmt::format("{}", energy.dynamic_j->low);
+    fields[5] = fmt::format("{}", energy.dynamic_j->high);
+  }
+  return fields;
 }
 
 std::string OpRow(const RunReport& report, const OpReport& op) {
@@ -92,6 +136,13 @@ std::string OpRow(const RunReport& report, const OpReport& op) {
   fields.push_back(cost(op.info.bytes_read()));
   fields.push_back(cost(op.info.bytes_written()));
   fields.push_back(cost(op.info.params()));
+  std::vector<std::array<std::string, std::size(kEstimated)>> estimated;
+  for (size_t i = 0; i < report.rails().size(); ++i) {
+    estimated.push_back(Estimated(report, op, i));
+  }
+  for (size_t column = 0; column < std::size(kEstimated); ++column) {
+    for (const auto& of_rail : estimated) fields.push_back(of_rail[column]);
+  }
   return Row(fields);
 }
 

@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
 
+#include "client/analysis/report_csv.h"
 #include "client/analysis/report_json.h"
 #include "tests/client/sample_run.h"
 
@@ -99,6 +104,81 @@ TEST(Estimates, ATypeOrModuleWithAllOfAGroupHasItsEnergy) {
                 1e-12)
         << kind;
   }
+}
+
+std::vector<std::string> KeysOf(const ordered_json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+TEST(Estimates, ARailWhoseOperatorsAreNotKnownHasTheKeysOfTheOthersAndNothingInThem) {
+  const ordered_json json = ReportJson(ReportOf(Known("VDD_IN")));
+  const ordered_json &known = json["energy"][0], &unknown = json["energy"][1];
+  EXPECT_EQ(KeysOf(unknown), KeysOf(known));
+  EXPECT_EQ(unknown["rail"], "VDD_CPU");
+  EXPECT_EQ(unknown["operators_known"], false);
+  EXPECT_EQ(unknown["why_not"], "its sensor is too slow");
+  for (const auto& [key, value] : unknown.items()) {
+    if (key != "rail" && key != "operators_known" && key != "why_not") {
+      EXPECT_TRUE(value.is_null()) << key;
+    }
+  }
+  const ordered_json& op = json["ops"][0];
+  EXPECT_EQ(KeysOf(op["energy_j"]["VDD_CPU"]), KeysOf(op["energy_j"]["VDD_IN"]));
+  EXPECT_EQ(op["energy_j"]["VDD_CPU"]["mean"], nullptr);
+  EXPECT_EQ(op["energy_j"]["VDD_CPU"]["ci95"], nullptr);
+  for (const char* key : {"dynamic_energy_j", "energy_delay_js", "readings", "covered"}) {
+    EXPECT_FALSE(op[key]["VDD_IN"].is_null()) << key;
+    EXPECT_TRUE(op[key]["VDD_CPU"].is_null()) << key;
+    EXPECT_EQ(op[key].size(), 2u) << key;
+  }
+}
+
+// By the header row's names.
+std::vector<std::map<std::string, std::string>> CsvRows(const std::string& csv) {
+  std::vector<std::map<std::string, std::string>> rows;
+  std::vector<std::string> names;
+  std::istringstream lines(csv);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    std::vector<std::string> fields;
+    std::istringstream parts(line + ",end");
+    for (std::string field; std::getline(parts, field, ',');) fields.push_back(field);
+    if (names.empty()) {
+      names = fields;
+      continue;
+    }
+    EXPECT_EQ(fields.size(), names.size()) << line;
+    auto& row = rows.emplace_back();
+    for (size_t i = 0; i < names.size(); ++i) row[names[i]] = fields.at(i);
+  }
+  return rows;
+}
+
+TEST(Estimates, TheCsvHasIntervalsDynamicEnergyAndEnergyDelay) {
+  const auto rows = CsvRows(ReportCsv(ReportOf(Known("VDD_IN"))));
+  ASSERT_EQ(rows.size(), 2u);
+  const auto number = [&](const char* name) { return std::stod(rows[0].at(name)); };
+  EXPECT_NEAR(number("energy_j_VDD_IN"), 0.05, 1e-12);
+  EXPECT_NEAR(number("energy_j_ci95_low_VDD_IN"), 0.048, 1e-12);
+  EXPECT_NEAR(number("energy_j_ci95_high_VDD_IN"), 0.052, 1e-12);
+  EXPECT_EQ(rows[0].at("group_VDD_IN"), "");
+  EXPECT_NEAR(number("dynamic_energy_j_VDD_IN"), 0.02, 1e-12);
+  EXPECT_NEAR(number("dynamic_energy_j_ci95_low_VDD_IN"), 0.01, 1e-12);
+  EXPECT_NEAR(number("dynamic_energy_j_ci95_high_VDD_IN"), 0.03, 1e-12);
+  EXPECT_NEAR(number("energy_delay_js_VDD_IN"), 0.05 * 0.01, 1e-9);
+  EXPECT_EQ(rows[0].at("energy_j_VDD_CPU") + rows[0].at("energy_j_ci95_low_VDD_CPU"), "");
+}
+
+TEST(Estimates, TheCsvTellsOperatorsOfAGroupFromUnknownOnesAndSaysWhatTheGroupCosts) {
+  const std::string csv = ReportCsv(ReportOf(Grouped("VDD_IN")));
+  for (const auto& row : CsvRows(csv)) {
+    EXPECT_EQ(row.at("energy_j_VDD_IN"), "");
+    EXPECT_EQ(row.at("group_VDD_IN"), "1");
+    EXPECT_EQ(row.at("group_VDD_CPU"), "");
+  }
+  EXPECT_THAT(csv, testing::HasSubstr("\n# group: 1 on VDD_IN, operators 0 1: 0.075"));
 }
 
 }  // namespace
