@@ -15,9 +15,8 @@ ordered_json OrNull(const std::optional<Estimate>& estimate) {
   return estimate ? EstimateJson(*estimate) : ordered_json(nullptr);
 }
 
-ordered_json PowerJson(const std::optional<Estimate>& energy_j, std::optional<double> time_s) {
-  const bool known = energy_j && time_s && *time_s > 0;
-  return known ? ordered_json(energy_j->mean / *time_s) : ordered_json(nullptr);
+ordered_json MeanOrNull(const std::optional<Estimate>& estimate) {
+  return estimate ? ordered_json(estimate->mean) : ordered_json(nullptr);
 }
 
 ordered_json BlockJson(const v1::MeasuredBlock& block) {
@@ -82,9 +81,12 @@ ordered_json LoopJson(const RunReport& report) {
     item["energy_j"] = OrNull(rail.looped_j);
     item["attributed_j"] = OrNull(rail.attributed_j);
     item["difference_j"] = OrNull(rail.difference_j);
-    item["power_w"] = PowerJson(rail.looped_j, loop.time_s);
-    item["attributed_power_w"] = PowerJson(rail.attributed_j, loop.network_time_s);
+    item["power_w"] = MeanOrNull(rail.looped_w);
+    item["attributed_power_w"] = MeanOrNull(rail.attributed_w);
+    item["power_difference_w"] = OrNull(rail.difference_w);
     item["agrees"] = rail.difference_j ? ordered_json(rail.agrees()) : ordered_json(nullptr);
+    item["powers_agree"] =
+        rail.difference_w ? ordered_json(rail.powers_agree()) : ordered_json(nullptr);
     json["rails"].push_back(std::move(item));
   }
   return json;

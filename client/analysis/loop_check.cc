@@ -50,25 +50,29 @@ Estimate Around(double mean, double half_width) {
   return {.mean = mean, .low = mean - half_width, .high = mean + half_width};
 }
 
-std::optional<Estimate> LoopedEnergy(const RunData& data, const RailPower& rail,
-                                     const std::vector<Begin>& begins) {
-  const std::optional<int64_t> window_ns = WindowNs(data, rail.rail);
-  if (!window_ns) return std::nullopt;
-  const auto settled = Settled(begins, *window_ns);
-  if (!settled) return std::nullopt;
-  const auto& [first, last] = *settled;
-  const SteadyPower power = SteadyPowerIn(data, rail, {first.at_ns, last.at_ns});
-  if (!power.mean_w || !power.half_width_w) return std::nullopt;
-  const double seconds = SecondsEach(first, last);
-  return Around(*power.mean_w * seconds, *power.half_width_w * seconds);
+Estimate Times(const Estimate& value, double factor) {
+  return Around(value.mean * factor, value.half_width() * factor);
 }
 
-// The two are independent of each other.
-void Compare(LoopCheck::Rail* rail) {
-  if (!rail->looped_j || !rail->attributed_j) return;
-  rail->difference_j =
-      Around(rail->looped_j->mean - rail->attributed_j->mean,
-             std::hypot(rail->looped_j->half_width(), rail->attributed_j->half_width()));
+// The power in the loop and the energy of one execution; nothing where they are not known.
+void AddLooped(const RunData& data, const RailPower& power, const std::vector<Begin>& begins,
+               LoopCheck::Rail* rail) {
+  const std::optional<int64_t> window_ns = WindowNs(data, power.rail);
+  if (!window_ns) return;
+  const auto settled = Settled(begins, *window_ns);
+  if (!settled) return;
+  const auto& [first, last] = *settled;
+  const SteadyPower steady = SteadyPowerIn(data, power, {first.at_ns, last.at_ns});
+  if (!steady.mean_w || !steady.half_width_w) return;
+  rail->looped_w = Around(*steady.mean_w, *steady.half_width_w);
+  rail->looped_j = Times(*rail->looped_w, SecondsEach(first, last));
+}
+
+// Of two that are independent of each other.
+std::optional<Estimate> Difference(const std::optional<Estimate>& a,
+                                   const std::optional<Estimate>& b) {
+  if (!a || !b) return std::nullopt;
+  return Around(a->mean - b->mean, std::hypot(a->half_width(), b->half_width()));
 }
 
 }  // namespace
@@ -89,11 +93,16 @@ std::optional<LoopCheck> CheckLoop(const RunData& data, const RunReport& report)
   if (measured) check.network_time_s = op->result.time_s.mean;
   const std::vector<RailPower> power = data.Power();
   for (size_t i = 0; i < power.size(); ++i) {
-    LoopCheck::Rail rail{.rail = power[i].rail, .looped_j = LoopedEnergy(data, power[i], begins)};
+    LoopCheck::Rail rail{.rail = power[i].rail};
+    AddLooped(data, power[i], begins, &rail);
     if (measured && i < op->estimate.size() && op->estimate[i]) {
       rail.attributed_j = op->estimate[i]->energy_j;
     }
-    Compare(&rail);
+    if (rail.attributed_j && *check.network_time_s > 0) {
+      rail.attributed_w = Times(*rail.attributed_j, 1 / *check.network_time_s);
+    }
+    rail.difference_j = Difference(rail.looped_j, rail.attributed_j);
+    rail.difference_w = Difference(rail.looped_w, rail.attributed_w);
     check.rails.push_back(std::move(rail));
   }
   return check;

@@ -96,8 +96,12 @@ struct LoopCheck {
     std::optional<Estimate> looped_j = {};      // of one execution
     std::optional<Estimate> attributed_j = {};  // by least squares, where it stands alone
     std::optional<Estimate> difference_j = {};  // looped less attributed; where both are there
-    bool agrees() const {
-      return difference_j && difference_j->low <= 0 && difference_j->high >= 0;
+    // The mean powers of these: what stays the same where an execution takes longer in one of them.
+    std::optional<Estimate> looped_w = {}, attributed_w = {}, difference_w = {};
+    bool agrees() const { return HasZero(difference_j); }
+    bool powers_agree() const { return HasZero(difference_w); }
+    static bool HasZero(const std::optional<Estimate>& difference) {
+      return difference && difference->low <= 0 && difference->high >= 0;
     }
   };
   std::vector<Rail> rails = {};

@@ -21,15 +21,21 @@ std::string Millijoules(const std::optional<Estimate>& e) {
   return e ? fmt::format("{:.5g} +/- {:.2g}", 1e3 * e->mean, 1e3 * e->half_width()) : "-";
 }
 
-// Energy by time: what stays the same where an operator is only quicker.
-std::string Watts(const std::optional<Estimate>& energy_j, std::optional<double> time_s) {
-  return energy_j && time_s && *time_s > 0 ? fmt::format("{:.3f}", energy_j->mean / *time_s) : "-";
+std::string Watts(const std::optional<Estimate>& power_w) {
+  return power_w ? fmt::format("{:.3f}", power_w->mean) : "-";
 }
 
-std::string Difference(const LoopCheck::Rail& rail) {
-  if (!rail.difference_j || !(rail.attributed_j->mean > 0)) return "-";
-  return fmt::format("{:+.2f} +/- {:.2f}", 100 * rail.difference_j->mean / rail.attributed_j->mean,
-                     100 * rail.difference_j->half_width() / rail.attributed_j->mean);
+// In percent of the attributed value.
+std::string Difference(const std::optional<Estimate>& difference,
+                       const std::optional<Estimate>& attributed) {
+  if (!difference || !attributed || !(attributed->mean > 0)) return "-";
+  return fmt::format("{:+.2f} +/- {:.2f}", 100 * difference->mean / attributed->mean,
+                     100 * difference->half_width() / attributed->mean);
+}
+
+const char* Within(const std::optional<Estimate>& difference) {
+  if (!difference) return "-";
+  return LoopCheck::Rail::HasZero(difference) ? "yes" : "no";
 }
 
 }  // namespace
@@ -68,16 +74,19 @@ std::string LoopText(const RunReport& report) {
                    {"difference %"},
                    {"within intervals", Align::kLeft},
                    {"looped W"},
-                   {"attributed W"}});
+                   {"attributed W"},
+                   {"difference %"},
+                   {"within intervals", Align::kLeft}});
   for (const LoopCheck::Rail& rail : loop.rails) {
-    const char* agrees = !rail.difference_j ? "-" : rail.agrees() ? "yes" : "no";
     table.AddRow({Printable(rail.rail), Millijoules(rail.looped_j), Millijoules(rail.attributed_j),
-                  Difference(rail), agrees, Watts(rail.looped_j, loop.time_s),
-                  Watts(rail.attributed_j, loop.network_time_s)});
+                  Difference(rail.difference_j, rail.attributed_j), Within(rail.difference_j),
+                  Watts(rail.looped_w), Watts(rail.attributed_w),
+                  Difference(rail.difference_w, rail.attributed_w), Within(rail.difference_w)});
   }
   return text + table.Text() +
-         "caches are warmer in a loop than in the network: an operator that waits for memory is "
-         "quicker\nand cheaper there, which is no fault of either value; then compare the watts\n";
+         "caches are warmer in a loop than in the network, and the clock may stand elsewhere: an\n"
+         "execution may take less time there or more, and its joules go with it, which is no fault "
+         "of\neither value; then compare the watts\n";
 }
 
 }  // namespace synergy

@@ -70,6 +70,21 @@ TEST(LoopCheck, DoesNotAgreeBeyondTheIntervalOfTheDifference) {
   EXPECT_FALSE(looped.CheckBeside(450e-6, 20e-6).rails[0].agrees());
 }
 
+// 2 W in the loop for 0.2 ms; in the network an execution takes 1 ms. The energies are not those of
+// the same time, and the powers say whether the attribution is right.
+TEST(LoopCheck, PowersAgreeWhereAnExecutionTakesLongerInOneOfThem) {
+  Looped looped(1e-3);
+  LoopCheck check = looped.CheckBeside(2.02e-3, 30e-6);
+  EXPECT_FALSE(check.rails[0].agrees());
+  EXPECT_NEAR(check.rails[0].looped_w->mean, 2, 1e-6);
+  EXPECT_NEAR(check.rails[0].attributed_w->mean, 2.02, 1e-6);
+  EXPECT_NEAR(check.rails[0].attributed_w->half_width(), 0.03, 1e-6);
+  EXPECT_NEAR(check.rails[0].difference_w->mean, -0.02, 1e-6);
+  EXPECT_TRUE(check.rails[0].powers_agree());
+  check = looped.CheckBeside(2.04e-3, 30e-6);
+  EXPECT_FALSE(check.rails[0].powers_agree());
+}
+
 TEST(LoopCheck, WhatTheSensorHoldsOfTheTimeBeforeIsLeftOut) {
   // 100 ms windows: from 1300 to 1899 ms.
   const LoopCheck check = Looped(0.1).CheckBeside(400e-6, 20e-6);
@@ -91,6 +106,8 @@ TEST(LoopCheck, AnOperatorInAGroupHasNothingToCompareWith) {
   const LoopCheck check = *CheckLoop(looped.data, looped.report);
   EXPECT_TRUE(check.rails[0].looped_j.has_value());
   EXPECT_FALSE(check.rails[0].difference_j.has_value());
+  EXPECT_TRUE(check.rails[0].looped_w.has_value());
+  EXPECT_FALSE(check.rails[0].difference_w.has_value());
 }
 
 TEST(LoopCheck, SaysThatNothingWasRepeated) {
@@ -107,6 +124,10 @@ TEST(LoopJson, HasBothValuesAndWhetherTheyAgree) {
   EXPECT_EQ(json["rails"][0]["rail"], "VDD");
   EXPECT_EQ(json["rails"][0]["agrees"], true);
   EXPECT_NEAR(json["rails"][0]["attributed_j"]["mean"].get<double>(), 410e-6, 1e-12);
+  EXPECT_NEAR(json["rails"][0]["power_w"].get<double>(), 2, 1e-6);
+  EXPECT_NEAR(json["rails"][0]["attributed_power_w"].get<double>(), 0.41, 1e-6);
+  EXPECT_NEAR(json["rails"][0]["power_difference_w"]["mean"].get<double>(), 1.59, 1e-6);
+  EXPECT_EQ(json["rails"][0]["powers_agree"], false);
   looped.report.loop.reset();
   EXPECT_TRUE(LoopJson(looped.report).is_null());
 }
