@@ -49,6 +49,17 @@ std::string HowFound(const RailEnergy& rail) {
   return "";
 }
 
+// Numbers that are exact have no step, or one of their last digit; noise in such steps says
+// nothing.
+std::string NoiseOf(const RailEnergy& rail) {
+  constexpr double kMostSteps = 1e4;
+  if (rail.step_w > 0 && rail.noise_steps < kMostSteps) {
+    return fmt::format("{} readings of {:.3g} mW a step, {:.2f} steps of noise", rail.used,
+                       1e3 * rail.step_w, rail.noise_steps);
+  }
+  return fmt::format("{} readings, {:.3g} W of noise", rail.used, rail.noise_steps * rail.step_w);
+}
+
 std::string Books(const RailEnergy& rail) {
   if (!rail.integral_j || !(*rail.integral_j > 0)) return "";
   const double left = *rail.integral_j - rail.operators_j - rail.between_j;
@@ -113,9 +124,7 @@ std::string EstimatesText(const RunReport& report, std::optional<size_t> only) {
     if (rail->calibration > 0) {
       text += fmt::format(" (calibration: within {:.2f} % on top)", 100 * rail->calibration);
     }
-    text += fmt::format("\n  {} readings of {:.0f} mW a step, {:.2f} steps of noise\n  {}\n{}",
-                        rail->used, 1e3 * rail->step_w, rail->noise_steps, HowFound(*rail),
-                        Books(*rail));
+    text += fmt::format("\n  {}\n  {}\n{}", NoiseOf(*rail), HowFound(*rail), Books(*rail));
   }
   return text;
 }
