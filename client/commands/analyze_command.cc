@@ -39,6 +39,16 @@ absl::StatusOr<std::optional<size_t>> FindRail(const RunReport& report, const st
                                                 name, fmt::join(report.rails(), ", "))));
 }
 
+// As KeepRail, of objects that stand under the key `rails` and are called by their names.
+template <typename IsOther>
+void KeepNamedRail(const IsOther& is_other, nlohmann::ordered_json* rails) {
+  for (size_t i = rails->size(); i-- > 0;) {
+    const nlohmann::ordered_json& item = (*rails)[i];
+    const auto name = item.is_object() ? item.find("name") : item.end();
+    if (item.is_object() && name != item.end() && is_other(*name)) rails->erase(i);
+  }
+}
+
 // Removes what is said of the rails that are not asked for, wherever it stands.
 void KeepRail(const RunReport& report, size_t rail, nlohmann::ordered_json* json) {
   const auto is_other = [&](const std::string& name) {
@@ -49,6 +59,8 @@ void KeepRail(const RunReport& report, size_t rail, nlohmann::ordered_json* json
     for (const std::string& name : report.rails()) {
       if (is_other(name)) json->erase(name);
     }
+    const auto rails = json->find("rails");
+    if (rails != json->end() && rails->is_array()) KeepNamedRail(is_other, &*rails);
   } else if (json->is_array()) {
     for (size_t i = json->size(); i-- > 0;) {
       const nlohmann::ordered_json& item = (*json)[i];

@@ -135,10 +135,11 @@ absl::Status RunRecording::Flush() {
 void RunRecording::ReportProgress(const MarkerFeed::Activity& activity) {
   const auto& current = activity.current;
   const bool here = current.has_value() && current->phase == static_cast<uint32_t>(phase_);
-  const uint32_t iteration = phase_ == v1::PHASE_DECIDING
-                                 ? static_cast<uint32_t>(precision_.iterations())
-                             : here ? current->iteration
-                                    : 0;
+  // At a block's begin the ring still has the last iteration of the block before.
+  const bool in_blocks = phase_ == v1::PHASE_DECIDING || phase_ == v1::PHASE_MEASURE;
+  const auto before = in_blocks ? static_cast<uint32_t>(precision_.iterations()) : 0;
+  const uint32_t iteration =
+      here && phase_ != v1::PHASE_DECIDING ? std::max(current->iteration, before) : before;
   std::optional<uint32_t> op;
   if (here && current->op < operator_count_) op = current->op;
   parts_.telemetry->SetActivity(job_.run_id(), phase_, iteration, op);

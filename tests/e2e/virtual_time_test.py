@@ -1,4 +1,5 @@
 """synergy-sim: runs in virtual time, as files."""
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -58,6 +59,19 @@ class VirtualTime(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
             self.assertIn(text, done.stderr)
             self.assertEqual(self.files(), [])
+
+    def test_what_is_said_of_one_rail_is_said_of_no_other(self):
+        self.assertEqual(self.sim(*RUN, "-o", "run").returncode, 0)
+        store = ("--store", self.folder / "store.db")
+        for command in (("import", "--spool", "run", *store),
+                        ("analyze", "last", "--rail", "VDD_CPU", "--json", *store)):
+            done = subprocess.run([BIN.resolve() / "synergyctl", *command], cwd=self.folder, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        run = json.loads(done.stdout)
+        for key, name in (("rails", "name"), ("energy", "rail"), ("resolution", "rail")):
+            self.assertEqual([item[name] for item in run[key]], ["VDD_CPU"], key)
+        self.assertEqual(list(run["ops"][0]["energy_j"]), ["VDD_CPU"])
 
     def test_no_run_is_lost_to_another(self):
         (self.folder / "run").write_text("older")

@@ -56,6 +56,20 @@ TEST_F(JobRunnerTest, GoesOnInBlocksUntilItIsPreciseEnough) {
   EXPECT_NEAR(solved.rails.at(0).widest, last.widest_interval(), 0.5 * last.widest_interval());
 }
 
+TEST_F(JobRunnerTest, TheIterationThatIsToldNeverGoesBackFromBlockToBlock) {
+  device_.options.progress_period = Milliseconds(1);
+  Start();
+  const v1::JobStatus job = device_.Run(kLongOperators, Precise(1e-4, 3));
+  ASSERT_EQ(job.state(), v1::JOB_STATE_DONE) << job.error();
+  uint32_t iteration = 0;
+  for (const v1::JobStatus& status : device_.news.news()) {
+    if (status.phase() != v1::PHASE_MEASURE && status.phase() != v1::PHASE_DECIDING) continue;
+    EXPECT_GE(status.iteration(), iteration) << status.phase();
+    iteration = status.iteration();
+  }
+  EXPECT_GT(iteration, 20u);
+}
+
 TEST_F(JobRunnerTest, EndsWhenItsTimeIsOverAndSaysHowPreciseItIs) {
   Start();
   const v1::JobStatus job = device_.Run(kLongOperators, Precise(1e-4, 3));
