@@ -148,16 +148,18 @@ void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& 
     if (!estimate) continue;
     group->energy_j[rail].reset();
     group->energy_share[rail].reset();
-    if (!estimate->why_not.empty() || SplitsGroup(*estimate, members)) continue;
+    if (!estimate->why_not.empty()) continue;
     std::vector<uint32_t> places;
     for (const OpReport* op : members) {
       const auto at = std::ranges::lower_bound(report.estimated_ops, op->result.op);
       places.push_back(static_cast<uint32_t>(at - report.estimated_ops.begin()));
     }
     const Estimate sum = estimate->moments.Sum(places);
-    group->estimate[rail] = sum;
     // Together, too, they may be too little to be told from what ran beside them.
-    if (sum.half_width() > kWidestAlone * sum.mean) continue;
+    const bool is_wide = sum.half_width() > kWidestAlone * sum.mean;
+    if (is_wide && SplitsGroup(*estimate, members)) continue;
+    group->estimate[rail] = sum;
+    if (is_wide) continue;
     group->energy_j[rail] = sum.mean;
     if (estimate->inference_j.mean > 0) {
       group->energy_share[rail] = sum.mean / estimate->inference_j.mean;

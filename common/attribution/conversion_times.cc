@@ -389,6 +389,30 @@ ConversionTimes Tracker::Track(const Acquired& start) const {
 
 namespace {
 
+// Where in the reads acquisition looks.
+class Pieces {
+ public:
+  Pieces(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
+         const std::vector<CycleRead>& reads)
+      : reads_(reads.size()) {
+    // Where the chip is read more often than it converts, a read in two tells as much.
+    const double span_ns = reads.back().latest_ns - reads.front().earliest_ns;
+    const double reads_a_period =
+        static_cast<double>(reads.size()) * nominal.period_ns / std::max(span_ns, 1.0);
+    const auto often = static_cast<size_t>(
+        std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
+    stride_ = std::max<size_t>(1, often / 2);
+    length_ = std::min(reads.size(), kPieceReads * registers.size() * often);
+  }
+  Tracker::Acquired Acquire(const Tracker& tracker, size_t piece) const {
+    const size_t first = (reads_ - length_) * piece / kPieces;
+    return tracker.Acquire(first, first + length_, stride_);
+  }
+
+ private:
+  size_t reads_, stride_ = 1, length_ = 0;
+};
+
 // Whether most pieces have found the period of `best`: by chance no two would.
 bool Agree(const std::vector<Tracker::Acquired>& pieces, const Tracker::Acquired& best) {
   const double tolerance_ns = kAgreement * std::sqrt(best.state.p(1, 1));
@@ -404,26 +428,38 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads) {
   if (registers.empty() || reads.size() < kPieceReads) return std::nullopt;
-  // Where the chip is read more often than it converts, a read in two tells as much.
-  const double span_ns = reads.back().latest_ns - reads.front().earliest_ns;
-  const double reads_a_period =
-      static_cast<double>(reads.size()) * nominal.period_ns / std::max(span_ns, 1.0);
-  const auto often = static_cast<size_t>(
-      std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
-  const size_t stride = std::max<size_t>(1, often / 2);
-  const size_t piece = std::min(reads.size(), kPieceReads * registers.size() * often);
   const Tracker tracker(nominal, registers, reads);
+  const Pieces pieces(nominal, registers, reads);
   Tracker::Acquired best;
   std::vector<Tracker::Acquired> all;
   for (size_t i = 0; i < kPieces; ++i) {
-    const size_t first = (reads.size() - piece) * i / kPieces;
-    const Tracker::Acquired found = tracker.Acquire(first, first + piece, stride);
+    const Tracker::Acquired found = pieces.Acquire(tracker, i);
     all.push_back(found);
     if (found.score < best.score) best = found;
     if (best.score < kBeyondDoubt) break;
   }
   if (best.score > kClearlyBetter && !Agree(all, best)) return std::nullopt;
   return tracker.Track(best);
+}
+
+std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
+                                                  const std::vector<CycleRegister>& registers,
+                                                  const std::vector<CycleRead>& reads,
+                                                  double found_ns) {
+  const Tracker tracker(nominal, registers, reads);
+  const Pieces pieces(nominal, registers, reads);
+  std::vector<ConversionTimes> others;
+  for (size_t i = 0; i < kPieces; ++i) {
+    const Tracker::Acquired found = pieces.Acquire(tracker, i);
+    const auto is_near = [&](double period_ns) {
+      return std::abs(found.state.x[1] - period_ns) <= kAgreement * std::sqrt(found.state.p(1, 1));
+    };
+    if (is_near(found_ns) || std::ranges::any_of(others, is_near, &ConversionTimes::period_ns)) {
+      continue;
+    }
+    others.push_back(tracker.Track(found));
+  }
+  return others;
 }
 
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,

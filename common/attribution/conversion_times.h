@@ -84,6 +84,13 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads);
 
+// From what other pieces of the run say: cycles with another period than `found`, however well they
+// explain their piece. Where a wrong one was found there.
+std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
+                                                  const std::vector<CycleRegister>& registers,
+                                                  const std::vector<CycleRead>& reads,
+                                                  double found_ns);
+
 // By how much later than it was taken to be, up to half a period, a register shows a conversion
 // once it is done, negative where earlier: what explains the readings best that show the one before
 // or after. In `steps` of a period; 0 where none is clearly better. ns.

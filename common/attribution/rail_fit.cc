@@ -18,6 +18,8 @@ constexpr int kRounds = 30;
 constexpr double kStandstill = 0.98;
 constexpr double kSettledPlaceUs = 0.15;
 constexpr int kStillRounds = 4;
+// From here on, in steps, rounding included, other cycles are tried.
+constexpr double kDoubtfulNoise = 1;
 // A cycle is lost where the readings differ from the course by so much more than before, or so few
 // conversions are beyond doubt.
 constexpr double kLostMisfit = 2;
@@ -95,6 +97,9 @@ class Cycle {
   double DelayError(const ConversionTimes& times) const {
     return ReadDelay(registers_, reads_, times, kDelaySteps);
   }
+  std::vector<ConversionTimes> Others(double found_ns) const {
+    return OtherConversionTimes(nominal_, registers_, reads_, found_ns);
+  }
   ConversionTimes Track(const CycleState& before) const {
     return TrackConversionTimes(nominal_, registers_, reads_, before);
   }
@@ -145,7 +150,43 @@ void CycleFit::FindDelay(const Rails& rails) {
   for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
 }
 
+// Where the readings are not explained to a step or so, another cycle may explain them better: one
+// that fits the first piece by chance.
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
+  struct Found {
+    std::vector<RailFitting> rails;
+    std::optional<CycleState> cycle;
+    std::vector<KnownCycle> cycles;
+  };
+  const auto now = [&] { return Found{rails_, cycle_, cycles_}; };
+  const auto back_to = [&](const Found& found) {
+    std::ranges::copy(found.rails, rails_.begin());
+    cycle_ = found.cycle;
+    cycles_ = found.cycles;
+  };
+  const Found start = now();
+  Settle(course, rails);
+  if (!cycle_ || NoiseOf(rails) < kDoubtfulNoise) return;
+  Found best = now();
+  double least_noise = NoiseOf(rails);
+  back_to(start);
+  std::vector<CycleState> others;
+  const std::vector<CycleRead> reads = ReadsOf(course, rails);
+  for (const ConversionTimes& other : Cycle(rails, reads).Others(best.cycle->period_ns)) {
+    others.push_back(other.first);
+  }
+  for (const CycleState& other : others) {
+    back_to(start);
+    cycle_ = other;
+    Settle(course, rails);
+    if (NoiseOf(rails) >= least_noise) continue;
+    least_noise = NoiseOf(rails);
+    best = now();
+  }
+  back_to(best);
+}
+
+void CycleFit::Settle(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   int moves = 0;
   int still = 0;
