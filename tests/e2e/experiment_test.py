@@ -107,7 +107,7 @@ class Experiment(unittest.TestCase):
                                 run["precision"]["blocks"][-1]["iterations"])
 
     def test_repeats_an_operator_beside_its_attributed_energy(self):
-        run = self.board.json("run", "--net", "squeezenet", "--iterations", "30", "--loop", "conv10",
+        run = self.board.json("run", "--net", "squeezenet", "--iterations", "60", "--loop", "conv10",
                               "--loop-time", "1s")
         loop = run["loop"]
         self.assertEqual((loop["op"], loop["name"], loop["asked_s"]), (62, "conv10", 1))
@@ -122,7 +122,7 @@ class Experiment(unittest.TestCase):
                                top["energy_j"]["mean"] - top["attributed_j"]["mean"], delta=1e-9)
         self.assertIs(top["agrees"],
                       top["difference_j"]["ci95"][0] <= 0 <= top["difference_j"]["ci95"][1])
-        self.assertTrue(all(op["executions"] == 30 for op in run["ops"]))
+        self.assertTrue(all(op["executions"] == 60 for op in run["ops"]))
         self.assert_adds_up(run)
         self.assert_traces_are_the_same_run(run)
         shown = self.board.ctl("show", run["run"]["id"]).stdout

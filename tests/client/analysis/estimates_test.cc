@@ -38,8 +38,12 @@ RailEnergy Known(const char* name) {
   return rail;
 }
 
+// The two known together as well, and neither alone.
 RailEnergy Grouped(const char* name) {
   RailEnergy rail = Known(name);
+  const double variance = 4e-4, covariance = 1e-6 - variance;
+  rail.moments.model << variance, covariance, covariance, variance;
+  rail.moments.robust = rail.moments.model;
   for (OperatorEnergy& energy : rail.ops) {
     energy.energy_j.reset();
     energy.dynamic_j.reset();
