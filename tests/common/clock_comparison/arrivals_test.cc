@@ -109,6 +109,23 @@ TEST(Arrivals, FindAJumpWithItsPlaceAndSize) {
   }
 }
 
+// A line every 10 ms, sent by a timer of 10.25 ms: later and later, and every 0.4 s two at once.
+TEST(Arrivals, FindAJumpInLinesThatATimerOfAnotherPeriodSends) {
+  for (const int64_t jump : {50 * kMs, -50 * kMs}) {
+    Arrivals arrivals;
+    int64_t at = 0;
+    for (int64_t poll = 0; poll < 2'700 * kMs; poll += 10'250'000) {
+      for (; at <= poll; at += 10 * kMs) {
+        arrivals.Add(kSecond + at + (at > 700 * kMs ? jump : 0), poll + 100'000);
+      }
+    }
+    const auto jumps = arrivals.Jumps();
+    ASSERT_EQ(jumps.size(), 1u) << jump;
+    EXPECT_NEAR(static_cast<double>(jumps[0].step_ns), static_cast<double>(jump),
+                static_cast<double>(jumps[0].bound_ns));
+  }
+}
+
 TEST(Arrivals, FindAJumpBesideWhichReadingsAreMissing) {
   Source source{.period_ns = 10 * kMs};
   std::vector<Line> lines =
