@@ -53,9 +53,7 @@ TEST_F(JobRunnerTest, GoesOnInBlocksUntilItIsPreciseEnough) {
   // What the device found is what the same records give elsewhere: all of the measured iterations
   // were there when it decided.
   const LeastSquares solved = SolveLeastSquares(data);
-  // An interval of few clusters is itself known to a factor.
-  EXPECT_LT(solved.rails.at(0).widest, 2.5 * last.widest_interval());
-  EXPECT_GT(solved.rails.at(0).widest, last.widest_interval() / 2.5);
+  EXPECT_NEAR(solved.rails.at(0).widest, last.widest_interval(), 0.5 * last.widest_interval());
 }
 
 TEST_F(JobRunnerTest, TheIterationThatIsToldNeverGoesBackFromBlockToBlock) {
