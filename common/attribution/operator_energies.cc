@@ -275,8 +275,7 @@ RailEnergy Assembly::Make() {
   AddGroups(wide, &out);
   out.widest = Widest(out);
   out.noise_steps = fit_.noise_steps;
-  out.volts = powers_.Volts(totals_.idle());
-  out.step_w = fit_.scale * out.volts;
+  out.step_w = fit_.scale * powers_.Volts(totals_.idle());
   out.readings = fit_.readings;
   out.used = fit_.used;
   out.outliers = fit_.outliers;

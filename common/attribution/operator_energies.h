@@ -86,7 +86,6 @@ struct RailEnergy {
   double step_w = 0;  // size of one step of the reading
   uint64_t readings = 0, used = 0, outliers = 0;
   double period_s = 0, place_sd_s = 0, delay_s = 0;
-  double volts = 0;        // while the board idles; of a channel of power 1
   double calibration = 0;  // all energies are off by one factor of at most 1 +- this; 0: not known
 };
 

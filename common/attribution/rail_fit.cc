@@ -165,7 +165,7 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     cycles_ = found.cycles;
   };
   const Found start = now();
-  Settle(course, rails);
+  SettleCycle(course, rails);
   if (!cycle_ || NoiseOf(rails) < kDoubtfulNoise) return;
   Found best = now();
   double least_noise = NoiseOf(rails);
@@ -178,7 +178,7 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   for (const CycleState& other : others) {
     back_to(start);
     cycle_ = other;
-    Settle(course, rails);
+    SettleCycle(course, rails);
     if (NoiseOf(rails) >= least_noise) continue;
     least_noise = NoiseOf(rails);
     best = now();
@@ -186,7 +186,7 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   back_to(best);
 }
 
-void CycleFit::Settle(const RunCourse& course, const Rails& rails) {
+void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   int moves = 0;
   int still = 0;

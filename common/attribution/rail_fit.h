@@ -86,7 +86,7 @@ class CycleFit {
  private:
   void FindDelay(const std::vector<RailFitting*>& rails);
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
-  void Settle(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  void SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
 
   void ShareNoise();

@@ -14,13 +14,10 @@ constexpr double kHalfStep = 0.5;
 // Beyond so many standard deviations a normal tail is replaced by its asymptote: the interval's
 // likelihood underflows soon after.
 constexpr double kFarTail = 25;
-// A sensor without any noise makes the likelihood a staircase; no real one has less.
-constexpr double kLeastNoise = 0.03;
 constexpr double kMostNoise = 1e18;
 // From here on the rounding is as good as normal noise of a twelfth of a step^2: the difference of
 // the likelihoods is below 1e-6.
 constexpr double kRoundingDrowns = 2;
-constexpr double kRoundingVariance = 1.0 / 12;
 // Of the noise in one step.
 constexpr double kMostGrowth = 1.5;
 // The likelihood is settled once a step gains less than this.

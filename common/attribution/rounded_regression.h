@@ -19,6 +19,11 @@
 
 namespace synergy {
 
+// Of the difference between a value and its whole step, which is even; steps^2.
+inline constexpr double kRoundingVariance = 1.0 / 12;
+// A sensor without any noise makes the likelihood a staircase; no real one has less. Steps.
+inline constexpr double kLeastNoise = 0.03;
+
 // Sparse rows, built in one go. 12 bytes an entry, 32 bytes a row.
 class RegressionRows {
  public:

@@ -1,0 +1,138 @@
+// What is left of a rail's fit: sums of a part, and the powers of all parts.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "common/attribution/rail_fitting.h"
+
+namespace synergy {
+namespace {
+
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+// What the parameters' freedom may add to the noise.
+constexpr double kMostFreedom = 0.2;
+
+}  // namespace
+
+// Where the parameters that parts have in common are among `all` of a part's rows, which the noise
+// follows.
+Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
+  Eigen::ArrayXi kept(p_.size() + 1);
+  std::iota(kept.begin(), kept.end(), 0);
+  kept[p_.size()] = static_cast<int>(all);
+  return kept;
+}
+
+// Where the readings hardly know the noise it moves by no more than kMostFreedom.
+double RailFitting::Freedom(const RailRows& rows) const {
+  const Quadratic prior = Prior(&rows);
+  const Eigen::Index noise = fit_.p.size();
+  const VectorXd column = (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
+  const double most = kMostFreedom * fit_.noise / column[noise];
+  return std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
+}
+
+// The errors of places are this part's own: they are eliminated.
+void RailFitting::Summarise(const RailRows& rows) {
+  kept_fit_ = fit_;
+  if (!is_known()) freedom_score_ = Freedom(rows);
+  const Eigen::Index all = fit_.p.size();
+  const Eigen::ArrayXi kept = Kept(all);
+  part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
+  part_.score_products = fit_.score_products(kept, kept);
+  if (all > p_.size()) {
+    const auto gone = Eigen::seq(p_.size(), all - 1);
+    const MatrixXd own = fit_.data.h(gone, gone) + Prior(&rows).h(gone, gone);
+    const MatrixXd common = fit_.data.h(kept, gone);
+    // A score of what is kept, less what the errors of places explain of it.
+    const MatrixXd explained = own.ldlt().solve(common.transpose()).transpose();
+    part_.data.h -= explained * common.transpose();
+    part_.data.g -= explained * fit_.data.g(gone);
+    const MatrixXd both = fit_.score_products(kept, gone);
+    part_.score_products += explained * fit_.score_products(gone, gone) * explained.transpose() -
+                            explained * both.transpose() - both * explained.transpose();
+  }
+  part_.clusters = fit_.clusters;
+  part_.used = rows.rows().size();
+  part_.touched = rows.touched();
+  part_.covered_s = rows.covered_s();
+  part_.row_sum = VectorXd::Zero(p_.size());
+  part_.y_sum = 0;
+  for (size_t i = 0; i < rows.rows().size(); ++i) {
+    part_.y_sum += rows.rows().y(i);
+    for (const auto& e : rows.rows().entries(i)) {
+      if (e.parameter < p_.size()) part_.row_sum[e.parameter] += e.weight;
+    }
+  }
+}
+
+// No category draws less than nothing, the drift at its mean included: those that would are put at
+// the border, and the others follow. A rail whose readings are negative flows backwards.
+VectorXd RailFitting::NotNegative(MatrixXd h, VectorXd g, VectorXd found) const {
+  if (!(level_.value_or(0) > 0)) return found;
+  constexpr double kFixed = 1e6;  // times what else is known of it
+  const double drift =
+      summary_.row_sum.segment(categories_, knots_).dot(found.segment(categories_, knots_)) /
+      static_cast<double>(summary_.used);
+  std::vector<bool> fixed(static_cast<size_t>(categories_));
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Eigen::Index i = 0; i < categories_; ++i) {
+      const double least = -drift * drift_factor_[i];
+      if (fixed[static_cast<size_t>(i)] || found[i] >= least) continue;
+      const double weight = kFixed * h(i, i);
+      h(i, i) += weight;
+      g[i] += weight * least;
+      fixed[static_cast<size_t>(i)] = changed = true;
+    }
+    if (changed) found = h.ldlt().solve(g);
+  }
+  return found;
+}
+
+RailFit RailFitting::Result() const {
+  RailFit fit = out_;
+  if (!is_known()) return fit;
+  const Quadratic prior = Prior(nullptr);
+  const Eigen::LDLT<MatrixXd> solver(prior.h + summary_.data.h);
+  const Eigen::Index count = p_.size();
+  const MatrixXd covariance = solver.solve(MatrixXd::Identity(count + 1, count + 1));
+  const MatrixXd robust = covariance * summary_.score_products * covariance;
+  const VectorXd found = NotNegative(prior.h + summary_.data.h, prior.g + summary_.data.g,
+                                     solver.solve(prior.g + summary_.data.g));
+  fit.p = found.head(count);
+  fit.model_covariance = covariance.topLeftCorner(count, count);
+  fit.robust_covariance = robust.topLeftCorner(count, count);
+  fit.clusters = summary_.clusters;
+  fit.noise_steps = std::max(0.0, found[count]);
+  fit.drift_factor = drift_factor_;
+  fit.delay_s = 1e-9 * delay_ns_;
+  fit.readings = summary_.readings;
+  fit.used = summary_.used;
+  fit.outliers = summary_.outliers;
+  fit.touched = summary_.touched;
+  fit.covered_s = summary_.covered_s;
+  const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));
+  fit.place_sd_s = 1e-9 * std::sqrt(summary_.place_squares_ns2 / placed);
+  BoundRounding(summary_, &fit);
+  return fit;
+}
+
+// A rail that hardly moves between two steps tells nothing of where it stands between them, but it
+// does not stand elsewhere: the mean of all readings is off by at most half a step.
+void RailFitting::BoundRounding(const RailSummary& summary, RailFit* fit) {
+  const auto count = static_cast<double>(summary.used);
+  const VectorXd mean = summary.row_sum / count;
+  const VectorXd towards = fit->model_covariance * mean;
+  const double variance = mean.dot(towards);
+  if (!(variance > kRoundingVariance)) return;
+  const double gain = (1 - kRoundingVariance / variance) / variance;
+  fit->p += gain * (summary.y_sum / count - mean.dot(fit->p)) * towards;
+  fit->model_covariance -= gain * towards * towards.transpose();
+}
+
+}  // namespace synergy

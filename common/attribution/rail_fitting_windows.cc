@@ -1,0 +1,247 @@
+// Rows of the regression from what is known of the readings' windows.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <span>
+
+#include "common/attribution/filtered_windows.h"
+#include "common/attribution/rail_fitting.h"
+
+namespace synergy {
+namespace {
+
+using Eigen::VectorXd;
+
+constexpr int kIterationsOnTheWay = 6;
+constexpr int kIterationsAtLast = 30;
+// Fewer readings say nothing about operators.
+constexpr size_t kFewestReadings = 16;
+// Readings of a filter that are so many of its time constants apart differ enough to be counted.
+constexpr double kFilteredSpacing = 0.5;
+// A filter that still holds more than this of setup or warm-up is not read.
+constexpr double kMostOfOther = 0.02;
+// What was before the run is taken to be as at its begin, if it is not more than this.
+constexpr double kMostOfBefore = 0.1;
+// A filter's period is looked for in so many steps to either side.
+constexpr int kPeriodSteps = 10;
+// Readings that a sensor's delay is looked for with.
+constexpr size_t kDelayReadings = 6'000;
+constexpr size_t kFewestDelayReadings = 500;
+
+double SquaresOf(const RegressionRows& rows, const VectorXd& p) {
+  double squares = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double off = rows.y(i) - rows.Predict(i, p);
+    squares += off * off;
+  }
+  return squares;
+}
+
+}  // namespace
+
+std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays_ns) {
+  const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
+  const auto first =
+      std::ranges::lower_bound(readings_, course_->measure_begin, {}, &StepReading::begin_ns);
+  const size_t count = std::min(static_cast<size_t>(readings_.end() - first), kDelayReadings);
+  std::vector<double> misfits;
+  for (const double delay_ns : delays_ns) {
+    RailRows rows(*course_, *drift_, nullptr, nullptr);
+    for (const StepReading& r : std::span(first, count)) {
+      const double middle = 0.5 * (r.begin_ns + r.end_ns) - delay_ns;
+      rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
+    }
+    if (rows.rows().size() < kFewestDelayReadings) return {};
+    const double n = static_cast<double>(rows.rows().size());
+    const VectorXd p = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
+    misfits.push_back(n * std::log(std::max(SquaresOf(rows.rows(), p) / n, kRoundingVariance)));
+  }
+  return misfits;
+}
+
+bool RailFitting::FitSmeared() {
+  const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
+  for (const StepReading& r : readings_) {
+    const double middle = 0.5 * (r.begin_ns + r.end_ns);
+    rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
+  }
+  part_.readings = rows.rows().size();
+  if (is_known()) {
+    Regress(&rows, kIterationsOnTheWay);
+    Summarise(rows);
+    return true;
+  }
+  if (rows.rows().size() < kFewestReadings) {
+    out_.why_not = "too few readings in measured iterations";
+    return false;
+  }
+  // As if each parameter had one reading more that says the mean: such windows hardly tell short
+  // operators apart.
+  p_ = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
+  power_.reset();
+  noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
+  const VectorXd start = p_;
+  Regress(&rows, kIterationsOnTheWay);
+  out_.windows = WindowKind::kSmeared;
+  Summarise(rows);
+  // Where better windows begin: without the wild values that operators get which smeared windows
+  // cannot tell apart, and with the noise that is not such windows' misfit.
+  p_ = start;
+  power_.reset();
+  noise_ *= 0.5;
+  return true;
+}
+
+void RailFitting::FitKnown() {
+  const double sd_us = window().edge_sd_s() * 1e6;
+  for (int round = is_known() ? 1 : 0; round < 2; ++round) {
+    WindowCursor power(Course());
+    const DriftGrowth growth = Growth();
+    RailRows rows(*course_, *drift_, nullptr, round > 0 ? &growth : nullptr);
+    for (const StepReading& r : readings_) {
+      const double change = power.Over(r.begin_ns, r.end_ns).edge;
+      const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
+      rows.Add(r.begin_ns, r.end_ns, r.steps, 0, error * error);
+    }
+    part_.readings = rows.rows().size();
+    if (!is_known() && rows.rows().size() < kFewestReadings) {
+      out_.why_not = "too few readings in measured iterations";
+      return;
+    }
+    Regress(&rows, kIterationsAtLast);
+    if (round > 0) drift_factor_ = growth.factor;
+    out_.windows = WindowKind::kKnown;
+    Summarise(rows);
+  }
+}
+
+RailRows RailFitting::FilteredRows() const {
+  const double period_ns = window().period_s() * period_factor_ * 1e9;
+  const double decay_ns = window().average() * period_ns;
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
+  FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
+  const uint32_t at_first = course_->occupancy.PieceNumber(0).parts.front().category;
+  std::vector<double> shares;
+  double next = course_->occupancy.begin_ns();
+  for (const StepReading& r : readings_) {
+    // The last conversion ended half a period before the read, on average, its middle half a slot
+    // before that.
+    const double at = 0.5 * (r.begin_ns + r.end_ns - period_ns - window().slot_s() * 1e9);
+    if (at < next) continue;
+    const std::span<const double> known = filtered.At(at);
+    if (known.empty()) continue;
+    shares.assign(known.begin(), known.end());
+    const double before = 1 - std::accumulate(shares.begin(), shares.end(), 0.0);
+    if (before > kMostOfBefore) continue;
+    shares[at_first] += before;
+    if (shares[course_->other()] > kMostOfOther) continue;
+    next = at + kFilteredSpacing * decay_ns;
+    rows.AddShares(std::span(shares).first(course_->other()), at - decay_ns, r.steps, 0);
+  }
+  return rows;
+}
+
+// The chip's oscillator makes the filter faster or slower: the steps when the network begins and
+// ends show it.
+void RailFitting::FindFilterPeriod() {
+  double best = -std::numeric_limits<double>::infinity(), found = 1;
+  const double tolerance = window().period_tolerance();
+  for (int i = -kPeriodSteps; i <= kPeriodSteps; ++i) {
+    period_factor_ = 1 + tolerance * i / kPeriodSteps;
+    const RailRows rows = FilteredRows();
+    if (rows.rows().size() < kFewestReadings) continue;
+    const RegressionFit fit =
+        FitRounded(rows.rows(), p_, noise_, Prior(nullptr), kIterationsOnTheWay);
+    // Each has other rows, but nearly as many.
+    const double likelihood = fit.log_likelihood / static_cast<double>(rows.rows().size());
+    if (likelihood <= best) continue;
+    best = likelihood;
+    found = period_factor_;
+  }
+  period_factor_ = found;
+  out_.filter_s = window().average() * window().period_s() * period_factor_;
+}
+
+void RailFitting::FitFiltered() {
+  part_.readings = readings_.size();
+  out_.windows = WindowKind::kFiltered;
+  if (!is_known()) {
+    noise_ = 0.5;
+    FindFilterPeriod();
+  }
+  RailRows rows = FilteredRows();
+  if (!is_known() && rows.rows().size() < 2) {
+    out_.why_not = "too few independent readings behind the sensor's filter";
+    return;
+  }
+  Regress(&rows, kIterationsAtLast);
+  Summarise(rows);
+}
+
+// Readings of idle phases: wherever their windows lie, the board idled. As far apart as conversions
+// are, so that none counts twice.
+void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows) {
+  const double period_ns = window().period_s() * (1 + window().period_tolerance()) * 1e9;
+  const double reach_ns = period_ns + window().slot_s() * 1e9;
+  double next = after_ns;
+  size_t near = 0;
+  for (const StepReading& r : readings_) {
+    const double begin = r.begin_ns - reach_ns;
+    if (begin < after_ns || r.end_ns > before_ns || r.begin_ns < next) continue;
+    if (!course_->occupancy.Row(begin, r.end_ns, &row_, &near)) continue;
+    if (row_.size() != 1 || row_.front().parameter != course_->idle()) continue;
+    rows->Add(begin, r.end_ns, r.steps, 0, 0);
+    next = r.begin_ns + period_ns;
+  }
+}
+
+void RailFitting::FitIdle() {
+  RailRows rows(*course_, *drift_, nullptr, nullptr);
+  AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
+              &rows);
+  Regress(&rows, kIterationsAtLast);
+  Summarise(rows);
+}
+
+void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
+                                 uint32_t reg, bool refined, bool with_growth) {
+  const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
+  const DriftGrowth growth = Growth();
+  RailRows rows(*course_, *drift_, refined ? &places : nullptr, with_growth ? &growth : nullptr);
+  AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
+  int64_t cycle = std::numeric_limits<int64_t>::min();
+  double squares = 0;
+  size_t placed = 0;
+  if (is_known()) part_.readings = 0;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    const ConversionTime& time = times.reads[i];
+    if (reads[i].reg != reg) continue;
+    if (is_known()) ++part_.readings;
+    if (!time.certain || time.cycle == cycle) continue;
+    const double slot = slot_share() * time.period_ns, begin = time.end_ns - slot;
+    const double edge = 1e3 * time.edge / slot;
+    const double error = edge * time.sd_ns * 1e-3;
+    const double variance = (refined ? 0 : error * error) + time.bend * time.bend;
+    if (!rows.Add(begin, time.end_ns, reads[i].value, edge, variance)) continue;
+    cycle = time.cycle;
+    squares += time.sd_ns * time.sd_ns;
+    ++placed;
+  }
+  if (!is_known() && placed < kFewestReadings) return;
+  AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
+  if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
+  Regress(&rows, refined ? kIterationsAtLast : kIterationsOnTheWay);
+  if (with_growth) drift_factor_ = growth.factor;
+  if (!refined) return;
+  const auto errors = fit_.p.segment(p_.size(), static_cast<Eigen::Index>(places.knots()));
+  places_off_us_ = std::sqrt(errors.squaredNorm() / static_cast<double>(errors.size()));
+  out_.windows = WindowKind::kFitted;
+  out_.period_s = 1e-9 * times.period_ns;
+  Summarise(rows);
+  part_.place_squares_ns2 = squares;
+  part_.placed = placed;
+}
+
+}  // namespace synergy
