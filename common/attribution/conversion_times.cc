@@ -52,12 +52,11 @@ struct State {
   int64_t cycle = 0;
 };
 
-Matrix3d Transition(double cycles) {
-  Matrix3d f = Matrix3d::Identity();
-  f(0, 1) = cycles;
-  f(0, 2) = cycles * (cycles - 1) / 2;
-  f(1, 2) = cycles;
-  return f;
+// What so many cycles do to a state: its rows are moved by the rates of those behind them.
+template <typename Rows>
+void Move(double cycles, Rows&& rows) {
+  rows.row(0) += cycles * rows.row(1) + (cycles * (cycles - 1) / 2) * rows.row(2);
+  rows.row(1) += cycles * rows.row(2);
 }
 
 // Random walk of the period with `wander`.
@@ -78,7 +77,7 @@ class Tracker {
  public:
   Tracker(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
           const std::vector<CycleRead>& reads)
-      : nominal_(nominal), registers_(registers), reads_(reads), strongest_(Strongest()) {}
+      : nominal_(nominal), registers_(registers), reads_(reads) {}
 
   // A hypothesis, and by how much the reads speak against it; 1: as much as against any other.
   struct Acquired {
@@ -93,6 +92,28 @@ class Tracker {
   ConversionTimes Follow(const State& begin, double wander) const;
 
  private:
+  // The logarithm of a product of likelihoods; of the variances one is taken for many.
+  class Likelihood {
+   public:
+    void AddDoubt() { sum_ -= kCostOfDoubt; }
+    void Add(double square, double variance) {
+      sum_ -= 0.5 * square;
+      variances_ *= variance;
+      if (variances_ > kMany || variances_ < 1 / kMany) Take();
+    }
+    double log() {
+      Take();
+      return sum_;
+    }
+
+   private:
+    static constexpr double kMany = 1e100;
+    void Take() {
+      sum_ -= 0.5 * std::log(variances_);
+      variances_ = 1;
+    }
+    double sum_ = 0, variances_ = 1;
+  };
   // Reads of one cycle share a state.
   struct Pass {
     std::vector<State> filtered, predicted;
@@ -124,11 +145,11 @@ class Tracker {
   Fit Compare(const CycleRead& read, double end_ns, double period_ns, Cursors* cursors) const;
   double Bend(const CycleRead& read, const Fit& fit, double end_ns, double period_ns,
               double reach_ns, Cursors* cursors) const;
-  double Score(double phase_ns, double period_ns, size_t first, size_t last, size_t stride) const;
+  double Score(double phase_ns, double period_ns, const std::vector<size_t>& reads) const;
   double CyclesTo(const CycleRead& read, const State& state) const;
   static void Advance(double cycles, double wander, State* state);
   bool IsCertain(const CycleRead& read, const State& state) const;
-  void Update(const CycleRead& read, State* state, double* log_likelihood, Cursors* cursors) const;
+  void Update(const CycleRead& read, State* state, Likelihood* likelihood, Cursors* cursors) const;
   Pass Filter(State start, size_t from, bool backwards, double wander) const;
   std::vector<State> Smooth(const Pass& pass) const;
   ConversionTimes Report(const Pass& pass, double wander) const;
@@ -136,7 +157,6 @@ class Tracker {
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
   const std::vector<CycleRead>& reads_;
-  const uint32_t strongest_;
 };
 
 uint32_t Tracker::Strongest() const {
@@ -190,21 +210,17 @@ double Tracker::Bend(const CycleRead& read, const Fit& fit, double end_ns, doubl
   return most / kBendReach;
 }
 
-// Mean over the reads whose conversion is beyond doubt.
-double Tracker::Score(double phase_ns, double period_ns, size_t first, size_t last,
-                      size_t stride) const {
+// Mean over these reads.
+double Tracker::Score(double phase_ns, double period_ns, const std::vector<size_t>& reads) const {
   Cursors cursors = MakeCursors();
-  double sum = 0, count = 0;
-  size_t of_strongest = 0;
-  for (size_t i = first; i < last; ++i) {
+  double sum = 0;
+  for (const size_t i : reads) {
     const CycleRead& read = reads_[i];
-    if (read.reg != strongest_ || of_strongest++ % stride != 0) continue;
     const double zero = phase_ns + registers_[read.reg].offset * period_ns;
     const double end = zero + period_ns * std::floor((Middle(i) - zero) / period_ns);
     sum += Compare(read, end, period_ns, &cursors).square;
-    count += 1;
   }
-  return count > 0 ? sum / count : 0;
+  return reads.empty() ? 0 : sum / static_cast<double>(reads.size());
 }
 
 Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) const {
@@ -218,6 +234,12 @@ Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) con
   const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
   const double lowest = nominal_.period_ns * (1 - nominal_.tolerance);
   const double highest = nominal_.period_ns * (1 + nominal_.tolerance);
+  const uint32_t strongest = Strongest();
+  std::vector<size_t> reads;
+  size_t of_strongest = 0;
+  for (size_t i = first; i < last; ++i) {
+    if (reads_[i].reg == strongest && of_strongest++ % stride == 0) reads.push_back(i);
+  }
   std::vector<double> scores;
   double best = std::numeric_limits<double>::infinity();
   for (double period = lowest; period <= highest * (1 + period_step / 2);
@@ -225,7 +247,7 @@ Tracker::Acquired Tracker::Acquire(size_t first, size_t last, size_t stride) con
     const int phases = std::max(1, static_cast<int>(std::ceil(period / step_ns)));
     for (int i = 0; i < phases; ++i) {
       const double phase = middle + period * i / phases;
-      const double score = Score(phase, period, first, last, stride);
+      const double score = Score(phase, period, reads);
       scores.push_back(score);
       if (score >= best) continue;
       best = score;
@@ -250,10 +272,10 @@ double Tracker::CyclesTo(const CycleRead& read, const State& state) const {
 }
 
 void Tracker::Advance(double cycles, double wander, State* state) {
-  const Matrix3d transition = Transition(cycles);
-  state->x = transition * state->x;
-  state->p =
-      transition * state->p * transition.transpose() + ProcessNoise(cycles, state->x[1], wander);
+  Move(cycles, state->x);
+  Move(cycles, state->p);
+  Move(cycles, state->p.transpose());
+  state->p += ProcessNoise(cycles, state->x[1], wander);
   state->cycle += static_cast<int64_t>(cycles);
 }
 
@@ -263,10 +285,10 @@ bool Tracker::IsCertain(const CycleRead& read, const State& state) const {
   return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
 }
 
-void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood,
+void Tracker::Update(const CycleRead& read, State* state, Likelihood* likelihood,
                      Cursors* cursors) const {
   if (!IsCertain(read, *state)) {
-    *log_likelihood -= kCostOfDoubt;
+    likelihood->AddDoubt();
     return;
   }
   const CycleRegister& reg = registers_[read.reg];
@@ -275,7 +297,7 @@ void Tracker::Update(const CycleRead& read, State* state, double* log_likelihood
   const Vector3d ph = state->p * h;
   const double variance = 1 + h.dot(ph);
   const double square = fit.residual * fit.residual / variance;
-  *log_likelihood -= 0.5 * (std::min(square, kOutlier * kOutlier) + std::log(variance));
+  likelihood->Add(std::min(square, kOutlier * kOutlier), variance);
   if (square > kOutlier * kOutlier) return;
   const Vector3d gain = ph / variance;
   state->x += gain * fit.residual;
@@ -292,6 +314,7 @@ Tracker::Pass Tracker::Filter(State start, size_t from, bool backwards, double w
   pass.cycles.reserve(count);
   pass.state_of.reserve(count);
   State state = start;
+  Likelihood likelihood;
   for (size_t k = 0; k < count; ++k) {
     const CycleRead& read = reads_[backwards ? from - k : from + k];
     const double cycles = CyclesTo(read, state);
@@ -301,17 +324,17 @@ Tracker::Pass Tracker::Filter(State start, size_t from, bool backwards, double w
       pass.cycles.push_back(cycles);
       pass.filtered.push_back(state);
     }
-    Update(read, &state, &pass.log_likelihood, &cursors);
+    Update(read, &state, &likelihood, &cursors);
     pass.filtered.back() = state;
     pass.state_of.push_back(static_cast<uint32_t>(pass.filtered.size() - 1));
   }
+  pass.log_likelihood = likelihood.log();
   return pass;
 }
 
 std::vector<State> Tracker::Smooth(const Pass& pass) const {
   std::vector<State> states = pass.filtered;
   for (size_t k = states.size() - 1; k-- > 0;) {
-    const Matrix3d f = Transition(pass.cycles[k + 1]);
     const State& ahead = pass.predicted[k + 1];
     // The covariances' scales differ by many orders: each is taken in its own standard deviation.
     const Vector3d sd = ahead.p.diagonal().cwiseSqrt();
@@ -319,7 +342,9 @@ std::vector<State> Tracker::Smooth(const Pass& pass) const {
     const Matrix3d inverse = scale.asDiagonal() *
                              Matrix3d(scale.asDiagonal() * ahead.p * scale.asDiagonal()).inverse() *
                              scale.asDiagonal();
-    const Matrix3d gain = pass.filtered[k].p * f.transpose() * inverse;
+    Matrix3d moved = pass.filtered[k].p;
+    Move(pass.cycles[k + 1], moved.transpose());
+    const Matrix3d gain = moved * inverse;
     states[k].x += gain * (states[k + 1].x - ahead.x);
     states[k].p += gain * (states[k + 1].p - ahead.p) * gain.transpose();
   }

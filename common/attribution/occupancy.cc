@@ -26,15 +26,6 @@ size_t Occupancy::PieceAt(double at_ns) const {
   return piece;
 }
 
-size_t Occupancy::PieceAt(double at_ns, size_t near) const {
-  constexpr size_t kNear = 32;
-  const size_t last = std::min(near + kNear, pieces() - 1);
-  size_t piece = std::min(near, last);
-  if (begins_[piece] > at_ns) return PieceAt(at_ns);
-  while (piece < last && begins_[piece + 1] <= at_ns) ++piece;
-  return piece < last || piece + 1 == pieces() ? piece : PieceAt(at_ns);
-}
-
 bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::Entry>* row,
                     size_t* near) const {
   row->clear();
@@ -69,21 +60,9 @@ PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& powe
     const Occupancy::Piece p = occupancy.PieceNumber(piece);
     double watts = 0;
     for (const Occupancy::Part& part : p.parts) watts += part.share * power[part.category];
-    pieces_.push_back({.begin_ns = p.begin_ns, .power = watts, .energy = energy});
+    pieces_.push_back({.power = watts, .before = energy});
     energy += watts * (p.end_ns - p.begin_ns);
   }
-}
-
-PowerCourse::Point PowerCourse::At(double at_ns, size_t* near) const {
-  if (pieces_.empty()) return {};
-  const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
-  const size_t piece = occupancy_.PieceAt(at, *near);
-  *near = piece;
-  const Piece& p = pieces_[piece];
-  const double end_ns = piece + 1 < pieces_.size() ? pieces_[piece + 1].begin_ns : at;
-  return {.energy = p.energy + p.power * (at - p.begin_ns),
-          .power = p.power,
-          .steady_ns = std::min(at - p.begin_ns, end_ns - at)};
 }
 
 PowerCourse::Point PowerCourse::At(double at_ns) const {

@@ -53,7 +53,15 @@ class Occupancy {
 
   // Index of the piece that lasts at `at_ns`, which is clamped to what is known; there is one.
   size_t PieceAt(double at_ns) const;
-  size_t PieceAt(double at_ns, size_t near) const;
+  // `near`: where to look first.
+  size_t PieceAt(double at_ns, size_t near) const {
+    constexpr size_t kNear = 32;
+    const size_t last = std::min(near + kNear, pieces() - 1);
+    size_t piece = std::min(near, last);
+    if (begins_[piece] > at_ns) return PieceAt(at_ns);
+    while (piece < last && begins_[piece + 1] <= at_ns) ++piece;
+    return piece < last || piece + 1 == pieces() ? piece : PieceAt(at_ns);
+  }
 
  private:
   double end_;
@@ -77,7 +85,16 @@ class PowerCourse {
   };
   // At an instant, which is clamped to what is known. `near`: piece where to look first and where
   // it was found; instants that are asked for in order are next to each other.
-  Point At(double at_ns, size_t* near) const;
+  Point At(double at_ns, size_t* near) const {
+    if (pieces_.empty()) return {};
+    const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
+    *near = occupancy_.PieceAt(at, *near);
+    const Occupancy::Piece piece = occupancy_.PieceNumber(*near);
+    const PieceEnergy& p = pieces_[*near];
+    return {.energy = p.before + p.power * (at - piece.begin_ns),
+            .power = p.power,
+            .steady_ns = std::min(at - piece.begin_ns, piece.end_ns - at)};
+  }
 
   double EnergyUntil(double at_ns) const { return At(at_ns).energy; }
   double PowerAt(double at_ns) const { return At(at_ns).power; }
@@ -88,11 +105,11 @@ class PowerCourse {
  private:
   Point At(double at_ns) const;
 
-  struct Piece {
-    double begin_ns, power, energy;  // energy: until the begin
+  struct PieceEnergy {
+    double power, before;  // before: the energy until its begin
   };
   const Occupancy& occupancy_;
-  std::vector<Piece> pieces_;
+  std::vector<PieceEnergy> pieces_;
 };
 
 // The power over a window, for windows that are asked for one after the other.

@@ -285,9 +285,11 @@ void RailFitting::Regress(RailRows* rows, int most_iterations) {
       fit_ = StepRounded(rows->rows(), start, fit_.noise, prior);
     }
   } else {
+    part_.outliers = 0;
+    if (rows->place_knots() > 0) part_.outliers = LeaveOutOutliers(start, &rows->rows());
     fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
-    part_.outliers = LeaveOutOutliers(fit_.p, &rows->rows());
-    if (part_.outliers > 0) {
+    if (const uint64_t more = LeaveOutOutliers(fit_.p, &rows->rows()); more > 0) {
+      part_.outliers += more;
       fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations);
     }
   }

@@ -45,7 +45,7 @@ void RailRows::Finish(double at, double steps, double edge, double variance) {
     row_.push_back({.parameter = parameter + 1, .weight = scale * knots.second});
   };
   add(drift_, course_.categories(), factor);
-  if (places_ != nullptr && edge != 0) add(*places_, course_.categories() + drift_.knots(), edge);
+  if (places_ != nullptr) add(*places_, course_.categories() + drift_.knots(), edge);
   if (has_growth()) {
     const SlowDrift::Weights at_knots = drift_.At(at);
     const auto knot = static_cast<Eigen::Index>(at_knots.knot);

@@ -36,6 +36,7 @@ class RailRows {
         drift_(drift),
         places_(places),
         growth_(growth),
+        rows_(static_cast<uint32_t>(course.categories())),
         touched_(course.categories()),
         covered_s_(course.categories()) {}
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace synergy {
 namespace {
@@ -31,24 +32,22 @@ double Density(double x) {
 // P(x > t), for t >= 0 without cancellation.
 double UpperTail(double t) { return 0.5 * std::erfc(t * M_SQRT1_2); }
 
-// Derivatives of the log-likelihood of one reading by its prediction and its standard deviation:
-// the gradient, and minus the second ones (of a rounded one without the terms that vanish where the
-// likelihood is highest: what is left is never negative).
+// The log-likelihood of one reading, up to a constant, and its derivatives by its prediction and
+// its standard deviation: the gradient, and minus the second ones (of a rounded one without the
+// terms that vanish where the likelihood is highest: what is left is never negative).
 struct Point {
+  double log_likelihood = 0;
   double score = 0, noise_score = 0;
   double curvature = 0, cross = 0, noise_curvature = 0;
 };
 
 constexpr double kLogOfRootOfTwoPi = 0.91893853320467274178;
 
-// Of a reading that is not rounded: normal with this variance.
-double LogOfExact(double residual, double variance) {
-  return -0.5 * (residual * residual / variance + std::log(variance)) - kLogOfRootOfTwoPi;
-}
-
-Point DerivativesOfExact(double residual, double sd, double variance) {
+// Of a reading that is not rounded: normal with this variance. `sd`: what the derivatives are by.
+Point PointOfExact(double residual, double sd, double variance) {
   const double square = residual * residual / variance, slope = sd / variance;
-  return {.score = residual / variance,
+  return {.log_likelihood = -0.5 * (square + std::log(variance)) - kLogOfRootOfTwoPi,
+          .score = residual / variance,
           .noise_score = (square - 1) * slope,
           .curvature = 1 / variance,
           .cross = 0,
@@ -74,17 +73,12 @@ struct Interval {
   }
 };
 
-double LogOfRounded(double residual, double sd) {
-  const Interval i(residual, sd);
-  if (!i.is_far()) return std::log(i.mass());
-  return -0.5 * i.near * i.near - std::log(i.near) - kLogOfRootOfTwoPi;
-}
-
-Point DerivativesOfRounded(double residual, double sd) {
+Point PointOfRounded(double residual, double sd) {
   const Interval i(residual, sd);
   const double scale = 1 / sd, square = scale * scale;
   if (i.is_far()) {  // the nearer edge alone counts: a normal tail behind it
-    return {.score = i.sign * i.near * scale,
+    return {.log_likelihood = -0.5 * i.near * i.near - std::log(i.near) - kLogOfRootOfTwoPi,
+            .score = i.sign * i.near * scale,
             .noise_score = i.near * i.near * scale,
             .curvature = square,
             .cross = i.sign * i.near * square,
@@ -94,7 +88,8 @@ Point DerivativesOfRounded(double residual, double sd) {
   // Second derivatives by the interval's edges.
   const double near = at_near * (at_near - i.near), far = at_far * (at_far + i.far);
   const double both = -at_near * at_far;
-  return {.score = i.sign * (at_near - at_far) * scale,
+  return {.log_likelihood = std::log(mass),
+          .score = i.sign * (at_near - at_far) * scale,
           .noise_score = (i.near * at_near - i.far * at_far) * scale,
           .curvature = (near + 2 * both + far) * square,
           .cross = i.sign * (near * i.near + both * (i.near + i.far) + far * i.far) * square,
@@ -110,11 +105,17 @@ class RoundedLikelihood {
   RoundedLikelihood(double sd, size_t rows) : sd_(sd) {
     if (rows < kWorthATable || sd >= kRoundingDrowns) return;
     step_ = (kHalfStep + kTableReach * sd) / kSteps;
-    for (size_t i = 0; i < nodes_.size(); ++i) {
-      const double residual = step_ * static_cast<double>(i);
-      const Point p = DerivativesOfRounded(residual, sd);
-      nodes_[i] = {p.score, p.noise_score,     p.curvature,
-                   p.cross, p.noise_curvature, LogOfRounded(residual, sd)};
+    std::vector<Values> nodes;
+    for (size_t i = 0; i < kSteps + 2; ++i) {
+      const Point p = PointOfRounded(step_ * static_cast<double>(i), sd);
+      nodes.emplace_back(p.log_likelihood, p.score, p.noise_score, p.curvature, p.cross,
+                         p.noise_curvature);
+    }
+    parabolas_.resize(kSteps + 1);
+    for (size_t i = 1; i <= kSteps; ++i) {
+      parabolas_[i] = {.value = nodes[i],
+                       .slope = 0.5 * (nodes[i + 1] - nodes[i - 1]),
+                       .bend = 0.5 * (nodes[i + 1] - 2 * nodes[i] + nodes[i - 1])};
     }
   }
 
@@ -122,76 +123,172 @@ class RoundedLikelihood {
     return sd == sd_ && std::abs(residual) < step_ * kSteps;
   }
   Point At(double residual) const {
-    const Place at(std::abs(residual) / step_);
+    const double place = std::abs(residual) / step_;
+    const auto node = std::max<size_t>(1, static_cast<size_t>(place + 0.5));
+    const Parabola& p = parabolas_[node];
+    const double off = place - static_cast<double>(node);
+    const Values v = p.value + off * (p.slope + off * p.bend);
     const double sign = residual < 0 ? -1 : 1;
-    return {.score = sign * Value(at, 0),
-            .noise_score = Value(at, 1),
-            .curvature = Value(at, 2),
-            .cross = sign * Value(at, 3),
-            .noise_curvature = Value(at, 4)};
+    return {.log_likelihood = v[0],
+            .score = sign * v[1],
+            .noise_score = v[2],
+            .curvature = v[3],
+            .cross = sign * v[4],
+            .noise_curvature = v[5]};
   }
-  double LogAt(double residual) const { return Value(Place(std::abs(residual) / step_), 5); }
 
  private:
   // Parabolas through three nodes: with these steps they are off by less than 1e-5 of each value.
-  static constexpr int kSteps = 400;
-  static constexpr double kTableReach = 8;  // standard deviations beyond the half step
-  static constexpr size_t kWorthATable = 1'000;
+  static constexpr int kSteps = 250;
+  static constexpr double kTableReach = 5;  // standard deviations beyond the half step
+  static constexpr size_t kWorthATable = 300;
 
-  struct Place {
-    size_t node;
-    double off;
-    explicit Place(double at)
-        : node(std::max<size_t>(1, static_cast<size_t>(at + 0.5))),
-          off(at - static_cast<double>(node)) {}
+  using Values = Eigen::Matrix<double, 6, 1>;
+  struct Parabola {
+    Values value, slope, bend;
   };
-  double Value(const Place& at, size_t which) const {
-    const double before = nodes_[at.node - 1][which], here = nodes_[at.node][which],
-                 after = nodes_[at.node + 1][which];
-    return here + 0.5 * at.off * (after - before + at.off * (after - 2 * here + before));
-  }
 
   const double sd_;
   double step_ = 0;
-  std::array<std::array<double, 6>, kSteps + 2> nodes_{};
+  std::vector<Parabola> parabolas_;  // none of the first node
 };
 
-double LogLikelihood(const RegressionRows& rows, const VectorXd& p, double noise) {
-  const RoundedLikelihood common(noise, rows.size());
-  double sum = 0;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    const double residual = rows.y(row) - rows.Predict(row, p);
-    const double variance = noise * noise + rows.variance(row);
-    if (!rows.rounded(row)) {
-      sum += LogOfExact(residual, variance);
-      continue;
-    }
-    const double sd = rows.variance(row) == 0 ? noise : std::sqrt(variance);
-    if (common.Has(residual, sd)) {
-      sum += common.LogAt(residual);
-    } else if (sd < kRoundingDrowns) {
-      sum += LogOfRounded(residual, sd);
-    } else {
-      sum += LogOfExact(residual, variance + kRoundingVariance);
-    }
-  }
-  return sum;
-}
+// With its derivatives by s instead of by the standard deviation of a row.
+class RowLikelihood {
+ public:
+  RowLikelihood(const RegressionRows& rows, const VectorXd& p, double noise)
+      : rows_(rows), p_(p), noise_(noise), common_(noise, rows.size()) {}
 
-void AddOuter(std::span<const RegressionRows::Entry> entries, double weight, MatrixXd* sum) {
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const RegressionRows::Entry& a = entries[i];
-    const double of_a = weight * a.weight;
-    (*sum)(a.parameter, a.parameter) += of_a * a.weight;
-    for (size_t k = 0; k < i; ++k) {
-      const RegressionRows::Entry& b = entries[k];
-      const auto [low, high] = std::minmax(a.parameter, b.parameter);
-      // Entries of one parameter stand beside each other in the square.
-      const double both = low == high ? 2 : 1;
-      (*sum)(high, low) += both * of_a * b.weight;
+  Point At(size_t row) const {
+    const double residual = rows_.y(row) - rows_.Predict(row, p_);
+    const double variance = noise_ * noise_ + rows_.variance(row);
+    const double sd = rows_.variance(row) == 0 ? noise_ : std::sqrt(variance);
+    Point point;
+    if (!rows_.rounded(row)) {
+      point = PointOfExact(residual, sd, variance);
+    } else if (common_.Has(residual, sd)) {
+      point = common_.At(residual);
+    } else if (sd < kRoundingDrowns) {
+      point = PointOfRounded(residual, sd);
+    } else {
+      point = PointOfExact(residual, sd, variance + kRoundingVariance);
+    }
+    const double by_noise = noise_ / sd;  // of the row's standard deviation by s
+    point.noise_score *= by_noise;
+    point.cross *= by_noise;
+    point.noise_curvature *= by_noise * by_noise;
+    return point;
+  }
+
+ private:
+  const RegressionRows& rows_;
+  const VectorXd& p_;
+  const double noise_;
+  const RoundedLikelihood common_;
+};
+
+// Sums over rows of their entries, and of their outer products. The last entries of a row, its
+// lines', are those of many rows on end: what they have in common with its other entries is
+// gathered beside it, and with it what is summed by entry.
+class RowSums {
+ public:
+  RowSums(Eigen::Index size, uint32_t lines_from)
+      : lines_from_(lines_from),
+        products_(MatrixXd::Zero(size, size)),
+        firsts_(VectorXd::Zero(size)),
+        seconds_(VectorXd::Zero(size)),
+        beside_(Beside::Zero(kBeside, size)) {}
+
+  // Adds `first` and `second` times each entry, `weight` times each product of two.
+  void Add(std::span<const RegressionRows::Entry> entries, double weight, double first,
+           double second) {
+    size_t own = entries.size();
+    while (own > 0 && entries[own - 1].parameter >= lines_from_) --own;
+    SetLines(entries.subspan(own));
+    Lines of_row = weight * values_;
+    of_row[kFirst] = first;
+    of_row[kSecond] = second;
+    for (size_t i = 0; i < own; ++i) {
+      const RegressionRows::Entry& a = entries[i];
+      const double of_a = weight * a.weight;
+      products_(a.parameter, a.parameter) += of_a * a.weight;
+      for (size_t k = 0; k < i; ++k) {
+        const RegressionRows::Entry& b = entries[k];
+        const auto [low, high] = std::minmax(a.parameter, b.parameter);
+        // Entries of one parameter stand beside each other in the square.
+        const double both = low == high ? 2 : 1;
+        products_(high, low) += both * of_a * b.weight;
+      }
+      beside_.col(a.parameter) += a.weight * of_row;
+    }
+    for (Eigen::Index i = 0; i < lines_; ++i) between_.col(i) += values_[i] * of_row;
+  }
+  // The lower triangle.
+  const MatrixXd& products() {
+    Gather();
+    return products_;
+  }
+  const VectorXd& seconds() {
+    Gather();
+    return seconds_;
+  }
+  // Since they were taken last.
+  VectorXd TakeFirsts() {
+    GatherEntries(kFirst, &firsts_);
+    return std::exchange(firsts_, VectorXd::Zero(firsts_.size()));
+  }
+
+ private:
+  static constexpr Eigen::Index kMostLines = 6, kFirst = kMostLines, kSecond = kFirst + 1;
+  static constexpr Eigen::Index kBeside = kSecond + 1;
+  using Lines = Eigen::Matrix<double, kBeside, 1>;
+  using Beside = Eigen::Matrix<double, kBeside, Eigen::Dynamic>;
+
+  void SetLines(std::span<const RegressionRows::Entry> entries) {
+    bool is_same = std::ssize(entries) == lines_;
+    for (size_t i = 0; i < entries.size() && is_same; ++i) {
+      is_same = entries[i].parameter == parameters_[i];
+    }
+    if (!is_same) {
+      Gather();
+      lines_ = std::ssize(entries);
+      values_.setZero();
+      for (size_t i = 0; i < entries.size(); ++i) parameters_[i] = entries[i].parameter;
+    }
+    for (Eigen::Index i = 0; i < lines_; ++i) values_[i] = entries[static_cast<size_t>(i)].weight;
+  }
+  void Gather() {
+    GatherEntries(kFirst, &firsts_);
+    GatherEntries(kSecond, &seconds_);
+    for (Eigen::Index i = 0; i < lines_; ++i) {
+      const Eigen::Index at = parameters_[static_cast<size_t>(i)];
+      products_.row(at) += beside_.row(i);
+      for (Eigen::Index k = 0; k <= i; ++k) {
+        const Eigen::Index other = parameters_[static_cast<size_t>(k)];
+        products_(std::max(at, other), std::min(at, other)) += between_(k, i);
+      }
+    }
+    beside_.setZero();
+    between_.setZero();
+  }
+  void GatherEntries(Eigen::Index which, VectorXd* sums) {
+    *sums += beside_.row(which).transpose();
+    beside_.row(which).setZero();
+    for (Eigen::Index i = 0; i < lines_; ++i) {
+      (*sums)[parameters_[static_cast<size_t>(i)]] += std::exchange(between_(which, i), 0);
     }
   }
-}
+
+  const uint32_t lines_from_;
+  MatrixXd products_;
+  VectorXd firsts_, seconds_;
+  Eigen::Index lines_ = 0;
+  std::array<uint32_t, kMostLines> parameters_{};  // of the lines' entries
+  Lines values_ = Lines::Zero();
+  Beside beside_;  // by parameter
+  Eigen::Matrix<double, kBeside, kMostLines> between_ =
+      Eigen::Matrix<double, kBeside, kMostLines>::Zero();
+};
 
 // Sums of outer products, so many at a time.
 class OuterProducts {
@@ -225,6 +322,7 @@ class OuterProducts {
 struct Derivatives {
   MatrixXd information;
   VectorXd score;
+  double log_likelihood = 0;  // itself
   // By cluster, where they were asked for.
   MatrixXd score_products;
   size_t clusters = 0;
@@ -233,47 +331,33 @@ struct Derivatives {
 Derivatives Differentiate(const RegressionRows& rows, const VectorXd& p, double noise,
                           bool by_cluster) {
   const Eigen::Index all = p.size() + 1, last = p.size();
-  const RoundedLikelihood common(noise, rows.size());
-  Derivatives d{.information = MatrixXd::Zero(all, all),
-                .score = VectorXd::Zero(all),
-                .score_products = {},
-                .clusters = 0};
+  const RowLikelihood likelihood(rows, p, noise);
+  Derivatives d;
+  d.score.setZero(all);
+  RowSums sums(all, rows.lines_from());
   OuterProducts products(by_cluster ? all : 0);
-  VectorXd score = VectorXd::Zero(all), cross = VectorXd::Zero(all);
+  double noise_score = 0, noise_curvature = 0;
+  const auto take_scores = [&] {
+    VectorXd scores = sums.TakeFirsts();
+    scores[last] = std::exchange(noise_score, 0);
+    d.score += scores;
+    return scores;
+  };
   for (size_t row = 0; row < rows.size(); ++row) {
-    const auto entries = rows.entries(row);
-    double residual = rows.y(row);
-    for (const auto& e : entries) residual -= e.weight * p[e.parameter];
-    const double variance = noise * noise + rows.variance(row);
-    const double sd = rows.variance(row) == 0 ? noise : std::sqrt(variance);
-    Point point;
-    if (!rows.rounded(row)) {
-      point = DerivativesOfExact(residual, sd, variance);
-    } else if (common.Has(residual, sd)) {
-      point = common.At(residual);
-    } else if (sd < kRoundingDrowns) {
-      point = DerivativesOfRounded(residual, sd);
-    } else {
-      point = DerivativesOfExact(residual, sd, variance + kRoundingVariance);
-    }
-    const double by_noise = noise / sd;  // of the row's standard deviation by s
-    point.cross *= by_noise;
-    for (const auto& e : entries) {
-      score[e.parameter] += e.weight * point.score;
-      cross[e.parameter] += e.weight * point.cross;
-    }
-    score[last] += point.noise_score * by_noise;
-    cross[last] += point.noise_curvature * by_noise * by_noise;
-    AddOuter(entries, point.curvature, &d.information);
+    const Point point = likelihood.At(row);
+    d.log_likelihood += point.log_likelihood;
+    sums.Add(rows.entries(row), point.curvature, point.score, point.cross);
+    noise_score += point.noise_score;
+    noise_curvature += point.noise_curvature;
     if (!by_cluster) continue;
     if (row + 1 < rows.size() && rows.cluster(row + 1) == rows.cluster(row)) continue;
-    products.Add(score);
-    d.score += score;
-    score.setZero();
+    products.Add(take_scores());
     ++d.clusters;
   }
-  d.score += score;
-  d.information.row(last) = cross;
+  take_scores();
+  d.information = sums.products();
+  d.information.row(last) = sums.seconds();
+  d.information(last, last) = noise_curvature;
   if (by_cluster) d.score_products = products.Sum();
   return d;
 }
@@ -294,14 +378,16 @@ void Describe(const Derivatives& d, RegressionFit* fit) {
 
 double Allowed(double noise) { return std::clamp(noise, kLeastNoise, kMostNoise); }
 
-// One step of Newton's method, the noise at most by a factor of kMostGrowth; how much the
-// likelihood gained.
-double Step(const RegressionRows& rows, const Quadratic& prior, RegressionFit* fit) {
-  Derivatives d = Differentiate(rows, fit->p, fit->noise, false);
+// One step of Newton's method from where `d` was found, the noise at most by a factor of
+// kMostGrowth; `d` becomes that of where it ends. How much the likelihood gained.
+double Step(const RegressionRows& rows, const Quadratic& prior, Derivatives* d,
+            RegressionFit* fit) {
   const VectorXd now = Joined(fit->p, fit->noise);
-  d.information += prior.h;
-  d.score += prior.g - prior.h * now;
-  VectorXd step = d.information.selfadjointView<Eigen::Lower>().ldlt().solve(d.score);
+  const MatrixXd information = d->information + prior.h;
+  const VectorXd gradient = d->score + prior.g - prior.h * now;
+  VectorXd step = information.selfadjointView<Eigen::Lower>().ldlt().solve(gradient);
+  // What a quadratic would gain by it.
+  if (0.5 * step.dot(gradient) < kSettled) return 0;
   const double to = now[now.size() - 1] + step[now.size() - 1];
   step[now.size() - 1] =
       Allowed(std::clamp(to, fit->noise / kMostGrowth, fit->noise * kMostGrowth)) - fit->noise;
@@ -309,12 +395,14 @@ double Step(const RegressionRows& rows, const Quadratic& prior, RegressionFit* f
     const VectorXd tried = now + length * step;
     const double noise = tried[now.size() - 1];
     const VectorXd p = tried.head(fit->p.size());
-    const double reached = LogLikelihood(rows, p, noise) + prior.At(tried);
+    Derivatives there = Differentiate(rows, p, noise, false);
+    const double reached = there.log_likelihood + prior.At(tried);
     if (!(reached >= fit->log_likelihood)) continue;
     const double gain = reached - fit->log_likelihood;
     fit->p = p;
     fit->noise = noise;
     fit->log_likelihood = reached;
+    *d = std::move(there);
     return gain;
   }
   return 0;
@@ -332,12 +420,6 @@ void RegressionRows::Add(std::span<const Entry> entries, double y, double varian
   rounded_.push_back(rounded ? 1 : 0);
 }
 
-double RegressionRows::Predict(size_t row, const VectorXd& p) const {
-  double sum = 0;
-  for (const Entry& e : entries(row)) sum += e.weight * p[e.parameter];
-  return sum;
-}
-
 Quadratic Quadratic::Around(const VectorXd& mean, double sd) {
   const double information = 1 / (sd * sd);
   return {.h = MatrixXd(VectorXd::Constant(mean.size(), information).asDiagonal()),
@@ -349,9 +431,10 @@ RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
   RegressionFit fit;
   fit.p = std::move(p);
   fit.noise = Allowed(noise);
-  fit.log_likelihood = LogLikelihood(rows, fit.p, fit.noise) + prior.At(Joined(fit.p, fit.noise));
+  Derivatives d = Differentiate(rows, fit.p, fit.noise, false);
+  fit.log_likelihood = d.log_likelihood + prior.At(Joined(fit.p, fit.noise));
   for (int i = 0; i < most_iterations && !fit.converged; ++i) {
-    fit.converged = Step(rows, prior, &fit) < kSettled;
+    fit.converged = Step(rows, prior, &d, &fit) < kSettled;
   }
   Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
   return fit;
@@ -371,11 +454,11 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
 }
 
 double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior) {
-  constexpr double kRelativeStep = 0.02;
+  constexpr double kRelativeStep = 0.01;
   const Eigen::Index count = fit.p.size();
-  const auto log_determinant = [&](double noise) {
-    MatrixXd h = Differentiate(rows, fit.p, noise, false).information + prior.h;
-    return h.topLeftCorner(count, count)
+  const auto log_determinant = [&](const MatrixXd& information) {
+    return (information + prior.h)
+        .topLeftCorner(count, count)
         .selfadjointView<Eigen::Lower>()
         .ldlt()
         .vectorD()
@@ -384,18 +467,16 @@ double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const 
         .log()
         .sum();
   };
-  const double low = fit.noise / (1 + kRelativeStep), high = fit.noise * (1 + kRelativeStep);
-  return -0.5 * (log_determinant(high) - log_determinant(low)) / (high - low);
+  const double more = kRelativeStep * fit.noise;
+  const MatrixXd at_more = Differentiate(rows, fit.p, fit.noise + more, false).information;
+  return -0.5 * (log_determinant(at_more) - log_determinant(fit.data.h)) / more;
 }
 
 VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior) {
-  MatrixXd normal = prior.h;
-  VectorXd right = prior.g;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    for (const auto& e : rows.entries(row)) right[e.parameter] += e.weight * rows.y(row);
-    AddOuter(rows.entries(row), 1, &normal);
-  }
-  return normal.selfadjointView<Eigen::Lower>().ldlt().solve(right);
+  RowSums sums(prior.g.size(), rows.lines_from());
+  for (size_t row = 0; row < rows.size(); ++row) sums.Add(rows.entries(row), 1, rows.y(row), 0);
+  const MatrixXd normal = sums.products() + prior.h;
+  return normal.selfadjointView<Eigen::Lower>().ldlt().solve(sums.TakeFirsts() + prior.g);
 }
 
 }  // namespace synergy

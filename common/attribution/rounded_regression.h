@@ -14,6 +14,7 @@
 #include <Eigen/Dense>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -32,6 +33,11 @@ class RegressionRows {
     double weight = 0;
   };
 
+  // `lines_from`: entries of this parameter and later ones, six at most, one of each, come last in
+  // a row and are of the same parameters for many rows on end: the knots of slow lines.
+  explicit RegressionRows(uint32_t lines_from = std::numeric_limits<uint32_t>::max())
+      : lines_from_(lines_from) {}
+
   // Entries of one parameter add up. `variance`: v_k. `cluster`: rows whose errors may depend on
   // each other have the same one; clusters come in rising order. `rounded` false: y is exact.
   void Add(std::span<const Entry> entries, double y, double variance, uint32_t cluster,
@@ -46,9 +52,15 @@ class RegressionRows {
   void set_variance(size_t row, double variance) { variance_[row] = variance; }
   uint32_t cluster(size_t row) const { return cluster_[row]; }
   bool rounded(size_t row) const { return rounded_[row] != 0; }
-  double Predict(size_t row, const Eigen::VectorXd& p) const;
+  uint32_t lines_from() const { return lines_from_; }
+  double Predict(size_t row, const Eigen::VectorXd& p) const {
+    double sum = 0;
+    for (const Entry& e : entries(row)) sum += e.weight * p[e.parameter];
+    return sum;
+  }
 
  private:
+  uint32_t lines_from_;
   std::vector<Entry> entries_;
   std::vector<size_t> begins_{0};
   std::vector<double> y_, variance_;

@@ -18,7 +18,7 @@ namespace {
 // tell where a chip's conversions lie: with a third of it some boards had another cycle found,
 // which fitted as well at first. What is kept of each is as large as the network's matrices.
 constexpr size_t kFirstReadings = 49'152;
-constexpr size_t kLaterReadings = 4'096;
+constexpr size_t kLaterReadings = 16'384;
 constexpr size_t kPartMarkers = 1 << 20;
 // Nothing older comes once there is a marker this much newer: the lanes of an engine's threads and
 // the channels are drained in turns.

@@ -89,7 +89,7 @@ void SupplyVoltage::EndPart() {
   }
   p_ = fit.p;
   noise_ = fit.noise;
-  part_ = {};
+  part_ = RegressionRows();
 }
 
 VoltageFit SupplyVoltage::Result(double scale) const {
