@@ -215,6 +215,10 @@ void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
     if (still == 0) least_noise = noise;
     const bool is_settled = still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds);
     if (!is_settled && round + 1 < kRounds) continue;
+    ShareNoise(rails);
+    for (uint32_t reg = 0; reg < rails.size(); ++reg) {
+      rails[reg]->FitConversions(reads, *times, reg, true, true);
+    }
     NoteCycles(*times, reads);
     cycle_ = times->last;
     return;
@@ -240,9 +244,17 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
   cycle_ = times.last;
 }
 
+void CycleFit::FitAlone(RailFitting* rail) {
+  if (!rail->window().stamps_are_window()) {
+    rail->FitFiltered();
+  } else if (rail->is_known() || rail->FitSmeared()) {
+    rail->FitKnown();
+  }
+}
+
 void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
                        const std::vector<const RailReadings*>& readings, const Remapping* map) {
-  Rails fresh, unlocked, locked;
+  Rails fresh, unlocked, locked, alone;
   for (size_t i = 0; i < rails_.size(); ++i) {
     RailFitting& rail = rails_[i];
     rail.BeginPart(course, drift, *readings[i], map);
@@ -253,10 +265,9 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
     const v1::Window& window = rail.window();
     if (!IsKnown(window)) {
       rail.SayWhyNot("it is not known which span of time its readings integrate");
-    } else if (window.stamps_are_window()) {
-      if (rail.is_known() || rail.FitSmeared()) rail.FitKnown();
-    } else if (window.average() > 1) {
-      rail.FitFiltered();
+    } else if (window.stamps_are_window() || window.average() > 1) {
+      FitAlone(&rail);
+      if (!rail.is_known()) alone.push_back(&rail);
     } else if (rail.is_known() && rail.windows() == WindowKind::kFitted) {
       locked.push_back(&rail);
     } else if (rail.is_known()) {
@@ -271,30 +282,29 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
   }
   if (!locked.empty()) FollowFreeRunning(course, locked);
   if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);
-  const bool is_first = std::ranges::none_of(rails_, &RailFitting::is_known);
+  if (alone.size() > 1) {
+    ShareNoise(alone);
+    for (RailFitting* rail : alone) FitAlone(rail);
+  }
   for (RailFitting& rail : rails_) rail.Settle();
-  if (is_first) ShareNoise();
 }
 
 // One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise
-// from where it stands between two steps: the others do.
-void CycleFit::ShareNoise() {
-  std::vector<RailFitting*> rails;
-  std::vector<RailFitting::NoiseEstimate> own;
-  for (RailFitting& rail : rails_) {
-    if (!rail.is_known() || rail.windows() == WindowKind::kSmeared) continue;
-    rails.push_back(&rail);
-    own.push_back(rail.OwnNoise());
+// from where it stands between two steps: the one that knows it best tells the others.
+void CycleFit::ShareNoise(const Rails& rails) {
+  RailFitting::NoiseEstimate best;
+  const RailFitting* of = nullptr;
+  for (const RailFitting* rail : rails) {
+    if (!rail->has_fit()) continue;
+    const RailFitting::NoiseEstimate own = rail->OwnNoise();
+    if (!(own.information > best.information)) continue;
+    best = own;
+    of = rail;
   }
-  for (size_t i = 0; i < rails.size() && rails.size() > 1; ++i) {
-    double information = 0, weighted = 0;
-    for (size_t k = 0; k < rails.size(); ++k) {
-      if (k == i) continue;
-      information += own[k].information;
-      weighted += own[k].information * own[k].steps;
-    }
-    const double steps = weighted / information;
-    rails[i]->SetNoisePrior(steps, std::hypot(kNoiseApart * steps, 1 / std::sqrt(information)));
+  if (of == nullptr) return;
+  const double sd = std::hypot(kNoiseApart * best.steps, 1 / std::sqrt(best.information));
+  for (RailFitting* rail : rails) {
+    if (rail != of && rail->has_fit()) rail->SetNoise(best.steps, sd);
   }
 }
 

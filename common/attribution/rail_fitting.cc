@@ -18,8 +18,9 @@ constexpr double kFarStep = 0.05;
 constexpr double kPriorSpread = 2;
 // Behind a filter, which hardly tells operators apart, they are alike within this share of it.
 constexpr double kFilteredSpread = 0.3;
-// The drift's knots: 10 % of the mean power, as one standard deviation.
-constexpr double kDriftSpread = 0.1;
+// The drift's knots: this share of the mean power, as one standard deviation. A closer one would
+// make the noise smaller where the readings know the powers only in terms of it.
+constexpr double kDriftSpread = 0.3;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
 // How much faster than all on average the drift grows with the power: proportional to it at 1.
@@ -153,20 +154,15 @@ void RailFitting::EndPart() {
 
 RailFitting::NoiseEstimate RailFitting::OwnNoise() const {
   const Quadratic prior = Prior(nullptr);
-  const Eigen::LDLT<MatrixXd> solver(prior.h + summary_.data.h);
+  const Eigen::LDLT<MatrixXd> solver(prior.h + part_.data.h);
   const Eigen::Index noise = p_.size();
   const VectorXd column = solver.solve(VectorXd::Unit(noise + 1, noise));
-  return {.steps = solver.solve(prior.g + summary_.data.g)[noise],
-          .information = 1 / column[noise]};
+  return {.steps = kept_fit_.noise, .information = 1 / column[noise]};
 }
 
-void RailFitting::SetNoisePrior(double steps, double sd) {
+void RailFitting::SetNoise(double steps, double sd) {
   noise_prior_ = {.steps = steps, .information = 1 / (sd * sd)};
-  const Quadratic prior = Prior(nullptr);
-  const VectorXd found = (prior.h + summary_.data.h).ldlt().solve(prior.g + summary_.data.g);
-  p_ = found.head(p_.size());
-  noise_ = std::max(found[p_.size()], kLeastNoise);
-  power_.reset();
+  noise_ = steps;
 }
 
 double RailFitting::sd_steps() const { return std::sqrt(noise_ * noise_ + kRoundingVariance); }

@@ -26,13 +26,15 @@ class RailFitting {
   // What the part says becomes what is known.
   void Settle();
   void EndPart();
-  // The noise by the readings of the parts so far, steps, and its information.
+  // The noise by the readings of this part, steps, and its information.
   struct NoiseEstimate {
     double steps = 0, information = 0;
   };
   NoiseEstimate OwnNoise() const;
-  // What the noise is around besides, with this standard deviation.
-  void SetNoisePrior(double steps, double sd);
+  // What it is instead, to within this standard deviation; the powers are to be found anew.
+  void SetNoise(double steps, double sd);
+  // Whether its windows were told apart in this part.
+  bool has_fit() const { return !part_.empty() && out_.windows != WindowKind::kSmeared; }
   // Whether parts before have said anything of its powers.
   bool is_known() const { return !summary_.empty(); }
 

@@ -27,13 +27,15 @@ Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
   return kept;
 }
 
-// Where the readings hardly know the noise it moves by no more than kMostFreedom.
+// As far as it is the readings that know the noise; by no more than kMostFreedom.
 double RailFitting::Freedom(const RailRows& rows) const {
   const Quadratic prior = Prior(&rows);
   const Eigen::Index noise = fit_.p.size();
-  const VectorXd column = (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise));
-  const double most = kMostFreedom * fit_.noise / column[noise];
-  return std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
+  const double variance =
+      (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise))[noise];
+  const double own = std::max(0.0, 1 - prior.h(noise, noise) * variance);
+  const double most = kMostFreedom * fit_.noise / variance;
+  return own * std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
 }
 
 // The errors of places are this part's own: they are eliminated.

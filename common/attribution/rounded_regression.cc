@@ -455,21 +455,29 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
 
 double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior) {
   constexpr double kRelativeStep = 0.01;
-  const Eigen::Index count = fit.p.size();
-  const auto log_determinant = [&](const MatrixXd& information) {
-    return (information + prior.h)
-        .topLeftCorner(count, count)
-        .selfadjointView<Eigen::Lower>()
-        .ldlt()
-        .vectorD()
-        .array()
-        .abs()
-        .log()
-        .sum();
+  const Eigen::Index count = fit.p.size(), all = count + 1;
+  const MatrixXd known = prior.h.topLeftCorner(count, count);
+  const auto log_determinant = [&](const MatrixXd& sum) {
+    const MatrixXd h = sum.topLeftCorner(count, count) + known;
+    return h.selfadjointView<Eigen::Lower>().ldlt().vectorD().array().abs().log().sum();
   };
+  // Where the p go with s.
+  const MatrixXd h = fit.data.h + prior.h;
   const double more = kRelativeStep * fit.noise;
-  const MatrixXd at_more = Differentiate(rows, fit.p, fit.noise + more, false).information;
-  return -0.5 * (log_determinant(at_more) - log_determinant(fit.data.h)) / more;
+  const VectorXd there =
+      fit.p - more * h.topLeftCorner(count, count).ldlt().solve(h.col(count).head(count));
+  const RowLikelihood at(rows, fit.p, fit.noise), at_more(rows, there, fit.noise + more);
+  RowSums information(all, rows.lines_from()), squares = information, products = information;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const double score = at.At(row).score;
+    const Point moved = at_more.At(row);
+    information.Add(rows.entries(row), moved.curvature, 0, 0);
+    squares.Add(rows.entries(row), score * score, 0, 0);
+    products.Add(rows.entries(row), score * moved.score, 0, 0);
+  }
+  return (0.5 * (log_determinant(information.products()) - log_determinant(fit.data.h)) -
+          (log_determinant(products.products()) - log_determinant(squares.products()))) /
+         more;
 }
 
 VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior) {

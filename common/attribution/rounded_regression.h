@@ -102,10 +102,10 @@ RegressionFit StepRounded(const RegressionRows& rows, Eigen::VectorXd p, double 
                           const Quadratic& prior);
 
 // The p that follow the rows leave too small a noise: as a derivative by s, what is to be added to
-// that of the likelihood so that s is right on average (Cox and Reid, "Parameter orthogonality and
-// approximate conditional inference", 1987: half the logarithm of the determinant of the p's
-// information is taken off the likelihood; of normal noise that is restricted maximum likelihood).
-// It hardly depends on how many rows there are.
+// that of the likelihood so that s is right on average (Severini, "An approximation to the modified
+// profile likelihood function", 1998). Of normal noise that is restricted maximum likelihood; where
+// the readings know the p only in terms of s, it is nothing. It hardly depends on how many rows
+// there are.
 double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior);
 
 // Ordinary least squares, with a prior of p alone: where to begin.

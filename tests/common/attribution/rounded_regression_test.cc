@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -132,6 +133,55 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
   }
   EXPECT_LT(plain, 0.9) << "a quarter of the rows' freedom is gone";
   EXPECT_NEAR(freed, 1, 0.05);
+}
+
+TEST(FreedomScore, IsNothingWhereReadingsTellPowersOnlyInTermsOfTheNoise) {
+  constexpr uint32_t kParameters = 40;
+  constexpr double kNoise = 0.1;
+  const Quadratic prior = Quadratic::Around(VectorXd::Zero(kParameters + 1), 1e3);
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  RegressionRows rows;
+  for (uint32_t k = 0; k < 400 * kParameters; ++k) {
+    const RegressionRows::Entry row[] = {{.parameter = k % kParameters, .weight = 1}};
+    rows.Add(row, std::round(1.5 + 0.003 * (k % kParameters) + kNoise * normal(random)), 0, k);
+  }
+  Quadratic fixed = prior;
+  fixed.h(kParameters, kParameters) = 1e9;
+  fixed.g[kParameters] = 1e9 * kNoise;
+  const RegressionFit fit =
+      FitRounded(rows, VectorXd::Constant(kParameters, 1.6), kNoise, fixed, 60);
+  EXPECT_LT(std::abs(FreedomScore(rows, fit, prior)), 0.02 * kParameters / kNoise)
+      << "of normal noise it is the number of parameters over the noise";
+}
+
+TEST(RegressionRows, LinesChangeNothingButTheWayOfSumming) {
+  constexpr uint32_t kOwn = 5, kKnots = 4;
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> even;
+  RegressionRows plain, lined(kOwn);
+  for (uint32_t i = 0; i < 500; ++i) {
+    const double part = even(random), place = even(random);
+    const uint32_t knot = kOwn + i * (kKnots - 1) / 500;
+    std::vector<RegressionRows::Entry> row = {{.parameter = i % kOwn, .weight = part},
+                                              {.parameter = (i + 2) % kOwn, .weight = 1 - part}};
+    if (i % 7 != 0) {  // some have none
+      row.push_back({.parameter = knot, .weight = 1 - place});
+      row.push_back({.parameter = knot + 1, .weight = place});
+    }
+    const double y = std::round(10 + 3 * part + place);
+    plain.Add(row, y, 0, i / 10);
+    lined.Add(row, y, 0, i / 10);
+  }
+  const Quadratic prior = Quadratic::Around(VectorXd::Zero(kOwn + kKnots + 1), 10);
+  const VectorXd start = VectorXd::Constant(kOwn + kKnots, 5);
+  const RegressionFit a = FitRounded(plain, start, 1, prior, 60);
+  const RegressionFit b = FitRounded(lined, start, 1, prior, 60);
+  EXPECT_LT((a.p - b.p).norm(), 1e-9);
+  EXPECT_LT((a.data.h - b.data.h).norm(), 1e-9 * a.data.h.norm());
+  EXPECT_LT((a.data.g - b.data.g).norm(), 1e-9 * a.data.g.norm());
+  EXPECT_LT((a.score_products - b.score_products).norm(), 1e-9 * a.score_products.norm());
+  EXPECT_EQ(a.clusters, b.clusters);
 }
 
 TEST(FitRounded, AParameterWithoutReadingsStaysAtItsPrior) {
