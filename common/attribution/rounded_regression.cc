@@ -1,9 +1,10 @@
 #include "common/attribution/rounded_regression.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
+
+#include "common/attribution/row_sums.h"
 
 namespace synergy {
 namespace {
@@ -11,147 +12,11 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr double kHalfStep = 0.5;
-// Beyond so many standard deviations a normal tail is replaced by its asymptote: the interval's
-// likelihood underflows soon after.
-constexpr double kFarTail = 25;
 constexpr double kMostNoise = 1e18;
-// From here on the rounding is as good as normal noise of a twelfth of a step^2: the difference of
-// the likelihoods is below 1e-6.
-constexpr double kRoundingDrowns = 2;
 // Of the noise in one step.
 constexpr double kMostGrowth = 1.5;
 // The likelihood is settled once a step gains less than this.
 constexpr double kSettled = 1e-3;
-
-double Density(double x) {
-  constexpr double kInverseRootOfTwoPi = 0.39894228040143267794;
-  return kInverseRootOfTwoPi * std::exp(-0.5 * x * x);
-}
-
-// P(x > t), for t >= 0 without cancellation.
-double UpperTail(double t) { return 0.5 * std::erfc(t * M_SQRT1_2); }
-
-// The log-likelihood of one reading, up to a constant, and its derivatives by its prediction and
-// its standard deviation: the gradient, and minus the second ones (of a rounded one without the
-// terms that vanish where the likelihood is highest: what is left is never negative).
-struct Point {
-  double log_likelihood = 0;
-  double score = 0, noise_score = 0;
-  double curvature = 0, cross = 0, noise_curvature = 0;
-};
-
-constexpr double kLogOfRootOfTwoPi = 0.91893853320467274178;
-
-// Of a reading that is not rounded: normal with this variance. `sd`: what the derivatives are by.
-Point PointOfExact(double residual, double sd, double variance) {
-  const double square = residual * residual / variance, slope = sd / variance;
-  return {.log_likelihood = -0.5 * (square + std::log(variance)) - kLogOfRootOfTwoPi,
-          .score = residual / variance,
-          .noise_score = (square - 1) * slope,
-          .curvature = 1 / variance,
-          .cross = 0,
-          .noise_curvature = 2 * slope * slope};
-}
-
-// The interval that was rounded to the reading, in standard deviations from the prediction,
-// mirrored so that it lies on the side of the upper tail.
-struct Interval {
-  double near = 0, far = 0;
-  double sign = 1;
-
-  Interval(double residual, double sd) {
-    const double lower = (residual - kHalfStep) / sd, upper = (residual + kHalfStep) / sd;
-    const bool above = lower + upper >= 0;
-    near = above ? lower : -upper;
-    far = above ? upper : -lower;
-    sign = above ? 1 : -1;
-  }
-  bool is_far() const { return near > kFarTail; }
-  double mass() const {
-    return near >= 0 ? UpperTail(near) - UpperTail(far) : 1 - UpperTail(-near) - UpperTail(far);
-  }
-};
-
-Point PointOfRounded(double residual, double sd) {
-  const Interval i(residual, sd);
-  const double scale = 1 / sd, square = scale * scale;
-  if (i.is_far()) {  // the nearer edge alone counts: a normal tail behind it
-    return {.log_likelihood = -0.5 * i.near * i.near - std::log(i.near) - kLogOfRootOfTwoPi,
-            .score = i.sign * i.near * scale,
-            .noise_score = i.near * i.near * scale,
-            .curvature = square,
-            .cross = i.sign * i.near * square,
-            .noise_curvature = i.near * i.near * square};
-  }
-  const double mass = i.mass(), at_near = Density(i.near) / mass, at_far = Density(i.far) / mass;
-  // Second derivatives by the interval's edges.
-  const double near = at_near * (at_near - i.near), far = at_far * (at_far + i.far);
-  const double both = -at_near * at_far;
-  return {.log_likelihood = std::log(mass),
-          .score = i.sign * (at_near - at_far) * scale,
-          .noise_score = (i.near * at_near - i.far * at_far) * scale,
-          .curvature = (near + 2 * both + far) * square,
-          .cross = i.sign * (near * i.near + both * (i.near + i.far) + far * i.far) * square,
-          .noise_curvature =
-              (near * i.near * i.near + 2 * both * i.near * i.far + far * i.far * i.far) * square};
-}
-
-// The likelihood of rounded readings of one standard deviation, looked up: thousands of rows share
-// it. Beyond the table, and for other standard deviations, it is worked out.
-class RoundedLikelihood {
- public:
-  // For so many rows.
-  RoundedLikelihood(double sd, size_t rows) : sd_(sd) {
-    if (rows < kWorthATable || sd >= kRoundingDrowns) return;
-    step_ = (kHalfStep + kTableReach * sd) / kSteps;
-    std::vector<Values> nodes;
-    for (size_t i = 0; i < kSteps + 2; ++i) {
-      const Point p = PointOfRounded(step_ * static_cast<double>(i), sd);
-      nodes.emplace_back(p.log_likelihood, p.score, p.noise_score, p.curvature, p.cross,
-                         p.noise_curvature);
-    }
-    parabolas_.resize(kSteps + 1);
-    for (size_t i = 1; i <= kSteps; ++i) {
-      parabolas_[i] = {.value = nodes[i],
-                       .slope = 0.5 * (nodes[i + 1] - nodes[i - 1]),
-                       .bend = 0.5 * (nodes[i + 1] - 2 * nodes[i] + nodes[i - 1])};
-    }
-  }
-
-  bool Has(double residual, double sd) const {
-    return sd == sd_ && std::abs(residual) < step_ * kSteps;
-  }
-  Point At(double residual) const {
-    const double place = std::abs(residual) / step_;
-    const auto node = std::max<size_t>(1, static_cast<size_t>(place + 0.5));
-    const Parabola& p = parabolas_[node];
-    const double off = place - static_cast<double>(node);
-    const Values v = p.value + off * (p.slope + off * p.bend);
-    const double sign = residual < 0 ? -1 : 1;
-    return {.log_likelihood = v[0],
-            .score = sign * v[1],
-            .noise_score = v[2],
-            .curvature = v[3],
-            .cross = sign * v[4],
-            .noise_curvature = v[5]};
-  }
-
- private:
-  // Parabolas through three nodes: with these steps they are off by less than 1e-5 of each value.
-  static constexpr int kSteps = 250;
-  static constexpr double kTableReach = 5;  // standard deviations beyond the half step
-  static constexpr size_t kWorthATable = 300;
-
-  using Values = Eigen::Matrix<double, 6, 1>;
-  struct Parabola {
-    Values value, slope, bend;
-  };
-
-  const double sd_;
-  double step_ = 0;
-  std::vector<Parabola> parabolas_;  // none of the first node
-};
 
 // With its derivatives by s instead of by the standard deviation of a row.
 class RowLikelihood {
@@ -159,20 +24,12 @@ class RowLikelihood {
   RowLikelihood(const RegressionRows& rows, const VectorXd& p, double noise)
       : rows_(rows), p_(p), noise_(noise), common_(noise, rows.size()) {}
 
-  Point At(size_t row) const {
+  LikelihoodPoint At(size_t row) const {
     const double residual = rows_.y(row) - rows_.Predict(row, p_);
     const double variance = noise_ * noise_ + rows_.variance(row);
     const double sd = rows_.variance(row) == 0 ? noise_ : std::sqrt(variance);
-    Point point;
-    if (!rows_.rounded(row)) {
-      point = PointOfExact(residual, sd, variance);
-    } else if (common_.Has(residual, sd)) {
-      point = common_.At(residual);
-    } else if (sd < kRoundingDrowns) {
-      point = PointOfRounded(residual, sd);
-    } else {
-      point = PointOfExact(residual, sd, variance + kRoundingVariance);
-    }
+    LikelihoodPoint point =
+        rows_.rounded(row) ? common_.At(residual, sd) : ExactLikelihood(residual, sd, variance);
     const double by_noise = noise_ / sd;  // of the row's standard deviation by s
     point.noise_score *= by_noise;
     point.cross *= by_noise;
@@ -185,109 +42,6 @@ class RowLikelihood {
   const VectorXd& p_;
   const double noise_;
   const RoundedLikelihood common_;
-};
-
-// Sums over rows of their entries, and of their outer products. The last entries of a row, its
-// lines', are those of many rows on end: what they have in common with its other entries is
-// gathered beside it, and with it what is summed by entry.
-class RowSums {
- public:
-  RowSums(Eigen::Index size, uint32_t lines_from)
-      : lines_from_(lines_from),
-        products_(MatrixXd::Zero(size, size)),
-        firsts_(VectorXd::Zero(size)),
-        seconds_(VectorXd::Zero(size)),
-        beside_(Beside::Zero(kBeside, size)) {}
-
-  // Adds `first` and `second` times each entry, `weight` times each product of two.
-  void Add(std::span<const RegressionRows::Entry> entries, double weight, double first,
-           double second) {
-    size_t own = entries.size();
-    while (own > 0 && entries[own - 1].parameter >= lines_from_) --own;
-    SetLines(entries.subspan(own));
-    Lines of_row = weight * values_;
-    of_row[kFirst] = first;
-    of_row[kSecond] = second;
-    for (size_t i = 0; i < own; ++i) {
-      const RegressionRows::Entry& a = entries[i];
-      const double of_a = weight * a.weight;
-      products_(a.parameter, a.parameter) += of_a * a.weight;
-      for (size_t k = 0; k < i; ++k) {
-        const RegressionRows::Entry& b = entries[k];
-        const auto [low, high] = std::minmax(a.parameter, b.parameter);
-        // Entries of one parameter stand beside each other in the square.
-        const double both = low == high ? 2 : 1;
-        products_(high, low) += both * of_a * b.weight;
-      }
-      beside_.col(a.parameter) += a.weight * of_row;
-    }
-    for (Eigen::Index i = 0; i < lines_; ++i) between_.col(i) += values_[i] * of_row;
-  }
-  // The lower triangle.
-  const MatrixXd& products() {
-    Gather();
-    return products_;
-  }
-  const VectorXd& seconds() {
-    Gather();
-    return seconds_;
-  }
-  // Since they were taken last.
-  VectorXd TakeFirsts() {
-    GatherEntries(kFirst, &firsts_);
-    return std::exchange(firsts_, VectorXd::Zero(firsts_.size()));
-  }
-
- private:
-  static constexpr Eigen::Index kMostLines = 6, kFirst = kMostLines, kSecond = kFirst + 1;
-  static constexpr Eigen::Index kBeside = kSecond + 1;
-  using Lines = Eigen::Matrix<double, kBeside, 1>;
-  using Beside = Eigen::Matrix<double, kBeside, Eigen::Dynamic>;
-
-  void SetLines(std::span<const RegressionRows::Entry> entries) {
-    bool is_same = std::ssize(entries) == lines_;
-    for (size_t i = 0; i < entries.size() && is_same; ++i) {
-      is_same = entries[i].parameter == parameters_[i];
-    }
-    if (!is_same) {
-      Gather();
-      lines_ = std::ssize(entries);
-      values_.setZero();
-      for (size_t i = 0; i < entries.size(); ++i) parameters_[i] = entries[i].parameter;
-    }
-    for (Eigen::Index i = 0; i < lines_; ++i) values_[i] = entries[static_cast<size_t>(i)].weight;
-  }
-  void Gather() {
-    GatherEntries(kFirst, &firsts_);
-    GatherEntries(kSecond, &seconds_);
-    for (Eigen::Index i = 0; i < lines_; ++i) {
-      const Eigen::Index at = parameters_[static_cast<size_t>(i)];
-      products_.row(at) += beside_.row(i);
-      for (Eigen::Index k = 0; k <= i; ++k) {
-        const Eigen::Index other = parameters_[static_cast<size_t>(k)];
-        products_(std::max(at, other), std::min(at, other)) += between_(k, i);
-      }
-    }
-    beside_.setZero();
-    between_.setZero();
-  }
-  void GatherEntries(Eigen::Index which, VectorXd* sums) {
-    *sums += beside_.row(which).transpose();
-    beside_.row(which).setZero();
-    for (Eigen::Index i = 0; i < lines_; ++i) {
-      (*sums)[parameters_[static_cast<size_t>(i)]] += std::exchange(between_(which, i), 0);
-    }
-  }
-
-  const uint32_t lines_from_;
-  MatrixXd products_;
-  VectorXd firsts_, seconds_;
-  Eigen::Index lines_ = 0;
-  std::array<uint32_t, kMostLines> parameters_{};  // of the lines' entries
-  Lines values_ = Lines::Zero();
-  Beside beside_;  // by parameter
-  Eigen::Matrix<double, kBeside, kMostLines> between_ =
-      Eigen::Matrix<double, kBeside, kMostLines>::Zero();
 };
 
 // Sums of outer products, so many at a time.
@@ -344,7 +98,7 @@ Derivatives Differentiate(const RegressionRows& rows, const VectorXd& p, double 
     return scores;
   };
   for (size_t row = 0; row < rows.size(); ++row) {
-    const Point point = likelihood.At(row);
+    const LikelihoodPoint point = likelihood.At(row);
     d.log_likelihood += point.log_likelihood;
     sums.Add(rows.entries(row), point.curvature, point.score, point.cross);
     noise_score += point.noise_score;
@@ -470,7 +224,7 @@ double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const 
   RowSums information(all, rows.lines_from()), squares = information, products = information;
   for (size_t row = 0; row < rows.size(); ++row) {
     const double score = at.At(row).score;
-    const Point moved = at_more.At(row);
+    const LikelihoodPoint moved = at_more.At(row);
     information.Add(rows.entries(row), moved.curvature, 0, 0);
     squares.Add(rows.entries(row), score * score, 0, 0);
     products.Add(rows.entries(row), score * moved.score, 0, 0);

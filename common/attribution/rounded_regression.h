@@ -18,10 +18,10 @@
 #include <span>
 #include <vector>
 
+#include "common/attribution/rounded_likelihood.h"
+
 namespace synergy {
 
-// Of the difference between a value and its whole step, which is even; steps^2.
-inline constexpr double kRoundingVariance = 1.0 / 12;
 // A sensor without any noise makes the likelihood a staircase; no real one has less. Steps.
 inline constexpr double kLeastNoise = 0.03;
 
@@ -33,8 +33,9 @@ class RegressionRows {
     double weight = 0;
   };
 
-  // `lines_from`: entries of this parameter and later ones, six at most, one of each, come last in
-  // a row and are of the same parameters for many rows on end: the knots of slow lines.
+  // `lines_from`: entries of this parameter and later ones, kMostLines at most, one of each, come
+  // last in a row and are of the same parameters for many rows on end: the knots of slow lines.
+  static constexpr int kMostLines = 6;
   explicit RegressionRows(uint32_t lines_from = std::numeric_limits<uint32_t>::max())
       : lines_from_(lines_from) {}
 
