@@ -70,21 +70,24 @@ class ConversionTracker::Likelihood {
   double sum_ = 0, variances_ = 1;
 };
 
+struct ConversionTracker::Fit {
+  double end_ns = 0;
+  double edge = 0;       // power at the window's end less that at its begin
+  double mean = 0;       // power over the window
+  double steady_ns = 0;  // as much earlier or later it changes along with the edge
+  double slope = 0;      // how much a ns of phase changes the reading, in its noise
+  double residual = 0;
+
+  double square() const { return std::min(residual * residual, kOutlier * kOutlier); }
+};
+
 // Reads of one cycle share a state.
 struct ConversionTracker::Pass {
   std::vector<State> filtered, predicted;
   std::vector<double> cycles;      // from the state before
   std::vector<uint32_t> state_of;  // by read
+  std::vector<Fit> fits;           // likewise
   double log_likelihood = 0;
-};
-
-struct ConversionTracker::Fit {
-  double square = 0;  // capped
-  double edge = 0;    // power at the window's end less that at its begin
-  double mean = 0;    // power over the window
-  double steady_ns = 0;
-  double slope = 0;  // how much a ns of phase changes the reading, in its noise
-  double residual = 0;
 };
 
 ConversionTracker::Cursors ConversionTracker::MakeCursors() const {
@@ -121,16 +124,13 @@ ConversionTracker::Fit ConversionTracker::Compare(const CycleRead& read, double 
                                                   double period_ns, Cursors* cursors) const {
   const CycleRegister& reg = registers_[read.reg];
   const double slot_ns = reg.slot_share * period_ns;
-  const double begin_ns = end_ns - slot_ns;
-  Fit fit;
-  const WindowPower power = (*cursors)[read.reg].Over(begin_ns, end_ns);
-  fit.residual = (read.value - power.mean) / reg.noise;
-  fit.square = std::min(fit.residual * fit.residual, kOutlier * kOutlier);
-  fit.edge = power.edge;
-  fit.mean = power.mean;
-  fit.steady_ns = power.steady_ns;
-  fit.slope = power.edge / (slot_ns * reg.noise);
-  return fit;
+  const WindowPower power = (*cursors)[read.reg].Over(end_ns - slot_ns, end_ns);
+  return {.end_ns = end_ns,
+          .edge = power.edge,
+          .mean = power.mean,
+          .steady_ns = power.steady_ns,
+          .slope = power.edge / (slot_ns * reg.noise),
+          .residual = (read.value - power.mean) / reg.noise};
 }
 
 double ConversionTracker::Bend(const CycleRead& read, const Fit& fit, double end_ns,
@@ -153,7 +153,7 @@ double ConversionTracker::Score(double phase_ns, double period_ns,
     const CycleRead& read = reads_[i];
     const double zero = phase_ns + registers_[read.reg].offset * period_ns;
     const double end = zero + period_ns * std::floor((Middle(i) - zero) / period_ns);
-    sum += Compare(read, end, period_ns, &cursors).square;
+    sum += Compare(read, end, period_ns, &cursors).square();
   }
   return reads.empty() ? 0 : sum / static_cast<double>(reads.size());
 }
@@ -221,11 +221,11 @@ bool ConversionTracker::IsCertain(const CycleRead& read, const State& state) con
   return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
 }
 
-void ConversionTracker::Update(const CycleRead& read, State* state, Likelihood* likelihood,
-                               Cursors* cursors) const {
+ConversionTracker::Fit ConversionTracker::Update(const CycleRead& read, State* state,
+                                                 Likelihood* likelihood, Cursors* cursors) const {
   if (!IsCertain(read, *state)) {
     likelihood->AddDoubt();
-    return;
+    return {};
   }
   const CycleRegister& reg = registers_[read.reg];
   const Fit fit = Compare(read, state->x[0] + reg.offset * state->x[1], state->x[1], cursors);
@@ -234,11 +234,12 @@ void ConversionTracker::Update(const CycleRead& read, State* state, Likelihood* 
   const double variance = 1 + h.dot(ph);
   const double square = fit.residual * fit.residual / variance;
   likelihood->Add(std::min(square, kOutlier * kOutlier), variance);
-  if (square > kOutlier * kOutlier) return;
+  if (square > kOutlier * kOutlier) return fit;
   const Vector3d gain = ph / variance;
   state->x += gain * fit.residual;
   state->p -= gain * ph.transpose();
   state->p = 0.5 * (state->p + state->p.transpose()).eval();
+  return fit;
 }
 
 ConversionTracker::Pass ConversionTracker::Filter(State start, size_t from, bool backwards,
@@ -250,6 +251,7 @@ ConversionTracker::Pass ConversionTracker::Filter(State start, size_t from, bool
   pass.predicted.reserve(count);
   pass.cycles.reserve(count);
   pass.state_of.reserve(count);
+  pass.fits.reserve(count);
   State state = start;
   Likelihood likelihood;
   for (size_t k = 0; k < count; ++k) {
@@ -261,7 +263,7 @@ ConversionTracker::Pass ConversionTracker::Filter(State start, size_t from, bool
       pass.cycles.push_back(cycles);
       pass.filtered.push_back(state);
     }
-    Update(read, &state, &likelihood, &cursors);
+    pass.fits.push_back(Update(read, &state, &likelihood, &cursors));
     pass.filtered.back() = state;
     pass.state_of.push_back(static_cast<uint32_t>(pass.filtered.size() - 1));
   }
@@ -292,6 +294,7 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
   const std::vector<State> states = Smooth(pass);
   Cursors cursors = MakeCursors();
   ConversionTimes times;
+  times.reads.reserve(reads_.size());
   times.wander = wander;
   times.log_likelihood = pass.log_likelihood;
   times.period_ns = states[states.size() / 2].x[1];
@@ -309,11 +312,18 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
             .cycle = state.cycle,
             .certain = IsCertain(read, state)};
     if (!time.certain) continue;
-    const Fit fit = Compare(read, end, state.x[1], &cursors);
+    Fit fit = pass.fits[i];
+    if (const double later_ns = end - fit.end_ns; std::abs(later_ns) < fit.steady_ns) {
+      fit.mean += later_ns * fit.slope * registers_[read.reg].noise;
+      fit.residual -= later_ns * fit.slope;
+      fit.steady_ns -= std::abs(later_ns);
+    } else {
+      fit = Compare(read, end, state.x[1], &cursors);
+    }
     time.edge = fit.edge;
     const double reach_ns = kBendReach * time.sd_ns;
     if (fit.steady_ns < reach_ns) time.bend = Bend(read, fit, end, state.x[1], reach_ns, &cursors);
-    sum += fit.square;
+    sum += fit.square();
     ++count;
   }
   times.misfit = count == 0 ? 0 : sum / static_cast<double>(count);

@@ -64,7 +64,7 @@ class ConversionTracker {
   double CyclesTo(const CycleRead& read, const State& state) const;
   static void Advance(double cycles, double wander, State* state);
   bool IsCertain(const CycleRead& read, const State& state) const;
-  void Update(const CycleRead& read, State* state, Likelihood* likelihood, Cursors* cursors) const;
+  Fit Update(const CycleRead& read, State* state, Likelihood* likelihood, Cursors* cursors) const;
   Pass Filter(State start, size_t from, bool backwards, double wander) const;
   std::vector<State> Smooth(const Pass& pass) const;
   ConversionTimes Report(const Pass& pass, double wander) const;

@@ -7,23 +7,36 @@ namespace synergy {
 namespace {
 
 using Eigen::Index;
+using Eigen::Matrix2Xd;
 using Eigen::MatrixXd;
+using Eigen::Vector2d;
 
 void AddKnotSeconds(const RunCourse& course, const SlowDrift& drift, MatrixXd* sums) {
   constexpr double kLongestNs = 1e8;  // the weights are lines, but for their knots
   const auto counted = static_cast<double>(course.part.begin_ns - course.part.origin_ns);
+  // Of the two knots around now: thousands of pieces lie between them.
+  Matrix2Xd around = Matrix2Xd::Zero(2, sums->rows());
+  size_t knot = 0;
+  const auto gather = [&] {
+    sums->middleCols<2>(static_cast<Index>(knot)) += 1e-9 * around.transpose();
+    around.setZero();
+  };
   for (size_t i = 0; i < course.occupancy.pieces(); ++i) {
     const Occupancy::Piece piece = course.occupancy.PieceNumber(i);
     for (double at = std::max(piece.begin_ns, counted); at < piece.end_ns; at += kLongestNs) {
       const double length = std::min(kLongestNs, piece.end_ns - at);
       const SlowDrift::Weights w = drift.At(at + 0.5 * length);
-      const auto knot = static_cast<Index>(w.knot);
+      if (w.knot != knot) {
+        gather();
+        knot = w.knot;
+      }
+      const Vector2d both = length * Vector2d(w.first, w.second);
       for (const Occupancy::Part& part : piece.parts) {
-        (*sums)(part.category, knot) += part.share * length * w.first * 1e-9;
-        (*sums)(part.category, knot + 1) += part.share * length * w.second * 1e-9;
+        around.col(part.category) += part.share * both;
       }
     }
   }
+  gather();
 }
 
 }  // namespace

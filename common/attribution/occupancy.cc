@@ -11,10 +11,10 @@ void Occupancy::Append(double end_ns, uint32_t category) {
 
 void Occupancy::Append(double end_ns, std::span<const Part> parts) {
   if (!(end_ns > end_)) return;
-  const auto piece = static_cast<uint32_t>(parts_begin_.size());
+  const auto piece = static_cast<uint32_t>(pieces());
   while (begin_ns() + kGridNs * static_cast<double>(grid_.size()) < end_ns) grid_.push_back(piece);
-  parts_begin_.push_back(static_cast<uint32_t>(parts_.size()));
   parts_.insert(parts_.end(), parts.begin(), parts.end());
+  parts_begin_.push_back(static_cast<uint32_t>(parts_.size()));
   begins_.push_back(end_ns);
   end_ = end_ns;
 }
@@ -53,15 +53,14 @@ bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::
 
 PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& power)
     : occupancy_(occupancy) {
-  const size_t pieces = occupancy.pieces();
-  pieces_.reserve(pieces);
+  pieces_.resize(occupancy.pieces());
   double energy = 0;
-  for (size_t piece = 0; piece < pieces; ++piece) {
-    const Occupancy::Piece p = occupancy.PieceNumber(piece);
-    double watts = 0;
-    for (const Occupancy::Part& part : p.parts) watts += part.share * power[part.category];
-    pieces_.push_back({.power = watts, .before = energy});
-    energy += watts * (p.end_ns - p.begin_ns);
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    const Occupancy::Piece piece = occupancy.PieceNumber(i);
+    double mean = 0;
+    for (const Occupancy::Part& part : piece.parts) mean += part.share * power[part.category];
+    pieces_[i] = {.power = mean, .before = energy};
+    energy += mean * (piece.end_ns - piece.begin_ns);
   }
 }
 

@@ -22,7 +22,7 @@ class Occupancy {
   // Pieces come in order and without holes: from where the last one ended to `end_ns`, `category`
   // ran. Categories that share an instant: one call with each, `share` adding up to 1, and the same
   // end. A piece without length is none.
-  explicit Occupancy(double begin_ns) : end_(begin_ns) { begins_.push_back(begin_ns); }
+  explicit Occupancy(double begin_ns) : end_(begin_ns), begins_{begin_ns} {}
   void Append(double end_ns, uint32_t category);
   struct Part {
     uint32_t category = 0;
@@ -32,16 +32,16 @@ class Occupancy {
 
   double begin_ns() const { return begins_.front(); }
   double end_ns() const { return end_; }
-  size_t pieces() const { return parts_begin_.size(); }
+  size_t pieces() const { return parts_begin_.size() - 1; }
   struct Piece {
     double begin_ns = 0, end_ns = 0;
     std::span<const Part> parts;
   };
   Piece PieceNumber(size_t piece) const {
-    const size_t last = piece + 1 < pieces() ? parts_begin_[piece + 1] : parts_.size();
     return {.begin_ns = begins_[piece],
             .end_ns = begins_[piece + 1],
-            .parts = {parts_.data() + parts_begin_[piece], last - parts_begin_[piece]}};
+            .parts = {parts_.data() + parts_begin_[piece],
+                      parts_begin_[piece + 1] - parts_begin_[piece]}};
   }
 
   // The shares of [begin, end] within what is known; they add up to 1. Replaces `row`. Nothing is
@@ -65,8 +65,8 @@ class Occupancy {
 
  private:
   double end_;
-  std::vector<double> begins_;         // of the pieces, and the end of the last one
-  std::vector<uint32_t> parts_begin_;  // of each piece in parts_
+  std::vector<double> begins_;            // of the pieces, and the end of the last one
+  std::vector<uint32_t> parts_begin_{0};  // of each piece in parts_, and their end
   std::vector<Part> parts_;
   // Index of the piece that lasts at begin + k * kGridNs: windows are looked up millions of times.
   static constexpr double kGridNs = 250e3;

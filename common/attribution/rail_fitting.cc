@@ -250,11 +250,12 @@ void RailFitting::FollowRows(const RailRows& rows) {
 }
 
 void RailFitting::FollowDrift() {
-  constexpr size_t kOneIn = 4;
+  constexpr size_t kEnough = 1'024;
+  const size_t one_in = std::max<size_t>(1, readings_.size() / kEnough);
   const double reach_ns = 1e9 * window().period_s();
   WindowCursor power(Course());
   DriftStep step(*drift_);
-  for (size_t i = 0; i < readings_.size(); i += kOneIn) {
+  for (size_t i = 0; i < readings_.size(); i += one_in) {
     const StepReading& r = readings_[i];
     const double end = 0.5 * (r.begin_ns + r.end_ns), begin = end - reach_ns;
     if (!course_->IsUsable(begin, end)) continue;

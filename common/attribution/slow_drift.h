@@ -22,7 +22,8 @@ class SlowDrift {
       : begin_ns_(begin_ns),
         knots_(1 + static_cast<size_t>(std::clamp(std::floor((end_ns - begin_ns) / kLeastSpacingNs),
                                                   1.0, static_cast<double>(kMostKnots - 1)))),
-        spacing_ns_(std::max(end_ns - begin_ns, 1.0) / static_cast<double>(knots_ - 1)) {}
+        spacing_ns_(std::max(end_ns - begin_ns, 1.0) / static_cast<double>(knots_ - 1)),
+        a_ns_(1 / spacing_ns_) {}
 
   size_t knots() const { return knots_; }
   friend bool operator==(const SlowDrift&, const SlowDrift&) = default;
@@ -33,6 +34,7 @@ class SlowDrift {
     SlowDrift drift = *this;
     const auto spans = [&] { return std::ceil((end_ns - begin_ns_) / drift.spacing_ns_); };
     while (spans() > 2 * (kMostKnots - 1)) drift.spacing_ns_ *= 2;
+    drift.a_ns_ = 1 / drift.spacing_ns_;
     drift.knots_ = 1 + static_cast<size_t>(std::max(1.0, spans()));
     if (drift.spacing_ns_ == spacing_ns_) drift.knots_ = std::max(drift.knots_, knots_);
     return drift;
@@ -45,7 +47,7 @@ class SlowDrift {
   };
   Weights At(double at_ns) const {
     const double place =
-        std::clamp((at_ns - begin_ns_) / spacing_ns_, 0.0, static_cast<double>(knots_ - 1));
+        std::clamp((at_ns - begin_ns_) * a_ns_, 0.0, static_cast<double>(knots_ - 1));
     const size_t knot = std::min(static_cast<size_t>(place), knots_ - 2);
     const double part = place - static_cast<double>(knot);
     return {.knot = knot, .first = 1 - part, .second = part};
@@ -68,6 +70,7 @@ class SlowDrift {
   double begin_ns_;
   size_t knots_;
   double spacing_ns_;
+  double a_ns_;  // knots a ns
 };
 
 }  // namespace synergy
