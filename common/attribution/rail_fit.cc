@@ -193,7 +193,8 @@ void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    const std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
+    std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
+    if (cycle_ && IsLost(*times, cycle_->misfit)) times = cycle.Find();
     if (!times) return;  // they stay smeared
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
     if (longer_ns != 0) {

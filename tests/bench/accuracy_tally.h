@@ -2,30 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "client/models/zoo.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/least_squares.h"
-#include "daemon/sim/virtual_run.h"
+#include "tests/support/played_run.h"
 
 namespace synergy {
-
-// Of one rail.
-struct Truth {
-  std::map<uint32_t, double> energy_j, seconds;  // realised mean of an execution, by operator
-};
-Truth TruthOf(const v1::RunTruth& truth, const std::string& rail);
-
-struct Played {
-  RunData data;
-  v1::RunTruth truth;
-};
-// A run in virtual time, through a file in the folder for temporary ones.
-absl::StatusOr<Played> Play(const ZooEntry& entry, const sim::VirtualRunOptions& options);
 
 struct Share {
   int inside = 0, all = 0;
