@@ -74,6 +74,12 @@ std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
   return reads;
 }
 
+bool IsLost(const ConversionTimes& times, double misfit_before) {
+  const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
+  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) ||
+         static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
+}
+
 // What the conversions' times are found with: the rails as they are known now. Until one of them is
 // fitted again.
 class Cycle {
@@ -100,8 +106,12 @@ class Cycle {
   std::vector<ConversionTimes> Others(double found_ns) const {
     return OtherConversionTimes(nominal_, registers_, reads_, found_ns);
   }
-  ConversionTimes Track(const CycleState& before) const {
-    return TrackConversionTimes(nominal_, registers_, reads_, before);
+  // From where it was before; where it is lost, it is looked for again.
+  ConversionTimes Follow(const CycleState& before) const {
+    ConversionTimes times = TrackConversionTimes(nominal_, registers_, reads_, before);
+    if (!IsLost(times, before.misfit)) return times;
+    const std::optional<ConversionTimes> found = Find();
+    return found ? *found : times;
   }
 
  private:
@@ -119,12 +129,6 @@ double NoiseOf(const Rails& rails) {
   double product = 1;
   for (const RailFitting* rail : rails) product *= rail->sd_steps();
   return std::pow(product, 1 / static_cast<double>(rails.size()));
-}
-
-bool IsLost(const ConversionTimes& times, double misfit_before) {
-  const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
-  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) ||
-         static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
 }
 
 }  // namespace
@@ -193,8 +197,7 @@ void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    std::optional<ConversionTimes> times = cycle_ ? cycle.Track(*cycle_) : cycle.Find();
-    if (cycle_ && IsLost(*times, cycle_->misfit)) times = cycle.Find();
+    const std::optional<ConversionTimes> times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
     if (!times) return;  // they stay smeared
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
     if (longer_ns != 0) {
@@ -234,10 +237,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
   }
   for (RailFitting* rail : rails) rail->FollowDrift();
   const Cycle cycle(rails, reads);
-  ConversionTimes times = cycle.Track(*cycle_);
-  if (IsLost(times, cycle_->misfit)) {
-    if (const auto found = cycle.Find()) times = *found;
-  }
+  const ConversionTimes times = cycle.Follow(*cycle_);
   for (uint32_t reg = 0; reg < rails.size(); ++reg) {
     rails[reg]->FitConversions(reads, times, reg, true, true);
   }
