@@ -111,7 +111,7 @@ class Cycle {
     ConversionTimes times = TrackConversionTimes(nominal_, registers_, reads_, before);
     if (!IsLost(times, before.misfit)) return times;
     const std::optional<ConversionTimes> found = Find();
-    return found ? *found : times;
+    return found && !IsLost(*found, before.misfit) ? *found : times;
   }
 
  private:
