@@ -120,6 +120,10 @@ class Cycle {
   std::vector<CycleRead> reads_;  // without the drift
 };
 
+void FitKnown(RailFitting* rail) {
+  if (rail->is_known() || rail->FitSmeared()) rail->FitKnown();
+}
+
 bool IsKnown(const v1::Window& window) {
   return window.stamps_are_window() || (window.slot_s() > 0 && window.period_s() > 0);
 }
@@ -245,17 +249,9 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
   cycle_ = times.last;
 }
 
-void CycleFit::FitAlone(RailFitting* rail) {
-  if (!rail->window().stamps_are_window()) {
-    rail->FitFiltered();
-  } else if (rail->is_known() || rail->FitSmeared()) {
-    rail->FitKnown();
-  }
-}
-
 void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
                        const std::vector<const RailReadings*>& readings, const Remapping* map) {
-  Rails fresh, unlocked, locked, alone;
+  Rails first, fresh, unlocked, locked;
   for (size_t i = 0; i < rails_.size(); ++i) {
     RailFitting& rail = rails_[i];
     rail.BeginPart(course, drift, *readings[i], map);
@@ -266,9 +262,11 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
     const v1::Window& window = rail.window();
     if (!IsKnown(window)) {
       rail.SayWhyNot("it is not known which span of time its readings integrate");
-    } else if (window.stamps_are_window() || window.average() > 1) {
-      FitAlone(&rail);
-      if (!rail.is_known()) alone.push_back(&rail);
+    } else if (window.stamps_are_window()) {
+      if (!rail.is_known()) first.push_back(&rail);
+      FitKnown(&rail);
+    } else if (window.average() > 1) {
+      rail.FitFiltered();  // its noise is the model's, more than the chip's
     } else if (rail.is_known() && rail.windows() == WindowKind::kFitted) {
       locked.push_back(&rail);
     } else if (rail.is_known()) {
@@ -283,9 +281,9 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
   }
   if (!locked.empty()) FollowFreeRunning(course, locked);
   if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);
-  if (alone.size() > 1) {
-    ShareNoise(alone);
-    for (RailFitting* rail : alone) FitAlone(rail);
+  if (first.size() > 1) {
+    ShareNoise(first);
+    for (RailFitting* rail : first) FitKnown(rail);
   }
   for (RailFitting& rail : rails_) rail.Settle();
 }

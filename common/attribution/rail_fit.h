@@ -87,7 +87,6 @@ class CycleFit {
   void FindDelay(const std::vector<RailFitting*>& rails);
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
-  static void FitAlone(RailFitting* rail);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void ShareNoise(const std::vector<RailFitting*>& rails);
   void NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads);
