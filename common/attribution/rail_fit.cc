@@ -289,7 +289,8 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
 }
 
 // One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise
-// from where it stands between two steps: the one that knows it best tells the others.
+// from where it stands between two steps: the one that knows it best tells it. One that moves has
+// noise of its own, where the power of its operators varies.
 void CycleFit::ShareNoise(const Rails& rails) {
   RailFitting::NoiseEstimate best;
   const RailFitting* of = nullptr;
@@ -303,7 +304,7 @@ void CycleFit::ShareNoise(const Rails& rails) {
   if (of == nullptr) return;
   const double sd = std::hypot(kNoiseApart * best.steps, 1 / std::sqrt(best.information));
   for (RailFitting* rail : rails) {
-    if (rail != of && rail->has_fit()) rail->SetNoise(best.steps, sd);
+    if (rail != of && rail->has_fit() && rail->HardlyMoves()) rail->SetNoise(best.steps, sd);
   }
 }
 

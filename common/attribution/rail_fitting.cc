@@ -23,6 +23,8 @@ constexpr double kFilteredSpread = 0.3;
 constexpr double kDriftSpread = 0.3;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
+// Readings that are scattered over fewer steps (one standard deviation) stand mostly on two values.
+constexpr double kHardlyMoves = 1;
 // How much faster than all on average the drift grows with the power: proportional to it at 1.
 constexpr double kMostSlope = 1;
 constexpr double kMostGrowth = 2;
@@ -110,9 +112,14 @@ void RailFitting::BeginPart(const RunCourse& course, const SlowDrift& drift,
   part_ = {};
   power_.reset();
   if (!level_ && !readings_.empty()) {
-    double sum = 0;
-    for (const StepReading& r : readings_) sum += r.steps;
-    level_ = sum / static_cast<double>(readings_.size());
+    double sum = 0, squares = 0;
+    for (const StepReading& r : readings_) {
+      sum += r.steps;
+      squares += r.steps * r.steps;
+    }
+    const auto n = static_cast<double>(readings_.size());
+    level_ = sum / n;
+    spread_ = std::sqrt(std::max(squares / n - *level_ * *level_, 0.0));
   }
   if (p_.size() == 0) {
     p_ = VectorXd::Zero(categories_ + knots_);
@@ -159,6 +166,8 @@ RailFitting::NoiseEstimate RailFitting::OwnNoise() const {
   const VectorXd column = solver.solve(VectorXd::Unit(noise + 1, noise));
   return {.steps = kept_fit_.noise, .information = 1 / column[noise]};
 }
+
+bool RailFitting::HardlyMoves() const { return spread_ < kHardlyMoves; }
 
 void RailFitting::SetNoise(double steps, double sd) {
   noise_prior_ = {.steps = steps, .information = 1 / (sd * sd)};

@@ -31,6 +31,8 @@ class RailFitting {
     double steps = 0, information = 0;
   };
   NoiseEstimate OwnNoise() const;
+  // Whether it tells its noise mostly from where it stands between two steps.
+  bool HardlyMoves() const;
   // What it is instead, to within this standard deviation; the powers are to be found anew.
   void SetNoise(double steps, double sd);
   // Whether its windows were told apart in this part.
@@ -101,6 +103,7 @@ class RailFitting {
   Eigen::Index categories_ = 0, knots_ = 0;
   RailFit out_;
   std::optional<double> level_;  // mean of the first part's readings, steps
+  double spread_ = 0;            // of those, one standard deviation, steps
   double noise_ = 1;             // of a conversion before rounding, steps
   double freedom_score_ = 0;     // of the first part: FreedomScore
   std::optional<NoiseEstimate> noise_prior_;
