@@ -11,12 +11,27 @@ void Occupancy::Append(double end_ns, uint32_t category) {
 
 void Occupancy::Append(double end_ns, std::span<const Part> parts) {
   if (!(end_ns > end_)) return;
-  const auto piece = static_cast<uint32_t>(pieces());
+  const bool is_alone = parts.size() == 1 && parts.front().share == 1;
+  who_.push_back(is_alone ? Alone(parts.front().category) : Add(parts));
+  const auto piece = static_cast<uint32_t>(pieces() - 1);
   while (begin_ns() + kGridNs * static_cast<double>(grid_.size()) < end_ns) grid_.push_back(piece);
-  parts_.insert(parts_.end(), parts.begin(), parts.end());
-  parts_begin_.push_back(static_cast<uint32_t>(parts_.size()));
   begins_.push_back(end_ns);
   end_ = end_ns;
+}
+
+Occupancy::Who Occupancy::Alone(uint32_t category) {
+  if (category >= alone_.size()) alone_.resize(category + 1);
+  Who& who = alone_[category];
+  const Part part{.category = category, .share = 1};
+  if (who.count == 0) who = Add(std::span(&part, 1));
+  return who;
+}
+
+Occupancy::Who Occupancy::Add(std::span<const Part> parts) {
+  const Who who{.first = static_cast<uint32_t>(parts_.size()),
+                .count = static_cast<uint32_t>(parts.size())};
+  parts_.insert(parts_.end(), parts.begin(), parts.end());
+  return who;
 }
 
 size_t Occupancy::PieceAt(double at_ns) const {
@@ -52,20 +67,21 @@ bool Occupancy::Row(double begin_ns, double end_ns, std::vector<RegressionRows::
 }
 
 PowerCourse::PowerCourse(const Occupancy& occupancy, const Eigen::VectorXd& power)
-    : occupancy_(occupancy) {
-  pieces_.resize(occupancy.pieces());
+    : occupancy_(occupancy),
+      pieces_(std::make_unique_for_overwrite<PieceEnergy[]>(occupancy.pieces())) {
   double energy = 0;
-  for (size_t i = 0; i < pieces_.size(); ++i) {
+  for (size_t i = 0; i < occupancy.pieces(); ++i) {
     const Occupancy::Piece piece = occupancy.PieceNumber(i);
     double mean = 0;
     for (const Occupancy::Part& part : piece.parts) mean += part.share * power[part.category];
-    pieces_[i] = {.power = mean, .before = energy};
+    pieces_[i].power = mean;
+    pieces_[i].before = energy;
     energy += mean * (piece.end_ns - piece.begin_ns);
   }
 }
 
 PowerCourse::Point PowerCourse::At(double at_ns) const {
-  if (pieces_.empty()) return {};
+  if (occupancy_.pieces() == 0) return {};
   size_t piece = occupancy_.PieceAt(std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns()));
   return At(at_ns, &piece);
 }

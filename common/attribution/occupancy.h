@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -32,7 +33,7 @@ class Occupancy {
 
   double begin_ns() const { return begins_.front(); }
   double end_ns() const { return end_; }
-  size_t pieces() const { return parts_begin_.size() - 1; }
+  size_t pieces() const { return who_.size(); }
   struct Piece {
     double begin_ns = 0, end_ns = 0;
     std::span<const Part> parts;
@@ -40,8 +41,7 @@ class Occupancy {
   Piece PieceNumber(size_t piece) const {
     return {.begin_ns = begins_[piece],
             .end_ns = begins_[piece + 1],
-            .parts = {parts_.data() + parts_begin_[piece],
-                      parts_begin_[piece + 1] - parts_begin_[piece]}};
+            .parts = {parts_.data() + who_[piece].first, who_[piece].count}};
   }
 
   // The shares of [begin, end] within what is known; they add up to 1. Replaces `row`. Nothing is
@@ -64,10 +64,17 @@ class Occupancy {
   }
 
  private:
+  struct Who {
+    uint32_t first = 0, count = 0;  // in parts_
+  };
+  Who Alone(uint32_t category);
+  Who Add(std::span<const Part> parts);
+
   double end_;
-  std::vector<double> begins_;            // of the pieces, and the end of the last one
-  std::vector<uint32_t> parts_begin_{0};  // of each piece in parts_, and their end
-  std::vector<Part> parts_;
+  std::vector<double> begins_;  // of the pieces, and the end of the last one
+  std::vector<Who> who_;        // by piece
+  std::vector<Part> parts_;     // those that share, and one of each category that runs alone
+  std::vector<Who> alone_;      // by category; none: it never did
   // Index of the piece that lasts at begin + k * kGridNs: windows are looked up millions of times.
   static constexpr double kGridNs = 250e3;
   std::vector<uint32_t> grid_;
@@ -86,7 +93,7 @@ class PowerCourse {
   // At an instant, which is clamped to what is known. `near`: piece where to look first and where
   // it was found; instants that are asked for in order are next to each other.
   Point At(double at_ns, size_t* near) const {
-    if (pieces_.empty()) return {};
+    if (occupancy_.pieces() == 0) return {};
     const double at = std::clamp(at_ns, occupancy_.begin_ns(), occupancy_.end_ns());
     *near = occupancy_.PieceAt(at, *near);
     const Occupancy::Piece piece = occupancy_.PieceNumber(*near);
@@ -109,7 +116,7 @@ class PowerCourse {
     double power, before;  // before: the energy until its begin
   };
   const Occupancy& occupancy_;
-  std::vector<PieceEnergy> pieces_;
+  std::unique_ptr<PieceEnergy[]> pieces_;
 };
 
 // The power over a window, for windows that are asked for one after the other.

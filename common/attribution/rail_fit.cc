@@ -141,17 +141,15 @@ CycleFit::CycleFit(size_t rails) : rails_(rails) {}
 CycleFit::CycleFit(const CycleFit&) = default;
 CycleFit::~CycleFit() = default;
 
-// One for all: they come from one chip.
+// One for all, as they come from one chip: the rail that moves the most tells it.
 void CycleFit::FindDelay(const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
   std::vector<double> delays_ns;
   const double step_ns = std::min(period_ns / 4, kDelayStepNs);
   for (double delay = 0; delay <= kMostDelayNs; delay += step_ns) delays_ns.push_back(delay);
-  std::vector<double> misfit(delays_ns.size());
-  for (RailFitting* rail : rails) {
-    const std::vector<double> of_rail = rail->MisfitByDelay(delays_ns);
-    for (size_t i = 0; i < of_rail.size(); ++i) misfit[i] += of_rail[i];
-  }
+  RailFitting& by = **std::ranges::max_element(rails, {}, &RailFitting::spread);
+  const std::vector<double> misfit = by.MisfitByDelay(delays_ns);
+  if (misfit.empty()) return;
   const auto best = std::ranges::min_element(misfit);
   const double delay_ns = delays_ns[static_cast<size_t>(best - misfit.begin())];
   if (misfit.front() - *best < 2 * kDelayLikelihood) return;
@@ -196,41 +194,53 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
 
 void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
+  std::optional<ConversionTimes> last;
   int moves = 0;
   int still = 0;
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    const std::optional<ConversionTimes> times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
-    if (!times) return;  // they stay smeared
+    std::optional<ConversionTimes> times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
+    if (!times) break;
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
       reads = ReadsOf(course, rails);
       cycle_ = times->first;
+      last.reset();
       ++moves;
       round = -1;
       continue;
     }
     double off_us = 0;
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, round > 0, round > 1);
+      rails[reg]->FitConversions(reads, *times, reg, static_cast<FitStage>(std::min(round, 2)));
       off_us = std::max(off_us, rails[reg]->places_off_us());
     }
     cycle_ = times->first;
+    last = std::move(times);
     const double noise = NoiseOf(rails);
     still = round > 0 && noise > kStandstill * least_noise ? still + 1 : 0;
     if (still == 0) least_noise = noise;
-    const bool is_settled = still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds);
-    if (!is_settled && round + 1 < kRounds) continue;
-    ShareNoise(rails);
-    for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, true, true);
+    if (still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds)) break;
+  }
+  if (!last) {  // they stay smeared
+    for (RailFitting* rail : rails) {
+      if (moves > 0) rail->FitSmeared();
     }
-    NoteCycles(*times, reads);
-    cycle_ = times->last;
     return;
   }
+  ShareNoise(rails);
+  FitLast(reads, *last, rails);
+}
+
+void CycleFit::FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
+                       const Rails& rails) {
+  for (uint32_t reg = 0; reg < rails.size(); ++reg) {
+    rails[reg]->FitConversions(reads, times, reg, FitStage::kLast);
+  }
+  NoteCycles(times, reads);
+  cycle_ = times.last;
 }
 
 void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
@@ -241,12 +251,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
   }
   for (RailFitting* rail : rails) rail->FollowDrift();
   const Cycle cycle(rails, reads);
-  const ConversionTimes times = cycle.Follow(*cycle_);
-  for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-    rails[reg]->FitConversions(reads, times, reg, true, true);
-  }
-  NoteCycles(times, reads);
-  cycle_ = times.last;
+  FitLast(reads, cycle.Follow(*cycle_), rails);
 }
 
 void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,

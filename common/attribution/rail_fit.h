@@ -86,6 +86,8 @@ class CycleFit {
  private:
   void FindDelay(const std::vector<RailFitting*>& rails);
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  void FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
+               const std::vector<RailFitting*>& rails);
   void SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void ShareNoise(const std::vector<RailFitting*>& rails);

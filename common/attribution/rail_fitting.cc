@@ -42,11 +42,18 @@ constexpr double kOutlier = 6;
 // More than this share are no outliers: the model does not hold, and the noise must say so.
 constexpr double kMostOutliers = 0.01;
 
+// One in so many rows is enough for what all have in common.
+size_t OneIn(size_t rows) {
+  constexpr size_t kEnough = 2'048;
+  return std::max<size_t>(1, rows / kEnough);
+}
+
 // Gives outliers a variance that makes them worth nothing; how many there are.
 uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
   std::vector<double> off(rows->size());
   for (size_t i = 0; i < rows->size(); ++i) off[i] = std::abs(rows->y(i) - rows->Predict(i, p));
-  std::vector<double> sorted = off;
+  std::vector<double> sorted;
+  for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sorted.push_back(off[i]);
   const auto median = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
   std::nth_element(sorted.begin(), median, sorted.end());
   // Of a normal distribution the median deviation is 0.6745 standard deviations.
@@ -65,9 +72,12 @@ uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
 
 // Of the predictions, rms.
 double ChangeOf(const RegressionRows& rows, const VectorXd& by) {
-  double squares = 0;
-  for (size_t i = 0; i < rows.size(); ++i) squares += std::pow(rows.Predict(i, by), 2);
-  return std::sqrt(squares / static_cast<double>(std::max<size_t>(rows.size(), 1)));
+  double squares = 0, count = 0;
+  for (size_t i = 0; i < rows.size(); i += OneIn(rows.size())) {
+    squares += std::pow(rows.Predict(i, by), 2);
+    count += 1;
+  }
+  return std::sqrt(squares / std::max(count, 1.0));
 }
 
 // By how much a drift's knots must move so that readings are no longer off.
@@ -273,7 +283,8 @@ void RailFitting::FollowDrift() {
   p_.tail(knots_) += step.Solve();
 }
 
-void RailFitting::Regress(RailRows* rows, int most_iterations) {
+bool RailFitting::Regress(RailRows* rows, int most_iterations, bool by_cluster) {
+  if (rows->rows().size() == 0) return false;
   if (is_known()) FollowRows(*rows);
   const auto all = static_cast<Eigen::Index>(rows->parameters());
   VectorXd start = VectorXd::Zero(all);
@@ -293,10 +304,10 @@ void RailFitting::Regress(RailRows* rows, int most_iterations) {
   } else {
     part_.outliers = 0;
     if (rows->place_knots() > 0) part_.outliers = LeaveOutOutliers(start, &rows->rows());
-    fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations);
+    fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations, by_cluster);
     if (const uint64_t more = LeaveOutOutliers(fit_.p, &rows->rows()); more > 0) {
       part_.outliers += more;
-      fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations);
+      fit_ = FitRounded(rows->rows(), fit_.p, fit_.noise, prior, most_iterations, by_cluster);
     }
   }
   p_ = fit_.p.head(p_.size());
@@ -306,6 +317,7 @@ void RailFitting::Regress(RailRows* rows, int most_iterations) {
   }
   // In later parts it hardly changes.
   if (!is_known()) power_.reset();
+  return true;
 }
 
 }  // namespace synergy

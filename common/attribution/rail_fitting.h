@@ -16,6 +16,10 @@
 
 namespace synergy {
 
+// What a fit finds: the powers, then the errors of its conversions' places with them, then the
+// drift's growth, too. Only the last one is good for intervals.
+enum class FitStage { kPowers, kPlaces, kGrowth, kLast };
+
 // Thread-compatible. Copies are independent between parts.
 class RailFitting {
  public:
@@ -31,6 +35,8 @@ class RailFitting {
     double steps = 0, information = 0;
   };
   NoiseEstimate OwnNoise() const;
+  // Of its readings, one standard deviation in steps.
+  double spread() const { return spread_; }
   // Whether it tells its noise mostly from where it stands between two steps.
   bool HardlyMoves() const;
   // What it is instead, to within this standard deviation; the powers are to be found anew.
@@ -66,10 +72,9 @@ class RailFitting {
   // lay.
   void FollowDrift();
   // From the times of its conversions: `reads` and `times` are of all rails of the cycle, `reg` is
-  // this one. `refined`: the powers are no first guess any more, and the errors of the places are
-  // found with them. `with_growth`: that of the drift, too.
+  // this one.
   void FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                      uint32_t reg, bool refined, bool with_growth);
+                      uint32_t reg, FitStage stage);
   double places_off_us() const { return places_off_us_; }  // rms of those errors
   // Its idle phases alone, where no conversion's time is known.
   void FitIdle();
@@ -90,7 +95,8 @@ class RailFitting {
   RailRows FilteredRows() const;
   void FindFilterPeriod();
   void FollowRows(const RailRows& rows);
-  void Regress(RailRows* rows, int most_iterations);
+  // False: there are no rows, and the part says nothing.
+  bool Regress(RailRows* rows, int most_iterations, bool by_cluster = true);
   void Summarise(const RailRows& rows);
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
 

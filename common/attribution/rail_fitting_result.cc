@@ -45,7 +45,8 @@ void RailFitting::Summarise(const RailRows& rows) {
   const Eigen::Index all = fit_.p.size();
   const Eigen::ArrayXi kept = Kept(all);
   part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
-  part_.score_products = fit_.score_products(kept, kept);
+  const bool by_cluster = fit_.score_products.size() > 0;
+  if (by_cluster) part_.score_products = fit_.score_products(kept, kept);
   if (all > p_.size()) {
     const auto gone = Eigen::seq(p_.size(), all - 1);
     const MatrixXd own = fit_.data.h(gone, gone) + Prior(&rows).h(gone, gone);
@@ -54,9 +55,11 @@ void RailFitting::Summarise(const RailRows& rows) {
     const MatrixXd explained = own.ldlt().solve(common.transpose()).transpose();
     part_.data.h -= explained * common.transpose();
     part_.data.g -= explained * fit_.data.g(gone);
-    const MatrixXd both = fit_.score_products(kept, gone);
-    part_.score_products += explained * fit_.score_products(gone, gone) * explained.transpose() -
-                            explained * both.transpose() - both * explained.transpose();
+    if (by_cluster) {
+      const MatrixXd both = fit_.score_products(kept, gone);
+      part_.score_products += explained * fit_.score_products(gone, gone) * explained.transpose() -
+                              explained * both.transpose() - both * explained.transpose();
+    }
   }
   part_.clusters = fit_.clusters;
   part_.used = rows.rows().size();

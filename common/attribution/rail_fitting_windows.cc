@@ -63,14 +63,14 @@ std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
   RailRows rows(*course_, *drift_, nullptr, nullptr);
+  rows.Reserve(readings_.size());
   for (const StepReading& r : readings_) {
     const double middle = 0.5 * (r.begin_ns + r.end_ns);
     rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
   }
   part_.readings = rows.rows().size();
   if (is_known()) {
-    Regress(&rows, kIterationsOnTheWay);
-    Summarise(rows);
+    if (Regress(&rows, kIterationsOnTheWay)) Summarise(rows);
     return true;
   }
   if (rows.rows().size() < kFewestReadings) {
@@ -100,6 +100,7 @@ void RailFitting::FitKnown() {
     WindowCursor power(Course());
     const DriftGrowth growth = Growth();
     RailRows rows(*course_, *drift_, nullptr, round > 0 ? &growth : nullptr);
+    rows.Reserve(readings_.size());
     for (const StepReading& r : readings_) {
       const double change = power.Over(r.begin_ns, r.end_ns).edge;
       const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
@@ -110,7 +111,7 @@ void RailFitting::FitKnown() {
       out_.why_not = "too few readings in measured iterations";
       return;
     }
-    Regress(&rows, kIterationsAtLast);
+    if (!Regress(&rows, kIterationsAtLast)) return;
     if (round > 0) drift_factor_ = growth.factor;
     out_.windows = WindowKind::kKnown;
     Summarise(rows);
@@ -153,7 +154,7 @@ void RailFitting::FindFilterPeriod() {
     const RailRows rows = FilteredRows();
     if (rows.rows().size() < kFewestReadings) continue;
     const RegressionFit fit =
-        FitRounded(rows.rows(), p_, noise_, Prior(nullptr), kIterationsOnTheWay);
+        FitRounded(rows.rows(), p_, noise_, Prior(nullptr), kIterationsOnTheWay, false);
     // Each has other rows, but nearly as many.
     const double likelihood = fit.log_likelihood / static_cast<double>(rows.rows().size());
     if (likelihood <= best) continue;
@@ -176,8 +177,7 @@ void RailFitting::FitFiltered() {
     out_.why_not = "too few independent readings behind the sensor's filter";
     return;
   }
-  Regress(&rows, kIterationsAtLast);
-  Summarise(rows);
+  if (Regress(&rows, kIterationsAtLast)) Summarise(rows);
 }
 
 // Readings of idle phases: wherever their windows lie, the board idled. As far apart as conversions
@@ -201,15 +201,16 @@ void RailFitting::FitIdle() {
   RailRows rows(*course_, *drift_, nullptr, nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
               &rows);
-  Regress(&rows, kIterationsAtLast);
-  Summarise(rows);
+  if (Regress(&rows, kIterationsAtLast)) Summarise(rows);
 }
 
 void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
-                                 uint32_t reg, bool refined, bool with_growth) {
+                                 uint32_t reg, FitStage stage) {
+  const bool refined = stage >= FitStage::kPlaces, with_growth = stage >= FitStage::kGrowth;
   const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
   const DriftGrowth growth = Growth();
   RailRows rows(*course_, *drift_, refined ? &places : nullptr, with_growth ? &growth : nullptr);
+  rows.Reserve(readings_.size());
   AddIdleRows(-std::numeric_limits<double>::infinity(), course_->measure_begin, &rows);
   int64_t cycle = std::numeric_limits<int64_t>::min();
   double squares = 0;
@@ -232,7 +233,8 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   if (!is_known() && placed < kFewestReadings) return;
   AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
   if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  Regress(&rows, refined ? kIterationsAtLast : kIterationsOnTheWay);
+  const int most = refined ? kIterationsAtLast : kIterationsOnTheWay;
+  if (!Regress(&rows, most, stage == FitStage::kLast)) return;
   if (with_growth) drift_factor_ = growth.factor;
   if (!refined) return;
   const auto errors = fit_.p.segment(p_.size(), static_cast<Eigen::Index>(places.knots()));

@@ -11,6 +11,12 @@ constexpr double kLeastClusterNs = 50e6;
 
 }  // namespace
 
+void RailRows::Reserve(size_t rows) {
+  constexpr size_t kOperators = 3;  // in a window, most often
+  rows_.Reserve(rows, kOperators + RegressionRows::kMostLines);
+  at_ns_.reserve(rows);
+}
+
 bool RailRows::Add(double begin, double end, double steps, double edge, double variance) {
   if (!course_.occupancy.Row(begin, end, &row_, &near_)) return false;
   for (const auto& e : row_) {

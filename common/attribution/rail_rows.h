@@ -40,6 +40,9 @@ class RailRows {
         touched_(course.categories()),
         covered_s_(course.categories()) {}
 
+  // Room for so many rows.
+  void Reserve(size_t rows);
+
   size_t parameters() const {
     return course_.categories() + drift_.knots() + place_knots() + (has_growth() ? 1 : 0);
   }

@@ -126,6 +126,7 @@ VectorXd Joined(const VectorXd& p, double noise) {
 void Describe(const Derivatives& d, RegressionFit* fit) {
   fit->data.h = d.information.selfadjointView<Eigen::Lower>();
   fit->data.g = fit->data.h * Joined(fit->p, fit->noise) + d.score;
+  if (d.score_products.size() == 0) return;
   fit->score_products = d.score_products.selfadjointView<Eigen::Lower>();
   fit->clusters = d.clusters;
 }
@@ -164,6 +165,15 @@ double Step(const RegressionRows& rows, const Quadratic& prior, Derivatives* d,
 
 }  // namespace
 
+void RegressionRows::Reserve(size_t rows, size_t entries) {
+  entries_.reserve(rows * entries);
+  begins_.reserve(rows + 1);
+  y_.reserve(rows);
+  variance_.reserve(rows);
+  cluster_.reserve(rows);
+  rounded_.reserve(rows);
+}
+
 void RegressionRows::Add(std::span<const Entry> entries, double y, double variance,
                          uint32_t cluster, bool rounded) {
   entries_.insert(entries_.end(), entries.begin(), entries.end());
@@ -181,7 +191,7 @@ Quadratic Quadratic::Around(const VectorXd& mean, double sd) {
 }
 
 RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
-                         const Quadratic& prior, int most_iterations) {
+                         const Quadratic& prior, int most_iterations, bool by_cluster) {
   RegressionFit fit;
   fit.p = std::move(p);
   fit.noise = Allowed(noise);
@@ -190,7 +200,7 @@ RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
   for (int i = 0; i < most_iterations && !fit.converged; ++i) {
     fit.converged = Step(rows, prior, &d, &fit) < kSettled;
   }
-  Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
+  Describe(by_cluster ? Differentiate(rows, fit.p, fit.noise, true) : d, &fit);
   return fit;
 }
 

@@ -39,6 +39,8 @@ class RegressionRows {
   explicit RegressionRows(uint32_t lines_from = std::numeric_limits<uint32_t>::max())
       : lines_from_(lines_from) {}
 
+  // Room for so many, with so many entries each.
+  void Reserve(size_t rows, size_t entries);
   // Entries of one parameter add up. `variance`: v_k. `cluster`: rows whose errors may depend on
   // each other have the same one; clusters come in rising order. `rounded` false: y is exact.
   void Add(std::span<const Entry> entries, double y, double variance, uint32_t cluster,
@@ -93,9 +95,10 @@ struct RegressionFit {
   bool converged = false;     // likewise
 };
 
-// Maximises the likelihood of the rows and the prior from `p` and `noise` (above 0) on.
+// Maximises the likelihood of the rows and the prior from `p` and `noise` (above 0) on. Without
+// `by_cluster` the fit has no score products and clusters: the rows are looked at once less.
 RegressionFit FitRounded(const RegressionRows& rows, Eigen::VectorXd p, double noise,
-                         const Quadratic& prior, int most_iterations);
+                         const Quadratic& prior, int most_iterations, bool by_cluster = true);
 
 // Rows more, where p and s are known well already: one step of Newton's method, which looks at each
 // row once. `prior` has all that is known of them.
