@@ -139,7 +139,10 @@ RailRows RailFitting::FilteredRows() const {
     shares[at_first] += before;
     if (shares[course_->other()] > kMostOfOther) continue;
     next = at + kFilteredSpacing * decay_ns;
-    rows.AddShares(std::span(shares).first(course_->other()), at - decay_ns, r.steps, 0);
+    // What it still holds drew as much as the rest, or nothing, or twice that.
+    const double error = shares[course_->other()] * Level();
+    rows.AddShares(std::span(shares).first(course_->other()), at - decay_ns, r.steps,
+                   error * error);
   }
   return rows;
 }
