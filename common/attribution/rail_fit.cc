@@ -141,15 +141,17 @@ CycleFit::CycleFit(size_t rails) : rails_(rails) {}
 CycleFit::CycleFit(const CycleFit&) = default;
 CycleFit::~CycleFit() = default;
 
-// One for all, as they come from one chip: the rail that moves the most tells it.
+// One for all: they come from one chip. A single rail would find one now and then where none is.
 void CycleFit::FindDelay(const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
   std::vector<double> delays_ns;
   const double step_ns = std::min(period_ns / 4, kDelayStepNs);
   for (double delay = 0; delay <= kMostDelayNs; delay += step_ns) delays_ns.push_back(delay);
-  RailFitting& by = **std::ranges::max_element(rails, {}, &RailFitting::spread);
-  const std::vector<double> misfit = by.MisfitByDelay(delays_ns);
-  if (misfit.empty()) return;
+  std::vector<double> misfit(delays_ns.size());
+  for (RailFitting* rail : rails) {
+    const std::vector<double> of_rail = rail->MisfitByDelay(delays_ns);
+    for (size_t i = 0; i < of_rail.size(); ++i) misfit[i] += of_rail[i];
+  }
   const auto best = std::ranges::min_element(misfit);
   const double delay_ns = delays_ns[static_cast<size_t>(best - misfit.begin())];
   if (misfit.front() - *best < 2 * kDelayLikelihood) return;

@@ -35,8 +35,6 @@ class RailFitting {
     double steps = 0, information = 0;
   };
   NoiseEstimate OwnNoise() const;
-  // Of its readings, one standard deviation in steps.
-  double spread() const { return spread_; }
   // Whether it tells its noise mostly from where it stands between two steps.
   bool HardlyMoves() const;
   // What it is instead, to within this standard deviation; the powers are to be found anew.
