@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -74,10 +75,13 @@ std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
   return reads;
 }
 
-bool IsLost(const ConversionTimes& times, double misfit_before) {
+bool HasFewCertain(const ConversionTimes& times) {
   const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
-  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) ||
-         static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
+  return static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
+}
+
+bool IsLost(const ConversionTimes& times, double misfit_before) {
+  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) || HasFewCertain(times);
 }
 
 // What the conversions' times are found with: the rails as they are known now. Until one of them is
@@ -158,8 +162,8 @@ void CycleFit::FindDelay(const Rails& rails) {
   for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
 }
 
-// Where the readings are not explained to a step or so, another cycle may explain them better: one
-// that fits the first piece by chance.
+// Where the readings are not explained to a step or so, or few are, another cycle may explain them
+// better than one that fits the first piece by chance.
 void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   struct Found {
     std::vector<RailFitting> rails;
@@ -173,10 +177,9 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
     cycles_ = found.cycles;
   };
   const Found start = now();
-  SettleCycle(course, rails);
-  if (!cycle_ || NoiseOf(rails) < kDoubtfulNoise) return;
+  double least_noise = SettleCycle(course, rails);
+  if (!cycle_ || least_noise < kDoubtfulNoise) return;
   Found best = now();
-  double least_noise = NoiseOf(rails);
   back_to(start);
   std::vector<CycleState> others;
   const std::vector<CycleRead> reads = ReadsOf(course, rails);
@@ -186,15 +189,15 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
   for (const CycleState& other : others) {
     back_to(start);
     cycle_ = other;
-    SettleCycle(course, rails);
-    if (NoiseOf(rails) >= least_noise) continue;
-    least_noise = NoiseOf(rails);
+    const double noise = SettleCycle(course, rails);
+    if (noise >= least_noise) continue;
+    least_noise = noise;
     best = now();
   }
   back_to(best);
 }
 
-void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
+double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   std::optional<ConversionTimes> last;
   int moves = 0;
@@ -230,10 +233,11 @@ void CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
     for (RailFitting* rail : rails) {
       if (moves > 0) rail->FitSmeared();
     }
-    return;
+    return std::numeric_limits<double>::infinity();
   }
   ShareNoise(rails);
   FitLast(reads, *last, rails);
+  return HasFewCertain(*last) ? std::numeric_limits<double>::infinity() : NoiseOf(rails);
 }
 
 void CycleFit::FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,

@@ -88,7 +88,9 @@ class CycleFit {
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                const std::vector<RailFitting*>& rails);
-  void SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  // The noise of all rails together, steps; infinity: the cycle was not found, or hardly a
+  // reading's conversion is certain.
+  double SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void ShareNoise(const std::vector<RailFitting*>& rails);
   void NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads);

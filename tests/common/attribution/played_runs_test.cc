@@ -31,6 +31,13 @@ TEST(PlayedRuns, ACycleThatIsLostBetweenRoundsIsFoundAgain) {
   }
 }
 
+TEST(PlayedRuns, ACycleThatExplainsAFewReadingsGivesWayToOneThatExplainsAll) {
+  for (const RailEnergy& rail : Solve("resnet50", 1, {"noise:0.3", "delay:5"}).rails) {
+    EXPECT_GT(rail.used, rail.readings / 2) << rail.rail;
+    EXPECT_NEAR(rail.delay_s, 5e-3, 2e-5) << rail.rail;
+  }
+}
+
 TEST(PlayedRuns, LaterPartsBeginWithTheDriftOfTheirReadings) {
   for (const RailEnergy& rail : Solve("resnet50", 19, {"noise:0.3", "read-errors:0.01"}).rails) {
     EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail << ": else its cycle was lost";
