@@ -1,0 +1,180 @@
+#include "common/tls_stream.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+std::string Reason() {
+  char text[256] = "the connection was closed";
+  if (const unsigned long error = ERR_get_error(); error != 0) {
+    ERR_error_string_n(error, text, sizeof(text));
+  }
+  ERR_clear_error();
+  return text;
+}
+
+absl::Status Failed(std::string_view what) {
+  return absl::InternalError(fmt::format("{} failed in OpenSSL: {}", what, Reason()));
+}
+
+bool UseCertificate(SSL_CTX* context, const CertifiedKey& server) {
+  BIO* memory =
+      BIO_new_mem_buf(server.certificate.data(), static_cast<int>(server.certificate.size()));
+  X509* certificate = PEM_read_bio_X509(memory, nullptr, nullptr, nullptr);
+  BIO_free(memory);
+  memory = BIO_new_mem_buf(server.key.data(), static_cast<int>(server.key.size()));
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(memory, nullptr, nullptr, nullptr);
+  BIO_free(memory);
+  const bool used = certificate != nullptr && key != nullptr &&
+                    SSL_CTX_use_certificate(context, certificate) == 1 &&
+                    SSL_CTX_use_PrivateKey(context, key) == 1;
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return used;
+}
+
+std::string PemOf(X509* certificate) {
+  if (certificate == nullptr) return "";
+  BIO* memory = BIO_new(BIO_s_mem());
+  PEM_write_bio_X509(memory, certificate);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(memory, &data);
+  std::string pem(data, static_cast<size_t>(std::max(size, 0L)));
+  BIO_free(memory);
+  return pem;
+}
+
+}  // namespace
+
+struct TlsStream::Session {
+  explicit Session(const SSL_METHOD* method) : context(SSL_CTX_new(method)) {
+    if (context != nullptr) SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  }
+  ~Session() {
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  bool Open(int fd) {
+    ssl = SSL_new(context);
+    return ssl != nullptr && SSL_set_fd(ssl, fd) == 1;
+  }
+
+  SSL_CTX* const context;
+  SSL* ssl = nullptr;
+};
+
+TlsStream::TlsStream(UniqueFd socket, std::unique_ptr<Session> session, MonotonicTime deadline)
+    : socket_(std::move(socket)), session_(std::move(session)), deadline_(deadline) {}
+TlsStream::~TlsStream() = default;
+
+absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Accept(UniqueFd socket,
+                                                             const CertifiedKey& server,
+                                                             MonotonicTime deadline) {
+  auto session = std::make_unique<Session>(TLS_server_method());
+  if (session->context == nullptr || !UseCertificate(session->context, server) ||
+      !session->Open(socket.get())) {
+    return Failed("Preparing TLS");
+  }
+  SSL_CTX_set_session_cache_mode(session->context, SSL_SESS_CACHE_OFF);
+  SSL_set_options(session->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+  SSL_set_num_tickets(session->ssl, 0);  // nobody comes back, and who only looks is gone by then
+  std::unique_ptr<TlsStream> stream(new TlsStream(std::move(socket), std::move(session), deadline));
+  SSL* const ssl = stream->session_->ssl;
+  if (absl::Status status = stream->Try([ssl] { return SSL_accept(ssl); }); !status.ok()) {
+    return status;
+  }
+  return stream;
+}
+
+absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Connect(UniqueFd socket,
+                                                              MonotonicTime deadline) {
+  auto session = std::make_unique<Session>(TLS_client_method());
+  if (session->context == nullptr || !session->Open(socket.get())) return Failed("Preparing TLS");
+  SSL_set_verify(session->ssl, SSL_VERIFY_NONE, nullptr);
+  std::unique_ptr<TlsStream> stream(new TlsStream(std::move(socket), std::move(session), deadline));
+  SSL* const ssl = stream->session_->ssl;
+  if (absl::Status status = stream->Try([ssl] { return SSL_connect(ssl); }); !status.ok()) {
+    return status;
+  }
+  X509* const peer = SSL_get1_peer_certificate(ssl);
+  stream->peer_certificate_ = PemOf(peer);
+  X509_free(peer);
+  if (stream->peer_certificate_.empty()) {
+    return absl::UnavailableError("what answers there has no certificate: it is no synergyd");
+  }
+  return stream;
+}
+
+template <typename Step>
+absl::Status TlsStream::Try(Step step) {
+  while (true) {
+    ERR_clear_error();
+    const int result = step();
+    if (result > 0) return absl::OkStatus();
+    const int error = SSL_get_error(session_->ssl, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+      return absl::UnavailableError(fmt::format("TLS ended: {}", Reason()));
+    }
+    const short events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+    pollfd poller{.fd = socket_.get(), .events = events, .revents = 0};
+    const int64_t left_ms = (deadline_ - RealClock().Now()).count / 1'000'000;
+    if (left_ms <= 0) return absl::DeadlineExceededError("the other side did not answer in time");
+    poll(&poller, 1, static_cast<int>(std::min<int64_t>(left_ms, 60'000)));
+  }
+}
+
+absl::Status TlsStream::ReadAll(char* into, size_t size) {
+  SSL* const ssl = session_->ssl;
+  for (size_t at = 0; at < size;) {
+    int got = 0;
+    const absl::Status status =
+        Try([&] { return got = SSL_read(ssl, into + at, static_cast<int>(size - at)); });
+    if (!status.ok()) return status;
+    at += static_cast<size_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TlsStream::Send(const google::protobuf::MessageLite& message) {
+  const std::string bytes = message.SerializeAsString();
+  if (bytes.size() > kMaxMessageBytes) {
+    return absl::ResourceExhaustedError("the message is too long for a pairing");
+  }
+  std::string packet;
+  for (const int shift : {24, 16, 8, 0}) packet += static_cast<char>(bytes.size() >> shift & 0xff);
+  packet += bytes;
+  SSL* const ssl = session_->ssl;  // writes all of it, or nothing yet
+  return Try([&] { return SSL_write(ssl, packet.data(), static_cast<int>(packet.size())); });
+}
+
+absl::Status TlsStream::Receive(google::protobuf::MessageLite* message) {
+  std::array<char, 4> head;
+  if (absl::Status status = ReadAll(head.data(), head.size()); !status.ok()) return status;
+  size_t size = 0;
+  for (const char byte : head) size = size << 8 | static_cast<unsigned char>(byte);
+  if (size > kMaxMessageBytes) {
+    return absl::ResourceExhaustedError("the other side sent a message that is too long");
+  }
+  std::string bytes(size, '\0');
+  if (absl::Status status = ReadAll(bytes.data(), size); !status.ok()) return status;
+  if (!message->ParseFromString(bytes)) {
+    return absl::DataLossError("the other side sent something that is no such message");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace synergy

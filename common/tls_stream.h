@@ -1,0 +1,57 @@
+// A TLS connection (1.2 or later) without client certificates for a message each way: what a client
+// and a board that do not know each other yet speak (access.proto). All else goes through gRPC's
+// own TLS.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/certificates.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "google/protobuf/message_lite.h"
+
+namespace synergy {
+
+// Everything ends at the stream's deadline, with DeadlineExceeded. Unavailable: the peer is gone,
+// or speaks no TLS. One thread at a time. The process ignores SIGPIPE: OpenSSL writes without
+// MSG_NOSIGNAL.
+class TlsStream {
+ public:
+  static constexpr size_t kMaxMessageBytes = 16u << 10;
+
+  // `socket` is non-blocking.
+  static absl::StatusOr<std::unique_ptr<TlsStream>> Accept(UniqueFd socket,
+                                                           const CertifiedKey& server,
+                                                           MonotonicTime deadline);
+  // Takes whoever answers: who that is, is peer_certificate(), which the peer has proved to have
+  // the key of.
+  static absl::StatusOr<std::unique_ptr<TlsStream>> Connect(UniqueFd socket,
+                                                            MonotonicTime deadline);
+  ~TlsStream();
+  TlsStream(const TlsStream&) = delete;
+  TlsStream& operator=(const TlsStream&) = delete;
+
+  const std::string& peer_certificate() const { return peer_certificate_; }  // PEM; "": a client
+
+  absl::Status Send(const google::protobuf::MessageLite& message);
+  // DataLoss: no such message. ResourceExhausted: longer than kMaxMessageBytes.
+  absl::Status Receive(google::protobuf::MessageLite* message);
+
+ private:
+  struct Session;  // OpenSSL's
+  TlsStream(UniqueFd socket, std::unique_ptr<Session> session, MonotonicTime deadline);
+  // Until `step`, a call of OpenSSL's, succeeds.
+  template <typename Step>
+  absl::Status Try(Step step);
+  absl::Status ReadAll(char* into, size_t size);
+
+  const UniqueFd socket_;
+  const std::unique_ptr<Session> session_;
+  const MonotonicTime deadline_;
+  std::string peer_certificate_;
+};
+
+}  // namespace synergy
