@@ -16,7 +16,7 @@ constexpr const char* kFooter =
     "Exit codes: 0 ok, 1 failed check, 2 bad input, 3 daemon not reached, 4 refused, 5 partial "
     "data, "
     "130 interrupted.\n"
-    "Environment: SYNERGY_HOST, XDG_DATA_HOME, NO_COLOR.";
+    "Environment: SYNERGY_HOST, XDG_CONFIG_HOME, XDG_DATA_HOME, NO_COLOR.";
 
 void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   app.set_version_flag("--version", "synergyctl " SYNERGY_VERSION);
@@ -34,6 +34,8 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddBoardCommand(app, chosen);
   AddClocksCommand(app, chosen);
   AddDoctorCommand(app, chosen);
+  AddPairCommand(app, chosen);
+  AddUnpairCommand(app, chosen);
   RefuseMissingValues(app);
 }
 

@@ -59,6 +59,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   if (status.ok()) status = daemon->OpenBoardAndSensors();
   if (status.ok()) status = daemon->OpenClocks();
   if (status.ok()) status = daemon->OpenQueue();
+  if (status.ok()) status = daemon->OpenAccess();
   if (status.ok()) status = daemon->Serve();
   if (!status.ok()) return status;
   return daemon;
@@ -68,6 +69,7 @@ Daemon::~Daemon() {
   if (queue_) queue_->Stop();  // the front, still there, tells its clients how the job ended
   if (front_) front_->Stop();
   front_.reset();
+  access_watch_.reset();
   server_.reset();
   queue_.reset();
   if (sampler_) sampler_->Stop();
@@ -246,8 +248,29 @@ absl::Status Daemon::OpenQueue() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::OpenAccess() {
+  absl::StatusOr<std::unique_ptr<AccessFolder>> access = AccessFolder::Open(state_.path());
+  if (!access.ok()) return access.status();
+  access_ = *std::move(access);
+  std::string tcp;
+  for (const auto& listener : listeners_) {
+    if (!listener->address().starts_with("unix:")) tcp += listener->address() + "\n";
+  }
+  absl::Status noted = ReplaceFile(access_->path() + "/listening", tcp, Sync::kNo);
+  if (!noted.ok() || tcp.empty()) return noted;
+  absl::StatusOr<BoardCredentials> credentials =
+      OpenBoardCredentials(access_->path(), board_.info.board_id());
+  if (!credentials.ok()) return credentials.status();
+  tls_.set_key_pem(credentials->board.key);
+  tls_.set_certificate_pem(credentials->board.certificate);
+  tls_.set_authority_pem(credentials->authority.certificate);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::Serve() {
   ControlStart start;
+  start.tls = tls_;
+  start.access = access_.get();
   start.board = board_.info;
   start.sources = [this] { return sampler_->DescribeSources(); };
   start.telemetry_ring = telemetry_->ring_fd();
@@ -261,6 +284,10 @@ absl::Status Daemon::Serve() {
                             });
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  absl::StatusOr<std::unique_ptr<AccessWatch>> watch =
+      AccessWatch::Start(*access_, [this] { server_->TellClients(); });
+  if (!watch.ok()) return watch.status();
+  access_watch_ = *std::move(watch);
   FrontOptions front;
   front.launcher = Executable(kLauncher);
   front.executable = Executable(kFront);

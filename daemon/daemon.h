@@ -10,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/access/access_folder.h"
+#include "daemon/access/access_watch.h"
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/clocks/clock_control.h"
 #include "daemon/clocks/frequency_lease.h"
@@ -70,6 +72,8 @@ class Daemon {
   ProbeOptions EngineProbe() const;
   absl::Status AskEngines();
   absl::Status OpenQueue();
+  // Before the front, where a listener is TCP.
+  absl::Status OpenAccess();
   absl::Status Serve();
   DiagnosisSubject WhatToDiagnose() const;
   void Pin(const std::vector<int>& cpus) const;
@@ -93,7 +97,10 @@ class Daemon {
   std::unique_ptr<ClockControl> clocks_;
   std::unique_ptr<JobRunner> runner_;
   std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<AccessFolder> access_;
+  v1::TlsIdentity tls_;
   std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<AccessWatch> access_watch_;  // tells the server
   std::unique_ptr<FrontProcess> front_;
 };
 

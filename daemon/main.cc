@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "common/nearest_name.h"
 #include "common/protocol.h"
 #include "common/unique_fd.h"
+#include "daemon/access_commands.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/daemon.h"
 #include "daemon/lease_restorer.h"
@@ -188,8 +190,10 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
       ->capture_default_str();
   app.add_option(
          "--listen", *listen,
-         fmt::format("unix:PATH, or a loopback HOST[:PORT] (port {}); repeatable. Default: {}",
-                     kDefaultPort, DefaultListenAddress()))
+         fmt::format(
+             "unix:PATH, or ADDRESS[:PORT] (port {}) for hosts that were paired; repeatable. "
+             "Default: {}",
+             kDefaultPort, DefaultListenAddress()))
       ->allow_extra_args(false);
   app.add_option("--state", options->state_dir,
                  "folder of the queue and of runs that no host has yet")
@@ -247,6 +251,8 @@ int Main(int argc, char** argv) {
   CLI::App app("synergyd owns this board's power sensors and runs and measures networks on it.");
   bool restore = false;
   AddOptions(app, &options, &listen, &sources, &faults, &limits, &restore);
+  std::function<absl::Status()> command;
+  AddAccessCommands(app, &options.state_dir, &command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
@@ -258,6 +264,10 @@ int Main(int argc, char** argv) {
     return Complain(absl::InvalidArgumentError(
         "Neither XDG_STATE_HOME nor HOME is set, so there is no default state folder: give --state "
         "DIR"));
+  }
+  if (command) {
+    const absl::Status status = command();
+    return status.ok() ? kOk : Complain(status);
   }
   if (restore) return RestoreAndReport(options, app.count("--state") > 0);
   if (listen.empty()) {

@@ -13,6 +13,10 @@ absl::StatusOr<std::unique_ptr<BoardLink>> BoardLink::Open(const std::string& ho
   const std::string where = host.empty() ? DefaultHost() : host;
   absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(where);
   if (absl::IsInvalidArgument(client.status())) return Ending(ExitCode::kUsage, client.status());
+  // Of the socket's file: a daemon that refuses a role does so after the handshake.
+  if (absl::IsPermissionDenied(client.status())) {
+    return Ending(ExitCode::kNotReached, client.status());
+  }
   if (!client.ok()) return FromDevice(client.status());
   absl::StatusOr<v1::BoardInfo> board = (*client)->DescribeBoard(engine);
   if (!board.ok()) return FromDevice(board.status());

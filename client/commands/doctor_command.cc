@@ -33,8 +33,9 @@ std::string MendFor(const absl::Status& status, const std::string& host) {
     return "join the socket's group (sudo usermod -aG GROUP USER, then log in again), or use sudo";
   }
   if (address.ok() && std::holds_alternative<TcpAddress>(*address)) {
-    return "on the board: sudo systemctl start synergyd; over the network: synergyd --listen "
-           "127.0.0.1:7741 there, ssh -L 7741:127.0.0.1:7741 BOARD here, --host localhost:7741";
+    return "on the board: sudo synergyd --listen 0.0.0.0, then sudo synergyd pair, and here the "
+           "line "
+           "that it prints (docs/access.md)";
   }
   return "sudo systemctl start synergyd, or sudo synergyd; for another board: --host HOST or "
          "SYNERGY_HOST";

@@ -31,8 +31,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 }
 
 absl::Status FromDevice(const absl::Status& status) {
-  const bool reached = !absl::IsUnavailable(status) && !absl::IsPermissionDenied(status) &&
-                       !absl::IsDeadlineExceeded(status);
+  const bool reached = !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
   if (absl::IsCancelled(status)) return status;
   return Ending(reached ? ExitCode::kRefused : ExitCode::kNotReached, status);
 }

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
+#include "client/net/board_pairing.h"
 #include "client/net/device_wire.h"
 #include "client/net/host_address.h"
+#include "client/net/pairings.h"
 #include "client/net/preflight.h"
+#include "common/certificates.h"
 #include "common/protocol.h"
 #include "common/records/chunk.h"
 #include "fmt/format.h"
@@ -31,7 +35,9 @@ void KeepGrpcUp() {
   (void)kept;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+// `board`: to speak by over TCP; null: a Unix socket, whose file says who may.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                           const v1::PairedBoard* board) {
   KeepGrpcUp();
   grpc::ChannelArguments args;
   // A connection of its own: a shared one may be that of a front which is dead already.
@@ -47,8 +53,54 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
-  args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "synergyd");
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+  if (board == nullptr) {
+    args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "synergyd");
+    return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+  }
+  // Who the board is, is in its certificate, wherever it is found; nobody but its own authority is
+  // trusted.
+  args.SetSslTargetNameOverride(BoardDnsName(board->board_id()));
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = board->authority_pem();
+  options.pem_private_key = board->key_pem();
+  options.pem_cert_chain = board->certificate_pem();
+  return grpc::CreateCustomChannel(target, grpc::SslCredentials(options), args);
+}
+
+// The pairing with the board that answers at `connection`.
+absl::StatusOr<v1::PairedBoard> PairingFor(const TcpAddress& address, UniqueFd connection,
+                                           Nanoseconds patience) {
+  const std::string host = HostPort(address);
+  const auto board = MeetBoard(std::move(connection), patience);
+  if (!board.ok()) {
+    return absl::UnavailableError(
+        fmt::format("What listens at {} is no synergyd, or one of before TLS, or it hangs: {}",
+                    host, std::string(board.status().message())));
+  }
+  const absl::StatusOr<std::string> id = IdOfCertificate((*board)->peer_certificate(), kBoardUri);
+  if (!id.ok()) {
+    return absl::UnavailableError(
+        fmt::format("What listens at {} is no synergyd: its certificate is no board's", host));
+  }
+  const absl::StatusOr<std::vector<v1::PairedBoard>> boards = ReadPairings();
+  if (!boards.ok()) return boards.status();
+  return FindPairing(*boards, host, *id);
+}
+
+// The first call over TLS, which fails at once where the handshake does.
+absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::string_view host,
+                                                 Nanoseconds patience,
+                                                 const v1::HandshakeRequest& request) {
+  grpc::ClientContext context;
+  SetDeadline(&context, patience);
+  v1::HandshakeResponse response;
+  const grpc::Status status = stub.Handshake(&context, request, &response);
+  if (status.ok()) return response;
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status, host);
+  return absl::UnavailableError(
+      fmt::format("synergyd at {} does not take this host's certificate, or is not the board that "
+                  "it claims to be, or goes down ({}); where it stays so, pair again",
+                  host, status.error_message()));
 }
 
 absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower& follower,
@@ -75,11 +127,18 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
                                                                     Nanoseconds patience) {
   absl::StatusOr<HostAddress> address = ParseHost(host);
   if (!address.ok()) return address.status();
-  absl::StatusOr<std::string> target = FindDaemon(*address, patience);
-  if (!target.ok()) return target.status();
+  absl::StatusOr<FoundDaemon> found = FindDaemon(*address, patience);
+  if (!found.ok()) return found.status();
+  std::optional<v1::PairedBoard> board;
+  if (const auto* tcp = std::get_if<TcpAddress>(&*address)) {
+    absl::StatusOr<v1::PairedBoard> paired =
+        PairingFor(*tcp, std::move(found->connection), patience);
+    if (!paired.ok()) return paired.status();
+    board = *std::move(paired);
+  }
 
   auto wire = std::make_unique<Wire>();
-  wire->channel = OpenChannel(*target);
+  wire->channel = OpenChannel(found->target, board ? &*board : nullptr);
   wire->stub = v1::Device::NewStub(wire->channel);
   std::unique_ptr<DeviceClient> client(new DeviceClient(std::string(host), std::move(wire)));
   v1::HandshakeRequest request;
@@ -87,7 +146,8 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   request.set_newest_protocol(kProtocols.newest);
   request.set_client_version(SYNERGY_VERSION);
   absl::StatusOr<v1::HandshakeResponse> response =
-      Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
+      board ? ShakeHands(*client->wire_->stub, host, patience, request)
+            : Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
   if (!response.ok()) return response.status();
   client->peer_ = *std::move(response);
   return client;

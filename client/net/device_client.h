@@ -30,10 +30,12 @@ namespace synergy {
 class DeviceClient {
  public:
   // `host` is unix:PATH or NAME[:PORT] (port 7741; an IPv6 address in brackets), the name resolved
-  // as the system does it. Checks before anything else that something listens there, with an error
-  // that says what to do: Unavailable (no such socket or name, connection refused, no answer in
-  // `patience`), PermissionDenied (the socket belongs to others), InvalidArgument (no such form of
-  // a host). Then agrees on the protocol version: FailedPrecondition says which side to upgrade.
+  // as the system does it; over TCP it is TLS, by the pairing with the board that is found there
+  // (client/net/pairings.h). Checks before anything else that something listens there, with an
+  // error that says what to do: Unavailable (no such socket or name, connection refused, no answer
+  // in `patience`), PermissionDenied (the socket belongs to others), InvalidArgument (no such form
+  // of a host), Unauthenticated and FailedPrecondition (as of FindPairing). Then agrees on the
+  // protocol version: FailedPrecondition says which side to upgrade.
   static absl::StatusOr<std::unique_ptr<DeviceClient>> Connect(std::string_view host,
                                                                Nanoseconds patience = Seconds(10));
   ~DeviceClient();

@@ -76,6 +76,12 @@ absl::StatusOr<HostAddress> ParseHost(std::string_view host) {
   return TcpAddress{.name = std::string(name), .port = *port};
 }
 
+std::string HostPort(const TcpAddress& address) {
+  return address.name.find(':') == std::string::npos
+             ? fmt::format("{}:{}", address.name, address.port)
+             : fmt::format("[{}]:{}", address.name, address.port);
+}
+
 std::string DefaultHost() {
   if (const char* host = getenv("SYNERGY_HOST"); host != nullptr && *host != '\0') return host;
   const std::string system = "/run/synergy/synergyd.sock";

@@ -25,6 +25,9 @@ using HostAddress = std::variant<UnixAddress, TcpAddress>;
 // with the forms that there are for anything else.
 absl::StatusOr<HostAddress> ParseHost(std::string_view host);
 
+// "tx1.local:7741", as pairings are kept by.
+std::string HostPort(const TcpAddress& address);
+
 // Where to look when the user names no host: $SYNERGY_HOST; else /run/synergy/synergyd.sock if it
 // exists; else $XDG_RUNTIME_DIR/synergy/synergyd.sock if that exists; else the first of the two.
 std::string DefaultHost();

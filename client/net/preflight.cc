@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "common/unique_fd.h"
 #include "fmt/format.h"
@@ -98,7 +99,7 @@ std::string PercentEncoded(std::string_view path) {
   return out;
 }
 
-absl::StatusOr<std::string> FindUnix(const UnixAddress& address) {
+absl::StatusOr<FoundDaemon> FindUnix(const UnixAddress& address) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   // ParseHost has checked the length.
@@ -109,7 +110,8 @@ absl::StatusOr<std::string> FindUnix(const UnixAddress& address) {
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
     return UnixError(address.path, errno);
   }
-  return fmt::format("unix:{}", PercentEncoded(address.path));
+  return FoundDaemon{.target = fmt::format("unix:{}", PercentEncoded(address.path)),
+                     .connection = UniqueFd()};
 }
 
 struct FreeAddresses {
@@ -134,11 +136,14 @@ absl::StatusOr<Addresses> Resolve(const TcpAddress& address) {
   return Addresses(list);
 }
 
-// 0 or the errno of the attempt.
-int Knock(const addrinfo& address, MonotonicTime deadline) {
-  const UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+// 0, with the connection, or the errno of the attempt.
+int Knock(const addrinfo& address, MonotonicTime deadline, UniqueFd* connection) {
+  UniqueFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.ok()) return errno;
-  if (connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
+  if (connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) {
+    *connection = std::move(fd);
+    return 0;
+  }
   if (errno != EINPROGRESS) return errno;
   pollfd poller{.fd = fd.get(), .events = POLLOUT, .revents = 0};
   int ready = 0;
@@ -150,6 +155,7 @@ int Knock(const addrinfo& address, MonotonicTime deadline) {
   int error = 0;
   socklen_t size = sizeof(error);
   getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error == 0) *connection = std::move(fd);
   return error;
 }
 
@@ -184,16 +190,15 @@ absl::Status TcpError(const TcpAddress& address, int error) {
   }
   if (error == ECONNREFUSED) {
     return absl::UnavailableError(fmt::format(
-        "{0}: connection refused, nothing listens there; synergyd serves TCP on loopback addresses "
-        "only: start `synergyd --listen 127.0.0.1:{1}` on {2}, and here `ssh -L "
-        "{1}:127.0.0.1:{1} {2}`, then use --host localhost:{1}",
+        "{0}: connection refused, nothing listens there; start `synergyd --listen 0.0.0.0:{1}` on "
+        "{2} (it listens on TCP only when asked), and pair with it by `synergyd pair` there",
         tried, address.port, address.name));
   }
   return absl::UnavailableError(
       fmt::format("{}: {}; check that the machine is on and reachable", tried, strerror(error)));
 }
 
-absl::StatusOr<std::string> FindTcp(const TcpAddress& address, Nanoseconds patience) {
+absl::StatusOr<FoundDaemon> FindTcp(const TcpAddress& address, Nanoseconds patience) {
   absl::StatusOr<Addresses> addresses = Resolve(address);
   if (!addresses.ok()) return addresses.status();
   const MonotonicTime end = RealClock().Now() + patience;
@@ -203,15 +208,18 @@ absl::StatusOr<std::string> FindTcp(const TcpAddress& address, Nanoseconds patie
   for (const addrinfo* a = addresses->get(); a != nullptr; a = a->ai_next, --left) {
     // A silent address must not use up the time of those after it.
     const MonotonicTime now = RealClock().Now();
-    error = Knock(*a, now + Nanoseconds{(end - now).count / left});
-    if (error == 0) return GrpcTarget(*a);
+    UniqueFd connection;
+    error = Knock(*a, now + Nanoseconds{(end - now).count / left}, &connection);
+    if (error == 0) {
+      return FoundDaemon{.target = GrpcTarget(*a), .connection = std::move(connection)};
+    }
   }
   return TcpError(address, error);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> FindDaemon(const HostAddress& address, Nanoseconds patience) {
+absl::StatusOr<FoundDaemon> FindDaemon(const HostAddress& address, Nanoseconds patience) {
   if (const auto* unix_address = std::get_if<UnixAddress>(&address)) return FindUnix(*unix_address);
   return FindTcp(std::get<TcpAddress>(address), patience);
 }

@@ -1,6 +1,7 @@
 #include "daemon/control/control_server.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -32,10 +33,12 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(
 ControlServer::~ControlServer() { queue_.SetListener(nullptr); }
 
 absl::Status ControlServer::Serve(UniqueFd socket) {
-  const auto session =
-      std::make_shared<ControlSession>(std::move(socket), queue_, clocks_, diagnose_, sources_);
+  const auto session = std::make_shared<ControlSession>(std::move(socket), queue_, clocks_,
+                                                        diagnose_, sources_, start_.access);
   v1::ControlEvent event;
   *event.mutable_start()->mutable_board() = start_.board;
+  *event.mutable_start()->mutable_tls() = start_.tls;
+  event.mutable_start()->set_owner_uid(geteuid());
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};
   for (const ControlStart::Listener& listener : start_.listeners) {
     event.mutable_start()->add_listeners()->set_address(listener.address);
@@ -47,6 +50,7 @@ absl::Status ControlServer::Serve(UniqueFd socket) {
     if (shut_down_) return absl::UnavailableError("synergyd goes down");
     session_ = session;
   }
+  session->TellClients();
   queue_.SetListener(this);  // tells every job
   const absl::Status status = session->Run();
   absl::MutexLock lock(&mutex_);
@@ -67,6 +71,11 @@ void ControlServer::Shutdown() {
   absl::MutexLock lock(&mutex_);
   shut_down_ = true;
   if (session_) session_->Close();
+}
+
+void ControlServer::TellClients() {
+  absl::MutexLock lock(&mutex_);
+  if (session_) session_->TellClients();
 }
 
 void ControlServer::SpoolGrew() { eventfd_write(news_fd_.get(), 1); }

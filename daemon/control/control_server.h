@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/unique_fd.h"
+#include "daemon/access/access_folder.h"
 #include "daemon/control/control_session.h"
 #include "daemon/jobs/job_queue.h"
 #include "synergy/v1/board.pb.h"
@@ -29,6 +30,8 @@ struct ControlStart {
     int fd = -1;
   };
   std::vector<Listener> listeners;
+  v1::TlsIdentity tls;             // where one of them is TCP
+  AccessFolder* access = nullptr;  // outlives the server; null: nobody may come over TCP
 };
 
 // Thread-safe. Serves one front at a time, one after the other.
@@ -51,6 +54,9 @@ class ControlServer final : public JobListener {
 
   // A run's spool has grown: wakes the front's followers. From any thread, never waits.
   void SpoolGrew();
+
+  // Tells the front which clients may come now.
+  void TellClients();
 
   void OnJob(const v1::JobStatus& job) override;
   void OnRemoved(const std::string& run_id) override;

@@ -15,11 +15,13 @@ constexpr size_t kMaxTextBytes = 8 << 10;
 }  // namespace
 
 ControlSession::ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks,
-                               const Diagnose& diagnose, const DescribeSources& sources)
+                               const Diagnose& diagnose, const DescribeSources& sources,
+                               AccessFolder* access)
     : channel_(std::move(socket)),
       queue_(queue),
       diagnose_(diagnose),
       sources_(sources),
+      access_(access),
       holds_(clocks),
       sender_([this] { SendNews(); }),
       submissions_(kMaxSubmissions),
@@ -104,6 +106,21 @@ void ControlSession::TellRemoved(const std::string& run_id) {
   v1::ControlEvent event;
   event.mutable_removed()->set_run_id(run_id);
   Tell(std::move(event), run_id);
+}
+
+v1::ControlEvent ControlSession::ClientsNow() const {
+  v1::ControlEvent event;
+  v1::ClientBook& book = *event.mutable_clients();
+  if (access_ == nullptr) return event;
+  const v1::ClientBook all = access_->clients();
+  for (const v1::ClientRecord& client : all.clients()) {
+    if (!client.revoked()) *book.add_clients() = client;
+  }
+  return event;
+}
+
+void ControlSession::TellClients() {
+  if (access_ != nullptr) Tell(ClientsNow(), "");
 }
 
 void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job) {

@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
+#include "daemon/access/access_folder.h"
 #include "daemon/control/clock_holds.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/control/work_lane.h"
@@ -46,10 +47,10 @@ class ControlSession {
   // The board's power sources as they are now; thread-safe, takes no time.
   using DescribeSources = std::function<std::vector<v1::SourceInfo>()>;
 
-  // `queue`, `clocks` (null: this daemon has none), `diagnose` (empty: it makes no diagnoses) and
-  // `sources` outlive the session.
+  // `queue`, `clocks` (null: this daemon has none), `diagnose` (empty: it makes no diagnoses),
+  // `sources` and `access` (null: no clients come over TCP) outlive the session.
   ControlSession(UniqueFd socket, JobQueue& queue, ClockControl* clocks, const Diagnose& diagnose,
-                 const DescribeSources& sources);
+                 const DescribeSources& sources, AccessFolder* access);
   ~ControlSession();
 
   // First, before any news.
@@ -64,6 +65,7 @@ class ControlSession {
   // News; they replace older ones of the same job that were not sent yet. Never wait.
   void TellJob(const v1::JobStatus& job);
   void TellRemoved(const std::string& run_id);
+  void TellClients();
 
  private:
   void SendNews();
@@ -74,6 +76,10 @@ class ControlSession {
   void HandleEngines(const v1::ControlRequest& request);
   void HandleClocks(const v1::ControlRequest& request);
   void HandleDiagnose(const v1::ControlRequest& request);
+  void HandlePair(const v1::ControlRequest& request);
+  // Whether who asks may; where not, that was answered.
+  bool MayAsk(const v1::ControlRequest& request);
+  v1::ControlEvent ClientsNow() const;
   void AnswerSources(uint64_t id);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);
@@ -89,6 +95,7 @@ class ControlSession {
   JobQueue& queue_;
   const Diagnose& diagnose_;
   const DescribeSources& sources_;
+  AccessFolder* const access_;
   ClockHolds holds_;  // of the thread of clock_work_ alone; they end with the front
   std::atomic<bool> stop_working_ = false;  // ends a copy of many GiB that is under way
   absl::Mutex mutex_;

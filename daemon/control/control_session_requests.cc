@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "common/roles.h"
+#include "daemon/control/caller_check.h"
 #include "daemon/control/control_session.h"
 #include "daemon/control/memory_file.h"
 #include "fmt/format.h"
@@ -36,6 +38,7 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
                                ExpectedFds(request))));
     return absl::OkStatus();
   }
+  if (!MayAsk(request)) return absl::OkStatus();
   switch (request.request_case()) {
     case v1::ControlRequest::kSubmit:
       HandleSubmit(request, std::move(fds));
@@ -72,6 +75,9 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
     case v1::ControlRequest::kDescribeSources:
       AnswerSources(id);
       break;
+    case v1::ControlRequest::kPair:
+      HandlePair(request);
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
              queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
@@ -82,6 +88,38 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
                                       "synergyd-front from the same package"));
   }
   return absl::OkStatus();
+}
+
+bool ControlSession::MayAsk(const v1::ControlRequest& request) {
+  const v1::ClientBook clients = access_ == nullptr ? v1::ClientBook() : access_->clients();
+  const absl::Status allowed = CheckCallerUntrusted(request, clients);
+  const std::string line = AuditLine(request, clients);
+  if (access_ != nullptr && !line.empty()) {
+    access_->Audit(allowed.ok() ? line : line + ": refused");
+  }
+  if (allowed.ok()) return true;
+  Answer(request.id(), allowed);
+  return false;
+}
+
+void ControlSession::HandlePair(const v1::ControlRequest& request) {
+  if (access_ == nullptr) {
+    return Answer(request.id(), absl::UnimplementedError("This daemon pairs nobody"));
+  }
+  absl::StatusOr<v1::PairResponse> paired = access_->PairUntrusted(request.pair());
+  const std::string name = request.pair().client_name();
+  if (!paired.ok()) {
+    access_->Audit(fmt::format("pairing of {}: {}", name, paired.status().ToString()));
+    return Answer(request.id(), paired.status());
+  }
+  access_->Audit(fmt::format("paired {} as client {}, role {}", name, paired->client_id(),
+                             RoleName(paired->role())));
+  // The front knows the client before the client knows that it may come.
+  Send(ClientsNow()).IgnoreError();  // Send has dealt with it
+  v1::ControlEvent event;
+  event.set_id(request.id());
+  *event.mutable_paired() = *std::move(paired);
+  Send(event).IgnoreError();
 }
 
 void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {

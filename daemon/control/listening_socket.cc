@@ -25,21 +25,20 @@ constexpr int kBacklog = 128;
 constexpr char kGroup[] = "synergy";
 
 absl::Status Malformed(std::string_view text) {
-  return absl::InvalidArgumentError(
-      fmt::format("'{}' is no address to listen on: give unix:PATH, HOST:PORT or HOST (port {})",
-                  text, kDefaultPort));
+  return absl::InvalidArgumentError(fmt::format(
+      "'{}' is no address to listen on: give unix:PATH, ADDRESS:PORT or ADDRESS (port {})", text,
+      kDefaultPort));
 }
 
-// Numeric, or nothing where it is not of the loopback network.
-std::string LoopbackHost(const std::string& host) {
+// Nothing where it is no numeric address.
+std::string NumericHost(const std::string& host) {
   if (host == "localhost") return "127.0.0.1";
   in_addr v4 = {};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
-    return ntohl(v4.s_addr) >> 24 == 127 ? host : std::string();
-  }
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return host;
   in6_addr v6 = {};
-  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6)) return "::1";
-  return "";
+  char text[INET6_ADDRSTRLEN] = "";
+  if (inet_pton(AF_INET6, host.c_str(), &v6) != 1) return "";
+  return inet_ntop(AF_INET6, &v6, text, sizeof(text));
 }
 
 // Splits "host:port", "[v6]:port", "v6" and "host"; a port without digits is no port.
@@ -130,14 +129,12 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
     if (error != std::errc() || end != port.data() + port.size()) return Malformed(text);
   }
-  address.host = LoopbackHost(host);
+  address.host = NumericHost(host);
   if (address.host.empty()) {
     return absl::InvalidArgumentError(fmt::format(
-        "Listening on {} is refused: it is no loopback address (127.0.0.0/8, ::1, localhost). This "
-        "version knows no credentials, so whoever reached the port could run jobs; a later one "
-        "will. "
-        "Until then listen on a loopback address or a Unix socket and come in by ssh -L",
-        text));
+        "Listening on {}: '{}' is no address of this machine; give a numeric one, such as "
+        "127.0.0.1 (this machine alone), 0.0.0.0 (all of IPv4) or [::] (all)",
+        text, host));
   }
   return address;
 }
@@ -187,7 +184,7 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenUnix(
 
 absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenTcp(
     const ListenAddress& address) {
-  const bool v6 = address.host == "::1";
+  const bool v6 = address.host.find(':') != std::string::npos;
   const std::string name = HostPort(address.host, address.port);
   sockaddr_storage storage = {};
   socklen_t size = v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
@@ -195,7 +192,7 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenTcp(
   auto* in4 = reinterpret_cast<sockaddr_in*>(&storage);
   if (v6) {
     in6->sin6_family = AF_INET6;
-    in6->sin6_addr = in6addr_loopback;
+    inet_pton(AF_INET6, address.host.c_str(), &in6->sin6_addr);
     in6->sin6_port = htons(address.port);
   } else {
     in4->sin_family = AF_INET;
@@ -211,6 +208,9 @@ absl::StatusOr<std::unique_ptr<ListeningSocket>> ListeningSocket::OpenTcp(
     return errno == EADDRINUSE
                ? absl::AlreadyExistsError(fmt::format(
                      "Listening on {}: the port is taken; stop who has it or choose another", name))
+           : errno == EADDRNOTAVAIL
+               ? absl::InvalidArgumentError(
+                     fmt::format("Listening on {}: this machine does not have that address", name))
                : FileError("Listening on", name, errno);
   }
   if (getsockname(fd.get(), generic, &size) != 0) return FileError("Asking for", name, errno);

@@ -18,13 +18,14 @@ namespace synergy {
 struct ListenAddress {
   std::string unix_path;     // "" for TCP
   bool make_folder = false;  // the socket's, where there is none
-  std::string host;          // numeric, of the loopback network
+  std::string host;          // numeric
   uint16_t port = 0;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 
-// unix:PATH, HOST:PORT, HOST, [IPV6]:PORT or an IPv6 address; without a port common/protocol.h's.
-// Only loopback hosts (127.0.0.0/8, ::1, localhost). InvalidArgument with the reason otherwise.
+// unix:PATH, ADDRESS:PORT, ADDRESS, [IPV6]:PORT or an IPv6 address; without a port
+// common/protocol.h's. An address is numeric, or "localhost". InvalidArgument with the reason
+// otherwise.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
 
 struct FileId {

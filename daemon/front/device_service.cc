@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "common/protocol.h"
+#include "common/roles.h"
+#include "daemon/front/caller.h"
 #include "daemon/front/grpc_reply.h"
 #include "daemon/front/run_follower.h"
 #include "daemon/front/telemetry_decimator.h"
@@ -18,6 +20,9 @@ namespace {
 
 constexpr size_t kFilePartBytes = 1u << 20;
 constexpr size_t kTelemetryBatch = 256;
+// Of the role watch: power at a high rate tells what a processor computes (the PLATYPUS attack,
+// doi 10.1109/SP40001.2021.00063).
+constexpr double kWatchersRateHz = 10;
 constexpr Nanoseconds kShortestPoll = Milliseconds(5);
 constexpr Nanoseconds kLongestPoll = Milliseconds(200);  // how late a client's end may be seen
 
@@ -258,6 +263,12 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
                                            grpc::ServerWriter<v1::TelemetryPoint>* writer) {
   if (absl::Status status = ValidateTelemetryRateUntrusted(request->rate_hz()); !status.ok()) {
     return ToGrpc(status);
+  }
+  const Caller* caller = CallerScope::current();
+  if (request->rate_hz() > kWatchersRateHz && caller != nullptr) {
+    const std::string what = fmt::format("Watching at more than {} Hz", kWatchersRateHz);
+    absl::Status may = CheckRole(v1::ROLE_RUN, caller->role, what);
+    if (!may.ok()) return ToGrpc(may);
   }
   if (telemetry_.rails().empty()) {
     return ToGrpc(absl::FailedPreconditionError(fmt::format(

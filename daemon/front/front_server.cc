@@ -2,16 +2,18 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/resource_quota.h>
 
 #include <chrono>
 #include <utility>
 
 #include "common/telemetry_ring.h"
+#include "daemon/front/call_server.h"
+#include "daemon/front/client_table.h"
 #include "daemon/front/device_service.h"
 #include "daemon/front/listener.h"
 #include "daemon/front/news.h"
+#include "daemon/front/tcp_door.h"
+#include "daemon/front/unix_servers.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -19,16 +21,7 @@ namespace synergy {
 namespace {
 
 constexpr auto kShutdownPatience = std::chrono::milliseconds(300);
-constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
-// A thread serves one call; a calm daemon needs a handful.
-constexpr int kMaxThreads = 64;
-constexpr int kMaxStreamsPerConnection = 32;
-constexpr size_t kMaxBufferBytes = 256u << 20;
-// What a call may send ahead of its handler: 1 Gbit/s over 16 ms. By itself gRPC lets a fast client
-// send ahead of a slow disk until the front has grown by 100 MB.
-constexpr int kAheadBytes = 2 << 20;
-
-using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+constexpr Nanoseconds kRootPatience = Seconds(5);
 
 // Keeps gRPC from shutting down with its last server: that waits up to 10 s for a poller
 // (gRPC 1.51).
@@ -37,26 +30,15 @@ void KeepGrpcUp() {
   (void)kept;
 }
 
-void SetLimits(grpc::ServerBuilder* builder) {
-  grpc::ResourceQuota quota("synergyd-front");
-  quota.SetMaxThreads(kMaxThreads);
-  quota.Resize(kMaxBufferBytes);
-  builder->SetResourceQuota(quota);
-  builder->SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kAheadBytes);
-  // Clients ping every 10 s while they call (client/net); a dead client's streams end within 30 s.
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-}
+bool IsUnix(const std::string& address) { return address.starts_with("unix:"); }
 
-// An acceptor of its own for each listener, so that each can have its own credentials.
-std::unique_ptr<Acceptor> AddAcceptor(grpc::ServerBuilder* builder) {
-  return builder->experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
+// TLS 1.2 or later; who has no certificate of our authority's does not come in.
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const v1::TlsIdentity& tls) {
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = tls.authority_pem();
+  options.pem_key_cert_pairs.push_back({tls.key_pem(), tls.certificate_pem()});
+  return grpc::SslServerCredentials(options);
 }
 
 }  // namespace
@@ -65,19 +47,47 @@ std::unique_ptr<Acceptor> AddAcceptor(grpc::ServerBuilder* builder) {
 struct FrontServer::Parts {
   Parts(FrontStart start, TelemetryRingReader ring, std::unique_ptr<ControlChannel> channel,
         Clock& clock)
-      : news(std::move(start.news)),
+      : tls(std::move(start.tls)),
+        news(std::move(start.news)),
         telemetry(std::move(ring)),
-        root(std::move(channel), news),
-        service(std::move(start.board), root, news, telemetry, clock) {}
+        root(std::move(channel), news, kRootPatience,
+             [this](const v1::ClientBook& book) { clients.Set(book); }),
+        handlers(std::move(start.board), root, news, telemetry, clock),
+        unix_servers(shared, start.owner) {
+    LimitQuota(&quota);
+  }
 
+  absl::Status ServeTcp(int listener);
+
+  const v1::TlsIdentity tls;
+  ClientTable clients;
   News news;
   TelemetryRingReader telemetry;
   RootClient root;
-  DeviceService service;
-  std::unique_ptr<grpc::Server> server;
-  std::vector<std::unique_ptr<Acceptor>> acceptors;
+  DeviceService handlers;
+  grpc::ResourceQuota quota{"synergyd-front"};
+  const CallServerParts shared{.handlers = handlers, .clients = clients, .quota = quota};
+  UnixServers unix_servers;
+  std::unique_ptr<CallServer> tcp_server;  // null: nobody comes by TCP
+  std::unique_ptr<TcpDoor> door;
   std::vector<std::unique_ptr<Listener>> listeners;
 };
+
+absl::Status FrontServer::Parts::ServeTcp(int listener) {
+  if (door) return absl::OkStatus();
+  if (tls.key_pem().empty() || tls.certificate_pem().empty() || tls.authority_pem().empty()) {
+    return absl::FailedPreconditionError(
+        "synergyd gave an address to serve by TCP, but no certificates: TCP is not served without");
+  }
+  auto server = CallServer::Start(shared, std::nullopt, TlsCredentials(tls));
+  if (!server.ok()) return server.status();
+  tcp_server = *std::move(server);
+  door = std::make_unique<TcpDoor>(
+      CertifiedKey{.key = tls.key_pem(), .certificate = tls.certificate_pem()},
+      [this, listener](UniqueFd connection) { tcp_server->Take(std::move(connection), listener); },
+      [this](const v1::PairRequest& request) { return root.Pair(request); });
+  return absl::OkStatus();
+}
 
 FrontServer::FrontServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
@@ -88,37 +98,33 @@ absl::StatusOr<std::unique_ptr<FrontServer>> FrontServer::Start(
   absl::StatusOr<TelemetryRingReader> ring = TelemetryRingReader::Map(start->telemetry_ring.get());
   if (!ring.ok()) return ring.status();
   std::vector<FrontStart::Listener> sockets = std::move(start->listeners);
-  auto parts =
-      std::make_unique<Parts>(*std::move(start), *std::move(ring), std::move(channel), clock);
-
   KeepGrpcUp();
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::ServerBuilder builder;
-  SetLimits(&builder);
-  builder.RegisterService(&parts->service);
-  for (size_t i = 0; i < sockets.size(); ++i) parts->acceptors.push_back(AddAcceptor(&builder));
-  parts->server = builder.BuildAndStart();
-  if (parts->server == nullptr) return absl::InternalError("gRPC does not start a server");
-  for (size_t i = 0; i < sockets.size(); ++i) {
-    auto hand_over = [acceptor = parts->acceptors[i].get(),
-                      listener = sockets[i].socket.get()](UniqueFd connection) {
-      Acceptor::NewConnectionParameters parameters;
-      parameters.listener_fd = listener;
-      parameters.fd = connection.release();
-      acceptor->HandleNewConnection(&parameters);
+  auto owned =
+      std::make_unique<Parts>(*std::move(start), *std::move(ring), std::move(channel), clock);
+  Parts* const parts = owned.get();
+  for (FrontStart::Listener& socket : sockets) {
+    const int listener = socket.socket.get();
+    Listener::OnConnection take = [parts, listener](UniqueFd connection) {
+      parts->unix_servers.Take(std::move(connection), listener);
     };
-    spdlog::info("serving {}", sockets[i].address);
+    if (!IsUnix(socket.address)) {
+      if (absl::Status status = parts->ServeTcp(listener); !status.ok()) return status;
+      take = [parts](UniqueFd connection) { parts->door->Take(std::move(connection)); };
+    }
+    spdlog::info("serving {}", socket.address);
     parts->listeners.push_back(std::make_unique<Listener>(
-        std::move(sockets[i].address), std::move(sockets[i].socket), std::move(hand_over)));
+        std::move(socket.address), std::move(socket.socket), std::move(take)));
   }
-  return std::unique_ptr<FrontServer>(new FrontServer(std::move(parts)));
+  return std::unique_ptr<FrontServer>(new FrontServer(std::move(owned)));
 }
 
 FrontServer::~FrontServer() {
   parts_->listeners.clear();
+  if (parts_->door) parts_->door->Stop();
   parts_->news.Stop();
-  // Without a deadline it never returns over TCP while a stream is open (gRPC 1.51).
-  parts_->server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+  const auto deadline = std::chrono::system_clock::now() + kShutdownPatience;
+  parts_->unix_servers.Shutdown(deadline);
+  if (parts_->tcp_server) parts_->tcp_server->Shutdown(deadline);
 }
 
 int FrontServer::lost_fd() const { return parts_->root.lost_fd(); }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "daemon/front/caller.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -37,7 +38,9 @@ absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
   FrontStart start{.board = event.start().board(),
                    .telemetry_ring = std::move(fds[0]),
                    .news = std::move(fds[1]),
-                   .listeners = {}};
+                   .listeners = {},
+                   .tls = event.start().tls(),
+                   .owner = event.start().owner_uid()};
   for (size_t i = 0; i < listeners; ++i) {
     start.listeners.push_back(
         {event.start().listeners(static_cast<int>(i)).address(), std::move(fds[i + 2])});
@@ -45,10 +48,12 @@ absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
   return start;
 }
 
-RootClient::RootClient(std::unique_ptr<ControlChannel> channel, News& news, Nanoseconds patience)
+RootClient::RootClient(std::unique_ptr<ControlChannel> channel, News& news, Nanoseconds patience,
+                       OnClients on_clients)
     : channel_(std::move(channel)),
       news_(news),
       patience_(patience),
+      on_clients_(std::move(on_clients)),
       lost_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { Listen(); }) {}
 
@@ -136,6 +141,14 @@ absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::AwaitAppend(Pending& p
   return answer->event.object();
 }
 
+absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what) {
+  v1::ControlRequest request;
+  *request.mutable_pair() = what;
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_paired());
+}
+
 absl::StatusOr<v1::ClockState> RootClient::GetClocks() {
   v1::ControlRequest request;
   request.mutable_get_clocks();
@@ -212,6 +225,7 @@ RootClient::Pending::~Pending() {
 
 void RootClient::Begin(v1::ControlRequest request, std::span<const int> fds, Nanoseconds patience,
                        Pending* pending) {
+  if (CallerScope::current() != nullptr) *request.mutable_caller() = CallerScope::current()->wire;
   {
     absl::MutexLock lock(&mutex_);
     pending->sent_ = lost_;
@@ -284,6 +298,9 @@ void RootClient::TakeNews(const v1::ControlEvent& event) {
     jobs_.Update(event.job());
   } else if (event.has_removed()) {
     jobs_.Remove(event.removed().run_id());
+  } else if (event.has_clients()) {
+    if (on_clients_) on_clients_(event.clients());
+    return;
   } else {
     spdlog::warn("synergyd sent news that this front does not understand");
     return;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,19 +34,24 @@ struct FrontStart {
   UniqueFd telemetry_ring;
   UniqueFd news;
   std::vector<Listener> listeners;
+  v1::TlsIdentity tls;  // where one of them is TCP
+  uid_t owner = 0;      // who runs synergyd
 };
 
 // The first message on `channel`. FailedPrecondition: something else came first, or its descriptors
 // do not fit; otherwise as of ControlChannel::Receive.
 absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel);
 
-// Any number of requests at a time, from any thread. Errors are the root side's own; Unavailable
-// where it does not answer in time or is gone.
+// Any number of requests at a time, from any thread, on behalf of the thread's caller
+// (CallerScope). Errors are the root side's own; Unavailable where it does not answer in time or is
+// gone.
 class RootClient {
  public:
+  // Hears which clients may come, from the client's own thread.
+  using OnClients = std::function<void(const v1::ClientBook&)>;
   // Starts to read from `channel`. `news` outlives the client and hears of every change of a job.
-  RootClient(std::unique_ptr<ControlChannel> channel, News& news,
-             Nanoseconds patience = Seconds(5));
+  RootClient(std::unique_ptr<ControlChannel> channel, News& news, Nanoseconds patience = Seconds(5),
+             OnClients on_clients = {});
   ~RootClient();
   RootClient(const RootClient&) = delete;
   RootClient& operator=(const RootClient&) = delete;
@@ -61,6 +67,7 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
+  absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);
   absl::StatusOr<v1::ClockState> GetClocks();
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);
 
@@ -107,6 +114,7 @@ class RootClient {
   const std::unique_ptr<ControlChannel> channel_;
   News& news_;
   const Nanoseconds patience_;
+  const OnClients on_clients_;
   JobBook jobs_;
   const UniqueFd lost_fd_;
   std::atomic<uint64_t> next_hold_ = 1;

@@ -42,9 +42,12 @@
 #include <thread>
 #include <vector>
 
+#include "client/net/board_pairing.h"
 #include "client/net/device_client.h"
+#include "client/net/pairings.h"
 #include "common/sha256.h"
 #include "common/unique_fd.h"
+#include "daemon/access/access_folder.h"
 #include "synergy/v1/device.grpc.pb.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_folder.h"
@@ -188,6 +191,7 @@ class Board {
   // Waits for a daemon that is just starting.
   std::unique_ptr<DeviceClient> Connect(bool tcp) const {
     for (int i = 0;; ++i) {
+      if (tcp) Pair();
       auto client = DeviceClient::Connect(host(tcp));
       if (client.ok()) return *std::move(client);
       if (i == 100) {
@@ -210,6 +214,17 @@ class Board {
       if (std::all_of(begin(files), end(files), durable)) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+  }
+  // With a daemon that has its certificates; children inherit where the pairing is.
+  void Pair() const {
+    setenv("XDG_CONFIG_HOME", folder_.File("config").c_str(), 1);
+    if (DeviceClient::Connect(tcp_host_).ok()) return;
+    const auto access = AccessFolder::Open(folder_.File("state"));
+    if (!access.ok()) return;
+    const auto code = (*access)->OpenPairing(v1::ROLE_RUN);
+    if (!code.ok()) return;
+    const auto board = PairWithBoard(tcp_host_, *code, "upload_bar");
+    if (board.ok()) (void)StorePairing(*board);
   }
   // So that rounds do not fill the disk.
   void Forget() const {
@@ -410,6 +425,7 @@ class Bar {
 }  // namespace synergy
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   if (argc == 3 && std::string_view(argv[1]) == synergy::kServeFlag) return synergy::Serve(argv[2]);
   if (argc == 5 && std::string_view(argv[1]) == synergy::kDieFlag) {
     return synergy::DieHalfway(argv[2], std::stoull(argv[3]), std::stoull(argv[4]));

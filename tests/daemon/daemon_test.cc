@@ -369,7 +369,7 @@ TEST_F(DaemonTest, UsageErrorsEndWithTwo) {
     EXPECT_EQ(Run(arguments), 2);
     EXPECT_THAT(Log(), HasSubstr(text));
   };
-  refused({"--listen", "0.0.0.0:7741"}, "loopback");
+  refused({"--listen", "tx1.local:7741"}, "no address of this machine");
   refused({"--listen", "unix:" + folder_.File(std::string(200, 'x'))}, "shorter");
   refused({"--listen", ""}, "'' is no address to listen on");
   refused({"--no-such-flag"}, "--no-such-flag");

@@ -84,11 +84,18 @@ class LabBoard(Client):
         def ready():
             if self.ctl("board", "--json").returncode == 0:
                 return True
+            self.pair()
             if not self.pids("synergyd"):
                 raise LabError(f"synergyd ended: {self.log()}")
             return False
 
         wait_for(ready, 90, "the daemon's start")
+
+    def pair(self):
+        """Where the daemon has certificates already; the guest's state keeps the pairing."""
+        text, _ = self.guest.attempt(f"synergyd pair --state {STATE} 2>/dev/null")
+        if text.startswith("synergyctl pair "):
+            self.ctl("pair", self.host, text.split()[3])
 
     def stop(self, signal="TERM"):
         self.guest.run(f"kill -{signal} {self.pids('synergyd')[0]}")

@@ -83,7 +83,7 @@ TEST(ExitCode, TheInnermostEndingCounts) {
 
 TEST(ExitCode, OfTheDeviceTellsUnreachableFromRefused) {
   EXPECT_EQ(ExitCodeOf(FromDevice(absl::UnavailableError("x"))), ExitCode::kNotReached);
-  EXPECT_EQ(ExitCodeOf(FromDevice(absl::PermissionDeniedError("x"))), ExitCode::kNotReached);
+  EXPECT_EQ(ExitCodeOf(FromDevice(absl::PermissionDeniedError("x"))), ExitCode::kRefused);
   EXPECT_EQ(ExitCodeOf(FromDevice(absl::FailedPreconditionError("x"))), ExitCode::kRefused);
   EXPECT_EQ(ExitCodeOf(FromDevice(absl::InvalidArgumentError("x"))), ExitCode::kRefused);
 }

@@ -97,6 +97,7 @@ class ControlServerTest : public testing::Test {
   // The answer to `request`; news that come before it are kept.
   v1::ControlEvent Ask(v1::ControlRequest request, std::vector<int> fds = {}) {
     request.set_id(++last_id_);
+    if (!request.has_caller()) request.mutable_caller()->set_unix_role(v1::ROLE_RUN);
     EXPECT_TRUE(channel_->Send(request, fds).ok());
     while (true) {
       v1::ControlEvent event = Next();
@@ -178,6 +179,20 @@ TEST_F(ControlServerTest, AnswersASubmissionAndTellsTheJobsNews) {
     EXPECT_GE(event.job().state(), last);
     last = event.job().state();
   }
+}
+
+TEST_F(ControlServerTest, ARequestOfNobodyIsNotDone) {
+  Next();
+  v1::ControlRequest request = SubmitRequest();
+  request.mutable_caller();
+  const UniqueFd predict = MemoryFile("predict"), init = MemoryFile("");
+  const v1::ControlEvent answer = Ask(request, {predict.get(), init.get()});
+  EXPECT_EQ(answer.code(), static_cast<uint32_t>(absl::StatusCode::kUnauthenticated));
+  request.mutable_caller()->set_unix_role(v1::ROLE_WATCH);
+  const v1::ControlEvent refused = Ask(request, {predict.get(), init.get()});
+  EXPECT_EQ(refused.code(), static_cast<uint32_t>(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(refused.text(), HasSubstr("the role run"));
+  EXPECT_TRUE(queue_->List().empty());
 }
 
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {

@@ -9,9 +9,13 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
+#include "common/certificates.h"
+#include "common/files.h"
+#include "common/pairing_code.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -74,6 +78,12 @@ void SetObject(const absl::StatusOr<ObjectState>& state, v1::ControlEvent* event
 
 FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
     : board_(std::move(board)), eventfd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  std::signal(SIGPIPE, SIG_IGN);  // as synergyctl and the front do
+  EXPECT_TRUE(MakeFolder(folder_.File("state"), 0700).ok());
+  access_ = AccessFolder::Open(folder_.File("state"), [this] {
+              return BootTime{.boot_id = "boot", .ns = boot_ns_};
+            }).value();
+  credentials_ = OpenBoardCredentials(access_->path(), board_.board_id()).value();
   uint16_t port = 0;
   unix_host_ = "unix:" + folder_.File("d.sock");
   listeners_.push_back(ListenAt(folder_.File("d.sock")));
@@ -97,6 +107,11 @@ UniqueFd FakeRoot::StartFront() {
   channel_ = std::make_unique<ControlChannel>(std::move(pair->first));
   v1::ControlEvent start;
   *start.mutable_start()->mutable_board() = board_;
+  start.mutable_start()->set_owner_uid(geteuid());
+  v1::TlsIdentity& tls = *start.mutable_start()->mutable_tls();
+  tls.set_key_pem(credentials_.board.key);
+  tls.set_certificate_pem(credentials_.board.certificate);
+  tls.set_authority_pem(credentials_.authority.certificate);
   for (const std::string& host : {unix_host_, tcp_host_}) {
     start.mutable_start()->add_listeners()->set_address(host);
   }
@@ -104,6 +119,7 @@ UniqueFd FakeRoot::StartFront() {
   EXPECT_TRUE(channel_->Send(start, fds).ok());
   {
     absl::MutexLock lock(&mutex_);
+    EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
     for (const v1::JobStatus& job : jobs_) EXPECT_TRUE(channel_->Send(NewsOf(job)).ok());
   }
   thread_ = std::jthread([this] { Serve(channel_.get()); });
@@ -115,6 +131,43 @@ void FakeRoot::CutFront() {
   if (thread_.joinable()) thread_.join();
   absl::MutexLock lock(&mutex_);
   channel_.reset();
+}
+
+v1::ControlEvent FakeRoot::ClientsNow() const {
+  v1::ControlEvent event;
+  const v1::ClientBook book = access_->clients();
+  for (const v1::ClientRecord& client : book.clients()) {
+    if (!client.revoked()) *event.mutable_clients()->add_clients() = client;
+  }
+  event.mutable_clients();
+  return event;
+}
+
+void FakeRoot::TellClients() {
+  absl::MutexLock lock(&mutex_);
+  if (channel_) {
+    EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
+  }
+}
+
+v1::PairedBoard FakeRoot::Pair(v1::Role role) {
+  const std::string code = access_->OpenPairing(role).value();
+  const RequestedKey own = MakeCertificateRequest().value();
+  v1::PairRequest request;
+  request.set_secret(ParsePairingCode(code).value().secret);
+  request.set_certificate_request_pem(own.request);
+  request.set_client_name("test");
+  const v1::PairResponse response = access_->PairUntrusted(request).value();
+  v1::PairedBoard board;
+  board.set_board_id(response.board_id());
+  board.add_hosts(tcp_host_);
+  board.set_client_id(response.client_id());
+  board.set_role(role);
+  board.set_key_pem(own.key);
+  board.set_certificate_pem(response.certificate_pem());
+  board.set_authority_pem(response.authority_pem());
+  TellClients();
+  return board;
 }
 
 void FakeRoot::SendRaw(const std::string& packet) {
@@ -227,7 +280,16 @@ void FakeRoot::Answer(ControlChannel* channel, const v1::ControlRequest& request
 v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
                                   const std::vector<UniqueFd>& fds, UniqueFd* reply_fd) {
   v1::ControlEvent event;
-  if (request.has_submit()) {
+  asked_ += request.has_pair() ? 0 : 1;
+  if (request.has_pair()) {
+    const absl::StatusOr<v1::PairResponse> paired = access_->PairUntrusted(request.pair());
+    if (paired.ok()) {
+      *event.mutable_paired() = *paired;
+      EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
+    } else {
+      Fail(paired.status().code(), std::string(paired.status().message()), &event);
+    }
+  } else if (request.has_submit()) {
     EXPECT_EQ(fds.size(), 2u);
     submissions_.push_back(
         {request.submit().spec(), ContentOf(fds[0].get()), ContentOf(fds[1].get())});

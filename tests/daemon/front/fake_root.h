@@ -2,6 +2,7 @@
 // spools and a real telemetry ring, no hardware.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/telemetry_ring.h"
 #include "common/unique_fd.h"
+#include "daemon/access/access_folder.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/jobs/object_store.h"
 #include "daemon/sampling/spool.h"
@@ -58,6 +60,16 @@ class FakeRoot {
   const std::string& unix_host() const { return unix_host_; }
   const std::string& tcp_host() const { return tcp_host_; }
   const TempFolder& folder() const { return folder_; }
+
+  // The board's access, as a daemon keeps it; the front is told of changes by TellClients.
+  AccessFolder& access() { return *access_; }
+  void TellClients() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Pairs a client, of whom a front that is there is told.
+  v1::PairedBoard Pair(v1::Role role = v1::ROLE_RUN) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets time pass for pairings.
+  void PassTime(int64_t ns) { boot_ns_ += ns; }
+  // How many requests came, but for those of pairing.
+  int asked() const { return asked_; }
 
   // The control channel for a new front, which has got Start and the jobs; the last front's one is
   // cut.
@@ -115,8 +127,14 @@ class FakeRoot {
   }
   std::string TruthPath(const std::string& run_id) const { return folder_.File(run_id + ".truth"); }
 
+  v1::ControlEvent ClientsNow() const;
+
   const TempFolder folder_;
   const v1::BoardInfo board_;
+  std::atomic<int64_t> boot_ns_ = 1'000'000'000;
+  std::atomic<int> asked_ = 0;
+  std::unique_ptr<AccessFolder> access_;
+  BoardCredentials credentials_;
   std::string unix_host_, tcp_host_;
   std::vector<UniqueFd> listeners_;
   std::optional<TelemetryRingWriter> ring_;

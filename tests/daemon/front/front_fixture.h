@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "client/net/device_client.h"
+#include "client/net/pairings.h"
+#include "common/certificates.h"
 #include "daemon/front/front_server.h"
 #include "fmt/format.h"
 #include "synergy/v1/device.grpc.pb.h"
@@ -25,7 +27,12 @@ inline std::string TransportName(const testing::TestParamInfo<Transport>& info) 
 
 class FrontTest : public testing::TestWithParam<Transport> {
  protected:
-  void SetUp() override { StartFront(); }
+  void SetUp() override {
+    setenv("XDG_CONFIG_HOME", root_.folder().File("config").c_str(), 1);
+    paired_ = root_.Pair();
+    ASSERT_TRUE(StorePairing(paired_).ok());
+    StartFront();
+  }
 
   void StartFront() {
     auto front =
@@ -48,10 +55,18 @@ class FrontTest : public testing::TestWithParam<Transport> {
         GetParam() == Transport::kTcp ? fmt::format("ipv4:{}", host()) : host();
     grpc::ChannelArguments args;
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-    return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+    if (GetParam() == Transport::kUnix) {
+      return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+    }
+    args.SetSslTargetNameOverride(BoardDnsName(paired_.board_id()));
+    const grpc::SslCredentialsOptions options{.pem_root_certs = paired_.authority_pem(),
+                                              .pem_private_key = paired_.key_pem(),
+                                              .pem_cert_chain = paired_.certificate_pem()};
+    return grpc::CreateCustomChannel(target, grpc::SslCredentials(options), args);
   }
 
   FakeRoot root_;
+  v1::PairedBoard paired_;
   std::unique_ptr<FrontServer> front_;
   std::unique_ptr<DeviceClient> client_;
 };

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "client/net/device_client.h"
+#include "client/net/pairings.h"
 #include "fmt/format.h"
 #include "tests/daemon/front/fake_root.h"
 #include "tests/support/child_process.h"
@@ -49,6 +50,12 @@ std::unique_ptr<DeviceClient> ConnectTo(const std::string& host) {
   auto client = DeviceClient::Connect(host);
   EXPECT_TRUE(client.ok()) << client.status();
   return client.ok() ? *std::move(client) : nullptr;
+}
+
+// So that ConnectTo(root.tcp_host()) is let in.
+void PairWith(FakeRoot& root) {
+  setenv("XDG_CONFIG_HOME", root.folder().File("config").c_str(), 1);
+  ASSERT_TRUE(StorePairing(root.Pair()).ok());
 }
 
 DeviceClient::Follower Ignore() {
@@ -91,6 +98,7 @@ TEST(FrontProcessTest, SigtermEndsItSoonWhateverIsOpen) {
   for (const bool tcp : {false, true}) {
     FakeRoot root;
     FrontProcess front(root.StartFront());
+    PairWith(root);
     const auto client = ConnectTo(tcp ? root.tcp_host() : root.unix_host());
     root.SetJob(JobOf("r", v1::JOB_STATE_RUNNING));
     while (!client->Get("r").ok()) {
@@ -130,6 +138,7 @@ TEST(FrontProcessTest, AnInterruptFromTheTerminalIsNotForTheFront) {
 TEST(FrontProcessTest, AKilledFrontsSuccessorServesWhoeverWaited) {
   for (const bool tcp : {false, true}) {
     FakeRoot root;
+    PairWith(root);
     const std::string host = tcp ? root.tcp_host() : root.unix_host();
     root.AppendChunks("r", 10);
     root.SetJob(JobOf("r", v1::JOB_STATE_DONE, 10));

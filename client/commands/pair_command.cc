@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "client/commands/commands.h"
+#include "client/commands/exit_code.h"
+#include "client/commands/output.h"
+#include "client/net/board_pairing.h"
+#include "client/net/host_address.h"
+#include "client/net/pairings.h"
+#include "client/report/text_table.h"
+#include "common/roles.h"
+
+namespace synergy {
+namespace {
+
+// "ann@laptop", for the people at the board.
+std::string OwnName() {
+  std::array<char, 256> host = {};
+  gethostname(host.data(), host.size() - 1);
+  const passwd* user = getpwuid(geteuid());
+  return fmt::format("{}@{}", user != nullptr ? user->pw_name : fmt::format("{}", geteuid()),
+                     host.data());
+}
+
+absl::Status Pair(const std::string& host, const std::string& code) {
+  const absl::StatusOr<v1::PairedBoard> board = PairWithBoard(host, code, OwnName());
+  if (absl::IsInvalidArgument(board.status())) return Ending(ExitCode::kUsage, board.status());
+  if (!board.ok()) return FromDevice(board.status());
+  if (absl::Status stored = StorePairing(*board); !stored.ok()) {
+    return Ending(ExitCode::kFailedCheck, stored);
+  }
+  return WriteStdout(fmt::format("paired with the board {}, role {}; use --host {}\n",
+                                 Printable(board->board_id()), RoleName(board->role()), host));
+}
+
+absl::Status Unpair(const std::string& host_or_id) {
+  const absl::StatusOr<HostAddress> address = ParseHost(host_or_id);
+  const TcpAddress* tcp = address.ok() ? std::get_if<TcpAddress>(&*address) : nullptr;
+  absl::StatusOr<v1::PairedBoard> removed = RemovePairing(host_or_id);
+  if (absl::IsNotFound(removed.status()) && tcp != nullptr) removed = RemovePairing(HostPort(*tcp));
+  if (!removed.ok()) return Ending(ExitCode::kRefused, removed.status());
+  return WriteStdout(
+      fmt::format("forgot the board {}; there, `synergyd clients revoke {}` forgets this host\n",
+                  Printable(removed->board_id()), Printable(removed->client_id())));
+}
+
+}  // namespace
+
+void AddPairCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto host = std::make_shared<std::string>();
+  auto code = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand(
+      "pair", "Get a certificate from a board, by the line that `synergyd pair` prints there");
+  command->add_option("host", *host, "The board: NAME[:PORT]")->type_name("HOST")->required();
+  command->add_option("code", *code, "The code, valid once and for ten minutes")
+      ->type_name("CODE")
+      ->required();
+  command->callback([=] { *chosen = [=] { return Pair(*host, *code); }; });
+}
+
+void AddUnpairCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto host = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("unpair", "Forget a board's certificate and the own one");
+  command->add_option("host", *host, "The board: NAME[:PORT], or its id")
+      ->type_name("HOST")
+      ->required();
+  command->callback([=] { *chosen = [=] { return Unpair(*host); }; });
+}
+
+}  // namespace synergy

@@ -1,0 +1,109 @@
+#include "daemon/control/caller_check.h"
+
+#include <optional>
+#include <string_view>
+
+#include "common/roles.h"
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+struct Need {
+  std::string_view what;
+  std::optional<v1::Role> role;  // nothing: anybody
+};
+
+Need NeedOf(const v1::ControlRequest& request) {
+  switch (request.request_case()) {
+    case v1::ControlRequest::kSubmit:
+      return {"submitting a job", v1::ROLE_RUN};
+    case v1::ControlRequest::kCancel:
+      return {"cancelling a job", v1::ROLE_RUN};
+    case v1::ControlRequest::kOpenRun:
+      return {"reading a run", v1::ROLE_RUN};
+    case v1::ControlRequest::kAcknowledge:
+      return {"acknowledging a run", v1::ROLE_RUN};
+    case v1::ControlRequest::kOpenTruth:
+      return {"reading a run's truth", v1::ROLE_RUN};
+    case v1::ControlRequest::kOpenOutputs:
+      return {"reading a run's outputs", v1::ROLE_RUN};
+    case v1::ControlRequest::kQueryObject:
+      return {"asking for an object", v1::ROLE_RUN};
+    case v1::ControlRequest::kAppendObject:
+      return {"sending an object", v1::ROLE_RUN};
+    case v1::ControlRequest::kDescribeEngines:
+    case v1::ControlRequest::kDescribeSources:
+      return {"describing the board", v1::ROLE_WATCH};
+    case v1::ControlRequest::kGetClocks:
+      return {"reading the clocks", v1::ROLE_WATCH};
+    case v1::ControlRequest::kHoldClocks:
+      return {"holding the clocks", v1::ROLE_RUN};
+    case v1::ControlRequest::kDiagnose:
+      return {"diagnosing the board", v1::ROLE_RUN};
+    // Putting back is always good, also for a client that was revoked meanwhile.
+    case v1::ControlRequest::kReleaseClocks:
+      return {"releasing the clocks", std::nullopt};
+    // Who knows a pairing's secret need not be known.
+    case v1::ControlRequest::kPair:
+      return {"pairing", std::nullopt};
+    case v1::ControlRequest::REQUEST_NOT_SET:
+      return {"nothing", std::nullopt};  // refused as unknown
+  }
+  return {"something unknown", v1::ROLE_UNSPECIFIED};
+}
+
+const v1::ClientRecord* Find(const v1::ClientBook& clients, const std::string& id) {
+  for (const v1::ClientRecord& client : clients.clients()) {
+    if (client.id() == id && !client.revoked()) return &client;
+  }
+  return nullptr;
+}
+
+bool Changes(const v1::ControlRequest& request) {
+  return request.has_submit() || request.has_cancel() || request.has_hold_clocks() ||
+         request.has_release_clocks() || request.has_acknowledge() ||
+         (request.has_diagnose() && request.diagnose().try_clocks());
+}
+
+std::string Subject(const v1::ControlRequest& request) {
+  if (request.has_submit()) return request.submit().spec().net_name();
+  if (request.has_cancel()) return request.cancel().run_id();
+  if (request.has_acknowledge()) return request.acknowledge().run_id();
+  return "";
+}
+
+}  // namespace
+
+absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
+                                  const v1::ClientBook& clients) {
+  const Need need = NeedOf(request);
+  if (!need.role.has_value()) return absl::OkStatus();
+  const v1::ControlRequest::Caller& caller = request.caller();
+  if (caller.client_id().empty()) {
+    if (caller.unix_role() != v1::ROLE_UNSPECIFIED) {
+      return CheckRole(*need.role, caller.unix_role(), need.what);
+    }
+    return absl::UnauthenticatedError("The front does not say who asks: it is refused");
+  }
+  const v1::ClientRecord* client = Find(clients, caller.client_id());
+  if (client == nullptr) {
+    return absl::UnauthenticatedError(
+        "This board does not know the client, or has revoked it: pair again");
+  }
+  return CheckRole(*need.role, client->role(), need.what);
+}
+
+std::string AuditLine(const v1::ControlRequest& request, const v1::ClientBook& clients) {
+  if (!Changes(request)) return "";
+  const v1::ControlRequest::Caller& caller = request.caller();
+  const v1::ClientRecord* client = Find(clients, caller.client_id());
+  const std::string who = caller.client_id().empty()
+                              ? fmt::format("user {}", caller.uid())
+                              : fmt::format("client {} ({})", caller.client_id(),
+                                            client == nullptr ? "revoked" : client->name());
+  const std::string subject = Subject(request);
+  return fmt::format("{}: {}{}{}", who, NeedOf(request).what, subject.empty() ? "" : " ", subject);
+}
+
+}  // namespace synergy

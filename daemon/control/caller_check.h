@@ -1,0 +1,19 @@
+// Who may ask the root side for what, whatever the front has allowed already.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "synergy/v1/access.pb.h"
+#include "synergy/v1/control.pb.h"
+
+namespace synergy {
+
+// PermissionDenied, with the role that is missing; Unauthenticated: nobody asks, or a client that
+// `clients` does not know or has revoked.
+absl::Status CheckCallerUntrusted(const v1::ControlRequest& request, const v1::ClientBook& clients);
+
+// What the audit log is to say: who asks for what. "": it is nothing that changes the board.
+std::string AuditLine(const v1::ControlRequest& request, const v1::ClientBook& clients);
+
+}  // namespace synergy

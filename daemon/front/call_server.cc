@@ -1,0 +1,67 @@
+#include "daemon/front/call_server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <utility>
+
+namespace synergy {
+namespace {
+
+constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
+// A thread serves one call; a calm daemon needs a handful.
+constexpr int kMaxThreads = 64;
+constexpr int kMaxStreamsPerConnection = 32;
+constexpr size_t kMaxBufferBytes = 256u << 20;
+// What a call may send ahead of its handler: 1 Gbit/s over 16 ms. By itself gRPC lets a fast client
+// send ahead of a slow disk until the front has grown by 100 MB.
+constexpr int kAheadBytes = 2 << 20;
+
+void SetLimits(grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kAheadBytes);
+  // Clients ping every 10 s while they call (client/net); a dead client's streams end within 30 s.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+}
+
+}  // namespace
+
+void LimitQuota(grpc::ResourceQuota* quota) {
+  quota->SetMaxThreads(kMaxThreads);
+  quota->Resize(kMaxBufferBytes);
+}
+
+absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
+    const CallServerParts& parts, std::optional<Caller> caller,
+    const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  const bool by_certificate = !caller.has_value();
+  std::unique_ptr<CallServer> server(new CallServer(parts, std::move(caller)));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  builder.SetResourceQuota(parts.quota);
+  SetLimits(&builder);
+  // Nobody checks the role of who calls gRPC's own health service: over TCP there is none.
+  if (by_certificate) {
+    builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+  }
+  builder.RegisterService(&server->service_);
+  server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) return absl::InternalError("gRPC does not start a server");
+  return server;
+}
+
+void CallServer::Take(UniqueFd connection, int listener) {
+  Acceptor::NewConnectionParameters parameters;
+  parameters.listener_fd = listener;
+  parameters.fd = connection.release();
+  acceptor_->HandleNewConnection(&parameters);
+}
+
+}  // namespace synergy

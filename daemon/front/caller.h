@@ -1,0 +1,28 @@
+// Who makes a call, known to everything that runs in the call's thread.
+#pragma once
+
+#include "synergy/v1/control.pb.h"
+
+namespace synergy {
+
+struct Caller {
+  v1::ControlRequest::Caller wire;  // what the root side is told
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+};
+
+// The caller of this thread's call, as long as it lives; one at a time.
+class CallerScope {
+ public:
+  explicit CallerScope(const Caller& caller) { current_ = &caller; }
+  ~CallerScope() { current_ = nullptr; }
+  CallerScope(const CallerScope&) = delete;
+  CallerScope& operator=(const CallerScope&) = delete;
+
+  // Null: this thread makes no call.
+  static const Caller* current() { return current_; }
+
+ private:
+  static inline thread_local const Caller* current_ = nullptr;
+};
+
+}  // namespace synergy

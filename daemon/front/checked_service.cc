@@ -1,0 +1,184 @@
+#include "daemon/front/checked_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/certificates.h"
+#include "common/roles.h"
+#include "daemon/front/grpc_reply.h"
+#include "google/protobuf/descriptor.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+// As device.proto says.
+std::map<std::string, v1::Role> RolesOfMethods() {
+  std::map<std::string, v1::Role> roles;
+  const google::protobuf::ServiceDescriptor* service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          v1::Device::service_full_name());
+  for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
+    const google::protobuf::MethodDescriptor* method = service->method(i);
+    roles[method->name()] = method->options().GetExtension(v1::needs_role);
+  }
+  return roles;
+}
+
+// "": the connection's certificate names no client. TLS has checked that our authority has signed
+// it.
+std::string ClientOf(const grpc::ServerContext& context) {
+  for (const grpc::string_ref& value :
+       context.auth_context()->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
+    const std::string_view uri(value.data(), value.size());
+    if (uri.starts_with(kClientUri)) return std::string(uri.substr(kClientUri.size()));
+  }
+  return "";
+}
+
+}  // namespace
+
+CheckedService::CheckedService(DeviceService& handlers, ClientTable& clients,
+                               std::optional<Caller> caller)
+    : handlers_(handlers),
+      clients_(clients),
+      caller_(std::move(caller)),
+      needs_(RolesOfMethods()) {}
+
+template <typename... Arguments>
+grpc::Status CheckedService::Check(const char* method,
+                                   grpc::Status (DeviceService::*handler)(grpc::ServerContext*,
+                                                                          Arguments...),
+                                   grpc::ServerContext* context, Arguments... arguments) {
+  const auto known = needs_.find(method);
+  const v1::Role needed = known == needs_.end() ? v1::ROLE_UNSPECIFIED : known->second;
+  Caller caller;
+  std::unique_ptr<ClientTable::Call> call;
+  absl::Status refused;
+  if (caller_.has_value()) {
+    caller = *caller_;
+    refused = CheckRole(needed, caller.role, method);
+  } else {
+    const std::string client_id = ClientOf(*context);
+    auto begun = clients_.Begin(client_id, needed, method, context);
+    refused = begun.status();
+    if (begun.ok()) {
+      call = *std::move(begun);
+      caller.wire.set_client_id(client_id);
+      caller.role = call->role();
+    }
+  }
+  if (!refused.ok()) {
+    spdlog::warn("{} from {} is refused: {}", method, context->peer(), refused.ToString());
+    return ToGrpc(refused);
+  }
+  const CallerScope scope(caller);
+  return (handlers_.*handler)(context, arguments...);
+}
+
+grpc::Status CheckedService::Handshake(grpc::ServerContext* context,
+                                       const v1::HandshakeRequest* request,
+                                       v1::HandshakeResponse* response) {
+  return Check("Handshake", &DeviceService::Handshake, context, request, response);
+}
+
+grpc::Status CheckedService::DescribeBoard(grpc::ServerContext* context,
+                                           const v1::DescribeBoardRequest* request,
+                                           v1::BoardInfo* response) {
+  return Check("DescribeBoard", &DeviceService::DescribeBoard, context, request, response);
+}
+
+grpc::Status CheckedService::SubmitJob(grpc::ServerContext* context,
+                                       grpc::ServerReader<v1::SubmitJobRequest>* reader,
+                                       v1::JobStatus* response) {
+  return Check("SubmitJob", &DeviceService::SubmitJob, context, reader, response);
+}
+
+grpc::Status CheckedService::ListJobs(grpc::ServerContext* context,
+                                      const v1::ListJobsRequest* request,
+                                      v1::ListJobsResponse* response) {
+  return Check("ListJobs", &DeviceService::ListJobs, context, request, response);
+}
+
+grpc::Status CheckedService::GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
+                                    v1::JobStatus* response) {
+  return Check("GetJob", &DeviceService::GetJob, context, request, response);
+}
+
+grpc::Status CheckedService::CancelJob(grpc::ServerContext* context,
+                                       const v1::CancelJobRequest* request,
+                                       v1::JobStatus* response) {
+  return Check("CancelJob", &DeviceService::CancelJob, context, request, response);
+}
+
+grpc::Status CheckedService::FollowJob(grpc::ServerContext* context,
+                                       const v1::FollowJobRequest* request,
+                                       grpc::ServerWriter<v1::FollowJobResponse>* writer) {
+  return Check("FollowJob", &DeviceService::FollowJob, context, request, writer);
+}
+
+grpc::Status CheckedService::AcknowledgeChunks(grpc::ServerContext* context,
+                                               const v1::AcknowledgeChunksRequest* request,
+                                               v1::AcknowledgeChunksResponse* response) {
+  return Check("AcknowledgeChunks", &DeviceService::AcknowledgeChunks, context, request, response);
+}
+
+grpc::Status CheckedService::GetOutputs(grpc::ServerContext* context,
+                                        const v1::GetOutputsRequest* request,
+                                        grpc::ServerWriter<v1::OutputsPart>* writer) {
+  return Check("GetOutputs", &DeviceService::GetOutputs, context, request, writer);
+}
+
+grpc::Status CheckedService::QueryObject(grpc::ServerContext* context, const v1::ObjectRef* request,
+                                         v1::ObjectStatus* response) {
+  return Check("QueryObject", &DeviceService::QueryObject, context, request, response);
+}
+
+grpc::Status CheckedService::UploadObject(grpc::ServerContext* context,
+                                          grpc::ServerReader<v1::UploadObjectRequest>* reader,
+                                          v1::ObjectStatus* response) {
+  return Check("UploadObject", &DeviceService::UploadObject, context, reader, response);
+}
+
+grpc::Status CheckedService::GetTruth(grpc::ServerContext* context,
+                                      const v1::GetTruthRequest* request,
+                                      grpc::ServerWriter<v1::TruthPart>* writer) {
+  return Check("GetTruth", &DeviceService::GetTruth, context, request, writer);
+}
+
+grpc::Status CheckedService::WatchTelemetry(grpc::ServerContext* context,
+                                            const v1::WatchTelemetryRequest* request,
+                                            grpc::ServerWriter<v1::TelemetryPoint>* writer) {
+  return Check("WatchTelemetry", &DeviceService::WatchTelemetry, context, request, writer);
+}
+
+grpc::Status CheckedService::GetClocks(grpc::ServerContext* context,
+                                       const v1::GetClocksRequest* request,
+                                       v1::ClockState* response) {
+  return Check("GetClocks", &DeviceService::GetClocks, context, request, response);
+}
+
+grpc::Status CheckedService::HoldClocks(grpc::ServerContext* context,
+                                        const v1::HoldClocksRequest* request,
+                                        grpc::ServerWriter<v1::HoldClocksResponse>* writer) {
+  return Check("HoldClocks", &DeviceService::HoldClocks, context, request, writer);
+}
+
+grpc::Status CheckedService::ReleaseClocks(grpc::ServerContext* context,
+                                           const v1::ReleaseClocksRequest* request,
+                                           v1::ReleaseClocksResponse* response) {
+  return Check("ReleaseClocks", &DeviceService::ReleaseClocks, context, request, response);
+}
+
+grpc::Status CheckedService::CompareClocks(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>* stream) {
+  return Check("CompareClocks", &DeviceService::CompareClocks, context, stream);
+}
+
+grpc::Status CheckedService::Diagnose(grpc::ServerContext* context,
+                                      const v1::DiagnoseRequest* request, v1::Diagnosis* response) {
+  return Check("Diagnose", &DeviceService::Diagnose, context, request, response);
+}
+
+}  // namespace synergy

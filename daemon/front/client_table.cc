@@ -1,0 +1,49 @@
+#include "daemon/front/client_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/roles.h"
+#include "fmt/format.h"
+
+namespace synergy {
+
+ClientTable::Call::~Call() {
+  const absl::MutexLock lock(&table_.mutex_);
+  table_.calls_.erase(this);
+}
+
+void ClientTable::Set(const v1::ClientBook& clients) {
+  const absl::MutexLock lock(&mutex_);
+  roles_.clear();
+  for (const v1::ClientRecord& client : clients.clients()) roles_[client.id()] = client.role();
+  for (const Call* call : calls_) {
+    const auto role = roles_.find(call->client_id_);
+    if (role == roles_.end() || role->second < call->needed_) call->context_->TryCancel();
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
+    const std::string& client_id, v1::Role needed, const std::string& what,
+    grpc::ServerContext* context) {
+  const absl::MutexLock lock(&mutex_);
+  const auto role = roles_.find(client_id);
+  if (role == roles_.end()) {
+    return absl::UnauthenticatedError(
+        "This board does not know this client, or has revoked it: pair again with a code that "
+        "`synergyd pair` prints on the board");
+  }
+  if (absl::Status may = CheckRole(needed, role->second, what); !may.ok()) return may;
+  const auto own = std::count_if(calls_.begin(), calls_.end(), [&client_id](const Call* call) {
+    return call->client_id_ == client_id;
+  });
+  if (own >= kMaxCalls) {
+    return absl::ResourceExhaustedError(
+        fmt::format("This client makes {} calls at the same time already: try again", own));
+  }
+  auto call = std::make_unique<Call>(*this, client_id, role->second, needed, context);
+  calls_.insert(call.get());
+  return call;
+}
+
+}  // namespace synergy

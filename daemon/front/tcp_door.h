@@ -1,0 +1,69 @@
+// What comes by TCP: TLS goes to gRPC; who wants to be paired, or asks who we are, is answered
+// here, where no client's certificate is needed. Everything else is closed before any of it is
+// parsed.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <list>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/certificates.h"
+#include "common/clock.h"
+#include "common/unique_fd.h"
+#include "synergy/v1/access.pb.h"
+
+namespace synergy {
+
+// Thread-safe.
+class TcpDoor {
+ public:
+  static constexpr Nanoseconds kPatience = Seconds(10);  // for all that happens here
+  static constexpr size_t kMaxSilent =
+      256;  // connections that have sent nothing yet; the oldest go
+  static constexpr size_t kMaxWaiting = 16;  // to be answered here; others are closed
+
+  using Serve = std::function<void(UniqueFd connection)>;
+  using Pair = std::function<absl::StatusOr<v1::PairResponse>(const v1::PairRequest&)>;
+  // Both are called from the door's threads.
+  TcpDoor(CertifiedKey board, Serve serve, Pair pair);
+  ~TcpDoor();  // within kPatience: an answer that is under way is finished
+  TcpDoor(const TcpDoor&) = delete;
+  TcpDoor& operator=(const TcpDoor&) = delete;
+
+  void Take(UniqueFd connection) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Serves nobody any more when it returns.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Visitor {
+    UniqueFd connection;
+    MonotonicTime end;
+    std::string said;  // of the preface
+  };
+
+  void Sort() ABSL_LOCKS_EXCLUDED(mutex_);
+  void AnswerAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Answer(Visitor visitor);
+  // What became clear of a visitor from what it has sent.
+  enum class Wish { kUnknown, kGone, kServed, kAnswered };
+  static Wish Hear(Visitor& visitor);
+
+  const CertifiedKey board_;
+  const Serve serve_;
+  const Pair pair_;
+  const UniqueFd wake_;  // an eventfd: somebody came, or the end
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::list<Visitor> arrived_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Visitor> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::jthread sorter_;
+  std::array<std::jthread, 2> answerers_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,74 @@
+// What the root side lets whom ask, whatever a front says.
+#include "daemon/control/caller_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "google/protobuf/descriptor.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+v1::ClientBook Book() {
+  v1::ClientBook book;
+  for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
+    v1::ClientRecord& client = *book.add_clients();
+    client.set_id(role == v1::ROLE_WATCH ? "watcher" : "runner");
+    client.set_name("ann@laptop");
+    client.set_role(role);
+  }
+  *book.add_clients() = book.clients(1);
+  book.mutable_clients(2)->set_id("revoked");
+  book.mutable_clients(2)->set_revoked(true);
+  return book;
+}
+
+absl::Status Ask(v1::ControlRequest request, const std::string& client) {
+  request.mutable_caller()->set_client_id(client);
+  return CheckCallerUntrusted(request, Book());
+}
+
+TEST(CallerCheck, EveryRequestButPairingAndPuttingBackNeedsACaller) {
+  const google::protobuf::OneofDescriptor* requests =
+      v1::ControlRequest::descriptor()->FindOneofByName("request");
+  ASSERT_GE(requests->field_count(), 15);
+  for (int i = 0; i < requests->field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = requests->field(i);
+    v1::ControlRequest request;
+    request.GetReflection()->MutableMessage(&request, field);
+    const bool free = field->name() == "pair" || field->name() == "release_clocks";
+    EXPECT_EQ(CheckCallerUntrusted(request, Book()).ok(), free) << field->name();
+    EXPECT_EQ(Ask(request, "revoked").ok(), free) << field->name();
+    EXPECT_EQ(Ask(request, "unknown").ok(), free) << field->name();
+    EXPECT_TRUE(Ask(request, "runner").ok()) << field->name();
+  }
+}
+
+TEST(CallerCheck, TheBookSaysAClientsRoleAndNotTheFront) {
+  v1::ControlRequest request;
+  request.mutable_submit();
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  const absl::Status status = Ask(request, "watcher");
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
+  request.clear_submit();
+  request.mutable_get_clocks();
+  EXPECT_TRUE(Ask(request, "watcher").ok());
+}
+
+TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
+  v1::ControlRequest request;
+  request.mutable_cancel()->set_run_id("r7");
+  request.mutable_caller()->set_client_id("runner");
+  EXPECT_EQ(AuditLine(request, Book()), "client runner (ann@laptop): cancelling a job r7");
+  request.mutable_caller()->Clear();
+  request.mutable_caller()->set_uid(1000);
+  EXPECT_EQ(AuditLine(request, Book()), "user 1000: cancelling a job r7");
+  request.mutable_get_clocks();
+  EXPECT_EQ(AuditLine(request, Book()), "");
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,349 @@
+// Who comes in by TCP and who does not: the front, the client and an active attacker between them,
+// with a fake root side.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <random>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "client/net/board_pairing.h"
+#include "client/net/device_client.h"
+#include "client/net/pairings.h"
+#include "client/net/preflight.h"
+#include "common/certificates.h"
+#include "common/pairing_code.h"
+#include "common/roles.h"
+#include "common/tls_stream.h"
+#include "daemon/front/front_server.h"
+#include "fmt/format.h"
+#include "google/protobuf/descriptor.h"
+#include "synergy/v1/device.grpc.pb.h"
+#include "tests/daemon/front/fake_root.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+class AccessTest : public testing::Test {
+ protected:
+  AccessTest() {
+    setenv("XDG_CONFIG_HOME", root_.folder().File("config").c_str(), 1);
+    front_ = FrontServer::Start(std::make_unique<ControlChannel>(root_.StartFront()), RealClock())
+                 .value();
+  }
+
+  std::shared_ptr<grpc::Channel> ChannelOf(const v1::PairedBoard& board) const {
+    grpc::ChannelArguments args;
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    args.SetSslTargetNameOverride(BoardDnsName(board.board_id()));
+    const grpc::SslCredentialsOptions options{.pem_root_certs = board.authority_pem(),
+                                              .pem_private_key = board.key_pem(),
+                                              .pem_cert_chain = board.certificate_pem()};
+    return grpc::CreateCustomChannel("ipv4:" + root_.tcp_host(), grpc::SslCredentials(options),
+                                     args);
+  }
+  // What comes of calling `method` with an empty message.
+  static grpc::Status CallOf(const std::shared_ptr<grpc::Channel>& channel,
+                             const std::string& method) {
+    grpc::GenericStub stub(channel);
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    grpc::Slice nothing;
+    const grpc::ByteBuffer request(&nothing, 1);
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    const auto call = stub.PrepareUnaryCall(&context, method, request, &queue);
+    call->StartCall();
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&tag, &ok));
+    return status;
+  }
+  grpc::Status HandshakeOf(const v1::PairedBoard& board) const {
+    return CallOf(ChannelOf(board), "/synergy.v1.Device/DescribeBoard");
+  }
+  static const google::protobuf::ServiceDescriptor& Service() {
+    return *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+        "synergy.v1.Device");
+  }
+  static std::string PathOf(const google::protobuf::MethodDescriptor& method) {
+    return fmt::format("/{}/{}", method.service()->full_name(), method.name());
+  }
+  // Certificates of another authority than the board's.
+  static v1::PairedBoard OfAnotherAuthority(v1::PairedBoard board) {
+    const CertifiedKey authority = MakeAuthority(board.board_id()).value();
+    const RequestedKey own = MakeCertificateRequest().value();
+    board.set_key_pem(own.key);
+    board.set_certificate_pem(
+        SignClientUntrusted(authority, own.request, board.client_id()).value());
+    return board;
+  }
+  std::string Code(v1::Role role = v1::ROLE_RUN) {
+    return root_.access().OpenPairing(role).value();
+  }
+  absl::Status PairBy(const std::string& code) {
+    const absl::StatusOr<v1::PairedBoard> board = PairWithBoard(root_.tcp_host(), code, "me@here");
+    return board.ok() ? StorePairing(*board) : board.status();
+  }
+
+  FakeRoot root_;
+  std::unique_ptr<FrontServer> front_;
+};
+
+TEST_F(AccessTest, APairedClientIsServed) {
+  const v1::PairedBoard board = root_.Pair();
+  const grpc::Status status = HandshakeOf(board);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+TEST_F(AccessTest, WithoutACertificateNobodyComesIn) {
+  v1::PairedBoard board = root_.Pair();
+  board.clear_key_pem();
+  board.clear_certificate_pem();
+  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
+  const auto plain =
+      grpc::CreateChannel("ipv4:" + root_.tcp_host(), grpc::InsecureChannelCredentials());
+  EXPECT_EQ(CallOf(plain, "/synergy.v1.Device/ListJobs").error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, AnExpiredCertificateAndOneOfAnotherAuthorityAreRefused) {
+  v1::PairedBoard board = root_.Pair();
+  EXPECT_EQ(HandshakeOf(OfAnotherAuthority(board)).error_code(), grpc::StatusCode::UNAVAILABLE);
+  const BoardCredentials credentials = ReadBoardCredentials(root_.access().path()).value();
+  const RequestedKey own = MakeCertificateRequest().value();
+  board.set_key_pem(own.key);
+  board.set_certificate_pem(
+      SignClientUntrusted(credentials.authority, own.request, board.client_id(), "20200101000000Z")
+          .value());
+  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, TheClientRefusesABoardOfAnotherId) {
+  v1::PairedBoard board = root_.Pair();
+  board.set_board_id("board-2");
+  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
+  ASSERT_TRUE(StorePairing(board).ok());  // the host is of board-2, and board-1 answers there
+  const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), HasSubstr("Another board answers"));
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, ABoardThatOnlyClaimsAnIdIsNotSpokenTo) {
+  v1::PairedBoard board = root_.Pair();
+  board.set_authority_pem(MakeAuthority(board.board_id()).value().certificate);
+  ASSERT_TRUE(StorePairing(board).ok());
+  EXPECT_EQ(DeviceClient::Connect(root_.tcp_host()).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, AHostThatIsNotPairedIsToldHow) {
+  const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(status.ToString(), HasSubstr("synergyd pair"));
+}
+
+TEST_F(AccessTest, APairedBoardIsKnownUnderAnotherNameOfItsHost) {
+  v1::PairedBoard board = root_.Pair();
+  board.set_hosts(0, "tx1.local:7741");
+  ASSERT_TRUE(StorePairing(board).ok());
+  EXPECT_TRUE(DeviceClient::Connect(root_.tcp_host()).ok());
+}
+
+TEST_F(AccessTest, EveryRpcNamesItsRoleAndRefusesThoseBelowIt) {
+  const auto watcher = ChannelOf(root_.Pair(v1::ROLE_WATCH));
+  ASSERT_GE(Service().method_count(), 18);
+  int refused = 0;
+  for (int i = 0; i < Service().method_count(); ++i) {
+    const google::protobuf::MethodDescriptor& method = *Service().method(i);
+    const v1::Role needed = method.options().GetExtension(v1::needs_role);
+    EXPECT_NE(needed, v1::ROLE_UNSPECIFIED) << method.name();
+    if (needed <= v1::ROLE_WATCH) continue;
+    const grpc::Status status = CallOf(watcher, PathOf(method));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << method.name();
+    EXPECT_THAT(status.error_message(), HasSubstr(fmt::format("the role {}", RoleName(needed))));
+    ++refused;
+  }
+  EXPECT_GE(refused, 10);
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, ARevokedClientMayNothing) {
+  const v1::PairedBoard board = root_.Pair(v1::ROLE_ADMIN);
+  const auto channel = ChannelOf(board);
+  ASSERT_TRUE(CallOf(channel, "/synergy.v1.Device/ListJobs").ok());
+  ASSERT_TRUE(root_.access().Revoke(board.client_id()).ok());
+  root_.TellClients();
+  // From the first refusal on all are refused, over the old connection and over a new one.
+  while (CallOf(channel, "/synergy.v1.Device/ListJobs").ok()) {
+  }
+  for (const auto& any : {channel, ChannelOf(board)}) {
+    for (int i = 0; i < Service().method_count(); ++i) {
+      EXPECT_EQ(CallOf(any, PathOf(*Service().method(i))).error_code(),
+                grpc::StatusCode::UNAUTHENTICATED)
+          << Service().method(i)->name();
+    }
+  }
+  EXPECT_EQ(root_.asked(), 0);
+}
+
+TEST_F(AccessTest, RevokingEndsOpenStreamsAndLeavesThoseOfOthers) {
+  const v1::PairedBoard board = root_.Pair(), other = root_.Pair();
+  root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  v1::FollowJobRequest request;
+  request.set_run_id("r");
+  struct Follow {
+    std::unique_ptr<v1::Device::Stub> stub;
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::FollowJobResponse>> reader;
+  };
+  Follow revoked, kept;
+  v1::FollowJobResponse item;
+  for (auto [follow, of] : {std::pair(&revoked, &board), std::pair(&kept, &other)}) {
+    follow->stub = v1::Device::NewStub(ChannelOf(*of));
+    for (bool there = false; !there;) {  // the front may not have heard of the job yet
+      grpc::ClientContext asking;
+      v1::GetJobRequest get;
+      get.set_run_id("r");
+      v1::JobStatus job;
+      there = follow->stub->GetJob(&asking, get, &job).ok();
+    }
+    follow->reader = follow->stub->FollowJob(&follow->context, request);
+    ASSERT_TRUE(follow->reader->Read(&item));
+  }
+  ASSERT_TRUE(root_.access().Revoke(board.client_id()).ok());
+  root_.TellClients();
+  while (revoked.reader->Read(&item)) {
+  }
+  EXPECT_EQ(revoked.reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  root_.SetJob(JobOf("r", v1::JOB_STATE_CANCELLED));
+  while (kept.reader->Read(&item)) {
+  }
+  EXPECT_TRUE(kept.reader->Finish().ok());
+}
+
+TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
+  ASSERT_TRUE(StorePairing(root_.Pair(v1::ROLE_WATCH)).ok());
+  const auto client = DeviceClient::Connect(root_.tcp_host()).value();
+  const auto nothing = [](const v1::TelemetryPoint&) { return absl::OkStatus(); };
+  const absl::Status status = client->Watch(100, nothing);
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
+}
+
+TEST_F(AccessTest, ACodePairsOnceAndTheClientMayComeAtOnce) {
+  const std::string code = Code(v1::ROLE_WATCH);
+  ASSERT_EQ(code.size(), kPairingCodeLetters);
+  ASSERT_TRUE(PairBy(code).ok());
+  EXPECT_TRUE(DeviceClient::Connect(root_.tcp_host()).ok());
+  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);  // replayed
+  EXPECT_EQ(root_.access().clients().clients_size(), 1);
+  EXPECT_EQ(root_.access().clients().clients(0).name(), "me@here");
+}
+
+TEST_F(AccessTest, AnExpiredCodeDoesNotPair) {
+  const std::string code = Code();
+  root_.PassTime(AccessFolder::kPairingNs);
+  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(root_.access().clients().clients_size(), 0);
+}
+
+TEST_F(AccessTest, TheFifthGuessEndsThePairing) {
+  const std::string code = Code();
+  for (int i = 0; i < 5; ++i) {
+    const std::string guess = code.substr(0, kPairingKeyLetters) + MakePairingSecret();
+    EXPECT_EQ(PairBy(guess).code(), absl::StatusCode::kPermissionDenied);
+  }
+  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);
+}
+
+// Whoever stands between: takes connections, speaks with a key of its own, and keeps what it is
+// told.
+class ManInTheMiddle {
+ public:
+  ManInTheMiddle()
+      : keys_(MakeBoardCertificate(MakeAuthority("board-1").value(), "board-1").value()),
+        listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(name);
+    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size), 0);
+    EXPECT_EQ(listen(listener_.get(), 4), 0);
+    EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
+    host_ = fmt::format("127.0.0.1:{}", ntohs(name.sin_port));
+    thread_ = std::jthread([this] { Listen(); });
+  }
+  const std::string& host() const { return host_; }
+  // What it was told, after its victim has gone.
+  absl::StatusOr<v1::PairRequest> Heard() {
+    thread_.join();
+    return heard_;
+  }
+
+ private:
+  void Listen() {
+    UniqueFd victim(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::string preface(kPairingPreface.size(), '\0');
+    EXPECT_EQ(recv(victim.get(), preface.data(), preface.size(), MSG_WAITALL),
+              static_cast<ssize_t>(preface.size()));
+    auto stream =
+        TlsStream::Accept(std::move(victim), keys_, RealClock().Now() + Seconds(20)).value();
+    v1::PairRequest request;
+    const absl::Status status = stream->Receive(&request);
+    if (status.ok()) {
+      heard_ = request;
+    } else {
+      heard_ = status;
+    }
+  }
+
+  const CertifiedKey keys_;
+  const UniqueFd listener_;
+  std::string host_;
+  absl::StatusOr<v1::PairRequest> heard_ = absl::UnknownError("nothing yet");
+  std::jthread thread_;
+};
+
+TEST_F(AccessTest, WhoSubstitutesTheBoardsKeyHearsNothing) {
+  const std::string code = Code();
+  ManInTheMiddle man;
+  const absl::Status status = PairWithBoard(man.host(), code, "me@here").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), HasSubstr("nothing was sent"));
+  EXPECT_EQ(man.Heard().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(root_.access().clients().clients_size(), 0);
+  EXPECT_TRUE(PairBy(code).ok()) << "the code is not spent";
+}
+
+UniqueFd ConnectRaw(const std::string& host) {
+  const absl::StatusOr<HostAddress> address = ParseHost(host);
+  return std::move(FindDaemon(*address, Seconds(10)).value().connection);
+}
+
+TEST_F(AccessTest, GarbageIsClosedAndTheFrontServesOn) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 500; ++i) {
+    const UniqueFd connection = ConnectRaw(root_.tcp_host());
+    std::string bytes(random() % 200, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (i % 3 == 0) bytes.insert(0, "\x16\x03\x01", 3);
+    if (i % 3 == 1) bytes.insert(0, kPairingPreface);
+    (void)send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
+}
+
+}  // namespace
+}  // namespace synergy
