@@ -13,6 +13,8 @@ constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
 // A thread serves one call; a calm daemon needs a handful.
 constexpr int kMaxThreads = 64;
 constexpr int kMaxStreamsPerConnection = 32;
+constexpr int kHandshakeMs = 5'000;
+constexpr int kMaxIdleMs = 600'000;  // without a call; the client connects again by itself
 constexpr size_t kMaxBufferBytes = 256u << 20;
 // What a call may send ahead of its handler: 1 Gbit/s over 16 ms. By itself gRPC lets a fast client
 // send ahead of a slow disk until the front has grown by 100 MB.
@@ -48,6 +50,9 @@ absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
   // Nobody checks the role of who calls gRPC's own health service: over TCP there is none.
   if (by_certificate) {
     builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+    // gRPC's own patience is 120 s: time for a stranger to use up our descriptors.
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
   }
   builder.RegisterService(&server->service_);
   server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(

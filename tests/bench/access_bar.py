@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Random connections to the TCP port of a synergyd: plain garbage, broken TLS, HTTP/2 without TLS, the beginning of a
+pairing with garbage behind it, and connections that say nothing. The root process stays untouched, the front lives or was
+restarted, a paired client is served afterwards, and both have as many descriptors, and no more memory, than before.
+
+usage: access_bar.py [CONNECTIONS]
+"""
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+from board import BIN, Board, wait_for  # noqa: E402
+
+GROWTH_KB = 8 << 10  # of the front: what gRPC and malloc keep for the next connections
+BATCH = 50
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_kb(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1])
+
+
+def send_garbage(port, dice):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    garbage = dice.randbytes(dice.randrange(600))
+    beginnings = (b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x16\x03\x03", b"synergy pair 1\n",
+                  b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04", b"synergy pair 1\n\x16\x03\x01")
+    try:
+        connection.sendall(dice.choice(beginnings) + garbage)
+        if dice.random() < 0.3:
+            connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # closed already: well done
+    return connection
+
+
+def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    dice = random.Random(1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Board(listen=(f"127.0.0.1:{port}",)) as board:
+        line = subprocess.run([BIN / "synergyd", "pair", "--state", board.state], capture_output=True, text=True,
+                              check=True).stdout
+        host = f"localhost:{port}"
+
+        def serves():
+            return board.ctl("board", "--host", host).returncode == 0
+
+        if board.ctl("pair", host, line.split()[-1]).returncode != 0 or not serves():
+            sys.exit("FAILED: no pairing")
+
+        def burst(connections):
+            for _ in range(0, connections, BATCH):
+                held = [send_garbage(port, dice) for _ in range(BATCH)]
+                for connection in held:
+                    connection.close()
+
+        burst(4 * BATCH)  # what is made once is made now
+        root, front = board.process.pid, board.front()
+        wait_for(serves, 20, "service after the first connections")
+        time.sleep(1)
+        before = {pid: (descriptors(pid), memory_kb(pid)) for pid in (root, front)}
+        begin = time.monotonic()
+        burst(count)
+        seconds = time.monotonic() - begin
+        wait_for(serves, 20, "service after all connections")
+        after_front = board.front()
+        restarted = after_front != front
+        if not restarted:
+            wait_for(lambda: descriptors(front) <= before[front][0] + 2, 30, "the end of the front's descriptors")
+        print(f"{count} connections in {seconds:.1f} s; the front {'was restarted' if restarted else 'lived'}")
+        for name, pid in (("synergyd", root), *(() if restarted else (("synergyd-front", front),))):
+            now = (descriptors(pid), memory_kb(pid))
+            print(f"  {name}: descriptors {before[pid][0]} -> {now[0]}, RSS {before[pid][1]} -> {now[1]} kB")
+            if now[0] > before[pid][0] + 2 or now[1] > before[pid][1] + GROWTH_KB:
+                sys.exit(f"FAILED: {name} has grown")
+        if board.process.poll() is not None:
+            sys.exit("FAILED: synergyd has ended")
+
+
+if __name__ == "__main__":
+    main()
