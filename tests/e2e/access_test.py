@@ -4,7 +4,7 @@ import socket
 import subprocess
 import unittest
 
-from board import BIN, Board
+from board import BIN, WHILE_PARENT, Board, wait_for
 
 
 def free_port():
@@ -50,10 +50,13 @@ class Access(unittest.TestCase):
         self.assertEqual(self.board.ctl("pair", self.tcp, code).returncode, 4, "a code is valid once")
 
         client = self.daemon("clients", "list").stdout.split()[0]
-        pin = self.board.start_ctl("clocks", "pin", "--host", self.tcp, "--", "sh", "-c",
-                                   "while kill -0 $PPID 2>/dev/null; do sleep 0.05; done")
+        audit = pathlib.Path(self.board.state) / "access/audit.log"
+        pin = self.board.start_ctl("clocks", "pin", "--host", self.tcp, "--cpu", "1224MHz", "--",
+                                   *WHILE_PARENT)
         try:
+            wait_for(lambda: "holding the clocks" in audit.read_text(), 20, "a lease on the clocks")
             self.assertEqual(self.daemon("clients", "revoke", client).returncode, 0)
+            wait_for(lambda: "releasing the clocks" in audit.read_text(), 20, "the lease's end")
             done = self.over_tcp("board")
             while done.returncode == 0:
                 done = self.over_tcp("board")
@@ -61,10 +64,9 @@ class Access(unittest.TestCase):
             self.assertIn("revoked", done.stderr)
         finally:
             pin.kill()
-            pin.communicate()
-        audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
+            pin.wait()
         for line in ("opened a pairing", "paired", "submitting a job squeezenet", "revoked client"):
-            self.assertIn(line, audit)
+            self.assertIn(line, audit.read_text())
 
     def test_a_watcher_runs_nothing(self):
         self.board.ctl("pair", self.tcp, self.pair("--role", "watch"))
