@@ -34,6 +34,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddBoardCommand(app, chosen);
   AddClocksCommand(app, chosen);
   AddDoctorCommand(app, chosen);
+  AddDevicesCommand(app, chosen);
   AddPairCommand(app, chosen);
   AddUnpairCommand(app, chosen);
   RefuseMissingValues(app);

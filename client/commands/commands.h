@@ -29,6 +29,7 @@ void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
 void AddClocksCommand(CLI::App& app, ChosenCommand* chosen);  // with `clocks pin`
 void AddDoctorCommand(CLI::App& app, ChosenCommand* chosen);
+void AddDevicesCommand(CLI::App& app, ChosenCommand* chosen);
 void AddPairCommand(CLI::App& app, ChosenCommand* chosen);
 void AddUnpairCommand(CLI::App& app, ChosenCommand* chosen);
 
