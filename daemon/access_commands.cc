@@ -4,32 +4,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <memory>
 #include <utility>
 
-#include "common/files.h"
-#include "common/protocol.h"
 #include "common/roles.h"
 #include "daemon/access/access_folder.h"
+#include "daemon/access/pairing_host.h"
 
 namespace synergy {
 namespace {
-
-// "tx1.local", with the port where a client does not guess it.
-std::string OwnHost(const AccessFolder& access) {
-  std::array<char, 256> name = {};
-  gethostname(name.data(), name.size() - 1);
-  std::string host = name.data();
-  if (host.find('.') == std::string::npos) host += ".local";
-  const std::string listening = ReadFile(access.path() + "/listening", 4096).value_or("");
-  const std::string first = listening.substr(0, listening.find('\n'));
-  const size_t colon = first.rfind(':');
-  if (colon == std::string::npos || first.substr(colon + 1) == fmt::format("{}", kDefaultPort)) {
-    return host;
-  }
-  return host + first.substr(colon);
-}
 
 absl::Status Pair(const std::string& state, const std::string& role_name) {
   const std::optional<v1::Role> role = ParseRole(role_name);
@@ -39,11 +22,13 @@ absl::Status Pair(const std::string& state, const std::string& role_name) {
   }
   const auto access = AccessFolder::Open(state);
   if (!access.ok()) return access.status();
+  const absl::StatusOr<std::string> host = PairingHost(**access);
+  if (!host.ok()) return host.status();
   const absl::StatusOr<std::string> code = (*access)->OpenPairing(*role);
   if (!code.ok()) return code.status();
   (*access)->Audit(
       fmt::format("user {}: opened a pairing for the role {}", getuid(), RoleName(*role)));
-  fmt::print("synergyctl pair {} {}\n", OwnHost(**access), *code);
+  fmt::print("synergyctl pair {} {}\n", *host, *code);
   fmt::print(stderr, "valid once, for ten minutes, for the role {}\n", RoleName(*role));
   return absl::OkStatus();
 }

@@ -270,6 +270,7 @@ absl::Status Daemon::OpenAccess() {
 absl::Status Daemon::Serve() {
   ControlStart start;
   start.tls = tls_;
+  start.watch_rate_hz = options_.watch_rate_hz;
   start.access = access_.get();
   start.board = board_.info;
   start.sources = [this] { return sampler_->DescribeSources(); };

@@ -37,12 +37,13 @@ struct DaemonOptions {
   std::string state_dir;
   std::string libexec_dir;
   std::string sysfs_root = "/sys";
-  bool direct_i2c = false;                   // INA3221s without their driver
-  std::vector<std::string> source_programs;  // commands (daemon/power/exec_source.h)
-  std::vector<SimulatedFault> faults;        // of a simulated board
-  VerdictLimits limits;                      // of runs' verdicts
-  int stop_fd = -1;                          // readable: give up starting. Borrowed; -1: never
-  uint64_t object_quota_bytes = 0;           // 0: DefaultObjectQuota
+  bool direct_i2c = false;                     // INA3221s without their driver
+  std::vector<std::string> source_programs;    // commands (daemon/power/exec_source.h)
+  std::vector<SimulatedFault> faults;          // of a simulated board
+  VerdictLimits limits;                        // of runs' verdicts
+  double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
+  int stop_fd = -1;                            // readable: give up starting. Borrowed; -1: never
+  uint64_t object_quota_bytes = 0;             // 0: DefaultObjectQuota
 };
 
 class Daemon {

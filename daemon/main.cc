@@ -236,6 +236,11 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
          "readings=10, windows=10, clock_away=1%, other_cpu=5%, gate_margin_c=5 (as they are "
          "without it; docs/verdict.md); repeatable. Runs say that it was moved")
       ->allow_extra_args(false);
+  app.add_option("--watch-rate", options->watch_rate_hz,
+                 "points of live power a second, 0 to 100, for clients of the role watch: what a "
+                 "processor computes shows in its power")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
   app.add_flag("--restore", *restore,
                "put back the clocks and settings that a synergyd which was killed has left "
                "changed, say what was done, and end: 0 where all is as it was, else 1");

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "client/commands/board_link.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
@@ -39,6 +41,25 @@ absl::Status Pair(const std::string& host, const std::string& code) {
                                  Printable(board->board_id()), RoleName(board->role()), host));
 }
 
+// On the board, or as its admin: the line for another host.
+absl::Status OpenPairing(const std::string& host, const std::string& role_name) {
+  const std::optional<v1::Role> role = ParseRole(role_name);
+  if (!role.has_value()) {
+    return Ending(ExitCode::kUsage, absl::InvalidArgumentError(fmt::format(
+                                        "--role: '{}' is no role; give watch or run", role_name)));
+  }
+  const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(host);
+  if (!link.ok()) return link.status();
+  const absl::StatusOr<v1::OpenPairingResponse> pairing = (*link)->client()->OpenPairing(*role);
+  if (!pairing.ok()) return FromDevice(pairing.status());
+  const absl::Status written = WriteStdout(fmt::format(
+      "synergyctl pair {} {}\n", Printable(pairing->host()), Printable(pairing->code())));
+  if (written.ok()) {
+    PrintNote(fmt::format("valid once, for ten minutes, for the role {}", RoleName(*role)));
+  }
+  return written;
+}
+
 absl::Status Unpair(const std::string& host_or_id) {
   const absl::StatusOr<HostAddress> address = ParseHost(host_or_id);
   const TcpAddress* tcp = address.ok() ? std::get_if<TcpAddress>(&*address) : nullptr;
@@ -53,15 +74,36 @@ absl::Status Unpair(const std::string& host_or_id) {
 }  // namespace
 
 void AddPairCommand(CLI::App& app, ChosenCommand* chosen) {
-  auto host = std::make_shared<std::string>();
-  auto code = std::make_shared<std::string>();
+  struct Options {
+    std::string host, code, board;
+    std::string role = "run";
+  };
+  auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
-      "pair", "Get a certificate from a board, by the line that `synergyd pair` prints there");
-  command->add_option("host", *host, "The board: NAME[:PORT]")->type_name("HOST")->required();
-  command->add_option("code", *code, "The code, valid once and for ten minutes")
-      ->type_name("CODE")
-      ->required();
-  command->callback([=] { *chosen = [=] { return Pair(*host, *code); }; });
+      "pair",
+      "Get a certificate from a board, by the line that `synergyd pair` prints there; or, with "
+      "--host, have a board print that line for another host");
+  command->add_option("board", options->board, "The board: NAME[:PORT]")->type_name("HOST");
+  command->add_option("code", options->code, "The code, valid once and for ten minutes")
+      ->type_name("CODE");
+  command
+      ->add_option("--host", options->host,
+                   "A board that the user is an admin of, such as unix:PATH on the board itself")
+      ->type_name("HOST");
+  command->add_option("--role", options->role, "With --host: what the other host may do")
+      ->type_name("watch|run")
+      ->capture_default_str();
+  command->callback([options, command, chosen] {
+    const bool opens = command->count("--host") > 0;
+    if (opens ? command->count("board") > 0
+              : options->code.empty() || command->count("--role") > 0) {
+      throw CLI::ValidationError("pair", "give HOST CODE, or --host HOST and what it is to print");
+    }
+    *chosen = [options, opens] {
+      return opens ? OpenPairing(options->host, options->role)
+                   : Pair(options->board, options->code);
+    };
+  });
 }
 
 void AddUnpairCommand(CLI::App& app, ChosenCommand* chosen) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "client/net/board_pairing.h"
@@ -68,7 +67,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
 }
 
 // The pairing with the board that answers at `connection`.
-absl::StatusOr<v1::PairedBoard> PairingFor(const TcpAddress& address, UniqueFd connection,
+absl::StatusOr<v1::PairedBoard> PairingFor(const std::vector<v1::PairedBoard>& boards,
+                                           const TcpAddress& address, UniqueFd connection,
                                            Nanoseconds patience) {
   const std::string host = HostPort(address);
   const auto board = MeetBoard(std::move(connection), patience);
@@ -82,9 +82,7 @@ absl::StatusOr<v1::PairedBoard> PairingFor(const TcpAddress& address, UniqueFd c
     return absl::UnavailableError(
         fmt::format("What listens at {} is no synergyd: its certificate is no board's", host));
   }
-  const absl::StatusOr<std::vector<v1::PairedBoard>> boards = ReadPairings();
-  if (!boards.ok()) return boards.status();
-  return FindPairing(*boards, host, *id);
+  return FindPairing(boards, host, *id);
 }
 
 // The first call over TLS, which fails at once where the handshake does.
@@ -129,16 +127,31 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   if (!address.ok()) return address.status();
   absl::StatusOr<FoundDaemon> found = FindDaemon(*address, patience);
   if (!found.ok()) return found.status();
-  std::optional<v1::PairedBoard> board;
-  if (const auto* tcp = std::get_if<TcpAddress>(&*address)) {
-    absl::StatusOr<v1::PairedBoard> paired =
-        PairingFor(*tcp, std::move(found->connection), patience);
-    if (!paired.ok()) return paired.status();
-    board = *std::move(paired);
-  }
+  const auto* tcp = std::get_if<TcpAddress>(&*address);
+  if (tcp == nullptr) return Open(host, found->target, nullptr, patience);
 
+  const absl::StatusOr<std::vector<v1::PairedBoard>> boards = ReadPairings();
+  if (!boards.ok()) return boards.status();
+  const v1::PairedBoard* known = PairingNamed(*boards, HostPort(*tcp));
+  absl::Status failed;
+  if (known != nullptr) {
+    auto client = Open(host, found->target, known, patience);
+    if (!absl::IsUnavailable(client.status())) return client;
+    failed = client.status();
+  }
+  // Another board may answer there, or one that is known by another name.
+  const absl::StatusOr<v1::PairedBoard> board =
+      PairingFor(*boards, *tcp, std::move(found->connection), patience);
+  if (!board.ok()) return board.status();
+  return known != nullptr ? failed : Open(host, found->target, &*board, patience);
+}
+
+absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Open(std::string_view host,
+                                                                 const std::string& target,
+                                                                 const v1::PairedBoard* board,
+                                                                 Nanoseconds patience) {
   auto wire = std::make_unique<Wire>();
-  wire->channel = OpenChannel(found->target, board ? &*board : nullptr);
+  wire->channel = OpenChannel(target, board);
   wire->stub = v1::Device::NewStub(wire->channel);
   std::unique_ptr<DeviceClient> client(new DeviceClient(std::string(host), std::move(wire)));
   v1::HandshakeRequest request;
@@ -146,8 +159,9 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   request.set_newest_protocol(kProtocols.newest);
   request.set_client_version(SYNERGY_VERSION);
   absl::StatusOr<v1::HandshakeResponse> response =
-      board ? ShakeHands(*client->wire_->stub, host, patience, request)
-            : Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
+      board != nullptr
+          ? ShakeHands(*client->wire_->stub, host, patience, request)
+          : Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
   if (!response.ok()) return response.status();
   client->peer_ = *std::move(response);
   return client;
@@ -184,6 +198,18 @@ absl::Status DeviceClient::Acknowledge(const std::string& run_id, uint64_t next_
   request.set_next_seq(next_seq);
   return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::AcknowledgeChunks, request)
       .status();
+}
+
+absl::StatusOr<v1::OpenPairingResponse> DeviceClient::OpenPairing(v1::Role role) {
+  v1::OpenPairingRequest request;
+  request.set_role(role);
+  // Not Call, which may ask twice: a second pairing ends the first.
+  grpc::ClientContext context;
+  SetDeadline(&context, kUnaryPatience);
+  v1::OpenPairingResponse response;
+  const grpc::Status status = wire_->stub->OpenPairing(&context, request, &response);
+  if (!status.ok()) return FromGrpc(status, host_);
+  return response;
 }
 
 absl::StatusOr<v1::JobStatus> DeviceClient::Submit(const v1::JobSpec& spec,

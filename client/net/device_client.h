@@ -19,6 +19,7 @@
 #include "client/net/host_address.h"
 #include "common/clock.h"
 #include "common/clock_comparison/round_trips.h"
+#include "synergy/v1/access.pb.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/device.pb.h"
 #include "synergy/v1/job.pb.h"
@@ -130,6 +131,10 @@ class DeviceClient {
   absl::Status HoldClocks(const v1::HoldClocksRequest& request, const ClockHolder& holder,
                           std::stop_token stop);
 
+  // Opens a pairing for one more host, of the role watch or run: where the board says to be found,
+  // and the code (access.proto). FailedPrecondition: it does not listen on TCP.
+  absl::StatusOr<v1::OpenPairingResponse> OpenPairing(v1::Role role);
+
   // Asks the device for its clock `count` times and once more, one after the other; `clock` is this
   // host's. Within 10 s. Unimplemented: a daemon of before this call.
   absl::StatusOr<std::vector<RoundTrip>> CompareClocks(uint32_t count, Clock& clock);
@@ -138,6 +143,11 @@ class DeviceClient {
   struct Wire;  // the gRPC channel and stub
 
   DeviceClient(std::string host, std::unique_ptr<Wire> wire);
+  // `board`: to speak by; null: a Unix socket.
+  static absl::StatusOr<std::unique_ptr<DeviceClient>> Open(std::string_view host,
+                                                            const std::string& target,
+                                                            const v1::PairedBoard* board,
+                                                            Nanoseconds patience);
 
   const std::string host_;
   const std::unique_ptr<Wire> wire_;

@@ -106,6 +106,14 @@ absl::StatusOr<v1::PairedBoard> RemovePairing(std::string_view host_or_id) {
   return absl::NotFoundError(fmt::format("This user is not paired with {}", host_or_id));
 }
 
+const v1::PairedBoard* PairingNamed(const std::vector<v1::PairedBoard>& boards,
+                                    std::string_view host) {
+  for (const v1::PairedBoard& board : boards) {
+    if (Names(board, host)) return &board;
+  }
+  return nullptr;
+}
+
 absl::StatusOr<v1::PairedBoard> FindPairing(const std::vector<v1::PairedBoard>& boards,
                                             std::string_view host, std::string_view board_id) {
   const v1::PairedBoard* found = nullptr;

@@ -23,6 +23,9 @@ absl::Status StorePairing(const v1::PairedBoard& board);
 // Of the host (NAME:PORT) or the board of that id; which it was. NotFound: none is paired.
 absl::StatusOr<v1::PairedBoard> RemovePairing(std::string_view host_or_id);
 
+// The board that was paired as `host` (NAME:PORT); null: none was.
+const v1::PairedBoard* PairingNamed(const std::vector<v1::PairedBoard>& boards,
+                                    std::string_view host);
 // The pairing to speak by with the board `board_id`, which seems to answer at `host` (NAME:PORT).
 // FailedPrecondition: that host is another board's; Unauthenticated: nobody is paired with it.
 absl::StatusOr<v1::PairedBoard> FindPairing(const std::vector<v1::PairedBoard>& boards,

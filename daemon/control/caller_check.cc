@@ -41,6 +41,8 @@ Need NeedOf(const v1::ControlRequest& request) {
       return {"holding the clocks", v1::ROLE_RUN};
     case v1::ControlRequest::kDiagnose:
       return {"diagnosing the board", v1::ROLE_RUN};
+    case v1::ControlRequest::kOpenPairing:
+      return {"opening a pairing", v1::ROLE_ADMIN};
     // Putting back is always good, also for a client that was revoked meanwhile.
     case v1::ControlRequest::kReleaseClocks:
       return {"releasing the clocks", std::nullopt};
@@ -62,13 +64,16 @@ const v1::ClientRecord* Find(const v1::ClientBook& clients, const std::string& i
 
 bool Changes(const v1::ControlRequest& request) {
   return request.has_submit() || request.has_cancel() || request.has_hold_clocks() ||
-         request.has_release_clocks() || request.has_acknowledge() ||
+         request.has_release_clocks() || request.has_acknowledge() || request.has_open_pairing() ||
          (request.has_diagnose() && request.diagnose().try_clocks());
 }
 
 std::string Subject(const v1::ControlRequest& request) {
   if (request.has_submit()) return request.submit().spec().net_name();
   if (request.has_cancel()) return request.cancel().run_id();
+  if (request.has_open_pairing()) {
+    return fmt::format("for the role {}", RoleName(request.open_pairing().role()));
+  }
   if (request.has_acknowledge()) return request.acknowledge().run_id();
   return "";
 }

@@ -39,6 +39,7 @@ absl::Status ControlServer::Serve(UniqueFd socket) {
   *event.mutable_start()->mutable_board() = start_.board;
   *event.mutable_start()->mutable_tls() = start_.tls;
   event.mutable_start()->set_owner_uid(geteuid());
+  event.mutable_start()->set_watch_rate_hz(start_.watch_rate_hz);
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};
   for (const ControlStart::Listener& listener : start_.listeners) {
     event.mutable_start()->add_listeners()->set_address(listener.address);

@@ -19,6 +19,9 @@
 
 namespace synergy {
 
+// Points of live power a second: a figure to watch, no side channel.
+inline constexpr double kDefaultWatchRateHz = 10;
+
 // What a front is given first. The descriptors are borrowed.
 struct ControlStart {
   v1::BoardInfo board;
@@ -30,7 +33,8 @@ struct ControlStart {
     int fd = -1;
   };
   std::vector<Listener> listeners;
-  v1::TlsIdentity tls;             // where one of them is TCP
+  v1::TlsIdentity tls;                         // where one of them is TCP
+  double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
   AccessFolder* access = nullptr;  // outlives the server; null: nobody may come over TCP
 };
 

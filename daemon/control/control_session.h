@@ -77,6 +77,7 @@ class ControlSession {
   void HandleClocks(const v1::ControlRequest& request);
   void HandleDiagnose(const v1::ControlRequest& request);
   void HandlePair(const v1::ControlRequest& request);
+  void HandleOpenPairing(const v1::ControlRequest& request);
   // Whether who asks may; where not, that was answered.
   bool MayAsk(const v1::ControlRequest& request);
   v1::ControlEvent ClientsNow() const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/roles.h"
+#include "daemon/access/pairing_host.h"
 #include "daemon/control/caller_check.h"
 #include "daemon/control/control_session.h"
 #include "daemon/control/memory_file.h"
@@ -78,6 +79,9 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
     case v1::ControlRequest::kPair:
       HandlePair(request);
       break;
+    case v1::ControlRequest::kOpenPairing:
+      HandleOpenPairing(request);
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id,
              queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
@@ -123,6 +127,29 @@ void ControlSession::HandlePair(const v1::ControlRequest& request) {
   event.set_id(request.id());
   *event.mutable_paired() = *std::move(paired);
   Send(event).IgnoreError();
+}
+
+// A front that has gone wrong speaks for admins, too: it must not be able to make more of them.
+void ControlSession::HandleOpenPairing(const v1::ControlRequest& request) {
+  if (access_ == nullptr) {
+    return Answer(request.id(), absl::UnimplementedError("This daemon pairs nobody"));
+  }
+  const v1::Role role = request.open_pairing().role();
+  if (role != v1::ROLE_WATCH && role != v1::ROLE_RUN) {
+    return Answer(request.id(),
+                  absl::InvalidArgumentError(
+                      "A pairing is opened from here for the role watch or run; `synergyd pair "
+                      "--role admin` on the board opens one for an admin"));
+  }
+  absl::StatusOr<std::string> host = PairingHost(*access_);
+  if (!host.ok()) return Answer(request.id(), host.status());
+  absl::StatusOr<std::string> code = access_->OpenPairing(role);
+  if (!code.ok()) return Answer(request.id(), code.status());
+  v1::ControlEvent event;
+  event.set_id(request.id());
+  event.mutable_pairing()->set_host(*std::move(host));
+  event.mutable_pairing()->set_code(*std::move(code));
+  Send(event).IgnoreError();  // Send has dealt with it
 }
 
 void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {

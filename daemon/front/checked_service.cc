@@ -176,6 +176,12 @@ grpc::Status CheckedService::CompareClocks(
   return Check("CompareClocks", &DeviceService::CompareClocks, context, stream);
 }
 
+grpc::Status CheckedService::OpenPairing(grpc::ServerContext* context,
+                                         const v1::OpenPairingRequest* request,
+                                         v1::OpenPairingResponse* response) {
+  return Check("OpenPairing", &DeviceService::OpenPairing, context, request, response);
+}
+
 grpc::Status CheckedService::Diagnose(grpc::ServerContext* context,
                                       const v1::DiagnoseRequest* request, v1::Diagnosis* response) {
   return Check("Diagnose", &DeviceService::Diagnose, context, request, response);

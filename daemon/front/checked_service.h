@@ -55,6 +55,8 @@ class CheckedService final : public v1::Device::Service {
   grpc::Status CompareClocks(grpc::ServerContext*,
                              grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>*) override;
   grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
+  grpc::Status OpenPairing(grpc::ServerContext*, const v1::OpenPairingRequest*,
+                           v1::OpenPairingResponse*) override;
 
  private:
   template <typename... Arguments>

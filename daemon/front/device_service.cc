@@ -20,9 +20,6 @@ namespace {
 
 constexpr size_t kFilePartBytes = 1u << 20;
 constexpr size_t kTelemetryBatch = 256;
-// Of the role watch: power at a high rate tells what a processor computes (the PLATYPUS attack,
-// doi 10.1109/SP40001.2021.00063).
-constexpr double kWatchersRateHz = 10;
 constexpr Nanoseconds kShortestPoll = Milliseconds(5);
 constexpr Nanoseconds kLongestPoll = Milliseconds(200);  // how late a client's end may be seen
 
@@ -76,11 +73,13 @@ grpc::Status SendFile(const UniqueFd& file, const std::string& what,
 }  // namespace
 
 DeviceService::DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
-                             const TelemetryRingReader& telemetry, Clock& clock)
+                             const TelemetryRingReader& telemetry, double watch_rate_hz,
+                             Clock& clock)
     : board_(std::move(board)),
       root_(root),
       news_(news),
       telemetry_(telemetry),
+      watch_rate_hz_(watch_rate_hz),
       clock_(clock),
       uploads_(UploadBudgetBytes()) {}
 
@@ -115,10 +114,17 @@ grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+template <typename Request>
+bool DeviceService::Hear(grpc::ServerContext* context, grpc::ServerReader<Request>* reader,
+                         Request* request) {
+  const SilentCalls::Wait wait(silent_calls_, [context] { context->TryCancel(); });
+  return reader->Read(request);
+}
+
 absl::StatusOr<v1::JobStatus> DeviceService::TakeSubmission(
-    grpc::ServerReader<v1::SubmitJobRequest>* reader) {
+    grpc::ServerContext* context, grpc::ServerReader<v1::SubmitJobRequest>* reader) {
   v1::SubmitJobRequest request;
-  if (!reader->Read(&request)) {
+  if (!Hear(context, reader, &request)) {
     return absl::InvalidArgumentError("The first message of a submission must hold the job's spec");
   }
   if (absl::Status status = ValidateSubmissionUntrusted(request); !status.ok()) return status;
@@ -129,7 +135,7 @@ absl::StatusOr<v1::JobStatus> DeviceService::TakeSubmission(
   absl::StatusOr<NetUpload> init =
       NetUpload::Create("init net", request.init_net_bytes(), &uploads_);
   if (!init.ok()) return init.status();
-  while (reader->Read(&request)) {
+  while (Hear(context, reader, &request)) {
     absl::Status status;
     if (request.part_case() == v1::SubmitJobRequest::kPredictNet) {
       status = predict->Append(request.predict_net());
@@ -147,10 +153,10 @@ absl::StatusOr<v1::JobStatus> DeviceService::TakeSubmission(
   return root_.Submit(spec, **predict_file, **init_file);
 }
 
-grpc::Status DeviceService::SubmitJob(grpc::ServerContext*,
+grpc::Status DeviceService::SubmitJob(grpc::ServerContext* context,
                                       grpc::ServerReader<v1::SubmitJobRequest>* reader,
                                       v1::JobStatus* response) {
-  return Reply(TakeSubmission(reader), response);
+  return Reply(TakeSubmission(context, reader), response);
 }
 
 grpc::Status DeviceService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
@@ -189,6 +195,15 @@ grpc::Status DeviceService::AcknowledgeChunks(grpc::ServerContext*,
   return ToGrpc(root_.Acknowledge(request->run_id(), request->next_seq()));
 }
 
+grpc::Status DeviceService::OpenPairing(grpc::ServerContext*, const v1::OpenPairingRequest* request,
+                                        v1::OpenPairingResponse* response) {
+  const absl::StatusOr<v1::ControlEvent::Pairing> pairing = root_.OpenPairing(request->role());
+  if (!pairing.ok()) return ToGrpc(pairing.status());
+  response->set_host(pairing->host());
+  response->set_code(pairing->code());
+  return grpc::Status::OK;
+}
+
 grpc::Status DeviceService::GetTruth(grpc::ServerContext*, const v1::GetTruthRequest* request,
                                      grpc::ServerWriter<v1::TruthPart>* writer) {
   if (!board_.simulated()) {
@@ -222,7 +237,7 @@ grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRe
 absl::StatusOr<v1::ObjectStatus> DeviceService::TakeObject(
     grpc::ServerContext* context, grpc::ServerReader<v1::UploadObjectRequest>* reader) {
   v1::UploadObjectRequest request;
-  if (!reader->Read(&request) || !request.has_begin()) {
+  if (!Hear(context, reader, &request) || !request.has_begin()) {
     return absl::InvalidArgumentError("The first message of an upload must say of what");
   }
   const v1::ObjectRef object = request.begin().object();
@@ -240,7 +255,7 @@ absl::StatusOr<v1::ObjectStatus> DeviceService::TakeObject(
                                           here->bytes(), request.begin().offset()));
   }
   reader->SendInitialMetadata();  // the client waits for it before it sends the bytes
-  while (reader->Read(&request)) {
+  while (Hear(context, reader, &request)) {
     if (request.part_case() != v1::UploadObjectRequest::kData) {
       return absl::InvalidArgumentError("After its beginning an upload holds bytes only");
     }
@@ -265,8 +280,10 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
     return ToGrpc(status);
   }
   const Caller* caller = CallerScope::current();
-  if (request->rate_hz() > kWatchersRateHz && caller != nullptr) {
-    const std::string what = fmt::format("Watching at more than {} Hz", kWatchersRateHz);
+  // Power at a high rate tells what a processor computes (the PLATYPUS attack,
+  // doi 10.1109/SP40001.2021.00063).
+  if (request->rate_hz() > watch_rate_hz_ && caller != nullptr) {
+    const std::string what = fmt::format("Watching at more than {} Hz", watch_rate_hz_);
     absl::Status may = CheckRole(v1::ROLE_RUN, caller->role, what);
     if (!may.ok()) return ToGrpc(may);
   }

@@ -10,6 +10,7 @@
 #include "daemon/front/news.h"
 #include "daemon/front/object_upload.h"
 #include "daemon/front/root_client.h"
+#include "daemon/front/silent_calls.h"
 #include "synergy/v1/device.grpc.pb.h"
 
 namespace synergy {
@@ -19,7 +20,7 @@ namespace synergy {
 class DeviceService final : public v1::Device::Service {
  public:
   DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
-                const TelemetryRingReader& telemetry, Clock& clock);
+                const TelemetryRingReader& telemetry, double watch_rate_hz, Clock& clock);
 
   grpc::Status Handshake(grpc::ServerContext*, const v1::HandshakeRequest*,
                          v1::HandshakeResponse*) override;
@@ -54,9 +55,15 @@ class DeviceService final : public v1::Device::Service {
   grpc::Status CompareClocks(grpc::ServerContext*,
                              grpc::ServerReaderWriter<v1::ClockAnswer, v1::ClockProbe>*) override;
   grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
+  grpc::Status OpenPairing(grpc::ServerContext*, const v1::OpenPairingRequest*,
+                           v1::OpenPairingResponse*) override;
 
  private:
-  absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerReader<v1::SubmitJobRequest>* reader);
+  // The client's next message; false: none comes, or the client was silent for too long.
+  template <typename Request>
+  bool Hear(grpc::ServerContext* context, grpc::ServerReader<Request>* reader, Request* request);
+  absl::StatusOr<v1::JobStatus> TakeSubmission(grpc::ServerContext* context,
+                                               grpc::ServerReader<v1::SubmitJobRequest>* reader);
   absl::StatusOr<v1::ObjectStatus> TakeObject(grpc::ServerContext* context,
                                               grpc::ServerReader<v1::UploadObjectRequest>* reader);
 
@@ -64,7 +71,9 @@ class DeviceService final : public v1::Device::Service {
   RootClient& root_;
   const News& news_;
   const TelemetryRingReader& telemetry_;
+  const double watch_rate_hz_;  // for the role watch
   Clock& clock_;
+  SilentCalls silent_calls_;
   UploadBudget uploads_;
   ObjectsUnderWay objects_under_way_;
   ClockHolders clock_holders_;

@@ -40,7 +40,8 @@ absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
                    .news = std::move(fds[1]),
                    .listeners = {},
                    .tls = event.start().tls(),
-                   .owner = event.start().owner_uid()};
+                   .owner = event.start().owner_uid(),
+                   .watch_rate_hz = event.start().watch_rate_hz()};
   for (size_t i = 0; i < listeners; ++i) {
     start.listeners.push_back(
         {event.start().listeners(static_cast<int>(i)).address(), std::move(fds[i + 2])});
@@ -139,6 +140,14 @@ absl::StatusOr<v1::ControlEvent::ObjectState> RootClient::AwaitAppend(Pending& p
   absl::StatusOr<Answer> answer = Await(pending);
   if (!answer.ok()) return answer.status();
   return answer->event.object();
+}
+
+absl::StatusOr<v1::ControlEvent::Pairing> RootClient::OpenPairing(v1::Role role) {
+  v1::ControlRequest request;
+  request.mutable_open_pairing()->set_role(role);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_pairing());
 }
 
 absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what) {

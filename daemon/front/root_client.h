@@ -34,8 +34,9 @@ struct FrontStart {
   UniqueFd telemetry_ring;
   UniqueFd news;
   std::vector<Listener> listeners;
-  v1::TlsIdentity tls;  // where one of them is TCP
-  uid_t owner = 0;      // who runs synergyd
+  v1::TlsIdentity tls;       // where one of them is TCP
+  uid_t owner = 0;           // who runs synergyd
+  double watch_rate_hz = 0;  // of live power, for the role watch
 };
 
 // The first message on `channel`. FailedPrecondition: something else came first, or its descriptors
@@ -67,6 +68,7 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
+  absl::StatusOr<v1::ControlEvent::Pairing> OpenPairing(v1::Role role);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);
   absl::StatusOr<v1::ClockState> GetClocks();
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);

@@ -43,6 +43,7 @@ void TcpDoor::Stop() {
 
 void TcpDoor::Take(UniqueFd connection) {
   const absl::MutexLock lock(&mutex_);
+  if (!count_.Admit(connection.get())) return;
   arrived_.push_back(
       {.connection = std::move(connection), .end = RealClock().Now() + kPatience, .said = ""});
   eventfd_write(wake_.get(), 1);

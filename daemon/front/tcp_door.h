@@ -16,6 +16,7 @@
 #include "common/certificates.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
+#include "daemon/front/connection_count.h"
 #include "synergy/v1/access.pb.h"
 
 namespace synergy {
@@ -36,6 +37,7 @@ class TcpDoor {
   TcpDoor(const TcpDoor&) = delete;
   TcpDoor& operator=(const TcpDoor&) = delete;
 
+  // Closes it where there are too many (ConnectionCount).
   void Take(UniqueFd connection) ABSL_LOCKS_EXCLUDED(mutex_);
   // Serves nobody any more when it returns.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -59,11 +61,12 @@ class TcpDoor {
   const Pair pair_;
   const UniqueFd wake_;  // an eventfd: somebody came, or the end
   absl::Mutex mutex_;
+  ConnectionCount count_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::list<Visitor> arrived_ ABSL_GUARDED_BY(mutex_);
   std::deque<Visitor> waiting_ ABSL_GUARDED_BY(mutex_);
   std::jthread sorter_;
-  std::array<std::jthread, 2> answerers_;
+  std::array<std::jthread, 4> answerers_;
 };
 
 }  // namespace synergy

@@ -68,6 +68,27 @@ class Access(unittest.TestCase):
         for line in ("opened a pairing", "paired", "submitting a job squeezenet", "revoked client"):
             self.assertIn(line, audit.read_text())
 
+    def test_an_admin_of_the_socket_opens_a_pairing(self):
+        done = self.board.ctl("pair", "--host", self.board.host, "--role", "watch")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^synergyctl pair localhost:\d+ [A-Z2-7]{26}\n$")
+        self.assertEqual(self.board.ctl(*done.stdout.split()[1:]).returncode, 0)
+        self.assertIn("watch", self.daemon("clients", "list").stdout)
+        devices = self.board.json("devices", "--wait", "0")["devices"]
+        self.assertEqual([(d["host"], d["role"], d["found"]) for d in devices], [(self.tcp, "watch", False)])
+        done = self.board.ctl("pair", "--host", self.tcp)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("needs the role admin", done.stderr)
+        self.assertEqual(self.board.ctl("pair").returncode, 2)
+
+    def test_a_daemon_without_usable_credentials_does_not_start(self):
+        self.board.stop()
+        (pathlib.Path(self.board.state) / "access/board.key").write_text("")
+        done = self.daemon("--board", "sim:jetson-tx1", "--listen", self.board.host, "--listen", self.tcp)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("certificates", done.stderr)
+        self.assertNotIn("listening on", done.stderr)
+
     def test_a_watcher_runs_nothing(self):
         self.board.ctl("pair", self.tcp, self.pair("--role", "watch"))
         self.assertEqual(self.over_tcp("board").returncode, 0)

@@ -22,6 +22,9 @@ v1::ClientBook Book() {
   *book.add_clients() = book.clients(1);
   book.mutable_clients(2)->set_id("revoked");
   book.mutable_clients(2)->set_revoked(true);
+  v1::ClientRecord& admin = *book.add_clients();
+  admin.set_id("admin");
+  admin.set_role(v1::ROLE_ADMIN);
   return book;
 }
 
@@ -42,7 +45,8 @@ TEST(CallerCheck, EveryRequestButPairingAndPuttingBackNeedsACaller) {
     EXPECT_EQ(CheckCallerUntrusted(request, Book()).ok(), free) << field->name();
     EXPECT_EQ(Ask(request, "revoked").ok(), free) << field->name();
     EXPECT_EQ(Ask(request, "unknown").ok(), free) << field->name();
-    EXPECT_TRUE(Ask(request, "runner").ok()) << field->name();
+    EXPECT_TRUE(Ask(request, "admin").ok()) << field->name();
+    EXPECT_EQ(Ask(request, "runner").ok(), field->name() != "open_pairing") << field->name();
   }
 }
 
@@ -66,6 +70,8 @@ TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
   request.mutable_caller()->Clear();
   request.mutable_caller()->set_uid(1000);
   EXPECT_EQ(AuditLine(request, Book()), "user 1000: cancelling a job r7");
+  request.mutable_open_pairing()->set_role(v1::ROLE_RUN);
+  EXPECT_EQ(AuditLine(request, Book()), "user 1000: opening a pairing for the role run");
   request.mutable_get_clocks();
   EXPECT_EQ(AuditLine(request, Book()), "");
 }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "common/files.h"
+#include "common/pairing_code.h"
 #include "common/sha256.h"
 #include "daemon/control/control_channel.h"
 #include "daemon/jobs/engines.h"
@@ -44,16 +45,15 @@ class ControlServerTest : public testing::Test {
     options.limits.can_measure = true;
     options.space.min_free_bytes = 0;
     queue_ = JobQueue::Open(options, executor_, RealClock()).value();
-    ControlStart start;
-    start.board.set_name("board");
-    start.sources = [this] {
+    start_.board.set_name("board");
+    start_.sources = [this] {
       v1::SourceInfo gauge;
       gauge.set_name("gauge");
       gauge.set_max_rate_hz(gauge_hz_);
       return std::vector<v1::SourceInfo>{gauge};
     };
-    start.telemetry_ring = ring_.get();
-    start.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
+    start_.telemetry_ring = ring_.get();
+    start_.listeners.push_back({.address = "unix:/x", .fd = listener_.get()});
     kernel_.AddPolicy({});
     clocks_before_ = kernel_.Snapshot();
     const auto diagnose = [](const v1::DiagnoseRequest& request) {
@@ -61,7 +61,7 @@ class ControlServerTest : public testing::Test {
       diagnosis.add_checks()->set_area(request.try_clocks() ? "clocks" : "load");
       return diagnosis;
     };
-    server_ = ControlServer::Create(start, *queue_, &clocks_, diagnose).value();
+    server_ = ControlServer::Create(start_, *queue_, &clocks_, diagnose).value();
     Connect();
   }
   ~ControlServerTest() override {
@@ -139,6 +139,8 @@ class ControlServerTest : public testing::Test {
   ClockControl clocks_{{.lease_folder = folder_.File("leases"), .boot_id = "boot"}, kernel_};
   const UniqueFd ring_ = MemoryFile("ring");
   const UniqueFd listener_ = MemoryFile("listener");
+  std::unique_ptr<AccessFolder> access_;  // of a server that pairs
+  ControlStart start_;
   std::unique_ptr<JobQueue> queue_;
   std::unique_ptr<ControlServer> server_;
   std::unique_ptr<ControlChannel> channel_;
@@ -193,6 +195,26 @@ TEST_F(ControlServerTest, ARequestOfNobodyIsNotDone) {
   EXPECT_EQ(refused.code(), static_cast<uint32_t>(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(refused.text(), HasSubstr("the role run"));
   EXPECT_TRUE(queue_->List().empty());
+}
+
+TEST_F(ControlServerTest, AnAdminOpensAPairingButForNoOtherAdmin) {
+  (void)Disconnect();
+  access_ = AccessFolder::Open(folder_.path()).value();
+  start_.access = access_.get();
+  server_ = ControlServer::Create(start_, *queue_).value();
+  Connect();
+  v1::ControlRequest request;
+  request.mutable_open_pairing()->set_role(v1::ROLE_RUN);
+  EXPECT_EQ(Ask(request).code(), static_cast<uint32_t>(absl::StatusCode::kPermissionDenied));
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  EXPECT_THAT(Ask(request).text(), HasSubstr("does not listen on TCP"));
+  ASSERT_TRUE(ReplaceFile(access_->path() + "/listening", "0.0.0.0:1234\n", Sync::kNo).ok());
+  ASSERT_TRUE(OpenBoardCredentials(access_->path(), "board").ok());
+  const v1::ControlEvent answer = Ask(request);
+  EXPECT_EQ(answer.pairing().code().size(), kPairingCodeLetters) << answer.text();
+  EXPECT_THAT(answer.pairing().host(), testing::EndsWith(":1234"));
+  request.mutable_open_pairing()->set_role(v1::ROLE_ADMIN);
+  EXPECT_THAT(Ask(request).text(), HasSubstr("synergyd pair --role admin"));
 }
 
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {

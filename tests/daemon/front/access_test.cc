@@ -1,6 +1,5 @@
-// Who comes in by TCP and who does not: the front, the client and an active attacker between them,
-// with a fake root side.
-#include <arpa/inet.h>
+// Who comes in by TCP and who does not: the front and the client, with a fake root side. Pairing is
+// in pairing_test.cc.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -8,9 +7,7 @@
 #include <sys/socket.h>
 
 #include <random>
-#include <thread>
 
-#include "absl/synchronization/notification.h"
 #include "client/net/board_pairing.h"
 #include "client/net/device_client.h"
 #include "client/net/pairings.h"
@@ -18,7 +15,6 @@
 #include "common/certificates.h"
 #include "common/pairing_code.h"
 #include "common/roles.h"
-#include "common/tls_stream.h"
 #include "daemon/front/front_server.h"
 #include "fmt/format.h"
 #include "google/protobuf/descriptor.h"
@@ -73,6 +69,15 @@ class AccessTest : public testing::Test {
     return *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
         "synergy.v1.Device");
   }
+  // Every RPC ends in the handshake, and nothing is done.
+  void ExpectNoRpcComesIn(const std::shared_ptr<grpc::Channel>& channel) const {
+    for (int i = 0; i < Service().method_count(); ++i) {
+      EXPECT_EQ(CallOf(channel, PathOf(*Service().method(i))).error_code(),
+                grpc::StatusCode::UNAVAILABLE)
+          << Service().method(i)->name();
+    }
+    EXPECT_EQ(root_.asked(), 0);
+  }
   static std::string PathOf(const google::protobuf::MethodDescriptor& method) {
     return fmt::format("/{}/{}", method.service()->full_name(), method.name());
   }
@@ -85,14 +90,6 @@ class AccessTest : public testing::Test {
         SignClientUntrusted(authority, own.request, board.client_id()).value());
     return board;
   }
-  std::string Code(v1::Role role = v1::ROLE_RUN) {
-    return root_.access().OpenPairing(role).value();
-  }
-  absl::Status PairBy(const std::string& code) {
-    const absl::StatusOr<v1::PairedBoard> board = PairWithBoard(root_.tcp_host(), code, "me@here");
-    return board.ok() ? StorePairing(*board) : board.status();
-  }
-
   FakeRoot root_;
   std::unique_ptr<FrontServer> front_;
 };
@@ -107,31 +104,39 @@ TEST_F(AccessTest, WithoutACertificateNobodyComesIn) {
   v1::PairedBoard board = root_.Pair();
   board.clear_key_pem();
   board.clear_certificate_pem();
-  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
-  const auto plain =
-      grpc::CreateChannel("ipv4:" + root_.tcp_host(), grpc::InsecureChannelCredentials());
-  EXPECT_EQ(CallOf(plain, "/synergy.v1.Device/ListJobs").error_code(),
-            grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(root_.asked(), 0);
+  ExpectNoRpcComesIn(ChannelOf(board));
+  ExpectNoRpcComesIn(
+      grpc::CreateChannel("ipv4:" + root_.tcp_host(), grpc::InsecureChannelCredentials()));
 }
 
-TEST_F(AccessTest, AnExpiredCertificateAndOneOfAnotherAuthorityAreRefused) {
-  v1::PairedBoard board = root_.Pair();
-  EXPECT_EQ(HandshakeOf(OfAnotherAuthority(board)).error_code(), grpc::StatusCode::UNAVAILABLE);
+TEST_F(AccessTest, ACertificateOfAnotherAuthorityIsRefused) {
+  ExpectNoRpcComesIn(ChannelOf(OfAnotherAuthority(root_.Pair(v1::ROLE_ADMIN))));
+}
+
+TEST_F(AccessTest, AnExpiredCertificateIsRefused) {
+  v1::PairedBoard board = root_.Pair(v1::ROLE_ADMIN);
   const BoardCredentials credentials = ReadBoardCredentials(root_.access().path()).value();
   const RequestedKey own = MakeCertificateRequest().value();
   board.set_key_pem(own.key);
   board.set_certificate_pem(
       SignClientUntrusted(credentials.authority, own.request, board.client_id(), "20200101000000Z")
           .value());
-  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(root_.asked(), 0);
+  ExpectNoRpcComesIn(ChannelOf(board));
+}
+
+// The board's own certificate is of the same authority.
+TEST_F(AccessTest, TheBoardsCertificateIsNoClients) {
+  v1::PairedBoard board = root_.Pair();
+  const BoardCredentials credentials = ReadBoardCredentials(root_.access().path()).value();
+  board.set_key_pem(credentials.board.key);
+  board.set_certificate_pem(credentials.board.certificate);
+  ExpectNoRpcComesIn(ChannelOf(board));
 }
 
 TEST_F(AccessTest, TheClientRefusesABoardOfAnotherId) {
   v1::PairedBoard board = root_.Pair();
   board.set_board_id("board-2");
-  EXPECT_EQ(HandshakeOf(board).error_code(), grpc::StatusCode::UNAVAILABLE);
+  ExpectNoRpcComesIn(ChannelOf(board));
   ASSERT_TRUE(StorePairing(board).ok());  // the host is of board-2, and board-1 answers there
   const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -162,20 +167,22 @@ TEST_F(AccessTest, APairedBoardIsKnownUnderAnotherNameOfItsHost) {
 }
 
 TEST_F(AccessTest, EveryRpcNamesItsRoleAndRefusesThoseBelowIt) {
-  const auto watcher = ChannelOf(root_.Pair(v1::ROLE_WATCH));
-  ASSERT_GE(Service().method_count(), 18);
+  ASSERT_GE(Service().method_count(), 19);
   int refused = 0;
-  for (int i = 0; i < Service().method_count(); ++i) {
-    const google::protobuf::MethodDescriptor& method = *Service().method(i);
-    const v1::Role needed = method.options().GetExtension(v1::needs_role);
-    EXPECT_NE(needed, v1::ROLE_UNSPECIFIED) << method.name();
-    if (needed <= v1::ROLE_WATCH) continue;
-    const grpc::Status status = CallOf(watcher, PathOf(method));
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << method.name();
-    EXPECT_THAT(status.error_message(), HasSubstr(fmt::format("the role {}", RoleName(needed))));
-    ++refused;
+  for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
+    const auto channel = ChannelOf(root_.Pair(role));
+    for (int i = 0; i < Service().method_count(); ++i) {
+      const google::protobuf::MethodDescriptor& method = *Service().method(i);
+      const v1::Role needed = method.options().GetExtension(v1::needs_role);
+      EXPECT_NE(needed, v1::ROLE_UNSPECIFIED) << method.name();
+      if (needed <= role) continue;
+      const grpc::Status status = CallOf(channel, PathOf(method));
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << method.name();
+      EXPECT_THAT(status.error_message(), HasSubstr(fmt::format("the role {}", RoleName(needed))));
+      ++refused;
+    }
   }
-  EXPECT_GE(refused, 10);
+  EXPECT_GE(refused, 12);
   EXPECT_EQ(root_.asked(), 0);
 }
 
@@ -242,89 +249,13 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
 }
 
-TEST_F(AccessTest, ACodePairsOnceAndTheClientMayComeAtOnce) {
-  const std::string code = Code(v1::ROLE_WATCH);
-  ASSERT_EQ(code.size(), kPairingCodeLetters);
-  ASSERT_TRUE(PairBy(code).ok());
-  EXPECT_TRUE(DeviceClient::Connect(root_.tcp_host()).ok());
-  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);  // replayed
-  EXPECT_EQ(root_.access().clients().clients_size(), 1);
-  EXPECT_EQ(root_.access().clients().clients(0).name(), "me@here");
-}
-
-TEST_F(AccessTest, AnExpiredCodeDoesNotPair) {
-  const std::string code = Code();
-  root_.PassTime(AccessFolder::kPairingNs);
-  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(root_.access().clients().clients_size(), 0);
-}
-
-TEST_F(AccessTest, TheFifthGuessEndsThePairing) {
-  const std::string code = Code();
-  for (int i = 0; i < 5; ++i) {
-    const std::string guess = code.substr(0, kPairingKeyLetters) + MakePairingSecret();
-    EXPECT_EQ(PairBy(guess).code(), absl::StatusCode::kPermissionDenied);
-  }
-  EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);
-}
-
-// Whoever stands between: takes connections, speaks with a key of its own, and keeps what it is
-// told.
-class ManInTheMiddle {
- public:
-  ManInTheMiddle()
-      : keys_(MakeBoardCertificate(MakeAuthority("board-1").value(), "board-1").value()),
-        listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(name);
-    EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size), 0);
-    EXPECT_EQ(listen(listener_.get(), 4), 0);
-    EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
-    host_ = fmt::format("127.0.0.1:{}", ntohs(name.sin_port));
-    thread_ = std::jthread([this] { Listen(); });
-  }
-  const std::string& host() const { return host_; }
-  // What it was told, after its victim has gone.
-  absl::StatusOr<v1::PairRequest> Heard() {
-    thread_.join();
-    return heard_;
-  }
-
- private:
-  void Listen() {
-    UniqueFd victim(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    std::string preface(kPairingPreface.size(), '\0');
-    EXPECT_EQ(recv(victim.get(), preface.data(), preface.size(), MSG_WAITALL),
-              static_cast<ssize_t>(preface.size()));
-    auto stream =
-        TlsStream::Accept(std::move(victim), keys_, RealClock().Now() + Seconds(20)).value();
-    v1::PairRequest request;
-    const absl::Status status = stream->Receive(&request);
-    if (status.ok()) {
-      heard_ = request;
-    } else {
-      heard_ = status;
-    }
-  }
-
-  const CertifiedKey keys_;
-  const UniqueFd listener_;
-  std::string host_;
-  absl::StatusOr<v1::PairRequest> heard_ = absl::UnknownError("nothing yet");
-  std::jthread thread_;
-};
-
-TEST_F(AccessTest, WhoSubstitutesTheBoardsKeyHearsNothing) {
-  const std::string code = Code();
-  ManInTheMiddle man;
-  const absl::Status status = PairWithBoard(man.host(), code, "me@here").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(status.ToString(), HasSubstr("nothing was sent"));
-  EXPECT_EQ(man.Heard().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(root_.access().clients().clients_size(), 0);
-  EXPECT_TRUE(PairBy(code).ok()) << "the code is not spent";
+TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {
+  ASSERT_TRUE(StorePairing(root_.Pair(v1::ROLE_ADMIN)).ok());
+  const auto admin = DeviceClient::Connect(root_.tcp_host()).value();
+  const v1::OpenPairingResponse pairing = admin->OpenPairing(v1::ROLE_WATCH).value();
+  const v1::PairedBoard board = PairWithBoard(pairing.host(), pairing.code(), "me@here").value();
+  EXPECT_EQ(board.role(), v1::ROLE_WATCH);
+  EXPECT_TRUE(HandshakeOf(board).ok());
 }
 
 UniqueFd ConnectRaw(const std::string& host) {

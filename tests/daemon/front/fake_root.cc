@@ -108,6 +108,7 @@ UniqueFd FakeRoot::StartFront() {
   v1::ControlEvent start;
   *start.mutable_start()->mutable_board() = board_;
   start.mutable_start()->set_owner_uid(geteuid());
+  start.mutable_start()->set_watch_rate_hz(10);
   v1::TlsIdentity& tls = *start.mutable_start()->mutable_tls();
   tls.set_key_pem(credentials_.board.key);
   tls.set_certificate_pem(credentials_.board.certificate);
@@ -323,6 +324,9 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
     EXPECT_EQ(fds.size(), 1u);
     const v1::ControlRequest::AppendObject& append = request.append_object();
     SetObject(objects_->AppendUntrusted(append.object(), append.offset(), fds[0]), &event);
+  } else if (request.has_open_pairing()) {
+    event.mutable_pairing()->set_host(tcp_host_);
+    event.mutable_pairing()->set_code(access_->OpenPairing(request.open_pairing().role()).value());
   } else {
     HandleClocks(request, &event);
   }
