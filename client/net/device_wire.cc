@@ -12,7 +12,8 @@ void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
                         std::chrono::microseconds(patience.count / 1000));
 }
 
-// The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only when it goes down.
+// The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only where it ends a
+// call by itself.
 absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
   if (status.ok()) return absl::OkStatus();
   const std::string& text = status.error_message();
@@ -22,8 +23,10 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
           "synergyd at {} did not answer in time: it hangs, or what listens there is no synergyd",
           host));
     case grpc::StatusCode::CANCELLED:
-      return absl::UnavailableError(
-          fmt::format("synergyd at {} ended the call: it goes down", host));
+      return absl::UnavailableError(fmt::format(
+          "synergyd at {} ended the call: it goes down, has revoked this client, or has "
+          "waited for it for too long",
+          host));
     case grpc::StatusCode::UNAVAILABLE:
       return absl::UnavailableError(fmt::format("synergyd at {}: {}", host, text));
     case grpc::StatusCode::UNIMPLEMENTED:

@@ -5,7 +5,8 @@
 //
 // synergyd-front (a process) serves a spool by FollowJob; DeviceClient checks every chunk. A call
 // is GetJob, which the front answers by itself. Rounds alternate; medians. CPU is the time of both
-// processes.
+// processes. At last readers stand still in the middle of the spool: the front's memory must not
+// grow by what they do not take.
 
 #include <fmt/format.h>
 
@@ -13,12 +14,16 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "client/net/device_client.h"
 #include "client/net/pairings.h"
 #include "common/records/readings.h"
@@ -136,6 +141,54 @@ class Way {
   std::vector<double> stream_s_, cpu_s_, call_us_, connect_ms_;
 };
 
+double MemoryMb(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+// Whether the front stays as large as it was, within a message or two a reader.
+bool StandStill(const std::string& host, pid_t front) {
+  constexpr int kReaders = 8;
+  constexpr double kMostMb = 2 * kReaders;
+  const double before_mb = MemoryMb(front);
+  absl::Notification go_on;
+  absl::Mutex mutex;
+  int standing = 0;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.emplace_back([&] {
+      const auto client = DeviceClient::Connect(host);
+      if (!client.ok()) return;
+      const DeviceClient::Follower follower{
+          .on_chunk =
+              [&](const v1::Chunk&) {
+                {
+                  const absl::MutexLock lock(&mutex);
+                  ++standing;
+                }
+                go_on.WaitForNotification();
+                return absl::CancelledError("enough");
+              },
+          .on_status = [](const v1::JobStatus&) { return absl::OkStatus(); }};
+      (void)(*client)->Follow(kRun, 0, follower);
+    });
+  }
+  {
+    const auto all = [&standing] { return standing == kReaders; };
+    const absl::MutexLock lock(&mutex);
+    mutex.AwaitWithTimeout(absl::Condition(&all), absl::Seconds(20));
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  const double after_mb = MemoryMb(front);
+  go_on.Notify();
+  fmt::print("  {} readers that stand still: synergyd-front {:.1f} MB, before {:.1f} MB\n",
+             standing, after_mb, before_mb);
+  return standing == kReaders && after_mb - before_mb <= kMostMb;
+}
+
 int Run(int rounds, uint64_t bytes, int calls) {
   FakeRoot root;
   setenv("XDG_CONFIG_HOME", root.folder().File("config").c_str(), 1);
@@ -162,7 +215,9 @@ int Run(int rounds, uint64_t bytes, int calls) {
   fmt::print("{} rounds of {:.0f} MB and {} calls, loopback:\n", rounds,
              static_cast<double>(bytes) / 1e6, calls);
   for (const Way& way : ways) way.Print(chunks, bytes);
-  return 0;
+  if (StandStill(root.tcp_host(), front.pid())) return 0;
+  fmt::print(stderr, "FAILED: slow readers make the front grow\n");
+  return 1;
 }
 
 }  // namespace
