@@ -2,6 +2,7 @@
 """Random connections to the TCP port of a synergyd: plain garbage, broken TLS, HTTP/2 without TLS, the beginning of a
 pairing with garbage behind it, and connections that say nothing. The root process stays untouched, the front lives or was
 restarted, a paired client is served afterwards, and both have as many descriptors, and no more memory, than before.
+Then the client is revoked while it watches over four connections: how long they live on.
 
 usage: access_bar.py [CONNECTIONS]
 """
@@ -41,6 +42,24 @@ def send_garbage(port, dice):
     except OSError:
         pass  # closed already: well done
     return connection
+
+
+def revocation(board, host):
+    """Seconds from the command's start until the last of the revoked client's streams has ended."""
+    watching = subprocess.Popen([BIN.parent / "tests/watchers", host, "4", "10"], text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=board.environment())
+    watching.stdout.readline()
+    time.sleep(1)  # all four have points by now
+    own = subprocess.run([BIN / "synergyd", "clients", "list", "--state", board.state], capture_output=True, text=True,
+                         check=True).stdout.split()[0]
+    begin = time.monotonic()
+    subprocess.run([BIN / "synergyd", "clients", "revoke", own, "--state", board.state], stdout=subprocess.DEVNULL,
+                   check=True)
+    for _ in range(4):
+        watching.stderr.readline()
+    seconds = time.monotonic() - begin
+    watching.communicate("", timeout=60)
+    return seconds
 
 
 def main():
@@ -85,6 +104,10 @@ def main():
             print(f"  {name}: descriptors {before[pid][0]} -> {now[0]}, RSS {before[pid][1]} -> {now[1]} kB")
             if now[0] > before[pid][0] + 2 or now[1] > before[pid][1] + GROWTH_KB:
                 sys.exit(f"FAILED: {name} has grown")
+        seconds = revocation(board, host)
+        print(f"  a revoked client's streams ended {seconds:.2f} s after the command began")
+        if seconds > 1:
+            sys.exit("FAILED: revocation took more than a second")
         if board.process.poll() is not None:
             sys.exit("FAILED: synergyd has ended")
 

@@ -3,7 +3,8 @@
 //   watchers HOST COUNT RATE_HZ
 //
 // Watches until its standard input ends; then prints, in JSON, the points that the slowest client
-// got, the points of all, and how many base points were dropped for them.
+// got, the points of all, and how many base points were dropped for them. Where the board ends a
+// stream before, that is said on standard error at once.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ void Watch(Watcher& watcher, double rate_hz, std::stop_token stop) {
     return absl::OkStatus();
   };
   watcher.ended = watcher.client->Watch(rate_hz, on_point, std::move(stop));
+  if (!absl::IsCancelled(watcher.ended)) fmt::print(stderr, "{}\n", watcher.ended.ToString());
 }
 
 int Run(const char* host, int count, double rate_hz) {
@@ -65,12 +67,9 @@ int Run(const char* host, int count, double rate_hz) {
     lost += watcher->lost;
   }
   threads.clear();  // stops and joins them
-  int refused = 0;
-  for (const auto& watcher : watchers) {
-    if (absl::IsCancelled(watcher->ended)) continue;
-    fmt::print(stderr, "{}\n", watcher->ended.ToString());
-    ++refused;
-  }
+  const auto refused = std::count_if(watchers.begin(), watchers.end(), [](const auto& watcher) {
+    return !absl::IsCancelled(watcher->ended);
+  });
   fmt::print("{{\"least\": {}, \"points\": {}, \"lost\": {}}}\n", least, points, lost);
   return refused == 0 ? 0 : 1;
 }

@@ -263,6 +263,19 @@ UniqueFd ConnectRaw(const std::string& host) {
   return std::move(FindDaemon(*address, Seconds(10)).value().connection);
 }
 
+// Who begins to be paired and stops keeps those from being answered who have to ask a board who it
+// is: not those that know it.
+TEST_F(AccessTest, WhoHoldsUpPairingsDoesNotHoldUpPairedHosts) {
+  std::vector<UniqueFd> held;
+  for (int i = 0; i < 20; ++i) {
+    held.push_back(ConnectRaw(root_.tcp_host()));
+    ASSERT_EQ(send(held.back().get(), kPairingPreface.data(), kPairingPreface.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(kPairingPreface.size()));
+  }
+  ASSERT_TRUE(StorePairing(root_.Pair()).ok());
+  EXPECT_TRUE(DeviceClient::Connect(root_.tcp_host()).ok());
+}
+
 TEST_F(AccessTest, GarbageIsClosedAndTheFrontServesOn) {
   std::mt19937 random(7);
   for (int i = 0; i < 500; ++i) {
