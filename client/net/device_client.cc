@@ -50,7 +50,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The front is back within moments when it was restarted.
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // Despite its name also how long connecting may take, the TLS handshake with it.
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, board == nullptr ? 100 : 5'000);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   if (board == nullptr) {
     args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "synergyd");
