@@ -24,6 +24,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   app.footer(kFooter);
   AddRunCommand(app, chosen);
   AddRunsCommand(app, chosen);
+  AddTagCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddAnalyzeCommand(app, chosen);
   AddExportCommand(app, chosen);

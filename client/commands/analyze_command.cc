@@ -125,7 +125,7 @@ void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<AnalyzeOptions>();
   CLI::App* command = app.add_subcommand(
       "analyze", "Compute a stored run's energies again from its records, rail by rail");
-  command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
+  command->add_option("run", options->run, "Number, tag, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
   AddMethodOption(*command, &options->method);

@@ -59,7 +59,7 @@ void AddCancelCommand(CLI::App& app, ChosenCommand* chosen) {
   CLI::App* command = app.add_subcommand("cancel", "End a queued or running job on the board");
   command
       ->add_option("run", options->run,
-                   "Number of the run in the store, or its id (or the beginning of it) as "
+                   "Number or tag of the run in the store, or its id (or the beginning of it) as "
                    "synergyctl board shows it")
       ->type_name("RUN")
       ->required();

@@ -19,6 +19,7 @@ using ChosenCommand = std::function<absl::Status()>;
 // outlives the app.
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
 void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
+void AddTagCommand(CLI::App& app, ChosenCommand* chosen);
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
 void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen);
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen);

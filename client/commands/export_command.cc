@@ -61,7 +61,7 @@ absl::Status Export(const ExportOptions& options) {
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<ExportOptions>();
   CLI::App* command = app.add_subcommand("export", "Write a stored run as CSV, JSON or traces");
-  command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
+  command->add_option("run", options->run, "Number, tag, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
   command->add_option("--format", options->format, "csv (a row per operator) or json")

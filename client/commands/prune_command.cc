@@ -185,7 +185,8 @@ void AddPruneCommand(CLI::App& runs, std::shared_ptr<const RunsOptions> shared,
   auto options = std::make_shared<PruneOptions>();
   options->shared = std::move(shared);
   CLI::App* command = runs.add_subcommand(
-      "prune", "Remove stored runs for good: those to which all that is given applies");
+      "prune",
+      "Remove stored runs for good: those to which all that is given applies and that have no tag");
   command->add_option("--older-than", options->rule.older_than_days, "Runs older than this")
       ->type_name("DAYS")
       ->check(NotNegative());

@@ -38,11 +38,13 @@ std::string RunListText(const std::vector<StoredRun>& runs) {
                    {"engine", TextTable::Align::kLeft},
                    {"board", TextTable::Align::kLeft},
                    {"state", TextTable::Align::kLeft},
-                   {"kB"}});
+                   {"kB"},
+                   {"tags", TextTable::Align::kLeft}});
   for (const StoredRun& run : runs) {
     table.AddRow({fmt::format("{}", run.number),
                   run.started_unix_ns ? MinuteText(*run.started_unix_ns) : "-", run.net, run.engine,
-                  BoardText(run), StateText(run), fmt::format("{}", (run.bytes + 999) / 1000)});
+                  BoardText(run), StateText(run), fmt::format("{}", (run.bytes + 999) / 1000),
+                  fmt::format("{}", fmt::join(run.tags, " "))});
   }
   const bool simulated =
       std::any_of(runs.begin(), runs.end(), [](const StoredRun& run) { return run.simulated; });
@@ -71,6 +73,7 @@ ordered_json RunListJson(const std::vector<StoredRun>& runs) {
     json["unfinished"] = run.unfinished();
     json["chunks"] = run.next_seq;
     json["bytes"] = run.bytes;
+    json["tags"] = run.tags;
     list.push_back(std::move(json));
   }
   return list;

@@ -4,12 +4,40 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 
 namespace synergy {
+
+namespace {
+
+// The one run that has the tag; absent where none has.
+absl::StatusOr<std::optional<StoredRun>> ResolveTag(const std::vector<StoredRun>& runs,
+                                                    std::string_view tag) {
+  const std::vector<StoredRun> tagged = RunsWithTag(runs, tag);
+  if (tagged.empty()) return std::optional<StoredRun>();
+  if (tagged.size() == 1) return std::optional<StoredRun>(tagged.front());
+  std::string numbers;
+  for (const StoredRun& run : tagged) {
+    numbers += fmt::format("{}{}", numbers.empty() ? "" : ", ", run.number);
+  }
+  return absl::InvalidArgumentError(fmt::format(
+      "the tag '{}' is on {} runs ({}): give the number of one.", tag, tagged.size(), numbers));
+}
+
+}  // namespace
+
+std::vector<StoredRun> RunsWithTag(const std::vector<StoredRun>& runs, std::string_view tag) {
+  std::vector<StoredRun> tagged;
+  for (const StoredRun& run : runs) {
+    if (std::ranges::find(run.tags, tag) != run.tags.end()) tagged.push_back(run);
+  }
+  return tagged;
+}
 
 absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::string_view text) {
   if (runs.empty()) {
@@ -25,14 +53,20 @@ absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::st
   std::vector<const StoredRun*> beginning;
   for (const StoredRun& run : runs) {
     if ((is_number && run.number == number) || run.run_id == text) return run;
+  }
+  absl::StatusOr<std::optional<StoredRun>> tagged = ResolveTag(runs, text);
+  if (!tagged.ok()) return tagged.status();
+  if (*tagged) return **std::move(tagged);
+  for (const StoredRun& run : runs) {
     if (!text.empty() && run.run_id.starts_with(text)) beginning.push_back(&run);
   }
   if (beginning.size() == 1) return *beginning.front();
   if (beginning.empty()) {
-    return absl::NotFoundError(fmt::format(
-        "there is no run '{}'. RUN is a number, a run id or the beginning of one, or 'last'; "
-        "synergyctl runs lists them.",
-        text));
+    return absl::NotFoundError(
+        fmt::format("there is no run '{}'. RUN is a number, a tag, a run id or the beginning of "
+                    "one, or 'last'; "
+                    "synergyctl runs lists them.",
+                    text));
   }
   std::string candidates;
   for (const StoredRun* run : beginning) {

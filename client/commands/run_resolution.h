@@ -10,9 +10,12 @@
 
 namespace synergy {
 
-// `text` is "last" (the newest), a short number, a run id or the beginning of one. NotFound with
-// what there is, InvalidArgument where several runs begin so. Pure.
+// `text` is "last" (the newest), a short number, a run id, a tag or the beginning of a run id.
+// NotFound with what there is, InvalidArgument where several runs have the tag or begin so. Pure.
 absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::string_view text);
+
+// All that have the tag, by number.
+std::vector<StoredRun> RunsWithTag(const std::vector<StoredRun>& runs, std::string_view tag);
 
 // The job on a board that the user means: by what ResolveRun takes for the runs of this board in
 // the store, or by the id of a job that the store does not have. FailedPrecondition where it has

@@ -61,7 +61,7 @@ absl::Status Show(const ShowOptions& options) {
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = app.add_subcommand("show", "Show a stored run: time and joules per operator");
-  command->add_option("run", options->run, "Number, run id, the beginning of one, or 'last'")
+  command->add_option("run", options->run, "Number, tag, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
   AddMethodOption(*command, &options->method);

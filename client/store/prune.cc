@@ -19,7 +19,7 @@ std::vector<StoredRun> SelectForPruning(const std::vector<StoredRun>& runs, cons
     const StoredRun& run = newest_first[rank];
     const double age_days =
         static_cast<double>(now_unix_ns - run.time_unix_ns()) / kNanosecondsADay;
-    if (run.complete == rule.incomplete) continue;
+    if (!run.tags.empty() || run.complete == rule.incomplete) continue;
     if (rule.keep && rank < *rule.keep) continue;
     if (rule.older_than_days && age_days <= *rule.older_than_days) continue;
     selected.push_back(run);

@@ -9,8 +9,8 @@
 
 namespace synergy {
 
-// A run goes when all that is given here applies to it. Runs that are not complete only go with
-// `incomplete`, and then only those.
+// A run goes when all that is given here applies to it and it has no tag. Runs that are not
+// complete only go with `incomplete`, and then only those.
 struct PruneRule {
   std::optional<double> older_than_days = std::nullopt;
   std::optional<uint64_t> keep = std::nullopt;  // spares the newest of the runs, complete or not

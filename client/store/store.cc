@@ -5,10 +5,12 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "client/store/chunk_table.h"
 #include "client/store/meter_table.h"
 #include "client/store/removal.h"
 #include "client/store/store_schema.h"
+#include "client/store/tag_table.h"
 #include "common/records/chunk.h"
 
 namespace synergy {
@@ -17,7 +19,8 @@ namespace {
 constexpr std::string_view kSelectRuns = R"sql(
 SELECT r.run, r.run_id, b.board_id, b.name, b.title, r.net, r.engine, r.simulated, r.has_truth,
        r.submitted_unix_ns, r.started_unix_ns, r.state, r.error, r.next_seq, r.acknowledged_seq,
-       r.complete, r.abandoned, r.bytes
+       r.complete, r.abandoned, r.bytes,
+       (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM tags t WHERE t.run = r.run ORDER BY tag))
 FROM runs r JOIN boards b USING (board)
 WHERE (?1 IS NULL OR r.run = ?1) AND (?2 IS NULL OR b.board_id = ?2)
 ORDER BY r.run
@@ -44,6 +47,7 @@ StoredRun RunOfRow(const Statement& row) {
   run.complete = row.Int(15) != 0;
   run.abandoned = row.Int(16) != 0;
   run.bytes = static_cast<uint64_t>(row.Int(17));
+  if (!row.IsNull(18)) run.tags = absl::StrSplit(row.Bytes(18), ' ');  // none has a blank in it
   return run;
 }
 
@@ -270,6 +274,18 @@ absl::StatusOr<std::optional<v1::MeterRecord>> Store::Meter(int64_t number) {
 absl::Status Store::ForEachMeterChunk(int64_t number,
                                       const std::function<absl::Status(const v1::Chunk&)>& visit) {
   return VisitMeterChunks(database_, number, visit);
+}
+
+absl::Status Store::AddTag(const std::string& tag, int64_t number) {
+  return InsertTag(database_, tag, number);
+}
+
+absl::Status Store::SetTag(const std::string& tag, int64_t number) {
+  return MoveTag(database_, tag, number);
+}
+
+absl::Status Store::RemoveTag(const std::string& tag, std::optional<int64_t> number) {
+  return DeleteTag(database_, tag, number);
 }
 
 absl::Status Store::Delete(std::span<const int64_t> numbers) {

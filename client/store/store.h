@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/store/sqlite.h"
+#include "client/store/stored_run.h"
 #include "client/store/submission_table.h"
 #include "client/store/versioned_database.h"
 #include "synergy/v1/board.pb.h"
@@ -29,33 +30,6 @@
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
-
-// A run in the store's index.
-struct StoredRun {
-  int64_t number = 0;  // short, for people; of this store
-  std::string run_id;
-  std::string board_id;
-  std::string board_name;   // "sim:jetson-tx1"
-  std::string board_title;  // "Jetson TX1 (simulated)"
-  std::string net;
-  std::string engine;
-  bool simulated = false;
-  bool has_truth = false;  // the board can tell the truth of this run
-  int64_t submitted_unix_ns = 0;
-  std::optional<int64_t> started_unix_ns;  // absent until the first chunk has come
-  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
-  std::string error;              // why the job failed
-  uint64_t next_seq = 0;          // chunks below it are here
-  uint64_t acknowledged_seq = 0;  // chunks below it are acknowledged to the board
-  bool complete = false;          // everything up to the RunEnd record is here
-  bool abandoned = false;         // incomplete, and the board has no more of it
-  uint64_t bytes = 0;             // of the chunks' data, a meter's among them
-
-  // The board still has something to be asked for or told.
-  bool unfinished() const { return !abandoned && (!complete || acknowledged_seq < next_seq); }
-  // For sorting by age.
-  int64_t time_unix_ns() const { return started_unix_ns.value_or(submitted_unix_ns); }
-};
 
 class Store {
  public:
@@ -102,6 +76,13 @@ class Store {
   // By channel, then in order. Stops at the first error of `visit`.
   absl::Status ForEachMeterChunk(int64_t number,
                                  const std::function<absl::Status(const v1::Chunk&)>& visit);
+
+  // Names for runs (tag_table.h). A tag may be on several runs. Each call is one transaction,
+  // durable when it returns. SetTag: on this run alone, whatever had it before.
+  absl::Status AddTag(const std::string& tag, int64_t number);
+  absl::Status SetTag(const std::string& tag, int64_t number);
+  // From this run, or from all; NotFound where it is not there.
+  absl::Status RemoveTag(const std::string& tag, std::optional<int64_t> number);
 
   // Deletes runs with their chunks and gives the space back to the disk, as of RemoveRuns.
   absl::Status Delete(std::span<const int64_t> numbers);

@@ -89,6 +89,16 @@ CREATE TABLE meter_chunks (
   FOREIGN KEY (board, run) REFERENCES runs (board, run) ON DELETE CASCADE
 ) STRICT;
 )sql",
+    // 4: names that people give to runs.
+    R"sql(
+CREATE TABLE tags (
+  tag TEXT NOT NULL,
+  run INTEGER NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+  PRIMARY KEY (tag, run)
+) STRICT;
+
+CREATE INDEX tags_of_run ON tags (run);
+)sql",
 };
 
 }  // namespace synergy

@@ -37,6 +37,20 @@ TEST(ResolveRun, TakesNumbersIdsUniqueBeginningsAndLast) {
   EXPECT_EQ(ResolveRun(Runs(), "2-")->number, 3);
 }
 
+TEST(ResolveRun, TakesTheTagOfOneRun) {
+  std::vector<StoredRun> runs = Runs();
+  runs[0].tags = {"main", "old"};
+  runs[1].tags = {"main"};
+  EXPECT_EQ(ResolveRun(runs, "old")->number, 1);
+  const absl::Status several = ResolveRun(runs, "main").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(several));
+  EXPECT_THAT(several.ToString(), HasSubstr("on 2 runs (1, 2)"));
+  EXPECT_EQ(RunsWithTag(runs, "main").size(), 2u);
+  EXPECT_TRUE(RunsWithTag(runs, "2").empty()) << "a number is no tag";
+  runs[2].tags = {"2024"};  // of a store that something else has changed
+  EXPECT_EQ(ResolveRun(runs, "20240501-aa11")->number, 1);
+}
+
 v1::JobStatus Job(const std::string& id, v1::JobState state) {
   v1::JobStatus job;
   job.set_run_id(id);

@@ -499,7 +499,7 @@ TEST_F(SynergyctlTest, AStoreThatLostATableIsRefusedByEveryCommand) {
                                                   {"run", "--net", "squeezenet1.1"}}) {
     ExpectRefusal(RunStored(command), 4,
                   store_ +
-                      " is damaged: it is of version 3, but without "
+                      " is damaged: it is of version 4, but without "
                       "the table chunks. ");
   }
 }
@@ -563,6 +563,42 @@ TEST_F(SynergyctlTest, AFullDiskBehindStdoutIsNotSuccess) {
   const Ended ended = Run({"show", "1", "--store", store_}, "/dev/full");
   EXPECT_EQ(ended.code, 1);
   EXPECT_THAT(ended.err, HasSubstr("no space left"));
+}
+
+TEST_F(SynergyctlTest, ATagStandsForItsRun) {
+  Fill();
+  Fill(5, SampleBoard(), "second");
+  Ended ended = RunStored({"tag", "1", "main"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "run 1 has the tag main\n");
+  EXPECT_EQ(json::parse(RunStored({"show", "main", "--json"}).out)["run"]["number"], 1);
+  EXPECT_EQ(json::parse(RunStored({"runs", "--json"}).out)["runs"][0]["tags"], json({"main"}));
+  EXPECT_THAT(RunStored({"runs"}).out, HasSubstr("main"));
+  ended = RunStored({"tag", "last", "main"});
+  EXPECT_EQ(ended.out, "run 2 has the tag main; it was taken from run 1\n");
+  ended = RunStored({"tag", "1", "main", "--add"});
+  EXPECT_EQ(ended.out, "run 1 has the tag main, and so has run 2\n");
+  EXPECT_EQ(json::parse(RunStored({"tag", "--json"}).out)["tags"],
+            json({{{"tag", "main"}, {"runs", {1, 2}}}}));
+  ExpectRefusal(RunStored({"show", "main"}), 2, "on 2 runs (1, 2)");
+  EXPECT_EQ(RunStored({"runs", "prune", "--keep", "0"}).code, 0);
+  EXPECT_EQ(json::parse(RunStored({"runs", "--json"}).out)["runs"].size(), 2u) << "tagged";
+  EXPECT_EQ(RunStored({"tag", "--remove", "2", "main"}).code, 0);
+  EXPECT_EQ(json::parse(RunStored({"show", "main", "--json"}).out)["run"]["number"], 1);
+  EXPECT_EQ(RunStored({"tag", "--remove", "main"}).code, 0);
+  ExpectRefusal(RunStored({"tag", "--remove", "main"}), 2, "no run has the tag 'main'");
+}
+
+TEST_F(SynergyctlTest, WrongTagsAreRefused) {
+  ExpectRefusal(RunStored({"tag", "1", "main"}), 2, "store.db");
+  EXPECT_EQ(json::parse(RunStored({"tag", "--json"}).out)["tags"], json::array());
+  EXPECT_FALSE(std::filesystem::exists(store_)) << "no store is made for a tag";
+  Fill();
+  ExpectRefusal(RunStored({"tag", "1", "7"}), 2, "'7' is no tag");
+  ExpectRefusal(RunStored({"tag", "7", "main"}), 2, "no run '7'");
+  ExpectRefusal(RunStored({"tag", "1"}), 2, "tag RUN NAME");
+  ExpectRefusal(RunStored({"tag", "--remove"}), 2, "NAME");
+  ExpectRefusal(RunStored({"tag", "1", "main", "--add", "--remove"}), 2, "exclude");
 }
 
 }  // namespace

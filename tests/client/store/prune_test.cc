@@ -53,5 +53,18 @@ TEST(Prune, IncompleteTakesOnlyThose) {
   EXPECT_THAT(Pruned({.older_than_days = 35, .incomplete = true}), ElementsAre(2));
 }
 
+TEST(Prune, WhatHasATagStays) {
+  std::vector<StoredRun> runs = Runs();
+  runs[0].tags = {"main"};
+  runs[1].tags = {"main"};
+  const auto numbers = [&](const PruneRule& rule) {
+    std::vector<int64_t> selected;
+    for (const StoredRun& run : SelectForPruning(runs, rule, kNow)) selected.push_back(run.number);
+    return selected;
+  };
+  EXPECT_THAT(numbers({.keep = 0}), ElementsAre(3, 5));
+  EXPECT_THAT(numbers({.incomplete = true}), ElementsAre(4));
+}
+
 }  // namespace
 }  // namespace synergy

@@ -22,6 +22,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class StoreTest : public testing::Test {
  protected:
@@ -336,7 +337,44 @@ TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
   EXPECT_TRUE(store->Run(number)->complete);
   EXPECT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
   auto database = Database::Open(path_, Database::Mode::kExisting);
-  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 3);
+  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 4);
+}
+
+std::vector<std::string> TagsOf(Store& store, int64_t number) { return store.Run(number)->tags; }
+
+TEST_F(StoreTest, ATagIsOnOneRunOrOnSeveralAndGoesWithThem) {
+  auto store = Open();
+  v1::JobStatus other = SampleStatus();
+  other.set_run_id("other");
+  const int64_t first = PutSample(*store), second = *store->PutRun(SampleBoard(), other);
+  ASSERT_TRUE(store->SetTag("main", first).ok());
+  ASSERT_TRUE(store->AddTag("feature/x", first).ok());
+  EXPECT_THAT(TagsOf(*store, first), ElementsAre("feature/x", "main"));
+  EXPECT_THAT(TagsOf(*store, second), IsEmpty());
+  ASSERT_TRUE(store->SetTag("main", second).ok());
+  EXPECT_THAT(TagsOf(*store, first), ElementsAre("feature/x")) << "it moved";
+  ASSERT_TRUE(store->AddTag("main", first).ok());
+  ASSERT_TRUE(store->AddTag("main", first).ok()) << "twice is once";
+  store = Open(StoreAccess::kRead);
+  EXPECT_THAT(TagsOf(*store, first), ElementsAre("feature/x", "main"));
+  EXPECT_THAT(TagsOf(*store, second), ElementsAre("main"));
+  store = Open();
+  ASSERT_TRUE(store->Delete(std::vector<int64_t>{second}).ok());
+  ASSERT_TRUE(store->RemoveTag("main", first).ok());
+  EXPECT_THAT(TagsOf(*store, first), ElementsAre("feature/x"));
+  EXPECT_TRUE(absl::IsNotFound(store->RemoveTag("main", std::nullopt)));
+  EXPECT_TRUE(absl::IsNotFound(store->RemoveTag("feature/x", second)));
+}
+
+TEST_F(StoreTest, ANameThatMayBeANumberOrAnotherWordIsNoTag) {
+  auto store = Open();
+  const int64_t number = PutSample(*store);
+  for (const char* name : {"", "7", "2024-x", "last", "a b", "a,b", "-x", "\xc3\xa4"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(store->SetTag(name, number))) << name;
+  }
+  EXPECT_FALSE(store->SetTag(std::string(65, 'x'), number).ok());
+  EXPECT_FALSE(store->SetTag("main", number + 1).ok()) << "there is no such run";
+  EXPECT_THAT(TagsOf(*store, number), IsEmpty());
 }
 
 // SQLite itself says of the new file only that it cannot open it.
