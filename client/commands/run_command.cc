@@ -14,16 +14,12 @@
 #include "client/commands/board_link.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
-#include "client/commands/experiment_flags.h"
-#include "client/commands/input_values.h"
 #include "client/commands/interrupts.h"
-#include "client/commands/job_flags.h"
 #include "client/commands/job_interrupt.h"
+#include "client/commands/job_preparation.h"
 #include "client/commands/job_submission.h"
-#include "client/commands/model_source.h"
 #include "client/commands/output.h"
 #include "client/commands/output_files.h"
-#include "client/commands/pause_choice.h"
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_meter.h"
@@ -40,8 +36,7 @@ struct RunOptions {
   std::string host;
   std::string store;
   std::string method{kMethodLeastSquares};
-  ModelOptions model;
-  JobOptions job;
+  MeasureOptions measure;
   std::string outputs;
   std::string meter;  // exec:COMMAND; "": none
   RecordLimits limits;
@@ -61,24 +56,9 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
     const absl::StatusOr<std::string> meter = MeterCommand(options.meter);
     if (!meter.ok()) return meter.status();
   }
-  absl::StatusOr<LoadedModel> loaded = LoadModel(options.model);
-  if (!loaded.ok()) return loaded.status();
-  run.job.loaded = *std::move(loaded);
-  for (const std::string& note : run.job.loaded.model.notes) PrintNote(note);
-  if (run.job.loaded.model.predict.type() != "simple" && options.job.threads == 1) {
-    PrintNote(fmt::format("{} with one worker: operators cannot overlap; give --threads N",
-                          run.job.loaded.model.predict.type()));
-  }
-  if (!options.job.loop.empty()) {
-    const absl::StatusOr<uint32_t> op = LoopedOperator(run.job.loaded.model, options.job.loop);
-    if (!op.ok()) return op.status();
-    run.job.looped = *op;
-  }
-  std::vector<std::string> flags = options.model.inputs;
-  std::erase_if(flags, [&](const auto& f) { return run.job.loaded.used_inputs.contains(f); });
-  absl::StatusOr<InputValues> inputs = ReadInputValues(flags, run.job.loaded.model);
-  if (!inputs.ok()) return inputs.status();
-  run.job.inputs = *std::move(inputs);
+  absl::StatusOr<Job> job = PrepareJob(options.measure);
+  if (!job.ok()) return job.status();
+  run.job = *std::move(job);
   run.job.keep_outputs = !options.outputs.empty();
   if (!run.job.keep_outputs) return run;
   absl::StatusOr<std::map<std::string, std::string>> files =
@@ -240,23 +220,22 @@ absl::Status Run(const RunOptions& options) {
   JobInterrupt interrupt;
   absl::StatusOr<std::unique_ptr<BoardLink>> link;  // outlives the thread that cancels through it
   const Interrupts interrupts([&](int nth) { interrupt.OnSignal(nth); });
-  link = BoardLink::Open(options.host, options.job.engine);
+  link = BoardLink::Open(options.host, options.measure.job.engine);
   if (!link.ok()) return link.status();
-  JobOptions job = options.job;
-  if (!job.longest_pause_s) job.longest_pause_s = PauseFor((*link)->board());
-  if (job.loop_s == 0) job.loop_s = LoopTimeFor((*link)->board());
-  const absl::Status taken = CheckJob(job, options.model, run->job, (*link)->board());
+  JobOptions job = ForBoard(options.measure.job, (*link)->board());
+  const ModelOptions& model = options.measure.model;
+  const absl::Status taken = CheckJob(job, model, run->job, (*link)->board());
   if (!taken.ok()) return taken;
 
   const absl::StatusOr<std::unique_ptr<MeterSession>> meter =
       StartMeter(options.meter, **link, &job);
   if (!meter.ok()) return meter.status();
   const absl::StatusOr<EnteredRun> entered =
-      SubmitJob(job, options.model, run->job, **store, **link, interrupt);
+      SubmitJob(job, model, run->job, **store, **link, interrupt);
   if (!entered.ok()) return entered.status();
   if (*meter != nullptr) (*meter)->Record(*path, entered->number);
   PrintNote(fmt::format("run {}: {} on {}, {}", entered->number, run->job.loaded.model.name,
-                        (*link)->board().title(), options.job.engine));
+                        (*link)->board().title(), options.measure.job.engine));
   CompleteEarlierRuns(**store, **link, interrupt.first(), /*announce=*/true);
   if (options.detach && !interrupt.interrupted()) {
     PrintNote(
@@ -268,32 +247,18 @@ absl::Status Run(const RunOptions& options) {
   return Receive(options, *run, **store, **link, entered->number, meter->get(), interrupt);
 }
 
-// The option of outputs.
-CLI::Option* AddInputOptions(CLI::App& command, RunOptions& options) {
-  command
-      .add_option("--input", options.model.inputs,
-                  "What the network computes on, instead of random values: .npy of exactly the "
-                  "input's shape, or a picture (.ppm, .png, .jpg), scaled and normalised; BLOB= "
-                  "where the network has several inputs")
-      ->type_name("[BLOB=]FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  return command
-      .add_option("--outputs", options.outputs,
-                  "Write what the network computed; of several outputs each to NAME.BLOB.npy")
-      ->type_name("NAME.npy");
-}
-
 }  // namespace
 
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command =
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
-  AddModelOptions(*command, &options->model);
-  CLI::Option* const outputs = AddInputOptions(*command, *options);
-  AddJobFlags(*command, options->job);
-  AddExperimentFlags(*command, options->job);
+  AddMeasureOptions(*command, &options->measure);
+  CLI::Option* const outputs =
+      command
+          ->add_option("--outputs", options->outputs,
+                       "Write what the network computed; of several outputs each to NAME.BLOB.npy")
+          ->type_name("NAME.npy");
   AddMethodOption(*command, &options->method);
   CLI::Option* const meter =
       command
