@@ -1,0 +1,193 @@
+#include "client/analysis/gate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "client/analysis/paired_sequence.h"
+
+namespace synergy {
+namespace {
+
+using nlohmann::ordered_json;
+
+GateDecision DecisionOf(const GateRow& row, double log_limit) {
+  if (row.log_low > log_limit) return GateDecision::kFail;
+  return row.log_high < log_limit ? GateDecision::kPass : GateDecision::kInconclusive;
+}
+
+// Of all rows; `against` forbids a decision.
+void Conclude(GateResult* result) {
+  const auto any = [&](GateDecision decision) {
+    return std::ranges::any_of(result->rows,
+                               [&](const GateRow& row) { return row.decision == decision; });
+  };
+  result->decision = any(GateDecision::kFail)           ? GateDecision::kFail
+                     : any(GateDecision::kInconclusive) ? GateDecision::kInconclusive
+                                                        : GateDecision::kPass;
+  if (!result->against.empty()) result->decision = GateDecision::kInconclusive;
+}
+
+void JudgeRows(const std::vector<Increase>& increases, GateResult* result) {
+  const double log_limit = std::log1p(result->rule.max_increase);
+  std::vector<double> above, below;
+  for (const Increase& increase : increases) {
+    above.push_back(increase.ProbabilityAbove(log_limit));
+    below.push_back(1 - above.back());
+  }
+  const std::vector<double> fail_levels = HolmLevels(above, result->rule.alpha);
+  const std::vector<double> pass_levels = HolmLevels(below, result->rule.alpha);
+  for (size_t i = 0; i < increases.size(); ++i) {
+    GateRow& row = result->rows[i];
+    const Increase& increase = increases[i];
+    row.log = increase.log;
+    row.log_low = increase.Bound(fail_levels[i]);
+    row.log_high = increase.Bound(1 - pass_levels[i]);
+    row.log_detectable = increase.DetectableLog(std::max(fail_levels[i], pass_levels[i]));
+    row.log_baseline = increase.log_baseline;
+    row.log_candidate = increase.log_candidate;
+    row.decision = DecisionOf(row, log_limit);
+  }
+}
+
+std::string NotKnown(Metric metric, const std::string& rail) {
+  return fmt::format(
+      "the {} of the network{}{} is not known in each run: synergyctl show RUN says why. "
+      "Choose another --rail, or measure again.",
+      MetricName(metric), rail.empty() ? "" : " on ", rail);
+}
+
+std::vector<const ComparedValue*> Judged(const Comparison& comparison, bool per_op) {
+  std::vector<const ComparedValue*> judged;
+  for (const ComparedValue& value : comparison.values) {
+    if (value.level == Level::kNetwork || (per_op && value.level == Level::kOperator)) {
+      judged.push_back(&value);
+    }
+  }
+  return judged;
+}
+
+// Nothing: not known in each pair.
+std::optional<GateRow> PairedRow(const ComparedValue& of, const std::vector<Comparison>& pairs,
+                                 double alpha, double log_limit) {
+  GateRow row{.level = of.level, .name = of.name};
+  PairedSequence sequence(alpha);
+  const double share = 1 / static_cast<double>(pairs.size());
+  for (const Comparison& pair : pairs) {
+    const auto value = std::ranges::find_if(pair.values, [&](const ComparedValue& other) {
+      return other.level == of.level && other.name == of.name;
+    });
+    if (value == pair.values.end() || !value->increase) return std::nullopt;
+    sequence.Add(value->increase->log);
+    row.log_baseline += share * value->increase->log_baseline;
+    row.log_candidate += share * value->increase->log_candidate;
+  }
+  row.log = sequence.mean();
+  row.log_low = sequence.low();
+  row.log_high = sequence.high();
+  row.log_detectable = sequence.half_width();
+  row.decision = DecisionOf(row, log_limit);
+  return row;
+}
+
+// null where there is no bound.
+ordered_json ShareJson(double log) {
+  return std::isfinite(log) ? ordered_json(RatioLess1(log)) : ordered_json(nullptr);
+}
+
+}  // namespace
+
+std::string_view DecisionName(GateDecision decision) {
+  if (decision == GateDecision::kPass) return "PASS";
+  return decision == GateDecision::kFail ? "FAIL" : "INCONCLUSIVE";
+}
+
+GateResult JudgeGate(const Comparison& comparison, const ComparedRuns& runs, const GateRule& rule,
+                     bool per_op, std::vector<std::string> against) {
+  GateResult result{.rule = rule, .metric = comparison.metric, .rail = comparison.rail};
+  result.against = std::move(against);
+  std::vector<Increase> increases;
+  bool network = false;
+  for (const ComparedValue* value : Judged(comparison, per_op)) {
+    if (!value->increase) {
+      result.unknown += value->level == Level::kOperator ? 1 : 0;
+      continue;
+    }
+    if (value->level == Level::kNetwork) {
+      network = true;
+      result.spread = SpreadText(runs, value->spread);
+    }
+    result.rows.push_back({.level = value->level, .name = value->name});
+    increases.push_back(*value->increase);
+  }
+  if (!network) result.against.push_back(NotKnown(comparison.metric, comparison.rail));
+  if (result.rows.size() > 1) result.correction = "Holm";
+  JudgeRows(increases, &result);
+  Conclude(&result);
+  return result;
+}
+
+GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric metric,
+                      const GateRule& rule, bool per_op, std::vector<std::string> against) {
+  GateResult result{.rule = rule, .metric = metric, .rail = rail};
+  result.against = std::move(against);
+  std::vector<Comparison> pairs;
+  for (size_t i = 0; i < std::min(runs.baseline.size(), runs.candidate.size()); ++i) {
+    pairs.push_back(CompareRuns({.baseline = {runs.baseline[i]}, .candidate = {runs.candidate[i]}},
+                                rail, metric, /*assumed_sd=*/0));
+  }
+  // Their number must not depend on what was seen since, so those that are not known count, too.
+  const std::vector<const ComparedValue*> judged = Judged(pairs.front(), per_op);
+  for (const ComparedValue* value : judged) {
+    std::optional<GateRow> row =
+        PairedRow(*value, pairs, rule.alpha / static_cast<double>(judged.size()),
+                  std::log1p(rule.max_increase));
+    if (row) {
+      result.rows.push_back(*std::move(row));
+    } else {
+      result.unknown += value->level == Level::kOperator ? 1 : 0;
+    }
+  }
+  if (result.rows.empty() || result.rows.front().level != Level::kNetwork) {
+    result.against.push_back(NotKnown(metric, rail));
+  }
+  if (judged.size() > 1) result.correction = "Bonferroni";
+  result.spread =
+      fmt::format("{} pairs; the interval holds however often it is looked at", pairs.size());
+  Conclude(&result);
+  return result;
+}
+
+ordered_json GateJson(const GateResult& result) {
+  ordered_json json;
+  json["simulated"] = !result.simulated.empty();
+  json["decision"] = DecisionName(result.decision);
+  json["metric"] = MetricName(result.metric);
+  json["rail"] = result.rail.empty() ? ordered_json(nullptr) : ordered_json(result.rail);
+  json["max_increase"] = result.rule.max_increase;
+  json["alpha"] = result.rule.alpha;
+  json["correction"] =
+      result.correction.empty() ? ordered_json(nullptr) : ordered_json(result.correction);
+  json["between_runs"] = result.spread;
+  json["against"] = result.against;
+  json["notes"] = result.notes;
+  json["unknown_operators"] = result.unknown;
+  json["values"] = ordered_json::array();
+  for (const GateRow& row : result.rows) {
+    ordered_json item;
+    item["level"] = LevelName(row.level);
+    item["name"] = row.name.empty() ? ordered_json(nullptr) : ordered_json(row.name);
+    item["decision"] = DecisionName(row.decision);
+    item["baseline"] = std::exp(row.log_baseline);
+    item["candidate"] = std::exp(row.log_candidate);
+    item["increase"] = RatioLess1(row.log);
+    item["interval"] = ordered_json::array({ShareJson(row.log_low), ShareJson(row.log_high)});
+    item["minimum_detectable_change"] = ShareJson(row.log_detectable);
+    json["values"].push_back(std::move(item));
+  }
+  return json;
+}
+
+}  // namespace synergy
