@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 ok, 1 failed check, 2 bad input, 3 daemon not reached, 4 refused, 5 partial "
-    "data, "
+    "data or an INCONCLUSIVE gate, "
     "130 interrupted.\n"
     "Environment: SYNERGY_HOST, XDG_CONFIG_HOME, XDG_DATA_HOME, NO_COLOR.";
 
@@ -25,6 +25,8 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddRunCommand(app, chosen);
   AddRunsCommand(app, chosen);
   AddTagCommand(app, chosen);
+  AddCompareCommand(app, chosen);
+  AddGateCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddAnalyzeCommand(app, chosen);
   AddExportCommand(app, chosen);

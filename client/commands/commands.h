@@ -20,6 +20,8 @@ using ChosenCommand = std::function<absl::Status()>;
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
 void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
 void AddTagCommand(CLI::App& app, ChosenCommand* chosen);
+void AddCompareCommand(CLI::App& app, ChosenCommand* chosen);
+void AddGateCommand(CLI::App& app, ChosenCommand* chosen);
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
 void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen);
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen);

@@ -14,7 +14,7 @@ enum class ExitCode : int {
   kUsage = 2,         // bad input: what is asked for does not exist or cannot be; nothing was done
   kNotReached = 3,    // no daemon there, or none that answers
   kRefused = 4,       // the daemon or the store says no; nothing was done
-  kPartial = 5,       // what came is stored, but it is not all
+  kPartial = 5,       // what came is stored, but it is not all; a gate that is INCONCLUSIVE
   kInterrupted = 130  // SIGINT or SIGTERM
 };
 

@@ -22,6 +22,7 @@ void JobInterrupt::SetJob(BoardLink* link, const std::string& run_id) {
   const absl::MutexLock lock(&mutex_);
   link_ = link;
   run_id_ = run_id;
+  ended_ = false;
   if (first_.stop_requested()) StartCancelling();
 }
 

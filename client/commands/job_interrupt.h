@@ -20,8 +20,8 @@ class JobInterrupt {
   // For the n-th signal, from 1. Never waits for the board.
   void OnSignal(int nth) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // From now on there is a job to cancel, and `link` outlives the signals; cancelled at once where
-  // the first signal came before.
+  // From now on there is a job to cancel, after one that has ended perhaps, and `link` outlives the
+  // signals; cancelled at once where the first signal came before.
   void SetJob(BoardLink* link, const std::string& run_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The job has ended: from now on a first signal cancels nothing on the board.

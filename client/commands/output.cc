@@ -128,6 +128,12 @@ absl::Status WriteOutputFile(const std::string& path,
   return Ending(ExitCode::kFailedCheck, ReplaceWhole(path, parts));
 }
 
+absl::Status AppendToFile(const std::string& path, std::string_view text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  return Ending(ExitCode::kFailedCheck,
+                fd.ok() ? WriteAll(fd.get(), text, path) : FileError("write", path, errno));
+}
+
 bool StdoutHasColor() {
   const char* no_color = std::getenv("NO_COLOR");
   return IsCapable(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0');

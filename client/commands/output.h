@@ -19,6 +19,9 @@ absl::Status WriteStdout(std::string_view text);
 absl::Status WriteOutputFile(const std::string& path,
                              std::initializer_list<std::string_view> parts);
 
+// Behind what is in `path`. Errors likewise end in kFailedCheck.
+absl::Status AppendToFile(const std::string& path, std::string_view text);
+
 // Makes the standard descriptors that the caller closed (`2>&-`) refuse what is written to them,
 // instead of being given to the next file or socket that is opened. First thing in main.
 void OccupyStandardDescriptors();

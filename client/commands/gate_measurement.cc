@@ -1,0 +1,76 @@
+#include "client/commands/gate_measurement.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "client/commands/exit_code.h"
+#include "client/commands/gate_job.h"
+#include "client/commands/resume.h"
+#include "client/commands/stored_report.h"
+#include "client/commands/user_file.h"
+#include "client/store/removal.h"
+#include "client/store/store_path.h"
+
+namespace synergy {
+namespace {
+
+absl::Status Interrupted() {
+  return Ending(ExitCode::kInterrupted,
+                absl::CancelledError("the gate was interrupted before it had decided; what was "
+                                     "measured is stored: synergyctl runs lists it."));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GateMeasurement>> GateMeasurement::Start(
+    const std::string& store_option, std::string host) {
+  const absl::StatusOr<std::string> path = StorePath(store_option, /*create_folder=*/true);
+  if (!path.ok()) return path.status();
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(*path, StoreAccess::kWrite);
+  if (!store.ok()) return store.status();
+  KeepReserve(*path);
+  return std::unique_ptr<GateMeasurement>(new GateMeasurement(*std::move(store), std::move(host)));
+}
+
+absl::StatusOr<GateSide*> GateMeasurement::Prepare(const std::string& path) {
+  absl::StatusOr<MeasureOptions> options = ReadGateJob(path);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<Job> job = PrepareJob(*options);
+  if (!job.ok()) return AboutFile(path, job.status());
+  absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(host_, options->job.engine);
+  if (!link.ok()) return link.status();
+  options->job = ForBoard(options->job, (*link)->board());
+  const absl::Status taken = CheckJob(options->job, options->model, *job, (*link)->board());
+  if (!taken.ok()) {
+    const std::string what = fmt::format("{}: {}", path, std::string(taken.message()));
+    return Ending(ExitCodeOf(taken), absl::Status(taken.code(), what));
+  }
+  sides_.push_back(std::make_unique<GateSide>(
+      GateSide{path, *std::move(options), *std::move(job), *std::move(link)}));
+  return sides_.back().get();
+}
+
+absl::StatusOr<LoadedRun> GateMeasurement::Measure(GateSide& side, Metric metric) {
+  if (interrupt_.interrupted()) return Interrupted();
+  const absl::StatusOr<EnteredRun> entered =
+      SubmitJob(side.options.job, side.options.model, side.job, *store_, *side.link, interrupt_);
+  if (!entered.ok()) return interrupt_.interrupted() ? Interrupted() : entered.status();
+  PrintNote(fmt::format("run {}: {}, {} on {}, {}", entered->number, side.path,
+                        side.job.loaded.model.name, side.link->board().title(),
+                        side.options.job.engine));
+  const absl::Status received = ReceiveRun(*store_, side.link->board(), *side.link, entered->number,
+                                           interrupt_.token(), [&](const StoredRun&) {
+                                             interrupt_.JobEnded();
+                                             return absl::OkStatus();
+                                           });
+  if (interrupt_.interrupted()) return Interrupted();
+  if (!received.ok()) return received;
+  absl::StatusOr<StoredRun> run = store_->Run(entered->number);
+  if (!run.ok()) return run.status();
+  absl::StatusOr<RunReport> report = LoadReport(*store_, *run, MethodFor(metric));
+  if (!report.ok()) return report.status();
+  return LoadedRun{*std::move(run), *std::move(report)};
+}
+
+}  // namespace synergy

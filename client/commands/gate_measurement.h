@@ -1,0 +1,56 @@
+// Measures for a gate: runs of job files, one after the other, on one board.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/commands/board_link.h"
+#include "client/commands/compared_runs.h"
+#include "client/commands/interrupts.h"
+#include "client/commands/job_interrupt.h"
+#include "client/commands/job_preparation.h"
+#include "client/store/store.h"
+
+namespace synergy {
+
+// A job file that the board takes.
+struct GateSide {
+  std::string path;
+  MeasureOptions options;  // with what the board chooses
+  Job job;
+  std::unique_ptr<BoardLink> link;
+};
+
+// Of one thread. The first SIGINT or SIGTERM cancels the run that is measured (job_interrupt.h).
+class GateMeasurement {
+ public:
+  // `host` as for BoardLink::Open.
+  static absl::StatusOr<std::unique_ptr<GateMeasurement>> Start(const std::string& store_option,
+                                                                std::string host);
+
+  Store& store() { return *store_; }
+
+  // Nothing is measured yet. Lives as long as this. kUsage, kNotReached, kRefused.
+  absl::StatusOr<GateSide*> Prepare(const std::string& path);
+
+  // Measures, stores and solves one run, as far as the metric needs it. kInterrupted where the user
+  // ended it; one that the board did not finish is no error.
+  absl::StatusOr<LoadedRun> Measure(GateSide& side, Metric metric);
+
+ private:
+  GateMeasurement(std::unique_ptr<Store> store, std::string host)
+      : store_(std::move(store)),
+        host_(std::move(host)),
+        interrupts_([this](int nth) { interrupt_.OnSignal(nth); }) {}
+
+  const std::unique_ptr<Store> store_;
+  const std::string host_;
+  JobInterrupt interrupt_;
+  std::vector<std::unique_ptr<GateSide>> sides_;  // the interrupt uses their links
+  const Interrupts interrupts_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,110 @@
+#include "client/report/gate_text.h"
+
+#include <cmath>
+
+#include "client/report/comparison_text.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace synergy {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+GateResult Result() {
+  GateResult result;
+  result.rule = {0.02, 0.05};
+  result.rail = "VDD_IN";
+  result.decision = GateDecision::kFail;
+  result.rows = {{.decision = GateDecision::kPass, .log = 0, .log_low = -0.01, .log_high = 0.01},
+                 {.level = Level::kOperator,
+                  .name = "a<b>|\"c\"",
+                  .decision = GateDecision::kFail,
+                  .log = std::log(1.05),
+                  .log_low = std::log(1.04),
+                  .log_high = std::log(1.06)}};
+  result.correction = "Holm";
+  result.spread = "runs scatter by 1 %";
+  return result;
+}
+
+TEST(GateText, SaysDecisionLimitAndInterval) {
+  EXPECT_THAT(GateText(Result(), 0),
+              AllOf(StartsWith("FAIL: energy on VDD_IN at most +2.00 %\n"),
+                    HasSubstr("+4.00 % to +6.00 %"), HasSubstr("90 %"),
+                    HasSubstr("number of comparisons (Holm)"), HasSubstr("runs scatter by 1 %")));
+}
+
+TEST(GateMarkdown, IsATableWhoseCellsHoldWhatTheyAreGiven) {
+  EXPECT_THAT(GateMarkdown(Result()),
+              AllOf(StartsWith("### FAIL: "), HasSubstr("| a<b>\\|\"c\" | FAIL |")));
+}
+
+TEST(GateJunit, EscapesNamesAndCountsWhatDidNotPass) {
+  GateResult result = Result();
+  result.against = {"run 3 is INVALID"};
+  EXPECT_THAT(GateJunit(result),
+              AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"1\""),
+                    HasSubstr("name=\"a&lt;b&gt;|&quot;c&quot;\"><failure message=\"FAIL: "),
+                    HasSubstr("<error message=\"INCONCLUSIVE: run 3 is INVALID\"/>"),
+                    HasSubstr("name=\"network\"/>")));
+}
+
+TEST(GateAnnotations, AreCommandsOfALineEach) {
+  GateResult result = Result();
+  result.rows[1].name = "50%";
+  EXPECT_EQ(GateAnnotations(result),
+            "::error title=synergyctl gate FAIL::50%25: +5.00 %25, interval +4.00 %25 to +6.00 "
+            "%25\n");
+  result.rows.pop_back();
+  result.decision = GateDecision::kPass;
+  EXPECT_THAT(GateAnnotations(result), StartsWith("::notice title=synergyctl gate PASS::"));
+}
+
+TEST(GateTexts, SayThatABoardIsSimulated) {
+  GateResult result = Result();
+  result.simulated = "SIMULATED: the powers come from a model.";
+  EXPECT_THAT(GateText(result, 0), StartsWith("FAIL: SIMULATED energy on VDD_IN"));
+  EXPECT_THAT(GateMarkdown(result), StartsWith("### FAIL: SIMULATED energy on VDD_IN"));
+  EXPECT_THAT(GateJunit(result), AllOf(HasSubstr("<testsuite name=\"SIMULATED energy on VDD_IN"),
+                                       HasSubstr("SIMULATED: the powers come from a model.")));
+  EXPECT_THAT(GateAnnotations(result),
+              StartsWith("::error title=synergyctl gate FAIL (SIMULATED)::"));
+  EXPECT_TRUE(GateJson(result)["simulated"].get<bool>());
+  result.simulated.clear();
+  for (const std::string& text :
+       {GateText(result, 0), GateMarkdown(result), GateJunit(result), GateAnnotations(result)}) {
+    EXPECT_THAT(text, Not(HasSubstr("SIMULATED")));
+  }
+  EXPECT_FALSE(GateJson(result)["simulated"].get<bool>());
+}
+
+TEST(GateTexts, WithoutAnyNumberSayWhy) {
+  GateResult result;
+  result.rule = {0.02, 0.05};
+  result.against = {"the energy is not known"};
+  EXPECT_THAT(GateText(result, 0), AllOf(StartsWith("INCONCLUSIVE: "), HasSubstr("not known"),
+                                         Not(HasSubstr("intervals of"))));
+  EXPECT_THAT(GateJunit(result), HasSubstr("tests=\"1\" failures=\"0\" errors=\"1\""));
+  EXPECT_THAT(GateAnnotations(result), StartsWith("::warning "));
+}
+
+TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {
+  Comparison comparison{.rail = "VDD_IN", .metric = Metric::kEnergy, .values = {}};
+  Increase increase;
+  increase.log = increase.log_candidate = std::log(1.1);
+  increase.se = increase.se_candidate = 0.01;
+  increase.degrees_of_freedom = 1e9;
+  comparison.values = {{.level = Level::kNetwork, .increase = increase},
+                       {.level = Level::kOperator, .name = "conv1"}};
+  EXPECT_THAT(ComparisonText(comparison, 0),
+              AllOf(HasSubstr("energy on VDD_IN"), HasSubstr("1100 mJ"), HasSubstr("+10.00 %"),
+                    HasSubstr("+7.87 % to +12.18 %"), HasSubstr("100 mJ +/- 21.56 mJ"),
+                    HasSubstr("not known alone in each run")));
+}
+
+}  // namespace
+}  // namespace synergy
