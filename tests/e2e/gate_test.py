@@ -104,7 +104,7 @@ class Gate(unittest.TestCase):
             self.assertIn("--force", done.stderr)
         self.assertEqual(self.ctl("compare", "main", "last", "--force").returncode, 0)
         for text, args in (("itself", ("compare", "1", "main")), ("no run 'nothing'", ("gate", "main", "nothing")),
-                           ("no such rail", ("gate", "main", "same", "--rail", "VDD")),
+                           ("no such rail", ("gate", "main", "same", "--force", "--rail", "VDD")),
                            ("below 0.5", ("gate", "main", "same", "--alpha", "60%"))):
             done = self.ctl(*args, *(("--max-increase", "2%") if args[0] == "gate" else ()))
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
