@@ -13,6 +13,10 @@ using Eigen::Vector3d;
 
 // Steps of phase, and of the phase at the piece's ends by the period: parts of a slot.
 constexpr double kSlotSteps = 4;
+// So many windows are compared in one search, which takes some seconds. The longer a piece lasts
+// the more periods are told apart: one with a hole in it, or of seldom readings, is halved.
+constexpr double kMostTries = 4e7;
+constexpr size_t kLeastPiece = 32;
 // What a read costs whose conversion is in doubt, as a logarithm of likelihood: more than one that
 // is explained, which costs a half on average, so that losing track does not pay.
 constexpr double kCostOfDoubt = 2;
@@ -160,13 +164,21 @@ double ConversionTracker::Score(double phase_ns, double period_ns,
 
 ConversionTracker::Acquired ConversionTracker::Acquire(size_t first, size_t last,
                                                        size_t stride) const {
-  Acquired found;
-  found.from = (first + last) / 2;
-  const double middle = Middle(found.from);
-  const double half_ns = 0.5 * (Middle(last - 1) - Middle(first));
   double slot_share = 1;
   for (const CycleRegister& reg : registers_) slot_share = std::min(slot_share, reg.slot_share);
   const double step_ns = slot_share * nominal_.period_ns / kSlotSteps;
+  const double tries_a_read_ns = nominal_.tolerance * nominal_.period_ns / (step_ns * step_ns);
+  const auto length_ns = [&](size_t from, size_t to) { return Middle(to - 1) - Middle(from); };
+  while (last - first > kLeastPiece &&
+         tries_a_read_ns * length_ns(first, last) * static_cast<double>((last - first) / stride) >
+             kMostTries) {
+    const size_t half = (first + last) / 2;
+    (length_ns(first, half) < length_ns(half, last) ? last : first) = half;
+  }
+  Acquired found;
+  found.from = (first + last) / 2;
+  const double middle = Middle(found.from);
+  const double half_ns = 0.5 * length_ns(first, last);
   const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
   const double lowest = nominal_.period_ns * (1 - nominal_.tolerance);
   const double highest = nominal_.period_ns * (1 + nominal_.tolerance);
