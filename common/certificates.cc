@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/openssl_reason.h"
 #include "common/sha256.h"
 #include "fmt/format.h"
 
@@ -33,20 +34,11 @@ using Extension = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
 
 constexpr int kSerialBytes = 16;
+constexpr std::string_view kOtherwise = "no reason given";
 
-// OpenSSL's first reason; its queue is empty afterwards.
-std::string Reason() {
-  char text[256] = "no reason given";
-  if (const unsigned long error = ERR_get_error(); error != 0) {
-    ERR_error_string_n(error, text, sizeof(text));
-  }
-  ERR_clear_error();
-  return text;
-}
+std::string Reason() { return OpenSslReason(kOtherwise); }
 
-absl::Status Failed(std::string_view what) {
-  return absl::InternalError(fmt::format("{} failed in OpenSSL: {}", what, Reason()));
-}
+absl::Status Failed(std::string_view what) { return FailedInOpenSsl(what, kOtherwise); }
 
 absl::Status Malformed(std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("This is no {}: {}", what, Reason()));

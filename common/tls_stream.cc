@@ -10,23 +10,17 @@
 #include <array>
 #include <utility>
 
+#include "common/openssl_reason.h"
 #include "fmt/format.h"
 
 namespace synergy {
 namespace {
 
-std::string Reason() {
-  char text[256] = "the connection was closed";
-  if (const unsigned long error = ERR_get_error(); error != 0) {
-    ERR_error_string_n(error, text, sizeof(text));
-  }
-  ERR_clear_error();
-  return text;
-}
+constexpr std::string_view kOtherwise = "the connection was closed";
 
-absl::Status Failed(std::string_view what) {
-  return absl::InternalError(fmt::format("{} failed in OpenSSL: {}", what, Reason()));
-}
+std::string Reason() { return OpenSslReason(kOtherwise); }
+
+absl::Status Failed(std::string_view what) { return FailedInOpenSsl(what, kOtherwise); }
 
 bool UseCertificate(SSL_CTX* context, const CertifiedKey& server) {
   BIO* memory =
