@@ -70,6 +70,7 @@ class ControlSession {
  private:
   void SendNews();
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
+  void Dispatch(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
   void HandleQuery(const v1::ControlRequest& request);

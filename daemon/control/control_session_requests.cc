@@ -39,7 +39,12 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
                                ExpectedFds(request))));
     return absl::OkStatus();
   }
-  if (!MayAsk(request)) return absl::OkStatus();
+  if (MayAsk(request)) Dispatch(request, std::move(fds));
+  return absl::OkStatus();
+}
+
+void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
+  const uint64_t id = request.id();
   switch (request.request_case()) {
     case v1::ControlRequest::kSubmit:
       HandleSubmit(request, std::move(fds));
@@ -91,7 +96,6 @@ absl::Status ControlSession::Handle(const v1::ControlRequest& request, std::vect
              absl::UnimplementedError("synergyd does not know this request: install synergyd and "
                                       "synergyd-front from the same package"));
   }
-  return absl::OkStatus();
 }
 
 bool ControlSession::MayAsk(const v1::ControlRequest& request) {
