@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <isa-l/crc.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include <algorithm>
 #include <utility>
@@ -22,6 +25,17 @@ v1::Encoding EncodingOf(uint32_t channel) {
   }
 }
 
+// ISA-L's AVX-512 code leaves the upper parts of the registers in use. Until they are cleared every
+// SSE instruction of the thread has to keep them: an analysis took twice as long on an AMD EPYC.
+#if defined(__x86_64__)
+[[gnu::target("avx")]] void ClearUpperAvx() { _mm256_zeroupper(); }
+void ClearUpper() {
+  if (__builtin_cpu_supports("avx")) ClearUpperAvx();
+}
+#else
+void ClearUpper() {}
+#endif
+
 }  // namespace
 
 uint32_t Crc32c(std::string_view data) {
@@ -34,6 +48,7 @@ uint32_t Crc32c(std::string_view data) {
     crc = crc32_iscsi(bytes, static_cast<int>(part.size()), crc);
     data.remove_prefix(part.size());
   }
+  ClearUpper();
   return ~crc;
 }
 

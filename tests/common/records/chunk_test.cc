@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <string>
 
@@ -32,6 +35,22 @@ TEST(Crc32c, GivesThePublishedValues) {
   EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62A8AB43u);
   EXPECT_EQ(Crc32c(""), 0u);
 }
+
+#if defined(__x86_64__)
+// Otherwise all SSE code that follows is slowed down.
+TEST(Crc32c, LeavesNoUpperPartsOfRegistersInUse) {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr uint32_t kXgetbvTellsUse = 1u << 2;  // CPUID leaf 0xD, subleaf 1
+  if (__get_cpuid_max(0, nullptr) < 0xD) GTEST_SKIP() << "no XSAVE";
+  __cpuid_count(0xD, 1, eax, ebx, ecx, edx);
+  if ((eax & kXgetbvTellsUse) == 0) GTEST_SKIP() << "the CPU does not tell what is in use";
+  EXPECT_NE(Crc32c(std::string(10'000, 'x')), 0u);
+  uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+  constexpr uint32_t kAvx = 1u << 2, kUpperZmm = 1u << 6;  // as in XCR0
+  EXPECT_EQ(low & (kAvx | kUpperZmm), 0u);
+}
+#endif
 
 TEST(Chunk, VerifiesWhatMakeChunkMade) {
   const v1::Chunk chunk = GoodChunk();
