@@ -16,6 +16,11 @@ struct Share {
     ++all;
     inside += is_inside ? 1 : 0;
   }
+  Share& operator+=(const Share& other) {
+    inside += other.inside;
+    all += other.all;
+    return *this;
+  }
   double percent() const { return all == 0 ? 100 : 100.0 * inside / all; }
   // Whether so few would be inside in less than 1 % of the cases were each with probability `p`.
   bool IsBelow(double p) const;
