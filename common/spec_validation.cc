@@ -106,14 +106,6 @@ absl::Status CheckThreads(const v1::JobSpec& spec, const SpecLimits& limits) {
                  threads, others, engine.max_threads);
 }
 
-absl::Status CheckToken(std::string_view token) {
-  const bool plain = std::all_of(token.begin(), token.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
-  });
-  if (plain && token.size() <= kMaxTokenBytes) return absl::OkStatus();
-  return Invalid("token: leave it out, or give at most {} letters, digits and '-'", kMaxTokenBytes);
-}
-
 absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.iterations() < 1 || spec.iterations() > kMaxIterations) {
     return Invalid("iterations: {} asked for; 1 to {} can be measured", spec.iterations(),
@@ -147,6 +139,9 @@ absl::Status CheckNumbers(const v1::JobSpec& spec, const SpecLimits& limits) {
     return Invalid("longest_pause_s: {} given; 0 (none) to {:g} s", pause, kLongestPause.seconds());
   }
   if (absl::Status status = ValidatePrecisionUntrusted(spec); !status.ok()) return status;
+  if (spec.priority() < -kMaxPriority || spec.priority() > kMaxPriority) {
+    return Invalid("priority: {} given; -{} to {}", spec.priority(), kMaxPriority, kMaxPriority);
+  }
   const double rate = spec.rate_hz();
   if (rate != 0 && !(rate >= kMinRateHz && rate <= kMaxRateHz)) {
     return Invalid("rate_hz: {} asked for; {:.0f} to {:.0f} Hz, or 0 for the board's default", rate,
@@ -236,6 +231,14 @@ absl::Status CheckCooling(const v1::JobSpec& spec, const SpecLimits& limits) {
 
 }  // namespace
 
+absl::Status ValidateTokenUntrusted(std::string_view token) {
+  const bool plain = std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+  });
+  if (plain && token.size() <= kMaxTokenBytes) return absl::OkStatus();
+  return Invalid("token: leave it out, or give at most {} letters, digits and '-'", kMaxTokenBytes);
+}
+
 absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object) {
   if (object.sha256().size() != kSha256Bytes) {
     return absl::InvalidArgumentError(
@@ -256,7 +259,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   }
   if (absl::Status status = CheckNames(spec); !status.ok()) return status;
   if (absl::Status status = CheckEngine(spec, limits); !status.ok()) return status;
-  if (absl::Status status = CheckToken(spec.token()); !status.ok()) return status;
+  if (absl::Status status = ValidateTokenUntrusted(spec.token()); !status.ok()) return status;
   if (absl::Status status = CheckNumbers(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckInputs(spec); !status.ok()) return status;
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;

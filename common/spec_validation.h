@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,6 +37,7 @@ inline constexpr double kMaxRateHz = 1000;  // the fastest that the samplers are
 inline constexpr double kDefaultTimeLimitS = 3600;
 inline constexpr double kDefaultCoolTimeoutS = 600;
 inline constexpr double kMaxTimeLimitS = 7 * 24 * 3600.0;
+inline constexpr int32_t kMaxPriority = 10;  // and -10
 inline constexpr uint32_t kMaxBatch = 65'536;
 inline constexpr int kMaxInputs = 64;
 inline constexpr int kMaxInputDims = 8;
@@ -43,6 +45,9 @@ inline constexpr int64_t kMaxInputElements = int64_t{1} << 29;  // 2 GiB of floa
 
 // InvalidArgument where the hash has not 32 bytes or the size is 0 or absurd.
 absl::Status ValidateObjectUntrusted(const v1::ObjectRef& object);
+
+// InvalidArgument where it is more than 64 letters, digits and '-'; "" is fine.
+absl::Status ValidateTokenUntrusted(std::string_view token);
 
 // InvalidArgument with the field, what is wrong with it and what is allowed; FailedPrecondition
 // where the board cannot measure or the engine cannot be used.

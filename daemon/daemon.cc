@@ -10,6 +10,7 @@
 #include "common/child_process.h"
 #include "common/files.h"
 #include "daemon/jobs/core_plan.h"
+#include "daemon/lease_restorer.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "spdlog/spdlog.h"
@@ -181,6 +182,7 @@ void Daemon::DescribeBoard(const std::string& board_id) {
     info.set_memory_bytes(static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes));
   }
   info.set_daemon_version(SYNERGY_VERSION);
+  info.set_submits_once(true);
   info.set_kernel(KernelName());
   if (geteuid() != 0) {
     info.add_cannot(
@@ -221,6 +223,10 @@ absl::Status Daemon::OpenQueue() {
   JobQueueOptions options;
   options.state_dir = state_.path();
   options.board = board_.info;
+  const absl::StatusOr<std::string> boot_id = ReadBootId();
+  if (!boot_id.ok()) return boot_id.status();
+  options.boot_id = *boot_id;
+  options.records_quota_bytes = options_.records_quota_bytes;
   options.objects.quota_bytes = options_.object_quota_bytes;
   options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;

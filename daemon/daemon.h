@@ -44,6 +44,7 @@ struct DaemonOptions {
   double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
   int stop_fd = -1;                            // readable: give up starting. Borrowed; -1: never
   uint64_t object_quota_bytes = 0;             // 0: DefaultObjectQuota
+  uint64_t records_quota_bytes = 0;            // of ended runs; 0: a quarter of the disk
 };
 
 class Daemon {

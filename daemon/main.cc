@@ -214,6 +214,12 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
                                 : std::string();
           },
           ""));
+  app.add_option("--records-quota", options->records_quota_bytes,
+                 "bytes (or 4G, 500M) that the records of ended jobs may take in the state folder "
+                 "until their owners have fetched them, the oldest make room; default: a quarter "
+                 "of its file system")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   app.add_option("--sysfs-root", options->sysfs_root,
                  "where the kernel's attributes are, or a captured tree of them")
       ->capture_default_str()

@@ -1,8 +1,11 @@
 #include "daemon/control/caller_check.h"
 
+#include <pwd.h>
+
 #include <optional>
 #include <string_view>
 
+#include "common/printable.h"
 #include "common/roles.h"
 #include "fmt/format.h"
 
@@ -28,6 +31,14 @@ Need NeedOf(const v1::ControlRequest& request) {
       return {"reading a run's truth", v1::ROLE_RUN};
     case v1::ControlRequest::kOpenOutputs:
       return {"reading a run's outputs", v1::ROLE_RUN};
+    case v1::ControlRequest::kOpenLog:
+      return {"reading a run's log", v1::ROLE_RUN};
+    case v1::ControlRequest::kDescribeQueue:
+      return {"describing the queue", v1::ROLE_WATCH};
+    case v1::ControlRequest::kTakeLease:
+      return {"taking a lease on the board", v1::ROLE_RUN};
+    case v1::ControlRequest::kReleaseLease:
+      return {"ending a lease on the board", v1::ROLE_RUN};
     case v1::ControlRequest::kQueryObject:
       return {"asking for an object", v1::ROLE_RUN};
     case v1::ControlRequest::kAppendObject:
@@ -65,7 +76,7 @@ const v1::ClientRecord* Find(const v1::ClientBook& clients, const std::string& i
 bool Changes(const v1::ControlRequest& request) {
   return request.has_submit() || request.has_cancel() || request.has_hold_clocks() ||
          request.has_release_clocks() || request.has_acknowledge() || request.has_open_pairing() ||
-         (request.has_diagnose() && request.diagnose().try_clocks());
+         request.has_release_lease() || (request.has_diagnose() && request.diagnose().try_clocks());
 }
 
 std::string Subject(const v1::ControlRequest& request) {
@@ -78,7 +89,27 @@ std::string Subject(const v1::ControlRequest& request) {
   return "";
 }
 
+// As the board's users know him.
+std::string UserName(uid_t uid) {
+  passwd entry = {};
+  passwd* found = nullptr;
+  char buffer[4096];
+  const bool known =
+      getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found != nullptr;
+  return known ? fmt::format("user {}", Printable(entry.pw_name, 64)) : fmt::format("user {}", uid);
+}
+
 }  // namespace
+
+JobOwner OwnerOf(const v1::ControlRequest& request, const v1::ClientBook& clients) {
+  const v1::ControlRequest::Caller& caller = request.caller();
+  if (caller.client_id().empty()) {
+    return {fmt::format("uid:{}", caller.uid()), UserName(caller.uid()), caller.unix_role()};
+  }
+  const v1::ClientRecord* client = Find(clients, caller.client_id());
+  if (client == nullptr) return {caller.client_id(), "a revoked client", v1::ROLE_UNSPECIFIED};
+  return {client->id(), Printable(client->name(), 64), client->role()};
+}
 
 absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
                                   const v1::ClientBook& clients) {

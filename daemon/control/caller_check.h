@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "daemon/jobs/job_owner.h"
 #include "synergy/v1/access.pb.h"
 #include "synergy/v1/control.pb.h"
 
@@ -12,6 +13,9 @@ namespace synergy {
 // PermissionDenied, with the role that is missing; Unauthenticated: nobody asks, or a client that
 // `clients` does not know or has revoked.
 absl::Status CheckCallerUntrusted(const v1::ControlRequest& request, const v1::ClientBook& clients);
+
+// Whose what he asks for is to be. Of a caller that was checked.
+JobOwner OwnerOf(const v1::ControlRequest& request, const v1::ClientBook& clients);
 
 // What the audit log is to say: who asks for what. "": it is nothing that changes the board.
 std::string AuditLine(const v1::ControlRequest& request, const v1::ClientBook& clients);

@@ -51,8 +51,8 @@ absl::Status ControlServer::Serve(UniqueFd socket) {
     if (shut_down_) return absl::UnavailableError("synergyd goes down");
     session_ = session;
   }
-  session->TellClients();
   queue_.SetListener(this);  // tells every job
+  session->TellClients();    // then the front knows all
   const absl::Status status = session->Run();
   absl::MutexLock lock(&mutex_);
   session_ = nullptr;

@@ -110,7 +110,7 @@ void ControlSession::TellRemoved(const std::string& run_id) {
 
 v1::ControlEvent ControlSession::ClientsNow() const {
   v1::ControlEvent event;
-  v1::ClientBook& book = *event.mutable_clients();
+  v1::ClientBook& book = *event.mutable_clients();  // also where it is empty
   if (access_ == nullptr) return event;
   const v1::ClientBook all = access_->clients();
   for (const v1::ClientRecord& client : all.clients()) {
@@ -119,9 +119,7 @@ v1::ControlEvent ControlSession::ClientsNow() const {
   return event;
 }
 
-void ControlSession::TellClients() {
-  if (access_ != nullptr) Tell(ClientsNow(), "");
-}
+void ControlSession::TellClients() { Tell(ClientsNow(), ""); }
 
 void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job) {
   if (!job.ok()) return Answer(id, job.status());

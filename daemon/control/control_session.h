@@ -81,7 +81,10 @@ class ControlSession {
   void HandleOpenPairing(const v1::ControlRequest& request);
   // Whether who asks may; where not, that was answered.
   bool MayAsk(const v1::ControlRequest& request);
+  JobOwner OwnerOf(const v1::ControlRequest& request) const;
   v1::ControlEvent ClientsNow() const;
+  void AnswerQueue(uint64_t id);
+  void AnswerLease(const v1::ControlRequest& request);
   void AnswerSources(uint64_t id);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);
   void AnswerObject(uint64_t id, const absl::StatusOr<ObjectState>& object);

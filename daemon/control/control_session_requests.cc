@@ -50,7 +50,7 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
       HandleSubmit(request, std::move(fds));
       break;
     case v1::ControlRequest::kCancel:
-      AnswerJob(id, queue_.Cancel(request.cancel().run_id()));
+      AnswerJob(id, queue_.Cancel(request.cancel().run_id(), OwnerOf(request)));
       break;
     case v1::ControlRequest::kOpenRun:
       AnswerFile(id, queue_.OpenRun(request.open_run().run_id()));
@@ -60,6 +60,18 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
       break;
     case v1::ControlRequest::kOpenOutputs:
       AnswerFile(id, queue_.OpenOutputs(request.open_outputs().run_id()));
+      break;
+    case v1::ControlRequest::kOpenLog:
+      AnswerFile(id, queue_.OpenLog(request.open_log().run_id()));
+      break;
+    case v1::ControlRequest::kDescribeQueue:
+      AnswerQueue(id);
+      break;
+    case v1::ControlRequest::kTakeLease:
+      AnswerLease(request);
+      break;
+    case v1::ControlRequest::kReleaseLease:
+      Answer(id, queue_.ReleaseLease(request.release_lease().id(), OwnerOf(request)));
       break;
     case v1::ControlRequest::kQueryObject:
       HandleQuery(request);
@@ -88,8 +100,8 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
       HandleOpenPairing(request);
       break;
     case v1::ControlRequest::kAcknowledge:
-      Answer(id,
-             queue_.Acknowledge(request.acknowledge().run_id(), request.acknowledge().next_seq()));
+      Answer(id, queue_.Acknowledge(request.acknowledge().run_id(),
+                                    request.acknowledge().next_seq(), OwnerOf(request)));
       break;
     default:
       Answer(id,
@@ -161,11 +173,11 @@ void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector
     if (IsMemoryFile(fd.get())) continue;
     return Answer(request.id(), absl::InvalidArgumentError("a submitted net is no file in memory"));
   }
-  const bool taken =
-      submissions_.Push([this, id = request.id(), spec = request.submit().spec(),
-                         predict_net = std::move(fds[0]), init_net = std::move(fds[1])] {
-        AnswerJob(id, queue_.Submit(spec, predict_net, init_net, &stop_working_));
-      });
+  const bool taken = submissions_.Push([this, id = request.id(), spec = request.submit().spec(),
+                                        by = OwnerOf(request), predict_net = std::move(fds[0]),
+                                        init_net = std::move(fds[1])] {
+    AnswerJob(id, queue_.Submit(spec, predict_net, init_net, &stop_working_, by));
+  });
   if (taken) return;
   Answer(request.id(), absl::ResourceExhaustedError(
                            "Too many nets are being submitted at the same time; try again"));
@@ -209,7 +221,32 @@ void ControlSession::HandleEngines(const v1::ControlRequest& request) {
                            "Too many engines are being asked at the same time; try again"));
 }
 
+JobOwner ControlSession::OwnerOf(const v1::ControlRequest& request) const {
+  return synergy::OwnerOf(request, access_ == nullptr ? v1::ClientBook() : access_->clients());
+}
+
+void ControlSession::AnswerQueue(uint64_t id) {
+  v1::ControlEvent event;
+  event.set_id(id);
+  *event.mutable_queue() = queue_.Describe();
+  if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
+}
+
+void ControlSession::AnswerLease(const v1::ControlRequest& request) {
+  const absl::StatusOr<v1::DeviceLease> lease =
+      queue_.TakeLease(request.take_lease().id(), request.take_lease().for_s(), OwnerOf(request));
+  if (!lease.ok()) return Answer(request.id(), lease.status());
+  v1::ControlEvent event;
+  event.set_id(request.id());
+  *event.mutable_device_lease() = *lease;
+  Send(event).IgnoreError();  // Send has dealt with it
+}
+
 void ControlSession::HandleClocks(const v1::ControlRequest& request) {
+  if (request.has_hold_clocks()) {
+    absl::Status free = queue_.CheckReserved(OwnerOf(request));
+    if (!free.ok()) return Answer(request.id(), free);
+  }
   const bool taken = clock_work_.Push([this, request] {
     absl::StatusOr<v1::ControlEvent> event = holds_.Handle(request);
     if (!event.ok() || event->event_case() == v1::ControlEvent::EVENT_NOT_SET) {

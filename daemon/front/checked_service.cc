@@ -129,6 +129,30 @@ grpc::Status CheckedService::GetOutputs(grpc::ServerContext* context,
   return Check("GetOutputs", &DeviceService::GetOutputs, context, request, writer);
 }
 
+grpc::Status CheckedService::GetJobLog(grpc::ServerContext* context,
+                                       const v1::GetJobLogRequest* request,
+                                       grpc::ServerWriter<v1::LogPart>* writer) {
+  return Check("GetJobLog", &DeviceService::GetJobLog, context, request, writer);
+}
+
+grpc::Status CheckedService::DescribeQueue(grpc::ServerContext* context,
+                                           const v1::DescribeQueueRequest* request,
+                                           v1::QueueState* response) {
+  return Check("DescribeQueue", &DeviceService::DescribeQueue, context, request, response);
+}
+
+grpc::Status CheckedService::TakeLease(grpc::ServerContext* context,
+                                       const v1::TakeLeaseRequest* request,
+                                       v1::DeviceLease* response) {
+  return Check("TakeLease", &DeviceService::TakeLease, context, request, response);
+}
+
+grpc::Status CheckedService::ReleaseLease(grpc::ServerContext* context,
+                                          const v1::ReleaseLeaseRequest* request,
+                                          v1::ReleaseLeaseResponse* response) {
+  return Check("ReleaseLease", &DeviceService::ReleaseLease, context, request, response);
+}
+
 grpc::Status CheckedService::QueryObject(grpc::ServerContext* context, const v1::ObjectRef* request,
                                          v1::ObjectStatus* response) {
   return Check("QueryObject", &DeviceService::QueryObject, context, request, response);

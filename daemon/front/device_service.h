@@ -39,6 +39,14 @@ class DeviceService final : public v1::Device::Service {
                                  v1::AcknowledgeChunksResponse*) override;
   grpc::Status GetOutputs(grpc::ServerContext*, const v1::GetOutputsRequest*,
                           grpc::ServerWriter<v1::OutputsPart>*) override;
+  grpc::Status GetJobLog(grpc::ServerContext*, const v1::GetJobLogRequest*,
+                         grpc::ServerWriter<v1::LogPart>*) override;
+  grpc::Status DescribeQueue(grpc::ServerContext*, const v1::DescribeQueueRequest*,
+                             v1::QueueState*) override;
+  grpc::Status TakeLease(grpc::ServerContext*, const v1::TakeLeaseRequest*,
+                         v1::DeviceLease*) override;
+  grpc::Status ReleaseLease(grpc::ServerContext*, const v1::ReleaseLeaseRequest*,
+                            v1::ReleaseLeaseResponse*) override;
   grpc::Status QueryObject(grpc::ServerContext*, const v1::ObjectRef*, v1::ObjectStatus*) override;
   grpc::Status UploadObject(grpc::ServerContext*, grpc::ServerReader<v1::UploadObjectRequest>*,
                             v1::ObjectStatus*) override;

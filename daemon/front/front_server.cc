@@ -102,6 +102,7 @@ absl::StatusOr<std::unique_ptr<FrontServer>> FrontServer::Start(
   auto owned =
       std::make_unique<Parts>(*std::move(start), *std::move(ring), std::move(channel), clock);
   Parts* const parts = owned.get();
+  if (absl::Status told = parts->root.AwaitJobs(kRootPatience); !told.ok()) return told;
   for (FrontStart::Listener& socket : sockets) {
     const int listener = socket.socket.get();
     Listener::OnConnection take = [parts, listener](UniqueFd connection) {

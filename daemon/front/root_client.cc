@@ -102,6 +102,35 @@ absl::StatusOr<UniqueFd> RootClient::OpenOutputs(const std::string& run_id) {
   return AskForFile(std::move(request));
 }
 
+absl::StatusOr<UniqueFd> RootClient::OpenLog(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_open_log()->set_run_id(run_id);
+  return AskForFile(std::move(request));
+}
+
+absl::StatusOr<v1::QueueState> RootClient::DescribeQueue() {
+  v1::ControlRequest request;
+  request.mutable_describe_queue();
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_queue());
+}
+
+absl::StatusOr<v1::DeviceLease> RootClient::TakeLease(const std::string& id, double for_s) {
+  v1::ControlRequest request;
+  request.mutable_take_lease()->set_id(id);
+  request.mutable_take_lease()->set_for_s(for_s);
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_device_lease());
+}
+
+absl::Status RootClient::ReleaseLease(const std::string& id) {
+  v1::ControlRequest request;
+  request.mutable_release_lease()->set_id(id);
+  return Ask(std::move(request), {}, patience_).status();
+}
+
 absl::StatusOr<v1::ControlEvent::Engines> RootClient::DescribeEngines(const std::string& wanted) {
   v1::ControlRequest request;
   request.mutable_describe_engines()->set_wanted(wanted);
@@ -309,12 +338,25 @@ void RootClient::TakeNews(const v1::ControlEvent& event) {
     jobs_.Remove(event.removed().run_id());
   } else if (event.has_clients()) {
     if (on_clients_) on_clients_(event.clients());
+    // The root side tells the clients first when it has told all jobs.
+    absl::MutexLock lock(&mutex_);
+    told_all_ = true;
     return;
   } else {
     spdlog::warn("synergyd sent news that this front does not understand");
     return;
   }
   news_.Publish();
+}
+
+absl::Status RootClient::AwaitJobs(Nanoseconds patience) {
+  const auto done = [this]()
+                        ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return told_all_ || !lost_.ok(); };
+  absl::MutexLock lock(&mutex_);
+  if (mutex_.AwaitWithTimeout(absl::Condition(&done), absl::Nanoseconds(patience.count))) {
+    return lost_;
+  }
+  return absl::UnavailableError("synergyd does not tell its front the jobs: it hangs");
 }
 
 void RootClient::Lose(const absl::Status& why) {

@@ -64,6 +64,10 @@ class RootClient {
   absl::StatusOr<UniqueFd> OpenRun(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenOutputs(const std::string& run_id);
+  absl::StatusOr<UniqueFd> OpenLog(const std::string& run_id);
+  absl::StatusOr<v1::QueueState> DescribeQueue();
+  absl::StatusOr<v1::DeviceLease> TakeLease(const std::string& id, double for_s);
+  absl::Status ReleaseLease(const std::string& id);
   // `wanted`: as of DescribeBoardRequest.engine.
   absl::StatusOr<v1::ControlEvent::Engines> DescribeEngines(const std::string& wanted);
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
@@ -87,6 +91,9 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::ObjectState> AwaitAppend(Pending& pending);
 
   const JobBook& jobs() const { return jobs_; }
+  // Waits until jobs() are all that there are: before, a run that is not there may only not have
+  // been told yet. Unavailable: the root side does not tell them in time, or is gone.
+  absl::Status AwaitJobs(Nanoseconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Readable once the root side is gone or sent garbage: nothing works any more, why is in lost().
   int lost_fd() const { return lost_fd_.get(); }
@@ -110,7 +117,7 @@ class RootClient {
   absl::StatusOr<UniqueFd> AskForFile(v1::ControlRequest request);
   void Listen() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeAnswer(v1::ControlEvent event, std::vector<UniqueFd> fds) ABSL_LOCKS_EXCLUDED(mutex_);
-  void TakeNews(const v1::ControlEvent& event);
+  void TakeNews(const v1::ControlEvent& event) ABSL_LOCKS_EXCLUDED(mutex_);
   void Lose(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::unique_ptr<ControlChannel> channel_;
@@ -124,6 +131,7 @@ class RootClient {
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
+  bool told_all_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 

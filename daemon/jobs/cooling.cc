@@ -41,7 +41,10 @@ absl::Status WaitUntilCool(const v1::JobSpec& spec, const Conditions& conditions
           "(--cool-timeout), cool it better, or ask for less",
           below, patience_s, Printable(hottest->name, 64), hottest->celsius));
     }
-    progress({.phase = v1::PHASE_COOLING, .hottest_c = hottest->celsius});
+    progress({.phase = v1::PHASE_COOLING,
+              .hottest_c = hottest->celsius,
+              .waits_for = fmt::format("{} to be below {:g} C; it is at {:.1f} C",
+                                       Printable(hottest->name, 64), below, hottest->celsius)});
     if (absl::Status passed = let_pass(std::min(period, limit - now)); !passed.ok()) return passed;
   }
 }

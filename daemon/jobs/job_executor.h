@@ -21,11 +21,12 @@ class CancelToken {
   CancelToken(const CancelToken&) = delete;
   CancelToken& operator=(const CancelToken&) = delete;
 
-  // The first call's reason stays.
-  void Cancel(std::string reason);
+  // The first call's reason stays. `interrupted`: not because somebody wanted this job to end.
+  void Cancel(std::string reason, bool interrupted = false);
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
   // "" until cancelled() is true.
   std::string reason() const { return cancelled() ? reason_ : std::string(); }
+  bool interrupted() const { return cancelled() && interrupted_; }
   // Readable once cancelled; nobody reads from it.
   int fd() const { return fd_; }
 
@@ -34,6 +35,7 @@ class CancelToken {
   std::atomic<bool> claimed_{false};
   std::atomic<bool> cancelled_{false};
   std::string reason_;
+  bool interrupted_ = false;
 };
 
 // Where a running job stands.
@@ -43,6 +45,7 @@ struct JobProgress {
   double power_w = 0;          // of the top rail, 0 while unknown
   uint64_t chunks = 0;         // in the spool
   double hottest_c = 0;        // while it cools
+  std::string waits_for = {};  // as JobStatus says
   double widest_interval = 0;  // as JobStatus says
 };
 using ProgressCallback = std::function<void(const JobProgress&)>;

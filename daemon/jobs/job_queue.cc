@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/roles.h"
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_files.h"
 #include "fmt/format.h"
@@ -33,7 +34,10 @@ JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects
       clock_(clock),
       engines_(options_.limits.engines, options_.limits.libexec_dir, options_.ask_engine),
       objects_(std::move(objects)),
-      store_(std::move(store)) {}
+      store_(std::move(store)),
+      records_quota_bytes_(RecordsQuota(options_)),
+      gone_(options_.state_dir + "/gone.pb"),
+      leases_(options_.state_dir + "/leases.pb", options_.boot_id, clock) {}
 
 absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Open(JobQueueOptions options,
                                                          JobExecutor& executor, Clock& clock) {
@@ -53,22 +57,27 @@ JobQueue::~JobQueue() { Stop(); }
 
 void JobQueue::Recover() {
   std::vector<v1::StoredJob> jobs = store_->Load();
+  absl::MutexLock files(&files_mutex_);
   absl::MutexLock lock(&mutex_);
   for (v1::StoredJob& job : jobs) {
     v1::JobStatus& status = *job.mutable_status();
     if (status.state() == v1::JOB_STATE_RUNNING) {
       spdlog::warn("The run {} was running when the daemon stopped: closing it", status.run_id());
+      status.set_interrupted(true);
       CloseRun(options_.board, v1::JOB_STATE_FAILED, kDaemonStopped, clock_, store_.get(), &job);
     }
     if (WhollyAcknowledged(status)) {
-      const absl::Status removed = store_->Remove(status.run_id());
+      const absl::Status removed = Forget(job, /*evicted=*/false);
       if (!removed.ok()) spdlog::warn("{}", removed.ToString());
       continue;
     }
-    if (HasEnded(status)) store_->ReleaseObjects(status);
+    if (HasEnded(status)) {
+      store_->ReleaseObjects(status);
+      table_.TookTurn(job);
+    }
     table_.Put(std::move(job));
   }
-  table_.NumberTheQueue();
+  AdvanceLeases();
   store_->Sync();
 }
 
@@ -87,7 +96,7 @@ void JobQueue::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    if (running_ != nullptr) running_->Cancel("the daemon was stopped");
+    if (running_ != nullptr) running_->Cancel("the daemon was stopped", /*interrupted=*/true);
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -104,13 +113,47 @@ absl::Status JobQueue::Possible(const v1::JobSpec& spec, bool idle) {
   return options_.check_clocks(spec.clocks());
 }
 
+std::optional<absl::StatusOr<v1::JobStatus>> JobQueue::FindToken(const v1::JobSpec& spec,
+                                                                 const JobOwner& by) {
+  if (spec.token().empty() || !ValidateTokenUntrusted(spec.token()).ok()) return std::nullopt;
+  absl::MutexLock files(&files_mutex_);
+  if (const std::optional<std::string> gone = gone_.Find(by.id, spec.token())) {
+    return absl::AlreadyExistsError(fmt::format(
+        "This job was submitted before and is gone: it was the run {}, whose records were "
+        "acknowledged or evicted",
+        *gone));
+  }
+  absl::MutexLock lock(&mutex_);
+  const v1::StoredJob* job = table_.FindToken(by.id, spec.token());
+  if (job == nullptr) return std::nullopt;
+  return job->status();
+}
+
+absl::Status JobQueue::RequirePlace(const JobOwner& by) const {
+  absl::MutexLock lock(&mutex_);
+  const size_t own = table_.CountQueued(by.id), all = table_.QueuedRunIds().size();
+  if (own < options_.capacity_per_client && all < options_.capacity) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "Queueing the job: {} jobs wait already{}; try again when one has ended, or cancel one",
+      own < options_.capacity_per_client ? all : own,
+      own < options_.capacity_per_client ? "" : ", which is what one client may have"));
+}
+
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                                const UniqueFd& init_net,
-                                               const std::atomic<bool>* stop) {
+                                               const std::atomic<bool>* stop, const JobOwner& by) {
   v1::JobSpec known = spec;
   known.DiscardUnknownFields();  // nobody validates those, and they could fill every message
+  if (auto before = FindToken(known, by)) return *std::move(before);
   if (absl::Status valid = Possible(known, !IsRunningAJob()); !valid.ok()) return valid;
+  if (known.priority() > 0) {
+    absl::Status may = CheckRole(v1::ROLE_ADMIN, by.role, "A priority above 0");
+    if (!may.ok()) return may;
+  }
   absl::MutexLock submission(&submit_mutex_);
+  // Sent again while the first was being taken.
+  if (auto before = FindToken(known, by)) return *std::move(before);
+  if (absl::Status place = RequirePlace(by); !place.ok()) return place;
   bool sync = false;
   std::vector<std::string> waiting;
   {
@@ -118,16 +161,11 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
     sync = running_ == nullptr;
     waiting = table_.QueuedRunIds();
   }
-  if (waiting.size() >= options_.capacity) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "Queueing the job: {} jobs wait already; try again when one has ended, or cancel one",
-        waiting.size()));
-  }
   if (absl::Status room = store_->RequireRoom(waiting, predict_net, init_net); !room.ok()) {
     return room;
   }
   absl::StatusOr<v1::StoredJob> job =
-      store_->Add(known, predict_net, init_net, options_.space, sync, stop);
+      store_->Add(known, by, predict_net, init_net, options_.space, sync, stop);
   if (!job.ok()) return job.status();
   absl::MutexLock lock(&mutex_);
   const v1::StoredJob& queued = table_.Put(*std::move(job));
@@ -178,7 +216,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
   return table_.at(*number).status();
 }
 
-absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
+absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id, const JobOwner& by) {
   absl::MutexLock files(&files_mutex_);
   uint64_t number = 0;
   v1::StoredJob job;
@@ -188,6 +226,9 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
     if (!found.ok()) return found.status();
     number = *found;
     v1::JobStatus& status = *table_.at(number).mutable_status();
+    absl::Status own =
+        CheckOwner(by, table_.at(number).owner_id(), status.owner(), "Cancelling a job");
+    if (!own.ok()) return own;
     if (status.state() == v1::JOB_STATE_RUNNING) running_->Cancel("cancelled on request");
     if (status.state() != v1::JOB_STATE_QUEUED) return status;
     status.set_state(v1::JOB_STATE_CANCELLED);  // it will not be taken any more
@@ -203,7 +244,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id) {
   return cancelled.status();
 }
 
-absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
+absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq, const JobOwner& by) {
   absl::MutexLock files(&files_mutex_);
   v1::StoredJob job;
   {
@@ -211,6 +252,9 @@ absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
     const absl::StatusOr<uint64_t> number = table_.Find(run_id);
     if (!number.ok()) return number.status();
     v1::JobStatus& status = *table_.at(*number).mutable_status();
+    absl::Status own =
+        CheckOwner(by, table_.at(*number).owner_id(), status.owner(), "Acknowledging a run");
+    if (!own.ok()) return own;
     // A running job has more chunks than its last progress report said. An ended one can have fewer
     // than the host: its last ones were lost in a crash. Refusing would keep it for good.
     if (HasEnded(status) && next_seq > status.chunks()) {
@@ -224,7 +268,8 @@ absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq) {
     if (WhollyAcknowledged(status)) table_.Remove(*number);
   }
   // Not synced: what a crash forgets the host tells again.
-  return WhollyAcknowledged(job.status()) ? store_->Remove(run_id) : store_->Save(job, false);
+  return WhollyAcknowledged(job.status()) ? Forget(job, /*evicted=*/false)
+                                          : store_->Save(job, false);
 }
 
 absl::StatusOr<UniqueFd> JobQueue::OpenRun(std::string_view run_id) const {
@@ -243,6 +288,12 @@ absl::StatusOr<UniqueFd> JobQueue::OpenOutputs(std::string_view run_id) const {
   const absl::StatusOr<v1::JobStatus> status = Get(run_id);
   if (!status.ok()) return status.status();
   return OpenOutputsOf(*status, store_->Folder(run_id));
+}
+
+absl::StatusOr<UniqueFd> JobQueue::OpenLog(std::string_view run_id) const {
+  const absl::StatusOr<v1::JobStatus> status = Get(run_id);
+  if (!status.ok()) return status.status();
+  return OpenLogOf(*status, store_->Folder(run_id));
 }
 
 }  // namespace synergy

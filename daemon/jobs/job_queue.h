@@ -1,6 +1,7 @@
-// The jobs of this device: one runs, the others wait in the order of their submission. All of it
+// The jobs of this device: one runs, the others wait (job_table.h says in which order). All of it
 // survives the daemon: what waits is run after a restart, what ran when the daemon died is closed
-// as failed, and what ended is kept until the host has acknowledged every chunk of it.
+// as failed and interrupted, and what ended is kept until its owner has acknowledged every chunk of
+// it or the quota evicts it, the oldest first. No job runs twice.
 #pragma once
 
 #include <atomic>
@@ -21,8 +22,11 @@
 #include "common/spec_validation.h"
 #include "common/unique_fd.h"
 #include "daemon/jobs/engine_list.h"
+#include "daemon/jobs/gone_runs.h"
 #include "daemon/jobs/job_executor.h"
+#include "daemon/jobs/job_owner.h"
 #include "daemon/jobs/job_table.h"
+#include "daemon/jobs/lease_book.h"
 #include "daemon/jobs/object_store.h"
 #include "daemon/jobs/run_store.h"
 #include "synergy/v1/board.pb.h"
@@ -37,8 +41,11 @@ struct JobQueueOptions {
   EngineAsker ask_engine;  // empty: those are what there is
   // Whether the board has the clocks that a job asks for; empty: no job can ask.
   std::function<absl::Status(const v1::ClockRequest&)> check_clocks;
-  v1::BoardInfo board;   // for the header of runs that never started
-  size_t capacity = 64;  // jobs that wait
+  v1::BoardInfo board;               // for the header of runs that never started
+  size_t capacity = 256;             // jobs that wait
+  size_t capacity_per_client = 64;   // of them
+  uint64_t records_quota_bytes = 0;  // of ended runs; 0: a quarter of the disk
+  std::string boot_id = {};          // of the leases
   RunStore::Space space;
   ObjectStoreOptions objects;
 };
@@ -64,11 +71,12 @@ class JobQueue {
   // Copies the nets (regular files) into a new run's folder and queues it. InvalidArgument: the
   // spec or a net; NotFound: it names an object that is not on this device; FailedPrecondition:
   // this board cannot measure; ResourceExhausted: queue, net size or disk; Unavailable: `stop`
-  // became true, or the daemon goes down.
+  // became true, or the daemon goes down; PermissionDenied: the priority is for admins. A token
+  // that the client has used before is answered with that job, or AlreadyExists where it is gone.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net,
-                                       const std::atomic<bool>* stop = nullptr)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+                                       const std::atomic<bool>* stop = nullptr,
+                                       const JobOwner& by = {}) ABSL_LOCKS_EXCLUDED(mutex_);
   // As of ObjectStore. An object that has become whole is put on the disk when no job runs.
   absl::StatusOr<ObjectState> QueryObject(const v1::ObjectRef& object,
                                           const std::atomic<bool>* stop = nullptr);
@@ -86,18 +94,30 @@ class JobQueue {
   // NotFound for a run that is not on this device, here and below.
   absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
-  absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // PermissionDenied, here and below: it is another client's.
+  absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id, const JobOwner& by = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // All chunks below `next_seq` are durable on the host; of an ended run there may be fewer here.
   // Deletes an ended run that is wholly
   // acknowledged.
-  absl::Status Acknowledge(std::string_view run_id, uint64_t next_seq) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Acknowledge(std::string_view run_id, uint64_t next_seq, const JobOwner& by = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Read-only descriptors of the spool, of the truth and of the outputs. Unavailable: the job still
-  // waits, it has none yet.
+  // Leases on the whole device (lease_book.h), and what was evicted.
+  absl::StatusOr<v1::DeviceLease> TakeLease(const std::string& id, double for_s, const JobOwner& by)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status ReleaseLease(const std::string& id, const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
+  v1::QueueState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
+  // FailedPrecondition where somebody else's lease keeps this client from using the device.
+  absl::Status CheckReserved(const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Read-only descriptors of the spool, of the truth, of the outputs and of what the engine
+  // printed. Unavailable: the job still waits, it has none yet.
   absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // FailedPrecondition: the job left no outputs.
   absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects,
@@ -112,6 +132,19 @@ class JobQueue {
   JobOutcome RunOne(const v1::JobStatus& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
   void End(uint64_t number, const JobOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The client's job of this token, or that there was one; nothing: it is new.
+  std::optional<absl::StatusOr<v1::JobStatus>> FindToken(const v1::JobSpec& spec,
+                                                         const JobOwner& by)
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  absl::Status RequirePlace(const JobOwner& by) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Deletes an ended run, which is in the table no more, and remembers it.
+  absl::Status Forget(const v1::StoredJob& job, bool evicted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(files_mutex_);
+  uint64_t EndedBytes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Evicts the oldest ended runs until the others are within the quota, or only the last is left.
+  void KeepQuota() ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  static uint64_t RecordsQuota(const JobQueueOptions& options);
+  void AdvanceLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const JobQueueOptions options_;
   JobExecutor& executor_;
@@ -119,15 +152,19 @@ class JobQueue {
   EngineList engines_;
   const std::unique_ptr<ObjectStore> objects_;
   const std::unique_ptr<RunStore> store_;
+  const uint64_t records_quota_bytes_;
   std::atomic<bool> stop_syncing_ = false;  // and hashing
   absl::Mutex submit_mutex_
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
   // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the
   // running job reports under that one.
-  absl::Mutex files_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  absl::Mutex files_mutex_ ABSL_ACQUIRED_AFTER(submit_mutex_) ABSL_ACQUIRED_BEFORE(mutex_);
+  GoneRuns gone_ ABSL_GUARDED_BY(files_mutex_);
   mutable absl::Mutex mutex_;
   JobTable table_ ABSL_GUARDED_BY(mutex_);
+  LeaseBook leases_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
+  std::optional<std::string> running_owner_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;  // a dead daemon may have left some
   std::jthread thread_;

@@ -37,27 +37,35 @@ void JobQueue::RunJobs() {
     bool sync = false;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(
-          +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
-            return queue->stopping_ || queue->unsynced_objects_ ||
-                   queue->table_.NextQueued() != nullptr;
-          },
-          this));
+      // Leases end by themselves.
+      mutex_.AwaitWithTimeout(
+          absl::Condition(
+              +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
+                return queue->stopping_ || queue->unsynced_objects_ ||
+                       queue->table_.NextQueued() != nullptr;
+              },
+              this),
+          absl::Seconds(1));
       if (stopping_) return;
+      AdvanceLeases();
       sync = std::exchange(unsynced_objects_, false);
     }
     if (sync) objects_->Sync(stop_syncing_);
     std::optional<v1::StoredJob> job = TakeNext();
     if (!job.has_value()) continue;
-    // Written before the job runs, so that a daemon that dies finds it running at its next start.
-    if (absl::Status saved = store_->Save(*job, true); !saved.ok()) {
-      spdlog::error("Noting that {} runs: {}", job->status().run_id(), saved.ToString());
+    // Written before the job runs, so that a daemon that dies finds it running at its next start,
+    // and does not run it again.
+    JobOutcome outcome;
+    if (absl::Status saved = store_->Save(*job, true); saved.ok()) {
+      spdlog::info("run {}: started", job->status().run_id());
+      outcome = RunOne(job->status());
+    } else {
+      outcome.error = fmt::format("that it runs could not be noted: {}", saved.ToString());
     }
-    spdlog::info("run {}: started", job->status().run_id());
-    const JobOutcome outcome = RunOne(job->status());
     LogEnded(job->status().run_id(), outcome);
     End(job->number(), outcome);
     store_->Sync();
+    KeepQuota();
   }
 }
 
@@ -68,6 +76,8 @@ std::optional<v1::StoredJob> JobQueue::TakeNext() {
   v1::StoredJob* job = table_.NextQueued();
   if (job == nullptr || stopping_) return std::nullopt;
   running_ = std::make_shared<CancelToken>();
+  running_owner_ = job->owner_id();
+  table_.TookTurn(*job);
   job->mutable_status()->set_state(v1::JOB_STATE_RUNNING);
   job->mutable_status()->set_phase(v1::PHASE_IDLE);
   job->mutable_status()->set_queue_position(0);
@@ -111,6 +121,7 @@ void JobQueue::Report(std::string_view run_id, const JobProgress& progress) {
   status.set_chunks(progress.chunks);
   status.set_hottest_c(progress.hottest_c);
   status.set_widest_interval(progress.widest_interval);
+  status.set_waits_for(progress.waits_for);
   table_.Announce(job);
 }
 
@@ -119,6 +130,8 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   {
     absl::MutexLock lock(&mutex_);
     job = table_.at(number);
+    job.mutable_status()->set_interrupted(outcome.state == v1::JOB_STATE_CANCELLED &&
+                                          running_->interrupted());
   }
   v1::JobStatus& status = *job.mutable_status();
   status.set_state(outcome.state);
@@ -128,6 +141,7 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   status.set_has_outputs(outcome.has_outputs);
   status.set_phase(v1::PHASE_IDLE);
   status.set_power_w(0);
+  status.clear_waits_for();
   if (outcome.chunks == 0) {  // it never got as far as a spool
     CloseRun(options_.board, outcome.state, outcome.error, clock_, store_.get(), &job);
   } else if (absl::Status saved = store_->Save(job, true); !saved.ok()) {
@@ -141,9 +155,11 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   if (outcome.has_truth && !stopping_) store_->SyncLater(folder.Truth());
   if (outcome.has_outputs && !stopping_) store_->SyncLater(folder.Outputs());
   running_ = nullptr;
+  running_owner_.reset();
   const uint64_t acknowledged = table_.at(number).status().acknowledged();  // may have moved
   status.set_acknowledged(std::min(acknowledged, status.chunks()));
   table_.Announce(table_.Put(std::move(job)));
+  AdvanceLeases();
 }
 
 }  // namespace synergy

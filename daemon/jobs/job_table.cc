@@ -1,5 +1,7 @@
 #include "daemon/jobs/job_table.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "common/printable.h"
@@ -37,17 +39,58 @@ absl::StatusOr<uint64_t> JobTable::Find(std::string_view run_id) const {
       fmt::format("There is no run '{}' on this device", Printable(run_id, kMaxRunIdBytes)));
 }
 
-v1::StoredJob* JobTable::NextQueued() {
-  for (auto& [number, job] : jobs_) {
-    if (job.status().state() == v1::JOB_STATE_QUEUED) return &job;
+const v1::StoredJob* JobTable::FindToken(std::string_view owner_id, std::string_view token) const {
+  for (const auto& [number, job] : jobs_) {
+    if (job.owner_id() == owner_id && job.status().spec().token() == token) return &job;
   }
   return nullptr;
 }
+
+std::vector<v1::StoredJob*> JobTable::QueueOrder() {
+  std::vector<v1::StoredJob*> waiting, order;
+  for (auto& [number, job] : jobs_) {
+    if (job.status().state() == v1::JOB_STATE_QUEUED) waiting.push_back(&job);
+  }
+  std::map<std::string, uint64_t> turns = turns_;
+  uint64_t turn = last_turn_;
+  while (!waiting.empty()) {
+    const auto next = std::ranges::min_element(waiting, {}, [&](const v1::StoredJob* job) {
+      return std::tuple(IsKeptOut(*job), -job->status().spec().priority(), turns[job->owner_id()],
+                        job->number());
+    });
+    turns[(*next)->owner_id()] = ++turn;
+    order.push_back(*next);
+    waiting.erase(next);
+  }
+  return order;
+}
+
+v1::StoredJob* JobTable::NextQueued() {
+  const std::vector<v1::StoredJob*> order = QueueOrder();
+  return order.empty() || IsKeptOut(*order.front()) ? nullptr : order.front();
+}
+
+void JobTable::TookTurn(const v1::StoredJob& job) { turns_[job.owner_id()] = ++last_turn_; }
 
 std::vector<std::string> JobTable::QueuedRunIds() const {
   std::vector<std::string> run_ids;
   for (const auto& [number, job] : jobs_) {
     if (job.status().state() == v1::JOB_STATE_QUEUED) run_ids.push_back(job.status().run_id());
+  }
+  return run_ids;
+}
+
+size_t JobTable::CountQueued(std::string_view owner_id) const {
+  return static_cast<size_t>(std::ranges::count_if(jobs_, [&](const auto& entry) {
+    return entry.second.status().state() == v1::JOB_STATE_QUEUED &&
+           entry.second.owner_id() == owner_id;
+  }));
+}
+
+std::vector<std::string> JobTable::EndedRunIds() const {
+  std::vector<std::string> run_ids;
+  for (const auto& [number, job] : jobs_) {
+    if (HasEnded(job.status())) run_ids.push_back(job.status().run_id());
   }
   return run_ids;
 }
@@ -60,12 +103,14 @@ std::vector<v1::JobStatus> JobTable::List() const {
 
 void JobTable::NumberTheQueue() {
   uint32_t position = 0;
-  for (auto& [number, job] : jobs_) {
-    if (job.status().state() != v1::JOB_STATE_QUEUED) continue;
+  for (v1::StoredJob* job : QueueOrder()) {
     ++position;
-    if (job.status().queue_position() == position) continue;
-    job.mutable_status()->set_queue_position(position);
-    Announce(job);
+    const std::string waits_for = IsKeptOut(*job) ? reserved_->reason : "";
+    v1::JobStatus& status = *job->mutable_status();
+    if (status.queue_position() == position && status.waits_for() == waits_for) continue;
+    status.set_queue_position(position);
+    status.set_waits_for(waits_for);
+    Announce(*job);
   }
 }
 

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -41,17 +43,39 @@ class JobTable {
   const v1::StoredJob& at(uint64_t number) const { return jobs_.at(number); }
   // NotFound where there is no such run.
   absl::StatusOr<uint64_t> Find(std::string_view run_id) const;
-  // The oldest that waits; null: none does.
+  // The client's job of this token; null: there is none.
+  const v1::StoredJob* FindToken(std::string_view owner_id, std::string_view token) const;
+  // The next that is to run; null: none waits that may. Of the highest priority first; of those of
+  // one priority those of the client who has had no turn for longest; of his the oldest.
   v1::StoredJob* NextQueued();
+  // Its owner has had a turn.
+  void TookTurn(const v1::StoredJob& job);
+  // From now on only this client's jobs may run, and the others wait for `reason`.
+  struct Reserved {
+    std::string owner_id;
+    std::string reason;
+  };
+  void Reserve(std::optional<Reserved> reserved) { reserved_ = std::move(reserved); }
   std::vector<std::string> QueuedRunIds() const;
-  std::vector<v1::JobStatus> List() const;  // oldest first
+  size_t CountQueued(std::string_view owner_id) const;
+  std::vector<std::string> EndedRunIds() const;  // oldest first
+  std::vector<v1::JobStatus> List() const;       // oldest first
 
+  // Those that wait, in the order in which they will run.
+  std::vector<v1::StoredJob*> QueueOrder();
   // Gives those that wait their places, and announces each that changed.
   void NumberTheQueue();
   void Announce(const v1::StoredJob& job) const;
 
  private:
+  bool IsKeptOut(const v1::StoredJob& job) const {
+    return reserved_.has_value() && job.owner_id() != reserved_->owner_id;
+  }
+
   std::map<uint64_t, v1::StoredJob> jobs_;  // by number
+  std::map<std::string, uint64_t> turns_;   // when each client had his last one: counts them
+  uint64_t last_turn_ = 0;
+  std::optional<Reserved> reserved_;
   JobListener* listener_ = nullptr;
 };
 

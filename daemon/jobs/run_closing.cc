@@ -113,10 +113,12 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
   end.set_state(state);
   end.set_error(error);
   end.set_verdict(v1::VERDICT_INVALID);
+  end.set_interrupted(status.interrupted());
   end.add_reasons(Reason(ReasonCode::kNotComplete, error));
   const absl::StatusOr<ClosedSpool> closed =
       CloseSpool(folder.Spool(), MakeRunHeader(status, board, clock), std::move(end), Sync::kNo);
   status.set_queue_position(0);
+  status.clear_waits_for();
   status.set_has_truth(access(folder.Truth().c_str(), R_OK) == 0);
   status.set_has_outputs(access(folder.Outputs().c_str(), R_OK) == 0);
   if (!closed.ok()) {
@@ -128,6 +130,7 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
   }
   status.set_state(closed->end.state());
   status.set_error(Printable(closed->end.error(), kMaxJobErrorBytes));
+  status.set_interrupted(closed->end.interrupted());
   status.set_chunks(closed->chunks);
   store->SyncLater(folder.Spool());
   if (absl::Status saved = store->Save(*job, false); !saved.ok()) {

@@ -26,10 +26,10 @@ struct ClosedSpool {
 absl::StatusOr<ClosedSpool> CloseSpool(const std::string& path, const v1::RunHeader& header,
                                        v1::RunEnd end, Sync sync);
 
-// CloseSpool for a job that ended with `state` and `error` (what the spool says already prevails),
-// then brings the job's status up to it and saves it. Does not sync: RunStore::Sync. Where the
-// spool cannot be completed that is added to the error and the file of the job stays as it was: the
-// next start tries again.
+// CloseSpool for a job that ended with `state` and `error`, and was interrupted where its status
+// says so (what the spool says already prevails), then brings the job's status up to it and saves
+// it. Does not sync: RunStore::Sync. Where the spool cannot be completed that is added to the error
+// and the file of the job stays as it was: the next start tries again.
 void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string& error,
               Clock& clock, RunStore* store, v1::StoredJob* job);
 

@@ -40,4 +40,15 @@ absl::StatusOr<UniqueFd> OpenOutputsOf(const v1::JobStatus& job, const RunFolder
   return OpenForReading(folder.Outputs());
 }
 
+absl::StatusOr<UniqueFd> OpenLogOf(const v1::JobStatus& job, const RunFolder& folder) {
+  if (!HasEnded(job)) {
+    return absl::UnavailableError(
+        fmt::format("Opening the log of {}: it is written when the job ends", job.run_id()));
+  }
+  absl::StatusOr<UniqueFd> fd = OpenForReading(folder.WorkerLog());
+  if (!absl::IsNotFound(fd.status())) return fd;
+  return absl::FailedPreconditionError(
+      fmt::format("Opening the log of {}: its engine printed nothing", job.run_id()));
+}
+
 }  // namespace synergy

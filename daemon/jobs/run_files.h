@@ -14,5 +14,7 @@ absl::StatusOr<UniqueFd> OpenRecordsOf(const v1::JobStatus& job, const RunFolder
 absl::StatusOr<UniqueFd> OpenTruthOf(const v1::JobStatus& job, const RunFolder& folder);
 // FailedPrecondition: the job left no outputs.
 absl::StatusOr<UniqueFd> OpenOutputsOf(const v1::JobStatus& job, const RunFolder& folder);
+// FailedPrecondition: its engine printed nothing.
+absl::StatusOr<UniqueFd> OpenLogOf(const v1::JobStatus& job, const RunFolder& folder);
 
 }  // namespace synergy

@@ -111,6 +111,7 @@ v1::RunEnd RunSession::MakeEnd(const absl::Status& result) {
   end.set_end_ns(clock_.Now().ns);
   end.set_state(facts_.state);
   end.set_error(facts_.error);
+  end.set_interrupted(absl::IsCancelled(result) && cancel_.interrupted());
   end.set_verdict(judgement.verdict);
   end.mutable_reasons()->Assign(judgement.reasons.begin(), judgement.reasons.end());
   end.mutable_sampling()->mutable_sources()->Assign(facts_.sources.begin(), facts_.sources.end());

@@ -105,8 +105,9 @@ absl::StatusOr<uint64_t> RunStore::TakeNumber(bool sync) {
   return number;
 }
 
-absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                            const UniqueFd& init_net, const Space& space, bool sync,
+absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const JobOwner& owner,
+                                            const UniqueFd& predict_net, const UniqueFd& init_net,
+                                            const Space& space, bool sync,
                                             const std::atomic<bool>* stop) {
   const absl::StatusOr<uint64_t> predict = SubmittedNetSize(predict_net, space.max_net_bytes);
   if (!predict.ok()) return predict.status();
@@ -121,6 +122,8 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const Uniqu
   v1::StoredJob job;
   *job.mutable_status()->mutable_spec() = spec;
   job.mutable_status()->set_state(v1::JOB_STATE_QUEUED);
+  job.set_owner_id(owner.id);
+  job.mutable_status()->set_owner(owner.name);
   job.mutable_status()->set_submitted_unix_ns(WallTimeUnixNs());
   std::error_code error;
   do {
@@ -245,6 +248,17 @@ void RunStore::SyncLater(const std::string& path) {
 
 RunFolder RunStore::Folder(std::string_view run_id) const {
   return RunFolder{fmt::format("{}/{}", runs_dir_, run_id)};
+}
+
+uint64_t RunStore::BytesOf(std::string_view run_id) const {
+  uint64_t bytes = 0;
+  std::error_code error;
+  struct stat info = {};
+  for (const auto& entry : fs::directory_iterator(Folder(run_id).path, error)) {
+    if (stat(entry.path().c_str(), &info) == 0)
+      bytes += static_cast<uint64_t>(info.st_blocks) * 512;
+  }
+  return bytes;
 }
 
 absl::Status RunStore::RequireSpace(uint64_t bytes) const {

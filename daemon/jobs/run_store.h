@@ -20,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/protocol.h"
 #include "common/unique_fd.h"
+#include "daemon/jobs/job_owner.h"
 #include "daemon/jobs/object_store.h"
 #include "daemon/jobs/run_folder.h"
 #include "synergy/v1/stored_job.pb.h"
@@ -48,8 +49,9 @@ class RunStore {
   // InvalidArgument: a net is no regular file, or the predict net is empty; NotFound: an object is
   // not on this device; ResourceExhausted: a net is too long or the disk too full;
   // Unavailable: `stop` became true meanwhile.
-  absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const UniqueFd& predict_net,
-                                    const UniqueFd& init_net, const Space& space, bool sync,
+  absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const JobOwner& owner,
+                                    const UniqueFd& predict_net, const UniqueFd& init_net,
+                                    const Space& space, bool sync,
                                     const std::atomic<bool>* stop = nullptr);
   // Nets that wait take at most half of the space that there is for them: ResourceExhausted.
   absl::Status RequireRoom(const std::vector<std::string>& waiting, const UniqueFd& predict_net,
@@ -68,6 +70,7 @@ class RunStore {
   void SyncLater(const std::string& path);
 
   RunFolder Folder(std::string_view run_id) const;
+  uint64_t BytesOf(std::string_view run_id) const;  // that its files take on the disk
   // ResourceExhausted, with figures and a remedy, where the disk does not take `bytes` more.
   absl::Status RequireSpace(uint64_t bytes) const;
   // Keeps some space back in the run's folder, so that its end can be written to a full disk.

@@ -62,6 +62,23 @@ TEST(CallerCheck, TheBookSaysAClientsRoleAndNotTheFront) {
   EXPECT_TRUE(Ask(request, "watcher").ok());
 }
 
+TEST(CallerCheck, WhatAClientSubmitsIsItsOwnWhateverTheFrontSays) {
+  v1::ControlRequest request;
+  request.mutable_caller()->set_client_id("runner");
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  const JobOwner runner = OwnerOf(request, Book());
+  EXPECT_EQ(runner.id, "runner");
+  EXPECT_EQ(runner.name, "ann@laptop");
+  EXPECT_EQ(runner.role, v1::ROLE_RUN);
+  request.mutable_caller()->set_client_id("revoked");
+  EXPECT_EQ(OwnerOf(request, Book()).role, v1::ROLE_UNSPECIFIED);
+  request.mutable_caller()->clear_client_id();
+  const JobOwner user = OwnerOf(request, Book());
+  EXPECT_EQ(user.id, "uid:0");
+  EXPECT_EQ(user.name, "user root");
+  EXPECT_EQ(user.role, v1::ROLE_ADMIN);
+}
+
 TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
   v1::ControlRequest request;
   request.mutable_cancel()->set_run_id("r7");

@@ -120,8 +120,8 @@ UniqueFd FakeRoot::StartFront() {
   EXPECT_TRUE(channel_->Send(start, fds).ok());
   {
     absl::MutexLock lock(&mutex_);
-    EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
     for (const v1::JobStatus& job : jobs_) EXPECT_TRUE(channel_->Send(NewsOf(job)).ok());
+    EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
   }
   thread_ = std::jthread([this] { Serve(channel_.get()); });
   return std::move(pair->second);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -214,6 +215,182 @@ TEST_F(JobQueueTest, AJobThatRanWhenTheDaemonDiedIsClosedAsFailed) {
   EXPECT_EQ(records[1].end().state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(records[1].end().verdict(), v1::VERDICT_INVALID);
   EXPECT_EQ(Get(waiting).queue_position(), 1u);
+}
+
+TEST_F(JobQueueTest, OnlyWhatADeadDaemonLeftRunningIsInterruptedAndItIsNotRunAgain) {
+  const std::string ran = Submit();
+  const std::string waiting = Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  options_.state_dir = CopyOfState();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Stop();
+  Restart();
+  EXPECT_TRUE(Get(ran).interrupted());
+  EXPECT_TRUE(Records(ran).back().end().interrupted());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  EXPECT_FALSE(news_.WaitFor(waiting, v1::JOB_STATE_DONE).interrupted());
+  const auto starts = executor_.WaitForStarts(2);
+  EXPECT_EQ(std::ranges::count(starts, ran), 1);
+}
+
+TEST_F(JobQueueTest, ATokenRunsOnceAlsoAfterItsRunIsGoneAndAfterARestart) {
+  v1::JobSpec spec = Spec();
+  spec.set_token("abc-1");
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(spec, MemoryFile("net"), MemoryFile(""), nullptr, by);
+  };
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const std::string run_id = submit(ann)->run_id();
+  EXPECT_EQ(submit(ann)->run_id(), run_id);
+  EXPECT_NE(submit(bob)->run_id(), run_id) << "another client's token is another one";
+  Restart();
+  EXPECT_EQ(submit(ann)->run_id(), run_id);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(run_id, v1::JOB_STATE_DONE);
+  EXPECT_EQ(submit(ann)->state(), v1::JOB_STATE_DONE);
+  ASSERT_TRUE(queue_->Acknowledge(run_id, 2, ann).ok());
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    const auto again = submit(ann);
+    EXPECT_EQ(again.status().code(), absl::StatusCode::kAlreadyExists);
+    EXPECT_THAT(again.status().ToString(), HasSubstr(run_id));
+    Restart();
+  }
+}
+
+TEST_F(JobQueueTest, ClientsTakeTurnsAndPrioritiesComeBefore) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by, int priority) {
+    v1::JobSpec spec = Spec();
+    spec.set_priority(priority);
+    return queue_->Submit(spec, MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  const std::string a1 = submit(ann, 0), a2 = submit(ann, 0), a3 = submit(ann, 0);
+  const std::string low = submit(bob, -1), b1 = submit(bob, 0);
+  const std::string urgent = submit({"", "", v1::ROLE_ADMIN}, 5);
+  const std::vector<std::string> order = {urgent, a1, b1, a2, a3, low};
+  for (size_t i = 0; i < order.size(); ++i) EXPECT_EQ(Get(order[i]).queue_position(), i + 1);
+  for (size_t i = 0; i < order.size(); ++i) executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  EXPECT_EQ(executor_.WaitForStarts(order.size()), order);
+}
+
+TEST_F(JobQueueTest, OnlyAdminsJumpTheQueueAndTouchOthersJobs) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  v1::JobSpec spec = Spec();
+  spec.set_priority(1);
+  EXPECT_EQ(queue_->Submit(spec, MemoryFile("net"), MemoryFile(""), nullptr, ann).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  spec.set_priority(0);
+  const auto job = queue_->Submit(spec, MemoryFile("net"), MemoryFile(""), nullptr, ann);
+  EXPECT_EQ(job->owner(), "user ann");
+  const auto refused = queue_->Cancel(job->run_id(), bob).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(refused.ToString(), HasSubstr("admin"));
+  EXPECT_EQ(queue_->Acknowledge(job->run_id(), 1, bob).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(queue_->Cancel(job->run_id(), ann).ok());
+}
+
+TEST_F(JobQueueTest, OneClientCannotFillTheQueue) {
+  options_.capacity_per_client = 2;
+  options_.capacity = 3;
+  Restart();
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by).status().code();
+  };
+  EXPECT_EQ(submit(ann), absl::StatusCode::kOk);
+  EXPECT_EQ(submit(ann), absl::StatusCode::kOk);
+  EXPECT_EQ(submit(ann), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(submit(bob), absl::StatusCode::kOk);
+  EXPECT_EQ(submit(bob), absl::StatusCode::kResourceExhausted) << "the queue as a whole is full";
+}
+
+TEST_F(JobQueueTest, TheOldestEndedRunsAreEvictedBeyondTheQuotaAndThatIsKnown) {
+  options_.records_quota_bytes = 1;  // the last one stays whatever it takes
+  Restart();
+  const std::string first = Submit(), second = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(second, v1::JOB_STATE_DONE);
+  queue_->Stop();
+  EXPECT_THAT(news_.removed(), ElementsAre(first));
+  EXPECT_FALSE(std::filesystem::exists(Folder(first).path));
+  EXPECT_EQ(Get(second).state(), v1::JOB_STATE_DONE);
+  Restart();
+  const v1::QueueState state = queue_->Describe();
+  ASSERT_EQ(state.evicted_size(), 1);
+  EXPECT_EQ(state.evicted(0).run_id(), first);
+  EXPECT_EQ(state.evicted(0).chunks(), 2u);
+  EXPECT_EQ(state.evicted(0).acknowledged(), 0u);
+  EXPECT_GT(state.evicted(0).bytes(), 0u);
+}
+
+TEST_F(JobQueueTest, ALeaseKeepsOthersJobsWaitingUntilItsEnd) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  const std::string bobs = submit(bob);
+  EXPECT_TRUE(queue_->TakeLease("l1", 60, ann)->held());
+  EXPECT_EQ(Get(bobs).waits_for(), "the lease of user ann");
+  EXPECT_EQ(queue_->CheckReserved(bob).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(queue_->CheckReserved(ann).ok());
+  EXPECT_FALSE(queue_->TakeLease("l2", 60, bob)->held());
+  Restart();
+  EXPECT_EQ(Get(bobs).waits_for(), "the lease of user ann") << "a restart ends no lease";
+  const std::string anns = submit(ann);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(anns, v1::JOB_STATE_DONE);
+  EXPECT_EQ(Get(bobs).state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(queue_->ReleaseLease("l1", bob).code(), absl::StatusCode::kPermissionDenied);
+  ASSERT_TRUE(queue_->ReleaseLease("l1", ann).ok());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(bobs, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, ALeaseBeginsWhenTheRunningJobOfAnotherHasEndedAndEndsByItself) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  const std::string running = submit(bob), waiting = submit(bob);
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  const auto lease = queue_->TakeLease("l1", 60, ann);
+  EXPECT_FALSE(lease->held());
+  EXPECT_EQ(lease->waits_for(), "the end of the running job");
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(running, v1::JOB_STATE_DONE);
+  EXPECT_TRUE(queue_->TakeLease("l1", 60, ann)->held());
+  EXPECT_EQ(Get(waiting).state(), v1::JOB_STATE_QUEUED);
+  clock_.Advance(Seconds(61));
+  EXPECT_EQ(queue_->Describe().leases_size(), 0);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(waiting, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, ALeaseThatWaitsAndIsNotAskedForIsForgotten) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  ASSERT_TRUE(queue_->TakeLease("l1", 60, ann)->held());
+  ASSERT_FALSE(queue_->TakeLease("l2", 60, bob)->held());
+  clock_.Advance(Seconds(11));
+  EXPECT_EQ(queue_->Describe().leases_size(), 1);
+  EXPECT_EQ(queue_->TakeLease("l2", -1, bob).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(queue_->TakeLease("l;", 60, bob).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(JobQueueTest, ADaemonThatDiedBetweenTheEndAndItsNoteTakesTheEndOver) {

@@ -1,0 +1,118 @@
+// JobQueue: what is kept of ended runs and for how long, and whose the device is. The rest is in
+// job_queue.cc and job_queue_thread.cc.
+#include <sys/statvfs.h>
+
+#include <utility>
+
+#include "daemon/jobs/job_queue.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+uint64_t QuarterOfDisk(const std::string& path) {
+  struct statvfs disk = {};
+  if (statvfs(path.c_str(), &disk) != 0) return UINT64_MAX;
+  return static_cast<uint64_t>(disk.f_blocks) * disk.f_frsize / 4;
+}
+
+}  // namespace
+
+absl::Status JobQueue::Forget(const v1::StoredJob& job, bool evicted) {
+  const std::string& run_id = job.status().run_id();
+  const absl::Status noted = gone_.Add(job, evicted, store_->BytesOf(run_id), false);
+  // Of an acknowledged run nothing is lost but what keeps its token from being used again.
+  if (!noted.ok()) spdlog::warn("Noting that {} is gone: {}", run_id, noted.ToString());
+  if (!noted.ok() && evicted) return noted;
+  return store_->Remove(run_id);
+}
+
+uint64_t JobQueue::EndedBytes() const {
+  std::vector<std::string> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    ended = table_.EndedRunIds();
+  }
+  uint64_t bytes = 0;
+  for (const std::string& run_id : ended) bytes += store_->BytesOf(run_id);
+  return bytes;
+}
+
+void JobQueue::KeepQuota() {
+  absl::MutexLock files(&files_mutex_);
+  while (EndedBytes() > records_quota_bytes_) {
+    v1::StoredJob job;
+    {
+      absl::MutexLock lock(&mutex_);
+      const std::vector<std::string> ended = table_.EndedRunIds();
+      if (ended.size() < 2) return;
+      job = table_.at(*table_.Find(ended.front()));
+    }
+    spdlog::warn(
+        "The records of ended runs take more than {} MiB: evicting {} of {}, of which {} "
+        "of {} chunks were acknowledged",
+        records_quota_bytes_ >> 20, job.status().run_id(), job.status().owner(),
+        job.status().acknowledged(), job.status().chunks());
+    const absl::Status evicted = Forget(job, /*evicted=*/true);
+    if (!evicted.ok()) return spdlog::error("Evicting: {}", evicted.ToString());
+    absl::MutexLock lock(&mutex_);
+    table_.Remove(job.number());
+  }
+}
+
+void JobQueue::AdvanceLeases() {
+  leases_.Advance(running_owner_);
+  const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
+  if (reserved) {
+    table_.Reserve(JobTable::Reserved{reserved->owner_id, reserved->text});
+  } else {
+    table_.Reserve(std::nullopt);
+  }
+  table_.NumberTheQueue();
+}
+
+absl::StatusOr<v1::DeviceLease> JobQueue::TakeLease(const std::string& id, double for_s,
+                                                    const JobOwner& by) {
+  absl::MutexLock lock(&mutex_);
+  absl::StatusOr<v1::DeviceLease> lease = leases_.TakeUntrusted(id, for_s, by);
+  if (!lease.ok()) return lease;
+  AdvanceLeases();
+  return leases_.TakeUntrusted(id, for_s, by);
+}
+
+absl::Status JobQueue::ReleaseLease(const std::string& id, const JobOwner& by) {
+  absl::MutexLock lock(&mutex_);
+  absl::Status released = leases_.Release(id, by);
+  AdvanceLeases();
+  return released;
+}
+
+v1::QueueState JobQueue::Describe() {
+  v1::QueueState state;
+  state.set_records_bytes(EndedBytes());
+  state.set_records_quota_bytes(records_quota_bytes_);
+  absl::MutexLock files(&files_mutex_);
+  for (v1::EvictedRun& run : gone_.Evicted()) *state.add_evicted() = std::move(run);
+  absl::MutexLock lock(&mutex_);
+  AdvanceLeases();
+  for (v1::DeviceLease& lease : leases_.Describe()) *state.add_leases() = std::move(lease);
+  return state;
+}
+
+absl::Status JobQueue::CheckReserved(const JobOwner& by) {
+  absl::MutexLock lock(&mutex_);
+  AdvanceLeases();
+  const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
+  if (!reserved || reserved->owner_id == by.id) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("The board is kept for another client by {}: synergyctl jobs shows for how long",
+                  reserved->text));
+}
+
+uint64_t JobQueue::RecordsQuota(const JobQueueOptions& options) {
+  return options.records_quota_bytes > 0 ? options.records_quota_bytes
+                                         : QuarterOfDisk(options.state_dir);
+}
+
+}  // namespace synergy

@@ -1,0 +1,128 @@
+#include "daemon/jobs/lease_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/files.h"
+#include "common/spec_validation.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kMaxBytes = 1u << 20;
+
+}  // namespace
+
+LeaseBook::LeaseBook(std::string path, std::string boot_id, Clock& clock)
+    : path_(std::move(path)), boot_id_(std::move(boot_id)), clock_(clock) {
+  const absl::StatusOr<std::string> bytes = ReadFile(path_, kMaxBytes);
+  v1::StoredLeases stored;
+  if (!bytes.ok() || !stored.ParseFromString(*bytes) || stored.boot_id() != boot_id_) return;
+  for (const v1::StoredLeases::Lease& lease : stored.leases()) {
+    leases_.push_back({lease, clock_.Now()});
+  }
+}
+
+std::vector<LeaseBook::Entry>::iterator LeaseBook::Find(std::string_view id) {
+  return std::ranges::find_if(leases_,
+                              [id](const Entry& entry) { return entry.stored.lease().id() == id; });
+}
+
+absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, double for_s,
+                                                         const JobOwner& by) {
+  if (id.empty() || !ValidateTokenUntrusted(id).ok()) {
+    return absl::InvalidArgumentError("id: 1 to 64 letters, digits and '-'");
+  }
+  if (!(for_s > 0 && for_s <= kLongestS)) {
+    return absl::InvalidArgumentError(
+        fmt::format("for_s: {} given; above 0 and at most {:.0f} s", for_s, kLongestS));
+  }
+  if (const auto found = Find(id); found != leases_.end()) {
+    absl::Status own =
+        CheckOwner(by, found->stored.owner_id(), found->stored.lease().owner(), "Taking a lease");
+    if (!own.ok()) return own;
+    found->seen = clock_.Now();
+    return Describe(*found);
+  }
+  if (leases_.size() >= kMaxLeases) {
+    return absl::ResourceExhaustedError(
+        fmt::format("Taking a lease: {} are there already; try again later", leases_.size()));
+  }
+  Entry& entry = leases_.emplace_back();
+  entry.stored.mutable_lease()->set_id(id);
+  entry.stored.mutable_lease()->set_owner(by.name);
+  entry.stored.mutable_lease()->set_for_s(for_s);
+  entry.stored.set_owner_id(by.id);
+  entry.seen = clock_.Now();
+  Save();
+  return Describe(entry);
+}
+
+absl::Status LeaseBook::Release(const std::string& id, const JobOwner& by) {
+  const auto found = Find(id);
+  if (found == leases_.end()) {
+    return absl::NotFoundError("There is no such lease on this board (any more)");
+  }
+  absl::Status own =
+      CheckOwner(by, found->stored.owner_id(), found->stored.lease().owner(), "Ending a lease");
+  if (!own.ok()) return own;
+  leases_.erase(found);
+  Save();
+  return absl::OkStatus();
+}
+
+bool LeaseBook::Advance(const std::optional<std::string>& running) {
+  const MonotonicTime now = clock_.Now();
+  bool changed = std::erase_if(leases_, [&](const Entry& entry) {
+                   return entry.stored.lease().held() ? now.ns >= entry.stored.end_ns()
+                                                      : now - entry.seen >= kForgetAfter;
+                 }) > 0;
+  if (!leases_.empty() && !leases_.front().stored.lease().held()) {
+    v1::StoredLeases::Lease& first = leases_.front().stored;
+    if (!running.has_value() || *running == first.owner_id()) {
+      first.mutable_lease()->set_held(true);
+      first.set_end_ns((now + Seconds(first.lease().for_s())).ns);
+      spdlog::info("{} has the board for {:.0f} s", first.lease().owner(), first.lease().for_s());
+      changed = true;
+    }
+  }
+  if (changed) Save();
+  return changed;
+}
+
+std::optional<LeaseBook::Reserved> LeaseBook::reserved() const {
+  if (leases_.empty()) return std::nullopt;
+  const v1::StoredLeases::Lease& first = leases_.front().stored;
+  return Reserved{first.owner_id(), fmt::format("the lease of {}", first.lease().owner())};
+}
+
+v1::DeviceLease LeaseBook::Describe(const Entry& entry) const {
+  v1::DeviceLease described = entry.stored.lease();
+  if (described.held()) {
+    described.set_left_s((MonotonicTime{entry.stored.end_ns()} - clock_.Now()).seconds());
+  } else if (leases_.front().stored.lease().id() != described.id()) {
+    described.set_waits_for(reserved()->text);
+  } else {
+    described.set_waits_for("the end of the running job");
+  }
+  return described;
+}
+
+std::vector<v1::DeviceLease> LeaseBook::Describe() const {
+  std::vector<v1::DeviceLease> all;
+  for (const Entry& entry : leases_) all.push_back(Describe(entry));
+  return all;
+}
+
+// Not synced: a lease ends with the board's boot anyway.
+void LeaseBook::Save() const {
+  v1::StoredLeases stored;
+  stored.set_boot_id(boot_id_);
+  for (const Entry& entry : leases_) *stored.add_leases() = entry.stored;
+  const absl::Status saved = ReplaceFile(path_, stored.SerializeAsString(), Sync::kNo);
+  if (!saved.ok()) spdlog::warn("{}", saved.ToString());
+}
+
+}  // namespace synergy
