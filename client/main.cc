@@ -23,6 +23,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   app.require_subcommand(1);
   app.footer(kFooter);
   AddRunCommand(app, chosen);
+  AddSubmitCommand(app, chosen);
   AddRunsCommand(app, chosen);
   AddTagCommand(app, chosen);
   AddCompareCommand(app, chosen);
@@ -33,6 +34,9 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddImportCommand(app, chosen);
   AddFetchCommand(app, chosen);
   AddCancelCommand(app, chosen);
+  AddJobsCommand(app, chosen);
+  AddJobCommand(app, chosen);
+  AddLeaseCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
   AddClocksCommand(app, chosen);

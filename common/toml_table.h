@@ -64,6 +64,31 @@ class TomlTable {
     }
     return texts;
   }
+  // A text, a number or a truth value, or a list of them that is not empty, as texts.
+  struct Scalars {
+    std::vector<std::string> texts;
+    bool is_list = false;
+  };
+  Scalars ScalarTexts(std::string_view key) {
+    used_.emplace(key);
+    Scalars scalars;
+    const toml::array* array = table_[key].as_array();
+    scalars.is_list = array != nullptr;
+    bool good = true;
+    const auto add = [&](const toml::node& node) {
+      scalars.texts.emplace_back();
+      good = ScalarText(node, &scalars.texts.back()) && good;
+    };
+    if (array != nullptr) {
+      for (const toml::node& node : *array) add(node);
+    } else if (const toml::node* node = table_.get(key)) {
+      add(*node);
+    }
+    if (!good || scalars.texts.empty()) {
+      Fail(key, "must be a text, a number or a truth value, or a list of them that is not empty");
+    }
+    return scalars;
+  }
   // The array of tables `key`, at least one.
   std::vector<TomlTable> Tables(std::string_view key) {
     used_.emplace(key);
@@ -115,6 +140,20 @@ class TomlTable {
   }
 
  private:
+  // False: it is something else, or an empty text.
+  static bool ScalarText(const toml::node& node, std::string* text) {
+    if (const auto word = node.value_exact<std::string>()) {
+      *text = *word;
+    } else if (const auto whole = node.value_exact<int64_t>()) {
+      *text = fmt::format("{}", *whole);
+    } else if (const auto number = node.value_exact<double>()) {
+      *text = fmt::format("{}", *number);
+    } else if (const auto truth = node.value_exact<bool>()) {
+      *text = *truth ? "true" : "false";
+    }
+    return !text->empty();
+  }
+
   template <typename T>
   T Value(std::string_view key, std::string_view type) {
     used_.emplace(key);

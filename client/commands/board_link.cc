@@ -50,6 +50,20 @@ absl::Status BoardLink::Outputs(const std::string& run_id,
   return client()->Outputs(run_id, on_part, stop);
 }
 
+absl::Status BoardLink::AwaitBoard(const absl::Status& lost, std::stop_token stop) {
+  PrintNote(fmt::format("lost the board ({}); looking for it", std::string(lost.message())));
+  Clock& clock = RealClock();
+  const MonotonicTime limit = clock.Now() + kReconnectFor;
+  while (!stop.stop_requested()) {
+    const MonotonicTime now = clock.Now();
+    const absl::Status back = Reconnect();
+    if (ExitCodeOf(back) != ExitCode::kNotReached) return back;
+    if (now >= limit) return lost;
+    clock.SleepUntil(now + Milliseconds(250));
+  }
+  return absl::CancelledError("stopped while the board was away");
+}
+
 absl::Status BoardLink::Reconnect() {
   absl::StatusOr<std::unique_ptr<DeviceClient>> client = DeviceClient::Connect(host_, Seconds(1));
   if (!client.ok()) return FromDevice(client.status());

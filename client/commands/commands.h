@@ -18,6 +18,7 @@ using ChosenCommand = std::function<absl::Status()>;
 // Each adds its subcommand with its flags to `app`; where it is given, it sets `*chosen`, which
 // outlives the app.
 void AddRunCommand(CLI::App& app, ChosenCommand* chosen);
+void AddSubmitCommand(CLI::App& app, ChosenCommand* chosen);
 void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
 void AddTagCommand(CLI::App& app, ChosenCommand* chosen);
 void AddCompareCommand(CLI::App& app, ChosenCommand* chosen);
@@ -30,6 +31,9 @@ void AddCancelCommand(CLI::App& app, ChosenCommand* chosen);
 void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
+void AddJobsCommand(CLI::App& app, ChosenCommand* chosen);
+void AddJobCommand(CLI::App& app, ChosenCommand* chosen);  // with `job cancel`
+void AddLeaseCommand(CLI::App& app, ChosenCommand* chosen);
 void AddClocksCommand(CLI::App& app, ChosenCommand* chosen);  // with `clocks pin`
 void AddDoctorCommand(CLI::App& app, ChosenCommand* chosen);
 void AddDevicesCommand(CLI::App& app, ChosenCommand* chosen);

@@ -5,6 +5,7 @@
 #include "client/commands/clock_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/pause_choice.h"
+#include "common/spec_validation.h"
 
 namespace synergy {
 namespace {
@@ -99,6 +100,11 @@ void AddCoolingFlags(CLI::App& command, JobOptions& options) {
 
 void AddJobFlags(CLI::App& command, JobOptions& options) {
   AddMeasuringFlags(command, options);
+  command
+      .add_option("--priority", options.priority,
+                  "Of the jobs that wait on the board the highest run first (above 0: for admins)")
+      ->check(CLI::Range(-kMaxPriority, kMaxPriority))
+      ->capture_default_str();
   AddCoolingFlags(command, options);
   AddClockOptions(command, kJobClockFlags, &options.clocks);
 }

@@ -35,6 +35,7 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
   spec.set_cool_below_c(options.cool_below_c);
   spec.set_cool_timeout_s(options.cool_timeout_s);
   spec.set_time_limit_s(options.time_limit_s);
+  spec.set_priority(options.priority);
   spec.set_precision(options.precision);
   spec.set_max_time_s(options.max_time_s);
   for (const std::string& rail : options.precision_rails) spec.add_precision_rails(rail);
@@ -89,6 +90,7 @@ std::string InFlags(const std::string& text) {
                                     {"cool_below_c: "sv, "--cool-below: "sv},
                                     {"cool_timeout_s: "sv, "--cool-timeout: "sv},
                                     {"time_limit_s: "sv, "--time-limit: "sv},
+                                    {"priority: "sv, "--priority: "sv},
                                     {"precision: "sv, "--precision: "sv},
                                     {"precision_rails: "sv, "--precision-rail: "sv},
                                     {"max_time_s: "sv, "--max-time: "sv},
@@ -134,32 +136,57 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
                 absl::Status(status.code(), InFlags(std::string(status.message()))));
 }
 
-absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,
-                                     const Job& job, Store& store, BoardLink& link,
-                                     JobInterrupt& interrupt) {
-  const absl::StatusOr<std::string> predict = SerializeNet(job.loaded.model.predict);
-  if (!predict.ok()) return predict.status();
-  const absl::StatusOr<std::string> init = SerializeNet(job.loaded.model.init);
-  if (!init.ok()) return init.status();
-  v1::JobSpec spec = SpecOf(options, net, job);
+namespace {
+
+struct Nets {
+  std::string predict;
+  std::string init;
+};
+
+absl::StatusOr<EnteredRun> TrySubmit(const Job& job, const Nets& nets, v1::JobSpec spec,
+                                     Store& store, BoardLink& link, JobInterrupt& interrupt) {
   const std::stop_token stop = interrupt.first();
   const absl::Status uploaded = UploadObjects(job, *link.client(), stop, &spec);
   if (!uploaded.ok()) return uploaded;
   if (stop.stop_requested()) return absl::CancelledError("interrupted before the job was sent");
   const auto submit = [&](const v1::JobSpec& marked) -> absl::StatusOr<v1::JobStatus> {
-    absl::StatusOr<v1::JobStatus> status = link.client()->Submit(marked, *predict, *init);
+    absl::StatusOr<v1::JobStatus> status = link.client()->Submit(marked, nets.predict, nets.init);
     if (absl::IsNotFound(status.status())) {
       // Since the upload another client's objects have taken the place of ours, or somebody has
       // changed them on the board's disk.
       PrintNote(fmt::format("{}; that is done now", std::string(status.status().message())));
       const absl::Status again = UploadObjects(job, *link.client(), stop, &spec);
       if (!again.ok()) return again;
-      status = link.client()->Submit(marked, *predict, *init);
+      status = link.client()->Submit(marked, nets.predict, nets.init);
     }
     if (status.ok()) interrupt.SetJob(&link, status->run_id());
     return status;
   };
   return SubmitAndEnter(store, link.board(), spec, UnixNow(), submit);
+}
+
+}  // namespace
+
+absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,
+                                     const Job& job, Store& store, BoardLink& link,
+                                     JobInterrupt& interrupt, const std::string& token) {
+  absl::StatusOr<std::string> predict = SerializeNet(job.loaded.model.predict);
+  if (!predict.ok()) return predict.status();
+  absl::StatusOr<std::string> init = SerializeNet(job.loaded.model.init);
+  if (!init.ok()) return init.status();
+  const Nets nets = {*std::move(predict), *std::move(init)};
+  v1::JobSpec spec = SpecOf(options, net, job);
+  const absl::StatusOr<std::string> own = token.empty() ? NewToken() : token;
+  if (!own.ok()) return own.status();
+  spec.set_token(*own);
+  while (true) {
+    absl::StatusOr<EnteredRun> entered = TrySubmit(job, nets, spec, store, link, interrupt);
+    if (!link.board().submits_once() || ExitCodeOf(entered.status()) != ExitCode::kNotReached) {
+      return entered;
+    }
+    const absl::Status back = link.AwaitBoard(entered.status(), interrupt.first());
+    if (!back.ok()) return back;
+  }
 }
 
 }  // namespace synergy

@@ -28,6 +28,7 @@ struct JobOptions {
   double cool_below_c = 0;                     // 0: does not wait
   double cool_timeout_s = 0;
   double time_limit_s = 0;
+  int32_t priority = 0;   // of the board's queue
   double precision = 0;   // 0: a number of iterations
   double max_time_s = 0;  // with a precision; 0: the board's
   std::vector<std::string> precision_rails = {};
@@ -56,9 +57,11 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
 
 // Uploads what the board does not have of the weights and input values, submits the job and enters
 // its run (submission.h). Errors say how the command ends; Cancelled where the user interrupted
-// before the job was queued. From the board's answer on an interrupt cancels the job.
+// before the job was queued. From the board's answer on an interrupt cancels the job. `token` as of
+// SubmitAndEnter. A board that is lost meanwhile is looked for, and the job sent again under the
+// same token, where the board takes care that it runs once.
 absl::StatusOr<EnteredRun> SubmitJob(const JobOptions& options, const ModelOptions& net,
                                      const Job& job, Store& store, BoardLink& link,
-                                     JobInterrupt& interrupt);
+                                     JobInterrupt& interrupt, const std::string& token = "");
 
 }  // namespace synergy

@@ -77,9 +77,9 @@ absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::st
       fmt::format("'{}' may be any of {}: give more of it, or the number.", text, candidates));
 }
 
-absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
-                                         const std::vector<StoredRun>& stored,
-                                         const std::string& board_id, std::string_view text) {
+absl::StatusOr<v1::JobStatus> ResolveBoardJob(const std::vector<v1::JobStatus>& jobs,
+                                              const std::vector<StoredRun>& stored,
+                                              const std::string& board_id, std::string_view text) {
   std::vector<StoredRun> candidates;
   for (const v1::JobStatus& job : jobs) {
     const bool known = std::any_of(stored.begin(), stored.end(), [&](const StoredRun& run) {
@@ -98,15 +98,23 @@ absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
   const absl::StatusOr<StoredRun> run = ResolveRun(candidates, text);
   if (!run.ok()) return run.status();
   for (const v1::JobStatus& job : jobs) {
-    if (job.run_id() != run->run_id) continue;
-    if (job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING) return job;
-    return absl::FailedPreconditionError(fmt::format(
-        "run {} has ended already ({}): there is nothing to cancel. synergyctl fetch brings its "
-        "records.",
-        run->run_id, StateName(job.state())));
+    if (job.run_id() == run->run_id) return job;
   }
   return absl::FailedPreconditionError(
       fmt::format("run {} is no longer on the board: it ended before.", run->run_id));
+}
+
+absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
+                                         const std::vector<StoredRun>& stored,
+                                         const std::string& board_id, std::string_view text) {
+  absl::StatusOr<v1::JobStatus> job = ResolveBoardJob(jobs, stored, board_id, text);
+  if (!job.ok() || job->state() == v1::JOB_STATE_QUEUED || job->state() == v1::JOB_STATE_RUNNING) {
+    return job;
+  }
+  return absl::FailedPreconditionError(fmt::format(
+      "run {} has ended already ({}): there is nothing to cancel. synergyctl fetch brings its "
+      "records.",
+      job->run_id(), StateName(job->state())));
 }
 
 }  // namespace synergy

@@ -24,4 +24,9 @@ absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
                                          const std::vector<StoredRun>& stored,
                                          const std::string& board_id, std::string_view text);
 
+// The same of jobs that have ended as well.
+absl::StatusOr<v1::JobStatus> ResolveBoardJob(const std::vector<v1::JobStatus>& jobs,
+                                              const std::vector<StoredRun>& stored,
+                                              const std::string& board_id, std::string_view text);
+
 }  // namespace synergy

@@ -15,30 +15,23 @@
 namespace synergy {
 namespace {
 
-// 128 random bits: nobody meets the token of another submission by chance.
-absl::StatusOr<std::string> NewToken() {
-  std::array<unsigned char, 16> random;
-  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    return absl::InternalError("cannot get random numbers from the kernel; nothing was sent");
-  }
-  std::string token;
-  for (const unsigned char byte : random) token += fmt::format("{:02x}", byte);
-  return token;
-}
-
 struct OpenSubmission {
   std::string token;
   RunClaim claim;
 };
 
 // The claim comes before the row, so that no other process takes it for one that was left behind.
-absl::StatusOr<OpenSubmission> OpenNewSubmission(Store& store, const std::string& board_id,
-                                                 int64_t now_unix_ns) {
+absl::StatusOr<OpenSubmission> BeginSubmission(Store& store, const std::string& board_id,
+                                               const std::string& given, int64_t now_unix_ns) {
   while (true) {
-    const absl::StatusOr<std::string> token = NewToken();
+    const absl::StatusOr<std::string> token = given.empty() ? NewToken() : given;
     if (!token.ok()) return token.status();
     absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::TakeSubmission(store.path(), *token);
     if (!claim.ok()) return claim.status();
+    if (!*claim && !given.empty()) {
+      return Ending(ExitCode::kRefused,
+                    absl::AbortedError("another synergyctl is just submitting this job"));
+    }
     if (!*claim) continue;  // another submission's byte
     const absl::Status added = store.AddSubmission(board_id, {*token, now_unix_ns});
     if (!added.ok()) return added;
@@ -100,6 +93,16 @@ absl::StatusOr<std::vector<Submission>> LeftBehind(Store& store, const std::stri
 
 }  // namespace
 
+absl::StatusOr<std::string> NewToken() {
+  std::array<unsigned char, 16> random;
+  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    return absl::InternalError("cannot get random numbers from the kernel; nothing was sent");
+  }
+  std::string token;
+  for (const unsigned char byte : random) token += fmt::format("{:02x}", byte);
+  return token;
+}
+
 int64_t UnixNow() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -110,7 +113,7 @@ absl::StatusOr<EnteredRun> SubmitAndEnter(Store& store, const v1::BoardInfo& boa
                                           v1::JobSpec spec, int64_t now_unix_ns,
                                           const SubmitCall& submit) {
   const absl::StatusOr<OpenSubmission> submission =
-      OpenNewSubmission(store, board.board_id(), now_unix_ns);
+      BeginSubmission(store, board.board_id(), spec.token(), now_unix_ns);
   if (!submission.ok()) return submission.status();
   spec.set_token(submission->token);
   absl::StatusOr<v1::JobStatus> job = submit(spec);

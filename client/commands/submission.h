@@ -17,6 +17,9 @@
 
 namespace synergy {
 
+// 128 random bits: nobody meets the token of another job by chance.
+absl::StatusOr<std::string> NewToken();
+
 // DeviceClient::Submit of the nets with this spec; its errors.
 using SubmitCall = std::function<absl::StatusOr<v1::JobStatus>(const v1::JobSpec& spec)>;
 
@@ -28,6 +31,7 @@ struct EnteredRun {
 // Errors: of FromDevice (the board did not take the job, or, as the text says, may have taken it),
 // of the store (nothing was sent), kPartial (the board has the job, the store has no run of it
 // yet).
+// The job's token is that of `spec`, or a new one. kRefused where another synergyctl is at it.
 absl::StatusOr<EnteredRun> SubmitAndEnter(Store& store, const v1::BoardInfo& board,
                                           v1::JobSpec spec, int64_t now_unix_ns,
                                           const SubmitCall& submit);

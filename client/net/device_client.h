@@ -90,6 +90,16 @@ class DeviceClient {
                        const std::function<absl::Status(std::string_view part)>& on_part,
                        std::stop_token stop = {});
 
+  // The parts of what the engine of an ended job printed; an error of `on_part` is handed on.
+  // FailedPrecondition: nothing; Unavailable: the job goes on.
+  absl::Status Log(const std::string& run_id,
+                   const std::function<absl::Status(std::string_view part)>& on_part);
+  // What the queue holds besides jobs: leases on the board, evicted runs. Within 10 s.
+  absl::StatusOr<v1::QueueState> DescribeQueue();
+  // Asks for the board, or how that stands (device.proto). Within 10 s.
+  absl::StatusOr<v1::DeviceLease> TakeLease(const std::string& id, double for_s);
+  absl::Status ReleaseLease(const std::string& id);
+
   // Called from the thread that called Follow. An error ends the following and is what Follow
   // returns.
   struct Follower {

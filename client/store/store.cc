@@ -10,6 +10,7 @@
 #include "client/store/meter_table.h"
 #include "client/store/removal.h"
 #include "client/store/store_schema.h"
+#include "client/store/sweep_table.h"
 #include "client/store/tag_table.h"
 #include "common/records/chunk.h"
 
@@ -19,7 +20,7 @@ namespace {
 constexpr std::string_view kSelectRuns = R"sql(
 SELECT r.run, r.run_id, b.board_id, b.name, b.title, r.net, r.engine, r.simulated, r.has_truth,
        r.submitted_unix_ns, r.started_unix_ns, r.state, r.error, r.next_seq, r.acknowledged_seq,
-       r.complete, r.abandoned, r.bytes,
+       r.complete, r.abandoned, r.bytes, r.interrupted,
        (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM tags t WHERE t.run = r.run ORDER BY tag))
 FROM runs r JOIN boards b USING (board)
 WHERE (?1 IS NULL OR r.run = ?1) AND (?2 IS NULL OR b.board_id = ?2)
@@ -47,7 +48,8 @@ StoredRun RunOfRow(const Statement& row) {
   run.complete = row.Int(15) != 0;
   run.abandoned = row.Int(16) != 0;
   run.bytes = static_cast<uint64_t>(row.Int(17));
-  if (!row.IsNull(18)) run.tags = absl::StrSplit(row.Bytes(18), ' ');  // none has a blank in it
+  run.interrupted = row.Int(18) != 0;
+  if (!row.IsNull(19)) run.tags = absl::StrSplit(row.Bytes(19), ' ');  // none has a blank in it
   return run;
 }
 
@@ -65,6 +67,7 @@ absl::Status ApplyRecords(const v1::Chunk& chunk, StoredRun* run) {
       run->error = record.end().error();
       run->complete = true;
       run->abandoned = false;
+      run->interrupted = record.end().interrupted();
     }
   }
   return absl::OkStatus();
@@ -149,6 +152,8 @@ absl::StatusOr<int64_t> Store::PutRun(const v1::BoardInfo& board, const v1::JobS
     const absl::Status removed =
         DeleteSubmission(database_, board.board_id(), status.spec().token());
     if (!removed.ok()) return removed;
+    const absl::Status entered = EnterAttempt(database_, status.spec().token(), **number);
+    if (!entered.ok()) return entered;
   }
   if (absl::Status committed = transaction->Commit(); !committed.ok()) return committed;
   return **number;
@@ -190,7 +195,7 @@ absl::StatusOr<std::vector<StoredRun>> Store::UnfinishedRuns(const std::string& 
 absl::Status Store::UpdateIndex(const StoredRun& run) {
   absl::StatusOr<Statement> update = database_.Prepare(
       "UPDATE runs SET started_unix_ns = ?2, engine = ?3, state = ?4, error = ?5, next_seq = ?6, "
-      "complete = ?7, abandoned = ?8, bytes = ?9 WHERE run = ?1");
+      "complete = ?7, abandoned = ?8, bytes = ?9, interrupted = ?10 WHERE run = ?1");
   if (!update.ok()) return update.status();
   update->Bind(1, run.number);
   if (run.started_unix_ns) update->Bind(2, *run.started_unix_ns);
@@ -201,6 +206,7 @@ absl::Status Store::UpdateIndex(const StoredRun& run) {
       .Bind(7, int64_t{run.complete})
       .Bind(8, int64_t{run.abandoned})
       .Bind(9, static_cast<int64_t>(run.bytes))
+      .Bind(10, int64_t{run.interrupted})
       .Run();
 }
 
@@ -286,6 +292,24 @@ absl::Status Store::SetTag(const std::string& tag, int64_t number) {
 
 absl::Status Store::RemoveTag(const std::string& tag, std::optional<int64_t> number) {
   return DeleteTag(database_, tag, number);
+}
+
+absl::StatusOr<StoredSweep> Store::TakeUpSweep(const StoredSweep& wanted) {
+  return synergy::TakeUpSweep(database_, wanted);
+}
+
+absl::Status Store::FinishSweep(int64_t sweep) { return synergy::FinishSweep(database_, sweep); }
+
+absl::StatusOr<std::vector<StoredAttempt>> Store::Attempts(int64_t sweep) {
+  return SelectAttempts(database_, sweep);
+}
+
+absl::Status Store::AddAttempt(int64_t sweep, const StoredAttempt& attempt) {
+  return InsertAttempt(database_, sweep, attempt);
+}
+
+absl::Status Store::SetOutcome(const std::string& token, AttemptOutcome outcome) {
+  return UpdateOutcome(database_, token, outcome);
 }
 
 absl::Status Store::Delete(std::span<const int64_t> numbers) {

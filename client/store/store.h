@@ -23,6 +23,7 @@
 #include "client/store/sqlite.h"
 #include "client/store/stored_run.h"
 #include "client/store/submission_table.h"
+#include "client/store/sweep_table.h"
 #include "client/store/versioned_database.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/job.pb.h"
@@ -83,6 +84,14 @@ class Store {
   absl::Status SetTag(const std::string& tag, int64_t number);
   // From this run, or from all; NotFound where it is not there.
   absl::Status RemoveTag(const std::string& tag, std::optional<int64_t> number);
+
+  // Sweeps of job files (sweep_table.h). Each call is one transaction, durable when it returns;
+  // PutRun notes the number of the run that an attempt became.
+  absl::StatusOr<StoredSweep> TakeUpSweep(const StoredSweep& wanted);
+  absl::Status FinishSweep(int64_t sweep);
+  absl::StatusOr<std::vector<StoredAttempt>> Attempts(int64_t sweep);
+  absl::Status AddAttempt(int64_t sweep, const StoredAttempt& attempt);
+  absl::Status SetOutcome(const std::string& token, AttemptOutcome outcome);
 
   // Deletes runs with their chunks and gives the space back to the disk, as of RemoveRuns.
   absl::Status Delete(std::span<const int64_t> numbers);

@@ -99,6 +99,30 @@ CREATE TABLE tags (
 
 CREATE INDEX tags_of_run ON tags (run);
 )sql",
+    // 5: sweeps of job files, and which attempts were made of their jobs.
+    R"sql(
+ALTER TABLE runs ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0 CHECK (interrupted IN (0, 1));
+
+CREATE TABLE sweeps (
+  sweep           INTEGER PRIMARY KEY AUTOINCREMENT,
+  board_id        TEXT NOT NULL,     -- the board may be in no other table yet
+  name            TEXT NOT NULL,
+  digest          TEXT NOT NULL,     -- of the plan: which jobs, in which order
+  jobs            INTEGER NOT NULL,
+  created_unix_ns INTEGER NOT NULL,
+  finished        INTEGER NOT NULL DEFAULT 0 CHECK (finished IN (0, 1))
+) STRICT;
+
+CREATE TABLE attempts (
+  sweep   INTEGER NOT NULL REFERENCES sweeps (sweep) ON DELETE CASCADE,
+  job     INTEGER NOT NULL,             -- its place in the plan, from 0
+  attempt INTEGER NOT NULL,             -- from 1
+  token   TEXT NOT NULL UNIQUE,         -- synergy.v1.JobSpec.token: made before it is sent first
+  run     INTEGER,                      -- its number, once the board has taken it; stays when the run is deleted
+  outcome INTEGER NOT NULL DEFAULT 0,   -- AttemptOutcome of sweep_table.h
+  PRIMARY KEY (sweep, job, attempt)
+) STRICT;
+)sql",
 };
 
 }  // namespace synergy

@@ -28,6 +28,7 @@ struct StoredRun {
   uint64_t acknowledged_seq = 0;       // chunks below it are acknowledged to the board
   bool complete = false;               // everything up to the RunEnd record is here
   bool abandoned = false;              // incomplete, and the board has no more of it
+  bool interrupted = false;            // ended because the board or its daemon went down
   uint64_t bytes = 0;                  // of the chunks' data, a meter's among them
   std::vector<std::string> tags = {};  // by name
 

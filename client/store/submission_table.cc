@@ -21,7 +21,8 @@ absl::StatusOr<std::vector<Submission>> SelectSubmissions(Database& database,
 absl::Status InsertSubmission(Database& database, const std::string& board_id,
                               const Submission& submission) {
   absl::StatusOr<Statement> insert = database.Prepare(
-      "INSERT INTO submissions (token, board_id, created_unix_ns) VALUES (?1, ?2, ?3)");
+      "INSERT INTO submissions (token, board_id, created_unix_ns) SELECT ?1, ?2, ?3 "
+      "WHERE NOT EXISTS (SELECT 1 FROM submissions WHERE token = ?1 AND board_id = ?2)");
   if (!insert.ok()) return insert.status();
   return insert->Bind(1, submission.token)
       .Bind(2, board_id)

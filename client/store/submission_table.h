@@ -19,7 +19,8 @@ struct Submission {
 // Oldest first.
 absl::StatusOr<std::vector<Submission>> SelectSubmissions(Database& database,
                                                           const std::string& board_id);
-// A transaction of its own where none is open.
+// Nothing happens where it is there already; an error where the token is another board's. A
+// transaction of its own where none is open.
 absl::Status InsertSubmission(Database& database, const std::string& board_id,
                               const Submission& submission);
 // Nothing happens where there is none.

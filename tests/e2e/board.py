@@ -74,7 +74,7 @@ class Client:
         return env | {"HOME": str(self.scratch), "SYNERGY_HOST": self.host} | extra
 
     def arguments(self, *args):
-        stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel")
+        stored = args[0] in ("run", "runs", "show", "export", "fetch", "cancel", "submit")
         # Tests that are not about it do not wait for it.
         idle = ("--idle", "0") if args[0] == "run" and "--idle" not in args else ()
         return [BIN / "synergyctl", *args, *idle, *(("--store", self.store) if stored else ())]

@@ -25,6 +25,7 @@ LAYERS = {
     "daemon": ["common", "daemon/power", "daemon/clocks", "daemon/sampling", "daemon/jobs",
                "daemon/diagnosis", "daemon/access", "daemon/control"],
     "client/models": ["common"],
+    "client/jobs": ["common"],
     "client/analysis": ["common"],
     "client/predict": ["common", "client/models", "client/analysis"],
     "client/store": ["common", "client/models", "client/analysis", "client/predict"],

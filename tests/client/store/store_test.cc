@@ -64,6 +64,39 @@ class StoreTest : public testing::Test {
   const std::vector<v1::Chunk> chunks_ = SampleChunks();
 };
 
+TEST_F(StoreTest, ASweepIsTakenUpUntilItIsFinished) {
+  const auto store = Open();
+  const StoredSweep wanted = {.board_id = "b", .name = "n", .digest = "d", .jobs = 2};
+  const int64_t first = store->TakeUpSweep(wanted)->sweep;
+  EXPECT_EQ(Open()->TakeUpSweep(wanted)->sweep, first);
+  StoredSweep other = wanted;
+  other.board_id = "another board";
+  EXPECT_NE(store->TakeUpSweep(other)->sweep, first);
+  other = wanted;
+  other.digest = "another plan";
+  EXPECT_NE(store->TakeUpSweep(other)->sweep, first);
+  ASSERT_TRUE(store->FinishSweep(first).ok());
+  EXPECT_NE(store->TakeUpSweep(wanted)->sweep, first);
+}
+
+TEST_F(StoreTest, AnAttemptIsTheRunThatCameOfItsTokenAlsoWhenTheRunIsDeleted) {
+  const auto store = Open();
+  const int64_t sweep =
+      store->TakeUpSweep({.board_id = "b", .name = "n", .digest = "d", .jobs = 1})->sweep;
+  ASSERT_TRUE(store->AddAttempt(sweep, {.job = 0, .attempt = 1, .token = "t1"}).ok());
+  EXPECT_FALSE(store->AddAttempt(sweep, {.job = 1, .attempt = 1, .token = "t1"}).ok());
+  EXPECT_FALSE(store->Attempts(sweep)->at(0).run.has_value());
+  v1::JobStatus status = SampleStatus();
+  status.mutable_spec()->set_token("t1");
+  const auto number = store->PutRun(SampleBoard(), status);
+  ASSERT_TRUE(number.ok()) << number.status();
+  EXPECT_EQ(store->Attempts(sweep)->at(0).run, *number);
+  ASSERT_TRUE(store->SetOutcome("t1", AttemptOutcome::kInterrupted).ok());
+  ASSERT_TRUE(store->Delete(std::vector<int64_t>{*number}).ok());
+  EXPECT_EQ(store->Attempts(sweep)->at(0).run, *number);
+  EXPECT_EQ(store->Attempts(sweep)->at(0).outcome, AttemptOutcome::kInterrupted);
+}
+
 TEST_F(StoreTest, GivesBackTheChunksAsTheyCame) {
   auto store = Open();
   const int64_t number = PutSample(*store);
@@ -337,7 +370,7 @@ TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
   EXPECT_TRUE(store->Run(number)->complete);
   EXPECT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
   auto database = Database::Open(path_, Database::Mode::kExisting);
-  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 4);
+  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 5);
 }
 
 std::vector<std::string> TagsOf(Store& store, int64_t number) { return store.Run(number)->tags; }

@@ -1,0 +1,91 @@
+// The jobs of a job file on one board: sends them, brings their records, and begins again those
+// that a crash interrupted. Where it stands is in the store at any instant, so that whatever dies,
+// a later Sweep of the same file goes on from there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/commands/board_link.h"
+#include "client/commands/sweep_plan.h"
+#include "client/store/run_claim.h"
+#include "client/store/store.h"
+
+namespace synergy {
+
+struct SweepOptions {
+  std::string host;
+  std::string store_path;
+  bool wait = false;  // until all has ended; otherwise until the board has queued what it takes
+};
+
+// How far a job of the plan has come.
+struct SweepJob {
+  std::vector<StoredAttempt> attempts;
+
+  bool ended() const;
+  // Of the last attempt.
+  AttemptOutcome outcome() const {
+    return attempts.empty() ? AttemptOutcome::kOpen : attempts.back().outcome;
+  }
+  bool on_board() const {
+    return !attempts.empty() && attempts.back().outcome == AttemptOutcome::kOpen &&
+           attempts.back().run.has_value();
+  }
+};
+
+// One thread uses it.
+class Sweep {
+ public:
+  // More attempts that are interrupted than this, in one Run, are a fault of the job.
+  static constexpr int kMaxInterrupted = 10;
+  // Jobs that wait on the board while one is received, with `wait`.
+  static constexpr size_t kAhead = 4;
+
+  // `plan` outlives it.
+  Sweep(const SweepPlan& plan, SweepOptions options) : plan_(plan), options_(std::move(options)) {}
+
+  // Errors say how the command ends; Cancelled: `stop`. What was reached by then stays.
+  absl::Status Run(std::stop_token stop);
+
+  // After Run, whatever came of it.
+  const StoredSweep& stored() const { return stored_; }
+  const std::vector<SweepJob>& jobs() const { return jobs_; }
+  const std::string& board_name() const { return board_name_; }
+  size_t CountEnded() const;
+
+ private:
+  absl::Status Open();
+  absl::Status CheckPoints();
+  // Reads where all jobs stand, and notes how runs that are here wholly ended.
+  absl::Status LoadJobs();
+  absl::StatusOr<AttemptOutcome> OutcomeOf(int64_t run);
+  // Sends the next job, if there is one to be sent. False: there is none, or the board takes none
+  // now.
+  absl::StatusOr<bool> SendNext(std::stop_token stop);
+  absl::Status Send(size_t job, const std::string& token, std::stop_token stop);
+  absl::Status ReceiveOldest(std::stop_token stop);
+  absl::Status Step(std::stop_token stop, bool* done);
+  void Announce(size_t job);
+
+  const SweepPlan& plan_;
+  const SweepOptions options_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<BoardLink> link_;
+  std::optional<RunClaim> claim_;
+  StoredSweep stored_;
+  std::string board_name_;
+  std::vector<SweepJob> jobs_;
+  std::map<size_t, size_t> interrupted_before_;  // by job, when Run began
+  std::optional<uint32_t> prepared_point_;
+  Job prepared_;
+};
+
+}  // namespace synergy

@@ -1,0 +1,186 @@
+#include "client/jobs/job_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "common/sha256.h"
+#include "common/toml_table.h"
+
+namespace synergy {
+namespace {
+
+constexpr int64_t kMaxRepetitions = 10'000;
+// The axes that vary slowest, in their order; the others follow in that of the options.
+constexpr std::string_view kFirstAxes[] = {"net", "engine", "clocks", "batch", "threads"};
+
+// One of the values of an axis.
+struct Choice {
+  std::vector<std::string> arguments;
+  std::string label;
+};
+struct Axis {
+  std::string name;
+  std::vector<Choice> choices;
+};
+
+std::string Argument(std::string_view key, std::string_view value) {
+  return fmt::format("--{}={}", key, value);
+}
+
+class Reader {
+ public:
+  Reader(const toml::table& table, const std::string& origin, const std::vector<JobKey>& keys)
+      : table_(table, origin), keys_(keys) {}
+
+  absl::StatusOr<JobFile> Read() {
+    JobFile file;
+    if (table_.Integer("schema", 1, 1) != 1) return table_.Finish();
+    file.name = table_.Text("name");
+    if (file.name.empty()) table_.Fail("name", "must not be empty");
+    if (table_.Has("repetitions")) {
+      file.repetitions = static_cast<uint32_t>(table_.Integer("repetitions", 1, kMaxRepetitions));
+    }
+    const std::string order = table_.TextOr("order", "interleaved");
+    if (order != "interleaved" && order != "blocked") {
+      table_.Fail("order", "must be interleaved or blocked");
+    }
+    if (!table_.Has("net")) table_.Fail("net", "is missing: the networks to measure");
+    for (const JobKey& key : keys_) ReadKey(key);
+    ReadClocks();
+    ReadGate(&file.gate);
+    if (absl::Status status = table_.Finish(); !status.ok()) return status;
+    Plan(order == "blocked", &file);
+    return file;
+  }
+
+ private:
+  void ReadKey(const JobKey& key) {
+    if (!table_.Has(key.name)) return;
+    TomlTable::Scalars values = table_.ScalarTexts(key.name);
+    if (key.kind == JobKey::Kind::kFlag) {
+      if (values.texts != std::vector<std::string>{"true"} &&
+          values.texts != std::vector<std::string>{"false"}) {
+        table_.Fail(key.name, "must be true or false");
+      } else if (values.texts[0] == "true") {
+        common_.push_back("--" + key.name);
+      }
+    } else if (key.kind == JobKey::Kind::kList || !values.is_list) {
+      for (const std::string& text : values.texts) common_.push_back(Argument(key.name, text));
+      if (key.name == "net" && !values.texts.empty()) net_ = values.texts[0];
+    } else {
+      Axis& axis = axes_.emplace_back(Axis{key.name, {}});
+      const std::string prefix = key.name == "net" ? "" : key.name + "=";
+      for (const std::string& text : values.texts) {
+        axis.choices.push_back({{Argument(key.name, text)}, prefix + text});
+      }
+    }
+  }
+
+  void ReadClocks() {
+    if (!table_.Has("clocks")) return;
+    Axis& axis = axes_.emplace_back(Axis{"clocks", {}});
+    for (TomlTable& clocks : table_.Tables("clocks")) {
+      Choice& choice = axis.choices.emplace_back();
+      for (const JobKey& key : keys_) {
+        if (!key.of_clocks || !clocks.Has(key.name)) continue;
+        const TomlTable::Scalars value = clocks.ScalarTexts(key.name);
+        if (value.texts.size() != 1) clocks.Fail(key.name, "must be one value");
+        if (table_.Has(key.name)) clocks.Fail(key.name, "stands outside of [[clocks]] as well");
+        if (value.texts.empty()) continue;
+        choice.arguments.push_back(Argument(key.name, value.texts[0]));
+        choice.label +=
+            fmt::format("{}{}={}", choice.label.empty() ? "" : " ", key.name, value.texts[0]);
+      }
+      table_.Fail(clocks.Finish());
+    }
+  }
+
+  void ReadGate(JobFileGate* gate) {
+    std::optional<TomlTable> table = table_.TableIfAny("gate");
+    if (!table) return;
+    gate->max_increase = table->Text("max-increase");
+    if (table->Has("alpha")) gate->alpha = table->Number("alpha");
+    gate->metric = table->TextOr("metric", "");
+    gate->rail = table->TextOr("rail", "");
+    if (table->Has("per-op")) gate->per_op = table->Bool("per-op");
+    if (gate->max_increase.empty()) table->Fail("max-increase", "must not be empty");
+    table_.Fail(table->Finish());
+  }
+
+  void SortAxes() {
+    const auto rank = [](const Axis& axis) {
+      return std::ranges::find(kFirstAxes, axis.name) - std::begin(kFirstAxes);
+    };
+    std::ranges::stable_sort(axes_, {}, rank);
+  }
+
+  // The last axis varies fastest.
+  PlannedJob Point(size_t number) const {
+    PlannedJob job;
+    job.point = static_cast<uint32_t>(number);
+    job.arguments = common_;
+    std::vector<std::string> labels;
+    for (auto axis = axes_.rbegin(); axis != axes_.rend(); ++axis) {
+      const Choice& choice = axis->choices[number % axis->choices.size()];
+      number /= axis->choices.size();
+      job.arguments.insert(job.arguments.end(), choice.arguments.begin(), choice.arguments.end());
+      if (!choice.label.empty()) labels.push_back(choice.label);
+    }
+    std::ranges::reverse(labels);
+    if (!net_.empty()) labels.insert(labels.begin(), net_);
+    for (const std::string& label : labels) job.label += (job.label.empty() ? "" : " ") + label;
+    return job;
+  }
+
+  void Plan(bool blocked, JobFile* file) {
+    SortAxes();
+    size_t points = 1;
+    for (const Axis& axis : axes_) points = std::min(points * axis.choices.size(), kMaxPlannedJobs);
+    file->points = static_cast<uint32_t>(points);
+    const size_t repetitions = file->repetitions;
+    for (size_t i = 0; i < points * repetitions && i <= kMaxPlannedJobs; ++i) {
+      PlannedJob job = Point(blocked ? i / repetitions : i % points);
+      job.repetition = static_cast<uint32_t>(blocked ? i % repetitions : i / points);
+      file->jobs.push_back(std::move(job));
+    }
+  }
+
+  TomlTable table_;
+  const std::vector<JobKey>& keys_;
+  std::vector<std::string> common_;  // arguments of all jobs
+  std::string net_;                  // where it is one for all jobs
+  std::vector<Axis> axes_;
+};
+
+}  // namespace
+
+std::string JobFile::Digest() const {
+  Sha256 hash;
+  for (const PlannedJob& job : jobs) {
+    for (const std::string& argument : job.arguments) hash.Update(argument + '\n');
+    hash.Update("\n");
+  }
+  return absl::BytesToHexString(hash.Finish());
+}
+
+absl::StatusOr<JobFile> ParseJobFile(std::string_view text, const std::string& origin,
+                                     const std::vector<JobKey>& keys) {
+  toml::table table;
+  try {
+    table = toml::parse(text, origin);
+  } catch (const toml::parse_error& error) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: line {}: {}", origin, error.source().begin.line, error.description()));
+  }
+  absl::StatusOr<JobFile> file = Reader(table, origin, keys).Read();
+  if (file.ok() && file->jobs.size() >= kMaxPlannedJobs) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: its matrix has {} jobs or more: leave something out", origin, kMaxPlannedJobs));
+  }
+  return file;
+}
+
+}  // namespace synergy

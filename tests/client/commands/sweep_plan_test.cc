@@ -1,0 +1,72 @@
+#include "client/commands/sweep_plan.h"
+
+#include <set>
+
+#include "client/commands/exit_code.h"
+#include "common/files.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+class SweepPlanTest : public testing::Test {
+ protected:
+  absl::StatusOr<SweepPlan> Read(const std::string& keys) {
+    const std::string path = folder_.File("job.toml");
+    EXPECT_TRUE(ReplaceFile(path, "schema = 1\nname = \"n\"\n" + keys, Sync::kNo).ok());
+    return ReadSweepPlan(path);
+  }
+  TempFolder folder_;
+};
+
+TEST_F(SweepPlanTest, EveryOptionOfRunThatSaysWhatIsMeasuredIsAKey) {
+  CLI::App app;
+  ChosenCommand chosen;
+  AddRunCommand(app, &chosen);
+  std::set<std::string> options, keys;
+  for (const CLI::Option* option : app.get_subcommand("run")->get_options()) {
+    options.insert(option->get_lnames().at(0));
+  }
+  // What belongs to one run on one host, or to how it is shown.
+  for (const char* other : {"help", "outputs", "meter", "require-valid", "detach", "host", "store",
+                            "json", "sort", "method", "limit"}) {
+    EXPECT_EQ(options.erase(other), 1u) << other;
+  }
+  for (const JobKey& key : JobFileKeys()) keys.insert(key.name);
+  EXPECT_EQ(keys, options);
+}
+
+TEST_F(SweepPlanTest, HasTheOptionsThatRunWouldHaveParsed) {
+  const auto plan = Read(
+      "net = \"squeezenet\"\nthreads = [1, 4]\nprecision = \"2%\"\nmax-time = \"5min\"\n"
+      "cool-below = \"45C\"\npriority = -3\n[[clocks]]\ncpu-freq = \"1224MHz\"\n");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->jobs.size(), 2u);
+  const JobOptions& job = plan->jobs[1].job;
+  EXPECT_EQ(plan->jobs[1].model.net, "squeezenet");
+  EXPECT_EQ(job.threads, 4u);
+  EXPECT_EQ(job.precision, 0.02);
+  EXPECT_EQ(job.max_time_s, 300);
+  EXPECT_EQ(job.cool_below_c, 45);
+  EXPECT_EQ(job.priority, -3);
+  EXPECT_EQ(job.iterations, 50u) << "what is left out is as of run";
+  EXPECT_TRUE(job.clocks.has_cpu());
+}
+
+TEST_F(SweepPlanTest, AValueThatRunRefusesIsRefusedWithItsPoint) {
+  const auto plan = Read("net = \"squeezenet\"\nthreads = [1, 0]\n");
+  EXPECT_EQ(ExitCodeOf(plan.status()), ExitCode::kUsage);
+  EXPECT_THAT(plan.status().ToString(), HasSubstr("squeezenet threads=0: "));
+  EXPECT_THAT(plan.status().ToString(), HasSubstr("--threads"));
+}
+
+TEST_F(SweepPlanTest, AFileThatIsNotThereIsBadInput) {
+  EXPECT_EQ(ExitCodeOf(ReadSweepPlan(folder_.File("none.toml")).status()), ExitCode::kUsage);
+}
+
+}  // namespace
+}  // namespace synergy

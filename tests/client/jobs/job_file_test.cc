@@ -1,0 +1,117 @@
+#include "client/jobs/job_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fmt/format.h"
+
+namespace synergy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::vector<JobKey> kKeys = {
+    {.name = "net"},
+    {.name = "batch"},
+    {.name = "engine"},
+    {.name = "threads"},
+    {.name = "iterations"},
+    {.name = "input", .kind = JobKey::Kind::kList},
+    {.name = "quick", .kind = JobKey::Kind::kFlag},
+    {.name = "cpu-freq", .of_clocks = true},
+    {.name = "governor", .of_clocks = true},
+};
+
+absl::StatusOr<JobFile> Parse(const std::string& keys) {
+  return ParseJobFile("schema = 1\nname = \"n\"\n" + keys, "job.toml", kKeys);
+}
+std::vector<std::string> Labels(const JobFile& file) {
+  std::vector<std::string> labels;
+  for (const PlannedJob& job : file.jobs) {
+    labels.push_back(fmt::format("{} {}", job.label, job.repetition));
+  }
+  return labels;
+}
+
+TEST(JobFile, ASingleJobHasTheArgumentsThatRunWouldHave) {
+  const auto file = Parse("net = \"a\"\niterations = 50\nquick = true\ninput = [\"x\", \"y\"]\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->jobs.size(), 1u);
+  EXPECT_THAT(file->jobs[0].arguments,
+              ElementsAre("--net=a", "--iterations=50", "--input=x", "--input=y", "--quick"));
+  EXPECT_EQ(file->jobs[0].label, "a");
+}
+
+TEST(JobFile, ListsAreTheAxesOfAMatrixAndNetworksVarySlowest) {
+  const auto file = Parse("threads = [1, 2]\nnet = [\"a\", \"b\"]\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(Labels(*file),
+              ElementsAre("a threads=1 0", "a threads=2 0", "b threads=1 0", "b threads=2 0"));
+}
+
+TEST(JobFile, RepetitionsAreInterleavedUnlessTheyAreAskedForInBlocks) {
+  const std::string keys = "net = [\"a\", \"b\"]\nrepetitions = 2\n";
+  EXPECT_THAT(Labels(*Parse(keys)), ElementsAre("a 0", "b 0", "a 1", "b 1"));
+  EXPECT_THAT(Labels(*Parse(keys + "order = \"blocked\"\n")),
+              ElementsAre("a 0", "a 1", "b 0", "b 1"));
+}
+
+TEST(JobFile, ClocksAreAnAxisOfTables) {
+  const auto file =
+      Parse("net = \"a\"\n[[clocks]]\ncpu-freq = \"1GHz\"\n[[clocks]]\ngovernor = \"powersave\"\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->jobs.size(), 2u);
+  EXPECT_THAT(file->jobs[0].arguments, ElementsAre("--net=a", "--cpu-freq=1GHz"));
+  EXPECT_THAT(file->jobs[1].arguments, ElementsAre("--net=a", "--governor=powersave"));
+  EXPECT_EQ(file->jobs[1].label, "a governor=powersave");
+}
+
+TEST(JobFile, TheDigestIsThatOfThePlanWhateverTheFileLooksLike) {
+  const auto one = Parse("net = [\"a\", \"b\"]\nthreads = 1\n");
+  const auto same = Parse("# a comment\nthreads   = 1\nnet = [ \"a\", \"b\", ]\n");
+  const auto other = Parse("net = [\"b\", \"a\"]\nthreads = 1\n");
+  EXPECT_EQ(one->Digest(), same->Digest());
+  EXPECT_NE(one->Digest(), other->Digest());
+}
+
+TEST(JobFile, KeepsWhatTheGateIsToDecide) {
+  const auto file = Parse(
+      "net = \"a\"\n[gate]\nmax-increase = \"2%\"\nalpha = 0.01\nmetric = \"edp\"\nper-op = "
+      "true\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->gate.max_increase, "2%");
+  EXPECT_EQ(file->gate.alpha, 0.01);
+  EXPECT_EQ(file->gate.metric, "edp");
+  EXPECT_TRUE(file->gate.per_op);
+}
+
+TEST(JobFile, EveryMistakeIsSaidWithItsLine) {
+  const auto error = [](const std::string& keys) { return Parse(keys).status().ToString(); };
+  EXPECT_THAT(
+      error("net = \"a\"\niteration = 5\n"),
+      HasSubstr("job.toml: line 4: \"iteration\" is no key that is known here; did you mean "
+                "\"iterations\"?"));
+  EXPECT_THAT(error("net = \"a\"\nnet = \"b\"\n"), HasSubstr("line 4"));
+  EXPECT_THAT(error("net = []\n"), HasSubstr("line 3: \"net\""));
+  EXPECT_THAT(error("batch = 1\n"), HasSubstr("\"net\" is missing"));
+  EXPECT_THAT(error("net = \"a\"\nrepetitions = 0\n"), HasSubstr("line 4: \"repetitions\""));
+  EXPECT_THAT(error("net = \"a\"\norder = \"random\"\n"), HasSubstr("interleaved or blocked"));
+  EXPECT_THAT(error("net = \"a\"\nquick = 3\n"), HasSubstr("line 4: \"quick\" must be true"));
+  EXPECT_THAT(error("net = \"a\"\ncpu-freq = \"min\"\n[[clocks]]\ncpu-freq = \"max\"\n"),
+              HasSubstr("line 6"));
+  EXPECT_THAT(error("net = \"a\"\n[[clocks]]\nthreads = 3\n"), HasSubstr("line 5"));
+  EXPECT_THAT(error("net = \"a\"\n[gate]\nalpha = 0.1\n"), HasSubstr("max-increase"));
+}
+
+TEST(JobFile, AMatrixOfMoreJobsThanAnyoneWaitsForIsRefused) {
+  std::string list = "[";
+  for (int i = 1; i <= 400; ++i) list += fmt::format("{}, ", i);
+  list += "]";
+  EXPECT_THAT(
+      Parse("net = \"a\"\nbatch = " + list + "\nthreads = " + list + "\n").status().ToString(),
+      HasSubstr("100000 jobs"));
+}
+
+}  // namespace
+}  // namespace synergy

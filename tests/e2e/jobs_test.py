@@ -1,0 +1,122 @@
+"""Job files, the queue and leases, from the command line to the board."""
+import json
+import signal
+import unittest
+
+from board import Board, wait_for
+
+# The analysis is not what is tested.
+QUICK = ("--method", "integrate")
+JOB_FILE = """schema = 1
+name = "two"
+net = "squeezenet"
+threads = [1, 2]
+iterations = 5
+warmup = 1
+idle = 0
+repetitions = 2
+"""
+
+
+def write(board, text, name="job.toml"):
+    path = board.scratch / name
+    path.write_text(text)
+    return str(path)
+
+
+class JobsTest(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.board.__enter__()
+        self.addCleanup(self.board.__exit__)
+
+    def jobs(self):
+        return json.loads(self.board.ctl("jobs", "--json").stdout)
+
+    def test_a_job_file_is_measured_as_a_matrix(self):
+        done = self.board.ctl("submit", write(self.board, JOB_FILE), "--wait", "--json", *QUICK)
+        self.assertIn(done.returncode, (0, 1), done.stderr)  # a busy machine may make a run INVALID
+        jobs = json.loads(done.stdout)["sweeps"][0]["jobs"]
+        self.assertEqual([job["label"] for job in jobs],
+                         ["squeezenet threads=1", "squeezenet threads=2"] * 2)
+        self.assertEqual([job["state"] for job in jobs], ["done"] * 4)
+        self.assertEqual([len(job["attempts"]) for job in jobs], [1] * 4)
+        self.assertEqual(self.jobs()["jobs"], [])
+
+    def test_what_a_dead_client_has_left_is_not_repeated(self):
+        path = write(self.board, JOB_FILE)
+        client = self.board.start_ctl("submit", path, "--wait", *QUICK)
+        wait_for(lambda: "done" in self.board.log_text(), 60, "the end of a job")
+        client.kill()
+        client.communicate()
+        done = self.board.ctl("submit", path, "--wait", "--json", *QUICK)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        sweep = json.loads(done.stdout)["sweeps"][0]
+        self.assertEqual(sweep["sweep"], 1)
+        self.assertEqual([len(job["attempts"]) for job in sweep["jobs"]], [1] * 4)
+        self.assertEqual(self.board.log_text().count(": started"), 4)
+        again = json.loads(self.board.ctl("submit", path, "--json").stdout)["sweeps"][0]
+        self.assertEqual(again["sweep"], 2, "a finished sweep is not taken up")
+
+    def test_an_attempt_that_a_crash_interrupted_is_made_again(self):
+        path = write(self.board, JOB_FILE)
+        client = self.board.start_ctl("submit", path, "--wait", "--json", *QUICK)
+        wait_for(lambda: ": started" in self.board.log_text(), 60, "the start of a job")
+        self.board.stop(signal.SIGKILL)
+        self.board.start()
+        text, errors = client.communicate(timeout=120)
+        self.assertIn(client.returncode, (0, 1), errors)
+        jobs = json.loads(text)["sweeps"][0]["jobs"]
+        self.assertEqual([job["state"] for job in jobs], ["done"] * 4)
+        self.assertEqual([a["interrupted"] for a in jobs[0]["attempts"]], [True, False])
+
+    def test_a_detached_sweep_is_collected_later(self):
+        path = write(self.board, JOB_FILE)
+        done = self.board.ctl("submit", path, "--detach", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual({job["state"] for job in json.loads(done.stdout)["sweeps"][0]["jobs"]}, {"on board"})
+        done = self.board.ctl("submit", path, "--wait", "--json", *QUICK)
+        self.assertEqual({job["state"] for job in json.loads(done.stdout)["sweeps"][0]["jobs"]}, {"done"})
+
+    def test_mistakes_in_a_file_are_said_before_anything_is_sent(self):
+        for line, said in (("iteration = 3", "line 9"), ('engine = "nosuch"', "nosuch"),
+                           ("iterations2 = 3", "line 9"), ('net2 = "a"', "line 9")):
+            done = self.board.ctl("submit", write(self.board, JOB_FILE + line + "\n"))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+        self.assertEqual(self.jobs()["jobs"], [])
+
+    def test_a_job_is_shown_cancelled_and_fetched(self):
+        number = self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach").stdout.strip()
+        waiting = self.board.ctl("run", "--net", "squeezenet", "--detach", "--priority", "-1").stdout.strip()
+        self.board.wait_until_measuring()
+        jobs = self.jobs()["jobs"]
+        self.assertEqual([job["state"] for job in jobs], ["RUNNING", "QUEUED"])
+        self.assertIn("user", jobs[0]["owner"])
+        shown = self.board.ctl("job", "show", jobs[1]["id"])
+        self.assertIn("QUEUED", shown.stdout)
+        refused = self.board.ctl("job", "logs", jobs[0]["id"])
+        self.assertEqual(refused.returncode, 4, refused.stderr)
+        for job in jobs:
+            self.assertEqual(self.board.ctl("job", "cancel", job["id"], "--store", self.board.store).returncode, 0)
+        fetched = self.board.ctl("job", "fetch", jobs[0]["id"], "--store", self.board.store)
+        self.assertEqual(fetched.returncode, 0, fetched.stderr)
+        self.assertIn("CANCELLED", fetched.stdout)
+        self.assertEqual([job["id"] for job in self.jobs()["jobs"]], [jobs[1]["id"]])
+        self.assertTrue(number and waiting)
+
+    def test_a_lease_is_shown_and_ends_by_itself(self):
+        lease = self.board.ctl("lease", "take", "--for", "60")
+        self.assertEqual(lease.returncode, 0, lease.stderr)
+        self.assertIn("has the board", self.board.ctl("jobs").stdout)
+        self.assertEqual(self.jobs()["leases"][0]["id"], lease.stdout.strip())
+        refused = self.board.ctl("lease", "take", "--for", "1")
+        self.assertEqual(refused.returncode, 4, refused.stderr)
+        self.board.ctl("lease", "release", lease.stdout.strip())
+        self.assertEqual(self.jobs()["leases"], [])
+        self.assertEqual(self.board.ctl("lease", "take", "--for", "200ms").returncode, 0)
+        wait_for(lambda: not self.jobs()["leases"], 10, "the end of the lease")
+
+
+if __name__ == "__main__":
+    unittest.main()
