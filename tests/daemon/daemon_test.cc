@@ -162,7 +162,7 @@ class DaemonTest : public testing::Test {
     spec.set_warmup(1);
     spec.set_threads(1);
     spec.set_batch(1);
-    const auto job = (*store)->Add(spec, MemoryFile(net), MemoryFile(""), {}, false);
+    const auto job = (*store)->Add(spec, {}, MemoryFile(net), MemoryFile(""), {}, false);
     EXPECT_TRUE(job.ok()) << job.status();
     return job->status().run_id();
   }
