@@ -229,22 +229,6 @@ grpc::Status DeviceService::GetJobLog(grpc::ServerContext*, const v1::GetJobLogR
   return SendFile(*file, "the log of run " + request->run_id(), writer);
 }
 
-grpc::Status DeviceService::DescribeQueue(grpc::ServerContext*, const v1::DescribeQueueRequest*,
-                                          v1::QueueState* response) {
-  return Reply(root_.DescribeQueue(), response);
-}
-
-grpc::Status DeviceService::TakeLease(grpc::ServerContext*, const v1::TakeLeaseRequest* request,
-                                      v1::DeviceLease* response) {
-  return Reply(root_.TakeLease(request->id(), request->for_s()), response);
-}
-
-grpc::Status DeviceService::ReleaseLease(grpc::ServerContext*,
-                                         const v1::ReleaseLeaseRequest* request,
-                                         v1::ReleaseLeaseResponse*) {
-  return ToGrpc(root_.ReleaseLease(request->id()));
-}
-
 grpc::Status DeviceService::QueryObject(grpc::ServerContext*, const v1::ObjectRef* request,
                                         v1::ObjectStatus* response) {
   const absl::StatusOr<v1::ControlEvent::ObjectState> state = root_.QueryObject(*request);

@@ -1,4 +1,4 @@
-// The handlers of clocks and of the diagnosis; the others are in device_service.cc.
+// The handlers of leases, clocks and the diagnosis; the others are in device_service.cc.
 #include <algorithm>
 
 #include "daemon/front/device_service.h"
@@ -27,6 +27,22 @@ grpc::Status EndHold(RootClient::ClockHold& hold, bool over,
 }
 
 }  // namespace
+
+grpc::Status DeviceService::DescribeQueue(grpc::ServerContext*, const v1::DescribeQueueRequest*,
+                                          v1::QueueState* response) {
+  return Reply(root_.DescribeQueue(), response);
+}
+
+grpc::Status DeviceService::TakeLease(grpc::ServerContext*, const v1::TakeLeaseRequest* request,
+                                      v1::DeviceLease* response) {
+  return Reply(root_.TakeLease(request->id(), request->for_s()), response);
+}
+
+grpc::Status DeviceService::ReleaseLease(grpc::ServerContext*,
+                                         const v1::ReleaseLeaseRequest* request,
+                                         v1::ReleaseLeaseResponse*) {
+  return ToGrpc(root_.ReleaseLease(request->id()));
+}
 
 grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
                                       v1::ClockState* response) {
