@@ -13,7 +13,9 @@
 
 #include "client/store/sqlite.h"
 #include "client/store/store.h"
+#include "client/store/store_schema.h"
 #include "client/store/truth_store.h"
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/sample_run.h"
@@ -498,9 +500,9 @@ TEST_F(SynergyctlTest, AStoreThatLostATableIsRefusedByEveryCommand) {
                                                   {"runs", "prune", "--keep", "0"},
                                                   {"run", "--net", "squeezenet1.1"}}) {
     ExpectRefusal(RunStored(command), 4,
-                  store_ +
-                      " is damaged: it is of version 4, but without "
-                      "the table chunks. ");
+                  store_ + fmt::format(" is damaged: it is of version {}, but without the table "
+                                       "chunks. ",
+                                       std::size(kStoreMigrations)));
   }
 }
 
