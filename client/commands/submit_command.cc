@@ -102,7 +102,7 @@ ordered_json SweepJson(const SweepPlan& plan, const Sweep& sweep, Verdicts& verd
     ordered_json entry;
     entry["point"] = plan.file.jobs[i].point;
     entry["repetition"] = plan.file.jobs[i].repetition;
-    entry["label"] = plan.file.jobs[i].label;
+    entry["label"] = plan.file.jobs[i].label();
     entry["state"] = OutcomeName(job);
     entry["attempts"] = ordered_json::array();
     for (const StoredAttempt& attempt : job.attempts) {
@@ -128,7 +128,7 @@ std::string SweepText(const SweepPlan& plan, const Sweep& sweep, Verdicts& verdi
   for (size_t i = 0; i < sweep.jobs().size(); ++i) {
     const SweepJob& job = sweep.jobs()[i];
     const bool has_run = !job.attempts.empty() && job.attempts.back().run.has_value();
-    table.AddRow({fmt::format("{}", i + 1), Printable(plan.file.jobs[i].label),
+    table.AddRow({fmt::format("{}", i + 1), Printable(plan.file.jobs[i].label()),
                   has_run ? fmt::format("{}", *job.attempts.back().run) : "-",
                   fmt::format("{}", job.attempts.size()), std::string(OutcomeName(job)),
                   verdicts.Of(job)});

@@ -68,7 +68,7 @@ absl::Status Sweep::Open() {
   const absl::StatusOr<StoredSweep> sweep =
       store_->TakeUpSweep({.board_id = board.board_id(),
                            .name = plan_.file.name,
-                           .digest = plan_.file.Digest(),
+                           .digest = plan_.digest,
                            .jobs = static_cast<int64_t>(plan_.jobs.size()),
                            .created_unix_ns = UnixNow()});
   if (!sweep.ok()) return sweep.status();
@@ -98,8 +98,8 @@ absl::Status Sweep::CheckPoints() {
         CheckJob(ForBoard(options.job, link_->board()), options.model, *job, link_->board());
     if (good.ok()) continue;
     return Ending(ExitCodeOf(good),
-                  absl::Status(good.code(),
-                               fmt::format("{}: {}", planned.label, std::string(good.message()))));
+                  absl::Status(good.code(), fmt::format("{}: {}", planned.label(),
+                                                        std::string(good.message()))));
   }
   return absl::OkStatus();
 }
@@ -143,7 +143,7 @@ absl::StatusOr<bool> Sweep::SendNext(std::stop_token stop) {
                     absl::AbortedError(fmt::format(
                         "job {} ({}) was interrupted {} times: see what brings the board down; "
                         "submit goes on with it again",
-                        i + 1, plan_.file.jobs[i].label, kMaxInterrupted)));
+                        i + 1, plan_.file.jobs[i].label(), kMaxInterrupted)));
     }
     std::string token;
     if (!job.attempts.empty() && job.outcome() == AttemptOutcome::kOpen) {
@@ -190,8 +190,8 @@ absl::Status Sweep::Send(size_t i, const std::string& token, std::stop_token sto
       SubmitJob(ForBoard(options.job, link_->board()), options.model, prepared_, *store_, *link_,
                 interrupt, token);
   if (!entered.ok()) return entered.status();
-  PrintNote(
-      fmt::format("run {}: job {} of {}, {}", entered->number, i + 1, jobs_.size(), planned.label));
+  PrintNote(fmt::format("run {}: job {} of {}, {}", entered->number, i + 1, jobs_.size(),
+                        planned.label()));
   return absl::OkStatus();
 }
 

@@ -3,23 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "client/commands/clock_options.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/usage_text.h"
-#include "common/files.h"
+#include "client/commands/user_file.h"
+#include "client/models/zoo.h"
+#include "common/sha256.h"
 
 namespace synergy {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1u << 20;
-
-absl::Status Usage(absl::StatusCode code, const std::string& text) {
-  return Ending(ExitCode::kUsage, absl::Status(code, text));
-}
+constexpr uint64_t kMaxFileBytes = 1u << 20;
 
 absl::StatusOr<MeasureOptions> ParseArguments(const PlannedJob& job, const std::string& path) {
   MeasureOptions options;
@@ -30,10 +30,58 @@ absl::StatusOr<MeasureOptions> ParseArguments(const PlannedJob& job, const std::
   try {
     app.parse(arguments);
   } catch (const CLI::ParseError& error) {
-    return Usage(absl::StatusCode::kInvalidArgument,
-                 fmt::format("{}: {}: {}", path, job.label, UsageText(app, error)));
+    return AboutFile(path, absl::InvalidArgumentError(
+                               fmt::format("{}: {}", job.label(), UsageText(app, error))));
   }
   return options;
+}
+
+// Finds what a job names from the job file's folder.
+class PathResolver {
+ public:
+  explicit PathResolver(const std::string& job_file)
+      : folder_(std::filesystem::path(job_file).parent_path()) {}
+
+  absl::Status Resolve(ModelOptions* model) {
+    const absl::Status zoo = FindModel(model->net).status();
+    if (!zoo.ok()) {
+      const bool is_path = model->net.find_first_of("./") != std::string::npos;
+      std::error_code error;
+      if (!is_path && !std::filesystem::exists(folder_ / model->net, error)) return zoo;
+      Resolve(&model->net);
+    }
+    if (!model->init.empty()) Resolve(&model->init);
+    for (std::string& input : model->inputs) {
+      const size_t path = input.find('=') + 1;  // 0 without a blob
+      std::string file = input.substr(path);
+      Resolve(&file);
+      input = input.substr(0, path) + file;
+    }
+    return absl::OkStatus();
+  }
+
+  // The folder, where a path was relative to it; else "".
+  std::string Used() const {
+    std::error_code error;
+    if (!used_) return "";
+    return std::filesystem::canonical(folder_.empty() ? "." : folder_, error).string();
+  }
+
+ private:
+  void Resolve(std::string* path) {
+    used_ = used_ || std::filesystem::path(*path).is_relative();
+    *path = folder_ / *path;
+  }
+
+  const std::filesystem::path folder_;
+  bool used_ = false;
+};
+
+std::string DigestOf(const JobFile& file, const std::string& folder) {
+  if (folder.empty()) return file.Digest();
+  Sha256 hash;
+  hash.Update(file.Digest() + '\n' + folder);
+  return absl::BytesToHexString(hash.Finish());
 }
 
 }  // namespace
@@ -61,11 +109,12 @@ std::vector<JobKey> JobFileKeys() {
 }
 
 absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path, kMaxFileBytes);
-  if (!text.ok()) return Ending(ExitCode::kUsage, text.status());
+  const absl::StatusOr<std::string> text = ReadUserFile(path, kMaxFileBytes);
+  if (!text.ok()) return text.status();
   absl::StatusOr<JobFile> file = ParseJobFile(*text, path, JobFileKeys());
   if (!file.ok()) return Ending(ExitCode::kUsage, file.status());
-  SweepPlan plan{.file = *std::move(file), .jobs = {}};
+  SweepPlan plan{.file = *std::move(file), .jobs = {}, .digest = {}};
+  PathResolver resolver(path);
   // The points of the matrix; their repetitions are the same.
   std::vector<MeasureOptions> points(plan.file.points);
   std::set<uint32_t> parsed;
@@ -73,10 +122,13 @@ absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
     if (parsed.insert(job.point).second) {
       absl::StatusOr<MeasureOptions> options = ParseArguments(job, path);
       if (!options.ok()) return options.status();
+      const absl::Status found = resolver.Resolve(&options->model);
+      if (!found.ok()) return AboutFile(path, found);
       points[job.point] = *std::move(options);
     }
     plan.jobs.push_back(points[job.point]);
   }
+  plan.digest = DigestOf(plan.file, resolver.Used());
   return plan;
 }
 

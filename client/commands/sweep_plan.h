@@ -1,4 +1,7 @@
 // A job file as `submit` uses it: its jobs with the options that `run` would have parsed.
+//
+// Paths in it are relative to its folder, so that two versions of a repository can lie side by
+// side. A name of the zoo is no path.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +19,9 @@ std::vector<JobKey> JobFileKeys();
 
 struct SweepPlan {
   JobFile file;
-  std::vector<MeasureOptions> jobs;  // as file.jobs
+  std::vector<MeasureOptions> jobs;  // as file.jobs, with paths from where synergyctl runs
+  // Of file.Digest() and, where files are named, the folder that they are looked for in.
+  std::string digest;
 };
 
 // Reads the file and parses all of its jobs. Errors end in kUsage, with the file's name.

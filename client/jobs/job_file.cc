@@ -1,6 +1,7 @@
 #include "client/jobs/job_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,7 +15,8 @@ namespace {
 
 constexpr int64_t kMaxRepetitions = 10'000;
 // The axes that vary slowest, in their order; the others follow in that of the options.
-constexpr std::string_view kFirstAxes[] = {"net", "engine", "clocks", "batch", "threads"};
+constexpr std::string_view kNet = "net";
+constexpr std::string_view kFirstAxes[] = {kNet, "engine", "clocks", "batch", "threads"};
 
 // One of the values of an axis.
 struct Choice {
@@ -69,10 +71,10 @@ class Reader {
       }
     } else if (key.kind == JobKey::Kind::kList || !values.is_list) {
       for (const std::string& text : values.texts) common_.push_back(Argument(key.name, text));
-      if (key.name == "net" && !values.texts.empty()) net_ = values.texts[0];
+      if (key.name == kNet && !values.texts.empty()) net_ = values.texts[0];
     } else {
       Axis& axis = axes_.emplace_back(Axis{key.name, {}});
-      const std::string prefix = key.name == "net" ? "" : key.name + "=";
+      const std::string prefix = key.name == kNet ? "" : key.name + "=";
       for (const std::string& text : values.texts) {
         axis.choices.push_back({{Argument(key.name, text)}, prefix + text});
       }
@@ -98,15 +100,29 @@ class Reader {
     }
   }
 
-  void ReadGate(JobFileGate* gate) {
+  void ReadGate(std::optional<JobFileGate>* read) {
     std::optional<TomlTable> table = table_.TableIfAny("gate");
     if (!table) return;
-    gate->max_increase = table->Text("max-increase");
-    if (table->Has("alpha")) gate->alpha = table->Number("alpha");
-    gate->metric = table->TextOr("metric", "");
-    gate->rail = table->TextOr("rail", "");
-    if (table->Has("per-op")) gate->per_op = table->Bool("per-op");
-    if (gate->max_increase.empty()) table->Fail("max-increase", "must not be empty");
+    JobFileGate& gate = read->emplace();
+    for (const auto& [key, text] : {std::pair("max-increase", &gate.max_increase),
+                                    {"metric", &gate.metric},
+                                    {"rail", &gate.rail}}) {
+      if (!table->Has(key)) continue;
+      *text = table->Text(key);
+      if (text->empty()) table->Fail(key, "must not be empty");
+    }
+    if (table->Has("alpha")) {
+      gate.alpha = table->Number("alpha");
+      const bool possible = *gate.alpha > 0 && *gate.alpha < 0.5;
+      if (!possible) table->Fail("alpha", "must be above 0 and below 0.5");
+    }
+    if (table->Has("per-op")) gate.per_op = table->Bool("per-op");
+    if (!gate.metric.empty() && gate.metric != "energy" && gate.metric != "time" &&
+        gate.metric != "edp") {
+      table->Fail("metric", "must be energy, time or edp");
+    }
+    if (gate.metric == "time" && !gate.rail.empty())
+      table->Fail("rail", "has no meaning for metric \"time\"");
     table_.Fail(table->Finish());
   }
 
@@ -127,11 +143,15 @@ class Reader {
       const Choice& choice = axis->choices[number % axis->choices.size()];
       number /= axis->choices.size();
       job.arguments.insert(job.arguments.end(), choice.arguments.begin(), choice.arguments.end());
-      if (!choice.label.empty()) labels.push_back(choice.label);
+      if (axis->name == kNet) {
+        job.net = choice.label;
+      } else if (!choice.label.empty()) {
+        labels.push_back(choice.label);
+      }
     }
     std::ranges::reverse(labels);
-    if (!net_.empty()) labels.insert(labels.begin(), net_);
-    for (const std::string& label : labels) job.label += (job.label.empty() ? "" : " ") + label;
+    if (!net_.empty()) job.net = net_;
+    job.axes = fmt::format("{}", fmt::join(labels, " "));
     return job;
   }
 
@@ -140,7 +160,7 @@ class Reader {
     size_t points = 1;
     for (const Axis& axis : axes_) points = std::min(points * axis.choices.size(), kMaxPlannedJobs);
     file->points = static_cast<uint32_t>(points);
-    const size_t repetitions = file->repetitions;
+    const size_t repetitions = file->repetitions.value_or(1);
     for (size_t i = 0; i < points * repetitions && i <= kMaxPlannedJobs; ++i) {
       PlannedJob job = Point(blocked ? i / repetitions : i % points);
       job.repetition = static_cast<uint32_t>(blocked ? i % repetitions : i / points);

@@ -30,24 +30,27 @@ struct PlannedJob {
   uint32_t point = 0;                  // of the matrix, from 0
   uint32_t repetition = 0;             // from 0
   std::vector<std::string> arguments;  // of `run`: "--net=squeezenet"
-  std::string label;                   // what sets its point apart: "squeezenet threads=4"
+  std::string net;                     // as the file has it
+  std::string axes;                    // what else sets its point apart: "threads=4"
+
+  std::string label() const { return axes.empty() ? net : net + " " + axes; }
 };
 
-// What `synergyctl gate` is to decide; as the file says it, not interpreted here.
+// What `synergyctl gate` is to decide, as far as the file says it.
 struct JobFileGate {
-  std::string max_increase;  // "2%"; "": the file has no [gate]
-  std::optional<double> alpha = {};
-  std::string metric = {};
-  std::string rail = {};
-  bool per_op = false;
+  std::string max_increase = {};     // "2%", not interpreted here
+  std::optional<double> alpha = {};  // above 0, below 0.5
+  std::string metric = {};           // "energy", "time", "edp"
+  std::string rail = {};             // none of metric "time"
+  std::optional<bool> per_op = {};
 };
 
 struct JobFile {
   std::string name;
   uint32_t points = 0;
-  uint32_t repetitions = 1;
+  std::optional<uint32_t> repetitions = {};  // 1 where the file does not say it
   std::vector<PlannedJob> jobs;  // in the order in which they run: the same for the same file
-  JobFileGate gate;
+  std::optional<JobFileGate> gate = {};
 
   // Of the plan, hexadecimal: files with the same one have the same jobs in the same order.
   std::string Digest() const;

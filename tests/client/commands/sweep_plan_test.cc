@@ -1,5 +1,6 @@
 #include "client/commands/sweep_plan.h"
 
+#include <filesystem>
 #include <set>
 
 #include "client/commands/exit_code.h"
@@ -11,6 +12,7 @@
 namespace synergy {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class SweepPlanTest : public testing::Test {
@@ -62,6 +64,41 @@ TEST_F(SweepPlanTest, AValueThatRunRefusesIsRefusedWithItsPoint) {
   EXPECT_EQ(ExitCodeOf(plan.status()), ExitCode::kUsage);
   EXPECT_THAT(plan.status().ToString(), HasSubstr("squeezenet threads=0: "));
   EXPECT_THAT(plan.status().ToString(), HasSubstr("--threads"));
+}
+
+TEST_F(SweepPlanTest, PathsAreRelativeToTheFilesFolder) {
+  const auto plan = Read(
+      "net = \"nets/model.pb\"\ninit = \"init.pb\"\ninput = [\"data=cat.png\", \"/tmp/m.npy\"]\n");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const ModelOptions& model = plan->jobs[0].model;
+  EXPECT_EQ(model.net, folder_.File("nets/model.pb"));
+  EXPECT_EQ(model.init, folder_.File("init.pb"));
+  EXPECT_THAT(model.inputs, ElementsAre("data=" + folder_.File("cat.png"), "/tmp/m.npy"));
+  EXPECT_EQ(plan->file.jobs[0].label(), "nets/model.pb") << "as it is written";
+}
+
+TEST_F(SweepPlanTest, ANameOfTheZooIsNoPath) {
+  ASSERT_TRUE(ReplaceFile(folder_.File("squeezenet"), "a file", Sync::kNo).ok());
+  ASSERT_TRUE(ReplaceFile(folder_.File("ours"), "a file", Sync::kNo).ok());
+  EXPECT_EQ(Read("net = \"squeezenet\"\n")->jobs[0].model.net, "squeezenet");
+  EXPECT_EQ(Read("net = \"ours\"\n")->jobs[0].model.net, folder_.File("ours"));
+  const auto neither = Read("net = [\"squeezenet\", \"squeezenot\"]\n");
+  EXPECT_EQ(ExitCodeOf(neither.status()), ExitCode::kUsage);
+  EXPECT_THAT(neither.status().ToString(), HasSubstr("did you mean 'squeezenet'?"));
+}
+
+TEST_F(SweepPlanTest, TheSameWordsInTwoFoldersAreTwoPlansWhereTheyNameFiles) {
+  const auto digest = [&](const std::string& folder, const std::string& net) {
+    std::filesystem::create_directory(folder_.File(folder));
+    const std::string path = folder_.File(folder + "/job.toml");
+    EXPECT_TRUE(
+        ReplaceFile(path, "schema = 1\nname = \"n\"\nnet = \"" + net + "\"\n", Sync::kNo).ok());
+    return ReadSweepPlan(path)->digest;
+  };
+  EXPECT_NE(digest("a", "model.onnx"), digest("b", "model.onnx"));
+  EXPECT_EQ(digest("a", "model.onnx"), digest("b/../a", "model.onnx"));
+  EXPECT_EQ(digest("a", "squeezenet"), digest("b", "squeezenet"));
+  EXPECT_EQ(digest("a", "/models/m.onnx"), digest("b", "/models/m.onnx"));
 }
 
 TEST_F(SweepPlanTest, AFileThatIsNotThereIsBadInput) {

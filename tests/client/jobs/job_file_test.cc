@@ -29,7 +29,7 @@ absl::StatusOr<JobFile> Parse(const std::string& keys) {
 std::vector<std::string> Labels(const JobFile& file) {
   std::vector<std::string> labels;
   for (const PlannedJob& job : file.jobs) {
-    labels.push_back(fmt::format("{} {}", job.label, job.repetition));
+    labels.push_back(fmt::format("{} {}", job.label(), job.repetition));
   }
   return labels;
 }
@@ -40,7 +40,7 @@ TEST(JobFile, ASingleJobHasTheArgumentsThatRunWouldHave) {
   ASSERT_EQ(file->jobs.size(), 1u);
   EXPECT_THAT(file->jobs[0].arguments,
               ElementsAre("--net=a", "--iterations=50", "--input=x", "--input=y", "--quick"));
-  EXPECT_EQ(file->jobs[0].label, "a");
+  EXPECT_EQ(file->jobs[0].label(), "a");
 }
 
 TEST(JobFile, ListsAreTheAxesOfAMatrixAndNetworksVarySlowest) {
@@ -64,7 +64,7 @@ TEST(JobFile, ClocksAreAnAxisOfTables) {
   ASSERT_EQ(file->jobs.size(), 2u);
   EXPECT_THAT(file->jobs[0].arguments, ElementsAre("--net=a", "--cpu-freq=1GHz"));
   EXPECT_THAT(file->jobs[1].arguments, ElementsAre("--net=a", "--governor=powersave"));
-  EXPECT_EQ(file->jobs[1].label, "a governor=powersave");
+  EXPECT_EQ(file->jobs[1].label(), "a governor=powersave");
 }
 
 TEST(JobFile, TheDigestIsThatOfThePlanWhateverTheFileLooksLike) {
@@ -80,10 +80,27 @@ TEST(JobFile, KeepsWhatTheGateIsToDecide) {
       "net = \"a\"\n[gate]\nmax-increase = \"2%\"\nalpha = 0.01\nmetric = \"edp\"\nper-op = "
       "true\n");
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->gate.max_increase, "2%");
-  EXPECT_EQ(file->gate.alpha, 0.01);
-  EXPECT_EQ(file->gate.metric, "edp");
-  EXPECT_TRUE(file->gate.per_op);
+  ASSERT_TRUE(file->gate.has_value());
+  EXPECT_EQ(file->gate->max_increase, "2%");
+  EXPECT_EQ(file->gate->alpha, 0.01);
+  EXPECT_EQ(file->gate->metric, "edp");
+  EXPECT_EQ(file->gate->per_op, true);
+  const auto partly = Parse("net = \"a\"\n[gate]\nrail = \"VDD_CPU\"\n");
+  EXPECT_EQ(partly->gate->rail, "VDD_CPU");
+  EXPECT_FALSE(partly->gate->alpha || partly->gate->per_op);
+  EXPECT_FALSE(Parse("net = \"a\"\n")->gate.has_value());
+}
+
+TEST(JobFile, TellsRepetitionsThatItWasGivenFromNone) {
+  EXPECT_EQ(Parse("net = \"a\"\nrepetitions = 1\n")->repetitions, 1u);
+  EXPECT_FALSE(Parse("net = \"a\"\n")->repetitions.has_value());
+}
+
+TEST(JobFile, APointIsItsNetworkAndWhatElseSetsItApart) {
+  const auto file = Parse("net = [\"a\", \"b\"]\nthreads = [1, 2]\nbatch = 4\n");
+  EXPECT_EQ(file->jobs[2].net, "b");
+  EXPECT_EQ(file->jobs[2].axes, "threads=1");
+  EXPECT_EQ(file->jobs[2].label(), "b threads=1");
 }
 
 TEST(JobFile, EveryMistakeIsSaidWithItsLine) {
@@ -101,7 +118,14 @@ TEST(JobFile, EveryMistakeIsSaidWithItsLine) {
   EXPECT_THAT(error("net = \"a\"\ncpu-freq = \"min\"\n[[clocks]]\ncpu-freq = \"max\"\n"),
               HasSubstr("line 6"));
   EXPECT_THAT(error("net = \"a\"\n[[clocks]]\nthreads = 3\n"), HasSubstr("line 5"));
-  EXPECT_THAT(error("net = \"a\"\n[gate]\nalpha = 0.1\n"), HasSubstr("max-increase"));
+  for (const auto& [gate, said] : {std::pair("alpha = 0.5", "below 0.5"),
+                                   {"alpha = nan", "below 0.5"},
+                                   {"max-increase = 2", "must be a text"},
+                                   {"metric = \"power\"", "energy, time or edp"},
+                                   {"metric = \"time\"\nrail = \"VDD_IN\"", "has no meaning"},
+                                   {"limit = 3", "no key"}}) {
+    EXPECT_THAT(error(fmt::format("net = \"a\"\n[gate]\n{}\n", gate)), HasSubstr(said));
+  }
 }
 
 TEST(JobFile, AMatrixOfMoreJobsThanAnyoneWaitsForIsRefused) {
