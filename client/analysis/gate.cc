@@ -37,8 +37,8 @@ void JudgeRows(const std::vector<Increase>& increases, GateResult* result) {
     above.push_back(increase.ProbabilityAbove(log_limit));
     below.push_back(1 - above.back());
   }
-  const std::vector<double> fail_levels = HolmLevels(above, result->rule.alpha);
-  const std::vector<double> pass_levels = HolmLevels(below, result->rule.alpha);
+  const std::vector<double> fail_levels = HolmLevels(above, result->rule.point_alpha());
+  const std::vector<double> pass_levels = HolmLevels(below, result->rule.point_alpha());
   for (size_t i = 0; i < increases.size(); ++i) {
     GateRow& row = result->rows[i];
     const Increase& increase = increases[i];
@@ -142,7 +142,7 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
   const std::vector<const ComparedValue*> judged = Judged(pairs.front(), per_op);
   for (const ComparedValue* value : judged) {
     std::optional<GateRow> row =
-        PairedRow(*value, pairs, rule.alpha / static_cast<double>(judged.size()),
+        PairedRow(*value, pairs, rule.point_alpha() / static_cast<double>(judged.size()),
                   std::log1p(rule.max_increase));
     if (row) {
       result.rows.push_back(*std::move(row));
@@ -154,10 +154,19 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
     result.against.push_back(NotKnown(metric, rail));
   }
   if (judged.size() > 1) result.correction = "Bonferroni";
-  result.spread =
-      fmt::format("{} pairs; the interval holds however often it is looked at", pairs.size());
+  result.spread = fmt::format("{} {}; the interval holds however often it is looked at",
+                              pairs.size(), pairs.size() == 1 ? "pair" : "pairs");
   Conclude(&result);
   return result;
+}
+
+GateDecision DecisionOf(const std::vector<GateResult>& points) {
+  const auto is = [](GateDecision decision) {
+    return [decision](const GateResult& point) { return point.decision == decision; };
+  };
+  if (std::ranges::any_of(points, is(GateDecision::kFail))) return GateDecision::kFail;
+  return std::ranges::all_of(points, is(GateDecision::kPass)) ? GateDecision::kPass
+                                                              : GateDecision::kInconclusive;
 }
 
 ordered_json GateJson(const GateResult& result) {
@@ -167,7 +176,7 @@ ordered_json GateJson(const GateResult& result) {
   json["metric"] = MetricName(result.metric);
   json["rail"] = result.rail.empty() ? ordered_json(nullptr) : ordered_json(result.rail);
   json["max_increase"] = result.rule.max_increase;
-  json["alpha"] = result.rule.alpha;
+  json["alpha"] = result.rule.point_alpha();
   json["correction"] =
       result.correction.empty() ? ordered_json(nullptr) : ordered_json(result.correction);
   json["between_runs"] = result.spread;

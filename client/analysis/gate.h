@@ -24,6 +24,11 @@ std::string_view DecisionName(GateDecision decision);  // "PASS", "FAIL", "INCON
 struct GateRule {
   double max_increase = 0;  // a share
   double alpha = 0.05;      // above 0, below 0.5
+  // Of a matrix, each of which is judged by itself: each has its part of alpha, so that all of them
+  // together hold it.
+  size_t points = 1;
+
+  double point_alpha() const { return alpha / static_cast<double>(points); }
 };
 
 struct GateRow {
@@ -38,6 +43,7 @@ struct GateRow {
 
 struct GateResult {
   GateRule rule;
+  std::string point = {};  // of a matrix: its label; "" of the only one
   Metric metric = Metric::kEnergy;
   std::string rail = {};
   GateDecision decision = GateDecision::kInconclusive;
@@ -60,6 +66,10 @@ GateResult JudgeGate(const Comparison& comparison, const ComparedRuns& runs, con
 GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric metric,
                       const GateRule& rule, bool per_op, std::vector<std::string> against);
 
+// Of all points: FAIL where one fails, PASS where all pass.
+GateDecision DecisionOf(const std::vector<GateResult>& points);
+
+// Of one point: its alpha is the part that it was judged with.
 nlohmann::ordered_json GateJson(const GateResult& result);
 
 }  // namespace synergy

@@ -71,16 +71,18 @@ nlohmann::ordered_json DocumentOf(const CompareOptions& options, const LoadedSid
 }
 
 absl::Status Compare(const CompareOptions& options) {
+  const Metric metric = options.what.metric.value_or(Metric::kEnergy);
+  if (absl::Status status = CheckRailOfMetric(metric, options.what.rail); !status.ok()) {
+    return status;
+  }
   const absl::StatusOr<std::unique_ptr<Store>> store = OpenStoredRuns(options.store);
   if (!store.ok()) return store.status();
-  const absl::StatusOr<LoadedSides> sides =
-      LoadSides(**store, options.a, options.b, options.what.metric);
+  const absl::StatusOr<LoadedSides> sides = LoadSides(**store, options.a, options.b, metric);
   if (!sides.ok()) return sides.status();
   const std::vector<RunDifference> differences = sides->Differences();
   if (!options.force) {
     if (absl::Status status = CheckSides(*sides, differences); !status.ok()) return status;
   }
-  const Metric metric = options.what.metric;
   const absl::StatusOr<std::vector<std::string>> rails =
       metric == Metric::kTime ? std::vector<std::string>{""}
                               : RailsFor(sides->baseline.front().report, options.what.rail);

@@ -173,6 +173,14 @@ absl::StatusOr<LoadedSides> LoadSides(Store& store, const std::string& baseline,
   return sides;
 }
 
+absl::Status CheckRailOfMetric(Metric metric, const std::string& rail) {
+  if (metric != Metric::kTime || rail.empty()) return absl::OkStatus();
+  return Ending(
+      ExitCode::kUsage,
+      absl::InvalidArgumentError(fmt::format(
+          "--rail {}: times are of no rail; leave it out, or choose another --metric", rail)));
+}
+
 absl::Status CheckRail(const std::vector<std::string>& rails, const std::string& rail) {
   if (rails.empty()) {
     return Ending(ExitCode::kUsage,

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,16 +50,22 @@ absl::Status LoadOthers(Store& store, Metric metric, LoadedSides* sides);
 absl::StatusOr<LoadedSides> LoadSides(Store& store, const std::string& baseline,
                                       const std::string& candidate, Metric metric);
 
+// "energy", "time", "edp": as --metric and [gate] have them.
+Metric MetricOf(const std::string& name);
+
 // Flags of both commands.
 struct ComparedWhat {
-  Metric metric = Metric::kEnergy;
-  std::string rail = {};  // "": see there
+  std::optional<Metric> metric = {};  // nothing: energy
+  std::string rail = {};              // "": see there
   double between_run = kAssumedBetweenRun;
 };
 void AddComparedOptions(CLI::App& command, ComparedWhat* what);
 // "2%" or "0.02", as of ParseShare.
 void AddShareOption(CLI::App& command, const std::string& flag, double* share,
                     const std::string& help);
+
+// kUsage: a rail, where times are compared.
+absl::Status CheckRailOfMetric(Metric metric, const std::string& rail);
 
 // kUsage where there is no rail, or not this one; "": any.
 absl::Status CheckRail(const std::vector<std::string>& rails, const std::string& rail);

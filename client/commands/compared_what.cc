@@ -3,6 +3,11 @@
 
 namespace synergy {
 
+Metric MetricOf(const std::string& name) {
+  if (name == "time") return Metric::kTime;
+  return name == "edp" ? Metric::kEdp : Metric::kEnergy;
+}
+
 void AddShareOption(CLI::App& command, const std::string& flag, double* share,
                     const std::string& help) {
   command
@@ -22,12 +27,7 @@ void AddShareOption(CLI::App& command, const std::string& flag, double* share,
 void AddComparedOptions(CLI::App& command, ComparedWhat* what) {
   command
       .add_option_function<std::string>(
-          "--metric",
-          [what](const std::string& name) {
-            what->metric = name == "time"  ? Metric::kTime
-                           : name == "edp" ? Metric::kEdp
-                                           : Metric::kEnergy;
-          },
+          "--metric", [what](const std::string& name) { what->metric = MetricOf(name); },
           "energy of an inference (the default), its time, or edp: energy times time")
       ->check(CLI::IsMember({"energy", "time", "edp"}));
   command.add_option("--rail", what->rail, "This rail alone")->type_name("RAIL");

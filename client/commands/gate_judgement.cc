@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "client/commands/exit_code.h"
-#include "client/commands/gate_job.h"
 #include "client/commands/gate_measurement.h"
 #include "client/report/gate_text.h"
 
@@ -87,78 +86,96 @@ void SortByTime(std::vector<LoadedRun>* runs) {
   std::ranges::stable_sort(*runs, {}, [](const LoadedRun& run) { return run.run.time_unix_ns(); });
 }
 
-absl::StatusOr<std::string> RailOf(const GateOptions& options, const RunReport& report) {
-  if (options.what.metric == Metric::kTime) return std::string();
-  const absl::StatusOr<std::vector<std::string>> rails = RailsFor(report, options.what.rail);
+// What is asked for, with everything settled.
+struct GateTask {
+  const GateOptions& options;
+  SettledGate settled;
+  bool pairs = false;
+};
+
+absl::StatusOr<std::string> RailOf(const SettledGate& settled, const RunReport& report) {
+  if (settled.metric == Metric::kTime) return std::string();
+  const absl::StatusOr<std::vector<std::string>> rails = RailsFor(report, settled.rail);
   if (!rails.ok()) return rails.status();
-  if (!options.what.rail.empty()) return options.what.rail;
+  if (!settled.rail.empty()) return settled.rail;
   return report.rails()[report.top_rail().value_or(0)];
 }
 
-absl::StatusOr<GateResult> Judge(const GateOptions& options, const LoadedSides& sides) {
-  const absl::StatusOr<std::string> rail = RailOf(options, sides.baseline.front().report);
+absl::StatusOr<GateResult> Judge(const GateTask& task, const LoadedSides& sides) {
+  const SettledGate& settled = task.settled;
+  const absl::StatusOr<std::string> rail = RailOf(settled, sides.baseline.front().report);
   if (!rail.ok()) return rail.status();
   const ComparedRuns runs = sides.runs();
-  const std::vector<std::string> against = Against(sides, options);
-  const Metric metric = options.what.metric;
-  GateResult result = options.pairs
-                          ? JudgePairs(runs, *rail, metric, options.rule, options.per_op, against)
-                          : JudgeGate(CompareRuns(runs, *rail, metric, options.what.between_run),
-                                      runs, options.rule, options.per_op, against);
-  result.notes = Notes(sides, options, sides.Differences());
+  const std::vector<std::string> against = Against(sides, task.options);
+  const Metric metric = settled.metric;
+  GateResult result = task.pairs
+                          ? JudgePairs(runs, *rail, metric, settled.rule, settled.per_op, against)
+                          : JudgeGate(CompareRuns(runs, *rail, metric, task.options.between_run),
+                                      runs, settled.rule, settled.per_op, against);
+  result.notes = Notes(sides, task.options, sides.Differences());
   result.simulated = sides.Simulated();
   return result;
+}
+
+// Judges it as the only point.
+absl::StatusOr<JudgedGate> JudgeOne(const GateTask& task, LoadedSides sides) {
+  absl::StatusOr<GateResult> result = Judge(task, sides);
+  if (!result.ok()) return result.status();
+  JudgedGate judged;
+  judged.push_back({std::move(sides), *std::move(result)});
+  return judged;
 }
 
 absl::Status Comparable(const GateOptions& options, const LoadedSides& sides) {
   return options.force ? absl::OkStatus() : CheckDifferences(sides.Differences());
 }
 
-absl::StatusOr<JudgedGate> JudgeStored(const GateOptions& options) {
+absl::StatusOr<JudgedGate> JudgeStored(const GateTask& task) {
+  const GateOptions& options = task.options;
   const absl::StatusOr<std::unique_ptr<Store>> store = OpenStoredRuns(options.store);
   if (!store.ok()) return store.status();
   absl::StatusOr<LoadedSides> sides =
-      LoadSides(**store, options.baseline, options.candidate, options.what.metric);
+      LoadSides(**store, options.baseline, options.candidate, task.settled.metric);
   if (!sides.ok()) return sides.status();
   SortByTime(&sides->baseline);
   SortByTime(&sides->candidate);
   if (absl::Status status = Comparable(options, *sides); !status.ok()) return status;
-  absl::StatusOr<GateResult> result = Judge(options, *sides);
-  if (!result.ok()) return result.status();
-  return JudgedGate{*std::move(sides), *std::move(result)};
+  return JudgeOne(task, *std::move(sides));
 }
 
 // Before anything is measured.
-absl::StatusOr<GateSide*> Prepare(const GateOptions& options, const std::string& path,
-                                  GateMeasurement& measurement) {
-  absl::StatusOr<GateSide*> side = measurement.Prepare(path);
-  if (!side.ok() || options.what.metric == Metric::kTime) return side;
+absl::StatusOr<GateSide> Prepare(const GateTask& task, const std::string& path,
+                                 const MeasureOptions& options, GateMeasurement& measurement) {
+  absl::StatusOr<GateSide> side = measurement.Prepare(path, options);
+  if (!side.ok() || task.settled.metric == Metric::kTime) return side;
   std::vector<std::string> rails;
-  for (const v1::RailInfo& rail : (*side)->link->board().rails()) rails.push_back(rail.name());
-  const absl::Status known = CheckRail(rails, options.what.rail);
+  for (const v1::RailInfo& rail : side->link->board().rails()) rails.push_back(rail.name());
+  const absl::Status known = CheckRail(rails, task.settled.rail);
   if (!known.ok()) return known;
   return side;
 }
 
-// Two job files, in turns: A B, B A, A B, so that what drifts favours neither.
-absl::StatusOr<JudgedGate> JudgeInTurns(GateOptions options, GateMeasurement& measurement) {
-  options.pairs = true;
-  const absl::StatusOr<GateSide*> a = Prepare(options, options.baseline, measurement);
+// Two points, in turns: A B, B A, A B, so that what drifts favours neither.
+absl::StatusOr<JudgedPoint> JudgeInTurns(const GateTask& task, const GatePoint& point,
+                                         GateMeasurement& measurement) {
+  const absl::StatusOr<GateSide> a =
+      Prepare(task, task.options.baseline, point.baseline, measurement);
   if (!a.ok()) return a.status();
-  const absl::StatusOr<GateSide*> b = Prepare(options, options.candidate, measurement);
+  const absl::StatusOr<GateSide> b =
+      Prepare(task, task.options.candidate, point.candidate, measurement);
   if (!b.ok()) return b.status();
-  const size_t most = options.runs == 0 ? kGatePairs : options.runs;
-  JudgedGate judged;
+  const size_t most = task.settled.runs == 0 ? kGatePairs : task.settled.runs;
+  JudgedPoint judged;
   for (size_t pair = 1; pair <= most; ++pair) {
     for (const bool candidate : {pair % 2 == 0, pair % 2 == 1}) {
-      absl::StatusOr<LoadedRun> run =
-          measurement.Measure(candidate ? **b : **a, options.what.metric);
+      absl::StatusOr<LoadedRun> run = measurement.Measure(candidate ? *b : *a, task.settled.metric);
       if (!run.ok()) return run.status();
       (candidate ? judged.sides.candidate : judged.sides.baseline).push_back(*std::move(run));
     }
-    absl::StatusOr<GateResult> result = Judge(options, judged.sides);
+    absl::StatusOr<GateResult> result = Judge(task, judged.sides);
     if (!result.ok()) return result.status();
     judged.result = *std::move(result);
+    judged.result.point = point.label;
     PrintNote(fmt::format("pair {} of at most {}: {}", pair, most, GateLine(judged.result)));
     if (judged.result.decision != GateDecision::kInconclusive || !judged.result.against.empty()) {
       break;
@@ -167,69 +184,109 @@ absl::StatusOr<JudgedGate> JudgeInTurns(GateOptions options, GateMeasurement& me
   return judged;
 }
 
+absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoint>& points,
+                                       GateMeasurement& measurement) {
+  task.pairs = true;
+  task.settled.rule.points = points.size();
+  // What the board would refuse of the last point is said now. Networks are large, so none is kept.
+  for (const GatePoint& point : points) {
+    if (points.size() == 1) break;
+    for (const auto& [path, options] : {std::pair(&task.options.baseline, &point.baseline),
+                                        {&task.options.candidate, &point.candidate}}) {
+      const absl::Status good = Prepare(task, *path, *options, measurement).status();
+      if (!good.ok()) return good;
+    }
+  }
+  JudgedGate judged;
+  for (const GatePoint& point : points) {
+    absl::StatusOr<JudgedPoint> one = JudgeInTurns(task, point, measurement);
+    if (!one.ok()) return one.status();
+    judged.push_back(*std::move(one));
+  }
+  return judged;
+}
+
 // A job file beside stored runs, which were measured at another time: as many runs as are asked
 // for, and one look at them.
-absl::StatusOr<JudgedGate> JudgeBesideStored(const GateOptions& options,
+absl::StatusOr<JudgedGate> JudgeBesideStored(const GateTask& task, const SweepPlan& plan,
                                              GateMeasurement& measurement) {
+  const GateOptions& options = task.options;
   const bool measures_candidate = IsJobFile(options.candidate);
-  JudgedGate judged;
-  LoadedSides& sides = judged.sides;
+  LoadedSides sides;
   absl::StatusOr<std::vector<LoadedRun>> stored =
       LoadSide(measurement.store(), measures_candidate ? options.baseline : options.candidate,
-               options.what.metric);
+               task.settled.metric);
   if (!stored.ok()) return stored.status();
   (measures_candidate ? sides.baseline : sides.candidate) = *std::move(stored);
-  const absl::StatusOr<GateSide*> side =
-      Prepare(options, measures_candidate ? options.candidate : options.baseline, measurement);
+  const absl::StatusOr<GateSide> side = Prepare(task, plan.path, plan.OptionsOf(0), measurement);
   if (!side.ok()) return side.status();
-  const size_t runs = options.runs == 0 ? kGateRuns : options.runs;
+  const size_t runs = task.settled.runs == 0 ? kGateRuns : task.settled.runs;
   for (size_t i = 0; i < runs; ++i) {
-    absl::StatusOr<LoadedRun> run = measurement.Measure(**side, options.what.metric);
+    absl::StatusOr<LoadedRun> run = measurement.Measure(*side, task.settled.metric);
     if (!run.ok()) return run.status();
     (measures_candidate ? sides.candidate : sides.baseline).push_back(*std::move(run));
     if (absl::Status status = Comparable(options, sides); !status.ok()) return status;
     if (!Against(sides, options).empty()) break;
   }
-  if (absl::Status status = LoadOthers(measurement.store(), options.what.metric, &sides);
+  if (absl::Status status = LoadOthers(measurement.store(), task.settled.metric, &sides);
       !status.ok())
     return status;
-  absl::StatusOr<GateResult> result = Judge(options, sides);
-  if (!result.ok()) return result.status();
-  judged.result = *std::move(result);
-  return judged;
+  return JudgeOne(task, std::move(sides));
 }
 
-absl::Status CheckOptions(const GateOptions& options) {
-  const bool a = IsJobFile(options.baseline), b = IsJobFile(options.candidate);
-  const auto wrong = [](const char* text) {
+absl::Status CheckOptions(const GateOptions& options, const std::vector<SweepPlan>& plans) {
+  const auto wrong = [](const std::string& text) {
     return Ending(ExitCode::kUsage, absl::InvalidArgumentError(text));
   };
-  if (!a && !b && options.runs > 0)
+  if (plans.empty() && options.said.runs > 0) {
     return wrong("--runs is of job files: nothing is measured here");
-  if (!a && !b && !options.host.empty()) {
+  }
+  if (plans.empty() && !options.host.empty()) {
     return wrong("--host is of job files: nothing is measured here");
   }
-  if (a != b && options.pairs) {
+  if (plans.size() == 1 && options.pairs) {
     return wrong("--pairs needs runs that were measured in turns: two job files are");
   }
-  // Both, before a board is asked.
-  for (const std::string& given : {options.baseline, options.candidate}) {
-    if (!IsJobFile(given)) continue;
-    if (absl::Status status = ReadGateJob(given).status(); !status.ok()) return status;
+  if (plans.size() == 1 && plans[0].file.points > 1) {
+    return wrong(fmt::format(
+        "{} has {} points, and stored runs stand for one: give two job files, or one of one point",
+        plans[0].path, plans[0].file.points));
   }
   return absl::OkStatus();
+}
+
+// Those that are given, the baseline's first.
+absl::StatusOr<std::vector<SweepPlan>> ReadPlans(const GateOptions& options) {
+  std::vector<SweepPlan> plans;
+  for (const std::string& given : {options.baseline, options.candidate}) {
+    if (!IsJobFile(given)) continue;
+    absl::StatusOr<SweepPlan> plan = ReadSweepPlan(given);
+    if (!plan.ok()) return plan.status();
+    plans.push_back(*std::move(plan));
+  }
+  return plans;
 }
 
 }  // namespace
 
 absl::StatusOr<JudgedGate> JudgeGiven(const GateOptions& options) {
-  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  const bool a = IsJobFile(options.baseline), b = IsJobFile(options.candidate);
-  if (!a && !b) return JudgeStored(options);
+  const absl::StatusOr<std::vector<SweepPlan>> plans = ReadPlans(options);
+  if (!plans.ok()) return plans.status();
+  if (absl::Status status = CheckOptions(options, *plans); !status.ok()) return status;
+  std::vector<const SweepPlan*> files;
+  for (const SweepPlan& plan : *plans) files.push_back(&plan);
+  const absl::StatusOr<SettledGate> settled = SettleGate(options.said, files);
+  if (!settled.ok()) return settled.status();
+  const GateTask task{options, *settled, options.pairs};
+  if (plans->empty()) return JudgeStored(task);
+  absl::StatusOr<std::vector<GatePoint>> points = std::vector<GatePoint>();
+  if (plans->size() == 2) points = PairPoints(plans->front(), plans->back());
+  if (!points.ok()) return points.status();
   const absl::StatusOr<std::unique_ptr<GateMeasurement>> measurement =
       GateMeasurement::Start(options.store, options.host);
   if (!measurement.ok()) return measurement.status();
-  return a && b ? JudgeInTurns(options, **measurement) : JudgeBesideStored(options, **measurement);
+  if (plans->size() == 2) return JudgePoints(task, *points, **measurement);
+  return JudgeBesideStored(task, plans->front(), **measurement);
 }
 
 }  // namespace synergy

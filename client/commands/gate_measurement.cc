@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "client/commands/exit_code.h"
-#include "client/commands/gate_job.h"
 #include "client/commands/resume.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
@@ -33,25 +32,32 @@ absl::StatusOr<std::unique_ptr<GateMeasurement>> GateMeasurement::Start(
   return std::unique_ptr<GateMeasurement>(new GateMeasurement(*std::move(store), std::move(host)));
 }
 
-absl::StatusOr<GateSide*> GateMeasurement::Prepare(const std::string& path) {
-  absl::StatusOr<MeasureOptions> options = ReadGateJob(path);
-  if (!options.ok()) return options.status();
-  absl::StatusOr<Job> job = PrepareJob(*options);
-  if (!job.ok()) return AboutFile(path, job.status());
-  absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(host_, options->job.engine);
-  if (!link.ok()) return link.status();
-  options->job = ForBoard(options->job, (*link)->board());
-  const absl::Status taken = CheckJob(options->job, options->model, *job, (*link)->board());
-  if (!taken.ok()) {
-    const std::string what = fmt::format("{}: {}", path, std::string(taken.message()));
-    return Ending(ExitCodeOf(taken), absl::Status(taken.code(), what));
+absl::StatusOr<BoardLink*> GateMeasurement::LinkFor(const std::string& engine) {
+  std::unique_ptr<BoardLink>& link = links_[engine];
+  if (link == nullptr) {
+    absl::StatusOr<std::unique_ptr<BoardLink>> opened = BoardLink::Open(host_, engine);
+    if (!opened.ok()) return opened.status();
+    link = *std::move(opened);
   }
-  sides_.push_back(std::make_unique<GateSide>(
-      GateSide{path, *std::move(options), *std::move(job), *std::move(link)}));
-  return sides_.back().get();
+  return link.get();
 }
 
-absl::StatusOr<LoadedRun> GateMeasurement::Measure(GateSide& side, Metric metric) {
+absl::StatusOr<GateSide> GateMeasurement::Prepare(const std::string& path,
+                                                  const MeasureOptions& options) {
+  absl::StatusOr<Job> job = PrepareJob(options);
+  if (!job.ok()) return AboutFile(path, job.status());
+  const absl::StatusOr<BoardLink*> link = LinkFor(options.job.engine);
+  if (!link.ok()) return link.status();
+  GateSide side{path, options, *std::move(job), *link};
+  side.options.job = ForBoard(options.job, side.link->board());
+  const absl::Status taken =
+      CheckJob(side.options.job, side.options.model, side.job, side.link->board());
+  if (taken.ok()) return side;
+  const std::string what = fmt::format("{}: {}", path, std::string(taken.message()));
+  return Ending(ExitCodeOf(taken), absl::Status(taken.code(), what));
+}
+
+absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric metric) {
   if (interrupt_.interrupted()) return Interrupted();
   const absl::StatusOr<EnteredRun> entered =
       SubmitJob(side.options.job, side.options.model, side.job, *store_, *side.link, interrupt_);

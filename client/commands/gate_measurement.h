@@ -1,10 +1,10 @@
-// Measures for a gate: runs of job files, one after the other, on one board.
+// Measures for a gate: runs of points of job files, one after the other, on one board.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/commands/board_link.h"
@@ -16,12 +16,12 @@
 
 namespace synergy {
 
-// A job file that the board takes.
+// A point of a job file that the board takes.
 struct GateSide {
   std::string path;
   MeasureOptions options;  // with what the board chooses
   Job job;
-  std::unique_ptr<BoardLink> link;
+  BoardLink* link = nullptr;  // lives as long as the measurement
 };
 
 // Of one thread. The first SIGINT or SIGTERM cancels the run that is measured (job_interrupt.h).
@@ -33,12 +33,12 @@ class GateMeasurement {
 
   Store& store() { return *store_; }
 
-  // Nothing is measured yet. Lives as long as this. kUsage, kNotReached, kRefused.
-  absl::StatusOr<GateSide*> Prepare(const std::string& path);
+  // Nothing is measured yet. `path`: of the job file, for people. kUsage, kNotReached, kRefused.
+  absl::StatusOr<GateSide> Prepare(const std::string& path, const MeasureOptions& options);
 
   // Measures, stores and solves one run, as far as the metric needs it. kInterrupted where the user
   // ended it; one that the board did not finish is no error.
-  absl::StatusOr<LoadedRun> Measure(GateSide& side, Metric metric);
+  absl::StatusOr<LoadedRun> Measure(const GateSide& side, Metric metric);
 
  private:
   GateMeasurement(std::unique_ptr<Store> store, std::string host)
@@ -46,10 +46,12 @@ class GateMeasurement {
         host_(std::move(host)),
         interrupts_([this](int nth) { interrupt_.OnSignal(nth); }) {}
 
+  absl::StatusOr<BoardLink*> LinkFor(const std::string& engine);
+
   const std::unique_ptr<Store> store_;
   const std::string host_;
   JobInterrupt interrupt_;
-  std::vector<std::unique_ptr<GateSide>> sides_;  // the interrupt uses their links
+  std::map<std::string, std::unique_ptr<BoardLink>> links_;  // by engine; the interrupt uses them
   const Interrupts interrupts_;
 };
 

@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "client/commands/clock_options.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/quantities.h"
 #include "client/commands/usage_text.h"
 #include "client/commands/user_file.h"
 #include "client/models/zoo.h"
@@ -108,12 +109,28 @@ std::vector<JobKey> JobFileKeys() {
   return keys;
 }
 
+bool IsJobFile(const std::string& text) { return HasSuffix(text, ".toml"); }
+
+const PlannedJob& SweepPlan::Point(uint32_t point) const {
+  return *std::ranges::find(file.jobs, point, &PlannedJob::point);
+}
+
+const MeasureOptions& SweepPlan::OptionsOf(uint32_t point) const {
+  return jobs[static_cast<size_t>(&Point(point) - file.jobs.data())];
+}
+
 absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadUserFile(path, kMaxFileBytes);
   if (!text.ok()) return text.status();
   absl::StatusOr<JobFile> file = ParseJobFile(*text, path, JobFileKeys());
   if (!file.ok()) return Ending(ExitCode::kUsage, file.status());
-  SweepPlan plan{.file = *std::move(file), .jobs = {}, .digest = {}};
+  SweepPlan plan{
+      .path = path, .file = *std::move(file), .jobs = {}, .digest = {}, .max_increase = {}};
+  if (plan.file.gate && !plan.file.gate->max_increase.empty()) {
+    const absl::StatusOr<double> share = ParseShare(plan.file.gate->max_increase);
+    if (!share.ok()) return AboutFile(path, share.status());
+    plan.max_increase = *share;
+  }
   PathResolver resolver(path);
   // The points of the matrix; their repetitions are the same.
   std::vector<MeasureOptions> points(plan.file.points);

@@ -1,10 +1,11 @@
-// A job file as `submit` uses it: its jobs with the options that `run` would have parsed.
+// A job file as `submit` and `gate` use it: its jobs with the options that `run` would have parsed.
 //
 // Paths in it are relative to its folder, so that two versions of a repository can lie side by
 // side. A name of the zoo is no path.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,20 @@ namespace synergy {
 // The options of `run` that job files may have as keys.
 std::vector<JobKey> JobFileKeys();
 
+// By its name, which ends in .toml.
+bool IsJobFile(const std::string& text);
+
 struct SweepPlan {
+  std::string path;
   JobFile file;
   std::vector<MeasureOptions> jobs;  // as file.jobs, with paths from where synergyctl runs
   // Of file.Digest() and, where files are named, the folder that they are looked for in.
   std::string digest;
+  std::optional<double> max_increase;  // of [gate], a share
+
+  // The first job of a point of the matrix.
+  const PlannedJob& Point(uint32_t point) const;
+  const MeasureOptions& OptionsOf(uint32_t point) const;
 };
 
 // Reads the file and parses all of its jobs. Errors end in kUsage, with the file's name.

@@ -1,9 +1,11 @@
 #include "client/report/gate_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "client/report/comparison_text.h"
 #include "client/report/text_table.h"
@@ -11,8 +13,14 @@
 namespace synergy {
 namespace {
 
-std::string NameOf(const GateRow& row) {
-  return row.level == Level::kNetwork ? "network" : Printable(row.name);
+std::string InPoint(const GateResult& result, const std::string& text) {
+  return result.point.empty() ? text : Printable(result.point) + ": " + text;
+}
+
+// "network", "conv1"; of a point of several "squeezenet threads=4", "squeezenet threads=4: conv1".
+std::string NameOf(const GateResult& result, const GateRow& row) {
+  if (row.level != Level::kNetwork) return InPoint(result, Printable(row.name));
+  return result.point.empty() ? "network" : Printable(result.point);
 }
 
 std::string BoundText(double log) { return std::isfinite(log) ? PercentText(log) : "?"; }
@@ -21,11 +29,24 @@ std::string IntervalText(const GateRow& row) {
   return fmt::format("{} to {}", BoundText(row.log_low), BoundText(row.log_high));
 }
 
-// "SIMULATED energy on VDD_IN at most +2.00 %".
-std::string RuleText(const GateResult& result) {
-  return fmt::format("{}{}{}{} at most {}", result.simulated.empty() ? "" : "SIMULATED ",
-                     MetricName(result.metric), result.rail.empty() ? "" : " on ",
-                     Printable(result.rail), PercentText(std::log1p(result.rule.max_increase)));
+// "SIMULATED energy on VDD_IN at most +2.00 %, 3 points".
+std::string RuleText(const std::vector<GateResult>& points) {
+  const GateResult& first = points.front();
+  return fmt::format("{}{}{}{} at most {}{}", first.simulated.empty() ? "" : "SIMULATED ",
+                     MetricName(first.metric), first.rail.empty() ? "" : " on ",
+                     Printable(first.rail), PercentText(std::log1p(first.rule.max_increase)),
+                     points.size() == 1 ? "" : fmt::format(", {} points", points.size()));
+}
+
+// "2 PASS, 1 FAIL".
+std::string CountText(const std::vector<GateResult>& points) {
+  std::vector<std::string> counts;
+  for (const GateDecision decision :
+       {GateDecision::kPass, GateDecision::kFail, GateDecision::kInconclusive}) {
+    const auto count = std::ranges::count(points, decision, &GateResult::decision);
+    if (count > 0) counts.push_back(fmt::format("{} {}", count, DecisionName(decision)));
+  }
+  return fmt::format("{}", fmt::join(counts, ", "));
 }
 
 std::string DetectableText(const GateRow& row) {
@@ -34,17 +55,18 @@ std::string DetectableText(const GateRow& row) {
              : "?";
 }
 
-std::string RowSentence(const GateRow& row) {
-  return fmt::format("{}: {}, interval {}", NameOf(row), PercentText(row.log), IntervalText(row));
+std::string RowSentence(const GateResult& result, const GateRow& row) {
+  return fmt::format("{}: {}, interval {}", NameOf(result, row), PercentText(row.log),
+                     IntervalText(row));
 }
 
-// Lines that say what the numbers rest on.
-std::vector<std::string> Remarks(const GateResult& result) {
+// Lines that say what the numbers of a point rest on.
+std::vector<std::string> PointRemarks(const GateResult& result) {
   std::vector<std::string> lines = result.against;
   if (!result.rows.empty()) {
     lines.push_back(fmt::format(
-        "intervals of {:g} % ({:g} % to either side){}; {}", 100 * (1 - 2 * result.rule.alpha),
-        100 * result.rule.alpha,
+        "intervals of {:g} % ({:g} % to either side){}; {}",
+        100 * (1 - 2 * result.rule.point_alpha()), 100 * result.rule.point_alpha(),
         result.correction.empty()
             ? ""
             : fmt::format(", corrected for the number of comparisons ({})", result.correction),
@@ -56,7 +78,21 @@ std::vector<std::string> Remarks(const GateResult& result) {
         result.unknown));
   }
   lines.insert(lines.end(), result.notes.begin(), result.notes.end());
-  if (!result.simulated.empty()) lines.push_back(result.simulated);
+  for (std::string& line : lines) line = InPoint(result, line);
+  return lines;
+}
+
+std::vector<std::string> Remarks(const std::vector<GateResult>& points) {
+  std::vector<std::string> lines;
+  const GateRule& rule = points.front().rule;
+  if (points.size() > 1) {
+    lines.push_back(fmt::format("{}; each point is tested at {:g} %, all together at {:g} %",
+                                CountText(points), 100 * rule.point_alpha(), 100 * rule.alpha));
+  }
+  for (const GateResult& point : points) {
+    for (std::string& line : PointRemarks(point)) lines.push_back(std::move(line));
+  }
+  if (!points.front().simulated.empty()) lines.push_back(points.front().simulated);
   return lines;
 }
 
@@ -99,7 +135,7 @@ std::string Message(std::string_view text) {
 
 }  // namespace
 
-std::string GateText(const GateResult& result, size_t width) {
+std::string GateText(const std::vector<GateResult>& points, size_t width) {
   TextTable table({{"", TextTable::Align::kLeft},
                    {"decision", TextTable::Align::kLeft},
                    {"baseline"},
@@ -107,44 +143,52 @@ std::string GateText(const GateResult& result, size_t width) {
                    {"increase"},
                    {"interval", TextTable::Align::kLeft},
                    {"detectable"}});
-  for (const GateRow& row : result.rows) {
-    table.AddRow({NameOf(row), std::string(DecisionName(row.decision)),
-                  MetricText(result.metric, std::exp(row.log_baseline)),
-                  MetricText(result.metric, std::exp(row.log_candidate)), PercentText(row.log),
-                  IntervalText(row), DetectableText(row)});
+  bool any = false;
+  for (const GateResult& result : points) {
+    for (const GateRow& row : result.rows) {
+      any = true;
+      table.AddRow({NameOf(result, row), std::string(DecisionName(row.decision)),
+                    MetricText(result.metric, std::exp(row.log_baseline)),
+                    MetricText(result.metric, std::exp(row.log_candidate)), PercentText(row.log),
+                    IntervalText(row), DetectableText(row)});
+    }
   }
-  std::string text = fmt::format("{}: {}\n\n{}", DecisionName(result.decision), RuleText(result),
-                                 result.rows.empty() ? "" : table.Text(width));
-  for (const std::string& line : Remarks(result)) text += Printable(line) + "\n";
+  std::string text = fmt::format("{}: {}\n\n{}", DecisionName(DecisionOf(points)), RuleText(points),
+                                 any ? table.Text(width) : "");
+  for (const std::string& line : Remarks(points)) text += Printable(line) + "\n";
   return text;
 }
 
 std::string GateLine(const GateResult& result) {
-  if (result.rows.empty()) return std::string(DecisionName(result.decision));
-  return fmt::format("{}: {}", RowSentence(result.rows.front()), DecisionName(result.decision));
+  if (result.rows.empty()) return InPoint(result, std::string(DecisionName(result.decision)));
+  return fmt::format("{}: {}", RowSentence(result, result.rows.front()),
+                     DecisionName(result.decision));
 }
 
-std::string GateMarkdown(const GateResult& result) {
+std::string GateMarkdown(const std::vector<GateResult>& points) {
   std::string text = fmt::format(
       "### {}: {}\n\n| | decision | baseline | candidate | increase | interval | detectable |\n"
       "|---|---|---:|---:|---:|---|---:|\n",
-      DecisionName(result.decision), RuleText(result));
-  for (const GateRow& row : result.rows) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", Cell(NameOf(row)),
-                        DecisionName(row.decision),
-                        MetricText(result.metric, std::exp(row.log_baseline)),
-                        MetricText(result.metric, std::exp(row.log_candidate)),
-                        PercentText(row.log), IntervalText(row), DetectableText(row));
+      DecisionName(DecisionOf(points)), RuleText(points));
+  for (const GateResult& result : points) {
+    for (const GateRow& row : result.rows) {
+      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", Cell(NameOf(result, row)),
+                          DecisionName(row.decision),
+                          MetricText(result.metric, std::exp(row.log_baseline)),
+                          MetricText(result.metric, std::exp(row.log_candidate)),
+                          PercentText(row.log), IntervalText(row), DetectableText(row));
+    }
   }
   text += "\n";
-  for (const std::string& line : Remarks(result)) text += fmt::format("- {}\n", Printable(line));
+  for (const std::string& line : Remarks(points)) text += fmt::format("- {}\n", Printable(line));
   return text;
 }
 
-std::string GateJunit(const GateResult& result) {
-  size_t failures = 0, errors = 0;
+std::string GateJunit(const std::vector<GateResult>& points) {
+  size_t tests = 0, failures = 0, errors = 0;
   std::string cases;
   const auto add = [&](const std::string& name, GateDecision decision, const std::string& said) {
+    ++tests;
     cases += fmt::format("  <testcase classname=\"synergy.gate\" name=\"{}\"", Xml(name));
     if (decision == GateDecision::kPass) {
       cases += "/>\n";
@@ -155,32 +199,45 @@ std::string GateJunit(const GateResult& result) {
     cases += fmt::format("><{0} message=\"{1}\"/></testcase>\n", failed ? "failure" : "error",
                          Xml(fmt::format("{}: {}", DecisionName(decision), said)));
   };
-  for (const GateRow& row : result.rows) add(NameOf(row), row.decision, RowSentence(row));
-  for (const std::string& line : result.against) {
-    add("runs", GateDecision::kInconclusive, Printable(line));
+  for (const GateResult& result : points) {
+    for (const GateRow& row : result.rows) {
+      add(NameOf(result, row), row.decision, RowSentence(result, row));
+    }
+    for (const std::string& line : result.against) {
+      add(InPoint(result, "runs"), GateDecision::kInconclusive, Printable(line));
+    }
   }
   std::string remarks;
-  for (const std::string& line : Remarks(result)) remarks += Xml(Printable(line)) + "\n";
+  for (const std::string& line : Remarks(points)) remarks += Xml(Printable(line)) + "\n";
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" "
       "failures=\"{}\" errors=\"{}\">\n{}  <system-out>{}</system-out>\n</testsuite>\n",
-      Xml(RuleText(result)), result.rows.size() + result.against.size(), failures, errors, cases,
-      remarks);
+      Xml(RuleText(points)), tests, failures, errors, cases, remarks);
 }
 
-std::string GateAnnotations(const GateResult& result) {
+std::string GateAnnotations(const std::vector<GateResult>& points) {
+  const GateDecision decision = DecisionOf(points);
   std::string text;
   const auto add = [&](std::string_view kind, const std::string& said) {
-    text +=
-        fmt::format("::{} title=synergyctl gate {}{}::{}\n", kind, DecisionName(result.decision),
-                    result.simulated.empty() ? "" : " (SIMULATED)", Message(said));
+    text += fmt::format("::{} title=synergyctl gate {}{}::{}\n", kind, DecisionName(decision),
+                        points.front().simulated.empty() ? "" : " (SIMULATED)", Message(said));
   };
-  for (const GateRow& row : result.rows) {
-    if (row.decision == GateDecision::kFail) add("error", RowSentence(row));
-    if (row.decision == GateDecision::kInconclusive) add("warning", RowSentence(row));
+  for (const GateResult& result : points) {
+    for (const GateRow& row : result.rows) {
+      if (row.decision == GateDecision::kFail) add("error", RowSentence(result, row));
+      if (row.decision == GateDecision::kInconclusive) add("warning", RowSentence(result, row));
+    }
+    for (const std::string& line : result.against) {
+      add("warning", InPoint(result, Printable(line)));
+    }
+    if (result.decision == GateDecision::kPass) {
+      add("notice", RuleText(points) + "; " + RowSentence(result, result.rows.front()));
+    }
   }
-  for (const std::string& line : result.against) add("warning", Printable(line));
-  if (text.empty()) add("notice", RuleText(result) + "; " + RowSentence(result.rows.front()));
+  if (points.size() == 1) return text;
+  const bool passed = decision == GateDecision::kPass, failed = decision == GateDecision::kFail;
+  add(failed ? "error" : (passed ? "notice" : "warning"),
+      RuleText(points) + ": " + CountText(points));
   return text;
 }
 

@@ -106,7 +106,9 @@ class Gate(unittest.TestCase):
         self.assertEqual(self.ctl("compare", "main", "last", "--force").returncode, 0)
         for text, args in (("itself", ("compare", "1", "main")), ("no run 'nothing'", ("gate", "main", "nothing")),
                            ("no such rail", ("gate", "main", "same", "--force", "--rail", "VDD")),
-                           ("below 50%", ("gate", "main", "same", "--alpha", "60%"))):
+                           ("below 50%", ("gate", "main", "same", "--alpha", "60%")),
+                           ("no rail", ("gate", "main", "same", "--metric", "time", "--rail", "VDD_IN")),
+                           ("no rail", ("compare", "main", "same", "--metric", "time", "--rail", "VDD_IN"))):
             done = self.ctl(*args, *(("--max-increase", "2%") if args[0] == "gate" else ()))
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
             self.assertIn(text, done.stderr)
@@ -132,9 +134,16 @@ class MeasuredGate(unittest.TestCase):
         cls.board = Board()
         cls.addClassCleanup(cls.board.__exit__)
         cls.board.__enter__()
-        job = 'net = "squeezenet"\niterations = 5\nidle = 0\n'
-        for name, more in (("a", ""), ("b", "threads = 1\n"), ("more", "batch = 4\n"), ("bad", "iteration = 3\n")):
-            (cls.board.scratch / f"{name}.toml").write_text(job + more)
+        matrix = "threads = [1, 2]\nrepetitions = 20\n[gate]\nmax-increase = \"100%\"\nmetric = \"time\"\n"
+        for name, more in (("a", ""), ("b", "threads = 1\n"), ("more", "batch = 4\n"), ("bad", "iteration = 3\n"),
+                           ("matrix", matrix), ("matrix2", "priority = 0\n" + matrix)):
+            cls.job(name, more)
+
+    @classmethod
+    def job(cls, name, more, iterations=5):
+        """The same keys as of submit, and short."""
+        (cls.board.scratch / f"{name}.toml").write_text(
+            f'schema = 1\nname = "{name}"\nnet = "squeezenet"\niterations = {iterations}\nidle = 0\n{more}')
 
     def gate(self, baseline, candidate, *args):
         sides = [self.board.scratch / side if side.endswith(".toml") else side for side in (baseline, candidate)]
@@ -170,6 +179,26 @@ class MeasuredGate(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("batch differs: 1, 4", done.stdout)
 
+    def test_each_point_of_a_matrix_is_gated(self):
+        before = self.runs()
+        sides = [self.board.scratch / f"{name}.toml" for name in ("matrix", "matrix2")]
+        report = self.board.scratch / "points.xml"
+        # The limit and the metric are the files'.
+        done = self.board.ctl("gate", *sides, "--store", self.board.store, "--json", "--junit", report, timeout=500)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual((result["decision"], result["metric"], result["max_increase"], result["alpha"]),
+                         ("PASS", "time", 1, 0.05))
+        self.assertTrue(result["simulated"])
+        self.assertEqual([(point["point"], point["decision"], point["alpha"]) for point in result["points"]],
+                         [("squeezenet threads=1", "PASS", 0.025), ("squeezenet threads=2", "PASS", 0.025)])
+        runs = [run["number"] for point in result["points"] for side in ("baseline", "candidate")
+                for run in point[side]["runs"]]
+        self.assertEqual(sorted(runs), list(range(before + 1, self.runs() + 1)))
+        self.assertLess(len(runs), 2 * 2 * 20, "each stops early")
+        cases = xml.etree.ElementTree.parse(report).getroot().findall("testcase")
+        self.assertEqual([case.get("name") for case in cases], ["squeezenet threads=1", "squeezenet threads=2"])
+
     def test_what_is_not_decided_by_then_is_inconclusive(self):
         done = self.gate("a.toml", "b.toml", "--max-increase", "0%", "--runs", "2")
         self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
@@ -191,7 +220,7 @@ class MeasuredGate(unittest.TestCase):
 
     def test_an_interrupt_cancels_the_run_and_ends_the_gate(self):
         before = self.runs()
-        (self.board.scratch / "long.toml").write_text('net = "squeezenet"\niterations = 100000\nidle = 0\n')
+        self.job("long", "", iterations=100000)
         gate = self.board.start_ctl("gate", self.board.scratch / "long.toml", self.board.scratch / "a.toml",
                                     "--max-increase", "2%", "--store", self.board.store)
         self.board.wait_until_measuring()
@@ -206,7 +235,9 @@ class MeasuredGate(unittest.TestCase):
     def test_what_cannot_be_is_refused_before_anything_is_measured(self):
         before = self.runs()
         limit = ("--max-increase", "2%")
-        for text, args in (("did you mean 'iterations'?", ("a.toml", "bad.toml")), ("nothing.toml", ("a.toml", "nothing.toml")),
+        for text, args in (('did you mean "iterations"?', ("a.toml", "bad.toml")),
+                           ("other points", ("a.toml", "matrix.toml")), ("has 2 points", ("main", "matrix.toml")),
+                           ("nothing.toml", ("a.toml", "nothing.toml")),
                            ("no such rail", ("a.toml", "b.toml", "--rail", "VDD")),
                            ("--pairs needs", ("main", "b.toml", "--pairs")), ("--runs is of job files", ("1", "2", "--runs", "3")),
                            ("--host is of job files", ("1", "2", "--host", "unix:/nowhere")), ("no run", ("nothing", "b.toml")),
@@ -214,6 +245,7 @@ class MeasuredGate(unittest.TestCase):
             done = self.gate(*args, *limit)
             self.assertEqual(done.returncode, 2, str(args) + done.stdout + done.stderr)
             self.assertIn(text, done.stderr)
+        self.assertIn("the limit is missing", self.gate("a.toml", "b.toml").stderr)
         self.assertEqual(self.gate("a.toml", "b.toml", *limit, "--host", "unix:/nowhere").returncode, 3)
         self.assertEqual(self.runs(), before)
 

@@ -144,6 +144,10 @@ TEST(Gate, PairsCancelWhatMovesBoth) {
   EXPECT_EQ(pairs.decision, GateDecision::kFail);
   EXPECT_EQ(pairs.correction, "");
   EXPECT_NEAR(RatioLess1(pairs.rows[0].log), 0.05, 1e-3);
+  EXPECT_THAT(pairs.spread, HasSubstr("8 pairs;"));
+  const ComparedRuns single{.baseline = {&a[0]}, .candidate = {&b[0]}};
+  EXPECT_THAT(JudgePairs(single, "VDD_IN", Metric::kEnergy, rule, false, {}).spread,
+              HasSubstr("1 pair;"));
   const auto apart =
       JudgeGate(CompareRuns(runs, "VDD_IN", Metric::kEnergy, 0.01), runs, rule, false, {});
   EXPECT_EQ(apart.decision, GateDecision::kInconclusive);
@@ -222,6 +226,27 @@ TEST(DifferencesOf, IterationsOfAPrecisionAreTheBoards) {
   EXPECT_EQ(DifferencesOf(a, b).size(), 1u);
   for (RunReport* report : {&a, &b}) report->header.mutable_job()->set_precision(0.02);
   EXPECT_TRUE(DifferencesOf(a, b).empty());
+}
+
+TEST(Gate, FailsWhereAPointFailsAndPassesWhereAllPass) {
+  constexpr auto kPass = GateDecision::kPass, kFail = GateDecision::kFail,
+                 kOpen = GateDecision::kInconclusive;
+  const auto decide = [](std::vector<GateDecision> decisions) {
+    std::vector<GateResult> points;
+    for (const GateDecision decision : decisions) points.emplace_back().decision = decision;
+    return DecisionOf(points);
+  };
+  EXPECT_EQ(decide({kPass, kPass}), kPass);
+  EXPECT_EQ(decide({kPass, kOpen}), kOpen);
+  EXPECT_EQ(decide({kOpen, kFail, kPass}), kFail);
+}
+
+TEST(Gate, EachPointOfSeveralHasItsPartOfAlpha) {
+  const Comparison comparison = Of({Value(Level::kNetwork, "", 0, 0.01)});
+  const auto one = JudgeGate(comparison, {}, {0.02, 0.01}, false, {});
+  const auto of_five = JudgeGate(comparison, {}, {0.02, 0.05, 5}, false, {});
+  EXPECT_NEAR(of_five.rows[0].log_high, one.rows[0].log_high, 1e-12);
+  EXPECT_EQ(GateJson(of_five)["alpha"], 0.01);
 }
 
 }  // namespace

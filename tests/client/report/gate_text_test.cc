@@ -32,21 +32,21 @@ GateResult Result() {
 }
 
 TEST(GateText, SaysDecisionLimitAndInterval) {
-  EXPECT_THAT(GateText(Result(), 0),
+  EXPECT_THAT(GateText({Result()}, 0),
               AllOf(StartsWith("FAIL: energy on VDD_IN at most +2.00 %\n"),
                     HasSubstr("+4.00 % to +6.00 %"), HasSubstr("90 %"),
                     HasSubstr("number of comparisons (Holm)"), HasSubstr("runs scatter by 1 %")));
 }
 
 TEST(GateMarkdown, IsATableWhoseCellsHoldWhatTheyAreGiven) {
-  EXPECT_THAT(GateMarkdown(Result()),
+  EXPECT_THAT(GateMarkdown({Result()}),
               AllOf(StartsWith("### FAIL: "), HasSubstr("| a<b>\\|\"c\" | FAIL |")));
 }
 
 TEST(GateJunit, EscapesNamesAndCountsWhatDidNotPass) {
   GateResult result = Result();
   result.against = {"run 3 is INVALID"};
-  EXPECT_THAT(GateJunit(result),
+  EXPECT_THAT(GateJunit({result}),
               AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"1\""),
                     HasSubstr("name=\"a&lt;b&gt;|&quot;c&quot;\"><failure message=\"FAIL: "),
                     HasSubstr("<error message=\"INCONCLUSIVE: run 3 is INVALID\"/>"),
@@ -56,40 +56,74 @@ TEST(GateJunit, EscapesNamesAndCountsWhatDidNotPass) {
 TEST(GateAnnotations, AreCommandsOfALineEach) {
   GateResult result = Result();
   result.rows[1].name = "50%";
-  EXPECT_EQ(GateAnnotations(result),
+  EXPECT_EQ(GateAnnotations({result}),
             "::error title=synergyctl gate FAIL::50%25: +5.00 %25, interval +4.00 %25 to +6.00 "
             "%25\n");
   result.rows.pop_back();
   result.decision = GateDecision::kPass;
-  EXPECT_THAT(GateAnnotations(result), StartsWith("::notice title=synergyctl gate PASS::"));
+  EXPECT_THAT(GateAnnotations({result}), StartsWith("::notice title=synergyctl gate PASS::"));
 }
 
 TEST(GateTexts, SayThatABoardIsSimulated) {
   GateResult result = Result();
   result.simulated = "SIMULATED: the powers come from a model.";
-  EXPECT_THAT(GateText(result, 0), StartsWith("FAIL: SIMULATED energy on VDD_IN"));
-  EXPECT_THAT(GateMarkdown(result), StartsWith("### FAIL: SIMULATED energy on VDD_IN"));
-  EXPECT_THAT(GateJunit(result), AllOf(HasSubstr("<testsuite name=\"SIMULATED energy on VDD_IN"),
-                                       HasSubstr("SIMULATED: the powers come from a model.")));
-  EXPECT_THAT(GateAnnotations(result),
+  EXPECT_THAT(GateText({result}, 0), StartsWith("FAIL: SIMULATED energy on VDD_IN"));
+  EXPECT_THAT(GateMarkdown({result}), StartsWith("### FAIL: SIMULATED energy on VDD_IN"));
+  EXPECT_THAT(GateJunit({result}), AllOf(HasSubstr("<testsuite name=\"SIMULATED energy on VDD_IN"),
+                                         HasSubstr("SIMULATED: the powers come from a model.")));
+  EXPECT_THAT(GateAnnotations({result}),
               StartsWith("::error title=synergyctl gate FAIL (SIMULATED)::"));
   EXPECT_TRUE(GateJson(result)["simulated"].get<bool>());
   result.simulated.clear();
-  for (const std::string& text :
-       {GateText(result, 0), GateMarkdown(result), GateJunit(result), GateAnnotations(result)}) {
+  for (const std::string& text : {GateText({result}, 0), GateMarkdown({result}),
+                                  GateJunit({result}), GateAnnotations({result})}) {
     EXPECT_THAT(text, Not(HasSubstr("SIMULATED")));
   }
   EXPECT_FALSE(GateJson(result)["simulated"].get<bool>());
+}
+
+std::vector<GateResult> TwoPoints() {
+  GateResult first = Result(), second;
+  first.rule.points = second.rule.points = 2;
+  first.point = "squeezenet threads=1";
+  second.point = "alexnet threads=1";
+  second.rule.max_increase = 0.02;
+  second.decision = GateDecision::kPass;
+  second.rows = {{.decision = GateDecision::kPass, .log_low = -0.01, .log_high = 0.01}};
+  second.spread = "3 pairs";
+  return {first, second};
+}
+
+TEST(GateTexts, OfSeveralPointsShowEachAndTheWhole) {
+  const std::vector<GateResult> points = TwoPoints();
+  EXPECT_THAT(GateText(points, 0),
+              AllOf(StartsWith("FAIL: energy on VDD_IN at most +2.00 %, 2 points\n"),
+                    HasSubstr("squeezenet threads=1: a<b>"), HasSubstr("alexnet threads=1 "),
+                    HasSubstr("1 PASS, 1 FAIL; each point is tested at 2.5 %, all together at 5 %"),
+                    HasSubstr("alexnet threads=1: intervals of 95 % (2.5 % to either side)")));
+  EXPECT_THAT(GateMarkdown(points),
+              AllOf(StartsWith("### FAIL: "), HasSubstr("| squeezenet threads=1 | PASS |"),
+                    HasSubstr("| alexnet threads=1 | PASS |")));
+  EXPECT_THAT(GateJunit(points), AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"0\""),
+                                       HasSubstr("name=\"alexnet threads=1\"/>")));
+  EXPECT_EQ(GateAnnotations(points),
+            "::error title=synergyctl gate FAIL::squeezenet threads=1: a<b>|\"c\": +5.00 %25, "
+            "interval +4.00 %25 to +6.00 %25\n"
+            "::notice title=synergyctl gate FAIL::energy on VDD_IN at most +2.00 %25, 2 points; "
+            "alexnet threads=1: +0.00 %25, interval -1.00 %25 to +1.01 %25\n"
+            "::error title=synergyctl gate FAIL::energy on VDD_IN at most +2.00 %25, 2 points: "
+            "1 PASS, 1 FAIL\n");
+  EXPECT_EQ(GateLine(points[1]), "alexnet threads=1: +0.00 %, interval -1.00 % to +1.01 %: PASS");
 }
 
 TEST(GateTexts, WithoutAnyNumberSayWhy) {
   GateResult result;
   result.rule = {0.02, 0.05};
   result.against = {"the energy is not known"};
-  EXPECT_THAT(GateText(result, 0), AllOf(StartsWith("INCONCLUSIVE: "), HasSubstr("not known"),
-                                         Not(HasSubstr("intervals of"))));
-  EXPECT_THAT(GateJunit(result), HasSubstr("tests=\"1\" failures=\"0\" errors=\"1\""));
-  EXPECT_THAT(GateAnnotations(result), StartsWith("::warning "));
+  EXPECT_THAT(GateText({result}, 0), AllOf(StartsWith("INCONCLUSIVE: "), HasSubstr("not known"),
+                                           Not(HasSubstr("intervals of"))));
+  EXPECT_THAT(GateJunit({result}), HasSubstr("tests=\"1\" failures=\"0\" errors=\"1\""));
+  EXPECT_THAT(GateAnnotations({result}), StartsWith("::warning "));
 }
 
 TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {

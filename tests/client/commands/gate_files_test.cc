@@ -1,0 +1,134 @@
+#include "client/commands/gate_files.h"
+
+#include "client/commands/exit_code.h"
+#include "common/files.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
+
+namespace synergy {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class GateFiles : public testing::Test {
+ protected:
+  SweepPlan File(const std::string& name, const std::string& keys) {
+    const std::string path = folder_.File(name + ".toml");
+    const std::string text = "schema = 1\nname = \"n\"\n" + keys;
+    EXPECT_TRUE(ReplaceFile(path, text, Sync::kNo).ok());
+    auto plan = ReadSweepPlan(path);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? *std::move(plan) : SweepPlan();
+  }
+  SweepPlan Gate(const std::string& name, const std::string& keys) {
+    return File(name, "net = \"squeezenet\"\n[gate]\n" + keys);
+  }
+
+  TempFolder folder_;
+};
+
+void ExpectUsage(const absl::Status& status, const std::string& text) {
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr(text));
+}
+
+TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
+  const SweepPlan file = Gate("a",
+                              "max-increase = \"3%\"\nalpha = 0.01\nmetric = \"edp\"\n"
+                              "rail = \"VDD_CPU\"\nper-op = true\n");
+  const auto settled = SettleGate({}, {&file});
+  ASSERT_TRUE(settled.ok()) << settled.status();
+  EXPECT_EQ(settled->rule.max_increase, 0.03);
+  EXPECT_EQ(settled->rule.alpha, 0.01);
+  EXPECT_EQ(settled->metric, Metric::kEdp);
+  EXPECT_EQ(settled->rail, "VDD_CPU");
+  EXPECT_TRUE(settled->per_op);
+  const auto said = SettleGate({.max_increase = 0.1,
+                                .alpha = 0.2,
+                                .metric = Metric::kEnergy,
+                                .rail = "VDD_IN",
+                                .per_op = false},
+                               {&file});
+  EXPECT_EQ(said->rule.max_increase, 0.1);
+  EXPECT_EQ(said->rule.alpha, 0.2);
+  EXPECT_EQ(said->metric, Metric::kEnergy);
+  EXPECT_EQ(said->rail, "VDD_IN");
+  EXPECT_FALSE(said->per_op);
+}
+
+TEST_F(GateFiles, ALimitIsNeededFromEither) {
+  const SweepPlan none = File("a", "net = \"squeezenet\"\n"), no_limit = Gate("b", "alpha = 0.1\n");
+  ExpectUsage(SettleGate({}, {}).status(), "--max-increase");
+  ExpectUsage(SettleGate({}, {&none, &no_limit}).status(), "--max-increase");
+  EXPECT_EQ(SettleGate({.max_increase = 0.02}, {&none, &no_limit})->rule.alpha, 0.1);
+}
+
+TEST_F(GateFiles, TwoFilesAgreeOrTheCommandLineDecides) {
+  const SweepPlan a = Gate("a", "max-increase = \"2%\"\n"),
+                  same = Gate("same", "max-increase = \"0.02\"\nalpha = 0.05\n"),
+                  other = Gate("other", "max-increase = \"4%\"\n"),
+                  sharper = Gate("sharper", "max-increase = \"2%\"\nalpha = 0.01\n");
+  EXPECT_EQ(SettleGate({}, {&a, &same})->rule.max_increase, 0.02);
+  ExpectUsage(SettleGate({}, {&a, &other}).status(), "max-increase");
+  ExpectUsage(SettleGate({}, {&a, &sharper}).status(), "give --alpha");
+  EXPECT_EQ(SettleGate({.max_increase = 0.03}, {&a, &other})->rule.max_increase, 0.03);
+  EXPECT_EQ(SettleGate({.alpha = 0.02}, {&a, &sharper})->rule.alpha, 0.02);
+}
+
+TEST_F(GateFiles, RepetitionsAreTheDefaultOfRuns) {
+  const SweepPlan none = Gate("none", "max-increase = \"2%\"\n"),
+                  four = File("four", "net = \"squeezenet\"\nrepetitions = 4\n"),
+                  five = File("five", "net = \"squeezenet\"\nrepetitions = 5\n");
+  EXPECT_EQ(SettleGate({}, {&none})->runs, 0u);
+  EXPECT_EQ(SettleGate({}, {&none, &four})->runs, 4u);
+  EXPECT_EQ(SettleGate({.runs = 7}, {&none, &four})->runs, 7u);
+  ExpectUsage(SettleGate({.max_increase = 0.02}, {&four, &five}).status(), "give --runs");
+  EXPECT_EQ(SettleGate({.max_increase = 0.02, .runs = 7}, {&four, &five})->runs, 7u);
+}
+
+TEST_F(GateFiles, TimesAreOfNoRail) {
+  const SweepPlan file = Gate("a", "max-increase = \"2%\"\nrail = \"VDD_CPU\"\n");
+  ExpectUsage(
+      SettleGate({.max_increase = 0.02, .metric = Metric::kTime, .rail = "VDD_IN"}, {}).status(),
+      "--rail VDD_IN: times are of no rail");
+  EXPECT_EQ(SettleGate({.metric = Metric::kTime}, {&file})->rail, "");
+}
+
+TEST_F(GateFiles, OneJobMayDifferInAnything) {
+  const auto points = PairPoints(File("a", "net = \"squeezenet\"\nthreads = [1]\n"),
+                                 File("b", "net = \"alexnet\"\nbatch = 4\n"));
+  ASSERT_TRUE(points.ok()) << points.status();
+  ASSERT_EQ(points->size(), 1u);
+  EXPECT_EQ(points->front().label, "");
+  EXPECT_EQ(points->front().candidate.model.batch, 4u);
+}
+
+TEST_F(GateFiles, PointsArePairedInTheirOrder) {
+  const std::string axes = "threads = [1, 4]\nrepetitions = 3\n";
+  const auto points = PairPoints(File("a", "net = [\"squeezenet\", \"./a.onnx\"]\n" + axes),
+                                 File("b", "net = [\"squeezenet\", \"./b.onnx\"]\n" + axes));
+  ASSERT_TRUE(points.ok()) << points.status();
+  ASSERT_EQ(points->size(), 4u);
+  EXPECT_EQ(points->at(1).label, "squeezenet threads=4");
+  EXPECT_EQ(points->at(2).label, "./b.onnx threads=1");
+  EXPECT_THAT(points->at(2).baseline.model.net, HasSubstr("a.onnx"));
+  EXPECT_EQ(points->at(3).baseline.job.threads, 4u);
+  EXPECT_EQ(points->at(3).candidate.job.threads, 4u);
+}
+
+TEST_F(GateFiles, OtherPointsAreRefused) {
+  const auto refuse = [&](const std::string& a, const std::string& b, const std::string& text) {
+    ExpectUsage(PairPoints(File("a", a), File("b", b)).status(), text);
+  };
+  const std::string net = "net = \"squeezenet\"\n", two = "net = [\"squeezenet\", \"alexnet\"]\n";
+  refuse(net, two, "b.toml has 2");
+  refuse(net + "threads = [1, 2]\n", net + "threads = [1, 4]\n",
+         "point 2 is 'squeezenet threads=2'");
+  refuse(net + "threads = [1, 2]\n", net + "batch = [1, 2]\n", "point 1 is 'squeezenet threads=1'");
+  refuse(two, "net = [\"alexnet\", \"squeezenet\"]\n", "in the same order");
+}
+
+}  // namespace
+}  // namespace synergy
