@@ -128,7 +128,7 @@ absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
       .path = path, .file = *std::move(file), .jobs = {}, .digest = {}, .max_increase = {}};
   if (plan.file.gate && !plan.file.gate->max_increase.empty()) {
     const absl::StatusOr<double> share = ParseShare(plan.file.gate->max_increase);
-    if (!share.ok()) return AboutFile(path, share.status());
+    if (!share.ok()) return AboutFile(path + ": [gate] max-increase", share.status());
     plan.max_increase = *share;
   }
   PathResolver resolver(path);

@@ -101,6 +101,13 @@ TEST_F(SweepPlanTest, TheSameWordsInTwoFoldersAreTwoPlansWhereTheyNameFiles) {
   EXPECT_EQ(digest("a", "/models/m.onnx"), digest("b", "/models/m.onnx"));
 }
 
+TEST_F(SweepPlanTest, ALimitThatIsNoShareIsRefusedAlsoWhereNothingIsGated) {
+  EXPECT_EQ(Read("net = \"squeezenet\"\n[gate]\nmax-increase = \"2%\"\n")->max_increase, 0.02);
+  const auto plan = Read("net = \"squeezenet\"\n[gate]\nmax-increase = \"much\"\n");
+  EXPECT_EQ(ExitCodeOf(plan.status()), ExitCode::kUsage);
+  EXPECT_THAT(plan.status().ToString(), HasSubstr("job.toml: [gate] max-increase: 'much'"));
+}
+
 TEST_F(SweepPlanTest, AFileThatIsNotThereIsBadInput) {
   EXPECT_EQ(ExitCodeOf(ReadSweepPlan(folder_.File("none.toml")).status()), ExitCode::kUsage);
 }
