@@ -17,11 +17,6 @@ namespace {
 
 constexpr Nanoseconds kFullQueuePause = Seconds(1);
 
-size_t CountInterrupted(const SweepJob& job) {
-  return static_cast<size_t>(
-      std::ranges::count(job.attempts, AttemptOutcome::kInterrupted, &StoredAttempt::outcome));
-}
-
 std::string_view OutcomeText(AttemptOutcome outcome) {
   switch (outcome) {
     case AttemptOutcome::kDone:
@@ -38,15 +33,6 @@ std::string_view OutcomeText(AttemptOutcome outcome) {
 }
 
 }  // namespace
-
-bool SweepJob::ended() const {
-  return outcome() == AttemptOutcome::kDone || outcome() == AttemptOutcome::kFailed ||
-         outcome() == AttemptOutcome::kCancelled;
-}
-
-size_t Sweep::CountEnded() const {
-  return static_cast<size_t>(std::ranges::count_if(jobs_, &SweepJob::ended));
-}
 
 absl::Status Sweep::Open() {
   absl::StatusOr<std::unique_ptr<Store>> store =
@@ -104,75 +90,40 @@ absl::Status Sweep::CheckPoints() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<AttemptOutcome> Sweep::OutcomeOf(int64_t number) {
-  const absl::StatusOr<StoredRun> run = store_->Run(number);
-  if (absl::IsNotFound(run.status())) return AttemptOutcome::kCancelled;  // deleted by the user
-  if (!run.ok()) return run.status();
-  if (run->unfinished()) return AttemptOutcome::kOpen;
-  if (run->abandoned || run->interrupted) return AttemptOutcome::kInterrupted;
-  if (run->state == v1::JOB_STATE_DONE) return AttemptOutcome::kDone;
-  return run->state == v1::JOB_STATE_CANCELLED ? AttemptOutcome::kCancelled
-                                               : AttemptOutcome::kFailed;
-}
-
 absl::Status Sweep::LoadJobs() {
-  const absl::StatusOr<std::vector<StoredAttempt>> attempts = store_->Attempts(stored_.sweep);
-  if (!attempts.ok()) return attempts.status();
-  jobs_.assign(plan_.jobs.size(), SweepJob());
-  for (StoredAttempt attempt : *attempts) {
-    if (attempt.outcome == AttemptOutcome::kOpen && attempt.run) {
-      const absl::StatusOr<AttemptOutcome> outcome = OutcomeOf(*attempt.run);
-      if (!outcome.ok()) return outcome.status();
-      if (*outcome != AttemptOutcome::kOpen) {
-        const absl::Status set = store_->SetOutcome(attempt.token, *outcome);
-        if (!set.ok()) return set;
-      }
-      attempt.outcome = *outcome;
-    }
-    jobs_.at(static_cast<size_t>(attempt.job)).attempts.push_back(std::move(attempt));
-  }
+  absl::StatusOr<std::vector<SweepJob>> jobs =
+      LoadSweepJobs(*store_, stored_.sweep, plan_.jobs.size());
+  if (!jobs.ok()) return jobs.status();
+  jobs_ = *std::move(jobs);
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Sweep::SendNext(std::stop_token stop) {
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    const SweepJob& job = jobs_[i];
-    if (job.ended() || job.on_board()) continue;
-    if (CountInterrupted(job) >= interrupted_before_[i] + kMaxInterrupted) {
-      return Ending(ExitCode::kPartial,
-                    absl::AbortedError(fmt::format(
-                        "job {} ({}) was interrupted {} times: see what brings the board down; "
-                        "submit goes on with it again",
-                        i + 1, plan_.file.jobs[i].label(), kMaxInterrupted)));
-    }
-    std::string token;
-    if (!job.attempts.empty() && job.outcome() == AttemptOutcome::kOpen) {
-      token = job.attempts.back().token;  // perhaps the board has it already
-    } else {
-      const absl::StatusOr<std::string> drawn = NewToken();
-      if (!drawn.ok()) return drawn.status();
-      token = *drawn;
-      const absl::Status added = store_->AddAttempt(
-          stored_.sweep, {.job = static_cast<int64_t>(i),
-                          .attempt = static_cast<int64_t>(job.attempts.size()) + 1,
-                          .token = token});
-      if (!added.ok()) return added;
-    }
-    const absl::Status sent = Send(i, token, stop);
-    if (absl::IsAlreadyExists(sent)) {
-      // It ran, and its records are not to be had any more.
-      const absl::Status set = store_->SetOutcome(token, AttemptOutcome::kInterrupted);
-      if (!set.ok()) return set;
-    } else if (absl::IsResourceExhausted(sent)) {
-      PrintNote(std::string(sent.message()));
-      return false;
-    } else if (!sent.ok()) {
-      return sent;
-    }
-    if (absl::Status loaded = LoadJobs(); !loaded.ok()) return loaded;
-    return true;
+  const std::optional<size_t> next = NextToSend(jobs_);
+  if (!next) return false;
+  const size_t i = *next;
+  if (jobs_[i].CountInterrupted() >= interrupted_before_[i] + kMaxInterrupted) {
+    return Ending(ExitCode::kPartial,
+                  absl::AbortedError(fmt::format(
+                      "job {} ({}) was interrupted {} times: see what brings the board down; "
+                      "submit goes on with it again",
+                      i + 1, plan_.file.jobs[i].label(), kMaxInterrupted)));
   }
-  return false;
+  const absl::StatusOr<std::string> token = TokenToSend(*store_, stored_.sweep, jobs_, i);
+  if (!token.ok()) return token.status();
+  const absl::Status sent = Send(i, *token, stop);
+  if (absl::IsAlreadyExists(sent)) {
+    // It ran, and its records are not to be had any more.
+    const absl::Status set = store_->SetOutcome(*token, AttemptOutcome::kInterrupted);
+    if (!set.ok()) return set;
+  } else if (absl::IsResourceExhausted(sent)) {
+    PrintNote(std::string(sent.message()));
+    return false;
+  } else if (!sent.ok()) {
+    return sent;
+  }
+  if (absl::Status loaded = LoadJobs(); !loaded.ok()) return loaded;
+  return true;
 }
 
 absl::Status Sweep::Send(size_t i, const std::string& token, std::stop_token stop) {
@@ -196,16 +147,9 @@ absl::Status Sweep::Send(size_t i, const std::string& token, std::stop_token sto
 }
 
 absl::Status Sweep::ReceiveOldest(std::stop_token stop) {
-  size_t oldest = jobs_.size();
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    if (!jobs_[i].on_board()) continue;
-    if (oldest == jobs_.size() ||
-        *jobs_[i].attempts.back().run < *jobs_[oldest].attempts.back().run) {
-      oldest = i;
-    }
-  }
-  if (oldest == jobs_.size()) return absl::OkStatus();
-  const int64_t run = *jobs_[oldest].attempts.back().run;
+  const std::optional<size_t> oldest = OldestOnBoard(jobs_);
+  if (!oldest) return absl::OkStatus();
+  const int64_t run = *jobs_[*oldest].attempts.back().run;
   const absl::StatusOr<std::optional<RunClaim>> claim = RunClaim::Take(store_->path(), run);
   if (!claim.ok()) return claim.status();
   if (!*claim) {  // a fetch: it says when it has ended
@@ -215,7 +159,7 @@ absl::Status Sweep::ReceiveOldest(std::stop_token stop) {
   const absl::Status received = ReceiveRun(*store_, link_->board(), *link_, run, stop);
   if (!received.ok()) return received;
   if (absl::Status loaded = LoadJobs(); !loaded.ok()) return loaded;
-  Announce(oldest);
+  Announce(*oldest);
   return absl::OkStatus();
 }
 
@@ -223,14 +167,14 @@ void Sweep::Announce(size_t i) {
   if (jobs_[i].outcome() == AttemptOutcome::kOpen) return;
   PrintNote(fmt::format("run {}: {}; {} of {} jobs of sweep {} have ended",
                         jobs_[i].attempts.back().run.value_or(0), OutcomeText(jobs_[i].outcome()),
-                        CountEnded(), jobs_.size(), stored_.sweep));
+                        CountEnded(jobs_), jobs_.size(), stored_.sweep));
 }
 
 absl::Status Sweep::Step(std::stop_token stop, bool* done) {
   const auto on_board = [&] {
     return static_cast<size_t>(std::ranges::count_if(jobs_, &SweepJob::on_board));
   };
-  *done = CountEnded() == jobs_.size();
+  *done = CountEnded(jobs_) == jobs_.size();
   if (*done) return store_->FinishSweep(stored_.sweep);
   while (!options_.wait || on_board() <= kAhead) {
     const absl::StatusOr<bool> sent = SendNext(stop);
@@ -250,9 +194,9 @@ absl::Status Sweep::Step(std::stop_token stop, bool* done) {
 absl::Status Sweep::Run(std::stop_token stop) {
   if (absl::Status opened = Open(); !opened.ok()) return opened;
   if (absl::Status loaded = LoadJobs(); !loaded.ok()) return loaded;
-  for (size_t i = 0; i < jobs_.size(); ++i) interrupted_before_[i] = CountInterrupted(jobs_[i]);
+  for (size_t i = 0; i < jobs_.size(); ++i) interrupted_before_[i] = jobs_[i].CountInterrupted();
   PrintNote(fmt::format("sweep {} ({}) on {}: {} jobs, {} of them have ended", stored_.sweep,
-                        stored_.name, board_name_, jobs_.size(), CountEnded()));
+                        stored_.name, board_name_, jobs_.size(), CountEnded(jobs_)));
   bool done = false;
   while (!done) {
     if (stop.stop_requested()) return absl::CancelledError("stopped");

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/commands/board_link.h"
+#include "client/commands/sweep_jobs.h"
 #include "client/commands/sweep_plan.h"
 #include "client/store/run_claim.h"
 #include "client/store/store.h"
@@ -24,21 +25,6 @@ struct SweepOptions {
   std::string host;
   std::string store_path;
   bool wait = false;  // until all has ended; otherwise until the board has queued what it takes
-};
-
-// How far a job of the plan has come.
-struct SweepJob {
-  std::vector<StoredAttempt> attempts;
-
-  bool ended() const;
-  // Of the last attempt.
-  AttemptOutcome outcome() const {
-    return attempts.empty() ? AttemptOutcome::kOpen : attempts.back().outcome;
-  }
-  bool on_board() const {
-    return !attempts.empty() && attempts.back().outcome == AttemptOutcome::kOpen &&
-           attempts.back().run.has_value();
-  }
 };
 
 // One thread uses it.
@@ -59,14 +45,11 @@ class Sweep {
   const StoredSweep& stored() const { return stored_; }
   const std::vector<SweepJob>& jobs() const { return jobs_; }
   const std::string& board_name() const { return board_name_; }
-  size_t CountEnded() const;
 
  private:
   absl::Status Open();
   absl::Status CheckPoints();
-  // Reads where all jobs stand, and notes how runs that are here wholly ended.
   absl::Status LoadJobs();
-  absl::StatusOr<AttemptOutcome> OutcomeOf(int64_t run);
   // Sends the next job, if there is one to be sent. False: there is none, or the board takes none
   // now.
   absl::StatusOr<bool> SendNext(std::stop_token stop);
