@@ -147,7 +147,7 @@ absl::Status Present(const SubmitOptions& options, const SweepPlan& plan,
   document["schema_version"] = kReportSchemaVersion;
   document["sweeps"] = ordered_json::array();
   for (const HostSweep& host : sweeps) {
-    if (host.sweep->stored().sweep == 0) continue;  // its board was not reached
+    if (host.sweep->jobs().empty()) continue;  // its board was not reached, or is not ours to use
     if (options.json) {
       document["sweeps"].push_back(SweepJson(plan, *host.sweep, verdicts));
     } else {
@@ -169,7 +169,16 @@ absl::Status Worst(const std::vector<HostSweep>& sweeps) {
   return worst;
 }
 
+absl::Status RequireDifferent(std::vector<std::string> hosts) {
+  std::ranges::sort(hosts);
+  const auto twice = std::ranges::adjacent_find(hosts);
+  if (twice == hosts.end()) return absl::OkStatus();
+  return Ending(ExitCode::kUsage, absl::InvalidArgumentError(
+                                      fmt::format("--host {} is given more than once", *twice)));
+}
+
 absl::Status Submit(const SubmitOptions& options) {
+  if (absl::Status different = RequireDifferent(options.hosts); !different.ok()) return different;
   const absl::StatusOr<SweepPlan> plan = ReadSweepPlan(options.file);
   if (!plan.ok()) return plan.status();
   const absl::StatusOr<std::string> path = StorePath(options.store, /*create_folder=*/true);

@@ -64,8 +64,9 @@ absl::Status Sweep::Open() {
   if (!claim.ok()) return claim.status();
   if (!*claim) {
     return Ending(ExitCode::kRefused,
-                  absl::AbortedError(fmt::format("another synergyctl is just at sweep {} ({})",
-                                                 stored_.sweep, stored_.name)));
+                  absl::AbortedError(fmt::format(
+                      "another synergyctl, or another --host of this one, is just at sweep {} ({})",
+                      stored_.sweep, stored_.name)));
   }
   claim_.emplace(**std::move(claim));
   return absl::OkStatus();

@@ -26,9 +26,13 @@ def write(board, text, name="job.toml"):
 
 class JobsTest(unittest.TestCase):
     def setUp(self):
-        self.board = Board()
-        self.board.__enter__()
-        self.addCleanup(self.board.__exit__)
+        self.board = self.another_board()
+
+    def another_board(self):
+        board = Board()
+        board.__enter__()
+        self.addCleanup(board.__exit__)
+        return board
 
     def jobs(self):
         return json.loads(self.board.ctl("jobs", "--json").stdout)
@@ -42,6 +46,49 @@ class JobsTest(unittest.TestCase):
         self.assertEqual([job["state"] for job in jobs], ["done"] * 4)
         self.assertEqual([len(job["attempts"]) for job in jobs], [1] * 4)
         self.assertEqual(self.jobs()["jobs"], [])
+
+    def test_boards_are_measured_at_once_and_each_goes_on_by_itself(self):
+        other = self.another_board()
+        path = write(self.board, JOB_FILE)
+        hosts = ("--host", self.board.host, "--host", other.host)
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        self.board.wait_until_measuring()
+        client = self.board.start_ctl("submit", path, *hosts, "--wait", "--json", *QUICK)
+        wait_for(lambda: other.log_text().count(": done") == 4, 120, "the end on the board that is free")
+        self.assertEqual(self.board.log_text().count(": started"), 1, "the other one is still busy")
+        client.kill()
+        client.communicate()
+        self.board.ctl("job", "cancel", self.jobs()["jobs"][0]["id"], "--store", self.board.store)
+        done = self.board.ctl("submit", path, *hosts, "--wait", "--json", *QUICK)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        sweeps = json.loads(done.stdout)["sweeps"]
+        self.assertEqual(len({sweep["board_id"] for sweep in sweeps}), 2)
+        for sweep in sweeps:
+            self.assertEqual([job["state"] for job in sweep["jobs"]], ["done"] * 4)
+        self.assertEqual(self.board.log_text().count(": started"), 5)
+
+    def test_a_board_that_is_not_reached_does_not_keep_the_others(self):
+        missing = f"unix:{self.board.scratch}/none.sock"
+        done = self.board.ctl("submit", write(self.board, JOB_FILE), "--host", missing, "--host", self.board.host,
+                              "--wait", "--json", *QUICK)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("none.sock", done.stderr)
+        sweeps = json.loads(done.stdout)["sweeps"]
+        self.assertEqual([[job["state"] for job in sweep["jobs"]] for sweep in sweeps], [["done"] * 4])
+
+    def test_a_board_that_is_named_twice_is_measured_once(self):
+        path = write(self.board, JOB_FILE)
+        done = self.board.ctl("submit", path, "--host", self.board.host, "--host", self.board.host)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("more than once", done.stderr)
+        link = self.board.scratch / "link.sock"
+        link.symlink_to(self.board.socket)
+        done = self.board.ctl("submit", path, "--host", self.board.host, "--host", f"unix:{link}", "--wait", "--json",
+                              *QUICK)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("another --host of this one", done.stderr)
+        sweeps = json.loads(done.stdout)["sweeps"]
+        self.assertEqual([[job["state"] for job in sweep["jobs"]] for sweep in sweeps], [["done"] * 4])
 
     def test_what_a_dead_client_has_left_is_not_repeated(self):
         path = write(self.board, JOB_FILE)
