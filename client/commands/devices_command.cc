@@ -4,13 +4,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/analysis/report_json.h"
 #include "client/commands/commands.h"
+#include "client/commands/device_list.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
 #include "client/net/board_search.h"
-#include "client/net/host_address.h"
 #include "client/net/pairings.h"
 #include "client/report/text_table.h"
 #include "common/roles.h"
@@ -23,12 +25,7 @@ struct DevicesOptions {
   bool json = false;
 };
 
-struct Device {
-  bool found = false;
-  std::string name;  // as it announces itself
-  const v1::PairedBoard* paired = nullptr;
-};
-using Devices = std::map<std::string, Device>;  // by NAME:PORT
+using Devices = std::map<std::string, ListedDevice>;
 
 std::string DevicesText(const Devices& devices) {
   if (devices.empty()) {
@@ -58,6 +55,8 @@ nlohmann::ordered_json DevicesJson(const Devices& devices) {
     each["found"] = device.found;
     each["name"] =
         device.found ? nlohmann::ordered_json(Printable(device.name)) : nlohmann::ordered_json();
+    each["addresses"] = nlohmann::ordered_json::array();
+    for (const std::string& address : device.addresses) each["addresses"].push_back(address);
     const bool paired = device.paired != nullptr;
     each["board_id"] = paired ? nlohmann::ordered_json(Printable(device.paired->board_id()))
                               : nlohmann::ordered_json();
@@ -71,21 +70,13 @@ nlohmann::ordered_json DevicesJson(const Devices& devices) {
 absl::Status ShowDevices(const DevicesOptions& options) {
   const absl::StatusOr<std::vector<v1::PairedBoard>> boards = ReadPairings();
   if (!boards.ok()) return Ending(ExitCode::kFailedCheck, boards.status());
-  Devices devices;
-  for (const v1::PairedBoard& board : *boards) {
-    // Its names are another board's now.
-    if (board.hosts().empty()) devices[fmt::format("({})", board.board_id())].paired = &board;
-    for (const std::string& host : board.hosts()) devices[host].paired = &board;
-  }
+  std::vector<AnnouncedBoard> announced;
   if (options.wait_s > 0) {
-    const auto found = SearchBoards(Seconds(options.wait_s));
+    absl::StatusOr<std::vector<AnnouncedBoard>> found = SearchBoards(Seconds(options.wait_s));
     if (!found.ok()) PrintNote(std::string(found.status().message()));
-    for (const AnnouncedBoard& board : found.value_or(std::vector<AnnouncedBoard>())) {
-      Device& device = devices[HostPort(TcpAddress{.name = board.host, .port = board.port})];
-      device.found = true;
-      device.name = board.name;
-    }
+    if (found.ok()) announced = *std::move(found);
   }
+  const Devices devices = ListDevices(*boards, announced);
   return WriteStdout(options.json ? JsonText(DevicesJson(devices)) : DevicesText(devices));
 }
 

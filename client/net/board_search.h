@@ -2,6 +2,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <vector>
 
@@ -11,13 +12,14 @@
 
 namespace synergy {
 
-// 224.0.0.251, port 5353 (RFC 6762).
-sockaddr_in MulticastDns();
+// 224.0.0.251 and ff02::fb, port 5353 (RFC 6762).
+std::vector<sockaddr_storage> MulticastDns();
 
-// Listens for all of `patience`; each board once, by its host. `ask`: where to send the question,
-// over every interface that can. Boards announce themselves by their avahi
-// (deploy/avahi/synergyd.service). Unavailable: no network could be asked.
-absl::StatusOr<std::vector<AnnouncedBoard>> SearchBoards(Nanoseconds patience,
-                                                         const sockaddr_in& ask = MulticastDns());
+// Listens for all of `patience`; each board once, by its host and port. `ask`: where to send the
+// question, over every interface that can. Boards announce themselves by their avahi
+// (deploy/avahi/synergyd.service). An address of the link's own has its interface behind it where
+// the answer came by IPv6 ("fe80::1%eth0"). Unavailable: no network could be asked.
+absl::StatusOr<std::vector<AnnouncedBoard>> SearchBoards(
+    Nanoseconds patience, const std::vector<sockaddr_storage>& ask = MulticastDns());
 
 }  // namespace synergy

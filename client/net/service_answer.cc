@@ -1,15 +1,20 @@
 #include "client/net/service_answer.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <map>
 #include <optional>
+#include <utility>
 
 namespace synergy {
 namespace {
 
 constexpr std::string_view kService = "_synergy._tcp.local";
 constexpr size_t kHeadBytes = 12;
-constexpr uint16_t kPtr = 12, kSrv = 33;  // RFC 1035, 3.2.2; RFC 2782
+constexpr uint16_t kA = 1, kPtr = 12, kAaaa = 28, kSrv = 33;  // RFC 1035, 3596, 2782
 constexpr uint16_t kInternet = 1, kAnswerToAsker = 0x8000;
 constexpr size_t kMaxNameBytes = 255;
 
@@ -31,6 +36,10 @@ class PacketReader {
     const auto low = static_cast<unsigned char>(packet_[at_ + 1]);
     at_ += 2;
     return static_cast<uint16_t>(high << 8 | low);
+  }
+  std::string_view ReadBytes(size_t bytes) {  // that are there
+    at_ += bytes;
+    return packet_.substr(at_ - bytes, bytes);
   }
   bool Skip(size_t bytes) {
     if (packet_.size() - at_ < bytes) return false;
@@ -92,8 +101,24 @@ bool IsHostName(const std::string& name) {
          });
 }
 
+constexpr size_t kMaxAddresses = 16;  // of a host: somebody plays with us
+
+struct Found {
+  std::vector<AnnouncedBoard> boards;
+  std::map<std::string, std::vector<std::string>> addresses;  // by host
+};
+
+// "": it is no address.
+std::string AddressText(uint16_t type, std::string_view bytes) {
+  const bool four = type == kA && bytes.size() == sizeof(in_addr);
+  if (!four && !(type == kAaaa && bytes.size() == sizeof(in6_addr))) return "";
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  inet_ntop(four ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
+  return text.data();
+}
+
 // One resource record; false: the packet ends.
-bool ReadRecord(PacketReader& reader, std::vector<AnnouncedBoard>* boards) {
+bool ReadRecord(PacketReader& reader, Found* found) {
   const std::optional<std::string> name = reader.ReadName();
   const std::optional<uint16_t> type = name ? reader.Read16() : std::nullopt;
   if (!type || !reader.Skip(2 + 4)) return false;  // class, time to live
@@ -109,8 +134,13 @@ bool ReadRecord(PacketReader& reader, std::vector<AnnouncedBoard>* boards) {
     const std::optional<uint16_t> port = reader.Read16();
     const std::optional<std::string> host = reader.ReadName();
     if (port && host && *port != 0 && IsHostName(*host)) {
-      boards->push_back({.name = *instance, .host = Small(*host), .port = *port});
+      found->boards.push_back({.name = *instance, .host = Small(*host), .port = *port});
     }
+  }
+  reader.Seek(data);
+  if (const std::string text = AddressText(*type, reader.ReadBytes(*size)); !text.empty()) {
+    std::vector<std::string>& known = found->addresses[Small(*name)];
+    if (known.size() < kMaxAddresses) known.push_back(text);
   }
   reader.Seek(next);
   return true;
@@ -135,23 +165,24 @@ std::string BoardsQuestion() {
 }
 
 std::vector<AnnouncedBoard> ParseAnswerUntrusted(std::string_view packet) {
-  std::vector<AnnouncedBoard> boards;
+  Found found;
   PacketReader reader(packet);
   uint16_t head[kHeadBytes / 2] = {};
   for (uint16_t& word : head) {
     const std::optional<uint16_t> read = reader.Read16();
-    if (!read) return boards;
+    if (!read) return {};
     word = *read;
   }
   constexpr uint16_t kIsAnswer = 0x8000;
-  if ((head[1] & kIsAnswer) == 0) return boards;
+  if ((head[1] & kIsAnswer) == 0) return {};
   for (int question = 0; question < head[2]; ++question) {
-    if (!reader.ReadName() || !reader.Skip(2 + 2)) return boards;
+    if (!reader.ReadName() || !reader.Skip(2 + 2)) return {};
   }
   const int records = head[3] + head[4] + head[5];
-  for (int i = 0; i < records && ReadRecord(reader, &boards); ++i) {
+  for (int i = 0; i < records && ReadRecord(reader, &found); ++i) {
   }
-  return boards;
+  for (AnnouncedBoard& board : found.boards) board.addresses = found.addresses[board.host];
+  return std::move(found.boards);
 }
 
 }  // namespace synergy

@@ -13,6 +13,8 @@ struct AnnouncedBoard {
   std::string name;  // for people: "synergy on tx1"
   std::string host;  // "tx1.local"
   uint16_t port = 0;
+  // Of the host, as far as the answer says them: "192.168.1.7", "fe80::1".
+  std::vector<std::string> addresses = {};
 };
 
 // A packet that asks for all boards, each to answer to the asker alone.
