@@ -39,6 +39,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddLeaseCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
+  AddQuotaCommand(app, chosen);
   AddClocksCommand(app, chosen);
   AddDoctorCommand(app, chosen);
   AddDevicesCommand(app, chosen);

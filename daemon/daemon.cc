@@ -228,6 +228,7 @@ absl::Status Daemon::OpenQueue() {
   options.boot_id = *boot_id;
   options.records_quota_bytes = options_.records_quota_bytes;
   options.objects.quota_bytes = options_.object_quota_bytes;
+  options.watch_rate_hz = options_.watch_rate_hz;
   options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;
@@ -276,7 +277,6 @@ absl::Status Daemon::OpenAccess() {
 absl::Status Daemon::Serve() {
   ControlStart start;
   start.tls = tls_;
-  start.watch_rate_hz = options_.watch_rate_hz;
   start.access = access_.get();
   start.board = board_.info;
   start.sources = [this] { return sampler_->DescribeSources(); };

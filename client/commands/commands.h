@@ -34,6 +34,7 @@ void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
 void AddJobsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddJobCommand(CLI::App& app, ChosenCommand* chosen);  // with `job cancel`
 void AddLeaseCommand(CLI::App& app, ChosenCommand* chosen);
+void AddQuotaCommand(CLI::App& app, ChosenCommand* chosen);
 void AddClocksCommand(CLI::App& app, ChosenCommand* chosen);  // with `clocks pin`
 void AddDoctorCommand(CLI::App& app, ChosenCommand* chosen);
 void AddDevicesCommand(CLI::App& app, ChosenCommand* chosen);

@@ -99,6 +99,9 @@ class DeviceClient {
   // Asks for the board, or how that stands (device.proto). Within 10 s.
   absl::StatusOr<v1::DeviceLease> TakeLease(const std::string& id, double for_s);
   absl::Status ReleaseLease(const std::string& id);
+  // What clients may take of the board, and setting that, which is for admins. Within 10 s.
+  absl::StatusOr<v1::QuotaState> Quotas();
+  absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& request);
 
   // Called from the thread that called Follow. An error ends the following and is what Follow
   // returns.

@@ -34,6 +34,15 @@ absl::StatusOr<v1::DeviceLease> DeviceClient::TakeLease(const std::string& id, d
   return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::TakeLease, request);
 }
 
+absl::StatusOr<v1::QuotaState> DeviceClient::Quotas() {
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::GetQuotas,
+              v1::GetQuotasRequest());
+}
+
+absl::StatusOr<v1::QuotaState> DeviceClient::SetQuotas(const v1::SetQuotasRequest& request) {
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::SetQuotas, request);
+}
+
 absl::Status DeviceClient::ReleaseLease(const std::string& id) {
   v1::ReleaseLeaseRequest request;
   request.set_id(id);

@@ -54,6 +54,10 @@ Need NeedOf(const v1::ControlRequest& request) {
       return {"diagnosing the board", v1::ROLE_RUN};
     case v1::ControlRequest::kOpenPairing:
       return {"opening a pairing", v1::ROLE_ADMIN};
+    case v1::ControlRequest::kGetQuotas:
+      return {"reading the quotas", v1::ROLE_WATCH};
+    case v1::ControlRequest::kSetQuotas:
+      return {"setting quotas", v1::ROLE_ADMIN};
     // Putting back is always good, also for a client that was revoked meanwhile.
     case v1::ControlRequest::kReleaseClocks:
       return {"releasing the clocks", std::nullopt};
@@ -76,7 +80,14 @@ const v1::ClientRecord* Find(const v1::ClientBook& clients, const std::string& i
 bool Changes(const v1::ControlRequest& request) {
   return request.has_submit() || request.has_cancel() || request.has_hold_clocks() ||
          request.has_release_clocks() || request.has_acknowledge() || request.has_open_pairing() ||
-         request.has_release_lease() || (request.has_diagnose() && request.diagnose().try_clocks());
+         request.has_take_lease() || request.has_release_lease() || request.has_set_quotas() ||
+         (request.has_diagnose() && request.diagnose().try_clocks());
+}
+
+std::string QuotasText(const v1::SetQuotasRequest& request) {
+  const std::string set = request.set().ShortDebugString();
+  if (!request.reset()) return set;
+  return set.empty() ? "back" : "back, then " + set;
 }
 
 std::string Subject(const v1::ControlRequest& request) {
@@ -86,6 +97,11 @@ std::string Subject(const v1::ControlRequest& request) {
     return fmt::format("for the role {}", RoleName(request.open_pairing().role()));
   }
   if (request.has_acknowledge()) return request.acknowledge().run_id();
+  if (request.has_take_lease()) {
+    return fmt::format("{} for {:g} s", request.take_lease().id(), request.take_lease().for_s());
+  }
+  if (request.has_release_lease()) return request.release_lease().id();
+  if (request.has_set_quotas()) return QuotasText(request.set_quotas());
   return "";
 }
 

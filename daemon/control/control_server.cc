@@ -39,7 +39,6 @@ absl::Status ControlServer::Serve(UniqueFd socket) {
   *event.mutable_start()->mutable_board() = start_.board;
   *event.mutable_start()->mutable_tls() = start_.tls;
   event.mutable_start()->set_owner_uid(geteuid());
-  event.mutable_start()->set_watch_rate_hz(start_.watch_rate_hz);
   std::vector<int> fds = {start_.telemetry_ring, news_fd_.get()};
   for (const ControlStart::Listener& listener : start_.listeners) {
     event.mutable_start()->add_listeners()->set_address(listener.address);
@@ -52,7 +51,8 @@ absl::Status ControlServer::Serve(UniqueFd socket) {
     session_ = session;
   }
   queue_.SetListener(this);  // tells every job
-  session->TellClients();    // then the front knows all
+  session->TellQuotas();
+  session->TellClients();  // then the front knows all
   const absl::Status status = session->Run();
   absl::MutexLock lock(&mutex_);
   session_ = nullptr;

@@ -19,9 +19,6 @@
 
 namespace synergy {
 
-// Points of live power a second: a figure to watch, no side channel.
-inline constexpr double kDefaultWatchRateHz = 10;
-
 // What a front is given first. The descriptors are borrowed.
 struct ControlStart {
   v1::BoardInfo board;
@@ -33,8 +30,7 @@ struct ControlStart {
     int fd = -1;
   };
   std::vector<Listener> listeners;
-  v1::TlsIdentity tls;                         // where one of them is TCP
-  double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
+  v1::TlsIdentity tls;             // where one of them is TCP
   AccessFolder* access = nullptr;  // outlives the server; null: nobody may come over TCP
 };
 

@@ -121,6 +121,14 @@ v1::ControlEvent ControlSession::ClientsNow() const {
 
 void ControlSession::TellClients() { Tell(ClientsNow(), ""); }
 
+v1::ControlEvent ControlSession::QuotasNow() const {
+  v1::ControlEvent event;
+  *event.mutable_quotas() = queue_.quotas().limits();
+  return event;
+}
+
+void ControlSession::TellQuotas() { Tell(QuotasNow(), ""); }
+
 void ControlSession::AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job) {
   if (!job.ok()) return Answer(id, job.status());
   v1::ControlEvent event;

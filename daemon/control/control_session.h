@@ -66,6 +66,7 @@ class ControlSession {
   void TellJob(const v1::JobStatus& job);
   void TellRemoved(const std::string& run_id);
   void TellClients();
+  void TellQuotas();
 
  private:
   void SendNews();
@@ -79,11 +80,14 @@ class ControlSession {
   void HandleDiagnose(const v1::ControlRequest& request);
   void HandlePair(const v1::ControlRequest& request);
   void HandleOpenPairing(const v1::ControlRequest& request);
+  void HandleSetQuotas(const v1::ControlRequest& request);
   // Whether who asks may; where not, that was answered.
   bool MayAsk(const v1::ControlRequest& request);
   JobOwner OwnerOf(const v1::ControlRequest& request) const;
   v1::ControlEvent ClientsNow() const;
+  v1::ControlEvent QuotasNow() const;
   void AnswerQueue(uint64_t id);
+  void AnswerQuotas(const v1::ControlRequest& request);
   void AnswerLease(const v1::ControlRequest& request);
   void AnswerSources(uint64_t id);
   void AnswerJob(uint64_t id, const absl::StatusOr<v1::JobStatus>& job);

@@ -99,6 +99,12 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
     case v1::ControlRequest::kOpenPairing:
       HandleOpenPairing(request);
       break;
+    case v1::ControlRequest::kGetQuotas:
+      AnswerQuotas(request);
+      break;
+    case v1::ControlRequest::kSetQuotas:
+      HandleSetQuotas(request);
+      break;
     case v1::ControlRequest::kAcknowledge:
       Answer(id, queue_.Acknowledge(request.acknowledge().run_id(),
                                     request.acknowledge().next_seq(), OwnerOf(request)));
@@ -114,7 +120,9 @@ bool ControlSession::MayAsk(const v1::ControlRequest& request) {
   const v1::ClientBook clients = access_ == nullptr ? v1::ClientBook() : access_->clients();
   const absl::Status allowed = CheckCallerUntrusted(request, clients);
   const std::string line = AuditLine(request, clients);
-  if (access_ != nullptr && !line.empty()) {
+  // Who waits for a lease asks for it again and again.
+  const bool again = request.has_take_lease() && queue_.HasLease(request.take_lease().id());
+  if (access_ != nullptr && !line.empty() && !again) {
     access_->Audit(allowed.ok() ? line : line + ": refused");
   }
   if (allowed.ok()) return true;
@@ -166,6 +174,14 @@ void ControlSession::HandleOpenPairing(const v1::ControlRequest& request) {
   event.mutable_pairing()->set_host(*std::move(host));
   event.mutable_pairing()->set_code(*std::move(code));
   Send(event).IgnoreError();  // Send has dealt with it
+}
+
+void ControlSession::HandleSetQuotas(const v1::ControlRequest& request) {
+  absl::Status set = queue_.SetQuotas(request.set_quotas());
+  if (!set.ok()) return Answer(request.id(), set);
+  // The front knows them before the client knows that they hold.
+  Send(QuotasNow()).IgnoreError();  // Send has dealt with it
+  AnswerQuotas(request);
 }
 
 void ControlSession::HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds) {
@@ -230,6 +246,13 @@ void ControlSession::AnswerQueue(uint64_t id) {
   event.set_id(id);
   *event.mutable_queue() = queue_.Describe();
   if (absl::Status sent = Send(event); absl::IsResourceExhausted(sent)) Answer(id, sent);
+}
+
+void ControlSession::AnswerQuotas(const v1::ControlRequest& request) {
+  v1::ControlEvent event;
+  event.set_id(request.id());
+  *event.mutable_quota_state() = queue_.DescribeQuotas(OwnerOf(request));
+  Send(event).IgnoreError();  // Send has dealt with it
 }
 
 void ControlSession::AnswerLease(const v1::ControlRequest& request) {

@@ -206,6 +206,18 @@ grpc::Status CheckedService::OpenPairing(grpc::ServerContext* context,
   return Check("OpenPairing", &DeviceService::OpenPairing, context, request, response);
 }
 
+grpc::Status CheckedService::GetQuotas(grpc::ServerContext* context,
+                                       const v1::GetQuotasRequest* request,
+                                       v1::QuotaState* response) {
+  return Check("GetQuotas", &DeviceService::GetQuotas, context, request, response);
+}
+
+grpc::Status CheckedService::SetQuotas(grpc::ServerContext* context,
+                                       const v1::SetQuotasRequest* request,
+                                       v1::QuotaState* response) {
+  return Check("SetQuotas", &DeviceService::SetQuotas, context, request, response);
+}
+
 grpc::Status CheckedService::Diagnose(grpc::ServerContext* context,
                                       const v1::DiagnoseRequest* request, v1::Diagnosis* response) {
   return Check("Diagnose", &DeviceService::Diagnose, context, request, response);

@@ -65,6 +65,10 @@ class CheckedService final : public v1::Device::Service {
   grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
   grpc::Status OpenPairing(grpc::ServerContext*, const v1::OpenPairingRequest*,
                            v1::OpenPairingResponse*) override;
+  grpc::Status GetQuotas(grpc::ServerContext*, const v1::GetQuotasRequest*,
+                         v1::QuotaState*) override;
+  grpc::Status SetQuotas(grpc::ServerContext*, const v1::SetQuotasRequest*,
+                         v1::QuotaState*) override;
 
  private:
   template <typename... Arguments>

@@ -73,13 +73,11 @@ grpc::Status SendFile(const UniqueFd& file, const std::string& what,
 }  // namespace
 
 DeviceService::DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
-                             const TelemetryRingReader& telemetry, double watch_rate_hz,
-                             Clock& clock)
+                             const TelemetryRingReader& telemetry, Clock& clock)
     : board_(std::move(board)),
       root_(root),
       news_(news),
       telemetry_(telemetry),
-      watch_rate_hz_(watch_rate_hz),
       clock_(clock),
       uploads_(UploadBudgetBytes()) {}
 
@@ -280,20 +278,22 @@ grpc::Status DeviceService::UploadObject(grpc::ServerContext* context,
   return Reply(TakeObject(context, reader), response);
 }
 
+// Power at a high rate tells what a processor computes (the PLATYPUS attack,
+// doi 10.1109/SP40001.2021.00063).
+absl::Status DeviceService::MayWatch(double rate_hz) const {
+  const Caller* caller = CallerScope::current();
+  const double most_hz = root_.watch_rate_hz();
+  if (rate_hz <= most_hz || caller == nullptr) return absl::OkStatus();
+  return CheckRole(v1::ROLE_RUN, caller->role, fmt::format("Watching at more than {} Hz", most_hz));
+}
+
 grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
                                            const v1::WatchTelemetryRequest* request,
                                            grpc::ServerWriter<v1::TelemetryPoint>* writer) {
   if (absl::Status status = ValidateTelemetryRateUntrusted(request->rate_hz()); !status.ok()) {
     return ToGrpc(status);
   }
-  const Caller* caller = CallerScope::current();
-  // Power at a high rate tells what a processor computes (the PLATYPUS attack,
-  // doi 10.1109/SP40001.2021.00063).
-  if (request->rate_hz() > watch_rate_hz_ && caller != nullptr) {
-    const std::string what = fmt::format("Watching at more than {} Hz", watch_rate_hz_);
-    absl::Status may = CheckRole(v1::ROLE_RUN, caller->role, what);
-    if (!may.ok()) return ToGrpc(may);
-  }
+  if (absl::Status may = MayWatch(request->rate_hz()); !may.ok()) return ToGrpc(may);
   if (telemetry_.rails().empty()) {
     return ToGrpc(absl::FailedPreconditionError(fmt::format(
         "The board {} has no power source, so there is no live power; start synergyd with "
@@ -306,6 +306,7 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
   uint64_t position = telemetry_.head(), lost = 0;
   std::vector<TelemetryRecord> records;
   while (!news_.stopped() && !context->IsCancelled()) {
+    if (absl::Status may = MayWatch(request->rate_hz()); !may.ok()) return ToGrpc(may);
     records.clear();
     telemetry_.Read(&position, kTelemetryBatch, &records, &lost);
     for (const TelemetryRecord& record : records) {

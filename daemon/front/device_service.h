@@ -20,7 +20,7 @@ namespace synergy {
 class DeviceService final : public v1::Device::Service {
  public:
   DeviceService(v1::BoardInfo board, RootClient& root, const News& news,
-                const TelemetryRingReader& telemetry, double watch_rate_hz, Clock& clock);
+                const TelemetryRingReader& telemetry, Clock& clock);
 
   grpc::Status Handshake(grpc::ServerContext*, const v1::HandshakeRequest*,
                          v1::HandshakeResponse*) override;
@@ -65,6 +65,10 @@ class DeviceService final : public v1::Device::Service {
   grpc::Status Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest*, v1::Diagnosis*) override;
   grpc::Status OpenPairing(grpc::ServerContext*, const v1::OpenPairingRequest*,
                            v1::OpenPairingResponse*) override;
+  grpc::Status GetQuotas(grpc::ServerContext*, const v1::GetQuotasRequest*,
+                         v1::QuotaState*) override;
+  grpc::Status SetQuotas(grpc::ServerContext*, const v1::SetQuotasRequest*,
+                         v1::QuotaState*) override;
 
  private:
   // The client's next message; false: none comes, or the client was silent for too long.
@@ -74,12 +78,13 @@ class DeviceService final : public v1::Device::Service {
                                                grpc::ServerReader<v1::SubmitJobRequest>* reader);
   absl::StatusOr<v1::ObjectStatus> TakeObject(grpc::ServerContext* context,
                                               grpc::ServerReader<v1::UploadObjectRequest>* reader);
+  // PermissionDenied: the thread's caller may not watch at this rate, or not any more.
+  absl::Status MayWatch(double rate_hz) const;
 
   const v1::BoardInfo board_;
   RootClient& root_;
   const News& news_;
   const TelemetryRingReader& telemetry_;
-  const double watch_rate_hz_;  // for the role watch
   Clock& clock_;
   SilentCalls silent_calls_;
   UploadBudget uploads_;

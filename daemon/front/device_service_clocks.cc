@@ -1,4 +1,4 @@
-// The handlers of leases, clocks and the diagnosis; the others are in device_service.cc.
+// The handlers of leases, quotas, clocks and the diagnosis; the others are in device_service.cc.
 #include <algorithm>
 
 #include "daemon/front/device_service.h"
@@ -42,6 +42,16 @@ grpc::Status DeviceService::ReleaseLease(grpc::ServerContext*,
                                          const v1::ReleaseLeaseRequest* request,
                                          v1::ReleaseLeaseResponse*) {
   return ToGrpc(root_.ReleaseLease(request->id()));
+}
+
+grpc::Status DeviceService::GetQuotas(grpc::ServerContext*, const v1::GetQuotasRequest*,
+                                      v1::QuotaState* response) {
+  return Reply(root_.GetQuotas(), response);
+}
+
+grpc::Status DeviceService::SetQuotas(grpc::ServerContext*, const v1::SetQuotasRequest* request,
+                                      v1::QuotaState* response) {
+  return Reply(root_.SetQuotas(*request), response);
 }
 
 grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,

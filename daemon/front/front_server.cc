@@ -52,7 +52,7 @@ struct FrontServer::Parts {
         telemetry(std::move(ring)),
         root(std::move(channel), news, kRootPatience,
              [this](const v1::ClientBook& book) { clients.Set(book); }),
-        handlers(std::move(start.board), root, news, telemetry, start.watch_rate_hz, clock),
+        handlers(std::move(start.board), root, news, telemetry, clock),
         unix_servers(shared, start.owner) {
     LimitQuota(&quota);
   }

@@ -30,8 +30,7 @@ absl::StatusOr<FrontStart> ReceiveStart(ControlChannel* channel) {
                    .news = std::move(fds[1]),
                    .listeners = {},
                    .tls = event.start().tls(),
-                   .owner = event.start().owner_uid(),
-                   .watch_rate_hz = event.start().watch_rate_hz()};
+                   .owner = event.start().owner_uid()};
   for (size_t i = 0; i < listeners; ++i) {
     start.listeners.push_back(
         {event.start().listeners(static_cast<int>(i)).address(), std::move(fds[i + 2])});
@@ -154,6 +153,9 @@ void RootClient::TakeNews(const v1::ControlEvent& event) {
     jobs_.Update(event.job());
   } else if (event.has_removed()) {
     jobs_.Remove(event.removed().run_id());
+  } else if (event.has_quotas()) {
+    watch_rate_hz_ = event.quotas().watch_rate_hz();
+    return;
   } else if (event.has_clients()) {
     if (on_clients_) on_clients_(event.clients());
     // The root side tells the clients first when it has told all jobs.

@@ -34,9 +34,8 @@ struct FrontStart {
   UniqueFd telemetry_ring;
   UniqueFd news;
   std::vector<Listener> listeners;
-  v1::TlsIdentity tls;       // where one of them is TCP
-  uid_t owner = 0;           // who runs synergyd
-  double watch_rate_hz = 0;  // of live power, for the role watch
+  v1::TlsIdentity tls;  // where one of them is TCP
+  uid_t owner = 0;      // who runs synergyd
 };
 
 // The first message on `channel`. FailedPrecondition: something else came first, or its descriptors
@@ -73,6 +72,8 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ControlEvent::Pairing> OpenPairing(v1::Role role);
+  absl::StatusOr<v1::QuotaState> GetQuotas();
+  absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);
   absl::StatusOr<v1::ClockState> GetClocks();
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);
@@ -91,8 +92,11 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::ObjectState> AwaitAppend(Pending& pending);
 
   const JobBook& jobs() const { return jobs_; }
-  // Waits until jobs() are all that there are: before, a run that is not there may only not have
-  // been told yet. Unavailable: the root side does not tell them in time, or is gone.
+  // Of live power for the role watch, now.
+  double watch_rate_hz() const { return watch_rate_hz_; }
+  // Waits until jobs() are all that there are, and the quotas are known: before, a run that is not
+  // there may only not have been told yet. Unavailable: the root side does not tell them in time,
+  // or is gone.
   absl::Status AwaitJobs(Nanoseconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Readable once the root side is gone or sent garbage: nothing works any more, why is in lost().
@@ -125,6 +129,7 @@ class RootClient {
   const Nanoseconds patience_;
   const OnClients on_clients_;
   JobBook jobs_;
+  std::atomic<double> watch_rate_hz_ = 0;
   const UniqueFd lost_fd_;
   std::atomic<uint64_t> next_hold_ = 1;
   mutable absl::Mutex mutex_;

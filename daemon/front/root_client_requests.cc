@@ -135,6 +135,22 @@ absl::StatusOr<v1::ControlEvent::Pairing> RootClient::OpenPairing(v1::Role role)
   return std::move(*answer->event.mutable_pairing());
 }
 
+absl::StatusOr<v1::QuotaState> RootClient::GetQuotas() {
+  v1::ControlRequest request;
+  request.mutable_get_quotas();
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_quota_state());
+}
+
+absl::StatusOr<v1::QuotaState> RootClient::SetQuotas(const v1::SetQuotasRequest& what) {
+  v1::ControlRequest request;
+  *request.mutable_set_quotas() = what;
+  absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->event.mutable_quota_state());
+}
+
 absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what) {
   v1::ControlRequest request;
   *request.mutable_pair() = what;

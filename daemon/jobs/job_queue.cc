@@ -35,7 +35,7 @@ JobQueue::JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects
       engines_(options_.limits.engines, options_.limits.libexec_dir, options_.ask_engine),
       objects_(std::move(objects)),
       store_(std::move(store)),
-      records_quota_bytes_(RecordsQuota(options_)),
+      quotas_(options_.state_dir + "/quotas.pb", DefaultQuotas(options_, *objects_)),
       gone_(options_.state_dir + "/gone.pb"),
       leases_(options_.state_dir + "/leases.pb", options_.boot_id, clock) {}
 
@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<JobQueue>> JobQueue::Open(JobQueueOptions options
   if (!store.ok()) return store.status();
   std::unique_ptr<JobQueue> queue(
       new JobQueue(std::move(options), *std::move(objects), *std::move(store), executor, clock));
+  queue->objects_->SetQuota(queue->quotas_.limits().objects_bytes());
   queue->Recover();
   return queue;
 }
@@ -130,13 +131,14 @@ std::optional<absl::StatusOr<v1::JobStatus>> JobQueue::FindToken(const v1::JobSp
 }
 
 absl::Status JobQueue::RequirePlace(const JobOwner& by) const {
+  const size_t most = quotas_.limits().jobs_per_client();
   absl::MutexLock lock(&mutex_);
   const size_t own = table_.CountQueued(by.id), all = table_.QueuedRunIds().size();
-  if (own < options_.capacity_per_client && all < options_.capacity) return absl::OkStatus();
+  if (own < most && all < options_.capacity) return absl::OkStatus();
   return absl::ResourceExhaustedError(fmt::format(
       "Queueing the job: {} jobs wait already{}; try again when one has ended, or cancel one",
-      own < options_.capacity_per_client ? all : own,
-      own < options_.capacity_per_client ? "" : ", which is what one client may have"));
+      own < most ? all : own,
+      own < most ? "" : ", which is what one client may have (synergyctl quota)"));
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,

@@ -28,6 +28,7 @@
 #include "daemon/jobs/job_table.h"
 #include "daemon/jobs/lease_book.h"
 #include "daemon/jobs/object_store.h"
+#include "daemon/jobs/quota_book.h"
 #include "daemon/jobs/run_store.h"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/job.pb.h"
@@ -41,11 +42,13 @@ struct JobQueueOptions {
   EngineAsker ask_engine;  // empty: those are what there is
   // Whether the board has the clocks that a job asks for; empty: no job can ask.
   std::function<absl::Status(const v1::ClockRequest&)> check_clocks;
-  v1::BoardInfo board;               // for the header of runs that never started
-  size_t capacity = 256;             // jobs that wait
-  size_t capacity_per_client = 64;   // of them
-  uint64_t records_quota_bytes = 0;  // of ended runs; 0: a quarter of the disk
-  std::string boot_id = {};          // of the leases
+  v1::BoardInfo board;    // for the header of runs that never started
+  size_t capacity = 256;  // jobs that wait
+  // What holds where no admin has set anything else (quota_book.h), and that of `objects`.
+  uint32_t capacity_per_client = 64;           // of them
+  uint64_t records_quota_bytes = 0;            // of ended runs; 0: a quarter of the disk
+  double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
+  std::string boot_id = {};                    // of the leases
   RunStore::Space space;
   ObjectStoreOptions objects;
 };
@@ -106,8 +109,17 @@ class JobQueue {
   // Leases on the whole device (lease_book.h), and what was evicted.
   absl::StatusOr<v1::DeviceLease> TakeLease(const std::string& id, double for_s, const JobOwner& by)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasLease(std::string_view id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status ReleaseLease(const std::string& id, const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
   v1::QueueState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const QuotaBook& quotas() const { return quotas_; }
+  // What may be taken and is, `by` this client where it is by client.
+  v1::QuotaState DescribeQuotas(const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As of QuotaBook. Records and objects beyond a lower quota go as for any other reason: the
+  // oldest records as soon as no job runs, objects when others need their room.
+  absl::Status SetQuotas(const v1::SetQuotasRequest& request)
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // FailedPrecondition where somebody else's lease keeps this client from using the device.
   absl::Status CheckReserved(const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -143,7 +155,7 @@ class JobQueue {
   uint64_t EndedBytes() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Evicts the oldest ended runs until the others are within the quota, or only the last is left.
   void KeepQuota() ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
-  static uint64_t RecordsQuota(const JobQueueOptions& options);
+  static v1::Quotas DefaultQuotas(const JobQueueOptions& options, const ObjectStore& objects);
   void AdvanceLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const JobQueueOptions options_;
@@ -152,7 +164,7 @@ class JobQueue {
   EngineList engines_;
   const std::unique_ptr<ObjectStore> objects_;
   const std::unique_ptr<RunStore> store_;
-  const uint64_t records_quota_bytes_;
+  QuotaBook quotas_;
   std::atomic<bool> stop_syncing_ = false;  // and hashing
   absl::Mutex submit_mutex_
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
@@ -167,6 +179,7 @@ class JobQueue {
   std::optional<std::string> running_owner_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;  // a dead daemon may have left some
+  bool keep_quota_ ABSL_GUARDED_BY(mutex_) = false;       // it may have become lower
   std::jthread thread_;
 };
 

@@ -41,7 +41,8 @@ uint64_t JobQueue::EndedBytes() const {
 
 void JobQueue::KeepQuota() {
   absl::MutexLock files(&files_mutex_);
-  while (EndedBytes() > records_quota_bytes_) {
+  const uint64_t quota_bytes = quotas_.limits().records_bytes();
+  while (EndedBytes() > quota_bytes) {
     v1::StoredJob job;
     {
       absl::MutexLock lock(&mutex_);
@@ -52,8 +53,8 @@ void JobQueue::KeepQuota() {
     spdlog::warn(
         "The records of ended runs take more than {} MiB: evicting {} of {}, of which {} "
         "of {} chunks were acknowledged",
-        records_quota_bytes_ >> 20, job.status().run_id(), job.status().owner(),
-        job.status().acknowledged(), job.status().chunks());
+        quota_bytes >> 20, job.status().run_id(), job.status().owner(), job.status().acknowledged(),
+        job.status().chunks());
     const absl::Status evicted = Forget(job, /*evicted=*/true);
     if (!evicted.ok()) return spdlog::error("Evicting: {}", evicted.ToString());
     absl::MutexLock lock(&mutex_);
@@ -81,6 +82,11 @@ absl::StatusOr<v1::DeviceLease> JobQueue::TakeLease(const std::string& id, doubl
   return leases_.TakeUntrusted(id, for_s, by);
 }
 
+bool JobQueue::HasLease(std::string_view id) const {
+  absl::MutexLock lock(&mutex_);
+  return leases_.Has(id);
+}
+
 absl::Status JobQueue::ReleaseLease(const std::string& id, const JobOwner& by) {
   absl::MutexLock lock(&mutex_);
   absl::Status released = leases_.Release(id, by);
@@ -91,7 +97,7 @@ absl::Status JobQueue::ReleaseLease(const std::string& id, const JobOwner& by) {
 v1::QueueState JobQueue::Describe() {
   v1::QueueState state;
   state.set_records_bytes(EndedBytes());
-  state.set_records_quota_bytes(records_quota_bytes_);
+  state.set_records_quota_bytes(quotas_.limits().records_bytes());
   absl::MutexLock files(&files_mutex_);
   for (v1::EvictedRun& run : gone_.Evicted()) *state.add_evicted() = std::move(run);
   absl::MutexLock lock(&mutex_);
@@ -110,9 +116,34 @@ absl::Status JobQueue::CheckReserved(const JobOwner& by) {
                   reserved->text));
 }
 
-uint64_t JobQueue::RecordsQuota(const JobQueueOptions& options) {
-  return options.records_quota_bytes > 0 ? options.records_quota_bytes
-                                         : QuarterOfDisk(options.state_dir);
+v1::Quotas JobQueue::DefaultQuotas(const JobQueueOptions& options, const ObjectStore& objects) {
+  v1::Quotas quotas;
+  quotas.set_records_bytes(options.records_quota_bytes > 0 ? options.records_quota_bytes
+                                                           : QuarterOfDisk(options.state_dir));
+  quotas.set_objects_bytes(objects.quota_bytes());
+  quotas.set_jobs_per_client(options.capacity_per_client);
+  quotas.set_watch_rate_hz(options.watch_rate_hz);
+  return quotas;
+}
+
+v1::QuotaState JobQueue::DescribeQuotas(const JobOwner& by) {
+  v1::QuotaState state = quotas_.Describe();
+  state.set_records_bytes(EndedBytes());
+  state.set_objects_bytes(objects_->used_bytes());
+  absl::MutexLock lock(&mutex_);
+  state.set_jobs_waiting(static_cast<uint32_t>(table_.CountQueued(by.id)));
+  return state;
+}
+
+absl::Status JobQueue::SetQuotas(const v1::SetQuotasRequest& request) {
+  absl::MutexLock files(&files_mutex_);
+  const bool sync = !IsRunningAJob();
+  if (absl::Status set = quotas_.SetUntrusted(request, sync); !set.ok()) return set;
+  if (!sync) store_->SyncLater(quotas_.path());
+  objects_->SetQuota(quotas_.limits().objects_bytes());
+  absl::MutexLock lock(&mutex_);
+  keep_quota_ = true;
+  return absl::OkStatus();
 }
 
 }  // namespace synergy

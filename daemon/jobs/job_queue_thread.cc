@@ -34,14 +34,14 @@ void LogEnded(const std::string& run_id, const JobOutcome& outcome) {
 
 void JobQueue::RunJobs() {
   while (true) {
-    bool sync = false;
+    bool sync = false, keep = false;
     {
       absl::MutexLock lock(&mutex_);
       // Leases end by themselves.
       mutex_.AwaitWithTimeout(
           absl::Condition(
               +[](JobQueue* queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) {
-                return queue->stopping_ || queue->unsynced_objects_ ||
+                return queue->stopping_ || queue->unsynced_objects_ || queue->keep_quota_ ||
                        queue->table_.NextQueued() != nullptr;
               },
               this),
@@ -49,7 +49,9 @@ void JobQueue::RunJobs() {
       if (stopping_) return;
       AdvanceLeases();
       sync = std::exchange(unsynced_objects_, false);
+      keep = std::exchange(keep_quota_, false);
     }
+    if (keep) KeepQuota();
     if (sync) objects_->Sync(stop_syncing_);
     std::optional<v1::StoredJob> job = TakeNext();
     if (!job.has_value()) continue;

@@ -30,6 +30,11 @@ std::vector<LeaseBook::Entry>::iterator LeaseBook::Find(std::string_view id) {
                               [id](const Entry& entry) { return entry.stored.lease().id() == id; });
 }
 
+bool LeaseBook::Has(std::string_view id) const {
+  return std::ranges::any_of(leases_,
+                             [id](const Entry& entry) { return entry.stored.lease().id() == id; });
+}
+
 absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, double for_s,
                                                          const JobOwner& by) {
   if (id.empty() || !ValidateTokenUntrusted(id).ok()) {

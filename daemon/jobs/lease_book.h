@@ -30,6 +30,7 @@ class LeaseBook {
   // many are there.
   absl::StatusOr<v1::DeviceLease> TakeUntrusted(const std::string& id, double for_s,
                                                 const JobOwner& by);
+  bool Has(std::string_view id) const;
   // NotFound: there is none; PermissionDenied: it is another one's.
   absl::Status Release(const std::string& id, const JobOwner& by);
 

@@ -57,7 +57,8 @@ absl::Status MakeRoom(const ObjectFolder& folder, const RoomLimits& limits,
     if (!can_fit || victim == evictable.end()) {
       return absl::ResourceExhaustedError(fmt::format(
           "Keeping the object of {} MiB: there are {} objects with {} MiB in {}, {} MiB of them "
-          "for jobs that wait or run, of at most {} MiB (synergyd --object-quota), and {} MiB are "
+          "for jobs that wait or run, of at most {} MiB (synergyctl quota, synergyd "
+          "--object-quota), and {} MiB are "
           "free on the disk, of which {} MiB must stay so; try again when a job has ended, or "
           "raise "
           "the quota or free some space",

@@ -50,7 +50,9 @@ std::string BootId() {
 }  // namespace
 
 ObjectStore::ObjectStore(ObjectFolder folder, ObjectStoreOptions options)
-    : folder_(std::move(folder)), options_(std::move(options)) {}
+    : folder_(std::move(folder)),
+      options_(std::move(options)),
+      quota_bytes_(options_.quota_bytes) {}
 
 absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStore::Open(const std::string& folder,
                                                                ObjectStoreOptions options) {
@@ -62,7 +64,7 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> ObjectStore::Open(const std::string
 }
 
 ObjectState ObjectStore::StoreUse() const {
-  ObjectState use = {.store_quota_bytes = options_.quota_bytes};
+  ObjectState use = {.store_quota_bytes = quota_bytes_};
   for (const ObjectFile& file : folder_.List()) use.store_bytes += file.bytes;
   return use;
 }
@@ -162,12 +164,13 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
   if (!there.ok() || there->complete) return there;
   const absl::StatusOr<uint64_t> size = BlockSize(file);
   if (!size.ok()) return size.status();
-  if (object.bytes() > options_.quota_bytes) {  // before a part is made for it
+  const uint64_t quota_bytes = quota_bytes_;
+  if (object.bytes() > quota_bytes) {  // before a part is made for it
     return absl::ResourceExhaustedError(
         fmt::format("Keeping the object of {} MiB: the board keeps at most {} MiB of objects, so "
-                    "it never fits; "
-                    "start synergyd with a larger --object-quota",
-                    ToMib(object.bytes()), ToMib(options_.quota_bytes)));
+                    "it never fits; start synergyd with a larger --object-quota, or have an admin "
+                    "raise it by synergyctl quota --objects",
+                    ToMib(object.bytes()), ToMib(quota_bytes)));
   }
   absl::MutexLock lock(&append_mutex_);
   const absl::StatusOr<Part*> opened = OpenPart(object, stop);
@@ -183,7 +186,7 @@ absl::StatusOr<ObjectState> ObjectStore::AppendUntrusted(const v1::ObjectRef& ob
     return absl::InvalidArgumentError(fmt::format("More came of the object {} than its {} bytes",
                                                   ObjectName(object), object.bytes()));
   }
-  const RoomLimits limits{options_.quota_bytes, options_.min_free_bytes};
+  const RoomLimits limits{quota_bytes, options_.min_free_bytes};
   if (absl::Status room = MakeRoom(folder_, limits, object, *size); !room.ok()) {
     if (part.bytes == 0) DropPart(ObjectName(object));
     return room;

@@ -87,7 +87,10 @@ class ObjectStore {
   // Puts whole objects on the disk; stops halfway when `stop` becomes true. One thread at a time.
   void Sync(const std::atomic<bool>& stop);
 
-  uint64_t quota_bytes() const { return options_.quota_bytes; }
+  uint64_t quota_bytes() const { return quota_bytes_; }
+  // Holds from the next part on: what is beyond it goes when room is needed.
+  void SetQuota(uint64_t bytes) { quota_bytes_ = bytes; }
+  uint64_t used_bytes() const { return StoreUse().store_bytes; }
 
  private:
   struct Part {
@@ -117,6 +120,7 @@ class ObjectStore {
 
   ObjectFolder folder_;
   const ObjectStoreOptions options_;
+  std::atomic<uint64_t> quota_bytes_;
   absl::Mutex append_mutex_;
   std::map<std::string, Part> parts_ ABSL_GUARDED_BY(append_mutex_);  // a few, by object name
   uint64_t turn_ ABSL_GUARDED_BY(append_mutex_) = 0;

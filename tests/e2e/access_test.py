@@ -98,6 +98,45 @@ class Access(unittest.TestCase):
         self.assertEqual(self.board.ctl("unpair", self.tcp).returncode, 0)
         self.assertIn("not paired", self.over_tcp("board").stderr)
 
+    def test_an_admin_sets_quotas_that_outlive_restarts(self):
+        self.board.flags += ["--records-quota", "3M", "--watch-rate", "20"]
+        self.board.stop()
+        self.board.start()
+        self.board.ctl("pair", self.tcp, self.pair("--role", "watch"))
+        quotas = self.board.json("quota", "--host", self.tcp)
+        self.assertEqual(quotas["records"] | {"used_bytes": 0},
+                         {"limit_bytes": 3 << 20, "default_bytes": 3 << 20, "set_by_admin": False, "used_bytes": 0})
+        refused = self.over_tcp("quota", "--jobs", "1")
+        self.assertEqual(refused.returncode, 4)
+        self.assertIn("needs the role admin", refused.stderr)
+        for flags in (("--jobs", "0"), ("--jobs", "-1"), ("--records", "2"), ("--records", "-1"), ("--objects", "lots"),
+                      ("--watch-rate", "nan"), ("--watch-rate", "101")):
+            done = self.board.ctl("quota", *flags)
+            self.assertEqual(done.returncode, 2, (flags, done.stderr))
+        self.assertEqual(self.board.json("quota"), quotas, "nothing of that was done")
+
+        done = self.board.ctl("quota", "--records", "2GiB", "--jobs", "1", "--watch-rate", "5")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"2\.00 GiB +an admin \(without: 3\.0 MiB\)")
+        self.board.stop()
+        self.board.start()
+        self.assertIn("quotas that an admin has set", self.board.log_text())
+        quotas = self.board.json("quota")
+        self.assertEqual((quotas["records"]["limit_bytes"], quotas["watch_rate"]["limit_hz"]), (2 << 30, 5))
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        self.board.wait_until_measuring()
+        run = ("run", "--net", "squeezenet", "--iterations", "2", "--detach")
+        self.assertEqual(self.board.ctl(*run).returncode, 0)
+        done = self.board.ctl(*run)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("synergyctl quota", done.stderr)
+        self.assertEqual(self.board.json("quota")["jobs_per_client"]["used"], 1)
+        quotas = self.board.json("quota", "--reset", "--objects", "5MiB")
+        self.assertEqual((quotas["records"]["limit_bytes"], quotas["jobs_per_client"]["limit"]), (3 << 20, 64))
+        self.assertEqual((quotas["watch_rate"]["limit_hz"], quotas["objects"]["limit_bytes"]), (20, 5 << 20))
+        audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
+        self.assertIn("setting quotas back, then objects_bytes: 5242880", audit)
+
     def test_a_wrong_code_is_told_from_a_wrong_board(self):
         code = self.pair()
         other = code[:-1] + ("A" if code[-1] != "A" else "B")

@@ -88,13 +88,13 @@ class ControlServerTest : public testing::Test {
     return served_;
   }
 
-  // But for the clients.
+  // But for the clients and the quotas.
   v1::ControlEvent Next() {
     v1::ControlEvent event;
     absl::Status status;
     do {
       status = channel_->Receive(&event, &fds_);
-    } while (status.ok() && event.has_clients());
+    } while (status.ok() && (event.has_clients() || event.has_quotas()));
     EXPECT_TRUE(status.ok()) << status;
     return event;
   }
@@ -219,6 +219,63 @@ TEST_F(ControlServerTest, AnAdminOpensAPairingButForNoOtherAdmin) {
   EXPECT_THAT(answer.pairing().host(), testing::EndsWith(":1234"));
   request.mutable_open_pairing()->set_role(v1::ROLE_ADMIN);
   EXPECT_THAT(Ask(request).text(), HasSubstr("synergyd pair --role admin"));
+}
+
+TEST_F(ControlServerTest, AnAdminSetsQuotasThatTheFrontHearsOfFirst) {
+  v1::ControlEvent first;
+  ASSERT_TRUE(channel_->Receive(&first, &fds_).ok());
+  ASSERT_TRUE(channel_->Receive(&first, &fds_).ok());
+  EXPECT_EQ(first.quotas().watch_rate_hz(), kDefaultWatchRateHz) << "before any client is served";
+  v1::ControlRequest request;
+  request.mutable_set_quotas()->mutable_set()->set_watch_rate_hz(2);
+  EXPECT_EQ(Ask(request).code(), static_cast<uint32_t>(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(queue_->quotas().limits().watch_rate_hz(), kDefaultWatchRateHz);
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  request.set_id(77);
+  ASSERT_TRUE(channel_->Send(request).ok());
+  v1::ControlEvent event;
+  do {
+    ASSERT_TRUE(channel_->Receive(&event, &fds_).ok());
+  } while (event.has_clients());
+  EXPECT_EQ(event.quotas().watch_rate_hz(), 2);
+  ASSERT_TRUE(channel_->Receive(&event, &fds_).ok());
+  EXPECT_EQ(event.id(), 77u);
+  EXPECT_EQ(event.quota_state().limits().watch_rate_hz(), 2);
+  EXPECT_EQ(event.quota_state().defaults().watch_rate_hz(), kDefaultWatchRateHz);
+  v1::ControlRequest watcher;
+  watcher.mutable_get_quotas();
+  watcher.mutable_caller()->set_unix_role(v1::ROLE_WATCH);
+  EXPECT_EQ(Ask(watcher).quota_state().limits().watch_rate_hz(), 2);
+}
+
+TEST_F(ControlServerTest, TheAuditLogNamesNewLeasesOnceAndQuotas) {
+  (void)Disconnect();
+  access_ = AccessFolder::Open(folder_.path()).value();
+  start_.access = access_.get();
+  server_ = ControlServer::Create(start_, *queue_).value();
+  Connect();
+  v1::ControlRequest request;
+  request.mutable_take_lease()->set_id("abc");
+  request.mutable_take_lease()->set_for_s(60);
+  request.mutable_caller()->set_unix_role(v1::ROLE_WATCH);
+  EXPECT_NE(Ask(request).code(), 0u);
+  request.mutable_caller()->set_unix_role(v1::ROLE_RUN);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(request).device_lease().held());
+  request.mutable_release_lease()->set_id("abc");
+  EXPECT_EQ(Ask(request).code(), 0u);
+  request.mutable_set_quotas()->mutable_set()->set_jobs_per_client(3);
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  EXPECT_EQ(Ask(request).code(), 0u);
+  const std::string log = ReadFile(access_->path() + "/audit.log", 1 << 20).value();
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < log.size(); at = log.find('\n', at) + 1) {
+    lines.push_back(log.substr(log.find(' ', at) + 1, log.find('\n', at) - log.find(' ', at) - 1));
+  }
+  EXPECT_THAT(lines,
+              testing::ElementsAre("user 0: taking a lease on the board abc for 60 s: refused",
+                                   "user 0: taking a lease on the board abc for 60 s",
+                                   "user 0: ending a lease on the board abc",
+                                   "user 0: setting quotas jobs_per_client: 3"));
 }
 
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <random>
+#include <thread>
 
 #include "client/net/board_pairing.h"
 #include "client/net/device_client.h"
@@ -247,6 +248,40 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   const absl::Status status = client->Watch(100, nothing);
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
+}
+
+TEST_F(AccessTest, AnAdminWhoLowersTheWatchersRateEndsThoseAboveIt) {
+  const v1::PairedBoard board = root_.Pair(v1::ROLE_WATCH);
+  const auto stub = v1::Device::NewStub(ChannelOf(board));
+  grpc::ClientContext context;
+  v1::WatchTelemetryRequest request;
+  request.set_rate_hz(10);
+  const auto reader = stub->WatchTelemetry(&context, request);
+  v1::TelemetryPoint point;
+  // Whenever it begins to watch, a point comes.
+  std::jthread writer([this](std::stop_token stop) {
+    for (int64_t begin_ns = 0; !stop.stop_requested(); begin_ns += 100'000'000) {
+      TelemetryRecord record;
+      record.begin_ns = begin_ns;
+      record.end_ns = begin_ns + 100'000'000;
+      record.rail_count = 2;
+      root_.ring().Write(record);
+      std::this_thread::yield();
+    }
+  });
+  ASSERT_TRUE(reader->Read(&point));
+  writer.request_stop();
+  writer.join();
+  ASSERT_TRUE(StorePairing(root_.Pair(v1::ROLE_ADMIN)).ok());
+  const auto admin = DeviceClient::Connect(root_.tcp_host()).value();
+  v1::SetQuotasRequest set;
+  set.mutable_set()->set_watch_rate_hz(5);
+  EXPECT_EQ(admin->SetQuotas(set).value().limits().watch_rate_hz(), 5);
+  while (reader->Read(&point)) {
+  }
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << status.error_message();
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 5 Hz"));
 }
 
 TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {

@@ -79,6 +79,10 @@ void SetObject(const absl::StatusOr<ObjectState>& state, v1::ControlEvent* event
 FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
     : board_(std::move(board)), eventfd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   std::signal(SIGPIPE, SIG_IGN);  // as synergyctl and the front do
+  {
+    absl::MutexLock lock(&mutex_);
+    quotas_.set_watch_rate_hz(10);
+  }
   EXPECT_TRUE(MakeFolder(folder_.File("state"), 0700).ok());
   access_ = AccessFolder::Open(folder_.File("state"), [this] {
               return BootTime{.boot_id = "boot", .ns = boot_ns_};
@@ -108,7 +112,6 @@ UniqueFd FakeRoot::StartFront() {
   v1::ControlEvent start;
   *start.mutable_start()->mutable_board() = board_;
   start.mutable_start()->set_owner_uid(geteuid());
-  start.mutable_start()->set_watch_rate_hz(10);
   v1::TlsIdentity& tls = *start.mutable_start()->mutable_tls();
   tls.set_key_pem(credentials_.board.key);
   tls.set_certificate_pem(credentials_.board.certificate);
@@ -121,6 +124,7 @@ UniqueFd FakeRoot::StartFront() {
   {
     absl::MutexLock lock(&mutex_);
     for (const v1::JobStatus& job : jobs_) EXPECT_TRUE(channel_->Send(NewsOf(job)).ok());
+    EXPECT_TRUE(channel_->Send(QuotasNow()).ok());
     EXPECT_TRUE(channel_->Send(ClientsNow()).ok());
   }
   thread_ = std::jthread([this] { Serve(channel_.get()); });
@@ -141,6 +145,12 @@ v1::ControlEvent FakeRoot::ClientsNow() const {
     if (!client.revoked()) *event.mutable_clients()->add_clients() = client;
   }
   event.mutable_clients();
+  return event;
+}
+
+v1::ControlEvent FakeRoot::QuotasNow() const {
+  v1::ControlEvent event;
+  *event.mutable_quotas() = quotas_;
   return event;
 }
 
@@ -324,6 +334,12 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
     EXPECT_EQ(fds.size(), 1u);
     const v1::ControlRequest::AppendObject& append = request.append_object();
     SetObject(objects_->AppendUntrusted(append.object(), append.offset(), fds[0]), &event);
+  } else if (request.has_get_quotas()) {
+    *event.mutable_quota_state()->mutable_limits() = quotas_;
+  } else if (request.has_set_quotas()) {
+    quotas_.MergeFrom(request.set_quotas().set());
+    EXPECT_TRUE(channel_->Send(QuotasNow()).ok());
+    *event.mutable_quota_state()->mutable_limits() = quotas_;
   } else if (request.has_open_pairing()) {
     event.mutable_pairing()->set_host(tcp_host_);
     event.mutable_pairing()->set_code(access_->OpenPairing(request.open_pairing().role()).value());

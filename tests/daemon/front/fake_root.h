@@ -128,6 +128,7 @@ class FakeRoot {
   std::string TruthPath(const std::string& run_id) const { return folder_.File(run_id + ".truth"); }
 
   v1::ControlEvent ClientsNow() const;
+  v1::ControlEvent QuotasNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const TempFolder folder_;
   const v1::BoardInfo board_;
@@ -152,6 +153,7 @@ class FakeRoot {
   absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> left_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, v1::ControlRequest::HoldClocks> holds_ ABSL_GUARDED_BY(mutex_);
+  v1::Quotas quotas_ ABSL_GUARDED_BY(mutex_);
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<ControlChannel> channel_;
