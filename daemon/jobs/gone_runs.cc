@@ -25,7 +25,8 @@ GoneRuns::GoneRuns(std::string path) : path_(std::move(path)) {
 
 absl::Status GoneRuns::Add(const v1::StoredJob& job, bool evicted, uint64_t bytes, bool sync) {
   const v1::JobStatus& status = job.status();
-  v1::GoneRuns::Run& gone = *runs_.add_runs();
+  v1::GoneRuns runs = runs_;
+  v1::GoneRuns::Run& gone = *runs.add_runs();
   gone.set_owner_id(job.owner_id());
   gone.set_token(status.spec().token());
   gone.set_evicted(evicted);
@@ -39,10 +40,13 @@ absl::Status GoneRuns::Add(const v1::StoredJob& job, bool evicted, uint64_t byte
     run.set_chunks(status.chunks());
     run.set_acknowledged(status.acknowledged());
   }
-  if (const int over = runs_.runs_size() - kRemembered; over > 0) {
-    runs_.mutable_runs()->DeleteSubrange(0, over);
+  if (const int over = runs.runs_size() - kRemembered; over > 0) {
+    runs.mutable_runs()->DeleteSubrange(0, over);
   }
-  return ReplaceFile(path_, runs_.SerializeAsString(), sync ? Sync::kYes : Sync::kNo);
+  absl::Status saved = ReplaceFile(path_, runs.SerializeAsString(), sync ? Sync::kYes : Sync::kNo);
+  // One that is to be evicted stays then; one that was acknowledged does not.
+  if (saved.ok() || !evicted) runs_ = std::move(runs);
+  return saved;
 }
 
 std::optional<std::string> GoneRuns::Find(std::string_view owner_id, std::string_view token) const {

@@ -23,7 +23,7 @@ class GoneRuns {
   explicit GoneRuns(std::string path);
 
   // Remembers the run of a job that is about to be deleted, at the cost of the oldest one. An error
-  // says that it is not on the disk.
+  // says that this is not on the disk: one that is evicted is not remembered then.
   absl::Status Add(const v1::StoredJob& job, bool evicted, uint64_t bytes, bool sync);
 
   // Its run_id; nothing where no such job is remembered.

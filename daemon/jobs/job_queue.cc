@@ -65,7 +65,9 @@ void JobQueue::Recover() {
     if (status.state() == v1::JOB_STATE_RUNNING) {
       spdlog::warn("The run {} was running when the daemon stopped: closing it", status.run_id());
       status.set_interrupted(true);
-      CloseRun(options_.board, v1::JOB_STATE_FAILED, kDaemonStopped, clock_, store_.get(), &job);
+      const absl::Status closed = CloseRun(options_.board, v1::JOB_STATE_FAILED, kDaemonStopped,
+                                           clock_, store_.get(), &job);
+      if (!closed.ok()) unsaved_.insert(status.run_id());
     }
     if (WhollyAcknowledged(status)) {
       const absl::Status removed = Forget(job, /*evicted=*/false);
@@ -237,9 +239,10 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id, const Jo
     job = table_.at(number);
   }
   store_->ReleaseObjects(job.status());
-  CloseRun(options_.board, v1::JOB_STATE_CANCELLED, "cancelled before it ran", clock_, store_.get(),
-           &job);
+  const absl::Status closed = CloseRun(options_.board, v1::JOB_STATE_CANCELLED,
+                                       "cancelled before it ran", clock_, store_.get(), &job);
   absl::MutexLock lock(&mutex_);
+  if (!closed.ok()) unsaved_.insert(job.status().run_id());
   const v1::StoredJob& cancelled = table_.Put(std::move(job));
   table_.Announce(cancelled);
   table_.NumberTheQueue();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -144,6 +145,9 @@ class JobQueue {
   JobOutcome RunOne(const v1::JobStatus& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Report(std::string_view run_id, const JobProgress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
   void End(uint64_t number, const JobOutcome& outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tries again what a full disk has kept from it: how jobs ended. Until then a restart would run
+  // those again that had not begun.
+  void SaveEnds() ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // The client's job of this token, or that there was one; nothing: it is new.
   std::optional<absl::StatusOr<v1::JobStatus>> FindToken(const v1::JobSpec& spec,
                                                          const JobOwner& by)
@@ -178,8 +182,9 @@ class JobQueue {
   std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
   std::optional<std::string> running_owner_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;  // a dead daemon may have left some
-  bool keep_quota_ ABSL_GUARDED_BY(mutex_) = false;       // it may have become lower
+  bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;   // a dead daemon may have left some
+  std::set<std::string> unsaved_ ABSL_GUARDED_BY(mutex_);  // ended runs, but not on the disk
+  bool keep_quota_ ABSL_GUARDED_BY(mutex_) = false;        // it may have become lower
   std::jthread thread_;
 };
 

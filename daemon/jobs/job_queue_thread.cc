@@ -52,6 +52,7 @@ void JobQueue::RunJobs() {
       keep = std::exchange(keep_quota_, false);
     }
     if (keep) KeepQuota();
+    SaveEnds();
     if (sync) objects_->Sync(stop_syncing_);
     std::optional<v1::StoredJob> job = TakeNext();
     if (!job.has_value()) continue;
@@ -69,6 +70,30 @@ void JobQueue::RunJobs() {
     store_->Sync();
     KeepQuota();
   }
+}
+
+void JobQueue::SaveEnds() {
+  absl::MutexLock files(&files_mutex_);
+  std::vector<v1::StoredJob> jobs;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const std::string& run_id : std::exchange(unsaved_, {})) {
+      const absl::StatusOr<uint64_t> number = table_.Find(run_id);
+      if (number.ok()) jobs.push_back(table_.at(*number));
+    }
+  }
+  for (v1::StoredJob& job : jobs) {
+    const v1::JobStatus was = job.status();
+    // Before it is known that there is room the error would only grow.
+    absl::Status closed = store_->Save(job, false);
+    if (closed.ok()) {
+      closed = CloseRun(options_.board, was.state(), was.error(), clock_, store_.get(), &job);
+    }
+    absl::MutexLock lock(&mutex_);
+    if (!closed.ok()) unsaved_.insert(was.run_id());
+    if (closed.ok()) table_.Announce(table_.Put(std::move(job)));
+  }
+  if (!jobs.empty()) store_->Sync();
 }
 
 std::optional<v1::StoredJob> JobQueue::TakeNext() {
@@ -144,13 +169,16 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   status.set_phase(v1::PHASE_IDLE);
   status.set_power_w(0);
   status.clear_waits_for();
+  absl::Status saved;
   if (outcome.chunks == 0) {  // it never got as far as a spool
-    CloseRun(options_.board, outcome.state, outcome.error, clock_, store_.get(), &job);
-  } else if (absl::Status saved = store_->Save(job, true); !saved.ok()) {
-    // The next start finds a running job whose spool has its end, and takes over what stands there.
+    saved = CloseRun(options_.board, outcome.state, outcome.error, clock_, store_.get(), &job);
+  } else if (saved = store_->Save(job, true); !saved.ok()) {
+    // A start before SaveEnds finds a running job whose spool has its end, and takes over what
+    // stands there.
     spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
   }
   absl::MutexLock lock(&mutex_);
+  if (!saved.ok()) unsaved_.insert(status.run_id());
   // Made durable with the rest, unless the daemon is to end: a long truth and
   // large outputs take long.
   const RunFolder folder = store_->Folder(status.run_id());

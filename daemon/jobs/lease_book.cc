@@ -61,7 +61,10 @@ absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, 
   entry.stored.mutable_lease()->set_for_s(for_s);
   entry.stored.set_owner_id(by.id);
   entry.seen = clock_.Now();
-  Save();
+  if (absl::Status saved = TrySave(); !saved.ok()) {
+    leases_.pop_back();
+    return saved;
+  }
   return Describe(entry);
 }
 
@@ -122,12 +125,15 @@ std::vector<v1::DeviceLease> LeaseBook::Describe() const {
 }
 
 // Not synced: a lease ends with the board's boot anyway.
-void LeaseBook::Save() const {
+absl::Status LeaseBook::TrySave() const {
   v1::StoredLeases stored;
   stored.set_boot_id(boot_id_);
   for (const Entry& entry : leases_) *stored.add_leases() = entry.stored;
-  const absl::Status saved = ReplaceFile(path_, stored.SerializeAsString(), Sync::kNo);
-  if (!saved.ok()) spdlog::warn("{}", saved.ToString());
+  return ReplaceFile(path_, stored.SerializeAsString(), Sync::kNo);
+}
+
+void LeaseBook::Save() const {
+  if (const absl::Status saved = TrySave(); !saved.ok()) spdlog::warn("{}", saved.ToString());
 }
 
 }  // namespace synergy

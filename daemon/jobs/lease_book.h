@@ -27,7 +27,7 @@ class LeaseBook {
   LeaseBook(std::string path, std::string boot_id, Clock& clock);
 
   // As of TakeLease in device.proto. InvalidArgument: the id or the time; ResourceExhausted: too
-  // many are there.
+  // many are there, or the disk is full: a new one is on the disk before it is there.
   absl::StatusOr<v1::DeviceLease> TakeUntrusted(const std::string& id, double for_s,
                                                 const JobOwner& by);
   bool Has(std::string_view id) const;
@@ -53,7 +53,8 @@ class LeaseBook {
   };
   std::vector<Entry>::iterator Find(std::string_view id);
   v1::DeviceLease Describe(const Entry& entry) const;
-  void Save() const;
+  absl::Status TrySave() const;
+  void Save() const;  // an error is logged
 
   const std::string path_;
   const std::string boot_id_;

@@ -103,8 +103,8 @@ absl::StatusOr<ClosedSpool> CloseSpool(const std::string& path, const v1::RunHea
   return ClosedSpool{std::move(end), (*spool)->chunks()};
 }
 
-void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string& error,
-              Clock& clock, RunStore* store, v1::StoredJob* job) {
+absl::Status CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string& error,
+                      Clock& clock, RunStore* store, v1::StoredJob* job) {
   v1::JobStatus& status = *job->mutable_status();
   const RunFolder folder = store->Folder(status.run_id());
   store->FreeReserve(status.run_id());  // left behind by a daemon that died
@@ -126,16 +126,16 @@ void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string&
     status.set_error(
         Printable(fmt::format("{}; {}", error, closed.status().ToString()), kMaxJobErrorBytes));
     spdlog::error("Closing the run {}: {}", status.run_id(), closed.status().ToString());
-    return;
+    return closed.status();
   }
   status.set_state(closed->end.state());
   status.set_error(Printable(closed->end.error(), kMaxJobErrorBytes));
   status.set_interrupted(closed->end.interrupted());
   status.set_chunks(closed->chunks);
   store->SyncLater(folder.Spool());
-  if (absl::Status saved = store->Save(*job, false); !saved.ok()) {
-    spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
-  }
+  absl::Status saved = store->Save(*job, false);
+  if (!saved.ok()) spdlog::error("Noting the end of {}: {}", status.run_id(), saved.ToString());
+  return saved;
 }
 
 }  // namespace synergy

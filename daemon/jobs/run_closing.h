@@ -29,8 +29,8 @@ absl::StatusOr<ClosedSpool> CloseSpool(const std::string& path, const v1::RunHea
 // CloseSpool for a job that ended with `state` and `error`, and was interrupted where its status
 // says so (what the spool says already prevails), then brings the job's status up to it and saves
 // it. Does not sync: RunStore::Sync. Where the spool cannot be completed that is added to the error
-// and the file of the job stays as it was: the next start tries again.
-void CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string& error,
-              Clock& clock, RunStore* store, v1::StoredJob* job);
+// and the file of the job stays as it was. An error: it is not on the disk, try again.
+absl::Status CloseRun(const v1::BoardInfo& board, v1::JobState state, const std::string& error,
+                      Clock& clock, RunStore* store, v1::StoredJob* job);
 
 }  // namespace synergy
