@@ -118,7 +118,8 @@ absl::StatusOr<bool> Sweep::SendNext(std::stop_token stop) {
     const absl::Status set = store_->SetOutcome(*token, AttemptOutcome::kInterrupted);
     if (!set.ok()) return set;
   } else if (absl::IsResourceExhausted(sent)) {
-    PrintNote(std::string(sent.message()));
+    if (sent.message() != no_room_.message()) PrintNote(std::string(sent.message()));
+    no_room_ = sent;
     return false;
   } else if (!sent.ok()) {
     return sent;
@@ -182,10 +183,10 @@ absl::Status Sweep::Step(std::stop_token stop, bool* done) {
     if (!sent.ok()) return sent.status();
     if (*sent) continue;
     *done = !options_.wait;
-    if (*done) return absl::OkStatus();
+    if (*done) return on_board() == 0 ? no_room_ : absl::OkStatus();  // of some: later the rest
     break;
   }
-  if (on_board() == 0) {  // the queue is full of others' jobs
+  if (on_board() == 0) {  // the queue is full of others' jobs, or the board's disk is full
     RealClock().SleepUntil(RealClock().Now() + kFullQueuePause);
     return absl::OkStatus();
   }

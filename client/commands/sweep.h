@@ -66,6 +66,7 @@ class Sweep {
   StoredSweep stored_;
   std::string board_name_;
   std::vector<SweepJob> jobs_;
+  absl::Status no_room_;                         // why the board took no job when it was asked last
   std::map<size_t, size_t> interrupted_before_;  // by job, when Run began
   std::optional<uint32_t> prepared_point_;
   Job prepared_;

@@ -1,6 +1,7 @@
 """Job files, the queue and leases, from the command line to the board."""
 import json
 import signal
+import subprocess
 import unittest
 
 from board import Board, wait_for
@@ -89,6 +90,32 @@ class JobsTest(unittest.TestCase):
         self.assertIn("another --host of this one", done.stderr)
         sweeps = json.loads(done.stdout)["sweeps"]
         self.assertEqual([[job["state"] for job in sweep["jobs"]] for sweep in sweeps], [["done"] * 4])
+
+    def test_a_full_disk_refuses_and_what_waits_goes_on_once_there_is_room(self):
+        state = self.board.scratch / "disk"
+        state.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=700", "tmpfs", state], capture_output=True).returncode:
+            self.skipTest("needs root to mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "-l", state])
+        board = Board(state=state)
+        self.addCleanup(board.__exit__)
+        board.start()
+        filler = state / "filler"
+        filler.write_bytes(bytes(120 << 20))
+        path = write(board, JOB_FILE)
+        done = board.ctl("submit", path)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("free", done.stderr)
+        self.assertEqual(json.loads(board.ctl("jobs", "--json").stdout)["jobs"], [])
+        client = board.start_ctl("submit", path, "--wait", "--json", *QUICK)
+        said = client.stderr.readline() + client.stderr.readline()  # the sweep, then why it waits
+        self.assertIn("are free", said)
+        filler.unlink()
+        text, errors = client.communicate(timeout=120)
+        self.assertIn(client.returncode, (0, 1), errors)
+        self.assertEqual([job["state"] for job in json.loads(text)["sweeps"][0]["jobs"]], ["done"] * 4)
+        self.assertEqual(json.loads(text)["sweeps"][0]["sweep"], 1)
+        self.assertNotIn("are free", errors, "said once")
 
     def test_what_a_dead_client_has_left_is_not_repeated(self):
         path = write(self.board, JOB_FILE)
