@@ -2,18 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "common/attribution/conversion_tracker.h"
 
 namespace synergy {
 namespace {
 
-// Acquisition looks at so many reads of each register; in several pieces of the run, since a piece
-// may be poor in edges.
-constexpr size_t kPieceReads = 240;
-constexpr size_t kPieces = 4;
-// The best hypothesis must explain the piece better than the median one by this factor.
-constexpr double kClearlyBetter = 0.7;
 // Squares of residuals that another delay of the reads must save, and which share of all: reads at
 // the border of two conversions are few, but where the delay is wrong.
 constexpr double kClearGain = 30;
@@ -27,58 +22,44 @@ constexpr double kBeyondDoubt = 0.25;
 constexpr double kLoosened = 4;
 constexpr double kLeastSdNs = 1e3;
 
-// Where in the reads acquisition looks.
-class Pieces {
- public:
-  Pieces(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
-         const std::vector<CycleRead>& reads)
-      : reads_(reads.size()) {
-    // Where the chip is read more often than it converts, a read in two tells as much.
-    const double span_ns = reads.back().latest_ns - reads.front().earliest_ns;
-    const double reads_a_period =
-        static_cast<double>(reads.size()) * nominal.period_ns / std::max(span_ns, 1.0);
-    const auto often = static_cast<size_t>(
-        std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
-    stride_ = std::max<size_t>(1, often / 2);
-    length_ = std::min(reads.size(), kPieceReads * registers.size() * often);
-  }
-  ConversionTracker::Acquired Acquire(const ConversionTracker& tracker, size_t piece) const {
-    const size_t first = (reads_ - length_) * piece / kPieces;
-    return tracker.Acquire(first, first + length_, stride_);
-  }
-
- private:
-  size_t reads_, stride_ = 1, length_ = 0;
-};
-
 // Whether most pieces have found the period of `best`: by chance no two would.
 bool Agree(const std::vector<ConversionTracker::Acquired>& pieces,
            const ConversionTracker::Acquired& best) {
-  const double tolerance_ns = kAgreement * std::sqrt(best.state.p(1, 1));
+  const double tolerance_ns = kAgreement * best.period_step_ns;
   const auto count = std::ranges::count_if(pieces, [&](const ConversionTracker::Acquired& piece) {
     return std::abs(piece.state.x[1] - best.state.x[1]) <= tolerance_ns;
   });
-  return static_cast<size_t>(count) + 1 >= kPieces;
+  return static_cast<size_t>(count) + 1 >= ConversionTracker::kPieces;
 }
 
 }  // namespace
 
+double ConversionTimes::certain_share() const {
+  const auto certain = std::ranges::count_if(reads, &ConversionTime::certain);
+  return static_cast<double>(certain) / static_cast<double>(std::max<size_t>(1, reads.size()));
+}
+
 std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads) {
-  if (registers.empty() || reads.size() < kPieceReads) return std::nullopt;
+  if (registers.empty() || reads.size() < ConversionTracker::kPieceReads) return std::nullopt;
   const ConversionTracker tracker(nominal, registers, reads);
-  const Pieces pieces(nominal, registers, reads);
   ConversionTracker::Acquired best;
   std::vector<ConversionTracker::Acquired> all;
-  for (size_t i = 0; i < kPieces; ++i) {
-    const ConversionTracker::Acquired found = pieces.Acquire(tracker, i);
-    all.push_back(found);
-    if (found.score < best.score) best = found;
-    if (best.score < kBeyondDoubt) break;
+  while (all.size() < ConversionTracker::kPieces && best.score >= kBeyondDoubt) {
+    all.push_back(tracker.Acquire(all.size()));
+    if (all.back().score < best.score) best = all.back();
   }
-  if (best.score > kClearlyBetter && !Agree(all, best)) return std::nullopt;
-  return tracker.Track(best);
+  if (best.score > ConversionTracker::kClearlyBetter && !Agree(all, best)) return std::nullopt;
+  ConversionTimes times = tracker.Track(best);
+  // Lost from there on: another piece may say better where to begin.
+  for (size_t i = 0; i < ConversionTracker::kPieces && times.certain_share() < kLostCertain; ++i) {
+    if (i == all.size()) all.push_back(tracker.Acquire(i));
+    if (all[i].from == best.from || all[i].score > ConversionTracker::kClearlyBetter) continue;
+    ConversionTimes other = tracker.Track(all[i]);
+    if (other.log_likelihood > times.log_likelihood) times = std::move(other);
+  }
+  return times;
 }
 
 std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
@@ -86,12 +67,11 @@ std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
                                                   const std::vector<CycleRead>& reads,
                                                   double found_ns) {
   const ConversionTracker tracker(nominal, registers, reads);
-  const Pieces pieces(nominal, registers, reads);
   std::vector<ConversionTimes> others;
-  for (size_t i = 0; i < kPieces; ++i) {
-    const ConversionTracker::Acquired found = pieces.Acquire(tracker, i);
+  for (size_t i = 0; i < ConversionTracker::kPieces; ++i) {
+    const ConversionTracker::Acquired found = tracker.Acquire(i);
     const auto is_near = [&](double period_ns) {
-      return std::abs(found.state.x[1] - period_ns) <= kAgreement * std::sqrt(found.state.p(1, 1));
+      return std::abs(found.state.x[1] - period_ns) <= kAgreement * found.period_step_ns;
     };
     if (is_near(found_ns) || std::ranges::any_of(others, is_near, &ConversionTimes::period_ns)) {
       continue;
@@ -112,7 +92,11 @@ ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
   begin.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
                             std::pow(ConversionTracker::kDriftAtFirst * before.period_ns, 2))
                 .asDiagonal();
-  return ConversionTracker(nominal, registers, reads).Follow(begin, before.wander);
+  const auto from = std::ranges::find_if(
+      reads, [&](const CycleRead& read) { return read.latest_ns >= before.begin_ns; });
+  const auto index = static_cast<size_t>(from - reads.begin());
+  return ConversionTracker(nominal, registers, reads)
+      .Follow(begin, std::min(index, reads.size() - 1), before.wander);
 }
 
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,

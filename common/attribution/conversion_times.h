@@ -69,14 +69,19 @@ struct CycleState {
 
 struct ConversionTimes {
   std::vector<ConversionTime> reads;  // as they were given
-  CycleState first, last;             // at the first read and at the last
+  CycleState middle, last;            // at the middle read and at the last
   double period_ns = 0;               // in the middle of the run
   // Mean square of what the readings differ from the course by, in their noise, over certain reads
   // that differ at all; about 1 where all is well.
   double misfit = 0;
   double wander = 0;  // of the period, relative, per root of a second, that explains them best
   double log_likelihood = 0;  // of these times; reads in doubt cost more than others
+
+  double certain_share() const;  // of the reads
 };
+
+// A cycle of which fewer conversions are beyond doubt is lost.
+inline constexpr double kLostCertain = 0.1;
 
 // `reads` in the order of the cycles that they show, nearly that of time. Nothing: too few
 // readings, or no period explains them better than none (a constant power shows no edges).
@@ -97,8 +102,8 @@ std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,
                  const ConversionTimes& times, int steps);
 
-// As FindConversionTimes where the cycle is nearly known at an instant near the first read: after
-// the course was improved, or from the part of the run before.
+// As FindConversionTimes where the cycle is nearly known at an instant: after the course was
+// improved, or from the part of the run before.
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads, const CycleState& before);

@@ -13,6 +13,9 @@ using Eigen::Vector3d;
 
 // Steps of phase, and of the phase at the piece's ends by the period: parts of a slot.
 constexpr double kSlotSteps = 4;
+// The best of them is looked at in parts of these, so many to either side.
+constexpr double kFineSteps = 4;
+constexpr int kFineReach = 6;
 // So many windows are compared in one search, which takes some seconds. The longer a piece lasts
 // the more periods are told apart: one with a hole in it, or of seldom readings, is halved.
 constexpr double kMostTries = 4e7;
@@ -20,6 +23,8 @@ constexpr size_t kLeastPiece = 32;
 // What a read costs whose conversion is in doubt, as a logarithm of likelihood: more than one that
 // is explained, which costs a half on average, so that losing track does not pay.
 constexpr double kCostOfDoubt = 2;
+// What readings say that are then followed through, too, counts for less, as a variance.
+constexpr double kUsedTwice = 4;
 // Standard deviations by which a read must be away from a conversion's end.
 constexpr double kCertain = 4;
 // What the period may do, relative, per root of a second; tried one after the other. The slowest is
@@ -88,11 +93,25 @@ struct ConversionTracker::Fit {
 // Reads of one cycle share a state.
 struct ConversionTracker::Pass {
   std::vector<State> filtered, predicted;
-  std::vector<double> cycles;      // from the state before
-  std::vector<uint32_t> state_of;  // by read
-  std::vector<Fit> fits;           // likewise
+  std::vector<double> cycles;       // from the state before
+  std::vector<bool> is_found_anew;  // the state before says nothing of it
+  std::vector<uint32_t> state_of;   // by read
+  std::vector<Fit> fits;            // likewise
   double log_likelihood = 0;
 };
+
+ConversionTracker::ConversionTracker(const CycleNominal& nominal,
+                                     const std::vector<CycleRegister>& registers,
+                                     const std::vector<CycleRead>& reads)
+    : nominal_(nominal), registers_(registers), reads_(reads) {
+  const double span_ns = reads.back().latest_ns - reads.front().earliest_ns;
+  const double reads_a_period =
+      static_cast<double>(reads.size()) * nominal.period_ns / std::max(span_ns, 1.0);
+  const auto often = static_cast<size_t>(
+      std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
+  stride_ = std::max<size_t>(1, often / 2);
+  piece_reads_ = std::min(reads.size(), kPieceReads * registers.size() * often);
+}
 
 ConversionTracker::Cursors ConversionTracker::MakeCursors() const {
   Cursors cursors;
@@ -162,15 +181,21 @@ double ConversionTracker::Score(double phase_ns, double period_ns,
   return reads.empty() ? 0 : sum / static_cast<double>(reads.size());
 }
 
-ConversionTracker::Acquired ConversionTracker::Acquire(size_t first, size_t last,
-                                                       size_t stride) const {
+ConversionTracker::Acquired ConversionTracker::Acquire(size_t piece) const {
+  const size_t first = (reads_.size() - piece_reads_) * piece / kPieces;
+  return Search(first, first + piece_reads_, nominal_.period_ns * (1 - nominal_.tolerance),
+                nominal_.period_ns * (1 + nominal_.tolerance));
+}
+
+ConversionTracker::Acquired ConversionTracker::Search(size_t first, size_t last, double lowest_ns,
+                                                      double highest_ns) const {
   double slot_share = 1;
   for (const CycleRegister& reg : registers_) slot_share = std::min(slot_share, reg.slot_share);
   const double step_ns = slot_share * nominal_.period_ns / kSlotSteps;
   const double tries_a_read_ns = nominal_.tolerance * nominal_.period_ns / (step_ns * step_ns);
   const auto length_ns = [&](size_t from, size_t to) { return Middle(to - 1) - Middle(from); };
   while (last - first > kLeastPiece &&
-         tries_a_read_ns * length_ns(first, last) * static_cast<double>((last - first) / stride) >
+         tries_a_read_ns * length_ns(first, last) * static_cast<double>((last - first) / stride_) >
              kMostTries) {
     const size_t half = (first + last) / 2;
     (length_ns(first, half) < length_ns(half, last) ? last : first) = half;
@@ -180,17 +205,15 @@ ConversionTracker::Acquired ConversionTracker::Acquire(size_t first, size_t last
   const double middle = Middle(found.from);
   const double half_ns = 0.5 * length_ns(first, last);
   const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
-  const double lowest = nominal_.period_ns * (1 - nominal_.tolerance);
-  const double highest = nominal_.period_ns * (1 + nominal_.tolerance);
   const uint32_t strongest = Strongest();
   std::vector<size_t> reads;
   size_t of_strongest = 0;
   for (size_t i = first; i < last; ++i) {
-    if (reads_[i].reg == strongest && of_strongest++ % stride == 0) reads.push_back(i);
+    if (reads_[i].reg == strongest && of_strongest++ % stride_ == 0) reads.push_back(i);
   }
   std::vector<double> scores;
   double best = std::numeric_limits<double>::infinity();
-  for (double period = lowest; period <= highest * (1 + period_step / 2);
+  for (double period = lowest_ns; period <= highest_ns * (1 + period_step / 2);
        period *= 1 + period_step) {
     const int phases = std::max(1, static_cast<int>(std::ceil(period / step_ns)));
     for (int i = 0; i < phases; ++i) {
@@ -205,11 +228,45 @@ ConversionTracker::Acquired ConversionTracker::Acquire(size_t first, size_t last
   const auto median = scores.begin() + static_cast<ptrdiff_t>(scores.size() / 2);
   std::nth_element(scores.begin(), median, scores.end());
   found.score = *median > 0 ? best / *median : 1;
-  const double sd_period = period_step * found.state.x[1];
-  found.state.p = Vector3d(step_ns * step_ns, sd_period * sd_period,
-                           std::pow(kDriftAtFirst * found.state.x[1], 2))
-                      .asDiagonal();
+  found.period_step_ns = period_step * found.state.x[1];
+  found.state = Refine(found.state, step_ns, found.period_step_ns, reads);
   return found;
+}
+
+// Where within a step of the phase and of the period the cycle is, and how well that is known: by
+// the likelihoods of the places around. Tracking would lose a piece of few edges otherwise.
+ConversionTracker::State ConversionTracker::Refine(const State& coarse, double step_ns,
+                                                   double period_step_ns,
+                                                   const std::vector<size_t>& reads) const {
+  const Eigen::Vector2d fine(step_ns / kFineSteps, period_step_ns / kFineSteps);
+  std::vector<std::pair<Eigen::Vector2d, double>> places;
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = -kFineReach; i <= kFineReach; ++i) {
+    for (int k = -kFineReach; k <= kFineReach; ++k) {
+      const Eigen::Vector2d at = coarse.x.head<2>() + fine.cwiseProduct(Eigen::Vector2d(i, k));
+      const double squares = Score(at[0], at[1], reads) * static_cast<double>(reads.size());
+      places.emplace_back(at, squares);
+      least = std::min(least, squares);
+    }
+  }
+  double sum = 0;
+  Eigen::Vector2d mean = Eigen::Vector2d::Zero();
+  for (auto& [at, squares] : places) {
+    squares = std::exp(-0.5 * (squares - least));
+    sum += squares;
+    mean += squares * (at - coarse.x.head<2>());
+  }
+  mean = coarse.x.head<2>() + mean / sum;
+  Eigen::Matrix2d covariance = fine.cwiseAbs2().asDiagonal();
+  for (const auto& [at, weight] : places) {
+    covariance += weight / sum * (at - mean) * (at - mean).transpose();
+  }
+  State state = coarse;
+  state.x.head<2>() = mean;
+  state.p.setZero();
+  state.p.topLeftCorner<2, 2>() = covariance;
+  state.p(2, 2) = std::pow(kDriftAtFirst * mean[1], 2);
+  return state;
 }
 
 // To the cycle that the read shows, whichever way that is.
@@ -231,6 +288,29 @@ bool ConversionTracker::IsCertain(const CycleRead& read, const State& state) con
   const double end = state.x[0] + registers_[read.reg].offset * state.x[1];
   const double margin = kCertain * std::sqrt(std::max(0.0, state.p(0, 0)));
   return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
+}
+
+bool ConversionTracker::IsLost(const State& state) {
+  return 2 * kCertain * std::sqrt(std::max(0.0, state.p(0, 0))) > state.x[1];
+}
+
+std::optional<ConversionTracker::State> ConversionTracker::Relock(const State& lost, size_t at,
+                                                                  bool backwards,
+                                                                  double wander) const {
+  const size_t first = backwards ? at + 1 - std::min(at + 1, piece_reads_) : at;
+  const size_t last = backwards ? at + 1 : std::min(at + piece_reads_, reads_.size());
+  if (last - first < kLeastPiece) return std::nullopt;
+  const double reach_ns = std::min(kCertain * std::sqrt(std::max(0.0, lost.p(1, 1))),
+                                   nominal_.tolerance * nominal_.period_ns);
+  const Acquired found = Search(first, last, lost.x[1] - reach_ns, lost.x[1] + reach_ns);
+  if (found.score > kClearlyBetter) return std::nullopt;
+  State state = found.state;
+  state.p *= kUsedTwice;
+  Advance(CyclesTo(reads_[at], state), wander, &state);
+  const auto cycles = static_cast<int64_t>(std::llround((state.x[0] - lost.x[0]) / lost.x[1]));
+  state.cycle =
+      lost.cycle + (backwards ? std::min<int64_t>(cycles, 0) : std::max<int64_t>(cycles, 0));
+  return state;
 }
 
 ConversionTracker::Fit ConversionTracker::Update(const CycleRead& read, State* state,
@@ -262,15 +342,30 @@ ConversionTracker::Pass ConversionTracker::Filter(State start, size_t from, bool
   pass.filtered.reserve(count);
   pass.predicted.reserve(count);
   pass.cycles.reserve(count);
+  pass.is_found_anew.reserve(count);
   pass.state_of.reserve(count);
   pass.fits.reserve(count);
   State state = start;
   Likelihood likelihood;
+  size_t found_anew = 0, next_search = 0;
   for (size_t k = 0; k < count; ++k) {
-    const CycleRead& read = reads_[backwards ? from - k : from + k];
+    const size_t at = backwards ? from - k : from + k;
+    const CycleRead& read = reads_[at];
     const double cycles = CyclesTo(read, state);
     if (cycles != 0 || k == 0) {
       Advance(cycles, wander, &state);
+      std::optional<State> anew;
+      if (k >= next_search && IsLost(state)) {
+        // What is lost at once again is not worth it.
+        const bool holds = found_anew == 0 || k - found_anew > piece_reads_;
+        if (holds) anew = Relock(state, at, backwards, wander);
+        next_search = holds ? k + piece_reads_ : count;
+      }
+      if (anew) {
+        state = *anew;
+        found_anew = k;
+      }
+      pass.is_found_anew.push_back(anew.has_value());
       pass.predicted.push_back(state);
       pass.cycles.push_back(cycles);
       pass.filtered.push_back(state);
@@ -286,6 +381,7 @@ ConversionTracker::Pass ConversionTracker::Filter(State start, size_t from, bool
 std::vector<ConversionTracker::State> ConversionTracker::Smooth(const Pass& pass) const {
   std::vector<State> states = pass.filtered;
   for (size_t k = states.size() - 1; k-- > 0;) {
+    if (pass.is_found_anew[k + 1]) continue;
     const State& ahead = pass.predicted[k + 1];
     // The covariances' scales differ by many orders: each is taken in its own standard deviation.
     const Vector3d sd = ahead.p.diagonal().cwiseSqrt();
@@ -348,22 +444,24 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
                       .wander = wander,
                       .misfit = times.misfit};
   };
-  times.first = at(states.front());
+  times.middle = at(states[states.size() / 2]);
   times.last = at(states.back());
   return times;
 }
 
-ConversionTimes ConversionTracker::Follow(const State& begin, double wander) const {
+ConversionTimes ConversionTracker::Follow(const State& start, size_t from, double wander) const {
+  State begin = start;
+  if (from > 0) {  // back to the first read, and from there through all
+    begin = Filter(start, from, true, wander).filtered.back();
+    begin.p *= kUsedTwice;
+  }
   return Report(Filter(begin, 0, false, wander), wander);
 }
 
 ConversionTimes ConversionTracker::Track(const Acquired& start) const {
   ConversionTimes best;
   for (const double wander : kWanders) {
-    // Back to the first read, and from there through all.
-    State begin = Filter(start.state, start.from, true, wander).filtered.back();
-    begin.p *= 4;  // what it says was used once already
-    ConversionTimes times = Follow(begin, wander);
+    ConversionTimes times = Follow(start.state, start.from, wander);
     if (best.reads.empty() || times.log_likelihood > best.log_likelihood) best = std::move(times);
   }
   return best;

@@ -21,10 +21,12 @@ constexpr double kSettledPlaceUs = 0.15;
 constexpr int kStillRounds = 4;
 // From here on, in steps, rounding included, other cycles are tried.
 constexpr double kDoubtfulNoise = 1;
-// A cycle is lost where the readings differ from the course by so much more than before, or so few
+// A cycle is none where the powers want its conversions this far away, rms: where they vary by 10 %
+// and durations by 20 % it is 2 us, of wrong cycles 10 to 30 us.
+constexpr double kUnsettledPlaceUs = 5;
+// A cycle is lost where the readings differ from the course by so much more than before, or few
 // conversions are beyond doubt.
 constexpr double kLostMisfit = 2;
-constexpr double kLostCertain = 0.1;
 
 // A sensor's delay is looked for up to here, in steps of a quarter of a period or this.
 constexpr double kMostDelayNs = 12e6;
@@ -43,6 +45,9 @@ constexpr double kFilterReach = 2;
 constexpr double kVoltageMargin = 4;
 
 using Rails = std::vector<RailFitting*>;
+
+// As a noise.
+constexpr double kNotFound = std::numeric_limits<double>::infinity();
 
 // The readings of all rails in the measured iterations whose windows are free of setup and warm-up
 // wherever they lie. Idle phases say nothing of when a conversion was. In the order of the cycles
@@ -75,10 +80,7 @@ std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
   return reads;
 }
 
-bool HasFewCertain(const ConversionTimes& times) {
-  const auto certain = std::ranges::count_if(times.reads, &ConversionTime::certain);
-  return static_cast<double>(certain) < kLostCertain * static_cast<double>(times.reads.size());
-}
+bool HasFewCertain(const ConversionTimes& times) { return times.certain_share() < kLostCertain; }
 
 bool IsLost(const ConversionTimes& times, double misfit_before) {
   return times.misfit > kLostMisfit * std::max(1.0, misfit_before) || HasFewCertain(times);
@@ -162,42 +164,59 @@ void CycleFit::FindDelay(const Rails& rails) {
   for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
 }
 
-// Where the readings are not explained to a step or so, or few are, another cycle may explain them
-// better than one that fits the first piece by chance.
-void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
-  struct Found {
-    std::vector<RailFitting> rails;
-    std::optional<CycleState> cycle;
-    std::vector<KnownCycle> cycles;
-  };
-  const auto now = [&] { return Found{rails_, cycle_, cycles_}; };
-  const auto back_to = [&](const Found& found) {
-    std::ranges::copy(found.rails, rails_.begin());
-    cycle_ = found.cycle;
-    cycles_ = found.cycles;
-  };
-  const Found start = now();
-  double least_noise = SettleCycle(course, rails);
-  if (!cycle_ || least_noise < kDoubtfulNoise) return;
-  Found best = now();
-  back_to(start);
-  std::vector<CycleState> others;
-  const std::vector<CycleRead> reads = ReadsOf(course, rails);
-  for (const ConversionTimes& other : Cycle(rails, reads).Others(best.cycle->period_ns)) {
-    others.push_back(other.first);
-  }
-  for (const CycleState& other : others) {
-    back_to(start);
-    cycle_ = other;
-    const double noise = SettleCycle(course, rails);
-    if (noise >= least_noise) continue;
-    least_noise = noise;
-    best = now();
-  }
-  back_to(best);
+struct CycleFit::Found {
+  std::vector<RailFitting> rails;
+  std::optional<CycleState> cycle;
+  std::vector<KnownCycle> cycles;
+};
+
+CycleFit::Found CycleFit::Now() const { return {rails_, cycle_, cycles_}; }
+
+void CycleFit::BackTo(const Found& found) {
+  std::ranges::copy(found.rails, rails_.begin());
+  cycle_ = found.cycle;
+  cycles_ = found.cycles;
 }
 
-double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
+// A delay may have been found where there is none: an oscillator far off looks like one. Where no
+// cycle holds, the windows stay smeared.
+void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
+  const Found start = Now();
+  const double noise = TryCycles(course, rails);
+  if (noise < kDoubtfulNoise) return;
+  const Found found = noise < kNotFound ? Now() : start;
+  BackTo(start);
+  if (rails.front()->delay_ns() == 0) return BackTo(found);
+  for (RailFitting* rail : rails) {
+    rail->AddDelay(-rail->delay_ns());
+    rail->FitSmeared();
+  }
+  if (TryCycles(course, rails) >= noise) BackTo(found);
+}
+
+// Where the readings are not explained to a step or so, or few are, another cycle may explain them
+// better than one that fits the first piece by chance. The noise that is left, steps.
+double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
+  const Found start = Now();
+  double least_noise = SettleCycle(course, rails, std::nullopt);
+  if (!cycle_ || least_noise < kDoubtfulNoise) return least_noise;
+  Found best = Now();
+  BackTo(start);
+  const std::vector<ConversionTimes> others =
+      Cycle(rails, ReadsOf(course, rails)).Others(best.cycle->period_ns);
+  for (const ConversionTimes& other : others) {
+    BackTo(start);
+    const double noise = SettleCycle(course, rails, other);
+    if (noise >= least_noise) continue;
+    least_noise = noise;
+    best = Now();
+  }
+  BackTo(best);
+  return least_noise;
+}
+
+double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails,
+                             std::optional<ConversionTimes> first) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
   std::optional<ConversionTimes> last;
   int moves = 0;
@@ -205,13 +224,14 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    std::optional<ConversionTimes> times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
+    std::optional<ConversionTimes> times = std::exchange(first, std::nullopt);
+    if (!times) times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
     if (!times) break;
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
       reads = ReadsOf(course, rails);
-      cycle_ = times->first;
+      cycle_ = times->middle;
       last.reset();
       ++moves;
       round = -1;
@@ -222,7 +242,7 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
       rails[reg]->FitConversions(reads, *times, reg, static_cast<FitStage>(std::min(round, 2)));
       off_us = std::max(off_us, rails[reg]->places_off_us());
     }
-    cycle_ = times->first;
+    cycle_ = times->middle;
     last = std::move(times);
     const double noise = NoiseOf(rails);
     still = round > 0 && noise > kStandstill * least_noise ? still + 1 : 0;
@@ -233,11 +253,13 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails) {
     for (RailFitting* rail : rails) {
       if (moves > 0) rail->FitSmeared();
     }
-    return std::numeric_limits<double>::infinity();
+    return kNotFound;
   }
   ShareNoise(rails);
   FitLast(reads, *last, rails);
-  return HasFewCertain(*last) ? std::numeric_limits<double>::infinity() : NoiseOf(rails);
+  const bool is_settled = std::ranges::all_of(
+      rails, [](const RailFitting* rail) { return rail->places_off_us() < kUnsettledPlaceUs; });
+  return is_settled && !HasFewCertain(*last) ? NoiseOf(rails) : kNotFound;
 }
 
 void CycleFit::FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,

@@ -86,14 +86,20 @@ class CycleFit {
  private:
   void FindDelay(const std::vector<RailFitting*>& rails);
   void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  double TryCycles(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                const std::vector<RailFitting*>& rails);
-  // The noise of all rails together, steps; infinity: the cycle was not found, or hardly a
-  // reading's conversion is certain.
-  double SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  // Begins from `first`, where given. The noise of all rails together, steps; infinity: the cycle
+  // was not found, hardly a reading's conversion is certain, or the powers contradict it.
+  double SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails,
+                     std::optional<ConversionTimes> first);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void ShareNoise(const std::vector<RailFitting*>& rails);
   void NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads);
+  // What trying a cycle changes.
+  struct Found;
+  Found Now() const;
+  void BackTo(const Found& found);
 
   std::vector<RailFitting> rails_;
   // In this part, where it is known: begins of cycles, rising.

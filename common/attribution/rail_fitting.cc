@@ -186,15 +186,34 @@ void RailFitting::SetNoise(double steps, double sd) {
 
 double RailFitting::sd_steps() const { return std::sqrt(noise_ * noise_ + kRoundingVariance); }
 
+// Readings tell a drift that is the same at all times from the powers only by how it grows with
+// them. So its mean, which may be of many steps, is the powers', each with its own growth.
 const PowerCourse& RailFitting::Course() {
-  if (!power_) power_ = std::make_shared<PowerCourse>(course_->occupancy, p_.head(categories_));
+  if (!power_) {
+    mean_drift_ = MeanKnots();
+    const VectorXd powers = p_.head(categories_) + mean_drift_ * drift_factor_;
+    power_ = std::make_shared<PowerCourse>(course_->occupancy, powers);
+  }
   return *power_;
 }
 
-double RailFitting::DriftAt(double at_ns) const {
+double RailFitting::DriftAt(double at_ns) const { return KnotsAt(at_ns) - mean_drift_; }
+
+double RailFitting::KnotsAt(double at_ns) const {
   const SlowDrift::Weights w = drift_->At(at_ns);
   const Eigen::Index knot = categories_ + static_cast<Eigen::Index>(w.knot);
   return w.first * p_[knot] + w.second * p_[knot + 1];
+}
+
+// Over the readings of measured iterations.
+double RailFitting::MeanKnots() const {
+  double sum = 0, count = 0;
+  for (const StepReading& r : readings_) {
+    if (r.begin_ns < course_->measure_begin || r.end_ns > course_->measure_end) continue;
+    sum += KnotsAt(r.end_ns);
+    count += 1;
+  }
+  return sum / std::max(count, 1.0);
 }
 
 double RailFitting::Level() const { return std::max(std::abs(level_.value_or(0)), 1.0); }
@@ -209,13 +228,7 @@ DriftGrowth RailFitting::Growth() const {
   growth.slope = (p_.head(categories_) / Level()).array() - 1;
   growth.slope = growth.slope.cwiseMax(-kMostSlope).cwiseMin(kMostSlope);
   growth.factor = VectorXd::Ones(categories_) + growth_ * growth.slope;
-  double sum = 0, count = 0;
-  for (const StepReading& r : readings_) {
-    if (r.begin_ns < course_->measure_begin || r.end_ns > course_->measure_end) continue;
-    sum += DriftAt(r.end_ns);
-    count += 1;
-  }
-  growth.knots = p_.tail(knots_).array() - sum / std::max(count, 1.0);
+  growth.knots = p_.tail(knots_).array() - MeanKnots();
   return growth;
 }
 

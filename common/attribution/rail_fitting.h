@@ -56,7 +56,8 @@ class RailFitting {
   double slot_share() const { return window().slot_s() / window().period_s(); }
   // Of a reading, rounding included; steps.
   double sd_steps() const;
-  // The power over time of what runs, without the drift; in steps. As it is known now.
+  // The power over time of what runs, in steps, and what the slow drift adds to it; as they are
+  // known now. The drift is that of the course asked for last.
   const PowerCourse& Course();
   double DriftAt(double at_ns) const;
   double scale() const { return out_.scale; }
@@ -85,6 +86,8 @@ class RailFitting {
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;
+  double KnotsAt(double at_ns) const;
+  double MeanKnots() const;
   DriftGrowth Growth() const;
   Quadratic Prior(const RailRows* rows) const;
   Eigen::VectorXd NotNegative(Eigen::MatrixXd h, Eigen::VectorXd g, Eigen::VectorXd found) const;
@@ -113,6 +116,7 @@ class RailFitting {
   std::optional<NoiseEstimate> noise_prior_;
   double places_off_us_ = 0;
   double growth_ = 0;                         // of the drift with the power
+  double mean_drift_ = 0;                     // that power_ has, steps
   Eigen::VectorXd drift_factor_;              // by category, as the rows of the fit had it
   Eigen::VectorXd p_;                         // categories, knots
   RailSummary summary_;                       // of the parts before

@@ -201,7 +201,8 @@ void RailFitting::AddIdleRows(double after_ns, double before_ns, RailRows* rows)
 }
 
 void RailFitting::FitIdle() {
-  RailRows rows(*course_, *drift_, nullptr, nullptr);
+  const DriftGrowth growth = Growth();
+  RailRows rows(*course_, *drift_, nullptr, is_known() ? &growth : nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
               &rows);
   if (Regress(&rows, kIterationsAtLast)) Summarise(rows);

@@ -11,10 +11,11 @@ namespace synergy {
 namespace {
 
 // 300 iterations of a network on the simulated TX1.
-LeastSquares Solve(const char* network, uint64_t seed, const std::vector<std::string>& faults) {
+LeastSquares Solve(const char* network, uint64_t seed, const std::vector<std::string>& faults,
+                   uint32_t threads = 4) {
   sim::VirtualRunOptions options;
   options.board = "sim:jetson-tx1";
-  options.threads = 4;
+  options.threads = threads;
   options.iterations = 300;
   options.seed = seed;
   options.faults.push_back(*ParseSimulatedFault("gain:0"));
@@ -34,7 +35,29 @@ TEST(PlayedRuns, ACycleThatIsLostBetweenRoundsIsFoundAgain) {
 TEST(PlayedRuns, ACycleThatExplainsAFewReadingsGivesWayToOneThatExplainsAll) {
   for (const RailEnergy& rail : Solve("resnet50", 1, {"noise:0.3", "delay:5"}).rails) {
     EXPECT_GT(rail.used, rail.readings / 2) << rail.rail;
-    EXPECT_NEAR(rail.delay_s, 5e-3, 2e-5) << rail.rail;
+    EXPECT_NEAR(rail.delay_s, 5e-3, rail.period_s / 16) << rail.rail;
+  }
+}
+
+TEST(PlayedRuns, AnOscillatorFarOffIsNoDelay) {
+  for (const RailEnergy& rail : Solve("mobilenet", 2, {"noise:0.3"}, 1).rails) {
+    EXPECT_EQ(rail.delay_s, 0) << rail.rail;
+    EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+    EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail;
+  }
+}
+
+TEST(PlayedRuns, APieceOfFewEdgesIsEnoughToBeginWith) {
+  for (const RailEnergy& rail : Solve("googlenet", 5, {"noise:0.3"}, 1).rails) {
+    EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+    EXPECT_GT(rail.used, rail.readings / 2) << rail.rail;
+  }
+}
+
+TEST(PlayedRuns, ACycleThatBeginsWronglyIsFollowedFromTheMiddle) {
+  for (const RailEnergy& rail : Solve("resnet50", 11, {"noise:0.3"}, 1).rails) {
+    EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+    EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail;
   }
 }
 
