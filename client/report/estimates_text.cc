@@ -7,6 +7,7 @@
 
 #include "client/analysis/estimates.h"
 #include "client/report/text_table.h"
+#include "common/spec_validation.h"
 
 namespace synergy {
 namespace {
@@ -86,6 +87,8 @@ std::string IntervalCell(const OpReport& op, size_t rail) {
 
 std::string WhatWouldHelp(const GroupEnergy& group) {
   if (!group.more_iterations) return "the sensor's filter is slower than they are";
+  if (*group.more_iterations > kMaxIterations)
+    return "no run would be long enough to tell them apart";
   return fmt::format("{} more iterations would tell them apart", *group.more_iterations);
 }
 

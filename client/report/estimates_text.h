@@ -14,6 +14,9 @@ namespace synergy {
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail);
 std::string IntervalCell(const OpReport& op, size_t rail);
 
+// "300 more iterations would tell them apart".
+std::string WhatWouldHelp(const GroupEnergy& group);
+
 // Both of all rails, or of one.
 // A line per group: what its operators cost together; "" without groups.
 std::string TogetherText(const RunReport& report, std::optional<size_t> rail = std::nullopt);

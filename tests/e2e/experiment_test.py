@@ -36,6 +36,14 @@ class Experiment(unittest.TestCase):
             self.assertAlmostEqual(again["totals"][part]["time_s"], run["totals"][part]["time_s"],
                                    delta=1e-9)
 
+    def assert_is_near_the_truth(self, run):
+        """Between its blocks the sensor's cycle is not seen: it has to be found again behind each."""
+        shown = self.board.json("show", run["run"]["id"], "--truth")
+        truth = sum(op["truth_j"][TOP] for op in shown["ops"])
+        self.assertAlmostEqual(operators_j(shown, TOP) / truth, 1, delta=0.03)
+        rail, = [r for r in shown["energy"] if r["rail"] == TOP]
+        self.assertEqual(rail["windows"], "fitted")
+
     def assert_blocks(self, run):
         """Each block is longer than nothing, and all measured iterations are in them."""
         precision = run["precision"]
@@ -71,7 +79,9 @@ class Experiment(unittest.TestCase):
         self.assertIn(run["verdict"], ("SUSPECT", "INVALID"))
         reason, = [r for r in run["reasons"] if r.startswith("precision_not_reached")]
         self.assertIn(TOP, reason)
+        self.assertGreater(len(precision["blocks"]), 1)
         self.assert_adds_up(run)
+        self.assert_is_near_the_truth(run)
         self.assert_traces_are_the_same_run(run)
 
     def test_the_board_decides_without_its_host(self):

@@ -33,5 +33,13 @@ TEST(EstimatesText, SaysTheNoiseInWattsWhereThereIsNoStepWorthItsName) {
               AllOf(HasSubstr("\n  1338 readings, 0.01 W of noise\n"), Not(HasSubstr("step"))));
 }
 
+TEST(EstimatesText, DoesNotAskForMoreIterationsThanARunMayHave) {
+  GroupEnergy group;
+  group.more_iterations = 300;
+  EXPECT_EQ(WhatWouldHelp(group), "300 more iterations would tell them apart");
+  group.more_iterations = 502'502'714'765;
+  EXPECT_EQ(WhatWouldHelp(group), "no run would be long enough to tell them apart");
+}
+
 }  // namespace
 }  // namespace synergy
