@@ -78,7 +78,8 @@ absl::Status Print(const GateCommandOptions& options, const JudgedGate& judged,
   if (options.markdown) text = GateMarkdown(results);
   if (options.json) text = JsonText(DocumentOf(options.gate, judged, results));
   if (!options.github) return WriteStdout(text);
-  const absl::Status written = WriteStdout(text + GateAnnotations(results));
+  const absl::Status written =
+      WriteStdout(WithoutWorkflowCommands(text) + GateAnnotations(results));
   return written.ok() ? AppendToSummary(GateMarkdown(results)) : written;
 }
 

@@ -14,7 +14,7 @@ std::optional<double> ScaleOf(std::string_view unit) {
   if (unit.empty() || unit == "s") return 1;
   if (unit == "us") return 1e-6;
   if (unit == "ms") return 1e-3;
-  if (unit == "min") return 60;
+  if (unit == "min" || unit == "m") return 60;
   if (unit == "h") return 3600;
   return std::nullopt;
 }
@@ -27,7 +27,7 @@ absl::StatusOr<double> ParseDuration(const std::string& text) {
   const std::optional<double> scale = ScaleOf(end);
   if (end == text.c_str() || !scale || !std::isfinite(number * *scale)) {
     return absl::InvalidArgumentError(
-        fmt::format("'{}' is no time: give seconds, 90s, 10min, 2h, 2ms or 800us", text));
+        fmt::format("'{}' is no time: give seconds, 90s, 10min, 30m, 2h, 2ms or 800us", text));
   }
   if (std::signbit(number)) return absl::InvalidArgumentError(fmt::format("{} is below 0", text));
   return number * *scale;

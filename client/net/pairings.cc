@@ -82,6 +82,20 @@ absl::Status StorePairing(const v1::PairedBoard& board) {
   if (absl::Status made = MakeFolder(*folder, 0700); !made.ok()) return made;
   const absl::StatusOr<std::vector<v1::PairedBoard>> others = ReadPairings();
   if (!others.ok()) return others.status();
+  v1::PairedBoard stored = board;
+  for (const v1::PairedBoard& other : *others) {
+    if (other.board_id() != board.board_id()) continue;
+    // A board chooses its id, its key it cannot choose.
+    if (other.authority_pem() != board.authority_pem()) {
+      return absl::FailedPreconditionError(fmt::format(
+          "The board calls itself {0}, as one that you are paired with, but its key is another "
+          "one. If that board was set up anew: `synergyctl unpair {0}`, then pair once more",
+          board.board_id()));
+    }
+    for (const std::string& host : other.hosts()) {
+      if (!Names(stored, host)) stored.add_hosts(host);
+    }
+  }
   for (v1::PairedBoard other : *others) {
     const auto is_ours = [&board](const std::string& host) { return Names(board, host); };
     auto* hosts = other.mutable_hosts();
@@ -90,7 +104,7 @@ absl::Status StorePairing(const v1::PairedBoard& board) {
     hosts->erase(kept, hosts->end());
     if (absl::Status written = Write(*folder, other); !written.ok()) return written;
   }
-  return Write(*folder, board);
+  return Write(*folder, stored);
 }
 
 absl::StatusOr<v1::PairedBoard> RemovePairing(std::string_view host_or_id) {

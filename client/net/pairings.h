@@ -18,7 +18,9 @@ absl::StatusOr<std::string> PairingsFolder();
 
 // DataLoss: a file is damaged.
 absl::StatusOr<std::vector<v1::PairedBoard>> ReadPairings();
-// Replaces what there was of the board (mode 0600). Its hosts are no other board's any more.
+// Replaces what there was of the board (mode 0600), but for the hosts by which it is known. They
+// are no other board's any more. FailedPrecondition: a board of that id is known, but of another
+// authority.
 absl::Status StorePairing(const v1::PairedBoard& board);
 // Of the host (NAME:PORT) or the board of that id; which it was. NotFound: none is paired.
 absl::StatusOr<v1::PairedBoard> RemovePairing(std::string_view host_or_id);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "client/report/comparison_text.h"
 #include "client/report/text_table.h"
 
@@ -213,6 +214,10 @@ std::string GateJunit(const std::vector<GateResult>& points) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" "
       "failures=\"{}\" errors=\"{}\">\n{}  <system-out>{}</system-out>\n</testsuite>\n",
       Xml(RuleText(points)), tests, failures, errors, cases, remarks);
+}
+
+std::string WithoutWorkflowCommands(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"::", ": :"}, {"##[", "## ["}});
 }
 
 std::string GateAnnotations(const std::vector<GateResult>& points) {

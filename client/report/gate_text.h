@@ -21,6 +21,10 @@ std::string GateMarkdown(const std::vector<GateResult>& points);
 // A test case a row of each point: a FAIL is a failure, INCONCLUSIVE an error. UTF-8, escaped.
 std::string GateJunit(const std::vector<GateResult>& points);
 
+// For the output of a step of GitHub Actions: names in it, which anybody may choose, are no
+// commands to the runner.
+std::string WithoutWorkflowCommands(const std::string& text);
+
 // Workflow commands of GitHub Actions, a line each: "::error title=energy gate::...".
 std::string GateAnnotations(const std::vector<GateResult>& points);
 

@@ -300,9 +300,11 @@ std::optional<ConversionTracker::State> ConversionTracker::Relock(const State& l
   const size_t first = backwards ? at + 1 - std::min(at + 1, piece_reads_) : at;
   const size_t last = backwards ? at + 1 : std::min(at + piece_reads_, reads_.size());
   if (last - first < kLeastPiece) return std::nullopt;
-  const double reach_ns = std::min(kCertain * std::sqrt(std::max(0.0, lost.p(1, 1))),
-                                   nominal_.tolerance * nominal_.period_ns);
-  const Acquired found = Search(first, last, lost.x[1] - reach_ns, lost.x[1] + reach_ns);
+  const double most_ns = nominal_.tolerance * nominal_.period_ns;
+  const double reach_ns = std::min(kCertain * std::sqrt(std::max(0.0, lost.p(1, 1))), most_ns);
+  const double near_ns = std::clamp(lost.x[1], nominal_.period_ns - most_ns + reach_ns,
+                                    nominal_.period_ns + most_ns - reach_ns);
+  const Acquired found = Search(first, last, near_ns - reach_ns, near_ns + reach_ns);
   if (found.score > kClearlyBetter) return std::nullopt;
   State state = found.state;
   state.p *= kUsedTwice;

@@ -3,7 +3,7 @@ import json
 import signal
 import unittest
 
-from board import Board, wait_for
+from board import Board, operators_j, wait_for
 
 TOP = "VDD_IN"
 

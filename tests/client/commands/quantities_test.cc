@@ -10,6 +10,7 @@ TEST(ParseDuration, TakesSecondsAndUnits) {
   EXPECT_EQ(*ParseDuration("90"), 90);
   EXPECT_EQ(*ParseDuration("90s"), 90);
   EXPECT_EQ(*ParseDuration("10min"), 600);
+  EXPECT_EQ(*ParseDuration("30m"), 1800);
   EXPECT_EQ(*ParseDuration("1.5h"), 5400);
   EXPECT_DOUBLE_EQ(*ParseDuration("2ms"), 0.002);
   EXPECT_DOUBLE_EQ(*ParseDuration("800us"), 0.0008);

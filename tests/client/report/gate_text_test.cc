@@ -140,5 +140,10 @@ TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {
                     HasSubstr("not known alone in each run")));
 }
 
+TEST(GateText, NamesAreNoCommandsToARunner) {
+  EXPECT_EQ(WithoutWorkflowCommands("::stop-commands::x\n  ##[error]y\nconv1 2.0\n"),
+            ": :stop-commands: :x\n  ## [error]y\nconv1 2.0\n");
+}
+
 }  // namespace
 }  // namespace synergy
