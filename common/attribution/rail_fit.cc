@@ -322,8 +322,9 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
 }
 
 // One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise
-// from where it stands between two steps: the one that knows it best tells it. One that moves has
-// noise of its own, where the power of its operators varies.
+// from where it stands between two steps: the one that knows it best tells it. One that moves may
+// have more, where the power of its operators varies, but not less: in long operators of constant
+// power it knows it badly.
 void CycleFit::ShareNoise(const Rails& rails) {
   RailFitting::NoiseEstimate best;
   const RailFitting* of = nullptr;
@@ -337,7 +338,8 @@ void CycleFit::ShareNoise(const Rails& rails) {
   if (of == nullptr) return;
   const double sd = std::hypot(kNoiseApart * best.steps, 1 / std::sqrt(best.information));
   for (RailFitting* rail : rails) {
-    if (rail != of && rail->has_fit() && rail->HardlyMoves()) rail->SetNoise(best.steps, sd);
+    if (rail == of || !rail->has_fit()) continue;
+    if (rail->HardlyMoves() || rail->OwnNoise().steps < best.steps) rail->SetNoise(best.steps, sd);
   }
 }
 

@@ -23,6 +23,10 @@ constexpr double kFilteredSpread = 0.3;
 constexpr double kDriftSpread = 0.3;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
+// One that other rails of the chip tell is held in later parts, its information so much greater:
+// where a rail stands at the border of two steps, noise and powers are known in terms of each other
+// alone, and sums of quadratics around different places lead away from both.
+constexpr double kHeldNoise = 1e4;
 // Readings that are scattered over fewer steps (one standard deviation) stand mostly on two values.
 constexpr double kHardlyMoves = 1;
 // How much faster than all on average the drift grows with the power: proportional to it at 1.
@@ -265,8 +269,10 @@ Quadratic RailFitting::Prior(const RailRows* rows) const {
   }
   const NoiseEstimate around =
       noise_prior_.value_or(NoiseEstimate{noise_, std::pow(kNoiseSpread * noise_, -2)});
-  prior.h(noise, noise) = around.information;
-  prior.g[noise] = around.information * around.steps + freedom_score_;
+  const bool is_held = is_known() && noise_prior_;
+  const double information = around.information * (is_held ? kHeldNoise : 1);
+  prior.h(noise, noise) = information;
+  prior.g[noise] = information * around.steps + freedom_score_;
   return prior;
 }
 

@@ -73,5 +73,11 @@ TEST(PlayedRuns, ARailOfTwoStepsTakesTheNoiseOfItsChipsOthers) {
   }
 }
 
+TEST(PlayedRuns, ARailAtTheBorderOfTwoStepsKeepsItsNoiseThroughLaterParts) {
+  for (const RailEnergy& rail : Solve("googlenet", 1, {"noise:0.1", "known-windows"}, 1).rails) {
+    EXPECT_NEAR(rail.noise_steps, 0.1, 0.02) << rail.rail;
+  }
+}
+
 }  // namespace
 }  // namespace synergy
