@@ -16,26 +16,6 @@ namespace {
 
 using v1::ChannelInfo;
 
-int64_t Middle(const Reading& reading) {
-  return reading.begin_ns + (reading.end_ns - reading.begin_ns) / 2;
-}
-
-const ChannelInfo* Find(const v1::RunHeader& header, const std::string& rail,
-                        ChannelInfo::Quantity quantity) {
-  const auto found = std::ranges::find_if(header.channels(), [&](const ChannelInfo& channel) {
-    return channel.rail() == rail && channel.quantity() == quantity;
-  });
-  return found == header.channels().end() ? nullptr : &*found;
-}
-
-// What the rail's power is computed from, as RunData does it; null: nothing.
-const ChannelInfo* PowerChannel(const v1::RunHeader& header, const std::string& rail) {
-  if (const ChannelInfo* power = Find(header, rail, ChannelInfo::QUANTITY_POWER)) return power;
-  if (const auto* energy = Find(header, rail, ChannelInfo::QUANTITY_ENERGY_COUNTER)) return energy;
-  const bool has_volts = Find(header, rail, ChannelInfo::QUANTITY_VOLTAGE) != nullptr;
-  return has_volts ? Find(header, rail, ChannelInfo::QUANTITY_CURRENT) : nullptr;
-}
-
 // A name that no operator before has.
 std::string OwnName(std::string_view name, uint32_t index, std::set<std::string>* taken) {
   constexpr size_t kLongest = kLongestTraceName / 2;
@@ -61,17 +41,11 @@ std::string_view SpecialType(uint32_t op) {
 void TraceExport::TakeHeader(const v1::RunHeader& header) {
   header_ = header;
   end_ns_ = header.begin_ns();
-  std::set<std::string> known;
-  for (const ChannelInfo& channel : header.channels()) {
-    if (!known.insert(channel.rail()).second) continue;
-    const ChannelInfo* const power = PowerChannel(header, channel.rail());
-    if (power == nullptr) continue;
-    Rail& rail = rails_.emplace_back();
-    rail.channel = *power;
-    const bool is_current = power->quantity() == ChannelInfo::QUANTITY_CURRENT;
-    if (is_current) rail.voltage = *Find(header, channel.rail(), ChannelInfo::QUANTITY_VOLTAGE);
-    const bool is_power = power->quantity() == ChannelInfo::QUANTITY_POWER;
-    rail.stepless = is_power && !IsTraceStep(power->scale());
+  for (RailWatts& watts : RailWatts::Of(header)) {
+    const ChannelInfo& channel = watts.channel();
+    const bool is_power = channel.quantity() == ChannelInfo::QUANTITY_POWER;
+    const bool stepless = is_power && !IsTraceStep(channel.scale());
+    rails_.push_back({.watts = std::move(watts), .stepless = stepless, .before = {}});
   }
 }
 
@@ -87,8 +61,8 @@ void TraceExport::TakeOperators(const v1::OperatorTable& table) {
 
 TraceExport::Rail* TraceExport::RailOf(uint32_t channel) {
   const auto found = std::ranges::find_if(rails_, [&](const Rail& rail) {
-    return rail.channel.channel() == channel ||
-           (rail.voltage && rail.voltage->channel() == channel);
+    const auto& voltage = rail.watts.voltage();
+    return rail.watts.channel().channel() == channel || (voltage && voltage->channel() == channel);
   });
   return found == rails_.end() ? nullptr : &*found;
 }
@@ -113,63 +87,34 @@ absl::Status TraceExport::Scan(const v1::Chunk& chunk) {
     return absl::OkStatus();
   }
   for (Rail& rail : rails_) {
-    if (rail.channel.channel() == chunk.channel() && chunk.count() > 0) rail.measured = true;
-    if (!rail.voltage || rail.voltage->channel() != chunk.channel()) continue;
+    if (rail.watts.channel().channel() == chunk.channel() && chunk.count() > 0) {
+      rail.measured = true;
+    }
+    if (!rail.watts.voltage() || rail.watts.voltage()->channel() != chunk.channel()) continue;
     const auto readings = DecodeReadingsUntrusted(chunk.data(), chunk.count());
     if (!readings.ok()) return readings.status();
-    rail.volts.insert(rail.volts.end(), readings->begin(), readings->end());
+    rail.watts.AddVolts(*readings);
   }
   return absl::OkStatus();
 }
 
-// Linear between readings, the nearest one outside them.
-double TraceExport::VoltsAt(int64_t at_ns, Rail* rail) {
-  const std::vector<Reading>& volts = rail->volts;
-  const auto value = [&](size_t i) {
-    return static_cast<double>(volts[i].raw) * rail->voltage->scale();
-  };
-  size_t& next = rail->next_volt;
-  while (next < volts.size() && Middle(volts[next]) <= at_ns) ++next;
-  if (next == 0) return value(0);
-  if (next == volts.size()) return value(next - 1);
-  const int64_t before = Middle(volts[next - 1]), after = Middle(volts[next]);
-  const double part = static_cast<double>(at_ns - before) / static_cast<double>(after - before);
-  return value(next - 1) + part * (value(next) - value(next - 1));
-}
-
 void TraceExport::WriteReading(const Reading& reading, Rail* rail, std::string* out) {
-  const std::string& name = rail->channel.rail();
-  const double value = static_cast<double>(reading.raw) * rail->channel.scale();
-  if (rail->voltage) {
-    std::optional<double> power_w;
-    if (!rail->volts.empty()) power_w = value * VoltsAt(Middle(reading), rail);
-    AppendRawLine(name, reading, power_w, ChannelInfo::QUANTITY_CURRENT, out);
+  const ChannelInfo& channel = rail->watts.channel();
+  const std::optional<RailPowerPoint> point = rail->watts.At(reading);
+  if (channel.quantity() != ChannelInfo::QUANTITY_POWER) {
+    const std::optional<double> power_w = point ? std::optional(point->power_w) : std::nullopt;
+    AppendRawLine(channel.rail(), reading, power_w, channel.quantity(), out);
   } else {
     // A window that was read twice is one window.
-    const bool again = rail->channel.window().stamps_are_window() && rail->update &&
-                       rail->update->begin_ns == reading.begin_ns &&
-                       rail->update->end_ns == reading.end_ns;
-    rail->update = reading;
+    const bool again = channel.window().stamps_are_window() && rail->before &&
+                       rail->before->begin_ns == reading.begin_ns &&
+                       rail->before->end_ns == reading.end_ns;
+    rail->before = reading;
     if (again) return;
     const std::optional<double> step =
-        rail->stepless ? std::nullopt : std::optional(rail->channel.scale());
-    AppendSampleLine(name, reading, value, step, out);
+        rail->stepless ? std::nullopt : std::optional(channel.scale());
+    AppendSampleLine(channel.rail(), reading, point->power_w, step, out);
   }
-  ++rail->rows;
-}
-
-void TraceExport::WriteCount(const Reading& reading, Rail* rail, std::string* out) {
-  if (!rail->update) rail->update = reading;
-  const Reading before = *rail->update;
-  const int64_t span_ns = Middle(reading) - Middle(before);
-  std::optional<double> power_w;
-  if (reading.raw != before.raw && span_ns > 0) {
-    rail->update = reading;
-    const double joules = (static_cast<double>(reading.raw) - static_cast<double>(before.raw)) *
-                          rail->channel.scale();
-    if (joules > 0) power_w = joules / (1e-9 * static_cast<double>(span_ns));  // else: reset
-  }
-  AppendRawLine(rail->channel.rail(), reading, power_w, ChannelInfo::QUANTITY_ENERGY_COUNTER, out);
   ++rail->rows;
 }
 
@@ -197,11 +142,9 @@ absl::Status TraceExport::Write(const v1::Chunk& chunk, std::string* samples,
   if (!readings.ok()) return readings.status();
   for (const Reading& reading : *readings) {
     if (!rail->measured) break;  // voltages alone are no power
-    if (rail->channel.channel() != chunk.channel()) {
-      AppendRawLine(rail->channel.rail(), reading, std::nullopt, ChannelInfo::QUANTITY_VOLTAGE,
-                    samples);
-    } else if (rail->channel.quantity() == ChannelInfo::QUANTITY_ENERGY_COUNTER) {
-      WriteCount(reading, rail, samples);
+    if (rail->watts.channel().channel() != chunk.channel()) {
+      AppendRawLine(rail->watts.channel().rail(), reading, std::nullopt,
+                    ChannelInfo::QUANTITY_VOLTAGE, samples);
     } else {
       WriteReading(reading, rail, samples);
     }
@@ -221,12 +164,13 @@ std::string TraceExport::PhaseRows() const {
 }
 
 TraceSensor TraceExport::SensorOf(const Rail& rail) const {
+  const ChannelInfo& power = rail.watts.channel();
   TraceSensor sensor;
-  sensor.rail.set_name(rail.channel.rail());
+  sensor.rail.set_name(power.rail());
   for (const v1::RailInfo& info : header_->board().rails()) {
-    if (info.name() == rail.channel.rail()) sensor.rail = info;
+    if (info.name() == power.rail()) sensor.rail = info;
   }
-  if (rail.channel.quantity() != ChannelInfo::QUANTITY_POWER) {
+  if (power.quantity() != ChannelInfo::QUANTITY_POWER) {
     const auto add = [&](const ChannelInfo& channel) {
       sensor.raw.push_back({.quantity = channel.quantity(),
                             .step = channel.scale(),
@@ -234,13 +178,13 @@ TraceSensor TraceExport::SensorOf(const Rail& rail) const {
                             .gain_tolerance = channel.gain_tolerance(),
                             .noise_steps = channel.noise_steps()});
     };
-    add(rail.channel);
-    if (rail.voltage) add(*rail.voltage);
+    add(power);
+    if (rail.watts.voltage()) add(*rail.watts.voltage());
     return sensor;
   }
-  sensor.window = rail.channel.window();
-  sensor.gain_tolerance = rail.channel.gain_tolerance();
-  sensor.noise_steps = rail.stepless ? 0 : rail.channel.noise_steps();
+  sensor.window = power.window();
+  sensor.gain_tolerance = power.gain_tolerance();
+  sensor.noise_steps = rail.stepless ? 0 : power.noise_steps();
   return sensor;
 }
 
@@ -261,7 +205,7 @@ SensorFile TraceExport::Sensors() const {
                  .reasons = {}};
   std::set<std::string> known;
   for (const Rail& rail : rails_) {
-    if (rail.rows > 0) known.insert(rail.channel.rail());
+    if (rail.rows > 0) known.insert(rail.watts.channel().rail());
   }
   for (const Rail& rail : rails_) {
     if (rail.rows == 0) continue;

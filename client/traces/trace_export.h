@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/traces/rail_watts.h"
 #include "client/traces/sensor_file.h"
 #include "common/records/readings.h"
 #include "synergy/v1/records.pb.h"
@@ -37,22 +38,17 @@ class TraceExport {
 
  private:
   struct Rail {
-    v1::ChannelInfo channel;  // of its power, energy or current
-    std::optional<v1::ChannelInfo> voltage;
-    std::vector<Reading> volts;     // in order of time
-    size_t next_volt = 0;           // the first after the instant asked for last
+    RailWatts watts;
     bool stepless = false;          // its steps are none that a row can have
     bool measured = false;          // its power's channel has readings
-    std::optional<Reading> update;  // the last one that was new
+    std::optional<Reading> before;  // of the rows of a power
     uint64_t rows = 0;
   };
 
   void TakeHeader(const v1::RunHeader& header);
   void TakeOperators(const v1::OperatorTable& table);
   Rail* RailOf(uint32_t channel);
-  static double VoltsAt(int64_t at_ns, Rail* rail);
-  void WriteReading(const Reading& reading, Rail* rail, std::string* out);
-  void WriteCount(const Reading& reading, Rail* rail, std::string* out);
+  static void WriteReading(const Reading& reading, Rail* rail, std::string* out);
   TraceSensor SensorOf(const Rail& rail) const;
 
   std::optional<v1::RunHeader> header_;
