@@ -31,9 +31,11 @@ absl::Status CheckOptions(const ImportOptions& options) {
     return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
   };
   const bool any = !traces.samples.empty() || !traces.markers.empty() || !traces.sensor.empty() ||
-                   !traces.net.empty();
+                   !traces.operators.empty() || !traces.net.empty();
   if (!options.spool.empty()) {
-    return any ? wrong("--spool is a whole run: it takes no --samples, --markers, --sensor, --net")
+    return any ? wrong(
+                     "--spool is a whole run: it takes no --samples, --markers, --sensor, "
+                     "--operators, --net")
                : absl::OkStatus();
   }
   if (traces.samples.empty() || traces.markers.empty()) {
@@ -93,6 +95,10 @@ void AddImportCommand(CLI::App& app, ChosenCommand* chosen) {
                    "What is known of the sensor: filter, noise, steps, how well its windows are "
                    "known; without it windows are exact")
       ->type_name("FILE.toml");
+  command
+      ->add_option("--operators", options->traces.operators,
+                   "What else is known of the operators: index,name,type, shapes and costs")
+      ->type_name("FILE.csv");
   command->add_option("--net", options->traces.net, "The network's name")->type_name("NAME");
   command
       ->add_option("--spool", options->spool,

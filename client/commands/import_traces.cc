@@ -12,6 +12,7 @@
 #include "client/commands/submission.h"
 #include "client/commands/trace_file.h"
 #include "client/commands/user_file.h"
+#include "client/traces/operator_rows.h"
 #include "client/traces/trace_run.h"
 #include "common/sha256.h"
 
@@ -19,6 +20,8 @@ namespace synergy {
 namespace {
 
 constexpr uint64_t kMaxSensorFileBytes = 1u << 20;
+// A run has 4 MiB for its operators; a byte has at most four in the file.
+constexpr uint64_t kMaxOperatorFileBytes = 16u << 20;
 
 // Files of less are read before anybody wonders.
 constexpr uint64_t kProgressBytes = 64u << 20;
@@ -29,14 +32,20 @@ std::string Hex(std::string_view bytes, size_t digits) {
   return text.substr(0, digits);
 }
 
+std::string HashOf(const std::string& text) {
+  Sha256 hash;
+  hash.Update(text);
+  return hash.Finish();
+}
+
 // The same traces are the same run, wherever and whenever they are imported.
 std::string RunIdOf(const TraceFile& samples, const TraceFile& markers, const std::string& sensor,
-                    const std::string& net) {
+                    const std::string& operators, const std::string& net) {
   Sha256 hash;
   hash.Update(samples.sha256() + markers.sha256());
-  Sha256 of_sensor;
-  of_sensor.Update(sensor);
-  hash.Update(of_sensor.Finish() + net);
+  hash.Update(HashOf(sensor));
+  if (!operators.empty()) hash.Update(HashOf(operators));
+  hash.Update(net);
   return "import-" + Hex(hash.Finish(), 16);
 }
 
@@ -81,6 +90,12 @@ absl::StatusOr<SensorFile> ReadSensorFile(const std::string& path, std::string* 
   return sensors;
 }
 
+absl::Status SetOperators(const std::string& text, const std::string& path, TraceRun* run) {
+  if (text.empty()) return absl::OkStatus();
+  const absl::StatusOr<v1::OperatorTable> operators = ParseOperators(text, path);
+  return operators.ok() ? run->SetOperators(*operators, path) : operators.status();
+}
+
 v1::JobStatus StatusOf(const v1::RunHeader& header) {
   v1::JobStatus status;
   status.set_run_id(header.run_id());
@@ -104,6 +119,11 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
   std::string sensor_text;
   const absl::StatusOr<SensorFile> sensors = ReadSensorFile(files.sensor, &sensor_text);
   if (!sensors.ok()) return sensors.status();
+  absl::StatusOr<std::string> operator_text = std::string();
+  if (!files.operators.empty()) {
+    operator_text = ReadUserFile(files.operators, kMaxOperatorFileBytes);
+    if (!operator_text.ok()) return operator_text.status();
+  }
   absl::StatusOr<TraceFile> sample_file = TraceFile::Open(files.samples);
   if (!sample_file.ok()) return sample_file.status();
   absl::StatusOr<TraceFile> marker_file = TraceFile::Open(files.markers);
@@ -118,13 +138,15 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
   if (!scanned.ok()) return scanned;
 
   const TraceIdentity identity = {
-      .run_id = RunIdOf(*sample_file, *marker_file, sensor_text, files.net),
+      .run_id = RunIdOf(*sample_file, *marker_file, sensor_text, *operator_text, files.net),
       .board_id = BoardIdOf(OriginOf(samples, markers, *sensors)),
       .net = files.net,
       .importer = "synergyctl " SYNERGY_VERSION,
       .wall_time_unix_ns = marker_file->modified_unix_ns()};
   absl::StatusOr<TraceRun> run = TraceRun::Make(samples, markers, *sensors, identity);
   if (!run.ok()) return Ending(ExitCode::kUsage, run.status());
+  const absl::Status known = SetOperators(*operator_text, files.operators, &*run);
+  if (!known.ok()) return Ending(ExitCode::kUsage, known);
   absl::StatusOr<RunImport> import =
       RunImport::Begin(store_option, run->header().board(), StatusOf(run->header()),
                        RunImport::Beginning::kReplace, stop);

@@ -12,8 +12,9 @@ namespace synergy {
 struct TraceFiles {
   std::string samples;
   std::string markers;
-  std::string sensor;  // "": there is none
-  std::string net;     // "": as the sensor file says
+  std::string sensor;     // "": there is none
+  std::string operators;  // likewise
+  std::string net;        // "": as the sensor file says
 };
 
 // Stores the run. Bad files end in kUsage with their line, and nothing is stored then.

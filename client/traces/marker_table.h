@@ -58,6 +58,7 @@ class MarkerTable {
   std::optional<int64_t> phases_end_ns() const { return phases_end_ns_; }
   uint32_t threads() const { return threads_; }
   bool has_threads() const { return parser_ && parser_->has_threads(); }
+  bool has_indexes() const { return parser_ && parser_->has_indexes(); }
   uint64_t markers() const { return markers_; }  // with those of whole iterations
   const std::vector<TextBlock>& blocks() const { return blocks_; }
   const std::string& name() const { return name_; }

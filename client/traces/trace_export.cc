@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "client/traces/operator_rows.h"
 #include "client/traces/trace_rows.h"
 #include "common/printable.h"
 #include "common/records/chunk.h"
@@ -23,12 +24,6 @@ std::string OwnName(std::string_view name, uint32_t index, std::set<std::string>
   if (own.find_first_not_of(' ') == std::string::npos) own = fmt::format("operator {}", index);
   while (!taken->insert(own).second) own += fmt::format("#{}", index);
   return own;
-}
-
-std::string TypeName(std::string_view type) {
-  const std::string name = Printable(type, kLongestTraceName / 2);
-  if (name.empty()) return "unknown";
-  return name.front() == '@' ? "_" + name : name;
 }
 
 std::string_view SpecialType(uint32_t op) {
@@ -53,9 +48,10 @@ void TraceExport::TakeOperators(const v1::OperatorTable& table) {
   std::set<std::string> taken;
   op_names_.clear();
   op_types_.clear();
+  operators_ = table;
   for (const v1::OperatorInfo& op : table.operators()) {
     op_names_.push_back(OwnName(op.name(), op.index(), &taken));
-    op_types_.push_back(TypeName(op.type()));
+    op_types_.push_back(TraceTypeName(op.type()));
   }
 }
 
@@ -160,6 +156,12 @@ std::string TraceExport::PhaseRows() const {
     if (begin_ns > end_ns) continue;
     AppendPhaseLine(static_cast<uint8_t>(phases_[i].phase()), begin_ns, end_ns, &rows);
   }
+  return rows;
+}
+
+std::string TraceExport::OperatorRows() const {
+  std::string rows;
+  for (const v1::OperatorInfo& op : operators_.operators()) AppendOperatorLine(op, &rows);
   return rows;
 }
 

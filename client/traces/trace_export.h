@@ -1,6 +1,6 @@
-// A stored run as the traces that `import` reads: samples.csv, markers.csv and sensor.toml
-// (docs/traces.md). Pure. The run's chunks come twice, in order: first all to Scan, then all to
-// Write.
+// A stored run as the traces that `import` reads: samples.csv, markers.csv, operators.csv and
+// sensor.toml (docs/traces.md). Pure. The run's chunks come twice, in order: first all to Scan,
+// then all to Write.
 //
 // A reading keeps its stamps, its whole number and its freshness. Currents, voltages and energy
 // counters are raw rows; beside a current stand its watts by the voltage of that time, beside an
@@ -28,8 +28,9 @@ class TraceExport {
   absl::Status Scan(const v1::Chunk& chunk);
   // Appends the chunk's rows.
   absl::Status Write(const v1::Chunk& chunk, std::string* samples, std::string* markers);
-  // The rows of the phases, after all chunks were scanned.
+  // The rows of the phases and of the operators, after all chunks were scanned.
   std::string PhaseRows() const;
+  std::string OperatorRows() const;
 
   bool has_header() const { return header_.has_value(); }
   // After everything was written: rails without a row are not among them. The origin's verdict and
@@ -54,6 +55,7 @@ class TraceExport {
   std::optional<v1::RunHeader> header_;
   std::vector<std::string> op_names_;  // each its own
   std::vector<std::string> op_types_;
+  v1::OperatorTable operators_;
   std::vector<v1::PhaseChange> phases_;
   int64_t end_ns_ = 0;       // of the run, or of what is there of it
   std::vector<Rail> rails_;  // in the order of the header's channels

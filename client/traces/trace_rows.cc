@@ -197,6 +197,12 @@ absl::Status CheckTraceName(std::string_view what, std::string_view name) {
   return Wrong(fmt::format("{} is '{}', with bytes that are no printable UTF-8", what, printable));
 }
 
+std::string TraceTypeName(std::string_view type) {
+  const std::string name = Printable(type, kLongestTraceName / 2);
+  if (name.empty()) return "unknown";
+  return name.front() == '@' ? "_" + name : name;
+}
+
 absl::StatusOr<SampleParser> SampleParser::ParseHeader(std::string_view line) {
   absl::StatusOr<CsvTable> table = CsvTable::ParseHeader(line, kSampleColumns);
   if (!table.ok()) return table.status();
@@ -250,6 +256,7 @@ absl::StatusOr<MarkerRow> MarkerParser::Parse(std::string_view line) {
 }
 
 bool MarkerParser::has_threads() const { return table_.Has(kThread); }
+bool MarkerParser::has_indexes() const { return table_.Has(kIndex); }
 
 std::string SampleHeaderLine() { return HeaderLine(kSampleColumns); }
 std::string MarkerHeaderLine() { return HeaderLine(kMarkerColumns); }

@@ -58,6 +58,8 @@ inline constexpr size_t kLongestTraceName = 256;
 
 // InvalidArgument where it is longer, or no printable UTF-8. `what`: "op".
 absl::Status CheckTraceName(std::string_view what, std::string_view name);
+// An engine's word for a type as the rows have it: printable, "unknown" for none, without '@'.
+std::string TraceTypeName(std::string_view type);
 
 // Texts in a row are valid until the next one is parsed. InvalidArgument otherwise.
 class SampleParser {
@@ -75,6 +77,7 @@ class MarkerParser {
   static absl::StatusOr<MarkerParser> ParseHeader(std::string_view line);
   absl::StatusOr<MarkerRow> Parse(std::string_view line);
   bool has_threads() const;  // the file has their column
+  bool has_indexes() const;
 
  private:
   explicit MarkerParser(CsvTable table) : table_(std::move(table)) {}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/traces/marker_lanes.h"
+#include "client/traces/operator_rows.h"
 #include "client/traces/sorted_blocks.h"
 #include "common/reading_counts.h"
 #include "common/records/chunk.h"
@@ -260,7 +261,20 @@ absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& marke
   job->set_batch(origin.batch);
   job->set_seed(origin.seed);
   job->set_idle_s(IdleSeconds(run.phases_, run.end_.end_ns()));
+  run.operators_ = markers.operators();
   return run;
+}
+
+absl::Status TraceRun::SetOperators(const v1::OperatorTable& operators, const std::string& file) {
+  if (!markers_.has_indexes()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: it tells operators by their index, which {} has not: add the column "
+                    "'index' there",
+                    file, markers_.name()));
+  }
+  absl::StatusOr<v1::OperatorTable> merged = MergedOperators(operators_, operators, file);
+  if (merged.ok()) operators_ = *std::move(merged);
+  return merged.status();
 }
 
 void TraceRun::AddChannels() {
@@ -382,7 +396,7 @@ absl::Status TraceRun::Write(const BlockText& samples, const BlockText& markers,
   v1::RunRecord record;
   *record.mutable_header() = header_;
   absl::Status status = stream.Add(record);
-  *record.mutable_operators() = markers_.operators();
+  *record.mutable_operators() = operators_;
   if (status.ok()) status = stream.Add(record);
   Course course(samples_, markers_, phases_, channels_, stream);
   if (status.ok()) status = course.Write(samples, markers);

@@ -41,6 +41,11 @@ class TraceRun {
 
   const v1::RunHeader& header() const { return header_; }
 
+  // What is known of the operators besides their markers, by the index that these have in their
+  // file. InvalidArgument where they have none, or do not fit (MergedOperators). `file` is for the
+  // errors.
+  absl::Status SetOperators(const v1::OperatorTable& operators, const std::string& file);
+
   // All chunks of the run, in order of time. Errors: of the texts and of the sink; InvalidArgument
   // with file and line where a rail has a window, or an operator an execution, twice.
   absl::Status Write(const BlockText& samples, const BlockText& markers,
@@ -60,6 +65,7 @@ class TraceRun {
   std::vector<v1::PhaseChange> phases_;
   std::vector<uint32_t> channels_;  // by rail; of kCurrent the voltage's is the next
   v1::RunEnd end_;
+  v1::OperatorTable operators_;
 };
 
 }  // namespace synergy
