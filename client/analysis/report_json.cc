@@ -284,6 +284,13 @@ ordered_json ReportJson(const RunReport& report) {
   return json;
 }
 
+ordered_json RunDocument(int64_t number, const RunReport& report) {
+  ordered_json document = ReportJson(report);
+  document["run"]["number"] = number;
+  document["run"]["longest_pause_s"] = report.header.job().longest_pause_s();
+  return document;
+}
+
 std::string JsonText(const ordered_json& document) {
   return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

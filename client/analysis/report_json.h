@@ -1,6 +1,7 @@
 // A run as a JSON document; docs/json.md describes every field. Pure.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -13,6 +14,8 @@ inline constexpr int kReportSchemaVersion = 2;
 
 // Fields in the documented order. Absent numbers are null.
 nlohmann::ordered_json ReportJson(const RunReport& report);
+// With what the store and the job say besides: the run's number, its pauses.
+nlohmann::ordered_json RunDocument(int64_t number, const RunReport& report);
 
 // The fields of the objects `rails[i]` and of a board's rails elsewhere.
 nlohmann::ordered_json RailJson(const v1::RailInfo& rail);

@@ -32,6 +32,27 @@ std::string_view VerdictName(v1::Verdict verdict) {
   }
 }
 
+std::string_view PhaseName(v1::Phase phase) {
+  switch (phase) {
+    case v1::PHASE_IDLE:
+      return "idle";
+    case v1::PHASE_SETUP:
+      return "setup";
+    case v1::PHASE_WARMUP:
+      return "warmup";
+    case v1::PHASE_MEASURE:
+      return "measure";
+    case v1::PHASE_COOLING:
+      return "cooling";
+    case v1::PHASE_LOOP:
+      return "loop";
+    case v1::PHASE_DECIDING:
+      return "deciding";
+    default:
+      return "unknown";
+  }
+}
+
 std::string_view ScopeName(v1::RailScope scope) {
   switch (scope) {
     case v1::RAIL_SCOPE_WALL:

@@ -13,6 +13,7 @@ namespace synergy {
 // For people and documents: "DONE", "VALID", "module", "missed_tick".
 std::string_view StateName(v1::JobState state);
 std::string_view VerdictName(v1::Verdict verdict);
+std::string_view PhaseName(v1::Phase phase);
 std::string_view ScopeName(v1::RailScope scope);
 std::string_view QuantityName(v1::ChannelInfo::Quantity quantity);
 std::string_view GapCauseName(v1::Gap::Cause cause);

@@ -1,15 +1,21 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <stop_token>
 #include <string>
 
-#include "client/analysis/report_csv.h"
-#include "client/analysis/report_json.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
-#include "client/commands/export_traces.h"
-#include "client/commands/output.h"
+#include "client/commands/export_run.h"
+#include "client/commands/interrupts.h"
 #include "client/commands/presentation.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
+#include "client/export/export_formats.h"
 
 namespace synergy {
 namespace {
@@ -24,35 +30,73 @@ struct ExportOptions {
   bool force = false;
 };
 
+absl::Status Wrong(const std::string& what) {
+  return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
+}
+
+// What --traces FOLDER means, too.
+ExportPlace PlaceOf(const ExportOptions& options) {
+  if (!options.traces.empty()) return {.path = options.traces, .is_folder = true};
+  if (options.output == "-") return {};
+  std::error_code error;
+  const bool is_folder =
+      options.format == "csv" &&
+      (options.output.ends_with('/') || std::filesystem::is_directory(options.output, error));
+  return {.path = options.output, .is_folder = is_folder};
+}
+
+absl::Status CheckPlace(const ExportOptions& options, const ExportPlace& place) {
+  if (place.is_folder) return absl::OkStatus();
+  if (options.force) return Wrong("--force is of folders: --output replaces a file anyway");
+  if (!place.path.empty()) return CheckOutputPath(place.path);
+  if (!FindExportFormat(options.format)->is_binary || ::isatty(STDOUT_FILENO) != 1) {
+    return absl::OkStatus();
+  }
+  return Wrong(fmt::format("{} is no text for a terminal: name a file with -o", options.format));
+}
+
 absl::Status CheckOptions(const ExportOptions& options) {
-  const auto wrong = [](const char* what) {
-    return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
-  };
-  if (options.traces.empty()) {
-    if (options.force) return wrong("--force is of --traces: --output replaces a file anyway");
-    if (options.format.empty()) return wrong("--format csv, --format json or --traces is needed");
-    return options.output.empty() ? absl::OkStatus() : CheckOutputPath(options.output);
+  if (options.traces.empty() && options.format.empty()) {
+    std::string names;
+    for (const ExportFormat& format : ExportFormats()) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", format.name);
+    }
+    return Wrong(fmt::format("--format ({}) or --traces is needed", names));
   }
-  if (!options.format.empty() || !options.output.empty()) {
-    return wrong("--traces writes three files of its own: it takes no --format and no --output");
+  if (!options.traces.empty() && (!options.format.empty() || !options.output.empty())) {
+    return Wrong("--traces writes files of its own: it takes no --format and no --output");
   }
-  return CheckTracesFolder(options.traces, options.force);
+  return CheckPlace(options, PlaceOf(options));
+}
+
+absl::Status Write(const ExportOptions& options, const OpenedRun& opened, const RunReport& report,
+                   std::atomic<bool>* writing, std::stop_token stop) {
+  const ExportPlace place = PlaceOf(options);
+  const ExportedRun run{.number = opened.run.number, .report = report};
+  const std::unique_ptr<ExportWriter> writer =
+      MakeExportWriter(options.traces.empty() ? options.format : "csv", place.is_folder, run);
+  *writing = true;
+  return ExportRun(opened, *writer, place, std::move(stop));
 }
 
 absl::Status Export(const ExportOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const ExportPlace place = PlaceOf(options);
+  if (place.is_folder) {
+    const absl::Status folder = CheckExportFolder(place.path, ExportFolderFiles(), options.force);
+    if (!folder.ok()) return folder;
+  }
+  std::stop_source stop;
+  std::atomic<bool> writing = false;
+  const Interrupts interrupts([&](int nth) {
+    stop.request_stop();
+    if (nth > 1 || !writing) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
+  });
   const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
   if (!report.ok()) return report.status();
-  if (!options.traces.empty()) {
-    const absl::Status written = ExportTraces(*opened, *report, options.traces);
-    return written.ok() ? Completeness(opened->run, *report) : written;
-  }
-  const std::string text =
-      options.format == "csv" ? ReportCsv(*report) : JsonText(RunDocument(opened->run, *report));
-  const absl::Status written =
-      options.output.empty() ? WriteStdout(text) : WriteOutputFile(options.output, {text});
+  const absl::Status written = Write(options, *opened, *report, &writing, stop.get_token());
   return written.ok() ? Completeness(opened->run, *report) : written;
 }
 
@@ -60,18 +104,29 @@ absl::Status Export(const ExportOptions& options) {
 
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* command = app.add_subcommand("export", "Write a stored run as CSV, JSON or traces");
+  CLI::App* command =
+      app.add_subcommand("export", "Write a stored run for other tools: traces, tables, documents");
   command->add_option("run", options->run, "Number, tag, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
-  command->add_option("--format", options->format, "csv (a row per operator) or json")
-      ->check(CLI::IsMember({"csv", "json"}));
-  command->add_option("-o,--output", options->output, "Write into this file instead of stdout")
+  std::vector<std::string> names;
+  for (const ExportFormat& format : ExportFormats()) names.emplace_back(format.name);
+  command
+      ->add_option("--format", options->format,
+                   "perfetto or chrome (a timeline for ui.perfetto.dev), csv (a row per operator; "
+                   "with -o FOLDER/ the files that import reads), json, jsonl (every record), "
+                   "markdown or latex (tables)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember(names));
+  command
+      ->add_option("-o,--output", options->output,
+                   "Write into this file instead of stdout (-); of csv also into a folder")
       ->type_name("FILE");
   command
       ->add_option("--traces", options->traces,
-                   "Write the run's readings and markers into this folder, as samples.csv, "
-                   "markers.csv and sensor.toml, which import reads (docs/traces.md)")
+                   "Write the run's readings, markers and operators into this folder, as "
+                   "samples.csv, markers.csv, operators.csv and sensor.toml, which import reads "
+                   "(docs/traces.md)")
       ->type_name("FOLDER");
   command->add_flag("--force", options->force, "Replace the traces that the folder has already");
   AddMethodOption(*command, &options->method);

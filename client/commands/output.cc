@@ -2,72 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <system_error>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/output_file.h"
 #include "common/files.h"
 #include "common/unique_fd.h"
-#include "fmt/format.h"
 
 namespace synergy {
 namespace {
-
-absl::Status WriteParts(int fd, std::initializer_list<std::string_view> parts,
-                        const std::string& path) {
-  for (const std::string_view part : parts) {
-    if (absl::Status status = WriteAll(fd, part, path); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-// A device, a pipe, or a link to a file that is not there yet.
-absl::Status WriteThrough(const std::string& path, std::initializer_list<std::string_view> parts) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!fd.ok()) return FileError("write", path, errno);
-  return WriteParts(fd.get(), parts, path);
-}
-
-// A new file beside `path`, of a name that nobody has.
-absl::StatusOr<UniqueFd> CreateBeside(const std::string& path, std::string* name) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  for (int i = 0;; ++i) {
-    *name = folder / fmt::format(".synergyctl-{}-{}", getpid(), i);
-    UniqueFd fd(::open(name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (fd.ok()) return fd;
-    if (errno != EEXIST) return FileError("write", path, errno);
-  }
-}
-
-absl::Status ReplaceWhole(const std::string& path, std::initializer_list<std::string_view> parts) {
-  struct stat existing = {};
-  const bool exists = ::stat(path.c_str(), &existing) == 0;
-  std::error_code error;
-  const bool link = std::filesystem::is_symlink(path, error);
-  error.clear();  // nothing there is no error
-  if (exists ? !S_ISREG(existing.st_mode) : link) return WriteThrough(path, parts);
-  // What a link points at is replaced, not the link.
-  const std::string target = exists ? std::filesystem::canonical(path, error).string() : path;
-  if (error) return FileError("write", path, error.value());
-
-  std::string name;
-  const absl::StatusOr<UniqueFd> fd = CreateBeside(target, &name);
-  if (!fd.ok()) return fd.status();
-  if (exists) ::fchmod(fd->get(), existing.st_mode & 07777);  // as far as it is permitted
-  absl::Status status = WriteParts(fd->get(), parts, path);
-  if (status.ok() && ::rename(name.c_str(), target.c_str()) != 0) {
-    status = FileError("write", path, errno);
-  }
-  if (!status.ok()) ::unlink(name.c_str());
-  return status;
-}
 
 // A terminal that knows control sequences.
 bool IsCapable(int fd) {
@@ -125,7 +73,12 @@ void TakeProgressAway() {
 
 absl::Status WriteOutputFile(const std::string& path,
                              std::initializer_list<std::string_view> parts) {
-  return Ending(ExitCode::kFailedCheck, ReplaceWhole(path, parts));
+  OutputFile file(path);
+  absl::Status status = file.Open();
+  for (const std::string_view part : parts) {
+    if (status.ok()) status = file.Write(part);
+  }
+  return status.ok() ? file.Commit() : status;
 }
 
 absl::Status AppendToFile(const std::string& path, std::string_view text) {

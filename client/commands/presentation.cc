@@ -19,10 +19,7 @@ OpOrder OrderOf(const std::string& sort) {
 }  // namespace
 
 nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report) {
-  nlohmann::ordered_json document = ReportJson(report);
-  document["run"]["number"] = run.number;
-  document["run"]["longest_pause_s"] = report.header.job().longest_pause_s();
-  return document;
+  return RunDocument(run.number, report);
 }
 
 absl::Status PrintRun(const StoredRun& run, RunReport report, const PresentationOptions& options,

@@ -93,9 +93,10 @@ class Traces(unittest.TestCase):
         out = self.folder / "out"
         done = self.ctl("export", "1", "--traces", out)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(sorted(p.name for p in out.iterdir()), ["markers.csv", "samples.csv", "sensor.toml"])
+        self.assertEqual(sorted(p.name for p in out.iterdir()), ["markers.csv", "operators.csv", "samples.csv", "sensor.toml"])
         other = self.folder / "other.db"
-        second = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml", store=other)
+        second = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml",
+                                  "--operators", out / "operators.csv", store=other)
         for key in ("ops", "types", "totals", "iteration_time_s", "rails", "verdict", "reasons", "idle"):
             self.assertEqual(second[key], first[key], key)
         self.assertEqual(second["run"]["started_at"], first["run"]["started_at"])
@@ -149,6 +150,8 @@ class Traces(unittest.TestCase):
                             ("op,type,iteration,begin_ns,end_ns\n", "there is no row"),
                             (MARKERS + MARKERS.splitlines()[3], ":22: the operator 'conv1' has the span"),
                             (MARKERS.replace("\"pool,1\"", "pool,1"), ":3: the row has 6 fields")],
+            "operators.csv": [("index,name,type\n0,a,Conv\n", "it tells operators by their index"),
+                              ("index,name\n", ":1: the column 'type' is missing"), ("", "it is empty")],
             "sensor.toml": [("schema = 1\nnoise = 1\n", "line 2"), ("", "it is empty"),
                             ("schema = 1\n[[rail]]\nname = \"suply\"\n", "did you mean 'supply'?")],
         }
@@ -159,7 +162,8 @@ class Traces(unittest.TestCase):
                     self.write("markers.csv", MARKERS)
                     self.write("sensor.toml", "schema = 1\n")
                     self.write(name, text)
-                    done = self.ctl("import", *self.traces(), "--sensor", self.folder / "sensor.toml")
+                    more = ["--operators", self.folder / name] if name == "operators.csv" else []
+                    done = self.ctl("import", *self.traces(), "--sensor", self.folder / "sensor.toml", *more)
                     self.assertEqual(done.returncode, 2, done.stderr)
                     self.assertIn(why, done.stderr)
                     self.assertEqual(done.stdout, "")
@@ -170,9 +174,33 @@ class Traces(unittest.TestCase):
         self.import_json(*self.traces())
         self.assertEqual(self.rows("SELECT run FROM runs"), [(1,)], "no number is lost")
 
+    def test_every_format_is_written_whole_or_not_at_all(self):
+        self.import_json(*self.traces())
+        for name in ("perfetto", "chrome", "csv", "json", "jsonl", "markdown", "latex"):
+            with self.subTest(format=name):
+                file = self.folder / f"run.{name}"
+                file.write_text("before")
+                done = self.ctl("export", "1", "--format", name, "-o", file)
+                self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+                printed = subprocess.run([BIN / "synergyctl", "export", "1", "--format", name, "-o", "-", "--store",
+                                          self.store], capture_output=True, timeout=60)
+                self.assertEqual(printed.stdout, file.read_bytes())
+                full = self.ctl("export", "1", "--format", name, "-o", "/dev/full")
+                self.assertEqual(full.returncode, 1)
+                self.assertIn("no space left", full.stderr)
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.name.startswith(".")], [])
+        self.assertEqual(self.ctl("export", "1", "--format", "csv", "-o", f"{self.folder / 'new'}/").returncode, 0)
+        self.assertTrue((self.folder / "new" / "operators.csv").exists())
+        again = self.ctl("export", "1", "--format", "csv", "-o", self.folder / "new")
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("--force", again.stderr)
+        wrong = self.ctl("export", "1", "--format", "perfeto")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("markdown", wrong.stderr)
+
     def test_wrong_flags_are_bad_input(self):
         for arguments in (["import"], ["import", "--samples", self.folder / "samples.csv"],
-                          ["import", "--spool", "x", "--net", "n"], ["import", "--spool", self.folder],
+                          ["import", "--spool", "x", "--net", "n"], ["import", "--spool", "x", "--operators", "o"], ["import", "--spool", self.folder],
                           ["import", "--spool", self.folder / "samples.csv"],
                           ["import", "--samples", "no", "--markers", "no"], ["export", "1"],
                           ["export", "1", "--traces", "x", "--format", "csv"],

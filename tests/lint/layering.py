@@ -33,6 +33,7 @@ LAYERS = {
     "client/watch": ["common", "client/models", "client/analysis", "client/predict"],
     "client/meter": ["common", "client/store"],
     "client/traces": ["common"],
+    "client/export": ["common", "client/analysis", "client/traces"],
     "client/net": ["common", "client/models", "client/analysis", "client/predict"],
     "client/commands": ["common", "client"],
     "client": ["common", "client"],

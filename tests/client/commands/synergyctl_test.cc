@@ -546,7 +546,7 @@ TEST_F(SynergyctlTest, OutputIntoAFolderThatIsNotThereIsBadInput) {
   const std::string text = "its folder does not exist; make it first";
   ExpectRefusal(RunStored({"export", "1", "--format", "csv", "-o", folder_.File("none/run.csv")}),
                 2, text);
-  ExpectRefusal(RunStored({"export", "1", "--format", "csv", "-o", folder_.path()}), 2,
+  ExpectRefusal(RunStored({"export", "1", "--format", "json", "-o", folder_.path()}), 2,
                 "it is a folder");
   ExpectRefusal(
       RunStored({"run", "--net", "squeezenet", "--outputs", folder_.File("none/prob.npy")}), 2,

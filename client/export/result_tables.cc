@@ -1,0 +1,212 @@
+#include "client/export/result_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "client/analysis/estimates.h"
+#include "client/analysis/report_json.h"
+#include "client/analysis/report_names.h"
+#include "client/analysis/simulated_notice.h"
+#include "common/printable.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kLongestText = 80;
+
+// U+061C, U+200E and F, U+202A to E, U+2066 to 9.
+constexpr std::array<std::string_view, 12> kDirectionMarks = {
+    "\xD8\x9C",     "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xAA", "\xE2\x80\xAB", "\xE2\x80\xAC",
+    "\xE2\x80\xAD", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA7", "\xE2\x81\xA8", "\xE2\x81\xA9"};
+
+bool StartsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
+ResultCell Text(std::string_view text) { return {.text = std::string(text)}; }
+
+ResultCell Number(std::optional<double> value, double factor, int decimals) {
+  if (!value) return {};
+  return {.number = fmt::format("{:.{}f}", factor * *value, decimals)};
+}
+
+// Two digits of the half-width, and the mean as far.
+ResultCell WithInterval(double mean, double half_width, double factor) {
+  const double half = factor * half_width;
+  if (!(half > 0) || !std::isfinite(half)) return Number(mean, factor, 3);
+  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 9);
+  return {.number = fmt::format("{:.{}f}", factor * mean, decimals),
+          .half_width = fmt::format("{:.{}f}", half, decimals)};
+}
+
+ResultCell WithInterval(const std::optional<double>& mean, const std::optional<Estimate>& estimate,
+                        double factor) {
+  if (!mean) return {};
+  return estimate ? WithInterval(*mean, estimate->half_width(), factor) : Number(mean, factor, 3);
+}
+
+ResultCell Time(const MeanWithInterval& time) {
+  return time.ci95 ? WithInterval(time.mean, time.ci95->high - time.mean, 1e3)
+                   : Number(time.mean, 1e3, 3);
+}
+
+std::vector<std::string> RailTitles(const RunReport& report, std::string_view unit) {
+  std::vector<std::string> titles;
+  for (const std::string& rail : report.rails())
+    titles.push_back(fmt::format("{} ({})", rail, unit));
+  return titles;
+}
+
+void AddColumns(const std::vector<std::string>& titles, ResultTable* table) {
+  for (const std::string& title : titles) table->columns.push_back({title});
+}
+
+ResultCell MegaMacs(std::optional<int64_t> macs) {
+  return macs ? Number(static_cast<double>(*macs), 1e-6, 2) : ResultCell();
+}
+
+std::string ShareTitle(const RunReport& report) {
+  const std::optional<size_t> top = report.top_rail();
+  return top ? fmt::format("share of {} (%)", report.rails()[*top]) : "share of time (%)";
+}
+
+ResultCell Share(const RunReport& report, const RailEnergies& shares, double time_share) {
+  const std::optional<size_t> top = report.top_rail();
+  return top ? Number(shares[*top], 100, 1) : Number(time_share, 100, 1);
+}
+
+ResultTable InferenceTable(const RunReport& report) {
+  ResultTable table{.caption = "One inference, by rail", .columns = {{"rail", true}}, .rows = {}};
+  AddColumns({"energy (mJ)", "inferences per J", "GFLOP/s per W", "energy x time (mJ s)"}, &table);
+  const auto mean = [](const std::optional<Estimate>& e) {
+    return e ? std::optional(e->mean) : std::nullopt;
+  };
+  for (size_t i = 0; i < report.per_inference.size(); ++i) {
+    const InferenceReport& one = report.per_inference[i];
+    table.rows.push_back(
+        {Text(report.rails()[i]),
+         WithInterval(mean(one.energy_j), one.has_interval ? one.energy_j : std::nullopt, 1e3),
+         Number(mean(one.inferences_per_j), 1, 3), Number(mean(one.gflops_per_s_per_w), 1, 3),
+         Number(one.energy_delay_js, 1e3, 4)});
+  }
+  return table;
+}
+
+ResultTable TypeTable(const RunReport& report) {
+  ResultTable table{.caption = "Operator types, of one inference",
+                    .columns = {{"type", true}, {"operators"}, {"time (ms)"}},
+                    .rows = {}};
+  AddColumns(RailTitles(report, "mJ"), &table);
+  AddColumns({"MMACs", ShareTitle(report)}, &table);
+  for (const GroupReport& type : report.types) {
+    std::vector<ResultCell> row = {Text(type.name), Number(type.operators, 1, 0),
+                                   Number(type.time_s, 1e3, 3)};
+    for (size_t i = 0; i < report.rails().size(); ++i) {
+      const bool known = i < type.estimate.size();
+      row.push_back(WithInterval(type.energy_j[i], known ? type.estimate[i] : std::nullopt, 1e3));
+    }
+    row.push_back(MegaMacs(type.macs));
+    row.push_back(Share(report, type.energy_share, type.time_share));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+// Of a group that is known together only: its name.
+ResultCell EnergyCell(const RunReport& report, const OpReport& op, size_t rail) {
+  if (rail >= op.estimate.size() || !op.estimate[rail]) {
+    return Number(op.result.mean_energy_j[rail], 1e3, 3);
+  }
+  const OperatorEnergy& energy = *op.estimate[rail];
+  if (energy.group) return Text(fmt::format("g{}", GroupId(report, rail, *energy.group)));
+  return WithInterval(op.result.mean_energy_j[rail], energy.energy_j, 1e3);
+}
+
+ResultTable OperatorTable(const RunReport& report) {
+  ResultTable table{.caption = "Operators, one execution each",
+                    .columns = {{"#"}, {"operator", true}, {"type", true}, {"time (ms)"}},
+                    .rows = {}};
+  AddColumns(RailTitles(report, "mJ"), &table);
+  AddColumns({"MMACs", "GFLOP/s", ShareTitle(report)}, &table);
+  for (const OpReport& op : report.ops) {
+    std::vector<ResultCell> row = {Number(op.info.index(), 1, 0), Text(op.info.name()),
+                                   Text(op.info.type()), Time(op.result.time_s)};
+    for (size_t i = 0; i < report.rails().size(); ++i) row.push_back(EnergyCell(report, op, i));
+    row.push_back(op.info.has_cost() ? MegaMacs(op.info.macs()) : ResultCell());
+    row.push_back(Number(op.flops_per_s(), 1e-9, 2));
+    row.push_back(Share(report, op.result.energy_share, op.result.time_share));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+// What the operators named "g3" cost.
+ResultTable GroupTable(const RunReport& report) {
+  ResultTable table{.caption = "Operators that are known together only, of one inference",
+                    .columns = {{"group", true}, {"rail", true}, {"operators (#)", true}},
+                    .rows = {}};
+  AddColumns({"energy (mJ)"}, &table);
+  for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
+    if (!report.estimates[rail]) continue;
+    const std::vector<GroupEnergy>& groups = report.estimates[rail]->groups;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const Estimate& energy = groups[i].energy_j;
+      table.rows.push_back({Text(fmt::format("g{}", GroupId(report, rail, i))),
+                            Text(report.rails()[rail]),
+                            Text(fmt::format("{}", fmt::join(groups[i].ops, " "))),
+                            WithInterval(energy.mean, energy.half_width(), 1e3)});
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string TableText(std::string_view text) {
+  std::string plain;
+  const std::string printable = Printable(text, text.size());
+  for (size_t at = 0; at < printable.size();) {
+    const std::string_view rest = std::string_view(printable).substr(at);
+    const auto mark = std::ranges::find_if(
+        kDirectionMarks, [&](std::string_view one) { return rest.starts_with(one); });
+    plain += mark == kDirectionMarks.end() ? printable[at] : '?';
+    at += mark == kDirectionMarks.end() ? 1 : mark->size();
+  }
+  if (plain.size() <= kLongestText) return plain;
+  size_t head = kLongestText / 2, tail = plain.size() - (kLongestText / 2 - 3);
+  while (!StartsCharacter(plain[head])) --head;
+  while (!StartsCharacter(plain[tail])) ++tail;
+  return plain.substr(0, head) + "..." + plain.substr(tail);
+}
+
+RunResults ResultsOf(const RunReport& report) {
+  const v1::RunHeader& header = report.header;
+  const v1::JobSpec& job = header.job();
+  RunResults results;
+  results.title = fmt::format("{} on {}", job.net_name(), header.board().title());
+  results.notice = SimulatedNotice(header.board());
+  results.facts = {{"engine", job.engine()},
+                   {"batch", fmt::format("{}", job.batch())},
+                   {"threads", fmt::format("{}", job.threads())},
+                   {"iterations", fmt::format("{}", report.attribution.iterations)},
+                   {"started", UtcText(header.wall_time_unix_ns())},
+                   {"run", header.run_id()},
+                   {"method", report.method},
+                   {"verdict", std::string(VerdictName(report.verdict))}};
+  for (const std::string& reason : report.reasons) results.facts.push_back({"reason", reason});
+  if (const auto& time = report.attribution.iteration_time_s) {
+    const ResultCell cell = Time(*time);
+    results.facts.push_back(
+        {"time of an inference (ms)",
+         cell.number + (cell.half_width.empty() ? "" : " ± ") + cell.half_width});
+  }
+  results.facts.push_back({"intervals", "± is the half-width of the 95 % interval"});
+  for (ResultTable table :
+       {InferenceTable(report), TypeTable(report), OperatorTable(report), GroupTable(report)}) {
+    if (!table.rows.empty()) results.tables.push_back(std::move(table));
+  }
+  return results;
+}
+
+}  // namespace synergy

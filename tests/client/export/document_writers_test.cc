@@ -1,0 +1,108 @@
+#include "client/export/document_writers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
+#include <sstream>
+
+#include "tests/client/export/exported.h"
+#include "tests/client/sample_run.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(MarkdownDocument, NamesMakeNoMarkupLinksOrMentions) {
+  EXPECT_EQ(MarkdownText("conv1_1|x"), "conv1\\_1\\|x");
+  EXPECT_EQ(MarkdownText("<b>&"), "&lt;b&gt;&amp;");
+  EXPECT_EQ(MarkdownText("@ann #12 #"), "&#64;ann &#35;12 \\#");
+  EXPECT_EQ(MarkdownText("https://a www.b"), "https&#58;//a www&#46;b");
+  EXPECT_EQ(MarkdownText("a\nb\r`c`"), "a b?\\`c\\`");
+  EXPECT_EQ(MarkdownText("![x](y)"), "\\!\\[x\\](y)");
+}
+
+TEST(LatexDocument, NamesAreNoCommands) {
+  EXPECT_EQ(LatexText("a_b&c%d#e$f{g}"), "a\\_b\\&c\\%d\\#e\\$f\\{g\\}");
+  EXPECT_EQ(LatexText("\\input{x}"), "\\textbackslash{}input\\{x\\}");
+  EXPECT_EQ(LatexText("~^<>|\"\n"),
+            "\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\textbar{}"
+            "\\textquotedbl{} ");
+}
+
+TEST(TableText, IsShortOneLineAndTurnsNoText) {
+  EXPECT_EQ(TableText("a\xE2\x80\xAE"
+                      "b\xE2\x81\xA6"
+                      "c"),
+            "a?b?c");
+  const std::string shortened = TableText("begin" + std::string(10'000, 'x') + "end");
+  EXPECT_LE(shortened.size(), 80u);
+  EXPECT_TRUE(shortened.starts_with("beginx") && shortened.ends_with("xend")) << shortened;
+  std::string hebrew;
+  for (int i = 0; i < 1000; ++i) hebrew += "\xD7\xA9";
+  const std::string cut = TableText(hebrew);
+  EXPECT_LE(cut.size(), 84u);
+  EXPECT_EQ(std::count(cut.begin(), cut.end(), '\xD7'), std::count(cut.begin(), cut.end(), '\xA9'));
+}
+
+TEST(MarkdownDocument, HasATablePerQuestionWithUnitsAndIntervals) {
+  const std::string text = Exported(SampleChunks(), "markdown");
+  EXPECT_TRUE(text.starts_with("### tiny on Jetson TX1 (simulated)\n\n**SIMULATED: ")) << text;
+  EXPECT_THAT(text,
+              HasSubstr("| \\# | operator | type | time (ms) | VDD\\_IN (mJ) | "
+                        "VDD\\_CPU (mJ) | MMACs | GFLOP/s | share of VDD\\_IN (%) |\n"
+                        "|---:|---|---|---:|---:|---:|---:|---:|---:|\n| 0 | conv1 | Conv |"));
+  EXPECT_THAT(text, HasSubstr("| rail | energy (mJ) |"));
+  EXPECT_THAT(text, HasSubstr("* verdict: VALID\n"));
+}
+
+TEST(MarkdownDocument, EveryRowHasAsManyCellsAsItsHeader) {
+  v1::RunRecord operators = SampleOperators();
+  operators.mutable_operators()->mutable_operators(0)->set_name("|a||b\\|\n| c |");
+  const std::string text = Exported(SampleChunks(v1::JOB_STATE_DONE, operators), "markdown");
+  size_t cells = 0;
+  for (std::string line : LinesOf(text)) {
+    line = std::regex_replace(line, std::regex(R"(\\.)"), "");
+    const auto bars = static_cast<size_t>(std::count(line.begin(), line.end(), '|'));
+    if (!line.starts_with('|')) {
+      EXPECT_EQ(bars, 0u) << line;
+      cells = 0;
+      continue;
+    }
+    if (cells == 0) cells = bars;
+    EXPECT_EQ(bars, cells) << line;
+  }
+}
+
+TEST(LatexDocument, HasBooktabsTables) {
+  const std::string text = Exported(SampleChunks(), "latex");
+  EXPECT_THAT(text, HasSubstr("% SIMULATED: "));
+  EXPECT_THAT(text, HasSubstr("\\caption{SIMULATED. tiny on Jetson TX1 (simulated): Operators, one "
+                              "execution each.}"));
+  EXPECT_THAT(text, HasSubstr("\\begin{tabular}{rllrrrrrr}\n    \\toprule\n    \\# & operator & "));
+  EXPECT_THAT(text, HasSubstr("    $0$ & conv1 & Conv & $10.000$ & "));
+  EXPECT_THAT(text, HasSubstr("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"));
+}
+
+TEST(LatexDocument, BracesAreBalancedAndLinesAreWholeWhateverTheNames) {
+  v1::RunRecord operators = SampleOperators();
+  operators.mutable_operators()->mutable_operators(0)->set_name("}}\\end{table} % & \\\\ \n$");
+  operators.mutable_operators()->mutable_operators(1)->set_type("{{{");
+  std::string text = Exported(SampleChunks(v1::JOB_STATE_DONE, operators), "latex");
+  EXPECT_THAT(text, Not(HasSubstr("}}\\end{table}")));
+  text = std::regex_replace(text, std::regex(R"(\\[{}])"), "");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '{'), std::count(text.begin(), text.end(), '}'));
+}
+
+}  // namespace
+}  // namespace synergy
