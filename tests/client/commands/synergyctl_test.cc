@@ -315,17 +315,19 @@ TEST_F(SynergyctlTest, ShowsAndExportsAStoredRun) {
   ExpectRefusal(RunStored({"show", "nosuchrun"}), 2, "nosuchrun");
 }
 
-// What `show last` writes to a terminal.
-std::string OnATerminal(const std::string& store, const char* no_color) {
+// What the command writes to a terminal.
+std::string OnATerminal(std::vector<const char*> command, const std::string& store,
+                        const char* no_color) {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   EXPECT_EQ(grantpt(terminal) | unlockpt(terminal), 0);
-  const char* arguments[] = {SYNERGYCTL, "show", "last", "--store", store.c_str(), nullptr};
+  command.insert(command.begin(), SYNERGYCTL);
+  command.insert(command.end(), {"--store", store.c_str(), nullptr});
   const char* environment[] = {"TERM=xterm", no_color, nullptr};
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, 1, ptsname(terminal), O_WRONLY | O_NOCTTY, 0);
   pid_t pid = 0;
-  EXPECT_EQ(posix_spawn(&pid, SYNERGYCTL, &files, nullptr, const_cast<char**>(arguments),
+  EXPECT_EQ(posix_spawn(&pid, SYNERGYCTL, &files, nullptr, const_cast<char**>(command.data()),
                         const_cast<char**>(environment)),
             0);
   posix_spawn_file_actions_destroy(&files);
@@ -342,10 +344,17 @@ std::string OnATerminal(const std::string& store, const char* no_color) {
 
 TEST_F(SynergyctlTest, ColoursATerminalUnlessNoColorIsSet) {
   Fill();
-  EXPECT_THAT(OnATerminal(store_, "NO_COLOR="), HasSubstr("\x1b[32mVALID"));
-  const std::string plain = OnATerminal(store_, "NO_COLOR=1");
+  EXPECT_THAT(OnATerminal({"show", "last"}, store_, "NO_COLOR="), HasSubstr("\x1b[32mVALID"));
+  const std::string plain = OnATerminal({"show", "last"}, store_, "NO_COLOR=1");
   EXPECT_THAT(plain, HasSubstr("VALID"));
   EXPECT_THAT(plain, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(SynergyctlTest, WhatIsNoTextIsNotWrittenToATerminal) {
+  Fill();
+  EXPECT_EQ(OnATerminal({"export", "last", "--format", "perfetto"}, store_, "NO_COLOR=1"), "");
+  EXPECT_THAT(OnATerminal({"export", "last", "--format", "chrome"}, store_, "NO_COLOR=1"),
+              StartsWith("{"));
 }
 
 TEST_F(SynergyctlTest, APartialRunIsShownAndEndsWith5) {
