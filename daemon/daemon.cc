@@ -102,6 +102,13 @@ absl::Status Daemon::FindUsers() {
 
 // Named after the state folder, which one daemon holds at a time: a cgroup of that name is a dead
 // daemon's.
+void Daemon::EndRevoked() {
+  const v1::ClientBook book = access_->clients();
+  for (const v1::ClientRecord& client : book.clients()) {
+    if (client.revoked()) queue_->EndAllOf(client.id());
+  }
+}
+
 void Daemon::MakeCgroup() {
   struct stat info = {};
   if (geteuid() != 0 || stat(state_.path().c_str(), &info) != 0) return;
@@ -291,8 +298,11 @@ absl::Status Daemon::Serve() {
                             });
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
-  absl::StatusOr<std::unique_ptr<AccessWatch>> watch =
-      AccessWatch::Start(*access_, [this] { server_->TellClients(); });
+  EndRevoked();
+  absl::StatusOr<std::unique_ptr<AccessWatch>> watch = AccessWatch::Start(*access_, [this] {
+    server_->TellClients();
+    EndRevoked();
+  });
   if (!watch.ok()) return watch.status();
   access_watch_ = *std::move(watch);
   FrontOptions front;

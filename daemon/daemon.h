@@ -71,6 +71,7 @@ class Daemon {
   absl::Status OpenClocks();
   absl::Status FindUsers();
   void MakeCgroup();
+  void EndRevoked();  // jobs and leases of clients who may not come any more
   ProbeOptions EngineProbe() const;
   absl::Status AskEngines();
   absl::Status OpenQueue();

@@ -249,6 +249,19 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id, const Jo
   return cancelled.status();
 }
 
+void JobQueue::EndAllOf(const std::string& owner_id) {
+  std::vector<std::string> runs;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (leases_.ReleaseAllOf(owner_id)) AdvanceLeases();
+    runs = table_.UnendedOf(owner_id);
+  }
+  for (const std::string& run_id : runs) {
+    const absl::StatusOr<v1::JobStatus> cancelled = Cancel(run_id);
+    if (!cancelled.ok()) spdlog::warn("Cancelling {}: {}", run_id, cancelled.status().ToString());
+  }
+}
+
 absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq, const JobOwner& by) {
   absl::MutexLock files(&files_mutex_);
   v1::StoredJob job;

@@ -101,6 +101,8 @@ class JobQueue {
   // PermissionDenied, here and below: it is another client's.
   absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id, const JobOwner& by = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of a client who may not come any more: cancels all jobs and ends all leases.
+  void EndAllOf(const std::string& owner_id) ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // All chunks below `next_seq` are durable on the host; of an ended run there may be fewer here.
   // Deletes an ended run that is wholly
   // acknowledged.

@@ -80,6 +80,15 @@ std::vector<std::string> JobTable::QueuedRunIds() const {
   return run_ids;
 }
 
+std::vector<std::string> JobTable::UnendedOf(std::string_view owner_id) const {
+  std::vector<std::string> run_ids;
+  for (const auto& [number, job] : jobs_) {
+    if (job.owner_id() != owner_id || HasEnded(job.status())) continue;
+    run_ids.push_back(job.status().run_id());
+  }
+  return run_ids;
+}
+
 size_t JobTable::CountQueued(std::string_view owner_id) const {
   return static_cast<size_t>(std::ranges::count_if(jobs_, [&](const auto& entry) {
     return entry.second.status().state() == v1::JOB_STATE_QUEUED &&

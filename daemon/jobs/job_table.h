@@ -57,6 +57,7 @@ class JobTable {
   };
   void Reserve(std::optional<Reserved> reserved) { reserved_ = std::move(reserved); }
   std::vector<std::string> QueuedRunIds() const;
+  std::vector<std::string> UnendedOf(std::string_view owner_id) const;  // run ids
   size_t CountQueued(std::string_view owner_id) const;
   std::vector<std::string> EndedRunIds() const;  // oldest first
   std::vector<v1::JobStatus> List() const;       // oldest first

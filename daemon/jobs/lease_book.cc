@@ -81,6 +81,14 @@ absl::Status LeaseBook::Release(const std::string& id, const JobOwner& by) {
   return absl::OkStatus();
 }
 
+bool LeaseBook::ReleaseAllOf(const std::string& owner_id) {
+  const bool had_any = std::erase_if(leases_, [&](const Entry& entry) {
+                         return entry.stored.owner_id() == owner_id;
+                       }) > 0;
+  if (had_any) Save();
+  return had_any;
+}
+
 bool LeaseBook::Advance(const std::optional<std::string>& running) {
   const MonotonicTime now = clock_.Now();
   bool changed = std::erase_if(leases_, [&](const Entry& entry) {

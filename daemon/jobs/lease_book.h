@@ -34,6 +34,9 @@ class LeaseBook {
   // NotFound: there is none; PermissionDenied: it is another one's.
   absl::Status Release(const std::string& id, const JobOwner& by);
 
+  // True where there were any.
+  bool ReleaseAllOf(const std::string& owner_id);
+
   // Ends what is over, forgets who does not ask, and begins the first lease where nobody's job
   // runs but its own: `running` is the running job's owner. True where something changed.
   bool Advance(const std::optional<std::string>& running);

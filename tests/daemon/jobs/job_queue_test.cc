@@ -382,6 +382,23 @@ TEST_F(JobQueueTest, ALeaseBeginsWhenTheRunningJobOfAnotherHasEndedAndEndsByItse
   news_.WaitFor(waiting, v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobQueueTest, OfAClientWhoMayNotComeAnyMoreNothingIsLeft) {
+  const JobOwner ann = {"c1", "ann@laptop", v1::ROLE_RUN}, bob = {"c2", "bob@ci", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  EXPECT_TRUE(queue_->TakeLease("l1", 3600, ann)->held());
+  const std::string running = submit(ann), waiting = submit(ann), bobs = submit(bob);
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  queue_->EndAllOf("c1");
+  EXPECT_EQ(queue_->Describe().leases_size(), 0);
+  EXPECT_EQ(Get(waiting).state(), v1::JOB_STATE_CANCELLED);
+  news_.WaitFor(running, v1::JOB_STATE_CANCELLED);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(bobs, v1::JOB_STATE_DONE);
+}
+
 TEST_F(JobQueueTest, ALeaseThatWaitsAndIsNotAskedForIsForgotten) {
   const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
                  bob = {"uid:2", "user bob", v1::ROLE_RUN};
