@@ -30,7 +30,7 @@ ACHIEVED_LIMIT = 0.9
 def books(board, smoke):
     ok = True
     print(f"{'network':<12} {'rail':<8} {'sum of parts [J]':>17} {'integral [J]':>13} {'difference':>11}")
-    for net, iterations in (("squeezenet", 60 if smoke else 300), ("resnet50", 20 if smoke else 60)):
+    for net, iterations in (("squeezenet", 200 if smoke else 300), ("resnet50", 30 if smoke else 60)):
         run = board.json("run", "--net", net, "--iterations", str(iterations), timeout=600)
         raw = RawRun(board.store, run["run"]["id"])
         totals = run["totals"]
