@@ -17,25 +17,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string_view PhaseName(v1::Phase phase) {
-  switch (phase) {
-    case v1::PHASE_IDLE:
-      return "idle";
-    case v1::PHASE_SETUP:
-      return "setup";
-    case v1::PHASE_WARMUP:
-      return "warmup";
-    case v1::PHASE_MEASURE:
-      return "measure";
-    case v1::PHASE_COOLING:
-      return "cooling";
-    case v1::PHASE_LOOP:
-      return "loop";
-    case v1::PHASE_DECIDING:
-      return "deciding";
-    default:
-      return "none";
-  }
+std::string_view PhaseOf(const v1::JobStatus& job) {
+  return job.phase() == v1::PHASE_UNSPECIFIED ? "none" : PhaseName(job.phase());
 }
 
 ordered_json JobJson(const v1::JobStatus& job) {
@@ -44,7 +27,7 @@ ordered_json JobJson(const v1::JobStatus& job) {
   json["net"] = job.spec().net_name();
   json["engine"] = job.spec().engine();
   json["state"] = StateName(job.state());
-  json["phase"] = PhaseName(job.phase());
+  json["phase"] = PhaseOf(job);
   json["queue_position"] = job.queue_position();
   json["iteration"] = job.iteration();
   json["iterations"] = job.spec().iterations();
