@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "common/attribution/conversion_search.h"
 #include "common/attribution/conversion_tracker.h"
 
 namespace synergy {
@@ -13,23 +14,34 @@ namespace {
 // the border of two conversions are few, but where the delay is wrong.
 constexpr double kClearGain = 30;
 constexpr double kClearShare = 0.1;
-// Or most pieces must find the same period, within so many of the steps in which it is looked for.
-constexpr double kAgreement = 3;
-// No other piece need be looked at.
+// No other piece need be looked at: so clear, and so much clearer than any other period.
 constexpr double kBeyondDoubt = 0.25;
+constexpr double kBeyondRunnerUp = 2;
 // What is known from a round before is taken for less certain by this factor, and at least so
 // uncertain: the course has changed since.
 constexpr double kLoosened = 4;
 constexpr double kLeastSdNs = 1e3;
 
+bool IsBeyondDoubt(const FoundCycle& found) {
+  return found.score < kBeyondDoubt && found.RunnerUp() > kBeyondRunnerUp * found.score;
+}
+
 // Whether most pieces have found the period of `best`: by chance no two would.
-bool Agree(const std::vector<ConversionTracker::Acquired>& pieces,
-           const ConversionTracker::Acquired& best) {
-  const double tolerance_ns = kAgreement * best.period_step_ns;
-  const auto count = std::ranges::count_if(pieces, [&](const ConversionTracker::Acquired& piece) {
-    return std::abs(piece.state.x[1] - best.state.x[1]) <= tolerance_ns;
-  });
-  return static_cast<size_t>(count) + 1 >= ConversionTracker::kPieces;
+bool Agree(const std::vector<FoundCycle>& pieces, const FoundCycle& best) {
+  const auto count = std::ranges::count_if(
+      pieces, [&](const FoundCycle& piece) { return best.HasPeriod(piece.phase.x[1]); });
+  return static_cast<size_t>(count) + 1 >= ConversionSearch::kPieces;
+}
+
+// The one whose period explains all pieces best. Where the period moves from piece to piece its own
+// decides.
+const FoundCycle& BestOf(const std::vector<FoundCycle>& pieces) {
+  const auto sum = [&](const FoundCycle& found) {
+    double scores = 0;
+    for (const FoundCycle& piece : pieces) scores += piece.ScoreNear(found.phase.x[1]);
+    return scores;
+  };
+  return *std::ranges::min_element(pieces, {}, sum);
 }
 
 }  // namespace
@@ -42,21 +54,22 @@ double ConversionTimes::certain_share() const {
 std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads) {
-  if (registers.empty() || reads.size() < ConversionTracker::kPieceReads) return std::nullopt;
-  const ConversionTracker tracker(nominal, registers, reads);
-  ConversionTracker::Acquired best;
-  std::vector<ConversionTracker::Acquired> all;
-  while (all.size() < ConversionTracker::kPieces && best.score >= kBeyondDoubt) {
-    all.push_back(tracker.Acquire(all.size()));
-    if (all.back().score < best.score) best = all.back();
+  if (registers.empty() || reads.size() < ConversionSearch::kPieceReads) return std::nullopt;
+  const ConversionSearch search(nominal, registers, reads);
+  std::vector<FoundCycle> pieces;
+  while (pieces.size() < ConversionSearch::kPieces) {
+    pieces.push_back(search.Piece(pieces.size()));
+    if (IsBeyondDoubt(pieces.back())) break;
   }
-  if (best.score > ConversionTracker::kClearlyBetter && !Agree(all, best)) return std::nullopt;
+  const FoundCycle& best = IsBeyondDoubt(pieces.back()) ? pieces.back() : BestOf(pieces);
+  if (best.score > ConversionSearch::kClearlyBetter && !Agree(pieces, best)) return std::nullopt;
+  const ConversionTracker tracker(nominal, registers, reads);
   ConversionTimes times = tracker.Track(best);
   // Lost from there on: another piece may say better where to begin.
-  for (size_t i = 0; i < ConversionTracker::kPieces && times.certain_share() < kLostCertain; ++i) {
-    if (i == all.size()) all.push_back(tracker.Acquire(i));
-    if (all[i].from == best.from || all[i].score > ConversionTracker::kClearlyBetter) continue;
-    ConversionTimes other = tracker.Track(all[i]);
+  for (size_t i = 0; i < ConversionSearch::kPieces && times.certain_share() < kLostCertain; ++i) {
+    const FoundCycle found = i < pieces.size() ? pieces[i] : search.Piece(i);
+    if (found.from == best.from || found.score > ConversionSearch::kClearlyBetter) continue;
+    ConversionTimes other = tracker.Track(found);
     if (other.log_likelihood > times.log_likelihood) times = std::move(other);
   }
   return times;
@@ -65,18 +78,17 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
 std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
                                                   const std::vector<CycleRegister>& registers,
                                                   const std::vector<CycleRead>& reads,
-                                                  double found_ns) {
+                                                  const ConversionTimes& found) {
+  const ConversionSearch search(nominal, registers, reads);
   const ConversionTracker tracker(nominal, registers, reads);
   std::vector<ConversionTimes> others;
-  for (size_t i = 0; i < ConversionTracker::kPieces; ++i) {
-    const ConversionTracker::Acquired found = tracker.Acquire(i);
-    const auto is_near = [&](double period_ns) {
-      return std::abs(found.state.x[1] - period_ns) <= kAgreement * found.period_step_ns;
+  for (size_t i = 0; i < ConversionSearch::kPieces; ++i) {
+    const FoundCycle piece = search.Piece(i);
+    const auto is_same = [&](const ConversionTimes& times) {
+      return piece.HasPeriod(times.first_period_ns);
     };
-    if (is_near(found_ns) || std::ranges::any_of(others, is_near, &ConversionTimes::period_ns)) {
-      continue;
-    }
-    others.push_back(tracker.Track(found));
+    if (is_same(found) || std::ranges::any_of(others, is_same)) continue;
+    others.push_back(tracker.Track(piece));
   }
   return others;
 }
@@ -85,12 +97,12 @@ ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads,
                                      const CycleState& before) {
-  ConversionTracker::State begin;
+  CyclePhase begin;
   begin.x = {before.begin_ns, before.period_ns, before.drift_ns};
   const double sd_ns = kLoosened * std::max(before.sd_ns, kLeastSdNs);
   const double sd_period_ns = kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns);
   begin.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
-                            std::pow(ConversionTracker::kDriftAtFirst * before.period_ns, 2))
+                            std::pow(kDriftAtFirst * before.period_ns, 2))
                 .asDiagonal();
   const auto from = std::ranges::find_if(
       reads, [&](const CycleRead& read) { return read.latest_ns >= before.begin_ns; });
@@ -115,9 +127,9 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     const auto square = [&](double cycles) {
       const double end_ns = time.end_ns + cycles * time.period_ns;
       const double off = (read.value - reg.course->Mean(end_ns - slot_ns, end_ns)) / reg.noise;
-      return std::min(off * off, ConversionTracker::kOutlier * ConversionTracker::kOutlier);
+      return std::min(off * off, kOutlier * kOutlier);
     };
-    const double at_ns = 0.5 * (read.earliest_ns + read.latest_ns);
+    const double at_ns = read.middle_ns();
     const double place = std::clamp((at_ns - time.end_ns) / time.period_ns, 0.0, 0.9999);
     Squares& sums = places[static_cast<size_t>(place * steps)];
     sums.before += square(-1);

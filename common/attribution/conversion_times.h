@@ -36,6 +36,8 @@ struct CycleRead {
   uint32_t reg = 0;                       // index of its register
   double earliest_ns = 0, latest_ns = 0;  // between which the chip gave the value
   double value = 0;
+
+  double middle_ns() const { return 0.5 * (earliest_ns + latest_ns); }
 };
 
 struct CycleNominal {
@@ -71,6 +73,7 @@ struct ConversionTimes {
   std::vector<ConversionTime> reads;  // as they were given
   CycleState middle, last;            // at the middle read and at the last
   double period_ns = 0;               // in the middle of the run
+  double first_period_ns = 0;         // as it was looked for, in a piece
   // Mean square of what the readings differ from the course by, in their noise, over certain reads
   // that differ at all; about 1 where all is well.
   double misfit = 0;
@@ -89,12 +92,12 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads);
 
-// From what other pieces of the run say: cycles with another period than `found`, however well they
-// explain their piece. Where a wrong one was found there.
+// From what other pieces of the run say: cycles with another period than the one at which `found`
+// began, however well they explain their piece. Where a wrong one was found there.
 std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
                                                   const std::vector<CycleRegister>& registers,
                                                   const std::vector<CycleRead>& reads,
-                                                  double found_ns);
+                                                  const ConversionTimes& found);
 
 // By how much later than it was taken to be, up to half a period, a register shows a conversion
 // once it is done, negative where earlier: what explains the readings best that show the one before

@@ -109,8 +109,8 @@ class Cycle {
   double DelayError(const ConversionTimes& times) const {
     return ReadDelay(registers_, reads_, times, kDelaySteps);
   }
-  std::vector<ConversionTimes> Others(double found_ns) const {
-    return OtherConversionTimes(nominal_, registers_, reads_, found_ns);
+  std::vector<ConversionTimes> Others(const ConversionTimes& found) const {
+    return OtherConversionTimes(nominal_, registers_, reads_, found);
   }
   // From where it was before; where it is lost, it is looked for again.
   ConversionTimes Follow(const CycleState& before) const {
@@ -198,12 +198,14 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
 // better than one that fits the first piece by chance. The noise that is left, steps.
 double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   const Found start = Now();
-  double least_noise = SettleCycle(course, rails, std::nullopt);
-  if (!cycle_ || least_noise < kDoubtfulNoise) return least_noise;
+  const std::vector<CycleRead> reads = ReadsOf(course, rails);
+  const std::optional<ConversionTimes> found = Cycle(rails, reads).Find();
+  if (!found) return kNotFound;
+  double least_noise = SettleCycle(course, rails, *found);
+  if (least_noise < kDoubtfulNoise) return least_noise;
   Found best = Now();
   BackTo(start);
-  const std::vector<ConversionTimes> others =
-      Cycle(rails, ReadsOf(course, rails)).Others(best.cycle->period_ns);
+  const std::vector<ConversionTimes> others = Cycle(rails, reads).Others(*found);
   for (const ConversionTimes& other : others) {
     BackTo(start);
     const double noise = SettleCycle(course, rails, other);
@@ -215,51 +217,39 @@ double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   return least_noise;
 }
 
-double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails,
-                             std::optional<ConversionTimes> first) {
+double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, ConversionTimes times) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
-  std::optional<ConversionTimes> last;
   int moves = 0;
   int still = 0;
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    std::optional<ConversionTimes> times = std::exchange(first, std::nullopt);
-    if (!times) times = cycle_ ? cycle.Follow(*cycle_) : cycle.Find();
-    if (!times) break;
-    const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(*times) : 0;
+    if (cycle_) times = cycle.Follow(*cycle_);
+    const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
       reads = ReadsOf(course, rails);
-      cycle_ = times->middle;
-      last.reset();
+      cycle_ = times.middle;
       ++moves;
       round = -1;
       continue;
     }
     double off_us = 0;
     for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-      rails[reg]->FitConversions(reads, *times, reg, static_cast<FitStage>(std::min(round, 2)));
+      rails[reg]->FitConversions(reads, times, reg, static_cast<FitStage>(std::min(round, 2)));
       off_us = std::max(off_us, rails[reg]->places_off_us());
     }
-    cycle_ = times->middle;
-    last = std::move(times);
+    cycle_ = times.middle;
     const double noise = NoiseOf(rails);
     still = round > 0 && noise > kStandstill * least_noise ? still + 1 : 0;
     if (still == 0) least_noise = noise;
     if (still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds)) break;
   }
-  if (!last) {  // they stay smeared
-    for (RailFitting* rail : rails) {
-      if (moves > 0) rail->FitSmeared();
-    }
-    return kNotFound;
-  }
   ShareNoise(rails);
-  FitLast(reads, *last, rails);
+  FitLast(reads, times, rails);
   const bool is_settled = std::ranges::all_of(
       rails, [](const RailFitting* rail) { return rail->places_off_us() < kUnsettledPlaceUs; });
-  return is_settled && !HasFewCertain(*last) ? NoiseOf(rails) : kNotFound;
+  return is_settled && !HasFewCertain(times) ? NoiseOf(rails) : kNotFound;
 }
 
 void CycleFit::FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,

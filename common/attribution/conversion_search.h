@@ -1,0 +1,104 @@
+// Where the cycle of a chip that converts by its own clock is, from nothing: every period and
+// phase is held against what its registers showed in a piece of the run. Pure.
+#pragma once
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/attribution/conversion_times.h"
+#include "common/attribution/occupancy.h"
+
+namespace synergy {
+
+// A residual beyond so many standard deviations says nothing more: one bad window among good ones.
+inline constexpr double kOutlier = 5;
+// How well the change of the period is known at first, relative to it, per cycle.
+inline constexpr double kDriftAtFirst = 1e-7;
+
+struct CyclePhase {
+  // End of cycle `cycle` [ns], period [ns], change of the period per cycle [ns].
+  Eigen::Vector3d x = Eigen::Vector3d::Zero();
+  Eigen::Matrix3d p = Eigen::Matrix3d::Identity();  // covariance
+  int64_t cycle = 0;
+};
+
+// The best hypothesis of a piece. Scores: by how much its reads speak against a hypothesis; 1: as
+// much as against any other.
+struct FoundCycle {
+  CyclePhase phase;  // of read `from`
+  size_t from = 0;
+  double score = 1;
+  double period_step_ns = 0;  // in which the period was looked for
+  struct Period {
+    double ns = 0;
+    double score = 1;  // of its best phase
+  };
+  std::vector<Period> periods;  // all that were tried
+
+  bool HasPeriod(double period_ns) const;
+  // The best score of a period that is as good as this one.
+  double ScoreNear(double period_ns) const;
+  // The best score of any other than the one that was found.
+  double RunnerUp() const;
+};
+
+// What the course says of a read, if its conversion ended then.
+struct WindowFit {
+  double end_ns = 0;
+  double edge = 0;       // power at the window's end less that at its begin
+  double mean = 0;       // power over the window
+  double steady_ns = 0;  // as much earlier or later it changes along with the edge
+  double slope = 0;      // how much a ns of phase changes the reading, in its noise
+  double residual = 0;   // likewise
+
+  double square() const { return std::min(residual * residual, kOutlier * kOutlier); }
+};
+
+using WindowCursors = std::vector<WindowCursor>;  // by register
+WindowCursors MakeCursors(const std::vector<CycleRegister>& registers);
+WindowFit FitWindow(const CycleRegister& reg, const CycleRead& read, double end_ns,
+                    double period_ns, WindowCursors* cursors);
+
+// All that it is given outlives it.
+class ConversionSearch {
+ public:
+  ConversionSearch(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
+                   const std::vector<CycleRead>& reads);
+
+  // Acquisition looks at so many reads of each register; in one of several pieces of the run, since
+  // one may be poor in edges.
+  static constexpr size_t kPieceReads = 240;
+  static constexpr size_t kPieces = 4;
+  // Fewer reads tell nothing.
+  static constexpr size_t kLeastPiece = 32;
+  // The best hypothesis must explain a piece better than the median one by this factor.
+  static constexpr double kClearlyBetter = 0.7;
+
+  FoundCycle Piece(size_t piece) const;
+  // In the reads [first, last), for periods from `lowest_ns` to `highest_ns`.
+  FoundCycle In(size_t first, size_t last, double lowest_ns, double highest_ns) const;
+  size_t piece_reads() const { return piece_reads_; }
+
+ private:
+  // The register whose readings vary most, in its noise: one that hardly moves tells no hypothesis
+  // from another.
+  uint32_t Strongest() const;
+  double LengthNs(size_t first, size_t last) const {
+    return reads_[last - 1].middle_ns() - reads_[first].middle_ns();
+  }
+  void Shorten(double tries_a_read_ns, size_t* first, size_t* last) const;
+  double Score(double phase_ns, double period_ns, const std::vector<size_t>& reads) const;
+  CyclePhase Refine(const CyclePhase& coarse, double step_ns, double period_step_ns,
+                    const std::vector<size_t>& reads) const;
+
+  const CycleNominal& nominal_;
+  const std::vector<CycleRegister>& registers_;
+  const std::vector<CycleRead>& reads_;
+  // Where the chip is read more often than it converts, a read in two tells as much.
+  size_t stride_ = 1, piece_reads_ = 0;
+};
+
+}  // namespace synergy
