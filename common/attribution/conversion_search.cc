@@ -17,21 +17,13 @@ constexpr int kFineReach = 6;
 constexpr double kMostTries = 4e7;
 // Periods within so many of the steps in which they are looked for are the same.
 constexpr double kSamePeriod = 3;
+// So many pieces' reads are around one.
+constexpr size_t kAround = 4;
 
 }  // namespace
 
 bool FoundCycle::HasPeriod(double period_ns) const {
   return std::abs(phase.x[1] - period_ns) <= kSamePeriod * period_step_ns;
-}
-
-double FoundCycle::ScoreNear(double period_ns) const {
-  double least = 1;
-  for (const Period& period : periods) {
-    if (std::abs(period.ns - period_ns) <= kSamePeriod * period_step_ns) {
-      least = std::min(least, period.score);
-    }
-  }
-  return least;
 }
 
 double FoundCycle::RunnerUp() const {
@@ -116,6 +108,13 @@ FoundCycle ConversionSearch::Piece(size_t piece) const {
   const size_t first = (reads_.size() - piece_reads_) * piece / kPieces;
   return In(first, first + piece_reads_, nominal_.period_ns * (1 - nominal_.tolerance),
             nominal_.period_ns * (1 + nominal_.tolerance));
+}
+
+FoundCycle ConversionSearch::Around(const FoundCycle& found) const {
+  const size_t before = kAround * piece_reads_ / 2;
+  const double reach_ns = kSamePeriod * found.period_step_ns;
+  return In(found.from - std::min(found.from, before), std::min(found.from + before, reads_.size()),
+            found.phase.x[1] - reach_ns, found.phase.x[1] + reach_ns);
 }
 
 void ConversionSearch::Shorten(double tries_a_read_ns, size_t* first, size_t* last) const {

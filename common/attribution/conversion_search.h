@@ -39,8 +39,6 @@ struct FoundCycle {
   std::vector<Period> periods;  // all that were tried
 
   bool HasPeriod(double period_ns) const;
-  // The best score of a period that is as good as this one.
-  double ScoreNear(double period_ns) const;
   // The best score of any other than the one that was found.
   double RunnerUp() const;
 };
@@ -78,6 +76,8 @@ class ConversionSearch {
   static constexpr double kClearlyBetter = 0.7;
 
   FoundCycle Piece(size_t piece) const;
+  // About that period in more reads around: finer, where a piece has few edges.
+  FoundCycle Around(const FoundCycle& found) const;
   // In the reads [first, last), for periods from `lowest_ns` to `highest_ns`.
   FoundCycle In(size_t first, size_t last, double lowest_ns, double highest_ns) const;
   size_t piece_reads() const { return piece_reads_; }

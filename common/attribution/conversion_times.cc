@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "common/attribution/conversion_search.h"
@@ -33,15 +34,16 @@ bool Agree(const std::vector<FoundCycle>& pieces, const FoundCycle& best) {
   return static_cast<size_t>(count) + 1 >= ConversionSearch::kPieces;
 }
 
-// The one whose period explains all pieces best. Where the period moves from piece to piece its own
-// decides.
-const FoundCycle& BestOf(const std::vector<FoundCycle>& pieces) {
-  const auto sum = [&](const FoundCycle& found) {
-    double scores = 0;
-    for (const FoundCycle& piece : pieces) scores += piece.ScoreNear(found.phase.x[1]);
-    return scores;
-  };
-  return *std::ranges::min_element(pieces, {}, sum);
+// From each of these, and from what the reads around it say of its period.
+std::vector<ConversionTimes> TrackAll(const ConversionSearch& search,
+                                      const ConversionTracker& tracker,
+                                      const std::vector<FoundCycle>& pieces) {
+  std::vector<ConversionTimes> all;
+  for (const FoundCycle& piece : pieces) {
+    all.push_back(tracker.Track(piece));
+    all.push_back(tracker.Track(search.Around(piece)));
+  }
+  return all;
 }
 
 }  // namespace
@@ -56,23 +58,23 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRead>& reads) {
   if (registers.empty() || reads.size() < ConversionSearch::kPieceReads) return std::nullopt;
   const ConversionSearch search(nominal, registers, reads);
+  const ConversionTracker tracker(nominal, registers, reads);
   std::vector<FoundCycle> pieces;
   while (pieces.size() < ConversionSearch::kPieces) {
     pieces.push_back(search.Piece(pieces.size()));
-    if (IsBeyondDoubt(pieces.back())) break;
+    if (!IsBeyondDoubt(pieces.back())) continue;
+    ConversionTimes times = tracker.Track(pieces.back());
+    if (times.certain_share() >= kLostCertain) return times;
   }
-  const FoundCycle& best = IsBeyondDoubt(pieces.back()) ? pieces.back() : BestOf(pieces);
-  if (best.score > ConversionSearch::kClearlyBetter && !Agree(pieces, best)) return std::nullopt;
-  const ConversionTracker tracker(nominal, registers, reads);
-  ConversionTimes times = tracker.Track(best);
-  // Lost from there on: another piece may say better where to begin.
-  for (size_t i = 0; i < ConversionSearch::kPieces && times.certain_share() < kLostCertain; ++i) {
-    const FoundCycle found = i < pieces.size() ? pieces[i] : search.Piece(i);
-    if (found.from == best.from || found.score > ConversionSearch::kClearlyBetter) continue;
-    ConversionTimes other = tracker.Track(found);
-    if (other.log_likelihood > times.log_likelihood) times = std::move(other);
-  }
-  return times;
+  const auto best = std::ranges::min_element(pieces, {}, &FoundCycle::score);
+  const bool agree = Agree(pieces, *best);
+  std::erase_if(pieces, [&](const FoundCycle& piece) {
+    return piece.score > ConversionSearch::kClearlyBetter &&
+           !(agree && best->HasPeriod(piece.phase.x[1]));
+  });
+  if (pieces.empty()) return std::nullopt;
+  std::vector<ConversionTimes> all = TrackAll(search, tracker, pieces);
+  return *std::ranges::max_element(all, {}, &ConversionTimes::log_likelihood);
 }
 
 std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
@@ -81,15 +83,14 @@ std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
                                                   const ConversionTimes& found) {
   const ConversionSearch search(nominal, registers, reads);
   const ConversionTracker tracker(nominal, registers, reads);
-  std::vector<ConversionTimes> others;
-  for (size_t i = 0; i < ConversionSearch::kPieces; ++i) {
-    const FoundCycle piece = search.Piece(i);
-    const auto is_same = [&](const ConversionTimes& times) {
-      return piece.HasPeriod(times.first_period_ns);
-    };
-    if (is_same(found) || std::ranges::any_of(others, is_same)) continue;
-    others.push_back(tracker.Track(piece));
-  }
+  std::vector<FoundCycle> pieces;
+  while (pieces.size() < ConversionSearch::kPieces) pieces.push_back(search.Piece(pieces.size()));
+  std::vector<ConversionTimes> others = TrackAll(search, tracker, pieces);
+  // To the last digit: the same.
+  std::erase_if(others, [&](const ConversionTimes& other) {
+    return other.log_likelihood == found.log_likelihood;
+  });
+  std::ranges::sort(others, std::greater(), &ConversionTimes::log_likelihood);
   return others;
 }
 

@@ -73,7 +73,6 @@ struct ConversionTimes {
   std::vector<ConversionTime> reads;  // as they were given
   CycleState middle, last;            // at the middle read and at the last
   double period_ns = 0;               // in the middle of the run
-  double first_period_ns = 0;         // as it was looked for, in a piece
   // Mean square of what the readings differ from the course by, in their noise, over certain reads
   // that differ at all; about 1 where all is well.
   double misfit = 0;
@@ -92,8 +91,8 @@ std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
                                                    const std::vector<CycleRegister>& registers,
                                                    const std::vector<CycleRead>& reads);
 
-// From what other pieces of the run say: cycles with another period than the one at which `found`
-// began, however well they explain their piece. Where a wrong one was found there.
+// All that pieces of the run say but `found`, however well they explain their piece, the most
+// likely first: where a wrong one was found.
 std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
                                                   const std::vector<CycleRegister>& registers,
                                                   const std::vector<CycleRead>& reads,

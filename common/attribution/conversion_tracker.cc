@@ -294,7 +294,6 @@ ConversionTimes ConversionTracker::Track(const FoundCycle& start) const {
     ConversionTimes times = Follow(start.phase, start.from, wander);
     if (best.reads.empty() || times.log_likelihood > best.log_likelihood) best = std::move(times);
   }
-  best.first_period_ns = start.phase.x[1];
   return best;
 }
 
