@@ -61,6 +61,13 @@ TEST(PlayedRuns, ACycleThatBeginsWronglyIsFollowedFromTheMiddle) {
   }
 }
 
+TEST(PlayedRuns, ACycleIsTheOneThatExplainsTheWholeRunWherePiecesAreInDoubt) {
+  for (const RailEnergy& rail : Solve("resnet50", 5, {"noise:0.1"}, 1).rails) {
+    EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+    EXPECT_NEAR(rail.noise_steps, 0.1, 0.02) << rail.rail;
+  }
+}
+
 TEST(PlayedRuns, LaterPartsBeginWithTheDriftOfTheirReadings) {
   for (const RailEnergy& rail : Solve("resnet50", 19, {"noise:0.3", "read-errors:0.01"}).rails) {
     EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail << ": else its cycle was lost";
