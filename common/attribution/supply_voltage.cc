@@ -35,13 +35,17 @@ VectorXd VoltageTerms(std::span<const double> currents) {
 void SupplyVoltage::Add(double steps, std::span<const double> currents) {
   AddAlone(steps);
   const VectorXd terms = VoltageTerms(currents);
-  if (term_sums_.size() == 0) term_sums_ = VectorXd::Zero(terms.size());
+  if (term_sums_.size() == 0) {
+    term_sums_ = VectorXd::Zero(terms.size());
+    term_products_ = MatrixXd::Zero(terms.size(), terms.size());
+  }
   std::vector<RegressionRows::Entry> row;
   for (Index i = 0; i < terms.size(); ++i) {
     row.push_back({.parameter = static_cast<uint32_t>(i), .weight = terms[i]});
   }
   part_.Add(row, steps, 0, static_cast<uint32_t>(part_.size()) / kClusterRows);
   term_sums_ += terms;
+  term_products_ += terms * terms.transpose();
   steps_ += steps;
   count_ += 1;
 }
@@ -99,8 +103,11 @@ VoltageFit SupplyVoltage::Result(double scale) const {
     return fit;
   }
   const Index terms = p_.size();
-  const Eigen::LDLT<MatrixXd> solver(Prior().h + summary_.h);
-  const MatrixXd covariance = solver.solve(MatrixXd::Identity(terms + 1, terms + 1));
+  MatrixXd information = Prior().h + summary_.h;
+  // Readings of less noise than a step say nothing of where between two steps the voltage is, but
+  // it is between those: together they know at least as much as one of them.
+  information.topLeftCorner(terms, terms) += term_products_ / (count_ * kRoundingVariance);
+  const MatrixXd covariance = information.ldlt().solve(MatrixXd::Identity(terms + 1, terms + 1));
   fit.p = scale * p_;
   fit.model_covariance = scale * scale * covariance.topLeftCorner(terms, terms);
   fit.robust_covariance =

@@ -38,7 +38,8 @@ class SupplyVoltage {
   Quadratic Prior() const;
 
   RegressionRows part_;
-  Eigen::VectorXd term_sums_;  // of the part's rows
+  Eigen::VectorXd term_sums_;      // of all rows
+  Eigen::MatrixXd term_products_;  // likewise
   double steps_ = 0, count_ = 0, all_steps_ = 0, all_count_ = 0;
   // From the first part: around what the parameters are, and how far from it.
   Eigen::VectorXd mean_, sd_;
