@@ -106,18 +106,26 @@ class MeasuringDevice {
   v1::JobStatus WaitForEnd(const std::string& run_id) { return news.WaitForEnd(run_id); }
 
   // Everything that the run's spool holds.
-  RunData Records(const std::string& run_id) {
+  std::vector<v1::Chunk> Chunks(const std::string& run_id) {
+    std::vector<v1::Chunk> chunks;
     auto fd = queue_->OpenRun(run_id);
     EXPECT_TRUE(fd.ok()) << fd.status();
-    RunData data;
+    if (!fd.ok()) return chunks;
     SpoolReader reader(*std::move(fd));
     for (v1::Chunk chunk;;) {
       const auto more = reader.Next(&chunk);
       EXPECT_TRUE(more.ok()) << more.status();
-      if (!more.ok() || !*more) return data;
+      if (!more.ok() || !*more) return chunks;
+      chunks.push_back(chunk);
+    }
+  }
+  RunData Records(const std::string& run_id) {
+    RunData data;
+    for (const v1::Chunk& chunk : Chunks(run_id)) {
       const absl::Status added = data.Add(chunk);
       EXPECT_TRUE(added.ok()) << added;
     }
+    return data;
   }
 
   JobQueue& queue() { return *queue_; }
