@@ -159,7 +159,10 @@ grpc::Status DeviceService::SubmitJob(grpc::ServerContext* context,
 
 grpc::Status DeviceService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
                                      v1::ListJobsResponse* response) {
-  for (v1::JobStatus& job : root_.jobs().List()) *response->add_jobs() = std::move(job);
+  for (v1::JobStatus& job : root_.jobs().List()) {
+    if (OnlyWatches()) job.clear_power_w();
+    *response->add_jobs() = std::move(job);
+  }
   return grpc::Status::OK;
 }
 
@@ -171,6 +174,7 @@ grpc::Status DeviceService::GetJob(grpc::ServerContext*, const v1::GetJobRequest
         fmt::format("There is no run {} on this device", request->run_id().substr(0, 64))));
   }
   *response = job->status();
+  if (OnlyWatches()) response->clear_power_w();
   return grpc::Status::OK;
 }
 
@@ -280,11 +284,20 @@ grpc::Status DeviceService::UploadObject(grpc::ServerContext* context,
 
 // Power at a high rate tells what a processor computes (the PLATYPUS attack,
 // doi 10.1109/SP40001.2021.00063).
-absl::Status DeviceService::MayWatch(double rate_hz) const {
+bool DeviceService::OnlyWatches() {
   const Caller* caller = CallerScope::current();
+  return caller != nullptr && caller->role < v1::ROLE_RUN;
+}
+
+absl::Status DeviceService::MayWatch(double rate_hz) const {
   const double most_hz = root_.watch_rate_hz();
-  if (rate_hz <= most_hz || caller == nullptr) return absl::OkStatus();
-  return CheckRole(v1::ROLE_RUN, caller->role, fmt::format("Watching at more than {} Hz", most_hz));
+  if (rate_hz <= most_hz || !OnlyWatches()) return absl::OkStatus();
+  return CheckRole(v1::ROLE_RUN, CallerScope::current()->role,
+                   fmt::format("Watching at more than {} Hz", most_hz));
+}
+
+std::optional<double> DeviceService::FinestHz() const {
+  return OnlyWatches() ? std::optional(root_.watch_rate_hz()) : std::nullopt;
 }
 
 grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
@@ -300,17 +313,25 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
         "--board sim:jetson-tx1 for a simulated one",
         board_.name())));
   }
-  TelemetryDecimator decimator(request->rate_hz(), telemetry_.rails(), board_.simulated());
+  std::optional<double> finest_hz = FinestHz();
+  std::optional<TelemetryDecimator> decimator(std::in_place, request->rate_hz(), telemetry_.rails(),
+                                              board_.simulated(), finest_hz);
   const Nanoseconds poll =
       std::clamp(Seconds(0.5 / request->rate_hz()), kShortestPoll, kLongestPoll);
   uint64_t position = telemetry_.head(), lost = 0;
   std::vector<TelemetryRecord> records;
   while (!news_.stopped() && !context->IsCancelled()) {
     if (absl::Status may = MayWatch(request->rate_hz()); !may.ok()) return ToGrpc(may);
+    if (finest_hz != FinestHz()) {
+      finest_hz = FinestHz();
+      decimator.emplace(request->rate_hz(), telemetry_.rails(), board_.simulated(), finest_hz);
+    }
     records.clear();
+    const uint64_t lost_before = lost;
     telemetry_.Read(&position, kTelemetryBatch, &records, &lost);
+    if (lost > lost_before) decimator->Lose();
     for (const TelemetryRecord& record : records) {
-      std::optional<v1::TelemetryPoint> point = decimator.Add(record);
+      std::optional<v1::TelemetryPoint> point = decimator->Add(record);
       if (!point) continue;
       point->set_lost(lost);
       if (!writer->Write(*point)) return grpc::Status::CANCELLED;

@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <optional>
+
 #include "common/clock.h"
 #include "common/telemetry_ring.h"
 #include "daemon/front/clock_holders.h"
@@ -78,8 +80,12 @@ class DeviceService final : public v1::Device::Service {
                                                grpc::ServerReader<v1::SubmitJobRequest>* reader);
   absl::StatusOr<v1::ObjectStatus> TakeObject(grpc::ServerContext* context,
                                               grpc::ServerReader<v1::UploadObjectRequest>* reader);
+  // Whether the thread's caller is one whom the quota of live power binds.
+  static bool OnlyWatches();
   // PermissionDenied: the thread's caller may not watch at this rate, or not any more.
   absl::Status MayWatch(double rate_hz) const;
+  // Of the periods of live power that the thread's caller may see; nothing: any.
+  std::optional<double> FinestHz() const;
 
   const v1::BoardInfo board_;
   RootClient& root_;

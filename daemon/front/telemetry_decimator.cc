@@ -9,6 +9,9 @@
 namespace synergy {
 namespace {
 
+// A point a day is as slow as anybody can mean, and keeps the arithmetic in range.
+Nanoseconds PeriodOf(double rate_hz) { return Seconds(std::min(1 / rate_hz, 86400.0)); }
+
 constexpr double kMaxRateHz = 100;  // of WatchTelemetryRequest.rate_hz
 
 v1::RailPower ToProto(const std::string& name, const TelemetryRail& rail) {
@@ -32,12 +35,20 @@ absl::Status ValidateTelemetryRateUntrusted(double rate_hz) {
 }
 
 TelemetryDecimator::TelemetryDecimator(double rate_hz, std::vector<std::string> rails,
-                                       bool simulated)
+                                       bool simulated, std::optional<double> finest_hz)
     : rails_(std::move(rails)),
       simulated_(simulated),
-      // A point a day is as slow as anybody can mean, and keeps the arithmetic in range.
-      period_(Seconds(std::min(1 / rate_hz, 86400.0))),
+      period_(PeriodOf(rate_hz)),
+      grid_(finest_hz ? std::optional(PeriodOf(*finest_hz)) : std::nullopt),
       merged_(rails_.size()) {}
+
+void TelemetryDecimator::Lose() {
+  if (grid_) due_ns_.reset();
+}
+
+int64_t TelemetryDecimator::PeriodEnd() const {
+  return grid_ ? (*due_ns_ + grid_->count - 1) / grid_->count * grid_->count : *due_ns_;
+}
 
 void TelemetryDecimator::Merge(const TelemetryRecord& record) {
   if (empty_) {
@@ -60,14 +71,21 @@ void TelemetryDecimator::Merge(const TelemetryRecord& record) {
 }
 
 std::optional<v1::TelemetryPoint> TelemetryDecimator::Add(const TelemetryRecord& record) {
-  if (!period_end_ns_) period_end_ns_ = record.begin_ns + period_.count;
-  Merge(record);
   // Records do not end on the period's edge to the nanosecond: the nearest one closes it.
   const int64_t half_record_ns = (record.end_ns - record.begin_ns) / 2;
-  if (record.end_ns + half_record_ns < *period_end_ns_) return std::nullopt;
-  const int64_t periods = (record.end_ns + half_record_ns - *period_end_ns_) / period_.count + 1;
-  *period_end_ns_ += periods * period_.count;
+  if (!due_ns_) {
+    // On a grid: the first edge that no record before this one can have closed. What is there
+    // before it is a part of a cell.
+    due_ns_ = record.begin_ns + (grid_ ? half_record_ns + 1 : period_.count);
+    whole_ = !grid_;
+  }
+  Merge(record);
+  const int64_t closes_ns = record.end_ns + half_record_ns;
+  if (closes_ns < PeriodEnd()) return std::nullopt;
+  *due_ns_ = whole_ ? *due_ns_ : PeriodEnd();
+  *due_ns_ += ((closes_ns - *due_ns_) / period_.count + 1) * period_.count;
   empty_ = true;
+  if (!std::exchange(whole_, true)) return std::nullopt;
 
   v1::TelemetryPoint point;
   point.set_begin_ns(begin_ns_);

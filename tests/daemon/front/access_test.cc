@@ -250,6 +250,27 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
 }
 
+TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {
+  v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
+  job.set_power_w(5);
+  root_.SetJob(job);
+  for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
+    const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(role)));
+    v1::ListJobsResponse all;
+    while (all.jobs().empty()) {  // the front may not have heard of the job yet
+      grpc::ClientContext context;
+      ASSERT_TRUE(stub->ListJobs(&context, {}, &all).ok());
+    }
+    grpc::ClientContext context;
+    v1::GetJobRequest get;
+    get.set_run_id("r");
+    ASSERT_TRUE(stub->GetJob(&context, get, &job).ok());
+    const double power_w = role == v1::ROLE_RUN ? 5 : 0;
+    EXPECT_EQ(all.jobs(0).power_w(), power_w);
+    EXPECT_EQ(job.power_w(), power_w);
+  }
+}
+
 TEST_F(AccessTest, AnAdminWhoLowersTheWatchersRateEndsThoseAboveIt) {
   const v1::PairedBoard board = root_.Pair(v1::ROLE_WATCH);
   const auto stub = v1::Device::NewStub(ChannelOf(board));

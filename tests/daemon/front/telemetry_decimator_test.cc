@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
+#include <utility>
+#include <vector>
 
 namespace synergy {
 namespace {
@@ -90,6 +93,51 @@ TEST(TelemetryDecimator, ARailWithoutReadingsHasNoPower) {
   EXPECT_EQ(point->rails(1).rail(), "VDD_CPU");
   EXPECT_EQ(point->rails(1).readings(), 0u);
   EXPECT_EQ(point->rails(1).mean_w(), 0);
+}
+
+// Where the points of a decimator that joins at record `from` begin and end.
+std::vector<std::pair<int64_t, int64_t>> PeriodsFrom(int from, double rate_hz, double finest_hz,
+                                                     int lost_at = -10) {
+  TelemetryDecimator decimator(rate_hz, {"VDD_IN"}, true, finest_hz);
+  std::vector<std::pair<int64_t, int64_t>> periods;
+  for (int i = from; i < 200; ++i) {
+    if (i >= lost_at && i < lost_at + 5) continue;
+    if (i == lost_at + 5) decimator.Lose();
+    if (const auto point = decimator.Add(Record(i, 5))) {
+      periods.emplace_back(point->begin_ns(), point->end_ns());
+    }
+  }
+  return periods;
+}
+
+// Live power of watchers: staggered streams, or streams of different rates, must not tell more
+// together than one of the finest rate.
+TEST(TelemetryDecimator, OnAGridWholeCellsComeOutWheneverItJoinsAndAtWhateverRate) {
+  for (const double finest_hz : {10.0, 30.0}) {
+    std::set<int64_t> edges;
+    const auto cells = PeriodsFrom(0, finest_hz, finest_hz);
+    ASSERT_GE(static_cast<double>(cells.size()), 1.9 * finest_hz - 1);
+    for (const auto& [begin, end] : cells) edges.insert({begin, end});
+    for (int from = 0; from < 25; ++from) {
+      for (const double part : {1.0, 0.99, 0.7, 0.3}) {
+        const int lost_at = from % 3 == 0 ? 103 : -10;
+        const auto periods = PeriodsFrom(from, part * finest_hz, finest_hz, lost_at);
+        EXPECT_GE(periods.size(), 4u);
+        for (const auto& [begin, end] : periods) {
+          EXPECT_TRUE(edges.contains(begin)) << from << " " << part << " " << begin;
+          EXPECT_TRUE(edges.contains(end)) << from << " " << part << " " << end;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(PeriodsFrom(0, 10, 10, 103).size(), PeriodsFrom(0, 10, 10).size() - 1);
+}
+
+TEST(TelemetryDecimator, OnAGridTheRateIsKeptOnAverage) {
+  TelemetryDecimator decimator(7, {"VDD_IN"}, true, 10);
+  int points = 0;
+  for (int i = 0; i < 10'000; ++i) points += decimator.Add(Record(i, 5)).has_value() ? 1 : 0;
+  EXPECT_NEAR(points, 700, 2);
 }
 
 TEST(TelemetryDecimator, AfterAHoleItGoesOnInItsGrid) {
