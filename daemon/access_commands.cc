@@ -26,8 +26,9 @@ absl::Status Pair(const std::string& state, const std::string& role_name) {
   if (!host.ok()) return host.status();
   const absl::StatusOr<std::string> code = (*access)->OpenPairing(*role);
   if (!code.ok()) return code.status();
-  (*access)->Audit(
-      fmt::format("user {}: opened a pairing for the role {}", getuid(), RoleName(*role)));
+  (*access)->Audit({.who = fmt::format("user {}", getuid()),
+                    .what = "opened a pairing",
+                    .subject = fmt::format("for the role {}", RoleName(*role))});
   fmt::print("synergyctl pair {} {}\n", *host, *code);
   fmt::print(stderr, "valid once, for ten minutes, for the role {}\n", RoleName(*role));
   return absl::OkStatus();
@@ -51,8 +52,9 @@ absl::Status Revoke(const std::string& state, const std::string& id) {
   if (!access.ok()) return access.status();
   const absl::StatusOr<v1::ClientRecord> client = (*access)->Revoke(id);
   if (!client.ok()) return client.status();
-  (*access)->Audit(
-      fmt::format("user {}: revoked client {} ({})", getuid(), client->id(), client->name()));
+  (*access)->Audit({.who = fmt::format("user {}", getuid()),
+                    .what = "revoked client",
+                    .subject = fmt::format("{} ({})", client->id(), client->name())});
   fmt::print("revoked {} ({})\n", client->id(), client->name());
   return absl::OkStatus();
 }

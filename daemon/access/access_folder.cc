@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <utility>
@@ -17,17 +16,14 @@
 #include "common/pairing_code.h"
 #include "common/printable.h"
 #include "common/sha256.h"
-#include "fmt/chrono.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "google/protobuf/text_format.h"
-#include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
 
 constexpr size_t kMaxFileBytes = 1 << 20;
-constexpr off_t kMaxAuditBytes = 1 << 20;
 constexpr size_t kMaxNameBytes = 64;
 
 // One process at a time changes the folder, as long as this lives.
@@ -243,20 +239,6 @@ absl::StatusOr<v1::ClientBook> AccessFolder::ReadClients() const {
 
 absl::Status AccessFolder::WriteClients(const v1::ClientBook& book) const {
   return WriteText(path_ + "/clients", book);
-}
-
-void AccessFolder::Audit(std::string_view line) const {
-  const std::string file = path_ + "/audit.log";
-  struct stat info {};
-  if (stat(file.c_str(), &info) == 0 && info.st_size > kMaxAuditBytes) {
-    rename(file.c_str(), (file + ".1").c_str());
-  }
-  const UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  const std::string text = fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {}\n", fmt::gmtime(time(nullptr)),
-                                       Printable(std::string(line), 1024));
-  const absl::Status written =
-      fd.ok() ? WriteAll(fd.get(), text, file) : FileError("Opening", file, errno);
-  if (!written.ok()) spdlog::error("{}; not in the audit log: {}", written.ToString(), text);
 }
 
 }  // namespace synergy

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/access/audit_log.h"
 #include "daemon/access/board_credentials.h"
 #include "synergy/v1/access.pb.h"
 
@@ -54,18 +55,19 @@ class AccessFolder {
   // FailedPrecondition: several.
   absl::StatusOr<v1::ClientRecord> Revoke(std::string_view id) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Adds a line to audit.log: when, and who did what. Kept short: at 1 MiB it becomes audit.log.1.
-  void Audit(std::string_view line) const;
+  // Adds a line to audit.log.
+  void Audit(const AuditEntry& entry) { audit_.Add(entry, now_().ns); }
 
  private:
   AccessFolder(std::string path, std::function<BootTime()> now)
-      : path_(std::move(path)), now_(std::move(now)) {}
+      : path_(std::move(path)), now_(std::move(now)), audit_(path_) {}
   absl::StatusOr<v1::Role> TakeSecretUntrusted(std::string_view secret);
   absl::StatusOr<v1::ClientBook> ReadClients() const;
   absl::Status WriteClients(const v1::ClientBook& book) const;
 
   const std::string path_;
   const std::function<BootTime()> now_;
+  AuditLog audit_;
   mutable absl::Mutex mutex_;
   v1::ClientBook clients_ ABSL_GUARDED_BY(mutex_);
 };

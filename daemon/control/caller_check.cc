@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/strings/escaping.h"
 #include "common/printable.h"
 #include "common/roles.h"
 #include "fmt/format.h"
@@ -61,6 +62,9 @@ Need NeedOf(const v1::ControlRequest& request) {
     // Putting back is always good, also for a client that was revoked meanwhile.
     case v1::ControlRequest::kReleaseClocks:
       return {"releasing the clocks", std::nullopt};
+    // Also of a client that is not known.
+    case v1::ControlRequest::kRefused:
+      return {"calling", std::nullopt};
     // Who knows a pairing's secret need not be known.
     case v1::ControlRequest::kPair:
       return {"pairing", std::nullopt};
@@ -81,6 +85,7 @@ bool Changes(const v1::ControlRequest& request) {
   return request.has_submit() || request.has_cancel() || request.has_hold_clocks() ||
          request.has_release_clocks() || request.has_acknowledge() || request.has_open_pairing() ||
          request.has_take_lease() || request.has_release_lease() || request.has_set_quotas() ||
+         request.has_append_object() || request.has_refused() ||
          (request.has_diagnose() && request.diagnose().try_clocks());
 }
 
@@ -101,6 +106,13 @@ std::string Subject(const v1::ControlRequest& request) {
     return fmt::format("{} for {:g} s", request.take_lease().id(), request.take_lease().for_s());
   }
   if (request.has_release_lease()) return request.release_lease().id();
+  if (request.has_refused()) return request.refused().method();
+  if (request.has_hold_clocks()) return fmt::format("({})", request.hold_clocks().hold());
+  if (request.has_release_clocks()) return fmt::format("({})", request.release_clocks().hold());
+  if (request.has_append_object()) {
+    return fmt::format("of {} bytes, {}", request.append_object().object().bytes(),
+                       absl::BytesToHexString(request.append_object().object().sha256()));
+  }
   if (request.has_set_quotas()) return QuotasText(request.set_quotas());
   return "";
 }
@@ -113,6 +125,16 @@ std::string UserName(uid_t uid) {
   const bool known =
       getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found != nullptr;
   return known ? fmt::format("user {}", Printable(entry.pw_name, 64)) : fmt::format("user {}", uid);
+}
+
+std::string WhoAsks(const v1::ControlRequest::Caller& caller, const v1::ClientBook& clients) {
+  if (caller.client_id().empty()) return fmt::format("user {}", caller.uid());
+  for (const v1::ClientRecord& client : clients.clients()) {
+    if (client.id() != caller.client_id()) continue;
+    return fmt::format("client {} ({}{})", client.id(), client.name(),
+                       client.revoked() ? ", revoked" : "");
+  }
+  return "a client that is not known";
 }
 
 }  // namespace
@@ -146,16 +168,13 @@ absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
   return CheckRole(*need.role, client->role(), need.what);
 }
 
-std::string AuditLine(const v1::ControlRequest& request, const v1::ClientBook& clients) {
-  if (!Changes(request)) return "";
-  const v1::ControlRequest::Caller& caller = request.caller();
-  const v1::ClientRecord* client = Find(clients, caller.client_id());
-  const std::string who = caller.client_id().empty()
-                              ? fmt::format("user {}", caller.uid())
-                              : fmt::format("client {} ({})", caller.client_id(),
-                                            client == nullptr ? "revoked" : client->name());
-  const std::string subject = Subject(request);
-  return fmt::format("{}: {}{}{}", who, NeedOf(request).what, subject.empty() ? "" : " ", subject);
+std::optional<AuditEntry> AuditOf(const v1::ControlRequest& request,
+                                  const v1::ClientBook& clients) {
+  if (!Changes(request)) return std::nullopt;
+  return AuditEntry{.who = WhoAsks(request.caller(), clients),
+                    .what = std::string(NeedOf(request).what),
+                    .subject = Subject(request),
+                    .refused = request.refused().why()};
 }
 
 }  // namespace synergy

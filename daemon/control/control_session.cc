@@ -186,6 +186,7 @@ void ControlSession::Answer(uint64_t id, const absl::Status& status) {
 // message that is too long is our own mistake and costs only itself: it would be as long for the
 // next front.
 absl::Status ControlSession::Send(const v1::ControlEvent& event, std::span<const int> fds) {
+  Audit(event);
   absl::Status status = channel_.Send(event, fds);
   if (status.ok()) return status;
   if (!absl::IsUnavailable(status)) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <thread>
@@ -81,8 +82,10 @@ class ControlSession {
   void HandlePair(const v1::ControlRequest& request);
   void HandleOpenPairing(const v1::ControlRequest& request);
   void HandleSetQuotas(const v1::ControlRequest& request);
-  // Whether who asks may; where not, that was answered.
+  // Whether who asks may; where not, that was answered. What the audit log is to say of it waits
+  // for the answer.
   bool MayAsk(const v1::ControlRequest& request);
+  void Audit(const v1::ControlEvent& answer);
   JobOwner OwnerOf(const v1::ControlRequest& request) const;
   v1::ControlEvent ClientsNow() const;
   v1::ControlEvent QuotasNow() const;
@@ -111,6 +114,7 @@ class ControlSession {
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool sending_ ABSL_GUARDED_BY(mutex_) = false;  // news, right now
   std::deque<std::pair<std::string, v1::ControlEvent>> news_ ABSL_GUARDED_BY(mutex_);  // by run
+  std::map<uint64_t, AuditEntry> asked_for_ ABSL_GUARDED_BY(mutex_);                   // by request
   std::jthread sender_;
   WorkLane submissions_;  // copying a net takes long
   WorkLane appends_;      // so does writing an object, or hashing it again

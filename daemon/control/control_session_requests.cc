@@ -96,6 +96,9 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
     case v1::ControlRequest::kPair:
       HandlePair(request);
       break;
+    case v1::ControlRequest::kRefused:
+      Answer(id, absl::OkStatus());
+      break;
     case v1::ControlRequest::kOpenPairing:
       HandleOpenPairing(request);
       break;
@@ -119,15 +122,33 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
 bool ControlSession::MayAsk(const v1::ControlRequest& request) {
   const v1::ClientBook clients = access_ == nullptr ? v1::ClientBook() : access_->clients();
   const absl::Status allowed = CheckCallerUntrusted(request, clients);
-  const std::string line = AuditLine(request, clients);
+  std::optional<AuditEntry> entry = AuditOf(request, clients);
   // Who waits for a lease asks for it again and again.
   const bool again = request.has_take_lease() && queue_.HasLease(request.take_lease().id());
-  if (access_ != nullptr && !line.empty() && !again) {
-    access_->Audit(allowed.ok() ? line : line + ": refused");
+  if (access_ != nullptr && entry.has_value() && !again) {
+    const absl::MutexLock lock(&mutex_);
+    asked_for_[request.id()] = *std::move(entry);
   }
   if (allowed.ok()) return true;
   Answer(request.id(), allowed);
   return false;
+}
+
+void ControlSession::Audit(const v1::ControlEvent& answer) {
+  AuditEntry entry;
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto asked_for = asked_for_.find(answer.id());
+    if (asked_for == asked_for_.end()) return;
+    entry = std::move(asked_for->second);
+    asked_for_.erase(asked_for);
+  }
+  if (answer.has_object() && !answer.object().complete()) return;  // a part of one
+  if (answer.has_job() && answer.job().run_id() != entry.subject) {
+    entry.subject += " as " + answer.job().run_id();
+  }
+  if (answer.code() != 0) entry.refused = answer.text();
+  access_->Audit(entry);
 }
 
 void ControlSession::HandlePair(const v1::ControlRequest& request) {
@@ -139,12 +160,17 @@ void ControlSession::HandlePair(const v1::ControlRequest& request) {
   if (!paired.ok()) {
     // Guesses end with their pairing; without one anybody could fill the log.
     if (!absl::IsNotFound(paired.status())) {
-      access_->Audit(fmt::format("pairing of {}: {}", name, paired.status().ToString()));
+      access_->Audit({.who = "a host",
+                      .what = "pairing",
+                      .subject = name,
+                      .refused = std::string(paired.status().message())});
     }
     return Answer(request.id(), paired.status());
   }
-  access_->Audit(fmt::format("paired {} as client {}, role {}", name, paired->client_id(),
-                             RoleName(paired->role())));
+  access_->Audit({.who = "a host",
+                  .what = "paired",
+                  .subject = fmt::format("{} as client {}, role {}", name, paired->client_id(),
+                                         RoleName(paired->role()))});
   // The front knows the client before the client knows that it may come.
   Send(ClientsNow()).IgnoreError();  // Send has dealt with it
   v1::ControlEvent event;

@@ -25,15 +25,15 @@ std::map<std::string, v1::Role> RolesOfMethods() {
   return roles;
 }
 
-// "": the connection's certificate names no client. TLS has checked that our authority has signed
-// it.
+// "none": the connection's certificate names no client. TLS has checked that our authority has
+// signed it.
 std::string ClientOf(const grpc::ServerContext& context) {
   for (const grpc::string_ref& value :
        context.auth_context()->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
     const std::string_view uri(value.data(), value.size());
     if (uri.starts_with(kClientUri)) return std::string(uri.substr(kClientUri.size()));
   }
-  return "";
+  return "none";
 }
 
 }  // namespace
@@ -60,19 +60,19 @@ grpc::Status CheckedService::Check(const char* method,
     refused = CheckRole(needed, caller.role, method);
   } else {
     const std::string client_id = ClientOf(*context);
+    caller.wire.set_client_id(client_id);
     auto begun = clients_.Begin(client_id, needed, method, context);
     refused = begun.status();
     if (begun.ok()) {
       call = *std::move(begun);
-      caller.wire.set_client_id(client_id);
       caller.role = call->role();
     }
   }
+  const CallerScope scope(caller);
   if (!refused.ok()) {
     spdlog::warn("{} from {} is refused: {}", method, context->peer(), refused.ToString());
-    return ToGrpc(refused);
+    return handlers_.Refuse(method, refused);
   }
-  const CallerScope scope(caller);
   return (handlers_.*handler)(context, arguments...);
 }
 

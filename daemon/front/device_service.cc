@@ -112,6 +112,11 @@ grpc::Status DeviceService::DescribeBoard(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status DeviceService::Refuse(const std::string& method, const absl::Status& why) const {
+  root_.TellRefused(method, why);
+  return ToGrpc(why);
+}
+
 template <typename Request>
 bool DeviceService::Hear(grpc::ServerContext* context, grpc::ServerReader<Request>* reader,
                          Request* request) {
@@ -306,7 +311,9 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
   if (absl::Status status = ValidateTelemetryRateUntrusted(request->rate_hz()); !status.ok()) {
     return ToGrpc(status);
   }
-  if (absl::Status may = MayWatch(request->rate_hz()); !may.ok()) return ToGrpc(may);
+  if (absl::Status may = MayWatch(request->rate_hz()); !may.ok()) {
+    return Refuse("WatchTelemetry", may);
+  }
   if (telemetry_.rails().empty()) {
     return ToGrpc(absl::FailedPreconditionError(fmt::format(
         "The board {} has no power source, so there is no live power; start synergyd with "

@@ -72,6 +72,9 @@ class DeviceService final : public v1::Device::Service {
   grpc::Status SetQuotas(grpc::ServerContext*, const v1::SetQuotasRequest*,
                          v1::QuotaState*) override;
 
+  // For the audit log: the thread's caller is refused. The status for the call.
+  grpc::Status Refuse(const std::string& method, const absl::Status& why) const;
+
  private:
   // The client's next message; false: none comes, or the client was silent for too long.
   template <typename Request>

@@ -72,6 +72,8 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ControlEvent::Pairing> OpenPairing(v1::Role role);
+  // For the audit log: the front itself refuses a call.
+  void TellRefused(const std::string& method, const absl::Status& why);
   absl::StatusOr<v1::QuotaState> GetQuotas();
   absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);

@@ -135,6 +135,13 @@ absl::StatusOr<v1::ControlEvent::Pairing> RootClient::OpenPairing(v1::Role role)
   return std::move(*answer->event.mutable_pairing());
 }
 
+void RootClient::TellRefused(const std::string& method, const absl::Status& why) {
+  v1::ControlRequest request;
+  request.mutable_refused()->set_method(method);
+  request.mutable_refused()->set_why(std::string(why.message()));
+  Ask(std::move(request), {}, patience_).IgnoreError();  // it is refused also where nobody hears
+}
+
 absl::StatusOr<v1::QuotaState> RootClient::GetQuotas() {
   v1::ControlRequest request;
   request.mutable_get_quotas();

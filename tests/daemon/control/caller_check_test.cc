@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fmt/format.h"
 #include "google/protobuf/descriptor.h"
 
 namespace synergy {
@@ -33,6 +34,11 @@ absl::Status Ask(v1::ControlRequest request, const std::string& client) {
   return CheckCallerUntrusted(request, Book());
 }
 
+std::string AuditLine(const v1::ControlRequest& request) {
+  const AuditEntry entry = AuditOf(request, Book()).value();
+  return fmt::format("{}: {} {}", entry.who, entry.what, entry.subject);
+}
+
 TEST(CallerCheck, EveryRequestButPairingAndPuttingBackNeedsACaller) {
   const google::protobuf::OneofDescriptor* requests =
       v1::ControlRequest::descriptor()->FindOneofByName("request");
@@ -41,7 +47,8 @@ TEST(CallerCheck, EveryRequestButPairingAndPuttingBackNeedsACaller) {
     const google::protobuf::FieldDescriptor* field = requests->field(i);
     v1::ControlRequest request;
     request.GetReflection()->MutableMessage(&request, field);
-    const bool free = field->name() == "pair" || field->name() == "release_clocks";
+    const bool free =
+        field->name() == "pair" || field->name() == "release_clocks" || field->name() == "refused";
     EXPECT_EQ(CheckCallerUntrusted(request, Book()).ok(), free) << field->name();
     EXPECT_EQ(Ask(request, "revoked").ok(), free) << field->name();
     EXPECT_EQ(Ask(request, "unknown").ok(), free) << field->name();
@@ -84,18 +91,25 @@ TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
   v1::ControlRequest request;
   request.mutable_cancel()->set_run_id("r7");
   request.mutable_caller()->set_client_id("runner");
-  EXPECT_EQ(AuditLine(request, Book()), "client runner (ann@laptop): cancelling a job r7");
+  EXPECT_EQ(AuditLine(request), "client runner (ann@laptop): cancelling a job r7");
   request.mutable_caller()->Clear();
   request.mutable_caller()->set_uid(1000);
-  EXPECT_EQ(AuditLine(request, Book()), "user 1000: cancelling a job r7");
+  EXPECT_EQ(AuditLine(request), "user 1000: cancelling a job r7");
   request.mutable_open_pairing()->set_role(v1::ROLE_RUN);
-  EXPECT_EQ(AuditLine(request, Book()), "user 1000: opening a pairing for the role run");
+  EXPECT_EQ(AuditLine(request), "user 1000: opening a pairing for the role run");
   request.mutable_set_quotas()->set_reset(true);
-  EXPECT_EQ(AuditLine(request, Book()), "user 1000: setting quotas back");
+  EXPECT_EQ(AuditLine(request), "user 1000: setting quotas back");
   request.mutable_set_quotas()->mutable_set()->set_jobs_per_client(3);
-  EXPECT_EQ(AuditLine(request, Book()), "user 1000: setting quotas back, then jobs_per_client: 3");
+  EXPECT_EQ(AuditLine(request), "user 1000: setting quotas back, then jobs_per_client: 3");
   request.mutable_get_clocks();
-  EXPECT_EQ(AuditLine(request, Book()), "");
+  EXPECT_FALSE(AuditOf(request, Book()).has_value());
+  request.mutable_refused()->set_method("SubmitJob");
+  request.mutable_refused()->set_why("not today");
+  request.mutable_caller()->set_client_id("revoked");
+  EXPECT_EQ(AuditLine(request), "client revoked (ann@laptop, revoked): calling SubmitJob");
+  EXPECT_EQ(AuditOf(request, Book())->refused, "not today");
+  request.mutable_caller()->set_client_id("made up");
+  EXPECT_EQ(AuditLine(request), "a client that is not known: calling SubmitJob");
 }
 
 }  // namespace

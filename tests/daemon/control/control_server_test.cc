@@ -248,7 +248,7 @@ TEST_F(ControlServerTest, AnAdminSetsQuotasThatTheFrontHearsOfFirst) {
   EXPECT_EQ(Ask(watcher).quota_state().limits().watch_rate_hz(), 2);
 }
 
-TEST_F(ControlServerTest, TheAuditLogNamesNewLeasesOnceAndQuotas) {
+TEST_F(ControlServerTest, TheAuditLogSaysWhatWasDoneAndWhatWasRefused) {
   (void)Disconnect();
   access_ = AccessFolder::Open(folder_.path()).value();
   start_.access = access_.get();
@@ -266,16 +266,23 @@ TEST_F(ControlServerTest, TheAuditLogNamesNewLeasesOnceAndQuotas) {
   request.mutable_set_quotas()->mutable_set()->set_jobs_per_client(3);
   request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
   EXPECT_EQ(Ask(request).code(), 0u);
+  request.mutable_cancel()->set_run_id("abc");
+  EXPECT_NE(Ask(request).code(), 0u) << "after its role was checked";
+  request.mutable_refused()->set_method("ListJobs");
+  request.mutable_refused()->set_why("too often");
+  EXPECT_EQ(Ask(request).code(), 0u);
   const std::string log = ReadFile(access_->path() + "/audit.log", 1 << 20).value();
   std::vector<std::string> lines;
   for (size_t at = 0; at < log.size(); at = log.find('\n', at) + 1) {
     lines.push_back(log.substr(log.find(' ', at) + 1, log.find('\n', at) - log.find(' ', at) - 1));
   }
   EXPECT_THAT(lines,
-              testing::ElementsAre("user 0: taking a lease on the board abc for 60 s: refused",
+              testing::ElementsAre(HasSubstr("taking a lease on the board abc for 60 s: refused: "),
                                    "user 0: taking a lease on the board abc for 60 s",
                                    "user 0: ending a lease on the board abc",
-                                   "user 0: setting quotas jobs_per_client: 3"));
+                                   "user 0: setting quotas jobs_per_client: 3",
+                                   testing::StartsWith("user 0: cancelling a job abc: refused: "),
+                                   "user 0: calling ListJobs: refused: too often"));
 }
 
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {

@@ -184,6 +184,7 @@ TEST_F(AccessTest, EveryRpcNamesItsRoleAndRefusesThoseBelowIt) {
     }
   }
   EXPECT_GE(refused, 12);
+  EXPECT_EQ(static_cast<int>(root_.refused().size()), refused) << "for the audit log";
   EXPECT_EQ(root_.asked(), 0);
 }
 
@@ -248,6 +249,7 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   const absl::Status status = client->Watch(100, nothing);
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
+  EXPECT_THAT(root_.refused(), testing::ElementsAre("WatchTelemetry"));
 }
 
 TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {

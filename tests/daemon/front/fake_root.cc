@@ -186,6 +186,11 @@ void FakeRoot::SendRaw(const std::string& packet) {
             static_cast<ssize_t>(packet.size()));
 }
 
+std::vector<std::string> FakeRoot::refused() const {
+  absl::MutexLock lock(&mutex_);
+  return refused_;
+}
+
 void FakeRoot::SetJob(const v1::JobStatus& job) {
   absl::MutexLock lock(&mutex_);
   const auto known = std::ranges::find(jobs_, job.run_id(), &v1::JobStatus::run_id);
@@ -291,7 +296,8 @@ void FakeRoot::Answer(ControlChannel* channel, const v1::ControlRequest& request
 v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
                                   const std::vector<UniqueFd>& fds, UniqueFd* reply_fd) {
   v1::ControlEvent event;
-  asked_ += request.has_pair() ? 0 : 1;
+  if (request.has_refused()) refused_.push_back(request.refused().method());
+  asked_ += request.has_pair() || request.has_refused() ? 0 : 1;
   if (request.has_pair()) {
     const absl::StatusOr<v1::PairResponse> paired = access_->PairUntrusted(request.pair());
     if (paired.ok()) {

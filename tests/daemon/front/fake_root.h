@@ -68,8 +68,10 @@ class FakeRoot {
   v1::PairedBoard Pair(v1::Role role = v1::ROLE_RUN) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets time pass for pairings.
   void PassTime(int64_t ns) { boot_ns_ += ns; }
-  // How many requests came, but for those of pairing.
+  // How many requests came, but for those of pairing and what the front has refused.
   int asked() const { return asked_; }
+  // The calls that the front has refused, by their methods.
+  std::vector<std::string> refused() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The control channel for a new front, which has got Start and the jobs; the last front's one is
   // cut.
@@ -149,6 +151,7 @@ class FakeRoot {
   std::map<std::string, uint64_t> acknowledged_ ABSL_GUARDED_BY(mutex_);
   v1::ControlEvent::Sources sources_ ABSL_GUARDED_BY(mutex_);
   v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> refused_ ABSL_GUARDED_BY(mutex_);
   std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
   absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> left_ ABSL_GUARDED_BY(mutex_);
