@@ -1,6 +1,8 @@
 // Who makes a call, known to everything that runs in the call's thread.
 #pragma once
 
+#include <string>
+
 #include "synergy/v1/control.pb.h"
 
 namespace synergy {
@@ -8,6 +10,11 @@ namespace synergy {
 struct Caller {
   v1::ControlRequest::Caller wire;  // what the root side is told
   v1::Role role = v1::ROLE_UNSPECIFIED;
+
+  // Of the client, or of the user: "uid:1000".
+  std::string id() const {
+    return wire.client_id().empty() ? "uid:" + std::to_string(wire.uid()) : wire.client_id();
+  }
 };
 
 // The caller of this thread's call, as long as it lives; one at a time.
@@ -20,6 +27,7 @@ class CallerScope {
 
   // Null: this thread makes no call.
   static const Caller* current() { return current_; }
+  static std::string current_id() { return current_ == nullptr ? "" : current_->id(); }
 
  private:
   static inline thread_local const Caller* current_ = nullptr;

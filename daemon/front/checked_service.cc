@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/certificates.h"
-#include "common/roles.h"
 #include "daemon/front/grpc_reply.h"
 #include "google/protobuf/descriptor.h"
 #include "spdlog/spdlog.h"
@@ -53,25 +52,16 @@ grpc::Status CheckedService::Check(const char* method,
   const auto known = needs_.find(method);
   const v1::Role needed = known == needs_.end() ? v1::ROLE_UNSPECIFIED : known->second;
   Caller caller;
-  std::unique_ptr<ClientTable::Call> call;
-  absl::Status refused;
   if (caller_.has_value()) {
     caller = *caller_;
-    refused = CheckRole(needed, caller.role, method);
   } else {
-    const std::string client_id = ClientOf(*context);
-    caller.wire.set_client_id(client_id);
-    auto begun = clients_.Begin(client_id, needed, method, context);
-    refused = begun.status();
-    if (begun.ok()) {
-      call = *std::move(begun);
-      caller.role = call->role();
-    }
+    caller.wire.set_client_id(ClientOf(*context));
   }
-  const CallerScope scope(caller);
-  if (!refused.ok()) {
-    spdlog::warn("{} from {} is refused: {}", method, context->peer(), refused.ToString());
-    return handlers_.Refuse(method, refused);
+  const auto call = clients_.Begin(caller, needed, method, context);
+  const CallerScope scope(call.ok() ? (*call)->caller() : caller);
+  if (!call.ok()) {
+    spdlog::warn("{} from {} is refused: {}", method, context->peer(), call.status().ToString());
+    return handlers_.Refuse(method, call.status());
   }
   return (handlers_.*handler)(context, arguments...);
 }

@@ -18,30 +18,31 @@ void ClientTable::Set(const v1::ClientBook& clients) {
   roles_.clear();
   for (const v1::ClientRecord& client : clients.clients()) roles_[client.id()] = client.role();
   for (const Call* call : calls_) {
-    const auto role = roles_.find(call->client_id_);
+    if (call->caller_.wire.client_id().empty()) continue;  // of a user of the Unix socket
+    const auto role = roles_.find(call->id_);
     if (role == roles_.end() || role->second < call->needed_) call->context_->TryCancel();
   }
 }
 
 absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
-    const std::string& client_id, v1::Role needed, const std::string& what,
-    grpc::ServerContext* context) {
+    Caller caller, v1::Role needed, const std::string& what, grpc::ServerContext* context) {
   const absl::MutexLock lock(&mutex_);
-  const auto role = roles_.find(client_id);
-  if (role == roles_.end()) {
-    return absl::UnauthenticatedError(
-        "This board does not know this client, or has revoked it: pair again with a code that "
-        "`synergyd pair` prints on the board");
+  if (!caller.wire.client_id().empty()) {
+    const auto role = roles_.find(caller.wire.client_id());
+    if (role == roles_.end()) {
+      return absl::UnauthenticatedError(
+          "This board does not know this client, or has revoked it: pair again with a code that "
+          "`synergyd pair` prints on the board");
+    }
+    caller.role = role->second;
   }
-  if (absl::Status may = CheckRole(needed, role->second, what); !may.ok()) return may;
-  const auto own = std::count_if(calls_.begin(), calls_.end(), [&client_id](const Call* call) {
-    return call->client_id_ == client_id;
-  });
+  if (absl::Status may = CheckRole(needed, caller.role, what); !may.ok()) return may;
+  const auto own = std::ranges::count(calls_, caller.id(), &Call::id_);
   if (own >= kMaxCalls) {
     return absl::ResourceExhaustedError(
-        fmt::format("This client makes {} calls at the same time already: try again", own));
+        fmt::format("You make {} calls at the same time already: try again", own));
   }
-  auto call = std::make_unique<Call>(*this, client_id, role->second, needed, context);
+  auto call = std::make_unique<Call>(*this, caller, needed, context);
   calls_.insert(call.get());
   return call;
 }

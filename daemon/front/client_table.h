@@ -1,4 +1,4 @@
-// The clients that may come over TCP now, and the calls that they make.
+// The clients that may come over TCP now, and the calls that they and the Unix socket's users make.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/front/caller.h"
 #include "synergy/v1/access.pb.h"
 
 namespace synergy {
@@ -18,30 +19,25 @@ namespace synergy {
 // Thread-safe.
 class ClientTable {
  public:
-  // Of one client at a time, so that it leaves some of the server's threads to others.
+  // Of one client or user at a time, so that it leaves some of the server's threads to others.
   static constexpr int kMaxCalls = 40;
 
-  // A call of a client, as long as it lives. Does not outlive the table.
+  // A call, as long as it lives. Does not outlive the table.
   class Call {
    public:
-    Call(ClientTable& table, std::string client_id, v1::Role role, v1::Role needed,
-         grpc::ServerContext* context)
-        : table_(table),
-          client_id_(std::move(client_id)),
-          role_(role),
-          needed_(needed),
-          context_(context) {}
+    Call(ClientTable& table, const Caller& caller, v1::Role needed, grpc::ServerContext* context)
+        : table_(table), caller_(caller), id_(caller.id()), needed_(needed), context_(context) {}
     ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
-    v1::Role role() const { return role_; }
+    const Caller& caller() const { return caller_; }
 
    private:
     friend class ClientTable;
     ClientTable& table_;
-    const std::string client_id_;
-    const v1::Role role_;
+    const Caller caller_;
+    const std::string id_;
     const v1::Role needed_;
     grpc::ServerContext* const context_;
   };
@@ -49,9 +45,10 @@ class ClientTable {
   // From now on these may come. Calls of others, and those that a client's role does not cover any
   // more, are cancelled.
   void Set(const v1::ClientBook& clients) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Begins a call. Unauthenticated: the client is not known, or was revoked. PermissionDenied: its
-  // role is less than `needed` for `what`. ResourceExhausted: it makes too many calls.
-  absl::StatusOr<std::unique_ptr<Call>> Begin(const std::string& client_id, v1::Role needed,
+  // Begins a call of `caller`; a client's role is the table's. Unauthenticated: the client is not
+  // known, or was revoked. PermissionDenied: the role is less than `needed` for `what`.
+  // ResourceExhausted: too many calls.
+  absl::StatusOr<std::unique_ptr<Call>> Begin(Caller caller, v1::Role needed,
                                               const std::string& what, grpc::ServerContext* context)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -132,11 +132,12 @@ absl::StatusOr<v1::JobStatus> DeviceService::TakeSubmission(
   }
   if (absl::Status status = ValidateSubmissionUntrusted(request); !status.ok()) return status;
   const v1::JobSpec spec = request.spec();
+  const std::string client = CallerScope::current_id();
   absl::StatusOr<NetUpload> predict =
-      NetUpload::Create("predict net", request.predict_net_bytes(), &uploads_);
+      NetUpload::Create("predict net", request.predict_net_bytes(), &uploads_, client);
   if (!predict.ok()) return predict.status();
   absl::StatusOr<NetUpload> init =
-      NetUpload::Create("init net", request.init_net_bytes(), &uploads_);
+      NetUpload::Create("init net", request.init_net_bytes(), &uploads_, client);
   if (!init.ok()) return init.status();
   while (Hear(context, reader, &request)) {
     absl::Status status;
@@ -255,11 +256,12 @@ absl::StatusOr<v1::ObjectStatus> DeviceService::TakeObject(
     return absl::InvalidArgumentError("The first message of an upload must say of what");
   }
   const v1::ObjectRef object = request.begin().object();
+  const std::string client = CallerScope::current_id();
   absl::StatusOr<std::unique_ptr<ObjectsUnderWay::Claim>> claim =
-      objects_under_way_.Take(object.sha256());
+      objects_under_way_.Take(object.sha256(), client);
   if (!claim.ok()) return claim.status();
   absl::StatusOr<std::unique_ptr<ObjectUpload>> upload =
-      ObjectUpload::Create(object, request.begin().offset(), &root_, &uploads_);
+      ObjectUpload::Create(object, request.begin().offset(), &root_, &uploads_, client);
   if (!upload.ok()) return upload.status();
   // An earlier upload may have added to the object after the client had asked for its state.
   const absl::StatusOr<v1::ControlEvent::ObjectState> here = root_.QueryObject(object);

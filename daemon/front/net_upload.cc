@@ -20,12 +20,19 @@ constexpr const char* kTmpfs = "/dev/shm";
 
 }  // namespace
 
-bool UploadBudget::Take(uint64_t bytes) {
-  uint64_t left = left_.load();
-  while (left >= bytes) {
-    if (left_.compare_exchange_weak(left, left - bytes)) return true;
-  }
-  return false;
+bool UploadBudget::Take(const std::string& client, uint64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  uint64_t& taken = taken_[client];
+  if (bytes > left_ || bytes > share_ - taken) return false;
+  left_ -= bytes;
+  taken += bytes;
+  return true;
+}
+
+void UploadBudget::GiveBack(const std::string& client, uint64_t bytes) {
+  const absl::MutexLock lock(&mutex_);
+  left_ += bytes;
+  taken_[client] -= bytes;
 }
 
 uint64_t UploadBudgetBytes() {
@@ -55,38 +62,50 @@ absl::StatusOr<UniqueFd> CreateUnlinkedFile(const std::string& folder) {
   return fd;
 }
 
-absl::StatusOr<NetUpload> NetUpload::Create(std::string what, uint64_t bytes,
-                                            UploadBudget* budget) {
+absl::StatusOr<NetUpload> NetUpload::Create(std::string what, uint64_t bytes, UploadBudget* budget,
+                                            std::string client) {
   if (bytes > kMaxNetBytes) {
     return absl::ResourceExhaustedError(
         fmt::format("The {} has {} bytes, at most {} are possible", what, bytes, kMaxNetBytes));
   }
+  if (bytes > budget->share()) {
+    return absl::ResourceExhaustedError(
+        fmt::format("The {} has {} bytes, for which this board has too little memory: {} are "
+                    "possible",
+                    what, bytes, budget->share()));
+  }
   absl::StatusOr<UniqueFd> file = CreateAnonymousFile();
   if (!file.ok()) return file.status();
-  if (!budget->Take(bytes)) {
-    return absl::ResourceExhaustedError(
-        fmt::format("There is no room for the {} of {} bytes beside other submissions; try again",
-                    what, bytes));
-  }
-  return NetUpload(std::move(what), bytes, budget, *std::move(file));
+  return NetUpload(std::move(what), bytes, budget, std::move(client), *std::move(file));
 }
 
-NetUpload::NetUpload(std::string what, uint64_t announced, UploadBudget* budget, UniqueFd file)
-    : what_(std::move(what)), announced_(announced), budget_(budget), file_(std::move(file)) {}
+NetUpload::NetUpload(std::string what, uint64_t announced, UploadBudget* budget, std::string client,
+                     UniqueFd file)
+    : what_(std::move(what)),
+      announced_(announced),
+      budget_(budget),
+      client_(std::move(client)),
+      file_(std::move(file)) {}
 
 NetUpload::NetUpload(NetUpload&& other) noexcept
     : what_(std::move(other.what_)),
-      announced_(std::exchange(other.announced_, 0)),
+      announced_(other.announced_),
       budget_(other.budget_),
+      client_(other.client_),
       file_(std::move(other.file_)),
-      bytes_(other.bytes_) {}
+      bytes_(std::exchange(other.bytes_, 0)) {}
 
-NetUpload::~NetUpload() { budget_->GiveBack(announced_); }
+NetUpload::~NetUpload() { budget_->GiveBack(client_, bytes_); }
 
 absl::Status NetUpload::Append(std::string_view part) {
   if (part.size() > announced_ - bytes_) {
     return absl::InvalidArgumentError(
         fmt::format("The {} is longer than the {} bytes that were announced", what_, announced_));
+  }
+  if (!budget_->Take(client_, part.size())) {
+    return absl::ResourceExhaustedError(
+        fmt::format("There is no room for the {} of {} bytes beside other submissions; try again",
+                    what_, announced_));
   }
   const uint64_t begin = bytes_;
   bytes_ += part.size();

@@ -13,28 +13,32 @@ namespace synergy {
 
 ObjectsUnderWay::Claim::~Claim() {
   absl::MutexLock lock(&all_->mutex_);
-  all_->sha256s_.erase(sha256_);
+  all_->clients_.erase(sha256_);
 }
 
 absl::StatusOr<std::unique_ptr<ObjectsUnderWay::Claim>> ObjectsUnderWay::Take(
-    const std::string& sha256) {
+    const std::string& sha256, const std::string& client) {
   absl::MutexLock lock(&mutex_);
-  if (sha256s_.contains(sha256)) {
+  if (clients_.contains(sha256)) {
     return absl::AbortedError(
         "Another client is uploading this object just now; ask again when it is done");
   }
-  if (sha256s_.size() >= kMaxUploads) {
+  const auto own = static_cast<size_t>(std::ranges::count_if(
+      clients_, [&client](const auto& entry) { return entry.second == client; }));
+  if (clients_.size() >= kMaxUploads || own >= kMaxUploadsOfOne) {
     return absl::ResourceExhaustedError(
-        fmt::format("{} objects are being uploaded already; try again", kMaxUploads));
+        fmt::format("{} objects are being uploaded already, {} of them by you; try again",
+                    clients_.size(), own));
   }
-  sha256s_.insert(sha256);
+  clients_[sha256] = client;
   return std::make_unique<Claim>(this, sha256);
 }
 
 absl::StatusOr<std::unique_ptr<ObjectUpload>> ObjectUpload::Create(v1::ObjectRef object,
                                                                    uint64_t offset,
                                                                    RootClient* root,
-                                                                   UploadBudget* budget) {
+                                                                   UploadBudget* budget,
+                                                                   std::string client) {
   if (offset > object.bytes()) {
     return absl::InvalidArgumentError(fmt::format(
         "An upload of an object of {} bytes cannot begin at {}", object.bytes(), offset));
@@ -45,22 +49,23 @@ absl::StatusOr<std::unique_ptr<ObjectUpload>> ObjectUpload::Create(v1::ObjectRef
     if (!file.ok()) return file.status();
     block = *std::move(file);
   }
-  if (!budget->Take(blocks.size() * kObjectBlockBytes)) {
+  if (!budget->Take(client, blocks.size() * kObjectBlockBytes)) {
     return absl::ResourceExhaustedError("There is no memory for one more upload; try again");
   }
-  return std::unique_ptr<ObjectUpload>(
-      new ObjectUpload(std::move(object), offset, root, budget, std::move(blocks)));
+  return std::unique_ptr<ObjectUpload>(new ObjectUpload(std::move(object), offset, root, budget,
+                                                        std::move(client), std::move(blocks)));
 }
 
 ObjectUpload::ObjectUpload(v1::ObjectRef object, uint64_t offset, RootClient* root,
-                           UploadBudget* budget, std::array<UniqueFd, 2> blocks)
+                           UploadBudget* budget, std::string client, std::array<UniqueFd, 2> blocks)
     : object_(std::move(object)),
       root_(root),
       budget_(budget),
+      client_(std::move(client)),
       blocks_(std::move(blocks)),
       block_at_(offset) {}
 
-ObjectUpload::~ObjectUpload() { budget_->GiveBack(blocks_.size() * kObjectBlockBytes); }
+ObjectUpload::~ObjectUpload() { budget_->GiveBack(client_, blocks_.size() * kObjectBlockBytes); }
 
 absl::Status ObjectUpload::Append(std::string_view part) {
   if (part.size() > object_.bytes() - block_at_ - filled_) {

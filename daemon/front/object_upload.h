@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -30,6 +30,7 @@ inline constexpr uint64_t kObjectBlockBytes = uint64_t{4} << 20;
 class ObjectsUnderWay {
  public:
   static constexpr size_t kMaxUploads = 8;
+  static constexpr size_t kMaxUploadsOfOne = 4;  // of one client
 
   // Its name until it is destroyed.
   class Claim {
@@ -43,23 +44,24 @@ class ObjectsUnderWay {
     ObjectsUnderWay* const all_;
     const std::string sha256_;
   };
-  // Aborted: somebody else is uploading it. ResourceExhausted: too many are. The claim does not
-  // outlive this.
-  absl::StatusOr<std::unique_ptr<Claim>> Take(const std::string& sha256);
+  // Aborted: somebody else is uploading it. ResourceExhausted: too many are, or `client` uploads
+  // too many. The claim does not outlive this.
+  absl::StatusOr<std::unique_ptr<Claim>> Take(const std::string& sha256, const std::string& client);
 
  private:
   absl::Mutex mutex_;
-  std::set<std::string> sha256s_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> clients_ ABSL_GUARDED_BY(mutex_);  // by the object's sha256
 };
 
 // Thread-compatible.
 class ObjectUpload {
  public:
-  // Reserves memory of `budget`, which outlives the upload as `root` does. ResourceExhausted: there
-  // is none.
+  // Reserves memory of `client`'s part of `budget`, which outlives the upload as `root` does.
+  // ResourceExhausted: there is none.
   static absl::StatusOr<std::unique_ptr<ObjectUpload>> Create(v1::ObjectRef object, uint64_t offset,
                                                               RootClient* root,
-                                                              UploadBudget* budget);
+                                                              UploadBudget* budget,
+                                                              std::string client);
   ~ObjectUpload();
   ObjectUpload(const ObjectUpload&) = delete;
   ObjectUpload& operator=(const ObjectUpload&) = delete;
@@ -72,13 +74,14 @@ class ObjectUpload {
 
  private:
   ObjectUpload(v1::ObjectRef object, uint64_t offset, RootClient* root, UploadBudget* budget,
-               std::array<UniqueFd, 2> blocks);
+               std::string client, std::array<UniqueFd, 2> blocks);
   absl::Status HandOver();
   absl::Status AwaitHandedOver();
 
   const v1::ObjectRef object_;
   RootClient* const root_;
   UploadBudget* const budget_;
+  const std::string client_;
   const std::array<UniqueFd, 2> blocks_;
   size_t filling_ = 0;                                // index of the block that is being collected
   uint64_t filled_ = 0;                               // bytes in it

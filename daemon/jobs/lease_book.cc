@@ -51,9 +51,12 @@ absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, 
     found->seen = clock_.Now();
     return Describe(*found);
   }
-  if (leases_.size() >= kMaxLeases) {
+  const auto own = static_cast<size_t>(std::ranges::count_if(
+      leases_, [&by](const Entry& entry) { return entry.stored.owner_id() == by.id; }));
+  if (leases_.size() >= kMaxLeases || own >= kMaxLeasesOfOne) {
     return absl::ResourceExhaustedError(
-        fmt::format("Taking a lease: {} are there already; try again later", leases_.size()));
+        fmt::format("Taking a lease: {} are there already, {} of them yours; try again later",
+                    leases_.size(), own));
   }
   Entry& entry = leases_.emplace_back();
   entry.stored.mutable_lease()->set_id(id);

@@ -20,6 +20,7 @@ namespace synergy {
 class LeaseBook {
  public:
   static constexpr size_t kMaxLeases = 32;
+  static constexpr size_t kMaxLeasesOfOne = 8;  // of one client
   static constexpr double kLongestS = 24 * 3600;
   static constexpr Nanoseconds kForgetAfter = Seconds(10);  // one that waits and does not ask
 
@@ -27,7 +28,8 @@ class LeaseBook {
   LeaseBook(std::string path, std::string boot_id, Clock& clock);
 
   // As of TakeLease in device.proto. InvalidArgument: the id or the time; ResourceExhausted: too
-  // many are there, or the disk is full: a new one is on the disk before it is there.
+  // many are there, or `by` has too many, or the disk is full: a new one is on the disk before it
+  // is there.
   absl::StatusOr<v1::DeviceLease> TakeUntrusted(const std::string& id, double for_s,
                                                 const JobOwner& by);
   bool Has(std::string_view id) const;

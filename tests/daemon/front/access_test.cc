@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <list>
 #include <random>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "common/certificates.h"
 #include "common/pairing_code.h"
 #include "common/roles.h"
+#include "daemon/front/client_table.h"
 #include "daemon/front/front_server.h"
 #include "fmt/format.h"
 #include "google/protobuf/descriptor.h"
@@ -305,6 +307,56 @@ TEST_F(AccessTest, AnAdminWhoLowersTheWatchersRateEndsThoseAboveIt) {
   const grpc::Status status = reader->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << status.error_message();
   EXPECT_THAT(status.error_message(), HasSubstr("more than 5 Hz"));
+}
+
+// The threads are those of all: neither a client nor a user of the Unix socket gets all of them.
+class CallShareTest : public AccessTest {
+ protected:
+  struct Follow {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::FollowJobResponse>> reader;
+  };
+
+  // `stubs`: two of one caller, as a connection has 32 streams at most.
+  void ExpectAShare(std::vector<std::unique_ptr<v1::Device::Stub>> stubs) {
+    root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+    const v1::PairedBoard other = root_.Pair();  // the front hears of it after the job
+    ASSERT_TRUE(HandshakeOf(other).ok());
+    v1::FollowJobRequest request;
+    request.set_run_id("r");
+    v1::FollowJobResponse item;
+    std::list<Follow> follows;
+    for (int i = 0; i < ClientTable::kMaxCalls; ++i) {
+      Follow& follow = follows.emplace_back();
+      follow.reader = stubs[static_cast<size_t>(i % 2)]->FollowJob(&follow.context, request);
+      ASSERT_TRUE(follow.reader->Read(&item)) << i;
+    }
+    grpc::ClientContext context;
+    v1::ListJobsResponse jobs;
+    const grpc::Status status = stubs[0]->ListJobs(&context, {}, &jobs);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("40 calls at the same time"));
+    EXPECT_TRUE(HandshakeOf(other).ok());
+    for (Follow& follow : follows) follow.context.TryCancel();
+  }
+};
+
+TEST_F(CallShareTest, AClientLeavesThreadsToOthers) {
+  const v1::PairedBoard board = root_.Pair();
+  std::vector<std::unique_ptr<v1::Device::Stub>> stubs;
+  for (int i = 0; i < 2; ++i) stubs.push_back(v1::Device::NewStub(ChannelOf(board)));
+  ExpectAShare(std::move(stubs));
+}
+
+TEST_F(CallShareTest, AUserOfTheUnixSocketLeavesThreadsToOthers) {
+  std::vector<std::unique_ptr<v1::Device::Stub>> stubs;
+  for (int i = 0; i < 2; ++i) {
+    grpc::ChannelArguments args;
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stubs.push_back(v1::Device::NewStub(
+        grpc::CreateCustomChannel(root_.unix_host(), grpc::InsecureChannelCredentials(), args)));
+  }
+  ExpectAShare(std::move(stubs));
 }
 
 TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {

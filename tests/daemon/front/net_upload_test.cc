@@ -26,7 +26,7 @@ std::string ContentOf(const UniqueFd& fd) {
 
 TEST(NetUpload, KeepsThePartsInOrderAndStartsAtTheBegin) {
   UploadBudget budget(100);
-  auto upload = NetUpload::Create("predict net", 6, &budget);
+  auto upload = NetUpload::Create("predict net", 6, &budget, "me");
   ASSERT_TRUE(upload.ok());
   for (const char* part : {"ab", "", "cdef"}) EXPECT_TRUE(upload->Append(part).ok());
   auto file = upload->Finish();
@@ -44,7 +44,7 @@ TEST(UploadBudget, IsAQuarterOfTheMemoryAtMost) {
 
 TEST(NetUpload, AFinishedFileCannotBeChanged) {
   UploadBudget budget(100);
-  auto upload = NetUpload::Create("predict net", 3, &budget);
+  auto upload = NetUpload::Create("predict net", 3, &budget, "me");
   ASSERT_TRUE(upload->Append("abc").ok());
   const UniqueFd& file = **upload->Finish();
   EXPECT_EQ(pwrite(file.get(), "x", 1, 0), -1);
@@ -53,13 +53,13 @@ TEST(NetUpload, AFinishedFileCannotBeChanged) {
 
 TEST(NetUpload, AnEmptyNetIsAnEmptyFile) {
   UploadBudget budget(100);
-  auto upload = NetUpload::Create("init net", 0, &budget);
+  auto upload = NetUpload::Create("init net", 0, &budget, "me");
   EXPECT_EQ(ContentOf(**upload->Finish()), "");
 }
 
 TEST(NetUpload, RefusesMoreAndLessThanWasAnnounced) {
   UploadBudget budget(100);
-  auto upload = NetUpload::Create("predict net", 3, &budget);
+  auto upload = NetUpload::Create("predict net", 3, &budget, "me");
   ASSERT_TRUE(upload->Append("ab").ok());
   EXPECT_EQ(upload->Append("cd").code(), absl::StatusCode::kInvalidArgument);
   const absl::Status cut = upload->Finish().status();
@@ -69,25 +69,37 @@ TEST(NetUpload, RefusesMoreAndLessThanWasAnnounced) {
 
 TEST(NetUpload, RefusesANetBeyondTheLimitAndTakesOneAtTheLimit) {
   UploadBudget budget(UINT64_MAX);
-  EXPECT_TRUE(NetUpload::Create("net", kMaxNetBytes, &budget).ok());
-  EXPECT_EQ(NetUpload::Create("net", kMaxNetBytes + 1, &budget).status().code(),
+  EXPECT_TRUE(NetUpload::Create("net", kMaxNetBytes, &budget, "me").ok());
+  EXPECT_EQ(NetUpload::Create("net", kMaxNetBytes + 1, &budget, "me").status().code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(NetUpload::Create("net", UINT64_MAX, &budget).status().code(),
+  EXPECT_EQ(NetUpload::Create("net", UINT64_MAX, &budget, "me").status().code(),
             absl::StatusCode::kResourceExhausted);
 }
 
-TEST(NetUpload, UploadsShareABudgetAndGiveItBack) {
-  UploadBudget budget(10);
-  {
-    auto first = NetUpload::Create("net", 6, &budget);
-    ASSERT_TRUE(first.ok());
-    EXPECT_EQ(NetUpload::Create("net", 5, &budget).status().code(),
-              absl::StatusCode::kResourceExhausted);
-    EXPECT_TRUE(NetUpload::Create("net", 4, &budget).ok());
+TEST(NetUpload, WhatHasComeCountsAndNotWhatIsAnnounced) {
+  UploadBudget budget(100);
+  auto silent = NetUpload::Create("net", 75, &budget, "silent");
+  auto as_silent = NetUpload::Create("net", 75, &budget, "silent");
+  ASSERT_TRUE(silent.ok() && as_silent.ok());
+  auto other = NetUpload::Create("net", 75, &budget, "other");
+  ASSERT_TRUE(other->Append(std::string(75, 'x')).ok());
+  EXPECT_EQ(silent->Append(std::string(26, 'x')).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(silent->Append(std::string(25, 'x')).ok());
+}
+
+TEST(NetUpload, OneClientLeavesAPartOfTheBudgetToOthersAndAllIsGivenBack) {
+  UploadBudget budget(100);
+  for (int i = 0; i < 2; ++i) {
+    auto first = NetUpload::Create("net", 50, &budget, "greedy");
+    auto second = NetUpload::Create("net", 50, &budget, "greedy");
+    auto other = NetUpload::Create("net", 25, &budget, "other");
+    ASSERT_TRUE(first->Append(std::string(50, 'x')).ok());
+    EXPECT_EQ(second->Append(std::string(26, 'x')).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(second->Append(std::string(25, 'x')).ok());
+    EXPECT_TRUE(other->Append(std::string(25, 'x')).ok());
   }
-  EXPECT_TRUE(NetUpload::Create("net", 10, &budget).ok());
-  EXPECT_TRUE(budget.Take(10));
-  EXPECT_FALSE(budget.Take(1));
+  EXPECT_THAT(NetUpload::Create("net", 76, &budget, "one").status().ToString(),
+              HasSubstr("75 are possible"));
 }
 
 TEST(AnonymousFile, WithoutMemfdIsAFileWithoutAName) {

@@ -51,6 +51,17 @@ DeviceClient::ObjectReader ReaderOf(const std::string& bytes) {
   };
 }
 
+TEST(ObjectsUnderWay, OneClientLeavesUploadsToOthers) {
+  ObjectsUnderWay all;
+  std::vector<std::unique_ptr<ObjectsUnderWay::Claim>> claims;
+  for (const char* object : {"a", "b", "c", "d"}) claims.push_back(all.Take(object, "me").value());
+  EXPECT_EQ(all.Take("e", "me").status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(all.Take("a", "you").status().code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(all.Take("e", "you").ok());
+  claims.pop_back();
+  EXPECT_TRUE(all.Take("e", "me").ok());
+}
+
 class ObjectTransferTest : public FrontTest {
  protected:
   grpc::Status SendRaw(const std::vector<v1::UploadObjectRequest>& messages) const {

@@ -410,6 +410,18 @@ TEST_F(JobQueueTest, ALeaseThatWaitsAndIsNotAskedForIsForgotten) {
   EXPECT_EQ(queue_->TakeLease("l;", 60, bob).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(JobQueueTest, OneClientsLeasesLeaveRoomForOthers) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  for (size_t i = 0; i < LeaseBook::kMaxLeasesOfOne; ++i) {
+    ASSERT_TRUE(queue_->TakeLease(fmt::format("l{}", i), 60, ann).ok());
+  }
+  EXPECT_EQ(queue_->TakeLease("more", 60, ann).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(queue_->TakeLease("l1", 60, ann).ok()) << "one that is there";
+  EXPECT_TRUE(queue_->TakeLease("bobs", 60, bob).ok());
+}
+
 TEST_F(JobQueueTest, ADaemonThatDiedBetweenTheEndAndItsNoteTakesTheEndOver) {
   const std::string run_id = Submit();
   executor_.Finish(v1::JOB_STATE_DONE);
