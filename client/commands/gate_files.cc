@@ -7,6 +7,7 @@
 
 #include "client/commands/compared_runs.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/output.h"
 
 namespace synergy {
 namespace {
@@ -79,6 +80,14 @@ absl::StatusOr<SettledGate> SettleGate(const GateSettings& said,
   std::vector<GateSettings> gates;
   for (const SweepPlan* file : files) {
     if (file->file.gate) gates.push_back(SettingsOf(*file));
+  }
+  // Of two the baseline's is what was agreed on: the candidate does not choose how it is judged.
+  if (files.size() == 2 && !files.front()->file.gate && !gates.empty()) {
+    PrintNote(
+        fmt::format("the [gate] of {} is not used, as {} has none: what the command line "
+                    "leaves open has its defaults",
+                    files.back()->path, files.front()->path));
+    gates.clear();
   }
   GateSettings settings = said;
   const SettledGate unsaid;

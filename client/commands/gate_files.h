@@ -29,7 +29,8 @@ struct SettledGate {
   size_t runs = 0;  // 0: nobody says it
 };
 
-// The command line, then [gate] and `repetitions` of the files, of which there are at most two.
+// The command line, then [gate] and `repetitions` of the files, of which there are at most two, the
+// baseline's first; where that has no [gate] the candidate's is not used.
 // kUsage: no limit at all; files that say different things of what the command line leaves open; a
 // rail for times.
 absl::StatusOr<SettledGate> SettleGate(const GateSettings& said,

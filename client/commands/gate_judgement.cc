@@ -17,14 +17,18 @@ namespace synergy {
 namespace {
 
 // What a pass or a fail would say nothing of: another change than the one that is gated.
+absl::Status Incomparable(std::string_view what, std::string_view a, std::string_view b) {
+  return Ending(ExitCode::kUsage,
+                absl::FailedPreconditionError(fmt::format(
+                    "the runs cannot be compared: {} differs, {} and {}. --force compares them all "
+                    "the same.",
+                    what, a, b)));
+}
+
 absl::Status CheckDifferences(const std::vector<RunDifference>& differences) {
   for (const RunDifference& difference : differences) {
     if (!difference.compares_otherwise && !difference.what.starts_with("board")) continue;
-    return Ending(ExitCode::kUsage,
-                  absl::FailedPreconditionError(fmt::format(
-                      "the runs cannot be compared: {} differs, {} and {}. --force compares them "
-                      "all the same.",
-                      difference.what, difference.a, difference.b)));
+    return Incomparable(difference.what, difference.a, difference.b);
   }
   return absl::OkStatus();
 }
@@ -155,20 +159,37 @@ absl::StatusOr<GateSide> Prepare(const GateTask& task, const std::string& path,
   return side;
 }
 
+struct GateSides {
+  GateSide baseline, candidate;
+};
+
+// Likewise; whether their runs can be compared is known by then.
+absl::StatusOr<GateSides> PrepareBoth(const GateTask& task, const GatePoint& point,
+                                      GateMeasurement& measurement) {
+  absl::StatusOr<GateSide> a = Prepare(task, task.options.baseline, point.baseline, measurement);
+  if (!a.ok()) return a.status();
+  absl::StatusOr<GateSide> b = Prepare(task, task.options.candidate, point.candidate, measurement);
+  if (!b.ok()) return b.status();
+  const std::string &net_a = a->job.loaded.model.name, &net_b = b->job.loaded.model.name;
+  const uint32_t batch_a = a->job.loaded.batch, batch_b = b->job.loaded.batch;
+  if (!task.options.force && net_a != net_b) return Incomparable("network", net_a, net_b);
+  if (!task.options.force && batch_a != batch_b) {
+    return Incomparable("batch", fmt::to_string(batch_a), fmt::to_string(batch_b));
+  }
+  return GateSides{*std::move(a), *std::move(b)};
+}
+
 // Two points, in turns: A B, B A, A B, so that what drifts favours neither.
 absl::StatusOr<JudgedPoint> JudgeInTurns(const GateTask& task, const GatePoint& point,
                                          GateMeasurement& measurement) {
-  const absl::StatusOr<GateSide> a =
-      Prepare(task, task.options.baseline, point.baseline, measurement);
-  if (!a.ok()) return a.status();
-  const absl::StatusOr<GateSide> b =
-      Prepare(task, task.options.candidate, point.candidate, measurement);
-  if (!b.ok()) return b.status();
+  const absl::StatusOr<GateSides> sides = PrepareBoth(task, point, measurement);
+  if (!sides.ok()) return sides.status();
   const size_t most = task.settled.runs == 0 ? kGatePairs : task.settled.runs;
   JudgedPoint judged;
   for (size_t pair = 1; pair <= most; ++pair) {
     for (const bool candidate : {pair % 2 == 0, pair % 2 == 1}) {
-      absl::StatusOr<LoadedRun> run = measurement.Measure(candidate ? *b : *a, task.settled.metric);
+      absl::StatusOr<LoadedRun> run =
+          measurement.Measure(candidate ? sides->candidate : sides->baseline, task.settled.metric);
       if (!run.ok()) return run.status();
       (candidate ? judged.sides.candidate : judged.sides.baseline).push_back(*std::move(run));
     }
@@ -191,11 +212,8 @@ absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoin
   // What the board would refuse of the last point is said now. Networks are large, so none is kept.
   for (const GatePoint& point : points) {
     if (points.size() == 1) break;
-    for (const auto& [path, options] : {std::pair(&task.options.baseline, &point.baseline),
-                                        {&task.options.candidate, &point.candidate}}) {
-      const absl::Status good = Prepare(task, *path, *options, measurement).status();
-      if (!good.ok()) return good;
-    }
+    const absl::Status good = PrepareBoth(task, point, measurement).status();
+    if (!good.ok()) return good;
   }
   JudgedGate judged;
   for (const GatePoint& point : points) {

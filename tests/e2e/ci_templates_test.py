@@ -82,8 +82,19 @@ class CiTemplates(unittest.TestCase):
         self.assertTrue(suite.get("name").startswith("SIMULATED energy"), suite.get("name"))
         if not fails:
             return clone, passed, None
-        # The same workspace again, with a change that costs eight times as much.
+        # The same workspace again, with a change of what is measured, which is not what a limit can be said of.
         (clone / "energy.toml").write_text(job + "batch = 8\n")
+        refused = shell()
+        self.assertEqual(refused.returncode, 2, refused.stdout + refused.stderr)
+        self.assertIn("batch differs, 1 and 8", refused.stderr)
+        # And with a network of the same name that costs four times as much.
+        done = self.board.ctl("models", "export", "resnet34", "--dir", clone / "net")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for net in (clone / "net").glob("*.pbtxt"):
+            net.write_text(net.read_text().replace('name: "resnet34', 'name: "squeezenet', 1))
+        (clone / "energy.toml").write_text(job.replace(
+            'net = "squeezenet"', 'net = "net/predict_net.pbtxt"\ninit = "net/init_net.pbtxt"\n'
+            'input-shape = "data=1,3,224,224"'))
         failed = shell()
         self.assertEqual(failed.returncode, 1, failed.stdout + failed.stderr)
         suite = xml.etree.ElementTree.parse(clone / "energy.xml").getroot()

@@ -175,7 +175,12 @@ class MeasuredGate(unittest.TestCase):
         self.assertEqual(again["values"], result["values"])
 
     def test_a_job_file_that_costs_more_fails(self):
+        before = self.runs()
         done = self.gate("a.toml", "more.toml", "--max-increase", "50%")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("batch differs, 1 and 4. --force", done.stderr)
+        self.assertEqual(self.runs(), before, "nothing is measured")
+        done = self.gate("a.toml", "more.toml", "--max-increase", "50%", "--force")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("batch differs: 1, 4", done.stdout)
 

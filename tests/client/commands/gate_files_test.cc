@@ -62,7 +62,18 @@ TEST_F(GateFiles, ALimitIsNeededFromEither) {
   const SweepPlan none = File("a", "net = \"squeezenet\"\n"), no_limit = Gate("b", "alpha = 0.1\n");
   ExpectUsage(SettleGate({}, {}).status(), "--max-increase");
   ExpectUsage(SettleGate({}, {&none, &no_limit}).status(), "--max-increase");
-  EXPECT_EQ(SettleGate({.max_increase = 0.02}, {&none, &no_limit})->rule.alpha, 0.1);
+  EXPECT_EQ(SettleGate({.max_increase = 0.02}, {&no_limit, &none})->rule.alpha, 0.1);
+}
+
+// A change brings its own job file: it must not bring the rule that lets it through.
+TEST_F(GateFiles, TheCandidatesGateIsNotUsedWhereTheBaselineHasNone) {
+  const SweepPlan none = File("a", "net = \"squeezenet\"\n"),
+                  lenient = Gate("b", "max-increase = \"90%\"\nalpha = 0.4\nrail = \"VDD_CPU\"\n");
+  ExpectUsage(SettleGate({}, {&none, &lenient}).status(), "--max-increase");
+  const auto settled = SettleGate({.max_increase = 0.02}, {&none, &lenient});
+  ASSERT_TRUE(settled.ok()) << settled.status();
+  EXPECT_EQ(settled->rule.alpha, 0.05);
+  EXPECT_EQ(settled->rail, "");
 }
 
 TEST_F(GateFiles, TwoFilesAgreeOrTheCommandLineDecides) {
