@@ -24,11 +24,17 @@ std::optional<v1::Role> ParseRole(std::string_view name) {
   return std::nullopt;
 }
 
-absl::Status CheckRole(v1::Role needed, v1::Role has, std::string_view what) {
+absl::Status CheckRole(v1::Role needed, v1::Role has, std::string_view what, bool paired) {
   if (needed == v1::ROLE_UNSPECIFIED || !v1::Role_IsValid(needed) || !v1::Role_IsValid(has)) {
     return absl::PermissionDeniedError(fmt::format("{} is refused: no role may do it", what));
   }
   if (has >= needed) return absl::OkStatus();
+  if (!paired) {
+    return absl::PermissionDeniedError(
+        fmt::format("{} needs the role {}, and yours is {}: on the board's own socket the group "
+                    "synergy has the role run, and root and who runs synergyd have the role admin",
+                    what, RoleName(needed), RoleName(has)));
+  }
   return absl::PermissionDeniedError(
       fmt::format("{} needs the role {}, and this client's role is {}: have it paired anew on the "
                   "board with `synergyd pair --role {}`",

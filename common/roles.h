@@ -14,7 +14,8 @@ std::string_view RoleName(v1::Role role);  // "watch"; "none" for what is no rol
 std::optional<v1::Role> ParseRole(std::string_view name);
 
 // PermissionDenied, with the role that is missing for `what`, where `has` does not include
-// `needed`; nobody has what needs no known role.
-absl::Status CheckRole(v1::Role needed, v1::Role has, std::string_view what);
+// `needed`; nobody has what needs no known role. How to get it depends on whether who asks is
+// `paired` or a user of the board's Unix socket.
+absl::Status CheckRole(v1::Role needed, v1::Role has, std::string_view what, bool paired);
 
 }  // namespace synergy

@@ -141,6 +141,13 @@ absl::StatusOr<JudgedGate> JudgeStored(const GateTask& task) {
   absl::StatusOr<LoadedSides> sides =
       LoadSides(**store, options.baseline, options.candidate, task.settled.metric);
   if (!sides.ok()) return sides.status();
+  const size_t a = sides->baseline.size(), b = sides->candidate.size();
+  if (task.pairs && a != b) {
+    return Ending(ExitCode::kUsage,
+                  absl::InvalidArgumentError(fmt::format(
+                      "--pairs: '{}' has {} and '{}' has {} runs: pairs need as many of each.",
+                      options.baseline, a, options.candidate, b)));
+  }
   SortByTime(&sides->baseline);
   SortByTime(&sides->candidate);
   if (absl::Status status = Comparable(options, *sides); !status.ok()) return status;

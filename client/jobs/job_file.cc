@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -78,6 +79,7 @@ class Reader {
       for (const std::string& text : values.texts) {
         axis.choices.push_back({{Argument(key.name, text)}, prefix + text});
       }
+      RefuseTwins(axis);
     }
   }
 
@@ -97,6 +99,17 @@ class Reader {
             fmt::format("{}{}={}", choice.label.empty() ? "" : " ", key.name, value.texts[0]);
       }
       table_.Fail(clocks.Finish());
+    }
+    RefuseTwins(axis);
+  }
+
+  // Two points that are one: for that there are repetitions.
+  void RefuseTwins(const Axis& axis) {
+    std::set<std::vector<std::string>> seen;
+    for (const Choice& choice : axis.choices) {
+      if (seen.insert(choice.arguments).second) continue;
+      table_.Fail(axis.name, fmt::format("has '{}' twice; repetitions = N measures a point often",
+                                         choice.label));
     }
   }
 

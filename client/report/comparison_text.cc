@@ -14,7 +14,11 @@ std::string MetricText(Metric metric, double value) {
                                  : fmt::format("{:.4g} mJs", 1e3 * value);
 }
 
-std::string PercentText(double log) { return fmt::format("{:+.2f} %", 100 * RatioLess1(log)); }
+std::string PercentText(double log) {
+  const double percent = 100 * RatioLess1(log);
+  // Of two or three pairs a bound may be anything.
+  return percent < 1e6 ? fmt::format("{:+.2f} %", percent) : "over +1000000 %";
+}
 
 std::string ComparisonText(const Comparison& comparison, size_t width) {
   TextTable table({{"", TextTable::Align::kLeft},

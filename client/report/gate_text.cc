@@ -51,9 +51,9 @@ std::string CountText(const std::vector<GateResult>& points) {
 }
 
 std::string DetectableText(const GateRow& row) {
-  return std::isfinite(row.log_detectable)
-             ? fmt::format("{:.2f} %", 100 * RatioLess1(row.log_detectable))
-             : "?";
+  if (!std::isfinite(row.log_detectable)) return "?";
+  const double percent = 100 * RatioLess1(row.log_detectable);
+  return percent < 1e6 ? fmt::format("{:.2f} %", percent) : "?";
 }
 
 std::string RowSentence(const GateResult& result, const GateRow& row) {

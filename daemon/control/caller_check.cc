@@ -156,7 +156,7 @@ absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
   const v1::ControlRequest::Caller& caller = request.caller();
   if (caller.client_id().empty()) {
     if (caller.unix_role() != v1::ROLE_UNSPECIFIED) {
-      return CheckRole(*need.role, caller.unix_role(), need.what);
+      return CheckRole(*need.role, caller.unix_role(), need.what, /*paired=*/false);
     }
     return absl::UnauthenticatedError("The front does not say who asks: it is refused");
   }
@@ -165,7 +165,7 @@ absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
     return absl::UnauthenticatedError(
         "This board does not know the client, or has revoked it: pair again");
   }
-  return CheckRole(*need.role, client->role(), need.what);
+  return CheckRole(*need.role, client->role(), need.what, /*paired=*/true);
 }
 
 std::optional<AuditEntry> AuditOf(const v1::ControlRequest& request,

@@ -11,9 +11,10 @@ struct Caller {
   v1::ControlRequest::Caller wire;  // what the root side is told
   v1::Role role = v1::ROLE_UNSPECIFIED;
 
+  bool paired() const { return !wire.client_id().empty(); }
   // Of the client, or of the user: "uid:1000".
   std::string id() const {
-    return wire.client_id().empty() ? "uid:" + std::to_string(wire.uid()) : wire.client_id();
+    return paired() ? wire.client_id() : "uid:" + std::to_string(wire.uid());
   }
 };
 

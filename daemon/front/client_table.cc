@@ -18,7 +18,7 @@ void ClientTable::Set(const v1::ClientBook& clients) {
   roles_.clear();
   for (const v1::ClientRecord& client : clients.clients()) roles_[client.id()] = client.role();
   for (const Call* call : calls_) {
-    if (call->caller_.wire.client_id().empty()) continue;  // of a user of the Unix socket
+    if (!call->caller_.paired()) continue;  // of a user of the Unix socket
     const auto role = roles_.find(call->id_);
     if (role == roles_.end() || role->second < call->needed_) call->context_->TryCancel();
   }
@@ -27,7 +27,7 @@ void ClientTable::Set(const v1::ClientBook& clients) {
 absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
     Caller caller, v1::Role needed, const std::string& what, grpc::ServerContext* context) {
   const absl::MutexLock lock(&mutex_);
-  if (!caller.wire.client_id().empty()) {
+  if (caller.paired()) {
     const auto role = roles_.find(caller.wire.client_id());
     if (role == roles_.end()) {
       return absl::UnauthenticatedError(
@@ -36,7 +36,8 @@ absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
     }
     caller.role = role->second;
   }
-  if (absl::Status may = CheckRole(needed, caller.role, what); !may.ok()) return may;
+  if (absl::Status may = CheckRole(needed, caller.role, what, caller.paired()); !may.ok())
+    return may;
   const auto own = std::ranges::count(calls_, caller.id(), &Call::id_);
   if (own >= kMaxCalls) {
     return absl::ResourceExhaustedError(

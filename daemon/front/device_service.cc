@@ -299,8 +299,9 @@ bool DeviceService::OnlyWatches() {
 absl::Status DeviceService::MayWatch(double rate_hz) const {
   const double most_hz = root_.watch_rate_hz();
   if (rate_hz <= most_hz || !OnlyWatches()) return absl::OkStatus();
-  return CheckRole(v1::ROLE_RUN, CallerScope::current()->role,
-                   fmt::format("Watching at more than {} Hz", most_hz));
+  const Caller& caller = *CallerScope::current();
+  return CheckRole(v1::ROLE_RUN, caller.role, fmt::format("Watching at more than {} Hz", most_hz),
+                   caller.paired());
 }
 
 std::optional<double> DeviceService::FinestHz() const {

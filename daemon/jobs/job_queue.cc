@@ -151,7 +151,8 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   if (auto before = FindToken(known, by)) return *std::move(before);
   if (absl::Status valid = Possible(known, !IsRunningAJob()); !valid.ok()) return valid;
   if (known.priority() > 0) {
-    absl::Status may = CheckRole(v1::ROLE_ADMIN, by.role, "A priority above 0");
+    absl::Status may = CheckRole(v1::ROLE_ADMIN, by.role, "A priority above 0",
+                                 /*paired=*/!by.id.starts_with("uid:"));
     if (!may.ok()) return may;
   }
   absl::MutexLock submission(&submit_mutex_);

@@ -17,6 +17,7 @@ def github():
     document = yaml.safe_load((CI / "github-actions.yml").read_text())
     assert document[True] == "pull_request", "on: is what YAML 1.1 reads as true"
     job = document["jobs"]["gate"]
+    assert "concurrency" not in document and "concurrency" not in job, "it drops older runs that wait"
     return job["env"], [step["run"] for step in job["steps"] if "run" in step]
 
 

@@ -83,6 +83,9 @@ class Gate(unittest.TestCase):
         done = self.gate("main", "more", "--max-increase", "2%", "--pairs")
         self.assertIn(done.returncode, (1, 5))
         self.assertIn("3 pairs", done.stdout)
+        done = self.gate("main", "7", "--max-increase", "2%", "--pairs")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("has 3 and '7' has 1 runs", done.stderr)
 
     def test_compare_shows_all_levels_of_all_rails(self):
         document = json.loads(self.good("compare", "main", "more", "--json"))

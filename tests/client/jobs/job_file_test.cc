@@ -43,6 +43,13 @@ TEST(JobFile, ASingleJobHasTheArgumentsThatRunWouldHave) {
   EXPECT_EQ(file->jobs[0].label(), "a");
 }
 
+TEST(JobFile, NoPointIsThereTwice) {
+  for (const char* twice : {"net = \"a\"\nthreads = [1, 2, 1]\n", "net = [\"1\", \"1\"]\n",
+                            "net = \"a\"\n[[clocks]]\ncpu-freq = 1\n[[clocks]]\ncpu-freq = 1\n"}) {
+    EXPECT_THAT(Parse(twice).status().ToString(), HasSubstr("1' twice")) << twice;
+  }
+}
+
 TEST(JobFile, ListsAreTheAxesOfAMatrixAndNetworksVarySlowest) {
   const auto file = Parse("threads = [1, 2]\nnet = [\"a\", \"b\"]\n");
   ASSERT_TRUE(file.ok()) << file.status();

@@ -38,6 +38,15 @@ TEST(GateText, SaysDecisionLimitAndInterval) {
                     HasSubstr("number of comparisons (Holm)"), HasSubstr("runs scatter by 1 %")));
 }
 
+TEST(GateText, BoundsThatSayNothingAreShort) {
+  GateResult result = Result();
+  result.rows[0].log_low = -300;
+  result.rows[0].log_high = result.rows[0].log_detectable = 300;
+  const std::string text = GateText({result}, 0);
+  EXPECT_THAT(text, HasSubstr("-100.00 % to over +1000000 %"));
+  EXPECT_THAT(text, Not(HasSubstr("0000000000")));
+}
+
 TEST(GateMarkdown, IsATableWhoseCellsHoldWhatTheyAreGiven) {
   EXPECT_THAT(GateMarkdown({Result()}),
               AllOf(StartsWith("### FAIL: "), HasSubstr("| a<b>\\|\"c\" | FAIL |")));

@@ -70,6 +70,16 @@ TEST(CallerCheck, TheBookSaysAClientsRoleAndNotTheFront) {
   EXPECT_TRUE(Ask(request, "watcher").ok());
 }
 
+TEST(CallerCheck, AUserOfTheUnixSocketIsNotToldToPair) {
+  v1::ControlRequest request;
+  request.mutable_submit();
+  request.mutable_caller()->set_unix_role(v1::ROLE_WATCH);
+  const std::string text = CheckCallerUntrusted(request, Book()).ToString();
+  EXPECT_THAT(text, HasSubstr("the group synergy has the role run"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("pair")));
+  EXPECT_THAT(Ask(request, "watcher").ToString(), HasSubstr("synergyd pair --role run"));
+}
+
 TEST(CallerCheck, WhatAClientSubmitsIsItsOwnWhateverTheFrontSays) {
   v1::ControlRequest request;
   request.mutable_caller()->set_client_id("runner");
