@@ -30,7 +30,10 @@ absl::Status Pair(const std::string& state, const std::string& role_name) {
                     .what = "opened a pairing",
                     .subject = fmt::format("for the role {}", RoleName(*role))});
   fmt::print("synergyctl pair {} {}\n", *host, *code);
-  fmt::print(stderr, "valid once, for ten minutes, for the role {}\n", RoleName(*role));
+  fmt::print(stderr,
+             "valid once, for ten minutes, for the role {}; an earlier code that was not used is "
+             "not valid any more\n",
+             RoleName(*role));
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/types/optional.h"
+#include "client/commands/line_prefix.h"
 #include "client/commands/output.h"
 #include "client/report/text_table.h"
 
@@ -38,7 +39,7 @@ absl::Status FromDevice(const absl::Status& status) {
 
 void PrintNote(const std::string& text) {
   TakeProgressAway();
-  WriteStderr(fmt::format("synergyctl: {}\n", Printable(text)));
+  WriteStderr(fmt::format("synergyctl: {}{}\n", LinePrefix::current(), Printable(text)));
 }
 
 void PrintError(const absl::Status& status) { PrintNote(std::string(status.message())); }

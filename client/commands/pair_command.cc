@@ -2,11 +2,13 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "client/commands/board_link.h"
 #include "client/commands/commands.h"
@@ -31,11 +33,18 @@ std::string OwnName() {
 }
 
 absl::Status Pair(const std::string& host, const std::string& code) {
+  const absl::StatusOr<std::vector<v1::PairedBoard>> before = ReadPairings();
   const absl::StatusOr<v1::PairedBoard> board = PairWithBoard(host, code, OwnName());
   if (absl::IsInvalidArgument(board.status())) return Ending(ExitCode::kUsage, board.status());
   if (!board.ok()) return FromDevice(board.status());
   if (absl::Status stored = StorePairing(*board); !stored.ok()) {
     return Ending(ExitCode::kFailedCheck, stored);
+  }
+  const auto same = [&](const v1::PairedBoard& old) { return old.board_id() == board->board_id(); };
+  if (before.ok() && std::ranges::any_of(*before, same)) {
+    PrintNote(
+        "this host is another client of that board now: jobs and records that it left there under "
+        "its earlier pairing are an admin's to cancel and to fetch");
   }
   return WriteStdout(fmt::format("paired with the board {}, role {}; use --host {}\n",
                                  Printable(board->board_id()), RoleName(board->role()), host));
@@ -55,7 +64,10 @@ absl::Status OpenPairing(const std::string& host, const std::string& role_name) 
   const absl::Status written = WriteStdout(fmt::format(
       "synergyctl pair {} {}\n", Printable(pairing->host()), Printable(pairing->code())));
   if (written.ok()) {
-    PrintNote(fmt::format("valid once, for ten minutes, for the role {}", RoleName(*role)));
+    PrintNote(
+        fmt::format("valid once, for ten minutes, for the role {}; an earlier code that was not "
+                    "used is not valid any more",
+                    RoleName(*role)));
   }
   return written;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/commands/line_prefix.h"
 #include "client/commands/output.h"
 #include "client/report/text_table.h"
 
@@ -102,7 +103,7 @@ std::string ProgressText(const v1::JobStatus& status, std::optional<double> left
 std::vector<std::string> ProgressForms(const v1::JobStatus& status, std::optional<double> left_s,
                                        bool begun) {
   const bool runs = status.state() == v1::JOB_STATE_RUNNING;
-  const std::string name = Printable(status.spec().net_name()) + ": ";
+  const std::string name = LinePrefix::current() + Printable(status.spec().net_name()) + ": ";
   const std::string state = StateText(status, begun), brief = ShortStateText(status, begun);
   const std::string power =
       runs && status.power_w() > 0 ? fmt::format(", {:.2f} W", status.power_w()) : "";

@@ -14,6 +14,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/interrupts.h"
+#include "client/commands/line_prefix.h"
 #include "client/commands/output.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/sweep.h"
@@ -39,6 +40,7 @@ struct SubmitOptions {
 };
 
 struct HostSweep {
+  std::string name;  // as it was given
   std::unique_ptr<Sweep> sweep;
   absl::Status status;
 };
@@ -196,14 +198,18 @@ absl::Status Submit(const SubmitOptions& options) {
   for (const std::string& host :
        options.hosts.empty() ? std::vector<std::string>{""} : options.hosts) {
     sweeps.push_back(
-        {std::make_unique<Sweep>(
+        {host,
+         std::make_unique<Sweep>(
              *plan, SweepOptions{.host = host, .store_path = *path, .wait = options.wait}),
          absl::OkStatus()});
   }
   {
     std::vector<std::jthread> threads;
     for (HostSweep& host : sweeps) {
-      threads.emplace_back([&host, &stop] { host.status = host.sweep->Run(stop.get_token()); });
+      threads.emplace_back([&host, &stop, several = sweeps.size() > 1] {
+        const LinePrefix prefix(several ? host.name + ": " : "");
+        host.status = host.sweep->Run(stop.get_token());
+      });
     }
   }
   const absl::Status worst = Worst(sweeps);

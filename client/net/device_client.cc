@@ -1,6 +1,7 @@
 #include "client/net/device_client.h"
 
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -86,6 +87,12 @@ absl::StatusOr<v1::PairedBoard> PairingFor(const std::vector<v1::PairedBoard>& b
   return FindPairing(boards, host, *id);
 }
 
+// gRPC writes to stderr what goes wrong in a handshake, in OpenSSL's words. What that means for the
+// user stands in the status; GRPC_VERBOSITY shows the rest.
+void KeepGrpcQuiet() {
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
 // The first call over TLS, which fails at once where the handshake does.
 absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::string_view host,
                                                  Nanoseconds patience,
@@ -98,8 +105,8 @@ absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::st
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status, host);
   return absl::UnavailableError(
       fmt::format("synergyd at {} does not take this host's certificate, or is not the board that "
-                  "it claims to be, or goes down ({}); where it stays so, pair again",
-                  host, status.error_message()));
+                  "it claims to be, or goes down; where it stays so, pair again",
+                  host));
 }
 
 absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower& follower,
@@ -131,6 +138,7 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   const auto* tcp = std::get_if<TcpAddress>(&*address);
   if (tcp == nullptr) return Open(host, found->target, nullptr, patience);
 
+  KeepGrpcQuiet();
   const absl::StatusOr<std::vector<v1::PairedBoard>> boards = ReadPairings();
   if (!boards.ok()) return boards.status();
   const v1::PairedBoard* known = PairingNamed(*boards, HostPort(*tcp));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "fmt/format.h"
 
@@ -11,6 +12,19 @@ void SetDeadline(grpc::ClientContext* context, Nanoseconds patience) {
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::microseconds(patience.count / 1000));
 }
+
+namespace {
+
+// gRPC's own words for a connection that is gone or not made, as against synergyd's.
+bool IsOfTransport(std::string_view text) {
+  for (const std::string_view words : {"failed to connect", "SSL", "Socket closed", "recvmsg",
+                                       "sendmsg", "onnection reset", "GOAWAY", "Broken pipe"}) {
+    if (text.find(words) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 // The daemon itself never answers DEADLINE_EXCEEDED, and CANCELLED only where it ends a
 // call by itself.
@@ -28,7 +42,9 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
           "waited for it for too long",
           host));
     case grpc::StatusCode::UNAVAILABLE:
-      return absl::UnavailableError(fmt::format("synergyd at {}: {}", host, text));
+      return absl::UnavailableError(
+          fmt::format("synergyd at {}: {}", host,
+                      IsOfTransport(text) ? "the connection cannot be made, or was cut" : text));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(
           fmt::format("What listens at {} does not know this call: {}", host, text));

@@ -123,6 +123,11 @@ bool ControlSession::MayAsk(const v1::ControlRequest& request) {
   const v1::ClientBook clients = access_ == nullptr ? v1::ClientBook() : access_->clients();
   const absl::Status allowed = CheckCallerUntrusted(request, clients);
   std::optional<AuditEntry> entry = AuditOf(request, clients);
+  if (entry.has_value() && (request.has_acknowledge() || request.has_cancel())) {
+    const absl::StatusOr<v1::JobStatus> job = queue_.Get(entry->subject);
+    const bool others = job.ok() && job->owner() != OwnerOf(request).name;
+    if (others && !job->owner().empty()) entry->subject += " of " + job->owner();
+  }
   // Who waits for a lease asks for it again and again.
   const bool again = request.has_take_lease() && queue_.HasLease(request.take_lease().id());
   if (access_ != nullptr && entry.has_value() && !again) {
@@ -144,7 +149,7 @@ void ControlSession::Audit(const v1::ControlEvent& answer) {
     asked_for_.erase(asked_for);
   }
   if (answer.has_object() && !answer.object().complete()) return;  // a part of one
-  if (answer.has_job() && answer.job().run_id() != entry.subject) {
+  if (answer.has_job() && entry.subject.find(answer.job().run_id()) == std::string::npos) {
     entry.subject += " as " + answer.job().run_id();
   }
   if (answer.code() != 0) entry.refused = answer.text();

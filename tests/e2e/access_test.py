@@ -30,6 +30,7 @@ class Access(unittest.TestCase):
         done = self.daemon("pair", *flags)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"^synergyctl pair \S+:\d+ [A-Z2-7]{26}\n$")
+        self.assertIn("an earlier code that was not used is not valid any more", done.stderr)
         return done.stdout.split()[-1]
 
     def over_tcp(self, *arguments):
@@ -62,6 +63,7 @@ class Access(unittest.TestCase):
                 done = self.over_tcp("board")
             self.assertEqual(done.returncode, 4, done.stderr)
             self.assertIn("revoked", done.stderr)
+            self.assertNotIn("ssl", done.stderr.lower())
         finally:
             pin.kill()
             pin.wait()
@@ -72,8 +74,12 @@ class Access(unittest.TestCase):
         done = self.board.ctl("pair", "--host", self.board.host, "--role", "watch")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"^synergyctl pair localhost:\d+ [A-Z2-7]{26}\n$")
-        self.assertEqual(self.board.ctl(*done.stdout.split()[1:]).returncode, 0)
-        self.assertIn("watch", self.daemon("clients", "list").stdout)
+        self.assertIn("an earlier code that was not used is not valid any more", done.stderr)
+        paired = self.board.ctl(*done.stdout.split()[1:])
+        self.assertEqual(paired.returncode, 0)
+        self.assertNotIn("another client", paired.stderr)
+        self.assertIn("this host is another client", self.board.ctl("pair", self.tcp, self.pair("--role", "watch")).stderr)
+        self.assertEqual(self.daemon("clients", "list").stdout.count("watch"), 2)
         devices = self.board.json("devices", "--wait", "0")["devices"]
         self.assertEqual([(d["host"], d["role"], d["found"]) for d in devices], [(self.tcp, "watch", False)])
         done = self.board.ctl("pair", "--host", self.tcp)

@@ -62,6 +62,10 @@ class JobsTest(unittest.TestCase):
         self.board.ctl("job", "cancel", self.jobs()["jobs"][0]["id"], "--store", self.board.store)
         done = self.board.ctl("submit", path, *hosts, "--wait", "--json", *QUICK)
         self.assertIn(done.returncode, (0, 1), done.stderr)
+        for host in (self.board.host, other.host):
+            self.assertRegex(done.stderr, rf"(?m)^synergyctl: {host}: run \d+: done")
+        self.assertRegex(done.stderr, rf"(?m)^{self.board.host}: squeezenet: ")
+        self.assertNotRegex(done.stderr, r"(?m)^squeezenet: ")
         sweeps = json.loads(done.stdout)["sweeps"]
         self.assertEqual(len({sweep["board_id"] for sweep in sweeps}), 2)
         for sweep in sweeps:

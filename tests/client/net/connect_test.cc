@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "client/net/device_client.h"
+#include "client/net/device_wire.h"
 #include "common/unique_fd.h"
 #include "fmt/format.h"
 #include "tests/support/temp_folder.h"
@@ -56,6 +57,19 @@ class ConnectTest : public testing::Test {
   const std::string path_ = folder_.path() + "/d.sock";
   const std::string host_ = "unix:" + path_;
 };
+
+TEST(FromGrpc, WhatTheTransportSaysIsSaidInOurWords) {
+  for (const char* text :
+       {"failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:7741: Ssl "
+        "handshake "
+        "failed: SSL_ERROR_SSL: error:0A000086:SSL routines::certificate verify failed",
+        "Socket closed", "recvmsg:Connection reset by peer"}) {
+    const absl::Status status = FromGrpc({grpc::StatusCode::UNAVAILABLE, text}, "tx1.local");
+    EXPECT_EQ(status.message(), "synergyd at tx1.local: the connection cannot be made, or was cut");
+  }
+  EXPECT_THAT(FromGrpc({grpc::StatusCode::UNAVAILABLE, "The daemon goes down"}, "h").ToString(),
+              HasSubstr("The daemon goes down"));
+}
 
 TEST_F(ConnectTest, AMissingSocketSaysHowToStartTheDaemon) {
   const absl::Status status = ConnectTo(host_);

@@ -285,6 +285,27 @@ TEST_F(ControlServerTest, TheAuditLogSaysWhatWasDoneAndWhatWasRefused) {
                                    "user 0: calling ListJobs: refused: too often"));
 }
 
+// What an admin brings away by `fetch --all` is not without a trace.
+TEST_F(ControlServerTest, TheAuditLogSaysWhoseRunWasAcknowledged) {
+  (void)Disconnect();
+  access_ = AccessFolder::Open(folder_.path()).value();
+  start_.access = access_.get();
+  server_ = ControlServer::Create(start_, *queue_).value();
+  Connect();
+  const std::string run_id = Submit().job().run_id();
+  v1::ControlRequest request;
+  request.mutable_acknowledge()->set_run_id(run_id);
+  request.mutable_caller()->set_uid(54321);
+  request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
+  EXPECT_EQ(Ask(request).code(), 0u);
+  request.mutable_caller()->set_uid(0);
+  EXPECT_EQ(Ask(request).code(), 0u);
+  const std::string log = ReadFile(access_->path() + "/audit.log", 1 << 20).value();
+  EXPECT_THAT(log, HasSubstr("user 0: submitting a job net as " + run_id + "\n"));
+  EXPECT_THAT(log, HasSubstr("user 54321: acknowledging a run " + run_id + " of user root\n"));
+  EXPECT_THAT(log, HasSubstr("user 0: acknowledging a run " + run_id + "\n"));
+}
+
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {
   Next();
   const std::string run_id = Submit().job().run_id();
