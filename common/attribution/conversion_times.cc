@@ -18,6 +18,8 @@ constexpr double kClearShare = 0.1;
 // No other piece need be looked at: so clear, and so much clearer than any other period.
 constexpr double kBeyondDoubt = 0.25;
 constexpr double kBeyondRunnerUp = 2;
+// Of two hypotheses, relative: a piece tells periods apart to a tenth of that.
+constexpr double kSamePeriod = 3e-3;
 // What is known from a round before is taken for less certain by this factor, and at least so
 // uncertain: the course has changed since.
 constexpr double kLoosened = 4;
@@ -34,16 +36,28 @@ bool Agree(const std::vector<FoundCycle>& pieces, const FoundCycle& best) {
   return static_cast<size_t>(count) + 1 >= ConversionSearch::kPieces;
 }
 
-// From each of these, and from what the reads around it say of its period.
-std::vector<ConversionTimes> TrackAll(const ConversionSearch& search,
-                                      const ConversionTracker& tracker,
-                                      const std::vector<FoundCycle>& pieces) {
-  std::vector<ConversionTimes> all;
-  for (const FoundCycle& piece : pieces) {
-    all.push_back(tracker.Track(piece));
-    all.push_back(tracker.Track(search.Around(piece)));
-  }
-  return all;
+CycleState StateOf(const ConversionTracker::Hypothesis& found) {
+  const CyclePhase& phase = found.start.phase;
+  return {.begin_ns = phase.x[0],
+          .sd_ns = std::sqrt(phase.p(0, 0)),
+          .period_ns = phase.x[1],
+          .sd_period_ns = std::sqrt(phase.p(1, 1)),
+          .drift_ns = phase.x[2],
+          .wander = found.wander};
+}
+
+// From the reads at an instant on, both ways.
+ConversionTimes TrackFrom(const ConversionTracker& tracker, const std::vector<CycleRead>& reads,
+                          const CycleState& state, double sd_ns, double sd_period_ns) {
+  CyclePhase begin;
+  begin.x = {state.begin_ns, state.period_ns, state.drift_ns};
+  begin.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
+                            std::pow(kDriftAtFirst * state.period_ns, 2))
+                .asDiagonal();
+  const auto from = std::ranges::find_if(
+      reads, [&](const CycleRead& read) { return read.latest_ns >= state.begin_ns; });
+  const auto index = static_cast<size_t>(from - reads.begin());
+  return tracker.Follow(begin, std::min(index, reads.size() - 1), state.wander);
 }
 
 }  // namespace
@@ -53,63 +67,53 @@ double ConversionTimes::certain_share() const {
   return static_cast<double>(certain) / static_cast<double>(std::max<size_t>(1, reads.size()));
 }
 
-std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
-                                                   const std::vector<CycleRegister>& registers,
-                                                   const std::vector<CycleRead>& reads) {
-  if (registers.empty() || reads.size() < ConversionSearch::kPieceReads) return std::nullopt;
+std::vector<CycleState> FindCycles(const CycleNominal& nominal,
+                                   const std::vector<CycleRegister>& registers,
+                                   const std::vector<CycleRead>& reads, bool all) {
+  if (registers.empty() || reads.size() < ConversionSearch::kPieceReads) return {};
   const ConversionSearch search(nominal, registers, reads);
   const ConversionTracker tracker(nominal, registers, reads);
   std::vector<FoundCycle> pieces;
   while (pieces.size() < ConversionSearch::kPieces) {
     pieces.push_back(search.Piece(pieces.size()));
-    if (!IsBeyondDoubt(pieces.back())) continue;
-    ConversionTimes times = tracker.Track(pieces.back());
-    if (times.certain_share() >= kLostCertain) return times;
+    if (!all && IsBeyondDoubt(pieces.back())) return {StateOf(tracker.Weigh(pieces.back()))};
   }
-  const auto best = std::ranges::min_element(pieces, {}, &FoundCycle::score);
-  const bool agree = Agree(pieces, *best);
-  std::erase_if(pieces, [&](const FoundCycle& piece) {
-    return piece.score > ConversionSearch::kClearlyBetter &&
-           !(agree && best->HasPeriod(piece.phase.x[1]));
-  });
-  if (pieces.empty()) return std::nullopt;
-  std::vector<ConversionTimes> all = TrackAll(search, tracker, pieces);
-  return *std::ranges::max_element(all, {}, &ConversionTimes::log_likelihood);
+  const FoundCycle best = *std::ranges::min_element(pieces, {}, &FoundCycle::score);
+  const bool agree = Agree(pieces, best);
+  std::vector<ConversionTracker::Hypothesis> hypotheses;
+  for (const FoundCycle& piece : pieces) {
+    const bool is_clear = piece.score <= ConversionSearch::kClearlyBetter;
+    if (!is_clear && !(agree && best.HasPeriod(piece.phase.x[1]))) continue;
+    hypotheses.push_back(tracker.Weigh(piece));
+    hypotheses.push_back(tracker.Weigh(search.Around(piece)));
+  }
+  std::ranges::sort(hypotheses, std::greater(), &ConversionTracker::Hypothesis::log_likelihood);
+  std::vector<CycleState> found;
+  for (const ConversionTracker::Hypothesis& hypothesis : hypotheses) {
+    const CycleState state = StateOf(hypothesis);
+    const auto is_same = [&](const CycleState& other) { return HaveSamePeriod(state, other); };
+    if (std::ranges::none_of(found, is_same)) found.push_back(state);
+  }
+  return found;
 }
 
-std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
-                                                  const std::vector<CycleRegister>& registers,
-                                                  const std::vector<CycleRead>& reads,
-                                                  const ConversionTimes& found) {
-  const ConversionSearch search(nominal, registers, reads);
-  const ConversionTracker tracker(nominal, registers, reads);
-  std::vector<FoundCycle> pieces;
-  while (pieces.size() < ConversionSearch::kPieces) pieces.push_back(search.Piece(pieces.size()));
-  std::vector<ConversionTimes> others = TrackAll(search, tracker, pieces);
-  // To the last digit: the same.
-  std::erase_if(others, [&](const ConversionTimes& other) {
-    return other.log_likelihood == found.log_likelihood;
-  });
-  std::ranges::sort(others, std::greater(), &ConversionTimes::log_likelihood);
-  return others;
+bool HaveSamePeriod(const CycleState& a, const CycleState& b) {
+  return std::abs(a.period_ns - b.period_ns) < kSamePeriod * a.period_ns;
+}
+
+ConversionTimes TrackFound(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
+                           const std::vector<CycleRead>& reads, const CycleState& found) {
+  return TrackFrom(ConversionTracker(nominal, registers, reads), reads, found, found.sd_ns,
+                   found.sd_period_ns);
 }
 
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads,
                                      const CycleState& before) {
-  CyclePhase begin;
-  begin.x = {before.begin_ns, before.period_ns, before.drift_ns};
-  const double sd_ns = kLoosened * std::max(before.sd_ns, kLeastSdNs);
-  const double sd_period_ns = kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns);
-  begin.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
-                            std::pow(kDriftAtFirst * before.period_ns, 2))
-                .asDiagonal();
-  const auto from = std::ranges::find_if(
-      reads, [&](const CycleRead& read) { return read.latest_ns >= before.begin_ns; });
-  const auto index = static_cast<size_t>(from - reads.begin());
-  return ConversionTracker(nominal, registers, reads)
-      .Follow(begin, std::min(index, reads.size() - 1), before.wander);
+  return TrackFrom(ConversionTracker(nominal, registers, reads), reads, before,
+                   kLoosened * std::max(before.sd_ns, kLeastSdNs),
+                   kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns));
 }
 
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,

@@ -85,18 +85,18 @@ struct ConversionTimes {
 // A cycle of which fewer conversions are beyond doubt is lost.
 inline constexpr double kLostCertain = 0.1;
 
-// `reads` in the order of the cycles that they show, nearly that of time. Nothing: too few
-// readings, or no period explains them better than none (a constant power shows no edges).
-std::optional<ConversionTimes> FindConversionTimes(const CycleNominal& nominal,
-                                                   const std::vector<CycleRegister>& registers,
-                                                   const std::vector<CycleRead>& reads);
+// Where cycles may be, the likeliest first, each of another period; `reads` in the order of the
+// cycles that they show, nearly that of time. None: too few readings, or no period explains them
+// better than any other (a constant power shows no edges). Unless `all`: only one where a piece of
+// the run leaves no doubt, whose others are not looked at.
+std::vector<CycleState> FindCycles(const CycleNominal& nominal,
+                                   const std::vector<CycleRegister>& registers,
+                                   const std::vector<CycleRead>& reads, bool all = false);
+bool HaveSamePeriod(const CycleState& a, const CycleState& b);
 
-// All that pieces of the run say but `found`, however well they explain their piece, the most
-// likely first: where a wrong one was found.
-std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
-                                                  const std::vector<CycleRegister>& registers,
-                                                  const std::vector<CycleRead>& reads,
-                                                  const ConversionTimes& found);
+// From one of these on.
+ConversionTimes TrackFound(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
+                           const std::vector<CycleRead>& reads, const CycleState& found);
 
 // By how much later than it was taken to be, up to half a period, a register shows a conversion
 // once it is done, negative where earlier: what explains the readings best that show the one before
@@ -104,8 +104,8 @@ std::vector<ConversionTimes> OtherConversionTimes(const CycleNominal& nominal,
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,
                  const ConversionTimes& times, int steps);
 
-// As FindConversionTimes where the cycle is nearly known at an instant: after the course was
-// improved, or from the part of the run before.
+// Where the cycle is nearly known at an instant: after the course was improved, or from the part of
+// the run before.
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads, const CycleState& before);

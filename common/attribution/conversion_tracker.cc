@@ -21,6 +21,9 @@ constexpr double kCertain = 4;
 // What the period may do, relative, per root of a second; tried one after the other. The slowest is
 // a chip at a steady temperature, the fastest one that is being heated.
 constexpr double kWanders[] = {1e-7, 1e-6, 3e-5, 1e-3};
+// A cycle whose period is not known within this share any more is not looked for again: it would
+// take as long as from nothing, time after time.
+constexpr double kMostReach = 0.01;
 // Standard deviations to either side within which a window may lie.
 constexpr double kBendReach = 2;
 
@@ -127,7 +130,8 @@ std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size
   const size_t last = backwards ? at + 1 : std::min(at + search_.piece_reads(), reads_.size());
   if (last - first < ConversionSearch::kLeastPiece) return std::nullopt;
   const double most_ns = nominal_.tolerance * nominal_.period_ns;
-  const double reach_ns = std::min(kCertain * std::sqrt(std::max(0.0, lost.p(1, 1))), most_ns);
+  const double reach_ns = kCertain * std::sqrt(std::max(0.0, lost.p(1, 1)));
+  if (reach_ns > kMostReach * nominal_.period_ns) return std::nullopt;
   const double near_ns = std::clamp(lost.x[1], nominal_.period_ns - most_ns + reach_ns,
                                     nominal_.period_ns + most_ns - reach_ns);
   const FoundCycle found = search_.In(first, last, near_ns - reach_ns, near_ns + reach_ns);
@@ -164,7 +168,7 @@ WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state,
 }
 
 ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from, bool backwards,
-                                                  double wander) const {
+                                                  double wander, Lost lost) const {
   Pass pass;
   WindowCursors cursors = MakeCursors(registers_);
   const size_t count = backwards ? from + 1 : reads_.size() - from;
@@ -176,7 +180,7 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
   pass.fits.reserve(count);
   CyclePhase state = start;
   Likelihood likelihood;
-  size_t found_anew = 0, next_search = 0;
+  size_t found_anew = 0, next_search = lost == Lost::kFoundAnew ? 0 : count;
   for (size_t k = 0; k < count; ++k) {
     const size_t at = backwards ? from - k : from + k;
     const CycleRead& read = reads_[at];
@@ -282,18 +286,25 @@ ConversionTimes ConversionTracker::Follow(const CyclePhase& start, size_t from,
                                           double wander) const {
   CyclePhase begin = start;
   if (from > 0) {  // back to the first read, and from there through all
-    begin = Filter(start, from, true, wander).filtered.back();
+    begin = Filter(start, from, true, wander, Lost::kFoundAnew).filtered.back();
     begin.p *= kUsedTwice;
   }
-  return Report(Filter(begin, 0, false, wander), wander);
+  return Report(Filter(begin, 0, false, wander, Lost::kFoundAnew), wander);
 }
 
-ConversionTimes ConversionTracker::Track(const FoundCycle& start) const {
-  ConversionTimes best;
+ConversionTracker::Hypothesis ConversionTracker::Weigh(FoundCycle start) const {
+  Hypothesis best;
+  best.log_likelihood = -std::numeric_limits<double>::infinity();
   for (const double wander : kWanders) {
-    ConversionTimes times = Follow(start.phase, start.from, wander);
-    if (best.reads.empty() || times.log_likelihood > best.log_likelihood) best = std::move(times);
+    const auto pass = [&](bool backwards) {
+      return Filter(start.phase, start.from, backwards, wander, Lost::kStaysLost).log_likelihood;
+    };
+    const double log_likelihood = pass(true) + pass(false);
+    if (log_likelihood <= best.log_likelihood) continue;
+    best.log_likelihood = log_likelihood;
+    best.wander = wander;
   }
+  best.start = std::move(start);
   return best;
 }
 

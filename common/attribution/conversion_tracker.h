@@ -20,9 +20,15 @@ class ConversionTracker {
   ConversionTracker(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
                     const std::vector<CycleRead>& reads);
 
-  // Filters and smooths from `start`; all reads before it, too. Tries all wanders.
-  ConversionTimes Track(const FoundCycle& start) const;
-  // The same with one wander, from what is known at read `from`.
+  // How likely all reads are if the cycle was where it was found in a piece of them.
+  struct Hypothesis {
+    FoundCycle start;
+    double wander = 0;  // that explains them best
+    double log_likelihood = 0;
+  };
+  Hypothesis Weigh(FoundCycle start) const;
+  // Filters and smooths from what is known at read `from`; all reads before it, too. Where it is
+  // lost, it is found anew.
   ConversionTimes Follow(const CyclePhase& start, size_t from, double wander) const;
 
  private:
@@ -42,7 +48,8 @@ class ConversionTracker {
                                    double wander) const;
   WindowFit Update(const CycleRead& read, CyclePhase* state, Likelihood* likelihood,
                    WindowCursors* cursors) const;
-  Pass Filter(CyclePhase start, size_t from, bool backwards, double wander) const;
+  enum class Lost { kFoundAnew, kStaysLost };
+  Pass Filter(CyclePhase start, size_t from, bool backwards, double wander, Lost lost) const;
   std::vector<CyclePhase> Smooth(const Pass& pass) const;
   ConversionTimes Report(const Pass& pass, double wander) const;
 

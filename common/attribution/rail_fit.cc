@@ -102,22 +102,24 @@ class Cycle {
     for (CycleRead& read : reads_) read.value -= rails[read.reg]->DriftAt(read.earliest_ns);
   }
 
-  std::optional<ConversionTimes> Find() const {
-    return FindConversionTimes(nominal_, registers_, reads_);
+  std::vector<CycleState> Find(bool all = false) const {
+    return FindCycles(nominal_, registers_, reads_, all);
+  }
+  ConversionTimes Track(const CycleState& found) const {
+    return TrackFound(nominal_, registers_, reads_, found);
   }
   // By how much longer the readings' delay seems to be than it was taken to be.
   double DelayError(const ConversionTimes& times) const {
     return ReadDelay(registers_, reads_, times, kDelaySteps);
   }
-  std::vector<ConversionTimes> Others(const ConversionTimes& found) const {
-    return OtherConversionTimes(nominal_, registers_, reads_, found);
-  }
   // From where it was before; where it is lost, it is looked for again.
   ConversionTimes Follow(const CycleState& before) const {
     ConversionTimes times = TrackConversionTimes(nominal_, registers_, reads_, before);
     if (!IsLost(times, before.misfit)) return times;
-    const std::optional<ConversionTimes> found = Find();
-    return found && !IsLost(*found, before.misfit) ? *found : times;
+    const std::vector<CycleState> found = Find();
+    if (found.empty()) return times;
+    ConversionTimes anew = Track(found.front());
+    return IsLost(anew, before.misfit) ? times : anew;
   }
 
  private:
@@ -198,15 +200,18 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
 // better than one that fits the first piece by chance. The noise that is left, steps.
 double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   const Found start = Now();
-  const std::vector<CycleRead> reads = ReadsOf(course, rails);
-  const std::optional<ConversionTimes> found = Cycle(rails, reads).Find();
-  if (!found) return kNotFound;
-  double least_noise = SettleCycle(course, rails, *found);
+  std::vector<CycleState> found = Cycle(rails, ReadsOf(course, rails)).Find();
+  if (found.empty()) return kNotFound;
+  double least_noise = SettleCycle(course, rails, found.front());
   if (least_noise < kDoubtfulNoise) return least_noise;
   Found best = Now();
-  BackTo(start);
-  const std::vector<ConversionTimes> others = Cycle(rails, reads).Others(*found);
-  for (const ConversionTimes& other : others) {
+  const CycleState first = found.front();
+  if (found.size() == 1) {
+    BackTo(start);
+    found = Cycle(rails, ReadsOf(course, rails)).Find(true);
+  }
+  for (const CycleState& other : found) {
+    if (HaveSamePeriod(other, first)) continue;
     BackTo(start);
     const double noise = SettleCycle(course, rails, other);
     if (noise >= least_noise) continue;
@@ -217,14 +222,15 @@ double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   return least_noise;
 }
 
-double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, ConversionTimes times) {
+double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const CycleState& found) {
   std::vector<CycleRead> reads = ReadsOf(course, rails);
+  ConversionTimes times;
   int moves = 0;
   int still = 0;
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
-    if (cycle_) times = cycle.Follow(*cycle_);
+    times = cycle_ ? cycle.Follow(*cycle_) : cycle.Track(found);
     const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);

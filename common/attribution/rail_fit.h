@@ -89,10 +89,10 @@ class CycleFit {
   double TryCycles(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                const std::vector<RailFitting*>& rails);
-  // Begins from `times`, while no cycle is known. The noise of all rails together, steps; infinity:
+  // Begins from `found`, while no cycle is known. The noise of all rails together, steps; infinity:
   // hardly a reading's conversion is certain, or the powers contradict it.
   double SettleCycle(const RunCourse& course, const std::vector<RailFitting*>& rails,
-                     ConversionTimes times);
+                     const CycleState& found);
   void FollowFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void ShareNoise(const std::vector<RailFitting*>& rails);
   void NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads);

@@ -46,9 +46,12 @@ Scene MakeScene(double period_ns, double drift, double dynamic_steps, double len
 }
 
 std::optional<ConversionTimes> Find(const Scene& scene, const PowerCourse& course) {
-  return FindConversionTimes(
-      {.period_ns = 840e3, .tolerance = 0.1},
-      {{.slot_share = 1.0 / 6, .offset = 0, .noise = 0.42, .course = &course}}, scene.reads);
+  const CycleNominal nominal{.period_ns = 840e3, .tolerance = 0.1};
+  const std::vector<CycleRegister> registers = {
+      {.slot_share = 1.0 / 6, .offset = 0, .noise = 0.42, .course = &course}};
+  const std::vector<CycleState> found = FindCycles(nominal, registers, scene.reads);
+  if (found.empty()) return std::nullopt;
+  return TrackFound(nominal, registers, scene.reads, found.front());
 }
 
 double RmsError(const Scene& scene, const ConversionTimes& times) {
