@@ -45,7 +45,8 @@ class Powers {
  public:
   Powers(const CourseTotals& totals, const RailFit& fit, const RailSupply& supply)
       : fit_(fit), supply_(supply), drift_weights_(MeanDriftWeights(totals)) {
-    const double freedom = std::max(1.0, static_cast<double>(fit.clusters) - 1);
+    const double freedom =
+        std::max(1.0, std::min(static_cast<double>(fit.clusters) - 1, fit.noise_freedom));
     t_ = StudentT975(static_cast<uint64_t>(freedom));
     const VectorXd& p = supply.voltage.p;
     terms_ = MatrixXd::Ones(drift_weights_.rows(), p.size());

@@ -251,6 +251,7 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const 
     if (still == 0) least_noise = noise;
     if (still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds)) break;
   }
+  FitLast(reads, times, rails);
   ShareNoise(rails);
   FitLast(reads, times, rails);
   const bool is_settled = std::ranges::all_of(
@@ -341,6 +342,7 @@ void CycleFit::ShareNoise(const Rails& rails) {
 
 void CycleFit::NoteCycles(const ConversionTimes& times, const std::vector<CycleRead>& reads) {
   const double offset = rails_.front().window().offset();
+  cycles_.clear();
   for (size_t i = 0; i < reads.size(); ++i) {
     const ConversionTime& time = times.reads[i];
     if (reads[i].reg != 0 || !time.certain) continue;

@@ -40,6 +40,7 @@ struct RailFit {
   Eigen::MatrixXd robust_covariance;  // from what clusters of readings (iterations) differ by
   size_t clusters = 0;
   double noise_steps = 0;
+  double noise_freedom = 0;      // as many degrees of freedom as the noise is known with
   Eigen::VectorXd drift_factor;  // by category: what the drift adds to it, of its value
 
   uint64_t readings = 0;  // in windows of the measured iterations and the idle phases

@@ -98,6 +98,8 @@ class RailFitting {
   void FollowRows(const RailRows& rows);
   // False: there are no rows, and the part says nothing.
   bool Regress(RailRows* rows, int most_iterations, bool by_cluster = true);
+  // And until the noise is what it is without the parameters' freedom.
+  bool RegressFreely(RailRows* rows, int most_iterations);
   void Summarise(const RailRows& rows);
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
 

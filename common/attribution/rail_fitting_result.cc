@@ -13,8 +13,11 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// What the parameters' freedom may add to the noise.
+// What the parameters' freedom may add to the noise at once: how much it is depends on the noise.
 constexpr double kMostFreedom = 0.2;
+// So many times, until the noise moves by less than this share.
+constexpr int kMostFreedomRounds = 12;
+constexpr double kNoiseSettled = 0.02;
 
 }  // namespace
 
@@ -27,7 +30,7 @@ Eigen::ArrayXi RailFitting::Kept(Eigen::Index all) const {
   return kept;
 }
 
-// As far as it is the readings that know the noise; by no more than kMostFreedom.
+// As far as it is the readings that know the noise; by no more than kMostFreedom beyond before.
 double RailFitting::Freedom(const RailRows& rows) const {
   const Quadratic prior = Prior(&rows);
   const Eigen::Index noise = fit_.p.size();
@@ -35,13 +38,24 @@ double RailFitting::Freedom(const RailRows& rows) const {
       (prior.h + fit_.data.h).ldlt().solve(VectorXd::Unit(noise + 1, noise))[noise];
   const double own = std::max(0.0, 1 - prior.h(noise, noise) * variance);
   const double most = kMostFreedom * fit_.noise / variance;
-  return own * std::clamp(FreedomScore(rows.rows(), fit_, prior), -most, most);
+  return own * std::clamp(FreedomScore(rows.rows(), fit_, prior, categories_),
+                          freedom_score_ - most, freedom_score_ + most);
+}
+
+bool RailFitting::RegressFreely(RailRows* rows, int most_iterations) {
+  if (!Regress(rows, most_iterations)) return false;
+  for (int round = 0; round < kMostFreedomRounds && !is_known(); ++round) {
+    const double before = noise_;
+    freedom_score_ = Freedom(*rows);
+    Regress(rows, most_iterations);
+    if (std::abs(noise_ - before) < kNoiseSettled * before) break;
+  }
+  return true;
 }
 
 // The errors of places are this part's own: they are eliminated.
 void RailFitting::Summarise(const RailRows& rows) {
   kept_fit_ = fit_;
-  if (!is_known()) freedom_score_ = Freedom(rows);
   const Eigen::Index all = fit_.p.size();
   const Eigen::ArrayXi kept = Kept(all);
   part_.data = {.h = fit_.data.h(kept, kept), .g = fit_.data.g(kept)};
@@ -114,6 +128,8 @@ RailFit RailFitting::Result() const {
   fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
   fit.noise_steps = std::max(0.0, found[count]);
+  // A standard deviation of n readings is known to 1 / sqrt(2 n) of it.
+  fit.noise_freedom = 0.5 * std::pow(fit.noise_steps, 2) / covariance(count, count);
   fit.drift_factor = drift_factor_;
   fit.delay_s = 1e-9 * delay_ns_;
   fit.readings = summary_.readings;

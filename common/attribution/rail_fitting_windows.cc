@@ -70,7 +70,7 @@ bool RailFitting::FitSmeared() {
   }
   part_.readings = rows.rows().size();
   if (is_known()) {
-    if (Regress(&rows, kIterationsOnTheWay)) Summarise(rows);
+    if (RegressFreely(&rows, kIterationsOnTheWay)) Summarise(rows);
     return true;
   }
   if (rows.rows().size() < kFewestReadings) {
@@ -83,7 +83,7 @@ bool RailFitting::FitSmeared() {
   power_.reset();
   noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
-  Regress(&rows, kIterationsOnTheWay);
+  RegressFreely(&rows, kIterationsOnTheWay);
   out_.windows = WindowKind::kSmeared;
   Summarise(rows);
   // Where better windows begin: without the wild values that operators get which smeared windows
@@ -91,6 +91,7 @@ bool RailFitting::FitSmeared() {
   p_ = start;
   power_.reset();
   noise_ *= 0.5;
+  freedom_score_ = 0;
   return true;
 }
 
@@ -111,7 +112,7 @@ void RailFitting::FitKnown() {
       out_.why_not = "too few readings in measured iterations";
       return;
     }
-    if (!Regress(&rows, kIterationsAtLast)) return;
+    if (!RegressFreely(&rows, kIterationsAtLast)) return;
     if (round > 0) drift_factor_ = growth.factor;
     out_.windows = WindowKind::kKnown;
     Summarise(rows);
@@ -180,7 +181,7 @@ void RailFitting::FitFiltered() {
     out_.why_not = "too few independent readings behind the sensor's filter";
     return;
   }
-  if (Regress(&rows, kIterationsAtLast)) Summarise(rows);
+  if (RegressFreely(&rows, kIterationsAtLast)) Summarise(rows);
 }
 
 // Readings of idle phases: wherever their windows lie, the board idled. As far apart as conversions
@@ -205,7 +206,7 @@ void RailFitting::FitIdle() {
   RailRows rows(*course_, *drift_, nullptr, is_known() ? &growth : nullptr);
   AddIdleRows(-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
               &rows);
-  if (Regress(&rows, kIterationsAtLast)) Summarise(rows);
+  if (RegressFreely(&rows, kIterationsAtLast)) Summarise(rows);
 }
 
 void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
@@ -237,8 +238,11 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   if (!is_known() && placed < kFewestReadings) return;
   AddIdleRows(course_->measure_end, std::numeric_limits<double>::infinity(), &rows);
   if (placed > 0) out_.place_sd_s = 1e-9 * std::sqrt(squares / static_cast<double>(placed));
-  const int most = refined ? kIterationsAtLast : kIterationsOnTheWay;
-  if (!Regress(&rows, most, stage == FitStage::kLast)) return;
+  const bool is_fitted =
+      stage == FitStage::kLast
+          ? RegressFreely(&rows, kIterationsAtLast)
+          : Regress(&rows, refined ? kIterationsAtLast : kIterationsOnTheWay, false);
+  if (!is_fitted) return;
   if (with_growth) drift_factor_ = growth.factor;
   if (!refined) return;
   const auto errors = fit_.p.segment(p_.size(), static_cast<Eigen::Index>(places.knots()));

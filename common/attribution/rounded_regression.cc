@@ -217,13 +217,15 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
   return fit;
 }
 
-double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior) {
+double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior,
+                    Eigen::Index powers) {
   constexpr double kRelativeStep = 0.01;
   constexpr size_t kEnoughRows = 8'192;
   const Eigen::Index count = fit.p.size(), all = count + 1;
-  const MatrixXd known = prior.h.topLeftCorner(count, count);
-  const auto log_determinant = [&](const MatrixXd& sum) {
-    const MatrixXd h = sum.topLeftCorner(count, count) + known;
+  MatrixXd known = prior.h.topLeftCorner(count, count);
+  known.diagonal().head(powers).array() += 1 / kRoundingVariance;
+  const auto log_determinant = [&](RowSums& sums) {
+    const MatrixXd h = sums.products().topLeftCorner(count, count) + known;
     return h.selfadjointView<Eigen::Lower>().ldlt().vectorD().array().abs().log().sum();
   };
   // Where the p go with s.
@@ -232,20 +234,15 @@ double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const 
   const VectorXd there =
       fit.p - more * h.topLeftCorner(count, count).ldlt().solve(h.col(count).head(count));
   const RowLikelihood at(rows, fit.p, fit.noise), at_more(rows, there, fit.noise + more);
-  const RowSums none(all, rows.lines_from());
-  RowSums information = none, information_there = none, squares = none, products = none;
-  for (size_t row = 0; row < rows.size(); row += std::max<size_t>(1, rows.size() / kEnoughRows)) {
+  RowSums information(all, rows.lines_from()), information_there(all, rows.lines_from());
+  const size_t one_in = std::max<size_t>(1, rows.size() / kEnoughRows);
+  for (size_t row = 0; row < rows.size(); row += one_in) {
     const auto entries = rows.entries(row);
-    const LikelihoodPoint here = at.At(row), moved = at_more.At(row);
-    information.Add(entries, here.curvature, 0, 0);
-    information_there.Add(entries, moved.curvature, 0, 0);
-    squares.Add(entries, here.score * here.score, 0, 0);
-    products.Add(entries, here.score * moved.score, 0, 0);
+    const auto weight = static_cast<double>(one_in);
+    information.Add(entries, weight * at.At(row).curvature, 0, 0);
+    information_there.Add(entries, weight * at_more.At(row).curvature, 0, 0);
   }
-  const auto growth = [&](RowSums& from, RowSums& to) {
-    return log_determinant(to.products()) - log_determinant(from.products());
-  };
-  return (0.5 * growth(information, information_there) - growth(squares, products)) / more;
+  return 0.5 * (log_determinant(information) - log_determinant(information_there)) / more;
 }
 
 VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior) {

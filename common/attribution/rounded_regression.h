@@ -106,11 +106,12 @@ RegressionFit StepRounded(const RegressionRows& rows, Eigen::VectorXd p, double 
                           const Quadratic& prior);
 
 // The p that follow the rows leave too small a noise: as a derivative by s, what is to be added to
-// that of the likelihood so that s is right on average (Severini, "An approximation to the modified
-// profile likelihood function", 1998). Of normal noise that is restricted maximum likelihood; where
-// the readings know the p only in terms of s, it is nothing. It hardly depends on how many rows
-// there are.
-double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior);
+// that of the likelihood so that s is right on average. It is that of the likelihood that is
+// integrated over the p, by Laplace's method; of normal noise that is restricted maximum
+// likelihood. The first `powers` of p are known at least as well as a reading says, to a step:
+// where the readings know them only in terms of s, the quadratic knows nothing.
+double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior,
+                    Eigen::Index powers);
 
 // Ordinary least squares, with a prior of p alone: where to begin.
 Eigen::VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior);

@@ -125,7 +125,7 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
       rows.Add(row, std::round(20 + 0.3 * (k % kParameters) + 1.0 * normal(random)), 0, k);
     }
     const RegressionFit fit = FitRounded(rows, VectorXd::Constant(kParameters, 25), 1, prior, 60);
-    const double score = FreedomScore(rows, fit, prior);
+    const double score = FreedomScore(rows, fit, prior, kParameters);
     const VectorXd column =
         (fit.data.h + prior.h).ldlt().solve(VectorXd::Unit(kParameters + 1, kParameters));
     plain += fit.noise / kRuns;
@@ -135,24 +135,44 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
   EXPECT_NEAR(freed, 1, 0.05);
 }
 
-TEST(FreedomScore, IsNothingWhereReadingsTellPowersOnlyInTermsOfTheNoise) {
-  constexpr uint32_t kParameters = 40;
+// Where the readings know powers in terms of the noise alone, the likelihood of powers between the
+// steps is one of the noise, too: that the powers may be anywhere there says how large it is.
+TEST(FreedomScore, NoiseOfFewOddReadingsIsRightOnAverageOverThePowers) {
+  constexpr int kRuns = 60;
+  constexpr uint32_t kParameters = 30;
   constexpr double kNoise = 0.1;
-  const Quadratic prior = Quadratic::Around(VectorXd::Zero(kParameters + 1), 1e3);
-  std::mt19937_64 random(1);
-  std::normal_distribution<double> normal;
-  RegressionRows rows;
-  for (uint32_t k = 0; k < 400 * kParameters; ++k) {
-    const RegressionRows::Entry row[] = {{.parameter = k % kParameters, .weight = 1}};
-    rows.Add(row, std::round(1.5 + 0.003 * (k % kParameters) + kNoise * normal(random)), 0, k);
+  const Quadratic nothing = Quadratic::Around(VectorXd::Zero(kParameters + 1), 1e3);
+  double plain = 0, freed = 0;
+  for (int i = 0; i < kRuns; ++i) {
+    std::mt19937_64 random(1 + static_cast<uint64_t>(i));
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> even;
+    VectorXd powers(kParameters);
+    for (double& power : powers) power = 20 + even(random);
+    RegressionRows rows;
+    for (uint32_t k = 0; k < 8 * kParameters; ++k) {
+      const uint32_t first = k % kParameters, second = (k / 8 + first + 1) % kParameters;
+      const double share = even(random);
+      const RegressionRows::Entry row[] = {{.parameter = first, .weight = share},
+                                           {.parameter = second, .weight = 1 - share}};
+      const double mean = share * powers[first] + (1 - share) * powers[second];
+      rows.Add(row, std::round(mean + kNoise * normal(random)), 0, k);
+    }
+    Quadratic prior = nothing;
+    RegressionFit fit = FitRounded(rows, powers, kNoise, prior, 60);
+    plain += fit.noise / kRuns;
+    double score = 0;
+    for (int round = 0; round < 12; ++round) {
+      const double variance = (fit.data.h + prior.h).inverse()(kParameters, kParameters);
+      const double most = 0.2 * fit.noise / variance;
+      score = std::clamp(FreedomScore(rows, fit, prior, kParameters), score - most, score + most);
+      prior.g[kParameters] = nothing.g[kParameters] + score;
+      fit = FitRounded(rows, fit.p, fit.noise, prior, 60);
+    }
+    freed += fit.noise / kRuns;
   }
-  Quadratic fixed = prior;
-  fixed.h(kParameters, kParameters) = 1e9;
-  fixed.g[kParameters] = 1e9 * kNoise;
-  const RegressionFit fit =
-      FitRounded(rows, VectorXd::Constant(kParameters, 1.6), kNoise, fixed, 60);
-  EXPECT_LT(std::abs(FreedomScore(rows, fit, prior)), 0.02 * kParameters / kNoise)
-      << "of normal noise it is the number of parameters over the noise";
+  EXPECT_LT(plain, 0.8 * kNoise) << "else this tests nothing";
+  EXPECT_NEAR(freed, kNoise, 0.15 * kNoise);
 }
 
 TEST(RegressionRows, LinesChangeNothingButTheWayOfSumming) {
