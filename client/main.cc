@@ -30,6 +30,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddGateCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddAnalyzeCommand(app, chosen);
+  AddReportCommand(app, chosen);
   AddExportCommand(app, chosen);
   AddImportCommand(app, chosen);
   AddFetchCommand(app, chosen);

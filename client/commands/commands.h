@@ -25,6 +25,7 @@ void AddCompareCommand(CLI::App& app, ChosenCommand* chosen);
 void AddGateCommand(CLI::App& app, ChosenCommand* chosen);
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
 void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen);
+void AddReportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddExportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddImportCommand(CLI::App& app, ChosenCommand* chosen);
 void AddCancelCommand(CLI::App& app, ChosenCommand* chosen);

@@ -25,15 +25,6 @@ std::vector<const RunReport*> ReportsOf(const std::vector<LoadedRun>& runs) {
   return reports;
 }
 
-absl::StatusOr<std::vector<StoredRun>> Resolve(const std::vector<StoredRun>& runs,
-                                               const std::string& text) {
-  std::vector<StoredRun> tagged = RunsWithTag(runs, text);
-  if (!tagged.empty()) return tagged;
-  absl::StatusOr<StoredRun> run = ResolveRun(runs, text);
-  if (!run.ok()) return Ending(ExitCode::kUsage, run.status());
-  return std::vector<StoredRun>{*std::move(run)};
-}
-
 absl::StatusOr<std::vector<LoadedRun>> Load(Store& store, const std::vector<StoredRun>& runs,
                                             Metric metric) {
   std::vector<LoadedRun> loaded;
@@ -50,6 +41,15 @@ bool Has(const std::vector<LoadedRun>& runs, int64_t number) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<StoredRun>> ResolveRuns(const std::vector<StoredRun>& runs,
+                                                   const std::string& text) {
+  std::vector<StoredRun> tagged = RunsWithTag(runs, text);
+  if (!tagged.empty()) return tagged;
+  absl::StatusOr<StoredRun> run = ResolveRun(runs, text);
+  if (!run.ok()) return Ending(ExitCode::kUsage, run.status());
+  return std::vector<StoredRun>{*std::move(run)};
+}
 
 ComparedRuns LoadedSides::runs() const {
   return {.baseline = ReportsOf(baseline),
@@ -121,7 +121,7 @@ absl::StatusOr<std::vector<LoadedRun>> LoadSide(Store& store, const std::string&
                                                 Metric metric) {
   const absl::StatusOr<std::vector<StoredRun>> stored = store.Runs();
   if (!stored.ok()) return stored.status();
-  const absl::StatusOr<std::vector<StoredRun>> runs = Resolve(*stored, text);
+  const absl::StatusOr<std::vector<StoredRun>> runs = ResolveRuns(*stored, text);
   if (!runs.ok()) return runs.status();
   return Load(store, *runs, metric);
 }
@@ -152,9 +152,9 @@ absl::StatusOr<LoadedSides> LoadSides(Store& store, const std::string& baseline,
                                       const std::string& candidate, Metric metric) {
   const absl::StatusOr<std::vector<StoredRun>> stored = store.Runs();
   if (!stored.ok()) return stored.status();
-  const absl::StatusOr<std::vector<StoredRun>> a = Resolve(*stored, baseline);
+  const absl::StatusOr<std::vector<StoredRun>> a = ResolveRuns(*stored, baseline);
   if (!a.ok()) return a.status();
-  const absl::StatusOr<std::vector<StoredRun>> b = Resolve(*stored, candidate);
+  const absl::StatusOr<std::vector<StoredRun>> b = ResolveRuns(*stored, candidate);
   if (!b.ok()) return b.status();
   for (const StoredRun& run : *b) {
     if (std::ranges::find(*a, run.number, &StoredRun::number) == a->end()) continue;

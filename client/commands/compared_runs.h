@@ -32,6 +32,10 @@ struct LoadedSides {
   std::string Simulated() const;
 };
 
+// All that have this tag, or the run that ResolveRun finds. kUsage: there is none.
+absl::StatusOr<std::vector<StoredRun>> ResolveRuns(const std::vector<StoredRun>& runs,
+                                                   const std::string& text);
+
 // To be read; kUsage where there is none.
 absl::StatusOr<std::unique_ptr<Store>> OpenStoredRuns(const std::string& store_option);
 

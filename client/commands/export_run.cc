@@ -115,27 +115,38 @@ absl::Status CheckExportFolder(const std::string& folder, const std::vector<std:
   return CheckOutputPath(path.has_filename() ? folder : path.parent_path().string());
 }
 
-absl::Status ExportRun(const OpenedRun& run, ExportWriter& writer, const ExportPlace& place,
-                       std::stop_token stop) {
-  absl::StatusOr<uint64_t> whole = 0;
-  if (writer.wants_chunks()) {
-    whole = VisitWhole(run, UINT64_MAX, stop,
-                       [&](const v1::Chunk& chunk) { return writer.Scan(chunk); });
-    if (!whole.ok()) return whole.status();
-  }
-  Outputs outputs;
-  if (absl::Status status = outputs.Open(place, writer.files()); !status.ok()) return status;
-  writer.Begin(outputs.texts());
+absl::StatusOr<uint64_t> ScanRun(const OpenedRun& run, ExportWriter& writer, std::stop_token stop) {
+  if (!writer.wants_chunks()) return 0;
+  return VisitWhole(run, UINT64_MAX, stop,
+                    [&](const v1::Chunk& chunk) { return writer.Scan(chunk); });
+}
+
+absl::Status WriteScanned(const OpenedRun& run, uint64_t whole, ExportWriter& writer,
+                          ExportWriter::Texts& texts, const std::function<absl::Status()>& flush,
+                          std::stop_token stop) {
+  writer.Begin(texts);
   absl::Status written;
   const auto write = [&](const v1::Chunk& chunk) -> absl::Status {
-    if (absl::Status status = writer.Write(chunk, outputs.texts()); !status.ok()) return status;
-    return written = outputs.Flush(kFlushBytes);
+    if (absl::Status status = writer.Write(chunk, texts); !status.ok()) return status;
+    return written = flush();
   };
-  const absl::StatusOr<uint64_t> again = VisitWhole(run, *whole, stop, write);
+  const absl::StatusOr<uint64_t> again = VisitWhole(run, whole, stop, write);
   if (!written.ok()) return written;
   if (!again.ok()) return again.status();
-  writer.End(outputs.texts());
-  if (absl::Status status = outputs.Commit(); !status.ok()) return status;
+  writer.End(texts);
+  return absl::OkStatus();
+}
+
+absl::Status ExportRun(const OpenedRun& run, ExportWriter& writer, const ExportPlace& place,
+                       std::stop_token stop) {
+  const absl::StatusOr<uint64_t> whole = ScanRun(run, writer, stop);
+  if (!whole.ok()) return whole.status();
+  Outputs outputs;
+  if (absl::Status status = outputs.Open(place, writer.files()); !status.ok()) return status;
+  const auto flush = [&] { return outputs.Flush(kFlushBytes); };
+  absl::Status status = WriteScanned(run, *whole, writer, outputs.texts(), flush, stop);
+  if (status.ok()) status = outputs.Commit();
+  if (!status.ok()) return status;
   if (const std::string left_out = writer.left_out(); !left_out.empty()) PrintNote(left_out);
   return absl::OkStatus();
 }

@@ -30,6 +30,7 @@ LAYERS = {
     "client/predict": ["common", "client/models", "client/analysis"],
     "client/store": ["common", "client/models", "client/analysis", "client/predict"],
     "client/report": ["common", "client/models", "client/analysis", "client/predict"],
+    "client/report/page": ["common", "client/models", "client/analysis", "client/export", "client/traces"],
     "client/watch": ["common", "client/models", "client/analysis", "client/predict"],
     "client/meter": ["common", "client/store"],
     "client/traces": ["common"],

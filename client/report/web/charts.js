@@ -1,0 +1,99 @@
+// Bars and scatters, as SVG. Colours and lines are page.css's.
+
+import { svg } from "./dom.js";
+import { label } from "./text.js";
+import { scale, tickText } from "./scales.js";
+
+const WIDTH = 640;
+export const COLORS = 8;
+
+export function colorClass(place) {
+  return `c${place % COLORS}`;
+}
+
+function root(description, height) {
+  return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": description });
+}
+
+function barOf(item, y, left, x) {
+  const from = x(0), to = x(item.value);
+  const parts = [
+    svg("title", {}, `${label(item.name, 200)}: ${item.shown}`),
+    svg("text", { x: left - 6, y: y + 12, class: "end" }, label(item.name, 24)),
+    svg("rect", { x: Math.min(from, to), y: y + 3, width: Math.abs(to - from), height: 11, class: colorClass(item.color ?? 0) }),
+  ];
+  if (item.low !== null && item.low !== undefined) {
+    const [low, high] = [x(item.low), x(item.high)];
+    parts.push(svg("path", { class: "whisker", d: `M${low} ${y + 5}v7m0-3.5H${high}m0-3.5v7` }));
+  }
+  return svg("g", { class: "bar" }, ...parts);
+}
+
+// items: {name, value, low, high, shown: the value with its unit, color}; at most the 30 largest have room.
+export function bars(description, unit, items) {
+  const shown = items.slice(0, 30);
+  const left = 172, right = WIDTH - 12, height = 18 * shown.length + 34;
+  const axis = scale(shown.flatMap((item) => [item.value, item.low ?? item.value, item.high ?? item.value]), { fromZero: true });
+  const x = (value) => left + Math.max(0, Math.min(1, axis.at(value))) * (right - left);
+  const plot = root(description, height);
+  for (const mark of axis.marks) {
+    plot.append(svg("path", { class: "grid", d: `M${x(mark)} 0V${height - 32}` }),
+      svg("text", { x: x(mark), y: height - 18, class: "middle" }, tickText(mark)));
+  }
+  plot.append(svg("text", { x: (left + right) / 2, y: height - 3, class: "middle" }, unit));
+  shown.forEach((item, i) => plot.append(barOf(item, 18 * i, left, x)));
+  return plot;
+}
+
+const SHAPES = [
+  (x, y) => `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z`, (x, y) => `M${x - 4} ${y - 4}h8v8h-8z`,
+  (x, y) => `M${x} ${y - 5}l5 9h-10z`, (x, y) => `M${x} ${y - 5}l5 5l-5 5l-5-5z`,
+  (x, y) => `M${x} ${y + 5}l5-9h-10z`, (x, y) => `M${x - 5} ${y - 2}h3v-3h4v3h3v4h-3v3h-4v-3h-3z`,
+];
+
+function pointOf(item, x, y) {
+  const [px, py] = [x(item.x), y(item.y)];
+  const point = svg("g", { class: "point" }, svg("title", {}, `${label(item.name, 200)}: ${item.shown}`));
+  if (item.low !== null && item.low !== undefined && item.low > 0) {
+    point.append(svg("path", { class: "whisker", d: `M${px} ${y(item.low)}V${y(item.high)}` }));
+  }
+  point.append(svg("path", { class: colorClass(item.color), d: SHAPES[item.color % SHAPES.length](px, py) }));
+  if (item.named) point.append(svg("text", { x: px + 8, y: py + 4 }, label(item.name, 22)));
+  return point;
+}
+
+// points: {name, x, y, low, high: of y, shown, color, named}; those that an axis has no place for are left out.
+export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog = true } = {}) {
+  const fits = (value, isLog) => Number.isFinite(value) && (!isLog || value > 0);
+  const known = points.filter((point) => fits(point.x, xLog) && fits(point.y, yLog));
+  const left = 64, right = WIDTH - 96, bottom = 330, height = 372;
+  const xAxis = scale(known.map((point) => point.x), { isLog: xLog });
+  const yAxis = scale(known.map((point) => point.y), { isLog: yLog });
+  const x = (value) => left + xAxis.at(value) * (right - left);
+  const y = (value) => bottom - Math.max(0, Math.min(1.02, yAxis.at(value))) * (bottom - 10);
+  const plot = root(description, height);
+  for (const mark of xAxis.marks) {
+    plot.append(svg("path", { class: "grid", d: `M${x(mark)} 10V${bottom}` }),
+      svg("text", { x: x(mark), y: bottom + 16, class: "middle" }, tickText(mark)));
+  }
+  for (const mark of yAxis.marks) {
+    plot.append(svg("path", { class: "grid", d: `M${left} ${y(mark)}H${right}` }),
+      svg("text", { x: left - 6, y: y(mark) + 4, class: "end" }, tickText(mark)));
+  }
+  plot.append(svg("text", { x: (left + right) / 2, y: height - 8, class: "middle" }, xTitle),
+    svg("text", { transform: `translate(14 ${bottom / 2}) rotate(-90)`, class: "middle" }, yTitle));
+  plot.append(...known.map((point) => pointOf(point, x, y)));
+  return plot;
+}
+
+// names: in the order of their colours.
+export function legend(names) {
+  const width = 150, columns = Math.floor(WIDTH / width), height = 18 * Math.ceil(names.length / columns);
+  const plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, "aria-hidden": "true", class: "legend" });
+  names.forEach((name, i) => {
+    const x = width * (i % columns) + 10, y = 18 * Math.floor(i / columns) + 9;
+    plot.append(svg("path", { class: colorClass(i), d: SHAPES[i % SHAPES.length](x, y) }),
+      svg("text", { x: x + 10, y: y + 4 }, label(name, 20)));
+  });
+  return plot;
+}

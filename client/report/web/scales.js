@@ -1,0 +1,46 @@
+// Axes: which numbers get a line, and where a value lies.
+
+// Round numbers, at most about `most`, from the first below `low` to the last above `high`.
+export function ticks(low, high, most = 6) {
+  if (!(high > low)) high = low + (Math.abs(low) || 1);
+  const rough = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const marks = [];
+  for (let i = Math.floor(low / step); ; ++i) {
+    marks.push(Number((i * step).toPrecision(12)));
+    if (i * step >= high) return marks;
+  }
+}
+
+// Powers of ten, with 2 and 5 between them where there are few.
+export function logTicks(low, high) {
+  const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
+  const factors = last - first <= 2 ? [1, 2, 5] : [1];
+  const marks = [];
+  for (let power = first; power <= last; ++power) {
+    for (const factor of factors) {
+      const mark = Number((factor * 10 ** power).toPrecision(3));
+      if (mark <= 10 ** last) marks.push(mark);
+    }
+  }
+  return marks;
+}
+
+// {marks, at(value)}: at gives 0 to 1. Of values above 0 only, where `isLog`.
+export function scale(values, { isLog = false, fromZero = false } = {}) {
+  const known = values.filter((value) => Number.isFinite(value) && (!isLog || value > 0));
+  if (known.length === 0) known.push(1);
+  let low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
+  if (fromZero) [low, high] = [Math.min(0, low), Math.max(0, high)];
+  const marks = isLog ? logTicks(low, high === low ? low * 10 : high) : ticks(low, high);
+  const first = marks[0], last = marks[marks.length - 1];
+  const at = isLog ? (value) => Math.log(value / first) / Math.log(last / first)
+                   : (value) => (value - first) / (last - first);
+  return { marks, at };
+}
+
+export function tickText(value) {
+  if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4)) return value.toExponential(0);
+  return String(value);
+}

@@ -1,0 +1,165 @@
+"""synergyctl report: the page, and what a browser makes of it."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+from board import BIN
+from browser import CHROMIUM, Browser
+
+SETTLED = "new Promise((done) => setTimeout(done, 200))"
+# Text that would act if any of it became markup, script, a style or an attribute.
+HOSTILE = ("<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "\"' onmouseover=window.hacked=1 x=\"",
+           "<!--<script>", "javascript:window.hacked=1", "\u202egnp.exe\u2066", "&lt;b&gt; &amp;", "${window.hacked=1}",
+           "]]></svg><svg onload=window.hacked=1>")
+# What other programs may send, though import takes no such name.
+WORSE = (*HOSTILE, "a\nb\r\n\tc\u2028d", "L" + "o" * 10000 + "ng", "\u05d0\u202e" * 300, "__proto__", "constructor", "")
+DATA = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.DOTALL)
+
+
+def with_hostile_texts(page):
+    """The page with another text in the place of each that its data have."""
+    data = json.loads(DATA.search(page)[2])
+    rails = {rail for run in data["runs"] for rail in run["rail_names"]}
+    given = {}
+
+    def other(text):
+        return given.setdefault(text, WORSE[len(given) % len(WORSE)] + ("" if len(given) < len(WORSE) else str(len(given))))
+
+    def walk(value, key=None):
+        if isinstance(value, dict):
+            return {other(name) if name in rails else name: walk(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [walk(one) for one in value]
+        return other(value) if isinstance(value, str) and key != "data" else value
+
+    text = json.dumps(walk(data)).replace("<", "\\u003c")
+    return DATA.sub(lambda found: found[1] + text + found[3], page)
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def ctl(self, *args, code=0):
+        done = subprocess.run([BIN.resolve() / "synergyctl", *args], cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env={**os.environ, "XDG_DATA_HOME": str(self.folder)})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def simulate(self, net="squeezenet", iterations=3):
+        subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", net, "--iterations",
+                        str(iterations), "--idle", "0.3", "-o", "spool"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        self.ctl("import", "--spool", "spool")
+
+    def import_hostile(self):
+        with open(self.folder / "markers.csv", "w", encoding="utf-8") as file:
+            file.write("op,type,iteration,begin_ns,end_ns\n")
+            for iteration in range(4):
+                for i, name in enumerate(HOSTILE):
+                    begin = (iteration * 20 + i + 1) * 50_000_000
+                    quoted = '"' + name.replace('"', '""') + '"'
+                    file.write(f"{quoted},{quoted},{iteration},{begin},{begin + 40_000_000}\n")
+        with open(self.folder / "samples.csv", "w", encoding="utf-8") as file:
+            file.write("rail,window_begin_ns,window_end_ns,power_w\n")
+            for ms in range(0, 5000, 2):
+                file.write(f"<i>rail</i>,{ms * 1_000_000},{(ms + 2) * 1_000_000},{2 + ms % 100 / 50}\n")
+        self.ctl("import", "--samples", "samples.csv", "--markers", "markers.csv", "--net", HOSTILE[0])
+
+    def page(self, *runs):
+        self.ctl("report", *(runs or ("last",)), "-o", "page.html")
+        return self.folder / "page.html"
+
+    def test_the_page_is_one_file_that_replaces_another_as_a_whole(self):
+        self.simulate()
+        page = self.page()
+        first = page.read_text()
+        self.assertIn("SIMULATED", first)
+        self.assertLess(len(first), 500_000)
+        self.assertEqual(self.ctl("report", "last", "-o", "-").stdout, first)
+        for flags, text in ((("99", "-o", "page.html"), "99"), (("last", "-o", "nowhere/page.html"), "nowhere"),
+                            (("last", "-o", "."), "."), (("last",), "--output")):
+            self.assertIn(text, self.ctl("report", *flags, code=2).stderr)
+        self.assertEqual(page.read_text(), first)
+        self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".synergyctl")], [])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_a_browser_shows_and_zooms_it_without_a_complaint(self):
+        self.simulate()
+        with Browser() as browser:
+            browser.open(self.page())
+            self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
+            self.assertIn("SIMULATED", browser.run("document.querySelector('.notice').textContent"))
+            self.assertIn("SUSPECT", browser.run("document.querySelector('.verdict').textContent"))
+            self.assertGreaterEqual(browser.run("document.querySelectorAll('#timeline canvas').length"), 1)
+            self.assertGreaterEqual(browser.run("document.querySelectorAll('#energy figure svg rect').length"), 40)
+            span = "document.querySelector('#timeline [role=status]').textContent"
+            whole = browser.run(span)
+            key = "document.querySelector('#timeline .plot').dispatchEvent(new KeyboardEvent('keydown', {key: '%s'}))"
+            for _ in range(3):
+                browser.run(key % "+")
+            self.assertNotEqual(browser.run(span), whole)
+            browser.run(key % "Home")
+            self.assertEqual(browser.run(span), whole)
+            self.assertEqual(browser.complaints, [])
+            self.assertEqual([url[:5] for url in browser.requests()], ["file:"])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_tables_sort_and_colours_switch(self):
+        self.simulate()
+        with Browser() as browser:
+            browser.open(self.page())
+            names = "[...document.querySelectorAll('#energy table')[0].querySelectorAll('tbody th')].map((th) => th.textContent)"
+            self.assertEqual(browser.run(names)[0], "conv1")
+            button = "[...document.querySelectorAll('#energy table')[0].querySelectorAll('thead button')][1]"
+            browser.run(f"{button}.click()")
+            self.assertEqual(browser.run(names), sorted(browser.run(names)))
+            self.assertEqual(browser.run(f"{button}.parentElement.getAttribute('aria-sort')"), "ascending")
+            paper = "getComputedStyle(document.body).backgroundColor"
+            browser.media("light")
+            light = browser.run(paper)
+            browser.media("dark")
+            dark = browser.run(paper)
+            self.assertNotEqual(light, dark)
+            browser.run("document.querySelector('.switch').click()")
+            self.assertEqual(browser.run(paper), light)
+            self.assertEqual(browser.complaints, [])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_hostile_names_are_only_text(self):
+        self.import_hostile()
+        with Browser() as browser:
+            self.show_unharmed(browser, self.page())
+            for name in HOSTILE[:5]:
+                self.assertIn(name, browser.run("document.body.innerText"))
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_whatever_texts_the_data_have_they_are_only_text(self):
+        self.simulate()
+        page = self.page()
+        page.write_text(with_hostile_texts(page.read_text()))
+        with Browser() as browser:
+            self.show_unharmed(browser, page)
+
+    def show_unharmed(self, browser, page):
+        browser.open(page)
+        browser.run(SETTLED)
+        self.assertEqual(browser.complaints, [])
+        self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
+        self.assertEqual(browser.run("typeof window.hacked"), "undefined")
+        self.assertEqual(browser.run("document.querySelectorAll('script').length"), 2)
+        self.assertEqual(browser.run("document.querySelectorAll('img, i, iframe, a:not([href^=\"#\"])').length"), 0)
+        self.assertNotIn("\u202e", browser.run("document.body.innerText"))
+        self.assertLess(browser.run("Math.max(...[...document.querySelectorAll('th, td, h1, li, svg text')].map((one) => "
+                                    "one.textContent.length))"), 700)
+        self.assertLessEqual(browser.run("document.documentElement.scrollWidth"), 1280)
+        self.assertGreater(browser.run("document.querySelectorAll('#timeline canvas').length"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
