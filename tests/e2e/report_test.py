@@ -98,6 +98,8 @@ class Report(unittest.TestCase):
             self.assertIn("SUSPECT", browser.run("document.querySelector('.verdict').textContent"))
             self.assertGreaterEqual(browser.run("document.querySelectorAll('#timeline canvas').length"), 1)
             self.assertGreaterEqual(browser.run("document.querySelectorAll('#energy figure svg rect').length"), 40)
+            self.assertEqual(browser.run("document.querySelectorAll('#plots figure svg[role=img]').length"), 4)
+            self.assertGreaterEqual(browser.run("document.querySelectorAll('#conditions canvas').length"), 2)
             span = "document.querySelector('#timeline [role=status]').textContent"
             whole = browser.run(span)
             key = "document.querySelector('#timeline .plot').dispatchEvent(new KeyboardEvent('keydown', {key: '%s'}))"

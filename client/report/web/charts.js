@@ -51,19 +51,32 @@ const SHAPES = [
   (x, y) => `M${x} ${y + 5}l5-9h-10z`, (x, y) => `M${x - 5} ${y - 2}h3v-3h4v3h3v4h-3v3h-4v-3h-3z`,
 ];
 
-function pointOf(item, x, y) {
+// placed: where points have names so far; one that would lie on another is left to its title.
+function pointOf(item, x, y, placed) {
   const [px, py] = [x(item.x), y(item.y)];
   const point = svg("g", { class: "point" }, svg("title", {}, `${label(item.name, 200)}: ${item.shown}`));
   if (item.low !== null && item.low !== undefined && item.low > 0) {
     point.append(svg("path", { class: "whisker", d: `M${px} ${y(item.low)}V${y(item.high)}` }));
   }
   point.append(svg("path", { class: colorClass(item.color), d: SHAPES[item.color % SHAPES.length](px, py) }));
-  if (item.named) point.append(svg("text", { x: px + 8, y: py + 4 }, label(item.name, 22)));
+  const isFree = placed.every(([x0, y0]) => Math.abs(x0 - px) > 130 || Math.abs(y0 - py) > 12);
+  if (item.named && isFree) {
+    placed.push([px, py]);
+    point.append(svg("text", { x: px + 8, y: py + 4 }, label(item.name, 22)));
+  }
   return point;
 }
 
+// Up by `slope` to `flat`; on logarithmic axes both parts are straight.
+function roofPath({ flat, slope }, x, y, axis) {
+  const first = axis.marks[0], last = axis.marks[axis.marks.length - 1], knee = Math.min(last, Math.max(first, flat / slope));
+  const at = (value) => `${x(value)} ${y(Math.min(flat, slope * value))}`;
+  return `M${at(first)}L${at(knee)}L${at(last)}`;
+}
+
 // points: {name, x, y, low, high: of y, shown, color, named}; those that an axis has no place for are left out.
-export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog = true } = {}) {
+// roof: {flat, slope}, drawn where it is given.
+export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog = true, roof = null } = {}) {
   const fits = (value, isLog) => Number.isFinite(value) && (!isLog || value > 0);
   const known = points.filter((point) => fits(point.x, xLog) && fits(point.y, yLog));
   const left = 64, right = WIDTH - 96, bottom = 330, height = 372;
@@ -82,7 +95,9 @@ export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog
   }
   plot.append(svg("text", { x: (left + right) / 2, y: height - 8, class: "middle" }, xTitle),
     svg("text", { transform: `translate(14 ${bottom / 2}) rotate(-90)`, class: "middle" }, yTitle));
-  plot.append(...known.map((point) => pointOf(point, x, y)));
+  if (roof) plot.append(svg("path", { class: "frontier", d: roofPath(roof, x, y, xAxis) }));
+  const placed = [];
+  plot.append(...known.map((point) => pointOf(point, x, y, placed)));
   return plot;
 }
 

@@ -1,7 +1,9 @@
 // The page.
 
+import { conditionsSection } from "./conditions.js";
 import { element, replace } from "./dom.js";
 import { energySection } from "./energy.js";
+import { plotsSection } from "./plots.js";
 import { summarySection } from "./summary.js";
 import { label } from "./text.js";
 import { timelineSection } from "./timeline.js";
@@ -11,7 +13,7 @@ function titleOf({ document: { run } }) {
 }
 
 function sectionsOf(run) {
-  return [summarySection(run), timelineSection(run), energySection(run)];
+  return [summarySection(run), timelineSection(run), energySection(run), plotsSection(run), conditionsSection(run)];
 }
 
 // Light, dark, or as the system has it.

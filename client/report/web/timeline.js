@@ -49,7 +49,8 @@ function band(u, from, to, top, height, text) {
   const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(to, "x", true));
   if (right <= left) return;
   const ratio = devicePixelRatio;
-  u.ctx.fillRect(left, top, Math.max(1, right - left), height);
+  const apart = right - left > 4 * ratio ? ratio : 0; // from the next one
+  u.ctx.fillRect(left, top, Math.max(1, right - left - apart), height);
   if (!text || right - left < 34 * ratio) return;
   const fill = u.ctx.fillStyle;
   u.ctx.save();

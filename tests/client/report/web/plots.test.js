@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots.js";
+import { sorted } from "../../../../client/report/web/table.js";
+import { executedIn, integral, integralAt } from "../../../../client/report/web/timeline.js";
+
+const TYPES = [{ type: "Conv", time_s: 6, energy_j: { IN: 12 } }, { type: "MaxPool", time_s: 1, energy_j: { IN: 3 } },
+  { type: "Relu", time_s: 3, energy_j: { IN: null } }];
+
+test("kinds are the published figures'", () => {
+  assert.deepEqual(["Conv", "ConvTranspose", "AveragePool", "FC", "ConstantFill"].map(kindOf),
+    ["convolution", "convolution", "pooling", "others", "others"]);
+});
+
+test("others have what convolution and pooling leave of the inference", () => {
+  const kinds = kindsOf({ types: TYPES, per_inference: { energy_j: { IN: { mean: 20 } } } }, "IN");
+  assert.deepEqual(kinds.map((kind) => kind.time), [0.6, 0.1, 0.3]);
+  assert.deepEqual(kinds.map((kind) => kind.energy.toFixed(3)), ["0.600", "0.150", "0.250"]);
+  assert.equal(kindsOf({ types: TYPES, per_inference: { energy_j: { IN: { mean: null } } } }, "IN")[0].energy, null);
+});
+
+test("the roofline has operators of known costs alone", () => {
+  const op = { flops: 4e9, bytes_read: 1e9, bytes_written: 1e9, time_s: { mean: 2 }, energy_j: { IN: { mean: 8 } } };
+  const rows = rooflineOf({ ops: [op, { ...op, flops: null, bytes_read: null, bytes_written: null },
+    { ...op, energy_j: { IN: { group: 1 } } }] }, "IN");
+  assert.deepEqual(rows.map(({ intensity, speed, efficiency }) => [intensity, speed, efficiency]), [[2, 2, 0.5], [2, 2, null]]);
+});
+
+test("two watts for three seconds are six joules", () => {
+  const rail = { times: [1, 2, 4, 5], values: [2, 2, 2, 9] };
+  rail.sums = integral(rail.times, rail.values);
+  assert.equal(integralAt(rail, 4) - integralAt(rail, 1), 6);
+  assert.equal(integralAt(rail, 3.5) - integralAt(rail, 1.5), 4);
+  assert.equal(integralAt(rail, 99), 8);
+  assert.equal(integralAt(rail, 0), 0);
+});
+
+test("executions are found that reach into a stretch", () => {
+  const executed = { begins: [0, 10, 20, 30], ends: [9, 19, 29, 39] };
+  assert.deepEqual(executedIn(executed, 15, 25), [1, 3]);
+  assert.deepEqual(executedIn(executed, 40, 50), [4, 4]);
+});
+
+test("what is not known is sorted to the end either way", () => {
+  const rows = [{ v: 2 }, { v: null }, { v: 3 }];
+  assert.deepEqual(sorted(rows, (row) => row.v, true).map((row) => row.v), [3, 2, null]);
+  assert.deepEqual(sorted(rows, (row) => row.v, false).map((row) => row.v), [2, 3, null]);
+});
