@@ -54,8 +54,8 @@ class Report(unittest.TestCase):
 
     def simulate(self, net="squeezenet", iterations=3):
         subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", net, "--iterations",
-                        str(iterations), "--idle", "0.3", "-o", "spool"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
-        self.ctl("import", "--spool", "spool")
+                        str(iterations), "--idle", "0.3", "-o", net + ".spool"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        self.ctl("import", "--spool", net + ".spool")
 
     def import_hostile(self):
         with open(self.folder / "markers.csv", "w", encoding="utf-8") as file:
@@ -110,6 +110,21 @@ class Report(unittest.TestCase):
             self.assertEqual(browser.run(span), whole)
             self.assertEqual(browser.complaints, [])
             self.assertEqual([url[:5] for url in browser.requests()], ["file:"])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_several_runs_are_compared_and_each_can_be_looked_at(self):
+        self.simulate()
+        self.simulate("googlenet")
+        with Browser() as browser:
+            browser.open(self.page("1", "2", "1"))
+            rows = "[...document.querySelectorAll('#comparison table')[0].querySelectorAll('tbody tr')].map((tr) => tr.innerText)"
+            self.assertEqual(len(browser.run(rows)), 2)
+            self.assertEqual(browser.run("document.querySelectorAll('#comparison figure svg[role=img]').length"), 4)
+            self.assertIn("Run 1: squeezenet", browser.run("document.querySelector('#run').textContent"))
+            browser.run("(() => { const all = document.querySelectorAll('#comparison select'); const one = all[all.length - 1];"
+                        "one.value = '1'; one.dispatchEvent(new Event('change')); })()")
+            self.assertIn("Run 2: googlenet", browser.run("document.querySelector('#run').textContent"))
+            self.assertEqual(browser.complaints, [])
 
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
     def test_tables_sort_and_colours_switch(self):

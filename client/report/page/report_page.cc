@@ -25,6 +25,7 @@ ordered_json PublishedJson(const v1::JobSpec& job) {
   json["top1_percent"] = percent(accuracy.top1_percent);
   json["top5_percent"] = percent(accuracy.top5_percent);
   json["source"] = accuracy.source;
+  json["paper"] = (*entry)->paper;
   return json;
 }
 

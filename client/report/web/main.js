@@ -1,5 +1,6 @@
 // The page.
 
+import { comparisonSection } from "./comparison.js";
 import { conditionsSection } from "./conditions.js";
 import { element, replace } from "./dom.js";
 import { energySection } from "./energy.js";
@@ -7,6 +8,11 @@ import { plotsSection } from "./plots.js";
 import { summarySection } from "./summary.js";
 import { label } from "./text.js";
 import { timelineSection } from "./timeline.js";
+
+// What changes colours besides the switch: the system, and paper.
+for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(query).addEventListener("change", () => document.dispatchEvent(new Event("theme")));
+}
 
 function titleOf({ document: { run } }) {
   return `${label(run.net)} on ${label(run.board_title)}`;
@@ -28,20 +34,27 @@ function themeSwitch() {
   return button;
 }
 
-function show(run) {
+function links(sections) {
+  return element("nav", { "aria-label": "Sections" },
+    ...sections.map((one) => element("a", { href: `#${one.id}` }, one.querySelector("h2").textContent)));
+}
+
+// The run's own part; of several with its name above it.
+function show(run, isOneOfMany, place) {
   const sections = sectionsOf(run);
-  replace(document.getElementById("main"),
-    run.notice ? element("p", { class: "notice", role: "note" }, label(run.notice, 300)) : "",
-    element("nav", { "aria-label": "Sections" },
-      ...sections.map((one) => element("a", { href: `#${one.id}` }, one.querySelector("h2").textContent))),
-    ...sections);
+  replace(place, isOneOfMany ? element("h2", { id: "run" }, element("bdi", {}, `Run ${run.document.run.number}: ${titleOf(run)}`)) : "",
+    links(sections), ...sections);
 }
 
 function start() {
   const { runs } = JSON.parse(document.getElementById("data").textContent);
-  document.title = `${titleOf(runs[0])} - synergy report`;
-  replace(document.getElementById("head"), element("h1", {}, element("bdi", {}, titleOf(runs[0]))), themeSwitch());
-  show(runs[0]);
+  const title = runs.length > 1 ? `${runs.length} runs` : titleOf(runs[0]), notice = runs.map((run) => run.notice).find(Boolean);
+  const place = element("div");
+  document.title = `${title} - synergy report`;
+  replace(document.getElementById("head"), element("h1", {}, element("bdi", {}, title)), themeSwitch());
+  replace(document.getElementById("main"), notice ? element("p", { class: "notice", role: "note" }, label(notice, 300)) : "",
+    runs.length > 1 ? comparisonSection(runs, (run) => show(run, true, place)) : "", place);
+  show(runs[0], runs.length > 1, place);
   document.documentElement.dataset.ready = "yes";
 }
 

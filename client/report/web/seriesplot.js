@@ -115,7 +115,11 @@ export function seriesPlot(wanted) {
   plot.show(...plot.full);
   bindKeys(plot);
   bindMouse(plot);
-  document.addEventListener("theme", () => plot.chart.redraw(false));
+  const recolor = () => {
+    if (plot.root.isConnected) plot.chart.redraw(false);
+    else document.removeEventListener("theme", recolor);
+  };
+  document.addEventListener("theme", recolor);
   new ResizeObserver(() => {
     if (plot.chart.width === width()) return;
     plot.chart.setSize({ width: width(), height: plot.height });
