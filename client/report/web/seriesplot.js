@@ -19,6 +19,26 @@ export function dataOf(pyramids, from, to, columns) {
   return { isWhole: false, data: [times, ...pyramids.map((pyramid) => columnsOf(pyramid, from, to, columns))] };
 }
 
+// A bar a column, from its lowest to its highest value and on to where the one before was: a stroked line of as many turns
+// takes a browser without a GPU ten times as long.
+function drawColumns(u, place) {
+  const values = u.data[place], count = values.length / 2, { left, width } = u.bbox, { ctx } = u;
+  ctx.save();
+  ctx.fillStyle = u.series[place].stroke(u, place);
+  let before = null;
+  for (let i = 0; i < count; ++i) {
+    const low = values[2 * i], high = values[2 * i + 1];
+    if (low === null) continue;
+    const from = before === null ? low : Math.min(low, before[1]), to = before === null ? high : Math.max(high, before[0]);
+    before = [low, high];
+    const top = Math.round(u.valToPos(to, "y", true)), x = Math.round(left + width * i / count);
+    const thick = Math.max(devicePixelRatio, Math.round(u.valToPos(from, "y", true)) - top);
+    ctx.fillRect(x, top, Math.max(1, Math.round(left + width * (i + 1) / count) - x), thick);
+  }
+  ctx.restore();
+  return null;
+}
+
 function optionsOf(plot, width) {
   const stepped = uPlot.paths.stepped({ align: 1 }), linear = uPlot.paths.linear();
   // Not uPlot's own texts, which follow the browser's language.
@@ -27,12 +47,13 @@ function optionsOf(plot, width) {
   return {
     width, height: plot.height, padding: [plot.top + 8, 12, 0, 0],
     cursor: { drag: { x: true, y: false, setScale: false }, focus: { prox: 30 } },
+    legend: { markers: { stroke: (u, place) => (place > 0 ? `var(--c${plot.series[place - 1].color})` : "transparent") } },
     scales: { x: { time: false }, y: { range: (u, low, high) => plot.rangeOf(low ?? 0, high ?? 1) } },
     axes: [{ ...axis, label: "time since the run's begin (s)", labelSize: 22 }, { ...axis, label: plot.unit, labelSize: 22, size: 64 }],
     series: [{ label: "s", value: (u, value) => (value === null ? "" : value.toFixed(6)) }, ...plot.series.map((one) => ({
-      label: one.name, stroke: () => color(`--c${one.color}`), width: 1.3, spanGaps: true, points: { show: plot.isSparse, size: 5 },
+      label: one.name, stroke: () => color(`--c${one.color}`), width: 1, spanGaps: true, points: { show: plot.isSparse, size: 5 },
       dash: one.dash, value: (u, value) => (value === null || value === undefined ? "" : value.toFixed(3)),
-      paths: (u, place, first, last) => (plot.isWhole && !plot.isSparse ? stepped : linear)(u, place, first, last),
+      paths: (u, place, first, last) => plot.isWhole ? (plot.isSparse ? linear : stepped)(u, place, first, last) : drawColumns(u, place),
     }))],
     hooks: {
       drawClear: [(u) => plot.under(u)],

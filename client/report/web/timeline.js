@@ -4,7 +4,7 @@ import { legend } from "./charts.js";
 import { element, figure, replace, section } from "./dom.js";
 import { typeColors } from "./energy.js";
 import { unpackExecutions, unpackSeries } from "./packed.js";
-import { lowerBound, makePyramid } from "./pyramid.js";
+import { extremes, lowerBound, makePyramid } from "./pyramid.js";
 import { color, seriesPlot } from "./seriesplot.js";
 import { table } from "./table.js";
 import { duration, label, number } from "./text.js";
@@ -136,11 +136,9 @@ function pointedText(state, at) {
 function rangeTable(rails, from, to) {
   const rows = rails.map((rail) => {
     const first = lowerBound(rail.times, from), last = lowerBound(rail.times, to);
-    const inside = rail.values.subarray(first, last);
-    let low = Infinity, high = -Infinity;
-    for (const value of inside) { if (value < low) low = value; if (value > high) high = value; }
+    const [low, high] = extremes(rail.pyramid, first, last) ?? [null, null];
     const joules = integralAt(rail, to) - integralAt(rail, from);
-    return { rail, count: inside.length, low, high, joules, mean: joules / (to - from) };
+    return { rail, count: last - first, low, high, joules, mean: joules / (to - from) };
   });
   const watts = (title, key) => ({ title, value: (row) => row[key], show: (row) => number(row[key]) });
   return table(`Power from ${from.toFixed(4)} s to ${to.toFixed(4)} s, as the plot shows it; rails that contain each other must not be added up`, [
