@@ -129,7 +129,7 @@ def figures(browser, folder, single, several):
     figure(browser, folder / "report-timeline.png", "#timeline", "dark", zoom)
     figure(browser, folder / "report-energy.png", "#energy", "light")
     browser.open(several)
-    figure(browser, folder / "report-comparison.png", "#comparison", "light")
+    figure(browser, folder / "report-comparison.png", "#comparison .columns", "light")
 
 
 def main():

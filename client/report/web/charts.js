@@ -32,7 +32,7 @@ function barOf(item, y, left, x) {
 // items: {name, value, low, high, shown: the value with its unit, color}; at most the 30 largest have room.
 export function bars(description, unit, items) {
   const shown = items.slice(0, 30);
-  const left = 172, right = WIDTH - 12, height = 18 * shown.length + 34;
+  const left = 172, right = WIDTH - 24, height = 18 * shown.length + 34;
   const axis = scale(shown.flatMap((item) => [item.value, item.low ?? item.value, item.high ?? item.value]), { fromZero: true });
   const x = (value) => left + Math.max(0, Math.min(1, axis.at(value))) * (right - left);
   const plot = root(description, height);
