@@ -38,6 +38,7 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddJobsCommand(app, chosen);
   AddJobCommand(app, chosen);
   AddLeaseCommand(app, chosen);
+  AddWatchCommand(app, chosen);
   AddModelsCommand(app, chosen);
   AddBoardCommand(app, chosen);
   AddQuotaCommand(app, chosen);

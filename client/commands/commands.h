@@ -33,6 +33,7 @@ void AddModelsCommand(CLI::App& app, ChosenCommand* chosen);
 void AddFetchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddBoardCommand(CLI::App& app, ChosenCommand* chosen);
 void AddJobsCommand(CLI::App& app, ChosenCommand* chosen);
+void AddWatchCommand(CLI::App& app, ChosenCommand* chosen);
 void AddJobCommand(CLI::App& app, ChosenCommand* chosen);  // with `job cancel`
 void AddLeaseCommand(CLI::App& app, ChosenCommand* chosen);
 void AddQuotaCommand(CLI::App& app, ChosenCommand* chosen);

@@ -1,0 +1,96 @@
+#include "client/watch/canvas.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace synergy {
+namespace {
+
+// One column wide everywhere: Latin, the ellipsis, box drawing, blocks, braille.
+bool IsOneColumn(char32_t glyph) {
+  return (glyph >= 0x20 && glyph < 0x7F) || (glyph > 0xA0 && glyph < 0x300 && glyph != 0xAD) ||
+         glyph == 0x2026 || (glyph >= 0x2500 && glyph <= 0x28FF);
+}
+
+// Takes one code point off valid UTF-8.
+char32_t TakeGlyph(std::string_view* text) {
+  const auto first = static_cast<unsigned char>(text->front());
+  const size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  char32_t glyph = length == 1 ? first : first & (0xFFu >> (length + 1));
+  for (size_t i = 1; i < length && i < text->size(); ++i) {
+    glyph = (glyph << 6) | (static_cast<unsigned char>((*text)[i]) & 0x3Fu);
+  }
+  text->remove_prefix(std::min(length, text->size()));
+  return IsOneColumn(glyph) ? glyph : U'?';
+}
+
+void AppendGlyph(char32_t glyph, std::string* text) {
+  const auto byte = [](char32_t bits) {
+    return static_cast<char>(static_cast<unsigned char>(bits));
+  };
+  if (glyph < 0x80) {
+    *text += byte(glyph);
+  } else if (glyph < 0x800) {
+    *text += byte(0xC0 | (glyph >> 6));
+    *text += byte(0x80 | (glyph & 0x3F));
+  } else {
+    *text += byte(0xE0 | (glyph >> 12));
+    *text += byte(0x80 | ((glyph >> 6) & 0x3F));
+    *text += byte(0x80 | (glyph & 0x3F));
+  }
+}
+
+}  // namespace
+
+Canvas::Canvas(size_t columns, size_t rows)
+    : columns_(columns), rows_(rows), cells_(columns * rows) {}
+
+void Canvas::Set(size_t column, size_t row, Cell cell) {
+  if (column < columns_ && row < rows_) cells_[row * columns_ + column] = cell;
+}
+
+size_t Canvas::Put(size_t column, size_t row, std::string_view text, Ink ink) {
+  while (!text.empty() && column < columns_) Set(column++, row, {TakeGlyph(&text), ink});
+  return column;
+}
+
+void Canvas::Fill(size_t row, Ink ink) {
+  for (size_t x = 0; x < columns_ && row < rows_; ++x) cells_[row * columns_ + x].ink = ink;
+}
+
+std::string Canvas::Text() const {
+  std::string text;
+  for (size_t y = 0; y < rows_; ++y) {
+    for (size_t x = 0; x < columns_; ++x) AppendGlyph(at(x, y).glyph, &text);
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string Changes(const Canvas& shown, const Canvas& wanted, const TerminalLook& look) {
+  const bool all = shown.columns() != wanted.columns() || shown.rows() != wanted.rows();
+  std::string bytes = all ? "\x1b[m\x1b[2J" : "";
+  Ink ink = Ink::kPlain;  // every change ends with it
+  bool cursor_known = false;
+  for (size_t y = 0; y < wanted.rows(); ++y) {
+    cursor_known = false;
+    for (size_t x = 0; x < wanted.columns(); ++x) {
+      const Cell& cell = wanted.at(x, y);
+      if (cell == (all ? Cell() : shown.at(x, y))) {
+        cursor_known = false;
+        continue;
+      }
+      if (!cursor_known) bytes += fmt::format("\x1b[{};{}H", y + 1, x + 1);
+      cursor_known = true;
+      if (cell.ink != ink) bytes += InkSequence(cell.ink, look.colors);
+      ink = cell.ink;
+      AppendGlyph(look.utf8 || cell.glyph < 0x7F ? cell.glyph : U'?', &bytes);
+    }
+  }
+  if (ink != Ink::kPlain) bytes += InkSequence(Ink::kPlain, look.colors);
+  return bytes;
+}
+
+}  // namespace synergy

@@ -1,0 +1,270 @@
+#include "client/watch/watch_screen.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "client/analysis/report_names.h"
+#include "client/watch/chart.h"
+#include "client/watch/operator_rows.h"
+#include "common/printable.h"
+
+namespace synergy {
+namespace {
+
+constexpr size_t kLabelColumns = 26;  // beside a chart
+constexpr size_t kLeastOperatorRows = 5;
+constexpr size_t kLongestName = 40;
+
+std::string Name(std::string_view untrusted) { return Printable(untrusted, kLongestName); }
+
+Ink RailInk(size_t rail) {
+  constexpr Ink kInks[] = {Ink::kFirst, Ink::kSecond, Ink::kThird};
+  return kInks[rail % 3];
+}
+
+class Drawing {
+ public:
+  Drawing(const BoardState& state, const WatchView& view, const WatchScreen& screen)
+      : state_(state), view_(view), screen_(screen), canvas_(screen.columns, screen.rows) {}
+
+  Canvas Draw() {
+    if (screen_.columns < kLeastColumns || screen_.rows < kLeastRows) {
+      canvas_.Put(0, 0, fmt::format("{}x{} is needed", kLeastColumns, kLeastRows));
+      if (state_.board.simulated()) canvas_.Put(0, 1, "SIMULATED", Ink::kWarning);
+      return std::move(canvas_);
+    }
+    Title();
+    row_ = 1;
+    if (view_.help) {
+      Help();
+    } else {
+      Rails();
+      Job();
+      Clocks();
+      Temperatures();
+      Sampler();
+      Cost();
+      ++row_;
+      view_.cores ? Cores() : Operators();
+    }
+    canvas_.Put(0, screen_.rows - 1,
+                "q quit  p pause  +/- zoom  r rails  c cores  s sort  tab device  ? help",
+                Ink::kDim);
+    return std::move(canvas_);
+  }
+
+ private:
+  void Title() {
+    std::string text = fmt::format(" {}  {}", Name(state_.host), Name(state_.board.title()));
+    if (screen_.devices > 1) text += fmt::format("  {}/{}", view_.device + 1, screen_.devices);
+    canvas_.Put(0, 0, text);
+    canvas_.Fill(0, Ink::kReverse);
+    std::string right = fmt::format("{:g} s ", view_.span_s);
+    if (view_.paused) right = "PAUSED  " + right;
+    if (state_.board.simulated()) right = "SIMULATED  " + right;
+    canvas_.Put(screen_.columns - right.size() - 1, 0, " " + right, Ink::kReverse);
+  }
+
+  void Line(const std::string& text, Ink ink = Ink::kPlain) { canvas_.Put(0, row_++, text, ink); }
+
+  void Help() {
+    for (const char* line :
+         {"", " q     quit, as Ctrl-C does", " p     pause: what is shown stays; measuring goes on",
+          " + -   zoom into time, and out", " r     all rails, or one after the other",
+          " c     cores and their clocks instead of operators",
+          " s     operators by energy, or as the network has them", " tab   the next board", "",
+          " Rails: power now, mean, least and most over the time shown; J since watch began.",
+          " Operators: mJ of one execution with 95 % intervals, of the job that runs.",
+          " * pinned clock: its limits leave it one frequency.", "", " any key: back"}) {
+      Line(line);
+    }
+  }
+
+  void Rails() {
+    const size_t rails = state_.history.rails().size();
+    if (!state_.lost.empty()) {
+      Line(" LOST: " + Printable(state_.lost, 4 * screen_.columns), Ink::kWarning);
+    }
+    if (rails == 0) return Line(" no live power yet");
+    const size_t count = view_.rails == 0 ? rails : 1;
+    // Besides charts: six lines, a blank one, the operators with their title, the keys.
+    const size_t others = row_ + 6 + kLeastOperatorRows + 1;
+    const size_t room = screen_.rows > others ? screen_.rows - others : 0;
+    const size_t height = std::clamp<size_t>(room / count, 2, screen_.rows / 4);
+    const size_t most = std::max<size_t>(1, room / height);
+    for (size_t i = 0; i < std::min(count, most); ++i) {
+      Rail(view_.rails == 0 ? i : view_.rails - 1, height);
+    }
+    if (count > most) Line(fmt::format(" {} rails more: r", count - most), Ink::kDim);
+  }
+
+  void Rail(size_t rail, size_t height) {
+    const PowerHistory& history = state_.history;
+    const Ink ink = RailInk(rail);
+    const auto now = history.Now(rail), all = history.Last(rail, view_.span_s);
+    const std::string name = Name(history.rails()[rail]).substr(0, 14);
+    canvas_.Put(1, row_, name, ink);
+    canvas_.Put(16, row_, now ? fmt::format("{:7.3f} W", now->mean_w) : "   none", Ink::kBold);
+    if (all) {
+      canvas_.Put(1, row_ + 1,
+                  fmt::format("{:.2f} in {:.2f}..{:.2f} W", all->mean_w, all->min_w, all->max_w));
+    }
+    if (height > 2) canvas_.Put(1, row_ + 2, fmt::format("{:.1f} J", history.energy_j(rail)));
+    const double top_w = ScaleFor(all ? all->max_w : 0);
+    const std::string scale = fmt::format("{:g}", top_w);
+    const size_t columns = screen_.columns - kLabelColumns - 6;
+    const bool utf8 = screen_.look.utf8;
+    const auto values = history.Columns(rail, view_.span_s, PlacesOf(columns, utf8));
+    const auto lines = PowerChart(values, top_w, columns, height, utf8);
+    canvas_.Put(kLabelColumns + 5 - std::min<size_t>(scale.size(), 5), row_, scale, Ink::kDim);
+    canvas_.Put(kLabelColumns + 4, row_ + height - 1, "0", Ink::kDim);
+    for (size_t y = 0; y < height; ++y) canvas_.Put(kLabelColumns + 6, row_ + y, lines[y], ink);
+    row_ += height;
+  }
+
+  void Job() {
+    const v1::JobStatus* job = RunningJob(state_);
+    std::string text = " job    ";
+    if (job == nullptr) {
+      text += "none";
+    } else {
+      const v1::TelemetryPoint point = state_.point.value_or(v1::TelemetryPoint());
+      text += fmt::format(
+          "{}, {} {} of {}", Name(job->spec().net_name()), PhaseName(point.phase()),
+          point.iteration(),
+          point.phase() == v1::PHASE_WARMUP ? job->spec().warmup() : job->spec().iterations());
+      const std::string op = OperatorNow(state_);
+      if (!op.empty()) text += ", " + Name(op);
+    }
+    Line(text, job != nullptr ? Ink::kBold : Ink::kPlain);
+    std::string queue = " queue  ";
+    size_t queued = 0;
+    for (const v1::JobStatus& waiting : state_.jobs) {
+      if (waiting.state() != v1::JOB_STATE_QUEUED) continue;
+      if (queued++ < 3) queue += (queued > 1 ? ", " : "") + Name(waiting.spec().net_name());
+    }
+    if (queued > 3) queue += fmt::format(", {} more", queued - 3);
+    if (queued == 0) queue += "empty";
+    for (const v1::DeviceLease& lease : state_.queue.leases()) {
+      if (lease.held()) queue += fmt::format("; {} has the board", Name(lease.owner()));
+    }
+    Line(queue);
+  }
+
+  // "1734" or "?", with * where it is pinned.
+  static std::string ClockText(std::string_view name, double hz, bool pinned) {
+    const std::string speed = hz > 0 ? fmt::format("{:.0f}", 1e-6 * hz) : "?";
+    return fmt::format("{} {}{} MHz  ", Name(name), speed, pinned ? "*" : "");
+  }
+
+  void Clocks() {
+    std::string text = " clocks ";
+    if (!state_.clocks) return Line(text + "not known");
+    for (const v1::CpuPolicyState& policy : state_.clocks->policies()) {
+      const bool pinned = policy.min_khz() > 0 && policy.min_khz() == policy.max_khz();
+      const auto hz = policy.active() ? 1e3 * static_cast<double>(policy.current_khz()) : 0;
+      text += ClockText(policy.name(), hz, pinned);
+    }
+    for (const v1::DeviceClockState& device : state_.clocks->devices()) {
+      const bool pinned = device.min_hz() > 0 && device.min_hz() == device.max_hz();
+      text += ClockText(device.name(), static_cast<double>(device.current_hz()), pinned);
+    }
+    Line(text);
+  }
+
+  void Temperatures() {
+    std::string text = " temp   ";
+    if (state_.run.temperature_c.empty()) text += "known from a job's records";
+    for (const auto& [zone, celsius] : state_.run.temperature_c) {
+      text += fmt::format("{} {:.1f} C  ", Name(zone), celsius);
+    }
+    const size_t end = canvas_.Put(0, row_, text);
+    for (const auto& [what, value] : state_.run.throttled) {
+      const bool rose = value > state_.run.throttles.at(what);
+      if (rose) canvas_.Put(end + 1, row_, "THROTTLED: " + Name(what), Ink::kWarning);
+      if (rose) break;
+    }
+    ++row_;
+  }
+
+  void Sampler() {
+    const WatchedRun& run = state_.run;
+    const bool job = run.readings > 0;
+    std::string text = " sample " + (job ? fmt::format("{:g} Hz asked; ", run.requested_hz) : "");
+    for (size_t i = 0; i < std::min<size_t>(state_.history.rails().size(), 1); ++i) {
+      const auto last = state_.history.Last(i, 10);
+      if (!last || !(last->seconds > 0)) continue;
+      text += fmt::format("{} {:.0f} Hz", Name(state_.history.rails()[i]),
+                          static_cast<double>(last->readings) / last->seconds);
+    }
+    if (job) {
+      const bool told = run.fresh + run.repeats > 0;
+      const double share =
+          100.0 * static_cast<double>(run.fresh) / static_cast<double>(run.readings);
+      text += told ? fmt::format("; fresh {:.1f} %", share) : "; fresh not told";
+      text += fmt::format("; missed {}, failed {}", run.missed, run.failed);
+    }
+    Line(text);
+  }
+
+  void Cost() {
+    const double rate = state_.seconds > 0 ? static_cast<double>(state_.bytes) / state_.seconds : 0;
+    const uint64_t lost = state_.point ? state_.point->lost() : 0;
+    std::string text =
+        fmt::format(" watch  the board sends {:.1f} kB/s; points dropped {}", 1e-3 * rate, lost);
+    if (screen_.skipped > 0) text += fmt::format("; frames skipped {}", screen_.skipped);
+    if (state_.losses > 0) text += fmt::format("; lost {} times", state_.losses);
+    Line(text);
+  }
+
+  void Cores() {
+    Line(" cores", Ink::kBold);
+    if (!state_.clocks) return;
+    for (const v1::CpuCoreState& core : state_.clocks->cores()) {
+      if (row_ + 1 >= screen_.rows) return;
+      std::string text = fmt::format(" cpu{:<4}{}", core.number(), core.on() ? "on " : "off");
+      for (const v1::CpuPolicyState& policy : state_.clocks->policies()) {
+        if (std::ranges::find(policy.cpus(), core.number()) == policy.cpus().end()) continue;
+        text +=
+            fmt::format("  {:8.0f} MHz  {}  {}", 1e-3 * static_cast<double>(policy.current_khz()),
+                        Name(policy.name()), Name(policy.governor()));
+      }
+      Line(text);
+    }
+  }
+
+  void Operators() {
+    const size_t rail = view_.rails == 0 ? 0 : view_.rails - 1;
+    const OperatorRows rows = RowsOf(state_, rail, view_.order);
+    Line(" " + rows.title, Ink::kBold);
+    double full = 0;
+    for (const OperatorRow& row : rows.rows) full = std::max(full, row.energy_j.high);
+    const size_t bar = screen_.columns > 54 ? screen_.columns - 54 : 0;
+    for (const OperatorRow& row : rows.rows) {
+      if (row_ + 1 >= screen_.rows) return;
+      const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
+      canvas_.Put(1, row_, row.name.substr(0, 28));
+      canvas_.Put(30, row_,
+                  fmt::format("{:9.3f} {} {:.3f}", 1e3 * row.energy_j.mean, sign,
+                              1e3 * row.energy_j.half_width()));
+      canvas_.Put(52, row_++,
+                  IntervalBar(row.energy_j.low, row.energy_j.high, full, bar, screen_.look.utf8),
+                  RailInk(rail));
+    }
+  }
+
+  const BoardState& state_;
+  const WatchView& view_;
+  const WatchScreen& screen_;
+  Canvas canvas_;
+  size_t row_ = 0;
+};
+
+}  // namespace
+
+Canvas DrawWatch(const BoardState& state, const WatchView& view, const WatchScreen& screen) {
+  return Drawing(state, view, screen).Draw();
+}
+
+}  // namespace synergy

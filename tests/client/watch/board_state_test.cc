@@ -1,0 +1,101 @@
+#include "client/watch/board_state.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/records/chunk.h"
+
+namespace synergy {
+namespace {
+
+BoardState Watched() {
+  BoardState state;
+  state.host = "unix:/d.sock";
+  state.board.set_name("sim:jetson-tx1");
+  state.board.set_simulated(true);
+  v1::TelemetryPoint point;
+  point.set_begin_ns(1'000'000'000);
+  point.set_end_ns(2'000'000'000);
+  v1::RailPower* rail = point.add_rails();
+  rail->set_rail("VDD_IN");
+  rail->set_readings(1000);
+  rail->set_min_w(5);
+  rail->set_mean_w(6);
+  rail->set_max_w(7);
+  point.add_rails()->set_rail("VDD_GPU");
+  state.history.Add(point);
+  state.point = point;
+  return state;
+}
+
+TEST(BoardState, LineHasWattsJoulesAndNullsForWhatWasNotRead) {
+  const nlohmann::ordered_json json = WatchJson(Watched());
+  EXPECT_EQ(json["rails"][0]["mean_w"], 6.0);
+  EXPECT_EQ(json["rails"][0]["energy_j"], 6.0);
+  EXPECT_TRUE(json["rails"][1]["mean_w"].is_null());
+  EXPECT_TRUE(json["job"].is_null());
+  EXPECT_EQ(json["simulated"], true);
+}
+
+TEST(BoardState, LineSaysTheJobThatRuns) {
+  BoardState state = Watched();
+  v1::JobStatus& job = state.jobs.emplace_back();
+  job.set_state(v1::JOB_STATE_RUNNING);
+  job.mutable_spec()->set_net_name("squeezenet");
+  state.jobs.emplace_back().set_state(v1::JOB_STATE_QUEUED);
+  state.point->set_run_id("r1");
+  state.point->set_phase(v1::PHASE_MEASURE);
+  state.point->set_iteration(12);
+  const nlohmann::ordered_json json = WatchJson(state);
+  EXPECT_EQ(json["job"]["net"], "squeezenet");
+  EXPECT_EQ(json["job"]["phase"], "measure");
+  EXPECT_EQ(json["job"]["iteration"], 12);
+  EXPECT_TRUE(json["job"]["op"].is_null());
+  EXPECT_EQ(json["queued"], 1);
+}
+
+TEST(BoardState, OperatorsNameIsThatOfTheRunThatIsFollowed) {
+  BoardState state = Watched();
+  state.point->set_run_id("r1");
+  state.point->set_in_operator(true);
+  state.run.run_id = "r1";
+  state.run.operators.emplace_back().set_name("conv1");
+  EXPECT_EQ(OperatorNow(state), "conv1");
+  state.point->set_op_index(1);
+  EXPECT_EQ(OperatorNow(state), "");
+  state.point->set_op_index(0);
+  state.run.run_id = "r0";
+  EXPECT_EQ(OperatorNow(state), "");
+}
+
+TEST(BoardState, RecordsGiveTemperaturesThrottlesAndGaps) {
+  std::vector<v1::RunRecord> records(4);
+  records[0].mutable_header()->set_requested_hz(1000);
+  for (int i = 1; i <= 2; ++i) {
+    v1::Conditions* seen = records[static_cast<size_t>(i)].mutable_conditions();
+    auto* zone = seen->add_temperatures();
+    zone->set_zone("CPU-therm");
+    zone->set_millidegrees(40'000 + 1000 * i);
+    auto* throttle = seen->add_throttles();
+    throttle->set_what("cpu0 core_throttle_count");
+    throttle->set_value(static_cast<uint64_t>(i));
+  }
+  records[3].mutable_gap()->set_count(3);
+  records[3].mutable_gap()->set_cause(v1::Gap::CAUSE_MISSED_TICK);
+  RunData data;
+  ASSERT_TRUE(data.Add(MakeChunk(0, kRunRecordsChannel, 0, 4, v1::ENCODING_RUN_RECORDS,
+                                 EncodeRunRecords(records)))
+                  .ok());
+  WatchedRun run;
+  size_t conditions = 0;
+  TakeRecords(&data, &conditions, &run);
+  EXPECT_EQ(run.requested_hz, 1000);
+  EXPECT_DOUBLE_EQ(run.temperature_c["CPU-therm"], 42);
+  EXPECT_EQ(run.throttles["cpu0 core_throttle_count"], 1u);
+  EXPECT_EQ(run.throttled["cpu0 core_throttle_count"], 2u);
+  EXPECT_EQ(run.missed, 3u);
+}
+
+}  // namespace
+}  // namespace synergy

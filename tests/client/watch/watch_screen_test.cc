@@ -1,0 +1,217 @@
+#include "client/watch/watch_screen.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace synergy {
+namespace {
+
+constexpr int64_t kTenth_ns = 100'000'000;
+
+Estimate Joules(double mean, double half) { return {mean, mean - half, mean + half}; }
+
+void AddJob(BoardState* state) {
+  v1::JobStatus& job = state->jobs.emplace_back();
+  job.set_state(v1::JOB_STATE_RUNNING);
+  job.set_run_id("r1");
+  job.mutable_spec()->set_net_name("squeezenet");
+  job.mutable_spec()->set_iterations(50);
+  v1::JobStatus& waiting = state->jobs.emplace_back();
+  waiting.set_state(v1::JOB_STATE_QUEUED);
+  waiting.mutable_spec()->set_net_name("resnet50");
+  state->run.run_id = "r1";
+  for (const char* name : {"conv1", "relu1", "pool1"}) {
+    state->run.operators.emplace_back().set_name(name);
+  }
+  LeastSquares& energies = state->run.energies.emplace();
+  energies.ops = {0, 1, 2};
+  RailEnergy& rail = energies.rails.emplace_back();
+  rail.rail = "VDD_IN";
+  rail.inference_j = Joules(0.0225, 0.001);
+  rail.ops.resize(3);
+  rail.ops[0].energy_j = Joules(0.005, 0.002);
+  rail.ops[1].energy_j = Joules(0.0125, 0.0005);
+  rail.ops[2].energy_j = Joules(0.001, 0.0001);
+}
+
+BoardState Watched() {
+  BoardState state;
+  state.host = "tx1.local";
+  state.board.set_title("Jetson TX1 (simulated)");
+  state.board.set_simulated(true);
+  state.board.set_default_rate_hz(1000);
+  v1::TelemetryPoint point;
+  for (int i = 0; i < 300; ++i) {
+    point.Clear();
+    point.set_begin_ns(i * kTenth_ns);
+    point.set_end_ns((i + 1) * kTenth_ns);
+    int number = 0;
+    for (const char* name : {"VDD_IN", "VDD_CPU", "VDD_GPU"}) {
+      v1::RailPower* rail = point.add_rails();
+      rail->set_rail(name);
+      rail->set_readings(100);
+      const double mean_w = (8 + (i / 25 % 2 == 0 ? 3 : -3)) / (1.0 + number++);
+      rail->set_min_w(0.9 * mean_w);
+      rail->set_mean_w(mean_w);
+      rail->set_max_w(1.1 * mean_w);
+    }
+    point.set_run_id("r1");
+    point.set_phase(v1::PHASE_MEASURE);
+    point.set_iteration(12);
+    point.set_in_operator(true);
+    state.history.Add(point);
+  }
+  state.point = point;
+  state.seconds = 30;
+  state.bytes = 60'000;
+  v1::ClockState& clocks = state.clocks.emplace();
+  v1::CpuPolicyState* policy = clocks.add_policies();
+  policy->set_name("policy0");
+  policy->set_active(true);
+  policy->set_governor("performance");
+  policy->set_current_khz(1'734'000);
+  policy->set_min_khz(1'734'000);
+  policy->set_max_khz(1'734'000);
+  for (uint32_t core = 0; core < 2; ++core) {
+    policy->add_cpus(core);
+    v1::CpuCoreState* state_of = clocks.add_cores();
+    state_of->set_number(core);
+    state_of->set_on(core == 0);
+  }
+  AddJob(&state);
+  state.run.requested_hz = 1000;
+  state.run.readings = 1000;
+  state.run.fresh = 500;
+  state.run.repeats = 500;
+  state.run.missed = 2;
+  state.run.temperature_c["CPU-therm"] = 45.5;
+  return state;
+}
+
+WatchScreen Screen(size_t columns, size_t rows, bool utf8) {
+  WatchScreen screen;
+  screen.columns = columns;
+  screen.rows = rows;
+  screen.look.utf8 = utf8;
+  return screen;
+}
+
+// Rewritten where SYNERGY_WRITE_GOLDEN is set: to be looked at.
+void ExpectGolden(const std::string& name, const std::string& text) {
+  const std::string path = std::string(GOLDEN_FOLDER) + "/" + name;
+  if (std::getenv("SYNERGY_WRITE_GOLDEN") != nullptr) std::ofstream(path) << text;
+  std::ifstream file(path);
+  std::stringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(text, golden.str());
+}
+
+TEST(WatchScreen, IsLaidOutOnASmallTerminal) {
+  ExpectGolden("80x24.txt", DrawWatch(Watched(), {}, Screen(80, 24, true)).Text());
+}
+
+TEST(WatchScreen, IsLaidOutOnALargeTerminal) {
+  ExpectGolden("200x60.txt", DrawWatch(Watched(), {}, Screen(200, 60, true)).Text());
+}
+
+TEST(WatchScreen, IsAsciiAloneWithoutUtf8) {
+  const std::string text = DrawWatch(Watched(), {}, Screen(80, 24, false)).Text();
+  ExpectGolden("80x24_ascii.txt", text);
+  for (const char c : text) EXPECT_EQ(static_cast<unsigned char>(c) & 0x80, 0);
+}
+
+bool Contains(const Canvas& canvas, const std::string& text) {
+  return canvas.Text().find(text) != std::string::npos;
+}
+
+TEST(WatchScreen, SimulatedStandsOnEveryScreen) {
+  BoardState state = Watched();
+  WatchView help, cores;
+  help.help = true;
+  cores.cores = true;
+  for (const WatchView& view : {WatchView(), help, cores}) {
+    EXPECT_TRUE(Contains(DrawWatch(state, view, Screen(80, 24, true)), "SIMULATED"));
+  }
+  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(40, 5, true)), "SIMULATED"));
+  state.lost = "no answer";
+  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(80, 24, true)), "SIMULATED"));
+}
+
+TEST(WatchScreen, OperatorsAreByEnergyOrInTheNetworksOrder) {
+  const BoardState state = Watched();
+  WatchView view;
+  const std::string by_energy = DrawWatch(state, view, Screen(80, 24, true)).Text();
+  EXPECT_LT(by_energy.find(" relu1 "), by_energy.find(" conv1 "));
+  view.order = OperatorOrder::kNetwork;
+  const std::string in_order = DrawWatch(state, view, Screen(80, 24, true)).Text();
+  EXPECT_LT(in_order.find(" conv1 "), in_order.find(" relu1 "));
+}
+
+TEST(WatchScreen, LostBoardIsSaidAndItsLastPowersStay) {
+  BoardState state = Watched();
+  state.lost = "connection refused";
+  const Canvas canvas = DrawWatch(state, {}, Screen(80, 24, true));
+  EXPECT_TRUE(Contains(canvas, "LOST: connection refused"));
+  EXPECT_TRUE(Contains(canvas, "VDD_IN"));
+}
+
+TEST(WatchScreen, ThrottlingIsAWarning) {
+  BoardState state = Watched();
+  state.run.throttles["cooling cpufreq-cpu0"] = 0;
+  state.run.throttled["cooling cpufreq-cpu0"] = 2;
+  EXPECT_TRUE(
+      Contains(DrawWatch(state, {}, Screen(80, 24, true)), "THROTTLED: cooling cpufreq-cpu0"));
+}
+
+TEST(WatchScreen, OneRailCanBeShownAlone) {
+  WatchView view;
+  view.rails = 2;
+  const Canvas canvas = DrawWatch(Watched(), view, Screen(80, 24, true));
+  EXPECT_TRUE(Contains(canvas, "VDD_CPU"));
+  EXPECT_FALSE(Contains(canvas, "VDD_GPU"));
+}
+
+TEST(WatchScreen, CoresAreShownWithTheirClocks) {
+  WatchView view;
+  view.cores = true;
+  const Canvas canvas = DrawWatch(Watched(), view, Screen(80, 24, true));
+  EXPECT_TRUE(Contains(canvas, "cpu1   off"));
+  EXPECT_TRUE(Contains(canvas, "1734 MHz  policy0  performance"));
+}
+
+TEST(WatchScreen, ControlCharactersOfABoardAreNotShown) {
+  BoardState state = Watched();
+  state.jobs[0].mutable_spec()->set_net_name("\x1b[2Jevil");
+  const std::string text = DrawWatch(state, {}, Screen(80, 24, true)).Text();
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(WatchScreen, NothingIsKnownAtTheBegin) {
+  BoardState state;
+  state.host = "tx1.local";
+  state.lost = "connecting";
+  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(80, 24, true)), "no live power yet"));
+}
+
+// One more point changes a few numbers and the charts' newest column, or moves the charts on; the
+// rest is not written again.
+TEST(WatchScreen, FrameWritesFarLessThanTheScreen) {
+  BoardState state = Watched();
+  const WatchScreen screen = Screen(80, 24, true);
+  const Canvas before = DrawWatch(state, {}, screen);
+  v1::TelemetryPoint next = *state.point;
+  next.set_begin_ns(next.end_ns());
+  next.set_end_ns(next.end_ns() + kTenth_ns);
+  state.history.Add(next);
+  state.point = next;
+  const Canvas after = DrawWatch(state, {}, screen);
+  EXPECT_LT(Changes(before, after, screen.look).size(), 1000u);
+  EXPECT_GT(Changes(Canvas(0, 0), after, screen.look).size(), 1500u);
+}
+
+}  // namespace
+}  // namespace synergy
