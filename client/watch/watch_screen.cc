@@ -56,13 +56,15 @@ class Drawing {
 
  private:
   void Title() {
-    std::string text = fmt::format(" {}  {}", Name(state_.host), Name(state_.board.title()));
-    if (screen_.devices > 1) text += fmt::format("  {}/{}", view_.device + 1, screen_.devices);
+    const std::string text = fmt::format(" {}  {}", Name(state_.host), Name(state_.board.title()));
     canvas_.Put(0, 0, text);
     canvas_.Fill(0, Ink::kReverse);
     std::string right = fmt::format("{:g} s ", view_.span_s);
     if (view_.paused) right = "PAUSED  " + right;
     if (state_.board.simulated()) right = "SIMULATED  " + right;
+    if (screen_.devices > 1) {
+      right = fmt::format("{}/{}  ", view_.device + 1, screen_.devices) + right;
+    }
     canvas_.Put(screen_.columns - right.size() - 1, 0, " " + right, Ink::kReverse);
   }
 

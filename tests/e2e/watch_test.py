@@ -1,0 +1,283 @@
+"""The live view on a terminal, as tmux shows it, and its JSON lines."""
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import fcntl
+import subprocess
+import termios
+import time
+import unittest
+
+from board import BIN, Board, wait_for
+
+GOLDEN = pathlib.Path(__file__).parent / "watch_golden"
+
+
+def masked(screen):
+    """The screen without its charts, numbers masked, blanks taken together."""
+    screen = re.sub("[\u2800-\u28ff]+", " ", re.sub(r"unix:\S+", "HOST", screen))
+    screen = re.sub(r"\d+(\.\d+)?", "#", screen)
+    lines = [re.sub(r" +", " ", line).rstrip() for line in screen.splitlines()]
+    return "\n".join(line for line in lines if line.strip(" #")) + "\n"
+
+
+class Terminal:
+    """A shell in a tmux of its own."""
+
+    def __init__(self, board, columns=80, rows=24):
+        self.board, self.socket = board, str(board.scratch / "tmux.sock")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh")
+        self.type("PS1=ready:")
+        self.show("\nready:")
+
+    def tmux(self, *args):
+        env = self.board.environment(LC_ALL="C.UTF-8", TERM="xterm-256color", ENV="")
+        return subprocess.run(["tmux", "-u", "-S", self.socket, *args], env=env, check=True, capture_output=True,
+                              text=True, timeout=30).stdout
+
+    def close(self):
+        self.tmux("kill-server")
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def type(self, *command):
+        self.keys("-l", shlex.join(str(word) for word in command) if len(command) > 1 else command[0])
+        self.keys("Enter")
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p")
+
+    def resize(self, columns, rows):
+        self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def show(self, *texts, seconds=30, without=()):
+        """Waits until all of `texts` are on the screen and returns it."""
+        seen = [""]
+
+        def there():
+            seen[0] = self.screen()
+            return all(text in seen[0] for text in texts) and not any(text in seen[0] for text in without)
+        try:
+            wait_for(there, seconds, f"{texts} on the screen", 0.05)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there is:\n{seen[0]}") from None
+        return seen[0]
+
+    def modes(self):
+        return self.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip()
+
+
+class WatchTest(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.board.__enter__()
+        self.addCleanup(self.board.__exit__)
+
+    def terminal(self, **size):
+        terminal = Terminal(self.board, **size)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def watching(self, *args):
+        terminal = self.terminal()
+        terminal.type(BIN / "synergyctl", "watch", *args)
+        terminal.show("VDD_IN", "W")
+        return terminal
+
+    def golden(self, name, terminal):
+        """Waits until the screen is that of the file."""
+        path = GOLDEN / name
+        if "SYNERGY_WRITE_GOLDEN" in os.environ:
+            time.sleep(3)
+            path.write_text(masked(terminal.screen()))
+        seen = [""]
+
+        def same():
+            seen[0] = masked(terminal.screen())
+            return seen[0] == path.read_text()
+        try:
+            wait_for(same, 30, f"the screen of {name}", 0.05)
+        except AssertionError:
+            self.assertEqual(seen[0], path.read_text())
+
+    def test_screens_are_as_they_were_at_each_size(self):
+        terminal = self.watching()
+        self.golden("80x24.txt", terminal)
+        terminal.resize(200, 60)
+        self.golden("200x60.txt", terminal)
+        terminal.resize(80, 24)
+        self.golden("80x24.txt", terminal)
+        self.assertIn("SIMULATED", terminal.screen())
+
+    def test_pause_keeps_what_is_shown_and_sort_zoom_and_help_change_it(self):
+        terminal = self.watching()
+        terminal.keys("p")
+        paused = terminal.show("PAUSED")
+        for _ in range(5):
+            self.assertEqual(terminal.screen(), paused)
+        terminal.keys("p")
+        terminal.show("60 s", without=["PAUSED"])
+        terminal.keys("+")
+        terminal.show("30 s")
+        terminal.keys("?")
+        terminal.show("any key: back", "SIMULATED")
+        terminal.keys("x")
+        terminal.keys("r")
+        terminal.show("VDD_IN", without=["VDD_CPU"])
+        terminal.keys("c")
+        terminal.show("cores")
+
+    def test_job_operator_and_energies_of_a_run_are_shown_and_sorted(self):
+        terminal = self.watching()
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        screen = terminal.show("squeezenet, measure", "energy per operator on VDD_IN", "conv", seconds=120)
+        by_energy = [line.split()[0] for line in screen.split("energy per operator")[1].splitlines()[1:4]]
+        terminal.keys("s")
+        terminal.show("energy per operator on VDD_IN")
+
+        def first():
+            return [line.split()[0] for line in terminal.screen().split("energy per operator")[1].splitlines()[1:4]]
+        wait_for(lambda: first() != by_energy, 30, "another order")
+        self.assertIn("conv1", first()[0])
+
+    def test_terminal_is_as_it_was_after_every_end(self):
+        for end in ("q", "C-c", "TERM"):
+            with self.subTest(end):
+                terminal = self.terminal() if end == "q" else terminal
+                before = terminal.tmux("display-message", "-p", "#{pane_tty}").strip()
+                modes = subprocess.run(["stty", "-F", before, "-a"], capture_output=True, text=True).stdout
+                terminal.type(BIN / "synergyctl", "watch")
+                terminal.show("VDD_IN", "q quit")
+                self.assertEqual(terminal.modes(), "1 0")
+                if end == "TERM":
+                    pane = int(terminal.tmux("display-message", "-p", "#{pane_pid}"))
+                    child = int(pathlib.Path(f"/proc/{pane}/task/{pane}/children").read_text().split()[0])
+                    os.kill(child, signal.SIGTERM)
+                else:
+                    terminal.keys(end)
+                wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
+                terminal.keys("-l", "echo code=$?.")
+                terminal.keys("Enter")
+                terminal.show("code=0." if end == "q" else "code=130.")
+                after = subprocess.run(["stty", "-F", before, "-a"], capture_output=True, text=True).stdout
+                self.assertEqual(after, modes)
+                terminal.type("clear")
+                terminal.show("ready:", without=["code="])
+
+    def test_lost_board_is_shown_and_comes_back(self):
+        terminal = self.watching()
+        self.board.stop()
+        terminal.show("LOST")
+        self.assertIn("VDD_IN", terminal.screen())
+        self.board.start()
+        terminal.show("lost 1 times", without=["LOST"])
+        terminal.keys("q")
+        wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
+
+    def test_several_boards_are_switched_by_tab(self):
+        other = Board("sim:jetson-agx-orin")
+        other.__enter__()
+        self.addCleanup(other.__exit__)
+        terminal = self.watching("--host", self.board.host, "--host", other.host)
+        terminal.show("1/2", "VDD_CPU")
+        terminal.keys("Tab")
+        terminal.show("2/2", "VDD_GPU_SOC")
+
+    def test_lines_are_json_where_there_is_no_terminal(self):
+        client = self.board.start_ctl("watch", "--interval", "50ms")
+        lines = [json.loads(client.stdout.readline()) for _ in range(3)]
+        client.send_signal(signal.SIGTERM)
+        client.communicate(timeout=30)
+        self.assertEqual(client.returncode, 130)
+        for before, after in zip(lines, lines[1:]):
+            self.assertLessEqual(before["end_ns"], after["begin_ns"])
+            rail = after["rails"][0]
+            self.assertTrue(rail["min_w"] <= rail["mean_w"] <= rail["max_w"])
+            more = rail["energy_j"] - before["rails"][0]["energy_j"]
+            self.assertAlmostEqual(more, rail["mean_w"] * (after["end_ns"] - after["begin_ns"]) * 1e-9, 9)
+        self.assertTrue(lines[0]["simulated"])
+
+    def test_once_gives_a_line_of_each_board(self):
+        done = self.board.ctl("watch", "--once", "--host", self.board.host, "--host", self.board.host)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len([json.loads(line) for line in done.stdout.splitlines()]), 2)
+        missing = self.board.ctl("watch", "--once", "--host", f"unix:{self.board.scratch}/none.sock")
+        self.assertEqual(missing.returncode, 3, missing.stderr)
+        self.assertIn("none.sock", missing.stderr)
+        self.assertEqual(self.board.ctl("watch", "--interval", "1ms").returncode, 2)
+
+    def test_lines_go_on_after_a_lost_board(self):
+        client = self.board.start_ctl("watch", "--interval", "50ms")
+        client.stdout.readline()
+        self.board.stop()
+        self.assertIn("looking for it", client.stderr.readline())
+        self.board.start()
+        # What was written before it was lost is read first.
+        wait_for(lambda: "begin_ns" in json.loads(client.stdout.readline()), 30, "a line")
+        client.terminate()
+        client.communicate(timeout=30)
+
+
+class Pty:
+    """synergyctl watch on a terminal that nobody interprets."""
+
+    def __init__(self, board, *args):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.process = subprocess.Popen([BIN / "synergyctl", "watch", *args], stdin=slave, stdout=slave,
+                                        stderr=subprocess.DEVNULL,
+                                        env=board.environment(LC_ALL="C.UTF-8", TERM="xterm-256color"))
+        os.close(slave)
+
+    def read(self, seconds):
+        """What it writes in that time."""
+        taken, end = b"", time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self.master], [], [], left)[0]:
+                taken += os.read(self.master, 1 << 16)
+        return taken
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(10)
+        os.close(self.master)
+
+
+class WrittenTest(unittest.TestCase):
+    def test_frame_writes_a_fraction_of_the_screen(self):
+        with Board() as board:
+            terminal = Pty(board, "--interval", "100ms")
+            self.addCleanup(terminal.close)
+            first = b""
+            while b"VDD_IN" not in first:
+                first += terminal.read(0.2)
+            written = terminal.read(4)
+            # 40 frames at most; a whole screen has 1920 cells, and as many bytes at least.
+            self.assertNotIn(b"\x1b[2J", written)
+            self.assertLess(len(written) / 40, 1000)
+            self.assertGreater(len(written), 0)
+
+    def test_terminal_that_stands_still_keeps_nobody_waiting(self):
+        with Board() as board:
+            terminal = Pty(board, "--interval", "10ms")
+            self.addCleanup(terminal.close)
+            terminal.read(1)
+            # Nobody reads now: the kernel's buffer fills. The board goes on measuring, and its clients are served.
+            client = board.json("run", "--net", "squeezenet", "--iterations", "20", "--warmup", "1")
+            self.assertEqual(client["run"]["state"], "DONE")
+            seen = terminal.read(2)
+            self.assertIn(b"skipped", seen)
+            terminal.process.terminate()
+            terminal.read(0.5)
+            self.assertEqual(terminal.process.wait(10), 130)
+
+
+if __name__ == "__main__":
+    unittest.main()
