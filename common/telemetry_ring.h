@@ -21,7 +21,7 @@ namespace synergy {
 
 inline constexpr uint64_t kTelemetrySlots = 4096;  // 41 s at 100 records a second
 inline constexpr uint32_t kMaxTelemetryRails = 16;
-inline constexpr uint32_t kTelemetryVersion = 1;
+inline constexpr uint32_t kTelemetryVersion = 2;
 
 struct TelemetryRail {
   double min_w = 0;
@@ -41,6 +41,7 @@ struct TelemetryRecord {
   uint32_t in_operator = 0;  // 0: op means nothing
   uint32_t rail_count = 0;
   uint32_t reserved = 0;
+  uint64_t daemon_cpu_ns = 0;  // that synergyd had used when the record was closed
   TelemetryRail rails[kMaxTelemetryRails];
 };
 static_assert(sizeof(TelemetryRecord) % sizeof(uint64_t) == 0);

@@ -37,10 +37,17 @@ ClockControl::ClockControl(ClockControlOptions options, AttributeFiles& files)
       clocks_({.sysfs_root = options_.sysfs_root, .devices = options_.devices, .fan = options_.fan},
               files) {}
 
+void ClockControl::DescribeHeat(v1::ClockState& state) {
+  const absl::MutexLock lock(&heat_mutex_);
+  if (!heat_.has_value()) heat_.emplace(OpenConditions());
+  heat_->DescribeHeat(state);
+}
+
 v1::ClockState ClockControl::Describe() {
   v1::ClockState state;
   state.set_simulated(options_.simulated);
   clocks_.Describe(state);
+  DescribeHeat(state);
   if (!options_.cannot_set.empty()) state.add_notes(options_.cannot_set);
   const absl::MutexLock lock(&mutex_);
   if (held_.has_value()) *state.mutable_lease() = *held_;

@@ -70,7 +70,7 @@ class ClockControl {
   ClockControl(ClockControlOptions options, AttributeFiles& files);
 
   // All that can be read, and what ended leases have left; what cannot be read is in its notes.
-  v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_);
+  v1::ClockState Describe() ABSL_LOCKS_EXCLUDED(mutex_, heat_mutex_);
   // What this board can say of its frequencies, temperatures and throttling. Does not outlive this.
   Conditions OpenConditions() const {
     return Conditions(files_, clocks_.sysfs_root(), options_.decisive_zones, clocks_.Watched());
@@ -108,6 +108,7 @@ class ClockControl {
   v1::ClockLease Describe(const v1::ClockRequest& request, const std::string& holder,
                           const std::vector<SettingResult>& results) const;
   void Released() ABSL_LOCKS_EXCLUDED(mutex_);
+  void DescribeHeat(v1::ClockState& state) ABSL_LOCKS_EXCLUDED(heat_mutex_);
 
   const ClockControlOptions options_;
   AttributeFiles& files_;
@@ -115,6 +116,8 @@ class ClockControl {
   absl::Mutex mutex_;
   std::optional<v1::ClockLease> held_ ABSL_GUARDED_BY(mutex_);  // nothing: nobody has the lease
   bool trying_ ABSL_GUARDED_BY(mutex_) = false;                 // it is had for a trial
+  absl::Mutex heat_mutex_;  // some zones take milliseconds to read
+  std::optional<Conditions> heat_ ABSL_GUARDED_BY(heat_mutex_);  // since it was asked for first
 };
 
 }  // namespace synergy

@@ -10,6 +10,14 @@
 #include "fmt/format.h"
 
 namespace synergy {
+namespace {
+
+int32_t Millidegrees(int64_t read) {
+  return static_cast<int32_t>(std::clamp<int64_t>(read, INT32_MIN, INT32_MAX));
+}
+
+}  // namespace
+
 Conditions::Conditions(AttributeFiles& files, const std::string& sysfs_root,
                        const std::vector<std::string>& decisive, std::vector<WatchedClock> watched,
                        Clock& clock)
@@ -122,6 +130,23 @@ void Conditions::TellChanges(std::vector<Item>& items, Unreadable unreadable,
   }
 }
 
+void Conditions::DescribeHeat(v1::ClockState& state) const {
+  for (const Item& zone : zones_) {
+    const std::optional<int64_t> now = Read(zone);
+    if (!now.has_value()) continue;
+    v1::ThermalZoneState& temperature = *state.add_temperatures();
+    temperature.set_zone(zone.name);
+    temperature.set_millidegrees(Millidegrees(*now));
+  }
+  for (const Item& throttle : throttles_) {
+    const std::optional<int64_t> now = Read(throttle);
+    if (!now.has_value()) continue;
+    v1::ThrottleState& described = *state.add_throttles();
+    described.set_what(throttle.name);
+    described.set_value(static_cast<uint64_t>(*now));
+  }
+}
+
 std::optional<v1::Conditions> Conditions::Poll(MonotonicTime now, bool all) {
   all_ = all || polls_ % kCostlyPolls == 0;
   left_out_ = false;
@@ -135,8 +160,7 @@ std::optional<v1::Conditions> Conditions::Poll(MonotonicTime now, bool all) {
   TellChanges(zones_, Unreadable::kLeftOut, [&](const Item& item) {
     v1::Conditions::Temperature& temperature = *changed.add_temperatures();
     temperature.set_zone(item.name);
-    temperature.set_millidegrees(
-        static_cast<int32_t>(std::clamp<int64_t>(*item.last, INT32_MIN, INT32_MAX)));
+    temperature.set_millidegrees(Millidegrees(*item.last));
   });
   const auto add_throttle = [&](std::string what, uint64_t value) {
     v1::Conditions::Throttle& throttle = *changed.add_throttles();

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "daemon/clocks/attribute_files.h"
 #include "daemon/clocks/device_clocks.h"
+#include "synergy/v1/clocks.pb.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -49,6 +50,8 @@ class Conditions {
   const std::vector<WatchedClock>& watched() const { return watched_; }
   // By their types; of several of a type ("acpitz") all but the first with their numbers.
   std::vector<std::string> ThermalZones() const;
+  // The temperatures and throttles that can be read now, whether they have changed or not.
+  void DescribeHeat(v1::ClockState& state) const;
   // The hottest of the decisive zones now, in degrees Celsius; nothing where none can be read.
   struct Zone {
     std::string name;

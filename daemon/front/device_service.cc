@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/cpu_time.h"
 #include "common/protocol.h"
 #include "common/roles.h"
 #include "daemon/front/caller.h"
@@ -344,6 +345,7 @@ grpc::Status DeviceService::WatchTelemetry(grpc::ServerContext* context,
       std::optional<v1::TelemetryPoint> point = decimator->Add(record);
       if (!point) continue;
       point->set_lost(lost);
+      point->set_front_cpu_ns(static_cast<uint64_t>(ProcessCpuTime().count));
       if (!writer->Write(*point)) return grpc::Status::CANCELLED;
     }
     // A reader that has caught up waits; one that fell behind goes on at once.

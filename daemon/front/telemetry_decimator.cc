@@ -97,6 +97,7 @@ std::optional<v1::TelemetryPoint> TelemetryDecimator::Add(const TelemetryRecord&
   point.set_iteration(record.iteration);
   point.set_in_operator(record.in_operator != 0);
   if (record.in_operator != 0) point.set_op_index(record.op);
+  point.set_daemon_cpu_ns(record.daemon_cpu_ns);
   return point;
 }
 

@@ -28,7 +28,8 @@ class TelemetryDecimator {
   // Adds the next record. A point comes out when a period is full: from its first record's begin to
   // its last one's end, per rail the least minimum, the greatest maximum and the mean over all
   // readings, and the activity of its last record. Periods are counted from the first record on;
-  // where records are missing, so are points. `lost` of the point is left to the caller.
+  // where records are missing, so are points. `lost` and `front_cpu_ns` of the point are left to
+  // the caller.
   std::optional<v1::TelemetryPoint> Add(const TelemetryRecord& record);
   // Records were lost before the next one: on a grid the period that misses them is left out.
   void Lose();

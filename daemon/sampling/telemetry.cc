@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "common/cpu_time.h"
+
 namespace synergy {
 namespace {
 
@@ -122,6 +124,7 @@ void Telemetry::CloseRecord() {
     TelemetryRail& rail = record_.rails[r];
     if (rail.readings > 0) rail.mean_w = sums_[r] / static_cast<double>(rail.readings);
   }
+  record_.daemon_cpu_ns = static_cast<uint64_t>(ProcessCpuTime().count);
   ring_.Write(record_);
   if (top_rail_ && record_.rails[*top_rail_].readings > 0) {
     recent_top_.push_back({record_.end_ns, sums_[*top_rail_], record_.rails[*top_rail_].readings});

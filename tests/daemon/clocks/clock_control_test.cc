@@ -83,6 +83,15 @@ TEST_F(ClockControlTest, DevicesAreWhereTheBoardSaysAndTheFirstThatIsThereIsTake
   EXPECT_TRUE(absl::IsFailedPrecondition(other.Check(Pinned())));
 }
 
+TEST_F(ClockControlTest, SaysHowWarmTheBoardIs) {
+  kernel_.AddFile("/sys/class/thermal/thermal_zone0/type", "CPU-therm");
+  kernel_.AddFile("/sys/class/thermal/thermal_zone0/temp", "45500");
+  const v1::ClockState state = control_.Describe();
+  ASSERT_EQ(state.temperatures_size(), 1) << state.DebugString();
+  EXPECT_EQ(state.temperatures(0).zone(), "CPU-therm");
+  EXPECT_EQ(state.temperatures(0).millidegrees(), 45500);
+}
+
 TEST_F(ClockControlTest, OneAtATimeHasTheLease) {
   auto first = control_.Take(Pinned(), "the first");
   ASSERT_TRUE(first.ok()) << first.status();

@@ -104,6 +104,28 @@ TEST_F(ConditionsTest, TellsEverythingFirstAndThenWhatHasChanged) {
   EXPECT_EQ(next->temperatures(0).millidegrees(), -2000);
 }
 
+TEST_F(ConditionsTest, HeatIsThatOfNowWhetherItHasBeenToldOrNot) {
+  Conditions conditions = Open();
+  conditions.Poll({.ns = 0});
+  Set(kZone, "temp", "43000");
+  Set("class/thermal/cooling_device1", "cur_state", "2");
+  for (int i = 0; i < 2; ++i) {
+    v1::ClockState state;
+    conditions.DescribeHeat(state);
+    ASSERT_EQ(state.temperatures_size(), 1) << state.DebugString();
+    EXPECT_EQ(state.temperatures(0).zone(), "CPU-therm");
+    EXPECT_EQ(state.temperatures(0).millidegrees(), 43000);
+    ASSERT_EQ(state.throttles_size(), 2) << state.DebugString();
+    EXPECT_EQ(state.throttles(0).what(), "cooling thermal-cpufreq-0 1");
+    EXPECT_EQ(state.throttles(0).value(), 2u);
+    EXPECT_EQ(state.throttles(1).value(), 7u);
+  }
+  Set(kZone, "temp", "none");
+  v1::ClockState state;
+  conditions.DescribeHeat(state);
+  EXPECT_EQ(state.temperatures_size(), 0);
+}
+
 TEST_F(ConditionsTest, TheHardwaresFrequencyGoesBeforeTheDrivers) {
   Set(kPolicy, "cpuinfo_cur_freq", "1300000");
   EXPECT_EQ(Open().Poll({})->frequencies(0).hz(), 1300000000);

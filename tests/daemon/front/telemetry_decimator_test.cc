@@ -159,6 +159,7 @@ TEST(TelemetryDecimator, ActivityIsThatOfTheLastRecord) {
   record.phase = v1::PHASE_MEASURE;
   record.iteration = 7;
   record.op = 3;
+  record.daemon_cpu_ns = 1'234;
   record.in_operator = 1;
   const auto point = decimator.Add(record);
   ASSERT_TRUE(point);
@@ -167,6 +168,7 @@ TEST(TelemetryDecimator, ActivityIsThatOfTheLastRecord) {
   EXPECT_EQ(point->iteration(), 7u);
   EXPECT_TRUE(point->in_operator());
   EXPECT_EQ(point->op_index(), 3u);
+  EXPECT_EQ(point->daemon_cpu_ns(), 1'234u);
 }
 
 TEST(TelemetryRate, IsAboveZeroAndAtMostThatOfTheRing) {

@@ -102,6 +102,8 @@ TEST_F(TelemetryTest, TheNextSpanStartsFromNothing) {
   GiveAmperes(20 * kMillisecond, 1);
   const std::vector<TelemetryRecord> records = Records();
   ASSERT_EQ(records.size(), 2u);
+  EXPECT_GT(records[0].daemon_cpu_ns, 0u);
+  EXPECT_GE(records[1].daemon_cpu_ns, records[0].daemon_cpu_ns);
   EXPECT_DOUBLE_EQ(records[1].rails[1].max_w, 20);
   EXPECT_EQ(records[1].rails[1].readings, 1u);
 }
