@@ -1,6 +1,7 @@
 #include "common/printable.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace synergy {
 namespace {
@@ -53,6 +54,20 @@ std::string Printable(std::string_view untrusted, size_t max_bytes) {
     untrusted.remove_prefix(length == 0 ? 1 : length);
   }
   return text;
+}
+
+std::string ShortenedMiddle(std::string_view text, size_t max_characters) {
+  std::vector<size_t> begins;  // of characters
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) begins.push_back(i);
+  }
+  if (begins.size() <= max_characters) return std::string(text);
+  if (max_characters == 0) return "";
+  const size_t tail = (max_characters - 1) / 2, head = max_characters - 1 - tail;
+  std::string shortened(text.substr(0, begins[head]));
+  shortened += "\u2026";
+  if (tail > 0) shortened += text.substr(begins[begins.size() - tail]);
+  return shortened;
 }
 
 }  // namespace synergy

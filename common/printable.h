@@ -11,4 +11,7 @@ namespace synergy {
 // end a space; cut between characters.
 std::string Printable(std::string_view untrusted, size_t max_bytes);
 
+// At most so many characters of such text, in whose middle an ellipsis stands for what is left out.
+std::string ShortenedMiddle(std::string_view text, size_t max_characters);
+
 }  // namespace synergy

@@ -11,6 +11,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/presentation.h"
 #include "client/commands/stored_report.h"
 #include "client/report/analysis_text.h"
@@ -114,7 +115,7 @@ absl::Status Analyze(const AnalyzeOptions& options) {
     }
     text += TogetherText(*report, *rail) + EstimatesText(*report, *rail);
     const std::string notice = SimulatedNotice(report->header.board());
-    printed = WriteStdout(notice.empty() ? text : text + notice + "\n");
+    printed = WritePaged(notice.empty() ? text : text + notice + "\n");
   }
   return printed.ok() ? Completeness(opened->run, *report) : printed;
 }

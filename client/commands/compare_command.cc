@@ -10,6 +10,7 @@
 #include "client/commands/compared_runs.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/report/comparison_text.h"
 #include "client/report/text_table.h"
 
@@ -91,8 +92,8 @@ absl::Status Compare(const CompareOptions& options) {
   for (const std::string& rail : *rails) {
     comparisons.push_back(CompareRuns(sides->runs(), rail, metric, options.what.between_run));
   }
-  return WriteStdout(options.json ? JsonText(DocumentOf(options, *sides, differences, comparisons))
-                                  : TextOf(*sides, differences, comparisons));
+  if (!options.json) return WritePaged(TextOf(*sides, differences, comparisons));
+  return WriteStdout(JsonText(DocumentOf(options, *sides, differences, comparisons)));
 }
 
 }  // namespace

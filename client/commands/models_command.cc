@@ -13,6 +13,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/models/zoo.h"
 #include "client/report/model_report.h"
 #include "common/files.h"
@@ -47,7 +48,7 @@ absl::Status ListModels(const ModelsOptions& options) {
     if (!model.ok()) return model.status();
     models.push_back({&entry, *std::move(model)});
   }
-  if (!options.json) return WriteStdout(ModelsText(models, StdoutColumns()));
+  if (!options.json) return WritePaged(ModelsText(models, StdoutColumns()));
   ordered_json document;
   document["schema_version"] = kReportSchemaVersion;
   document["models"] = ModelsJson(models);
@@ -57,7 +58,7 @@ absl::Status ListModels(const ModelsOptions& options) {
 absl::Status ShowModel(const ModelsOptions& options) {
   const absl::StatusOr<ZooModel> model = BuildNetwork(options);
   if (!model.ok()) return model.status();
-  if (!options.json) return WriteStdout(ModelText(*model));
+  if (!options.json) return WritePaged(ModelText(*model));
   ordered_json document;
   document["schema_version"] = kReportSchemaVersion;
   document["model"] = ModelJson(*model);

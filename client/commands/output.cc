@@ -94,6 +94,8 @@ bool StdoutHasColor() {
 
 bool StderrIsTerminal() { return IsCapable(STDERR_FILENO); }
 
+bool StdoutIsTerminal() { return IsCapable(STDOUT_FILENO); }
+
 size_t StderrColumns() { return ColumnsOf(STDERR_FILENO); }
 
 size_t StdoutColumns() { return ColumnsOf(STDOUT_FILENO); }

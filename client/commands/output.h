@@ -40,6 +40,7 @@ void TakeProgressAway();
 bool StdoutHasColor();
 // One whose lines can be written over: TERM is neither unset nor "dumb".
 bool StderrIsTerminal();
+bool StdoutIsTerminal();  // likewise
 // Of the terminal at stderr; 0 where it does not say or is none.
 size_t StderrColumns();
 size_t StdoutColumns();  // likewise

@@ -6,6 +6,7 @@
 #include "client/analysis/report_names.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/report/run_text.h"
 
 namespace synergy {
@@ -38,7 +39,8 @@ absl::Status PrintRun(const StoredRun& run, RunReport report, const Presentation
                       .width = StdoutColumns()};
   if (comparison) text.extra_columns = TruthColumns(report, *comparison);
   const std::string errors = comparison ? TruthText(report, *comparison) : "";
-  return WriteStdout(RunText(report, text) + errors);
+  const std::string all = RunText(report, text) + errors;
+  return options.pages ? WritePaged(all) : WriteStdout(all);
 }
 
 absl::Status Completeness(const StoredRun& run, const RunReport& report) {

@@ -15,6 +15,7 @@ namespace synergy {
 struct PresentationOptions {
   bool json = false;
   std::string sort = "index";  // "index", "time", "energy"
+  bool pages = false;          // where it is long
 };
 
 // The run's JSON document, with its number in the store.

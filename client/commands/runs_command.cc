@@ -8,6 +8,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/run_list.h"
 #include "client/store/store.h"
 #include "client/store/store_path.h"
@@ -28,7 +29,7 @@ absl::Status ListRuns(const RunsOptions& options) {
     if (!stored.ok()) return stored.status();
     runs = *std::move(stored);
   }
-  if (!options.json) return WriteStdout(RunListText(runs));
+  if (!options.json) return WritePaged(RunListText(runs));
   nlohmann::ordered_json document;
   document["schema_version"] = kReportSchemaVersion;
   document["store"] = *path;

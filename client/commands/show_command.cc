@@ -64,6 +64,7 @@ void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("run", options->run, "Number, tag, run id, the beginning of one, or 'last'")
       ->type_name("RUN")
       ->required();
+  options->presentation.pages = true;
   AddMethodOption(*command, &options->method);
   AddLimitOption(*command, &options->limits);
   AddStoreOption(*command, &options->store);

@@ -18,8 +18,9 @@ void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>
   std::string line;
   for (const size_t i : places) {
     if (i != places.front()) line += "  ";
-    const std::string padding(widths[i] - Width(cells[i]), ' ');
-    line += columns[i].align == TextTable::Align::kRight ? padding + cells[i] : cells[i] + padding;
+    const std::string cell = ShortenedMiddle(cells[i], widths[i]);
+    const std::string padding(widths[i] - Width(cell), ' ');
+    line += columns[i].align == TextTable::Align::kRight ? padding + cell : cell + padding;
   }
   line.erase(line.find_last_not_of(' ') + 1);
   *text += line + "\n";
@@ -47,12 +48,31 @@ std::string TextTable::Part(const std::vector<size_t>& places,
   return text;
 }
 
-std::string TextTable::Text(size_t width, size_t keys) const {
-  std::vector<size_t> widths;
+std::vector<size_t> TextTable::Widths(size_t width) const {
+  std::vector<size_t> widths, least;
+  size_t all = 0, spare = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
     widths.push_back(Width(columns_[i].title));
+    least.push_back(std::max(widths[i], kLeastText));
     for (const auto& row : rows_) widths[i] = std::max(widths[i], Width(row[i]));
+    all += widths[i] + (i > 0 ? 2 : 0);
+    if (columns_[i].align == Align::kRight) least[i] = widths[i];
+    spare += widths[i] - std::min(widths[i], least[i]);
   }
+  if (width == 0 || all <= width || all - spare > width) return widths;
+  for (; all > width; --all) {  // the one that has most to spare
+    size_t longest = 0;
+    for (size_t i = 0; i < widths.size(); ++i) {
+      const auto over = [&](size_t k) { return widths[k] - std::min(widths[k], least[k]); };
+      if (over(i) > over(longest)) longest = i;
+    }
+    --widths[longest];
+  }
+  return widths;
+}
+
+std::string TextTable::Text(size_t width, size_t keys) const {
+  const std::vector<size_t> widths = Widths(width);
   std::string text;
   std::vector<size_t> places;
   size_t used = 0;

@@ -16,6 +16,7 @@ inline std::string Printable(std::string_view untrusted) { return Printable(untr
 class TextTable {
  public:
   enum class Align { kLeft, kRight };
+  static constexpr size_t kLeastText = 16;
   struct Column {
     std::string title;
     Align align = Align::kRight;
@@ -30,11 +31,13 @@ class TextTable {
 
   // Title line, a rule, the rows; each line ends with a newline and has no blanks before it. A
   // character counts as one column wide.
-  // `width`: of the terminal; a table that is wider than that comes in parts below each other, each
-  // of which begins with the first `keys` columns. 0: as wide as it is.
+  // `width`: of the terminal; 0: as wide as it is. Where that makes the table fit, columns to the
+  // left are shortened in the middle of their cells, to kLeastText characters at most. One that is
+  // wider yet comes in parts below each other, each of which begins with the first `keys` columns.
   std::string Text(size_t width = 0, size_t keys = 1) const;
 
  private:
+  std::vector<size_t> Widths(size_t width) const;
   // Of these columns.
   std::string Part(const std::vector<size_t>& places, const std::vector<size_t>& widths) const;
 

@@ -31,5 +31,14 @@ TEST(Printable, CutsBetweenCharacters) {
   EXPECT_EQ(Printable("abc", 0), "");
 }
 
+TEST(ShortenedMiddle, KeepsBeginAndEnd) {
+  EXPECT_EQ(ShortenedMiddle("conv1", 5), "conv1");
+  EXPECT_EQ(ShortenedMiddle("inception_relu", 9), "ince\u2026relu");
+  EXPECT_EQ(ShortenedMiddle("inception_relu", 8), "ince\u2026elu");
+  EXPECT_EQ(ShortenedMiddle("\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc", 3), "\u00e4\u2026\u00fc");
+  EXPECT_EQ(ShortenedMiddle("ab", 1), "\u2026");
+  EXPECT_EQ(ShortenedMiddle("ab", 0), "");
+}
+
 }  // namespace
 }  // namespace synergy

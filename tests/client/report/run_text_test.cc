@@ -74,6 +74,18 @@ TEST(TextTable, ComesInPartsWhereTheTerminalIsNarrow) {
   EXPECT_NE(table.Text(1, 2), "") << "one column at a time";
 }
 
+TEST(TextTable, NamesAreShortenedInTheirMiddleWhereTheTableFitsThenAndNumbersNever) {
+  TextTable table({{"#"}, {"name", TextTable::Align::kLeft}, {"mJ"}});
+  table.AddRow({"1", "inception_4a/3x3_reduce/relu", "1234567.89"});
+  EXPECT_EQ(table.Text(36),
+            "#  name                           mJ\n"
+            "-  ---------------------  ----------\n"
+            "1  inception_\u2026educe/relu  1234567.89\n");
+  EXPECT_EQ(table.Text(43), table.Text());
+  // Too narrow even so: in parts, with whole names.
+  EXPECT_NE(table.Text(28).find("inception_4a/3x3_reduce/relu"), std::string::npos);
+}
+
 TEST(TextTable, EscapeSequencesInNamesDoNotReachTheTerminal) {
   TextTable table({{"n", TextTable::Align::kLeft}});
   table.AddRow({"\x1b[2Jgone"});

@@ -1,0 +1,52 @@
+#include "client/commands/pager.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "client/commands/output.h"
+
+namespace synergy {
+namespace {
+
+constexpr int kNoSuchCommand = 127, kCannotRun = 126;  // of sh(1)
+
+bool HasRoom(const std::string& text) {
+  winsize size = {};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return true;
+  return std::count(text.begin(), text.end(), '\n') < size.ws_row;
+}
+
+// The pager's exit code.
+int Page(const std::string& text, const char* pager) {
+  FILE* const pipe = ::popen(pager, "we");
+  if (pipe == nullptr) return kCannotRun;
+  // Ctrl-C is the pager's: what it means there is not the end of this.
+  struct sigaction before = {}, ignored = {};
+  ignored.sa_handler = SIG_IGN;
+  sigaction(SIGINT, &ignored, &before);
+  std::fwrite(text.data(), 1, text.size(), pipe);  // it may be quit before it has read all
+  const int status = ::pclose(pipe);
+  sigaction(SIGINT, &before, nullptr);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+}  // namespace
+
+absl::Status WritePaged(const std::string& text) {
+  if (!StdoutIsTerminal() || HasRoom(text)) return WriteStdout(text);
+  const char* pager = std::getenv("PAGER");
+  if (pager == nullptr) pager = "less";
+  if (*pager == '\0') return WriteStdout(text);
+  ::setenv("LESS", "FRX", /*overwrite=*/0);  // colours, and no screen of its own
+  const int status = Page(text, pager);
+  if (status != kNoSuchCommand && status != kCannotRun) return absl::OkStatus();
+  return WriteStdout(text);
+}
+
+}  // namespace synergy

@@ -1,0 +1,74 @@
+"""Tables of stored runs on a terminal, as tmux shows it: they fit, and long ones page."""
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from board import BIN, wait_for
+from watch_test import Terminal
+
+
+class Folder:
+    """What Terminal needs of a board."""
+
+    def __init__(self, folder):
+        self.scratch = pathlib.Path(folder)
+
+    def environment(self, **extra):
+        return {**os.environ, "HOME": str(self.scratch), "XDG_DATA_HOME": str(self.scratch), **extra}
+
+
+class TablesTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Folder(folder.name)
+        for seed in ("1", "2"):
+            spool = self.folder.scratch / f"spool{seed}"
+            for command in (("synergy-sim", "--board", "sim:jetson-tx1", "--net", "googlenet", "--iterations", "3", "--idle",
+                             "0.3", "--seed", seed, "-o", spool), ("synergyctl", "import", "--spool", spool)):
+                subprocess.run([BIN.resolve() / command[0], *command[1:]], check=True, capture_output=True,
+                               env=self.folder.environment())
+        self.terminal = Terminal(self.folder)
+        self.addCleanup(self.terminal.close)
+
+    def written(self, pager, *command):
+        """All lines that are on the terminal after it, wrapped ones as one."""
+        self.terminal.type("clear")
+        self.terminal.tmux("clear-history")
+        self.terminal.type(f"PAGER='{pager}' {BIN.resolve() / 'synergyctl'} {' '.join(command)}; echo END=$?")
+        lines = []
+
+        def ended():
+            lines[:] = self.terminal.tmux("capture-pane", "-pJ", "-S", "-").splitlines()
+            return any(line.startswith("END=") for line in lines)
+        wait_for(ended, 60, "the end of the command", 0.05)
+        self.assertIn("END=0", lines)
+        first = next(i for i, line in enumerate(lines) if "echo END" in line) + 1
+        return lines[first:lines.index("END=0")]
+
+    def test_tables_fit_and_have_whole_numbers(self):
+        for command in (("show", "last"), ("compare", "1", "2")):
+            with self.subTest(command):
+                lines = self.written("", *command)
+                self.assertGreater(len(lines), 100)
+                self.assertTrue(any("SIMULATED" in line for line in lines))
+                table = lines[next(i for i, line in enumerate(lines) if line.startswith("-")):]
+                self.assertEqual([line for line in table if len(line) > 80 and "  " in line], [])
+
+    def test_long_lists_go_through_the_pager_and_short_ones_do_not(self):
+        paged = self.written("sed s/^/PAGED:/", "show", "last")
+        self.assertGreater(len(paged), 100)
+        self.assertTrue(all(line.startswith("PAGED:") for line in paged if line), paged)
+        self.assertFalse(any("PAGED:" in line for line in self.written("sed s/^/PAGED:/", "runs")))
+
+    def test_pager_that_is_none_leaves_the_text_to_the_terminal(self):
+        self.assertTrue(any("SIMULATED" in line for line in self.written("/nowhere/pager", "show", "last")))
+
+    def test_pager_that_ends_early_is_no_error(self):
+        self.assertLess(len(self.written("head -n 3", "show", "last")), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
