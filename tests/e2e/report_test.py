@@ -10,6 +10,7 @@ import unittest
 from board import BIN
 from browser import CHROMIUM, Browser
 
+MARKS = "[...document.querySelectorAll('figure')].map((one) => getComputedStyle(one, '::after').content)"
 SETTLED = "new Promise((done) => setTimeout(done, 200))"
 # Text that would act if any of it became markup, script, a style or an attribute.
 HOSTILE = ("<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "\"' onmouseover=window.hacked=1 x=\"",
@@ -95,6 +96,7 @@ class Report(unittest.TestCase):
             browser.open(self.page())
             self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
             self.assertIn("SIMULATED", browser.run("document.querySelector('.notice').textContent"))
+            self.assertEqual(browser.run(f"[...new Set({MARKS})]"), ['"SIMULATED"'])
             self.assertIn("SUSPECT", browser.run("document.querySelector('.verdict').textContent"))
             self.assertGreaterEqual(browser.run("document.querySelectorAll('#timeline canvas').length"), 1)
             self.assertGreaterEqual(browser.run("document.querySelectorAll('#energy figure svg rect').length"), 40)
@@ -152,6 +154,7 @@ class Report(unittest.TestCase):
         self.import_hostile()
         with Browser() as browser:
             self.show_unharmed(browser, self.page())
+            self.assertEqual(browser.run(f"[...new Set({MARKS})]"), ["none"])  # nothing of it is simulated
             for name in HOSTILE[:5]:
                 self.assertIn(name, browser.run("document.body.innerText"))
 

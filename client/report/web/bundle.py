@@ -13,7 +13,7 @@ import re
 import sys
 
 WEB = pathlib.Path(__file__).resolve().parent
-ORDER = ["text", "dom", "packed", "pyramid", "scales", "table", "charts", "seriesplot", "summary", "energy", "timeline",
+ORDER = ["text", "dom", "packed", "pyramid", "scales", "table", "labels", "charts", "seriesplot", "summary", "energy", "timeline",
          "plots", "conditions", "comparison", "main"]
 IMPORT = re.compile(r'^import (\{[^;}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:function|const) (\w+))", re.MULTILINE)

@@ -1,10 +1,11 @@
 // Bars and scatters, as SVG. Colours and lines are page.css's.
 
-import { svg } from "./dom.js";
+import { element, svg } from "./dom.js";
+import { placeLabels } from "./labels.js";
 import { label } from "./text.js";
 import { scale, tickText } from "./scales.js";
 
-const WIDTH = 640;
+const WIDTH = 640, NAME = 22; // characters of a name beside a point
 export const COLORS = 8;
 
 export function colorClass(place) {
@@ -19,7 +20,7 @@ function barOf(item, y, left, x) {
   const from = x(0), to = x(item.value);
   const parts = [
     svg("title", {}, `${label(item.name, 200)}: ${item.shown}`),
-    svg("text", { x: left - 6, y: y + 12, class: "end" }, label(item.name, 24)),
+    svg("text", { x: left - 6, y: y + 13, class: "end" }, label(item.name, 24)),
     svg("rect", { x: Math.min(from, to), y: y + 3, width: Math.abs(to - from), height: 11, class: colorClass(item.color ?? 0) }),
   ];
   if (item.low !== null && item.low !== undefined) {
@@ -32,7 +33,7 @@ function barOf(item, y, left, x) {
 // items: {name, value, low, high, shown: the value with its unit, color}; at most the 30 largest have room.
 export function bars(description, unit, items) {
   const shown = items.slice(0, 30);
-  const left = 172, right = WIDTH - 24, height = 18 * shown.length + 34;
+  const left = 182, right = WIDTH - 24, height = 18 * shown.length + 34;
   const axis = scale(shown.flatMap((item) => [item.value, item.low ?? item.value, item.high ?? item.value]), { fromZero: true });
   const x = (value) => left + Math.max(0, Math.min(1, axis.at(value))) * (right - left);
   const plot = root(description, height);
@@ -51,19 +52,14 @@ const SHAPES = [
   (x, y) => `M${x} ${y + 5}l5-9h-10z`, (x, y) => `M${x - 5} ${y - 2}h3v-3h4v3h3v4h-3v3h-4v-3h-3z`,
 ];
 
-// placed: where points have names so far; one that would lie on another is left to its title.
-function pointOf(item, x, y, placed) {
-  const [px, py] = [x(item.x), y(item.y)];
+// place: of its name, or null.
+function pointOf(item, px, py, y, place) {
   const point = svg("g", { class: "point" }, svg("title", {}, `${label(item.name, 200)}: ${item.shown}`));
   if (item.low !== null && item.low !== undefined && item.low > 0) {
     point.append(svg("path", { class: "whisker", d: `M${px} ${y(item.low)}V${y(item.high)}` }));
   }
   point.append(svg("path", { class: colorClass(item.color), d: SHAPES[item.color % SHAPES.length](px, py) }));
-  const isFree = placed.every(([x0, y0]) => Math.abs(x0 - px) > 130 || Math.abs(y0 - py) > 12);
-  if (item.named && isFree) {
-    placed.push([px, py]);
-    point.append(svg("text", { x: px + 8, y: py + 4 }, label(item.name, 22)));
-  }
+  if (place) point.append(svg("text", { x: place.x, y: place.y, class: place.anchor }, label(item.name, NAME)));
   return point;
 }
 
@@ -96,19 +92,14 @@ export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog
   plot.append(svg("text", { x: (left + right) / 2, y: height - 8, class: "middle" }, xTitle),
     svg("text", { transform: `translate(14 ${bottom / 2}) rotate(-90)`, class: "middle" }, yTitle));
   if (roof) plot.append(svg("path", { class: "frontier", d: roofPath(roof, x, y, xAxis) }));
-  const placed = [];
-  plot.append(...known.map((point) => pointOf(point, x, y, placed)));
+  const at = known.map((point) => ({ px: x(point.x), py: y(point.y), text: point.named ? label(point.name, NAME) : "" }));
+  const places = placeLabels(at, [left + 2, 0, WIDTH, bottom]);
+  plot.append(...known.map((point, i) => pointOf(point, at[i].px, at[i].py, y, places[i])));
   return plot;
 }
 
 // names: in the order of their colours.
 export function legend(names) {
-  const width = 150, columns = Math.floor(WIDTH / width), height = 18 * Math.ceil(names.length / columns);
-  const plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, "aria-hidden": "true", class: "legend" });
-  names.forEach((name, i) => {
-    const x = width * (i % columns) + 10, y = 18 * Math.floor(i / columns) + 9;
-    plot.append(svg("path", { class: colorClass(i), d: SHAPES[i % SHAPES.length](x, y) }),
-      svg("text", { x: x + 10, y: y + 4 }, label(name, 20)));
-  });
-  return plot;
+  return element("div", { class: "legend", "aria-hidden": "true" }, ...names.map((name, i) => element("span", {},
+    svg("svg", { viewBox: "0 0 12 12" }, svg("path", { class: colorClass(i), d: SHAPES[i % SHAPES.length](6, 6) })), label(name, 30))));
 }

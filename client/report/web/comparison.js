@@ -1,7 +1,7 @@
 // Several runs beside each other.
 
 import { bars, legend, scatter } from "./charts.js";
-import { choice, element, figure, replace, section } from "./dom.js";
+import { choice, element, figure, markSimulated, replace, section } from "./dom.js";
 import { half, verdictOf } from "./summary.js";
 import { table } from "./table.js";
 import { label, number, withInterval } from "./text.js";
@@ -94,7 +94,7 @@ function drawn(runs, rail) {
 // `open(run)`: shows one of them below.
 export function comparisonSection(runs, open) {
   const common = runs[0].rail_names.filter((rail) => runs.every((run) => run.rail_names.includes(rail)));
-  const rails = [TOP, ...common], place = element("div");
+  const rails = [TOP, ...common], place = markSimulated(element("div"), runs.some((run) => Boolean(run.notice)));
   replace(place, ...drawn(runs, TOP));
   const names = runs.map(({ document }) => `${document.run.number}: ${label(document.run.net)} on ${label(document.run.board_title)}`);
   const worst = ["INVALID", "SUSPECT"].map((verdict) => runs.filter((run) => run.document.verdict === verdict))

@@ -27,7 +27,8 @@ export function section(id, title, ...children) {
 
 // A figure with its description for those who do not see it.
 export function figure(description, plot, ...more) {
-  return element("figure", { "aria-label": description }, plot, element("figcaption", {}, description), ...more);
+  const isChart = plot instanceof SVGElement;
+  return element("figure", { "aria-label": description, class: isChart ? "chart" : null }, plot, element("figcaption", {}, description), ...more);
 }
 
 // A choice of a few names, each with what it stands for; calls `chosen` with that.
@@ -35,6 +36,12 @@ export function choice(title, names, chosen) {
   const select = element("select", {}, ...names.map((name, i) => element("option", { value: String(i) }, name)));
   select.addEventListener("change", () => chosen(Number(select.value)));
   return element("label", { class: "choice" }, title, " ", select);
+}
+
+// Whether what is in there comes from a simulated board: page.css marks its pictures and tables.
+export function markSimulated(place, isSimulated) {
+  place.toggleAttribute("data-simulated", isSimulated);
+  return place;
 }
 
 export function replace(place, ...children) {

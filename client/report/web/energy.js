@@ -82,7 +82,7 @@ function energyTables(document, rail) {
   const ops = document.ops.map((op) => ({ op, name: op.name, energy: energyOf(op, rail), color: colors.of(op.type) }));
   const types = document.types.map((group) => ({ group, name: group.type, energy: groupEnergyOf(group, rail), color: colors.of(group.type) }));
   const modules = document.by_module.map((group) => ({ group, name: group.module, energy: groupEnergyOf(group, rail), color: 0 }));
-  const pair = (title, chart, ...tables) => [element("h3", {}, title), element("div", { class: "columns" }, chart, element("div", {}, ...tables))];
+  const pair = (title, chart, ...tables) => [element("h3", {}, title), element("div", { class: "columns beside" }, chart, element("div", {}, ...tables))];
   return [
     ...pair("Operators", barsOf(`Energy of an execution of each operator on ${rail}, coloured by type`, "mJ", ops),
       opTable(rail, ops), togetherTable(document, rail)),

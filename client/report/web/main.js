@@ -2,7 +2,7 @@
 
 import { comparisonSection } from "./comparison.js";
 import { conditionsSection } from "./conditions.js";
-import { element, replace } from "./dom.js";
+import { element, markSimulated, replace } from "./dom.js";
 import { energySection } from "./energy.js";
 import { plotsSection } from "./plots.js";
 import { summarySection } from "./summary.js";
@@ -42,6 +42,7 @@ function links(sections) {
 // The run's own part; of several with its name above it.
 function show(run, isOneOfMany, place) {
   const sections = sectionsOf(run);
+  markSimulated(place, Boolean(run.notice));
   replace(place, isOneOfMany ? element("h2", { id: "run" }, element("bdi", {}, `Run ${run.document.run.number}: ${titleOf(run)}`)) : "",
     links(sections), ...sections);
 }

@@ -13,18 +13,20 @@ export function ticks(low, high, most = 6) {
   }
 }
 
-// Powers of ten, with 2 and 5 between them where there are few.
+// 1, 2 and 5 of each power of ten, from the last below `low` to the first above `high`; of more than 9 both ends and
+// the powers of ten that are not next to them.
 export function logTicks(low, high) {
-  const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
-  const factors = last - first <= 2 ? [1, 2, 5] : [1];
   const marks = [];
-  for (let power = first; power <= last; ++power) {
-    for (const factor of factors) {
-      const mark = Number((factor * 10 ** power).toPrecision(3));
-      if (mark <= 10 ** last) marks.push(mark);
-    }
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
+    for (const factor of [1, 2, 5]) marks.push(Number((factor * 10 ** power).toPrecision(3)));
   }
-  return marks;
+  const first = Math.max(0, marks.findLastIndex((mark) => mark <= low));
+  const last = marks.findIndex((mark, i) => i > first && mark >= high);
+  const shown = marks.slice(first, last + 1);
+  if (shown.length <= 9) return shown;
+  const [from, to] = [shown[0], shown[shown.length - 1]];
+  return shown.filter((mark) => mark === from || mark === to ||
+    (Number.isInteger(Math.log10(mark)) && mark / from > 2.5 && to / mark > 2.5));
 }
 
 // {marks, at(value)}: at gives 0 to 1. Of values above 0 only, where `isLog`.
@@ -33,7 +35,7 @@ export function scale(values, { isLog = false, fromZero = false } = {}) {
   if (known.length === 0) known.push(1);
   let low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
   if (fromZero) [low, high] = [Math.min(0, low), Math.max(0, high)];
-  const marks = isLog ? logTicks(low, high === low ? low * 10 : high) : ticks(low, high);
+  const marks = isLog ? logTicks(low, high) : ticks(low, high);
   const first = marks[0], last = marks[marks.length - 1];
   const at = isLog ? (value) => Math.log(value / first) / Math.log(last / first)
                    : (value) => (value - first) / (last - first);

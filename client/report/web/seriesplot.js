@@ -50,7 +50,7 @@ function optionsOf(plot, width) {
     legend: { markers: { stroke: (u, place) => (place > 0 ? `var(--c${plot.series[place - 1].color})` : "transparent") } },
     scales: { x: { time: false }, y: { range: (u, low, high) => plot.rangeOf(low ?? 0, high ?? 1) } },
     axes: [{ ...axis, label: "time since the run's begin (s)", labelSize: 22 }, { ...axis, label: plot.unit, labelSize: 22, size: 64 }],
-    series: [{ label: "s", value: (u, value) => (value === null ? "" : value.toFixed(6)) }, ...plot.series.map((one) => ({
+    series: [{ label: "at (s)", value: (u, value) => (value === null ? "" : value.toFixed(6)) }, ...plot.series.map((one) => ({
       label: one.name, stroke: () => color(`--c${one.color}`), width: 1, spanGaps: true, points: { show: plot.isSparse, size: 5 },
       dash: one.dash, value: (u, value) => (value === null || value === undefined ? "" : value.toFixed(3)),
       paths: (u, place, first, last) => plot.isWhole ? (plot.isSparse ? linear : stepped)(u, place, first, last) : drawColumns(u, place),

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { reader, unpackExecutions, unpackSeries } from "../../../../client/report/web/packed.js";
 import { columnsOf, countIn, extremes, lowerBound, makePyramid, valuesIn } from "../../../../client/report/web/pyramid.js";
-import { scale, ticks } from "../../../../client/report/web/scales.js";
+import { logTicks, scale, ticks } from "../../../../client/report/web/scales.js";
 import { label, number, withInterval } from "../../../../client/report/web/text.js";
 
 function near(actual, expected) {
@@ -70,6 +70,11 @@ test("axes have round marks around all values", () => {
   assert.deepEqual(ticks(0, 9.3), [0, 2, 4, 6, 8, 10]);
   const axis = scale([0.3, 47], { isLog: true });
   assert.ok(axis.marks[0] <= 0.3 && axis.marks[axis.marks.length - 1] >= 47);
+  assert.deepEqual(logTicks(82, 3300), [50, 100, 200, 500, 1000, 2000, 5000]);
+  assert.deepEqual(logTicks(0.0213, 47), [0.02, 0.1, 1, 10, 50]);
+  assert.deepEqual(logTicks(0.007, 47), [0.005, 0.1, 1, 10, 50]);
+  assert.deepEqual(logTicks(100, 100), [100, 200]);
+  assert.deepEqual(logTicks(1000, 1200), [1000, 2000]);
   assert.equal(scale([], { isLog: true }).marks.length > 1, true);
   assert.equal(scale([5, 5]).marks.length > 1, true);
 });
