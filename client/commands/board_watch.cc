@@ -1,7 +1,6 @@
 #include "client/commands/board_watch.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "client/commands/exit_code.h"
 #include "common/attribution/energy_estimator.h"
+#include "common/cpu_time.h"
 
 namespace synergy {
 namespace {
@@ -20,12 +20,6 @@ constexpr int kClocksEvery = 2;  // of the questions
 // Solving takes at most this part of a core, and comes once a second at most.
 constexpr int kRestPerSolve = 9;
 
-double ThreadCpuSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 }  // namespace
 
 BoardWatch::BoardWatch(Options options) : options_(std::move(options)) {
@@ -33,8 +27,10 @@ BoardWatch::BoardWatch(Options options) : options_(std::move(options)) {
   state_.lost = "connecting";
   threads_.emplace_back([this](std::stop_token stop) { KeepConnected(std::move(stop)); });
   threads_.emplace_back([this](std::stop_token stop) { Poll(std::move(stop)); });
-  if (!options_.energies) return;
-  threads_.emplace_back([this](std::stop_token stop) { Follow(std::move(stop)); });
+  if (options_.records == Options::Records::kNone) return;
+  if (options_.records == Options::Records::kFollowed) {
+    threads_.emplace_back([this](std::stop_token stop) { Follow(std::move(stop)); });
+  }
   threads_.emplace_back([this](std::stop_token stop) { Solve(std::move(stop)); });
 }
 
@@ -102,11 +98,7 @@ absl::Status BoardWatch::WatchOnce(std::stop_token stop) {
 
 absl::Status BoardWatch::OnPoint(const v1::TelemetryPoint& point) {
   const absl::MutexLock lock(&mutex_);
-  state_.lost.clear();
-  state_.history.Add(point);
-  state_.bytes += point.ByteSizeLong();
-  state_.seconds += static_cast<double>(point.end_ns() - point.begin_ns()) * 1e-9;
-  state_.point = point;
+  TakePoint(point, &state_);
   if (options_.on_point) options_.on_point(state_);
   return absl::OkStatus();
 }
@@ -119,7 +111,7 @@ void BoardWatch::Ask(DeviceClient& client, bool clocks) {
   const absl::MutexLock lock(&mutex_);
   if (jobs.ok()) state_.jobs = *std::move(jobs);
   if (queue.ok()) state_.queue = *std::move(queue);
-  if (state && state->ok()) state_.clocks = **std::move(state);
+  if (state && state->ok()) TakeClocks(**state, &state_);
 }
 
 void BoardWatch::Poll(std::stop_token stop) {
@@ -144,25 +136,40 @@ void BoardWatch::Follow(std::stop_token stop) {
   }
 }
 
+void BoardWatch::BeginRun(const std::string& run_id) {
+  state_.run = WatchedRun();
+  state_.run.run_id = run_id;
+  unsolved_.clear();
+  data_ = RunData();
+  conditions_ = 0;
+}
+
+absl::Status BoardWatch::Take(v1::Chunk chunk) {
+  if (absl::Status added = data_.Add(chunk); !added.ok()) return added;
+  TakeRecords(&data_, &conditions_, &state_);
+  state_.bytes += chunk.ByteSizeLong();
+  unsolved_.push_back(std::move(chunk));
+  return absl::OkStatus();
+}
+
+void BoardWatch::Give(const std::string& run_id, v1::Chunk chunk) {
+  const absl::MutexLock lock(&mutex_);
+  if (state_.run.run_id != run_id) BeginRun(run_id);
+  if (!state_.run.why_not.empty()) return;
+  const absl::Status taken = Take(std::move(chunk));
+  if (!taken.ok()) state_.run.why_not = std::string(taken.message());
+}
+
 void BoardWatch::FollowRun(DeviceClient& client, const std::string& run_id, std::stop_token stop) {
   {
     const absl::MutexLock lock(&mutex_);
-    state_.run = WatchedRun();
-    state_.run.run_id = run_id;
-    unsolved_.clear();
+    BeginRun(run_id);
   }
-  RunData data;
-  size_t conditions = 0;
   DeviceClient::Follower follower;
   follower.on_status = [](const v1::JobStatus&) { return absl::OkStatus(); };
-  follower.on_chunk = [&](v1::Chunk chunk) {
-    const absl::Status added = data.Add(chunk);
+  follower.on_chunk = [this](v1::Chunk chunk) {
     const absl::MutexLock lock(&mutex_);
-    if (!added.ok()) return added;
-    TakeRecords(&data, &conditions, &state_.run);
-    state_.bytes += chunk.ByteSizeLong();
-    unsolved_.push_back(std::move(chunk));
-    return absl::OkStatus();
+    return Take(std::move(chunk));
   };
   const absl::StatusOr<v1::JobStatus> ended = client.Follow(run_id, 0, follower, stop);
   const absl::MutexLock lock(&mutex_);
@@ -186,7 +193,7 @@ void BoardWatch::Solve(std::stop_token stop) {
       chunks.swap(unsolved_);
     }
     if (chunks.empty()) continue;
-    const double begin_s = ThreadCpuSeconds();
+    const Nanoseconds begin = ThreadCpuTime();
     absl::Status added;
     for (size_t i = 0; i < chunks.size() && added.ok() && !stop.stop_requested(); ++i) {
       added = estimator.Add(chunks[i]);
@@ -194,12 +201,11 @@ void BoardWatch::Solve(std::stop_token stop) {
     if (stop.stop_requested()) return;
     if (!added.ok()) continue;
     LeastSquares energies = estimator.Solve();
-    const double took_s = ThreadCpuSeconds() - begin_s;
-    rest = std::max(rest, Seconds(kRestPerSolve * took_s));
+    const Nanoseconds took = ThreadCpuTime() - begin;
+    rest = std::max(rest, took * kRestPerSolve);
     const absl::MutexLock lock(&mutex_);
     if (state_.run.run_id != run_id) continue;
     state_.run.energies = std::move(energies);
-    state_.run.solve_s = took_s;
   }
 }
 

@@ -24,9 +24,11 @@ class BoardWatch {
  public:
   struct Options {
     std::string host;
-    double rate_hz = 10;   // of points of live power
-    bool energies = true;  // follows the records of jobs, too: operators, temperatures
-    bool once = false;     // the first error ends it
+    double rate_hz = 10;  // of points of live power
+    // Of the records of the job that runs, which say what operators cost.
+    enum class Records { kNone, kFollowed, kGiven };
+    Records records = Records::kFollowed;
+    bool once = false;  // the first error ends it
     // Called for each new point, on a thread of its own, with the state as it is then.
     std::function<void(const BoardState&)> on_point;
     // Called once the board is lost or not found, likewise.
@@ -37,6 +39,9 @@ class BoardWatch {
   ~BoardWatch();
   BoardWatch(const BoardWatch&) = delete;
   BoardWatch& operator=(const BoardWatch&) = delete;
+
+  // kGiven: the records of a run, from its first on. Takes them over from `Give` of another run.
+  void Give(const std::string& run_id, v1::Chunk chunk) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // `read` is called with the state, which does not change meanwhile.
   void Read(const std::function<void(const BoardState&)>& read) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -49,6 +54,8 @@ class BoardWatch {
   void Ask(DeviceClient& client, bool clocks);
   void Follow(std::stop_token stop);
   void FollowRun(DeviceClient& client, const std::string& run_id, std::stop_token stop);
+  void BeginRun(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Take(v1::Chunk chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Solve(std::stop_token stop);
   // False: it is to stop.
   bool Rest(std::stop_token stop, Nanoseconds span);
@@ -58,7 +65,9 @@ class BoardWatch {
   mutable absl::Mutex mutex_;
   BoardState state_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<DeviceClient> client_ ABSL_GUARDED_BY(mutex_);
-  // Of the run that is followed, what is not yet in its solution.
+  RunData data_ ABSL_GUARDED_BY(mutex_);  // of the run that is followed
+  size_t conditions_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of it, what is not yet in its solution.
   std::vector<v1::Chunk> unsolved_ ABSL_GUARDED_BY(mutex_);
   std::mutex rest_mutex_;
   std::condition_variable_any rest_;

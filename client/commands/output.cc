@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <string>
 
 #include "client/commands/exit_code.h"
 #include "client/commands/output_file.h"
@@ -24,6 +27,21 @@ bool IsCapable(int fd) {
 }
 
 std::atomic<bool> progress_stands = false;
+
+std::mutex held_mutex;
+std::optional<std::string> held;  // what is kept; nothing: it is written
+
+// False: nothing is kept now.
+bool Hold(std::string_view text) {
+  const std::lock_guard lock(held_mutex);
+  if (held) *held += text;
+  return held.has_value();
+}
+
+bool IsHeld() {
+  const std::lock_guard lock(held_mutex);
+  return held.has_value();
+}
 
 size_t ColumnsOf(int fd) {
   winsize size = {};
@@ -53,7 +71,22 @@ void OccupyStandardDescriptors() {
   }
 }
 
+HeldStderr::HeldStderr() {
+  const std::lock_guard lock(held_mutex);
+  held.emplace();
+}
+
+void HeldStderr::Release() {
+  std::optional<std::string> text;
+  {
+    const std::lock_guard lock(held_mutex);
+    text.swap(held);
+  }
+  if (text) WriteStderr(*text);
+}
+
 void WriteStderr(std::string_view text) {
+  if (Hold(text)) return;
   while (!text.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
@@ -63,6 +96,7 @@ void WriteStderr(std::string_view text) {
 }
 
 void WriteProgress(std::string_view text) {
+  if (!text.ends_with('\n') && IsHeld()) return;
   progress_stands = !text.ends_with('\n') && text != kTakeLineAway;
   WriteStderr(text);
 }

@@ -29,6 +29,17 @@ void OccupyStandardDescriptors();
 // To stderr as far as it can be written: what cannot be said ends nothing.
 void WriteStderr(std::string_view text);
 
+// While it lives, what is for stderr is kept, and written at its end, but for lines of progress
+// that stay open: the screen is somebody else's.
+class HeldStderr {
+ public:
+  HeldStderr();
+  ~HeldStderr() { Release(); }
+  HeldStderr(const HeldStderr&) = delete;
+  HeldStderr& operator=(const HeldStderr&) = delete;
+  void Release();
+};
+
 // Takes a terminal's line away, so that it can be written anew.
 inline constexpr std::string_view kTakeLineAway = "\r\x1b[K";
 // A line of progress to stderr. Where it stays open, the next note (exit_code.h) takes it away,

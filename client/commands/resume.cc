@@ -14,7 +14,8 @@ namespace synergy {
 
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
                         std::stop_token stop,
-                        const std::function<absl::Status(const StoredRun&)>& on_complete) {
+                        const std::function<absl::Status(const StoredRun&)>& on_complete,
+                        const std::function<void(const v1::Chunk&)>& on_chunk) {
   ProgressLine progress(StderrIsTerminal(), RealClock(), WriteProgress, StderrColumns);
   RunTransfer transfer(store, board, source, RealClock(),
                        {.on_status = [&](const v1::JobStatus& status) { progress.Update(status); },
@@ -23,6 +24,7 @@ absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& sou
                               progress.Clear();
                               PrintNote(note);
                             },
+                        .on_chunk = on_chunk,
                         .on_complete = on_complete});
   return transfer.Complete(number, stop);
 }

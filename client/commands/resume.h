@@ -15,10 +15,11 @@
 namespace synergy {
 
 // Receives one stored run to its end, with a progress line on stderr. Errors as
-// RunTransfer::Complete; `on_complete` as RunTransfer::Listener's.
+// RunTransfer::Complete; `on_complete` and `on_chunk` as RunTransfer::Listener's.
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
                         std::stop_token stop,
-                        const std::function<absl::Status(const StoredRun&)>& on_complete = {});
+                        const std::function<absl::Status(const StoredRun&)>& on_complete = {},
+                        const std::function<void(const v1::Chunk&)>& on_chunk = {});
 
 struct ResumeOutcome {
   std::vector<StoredRun> completed;  // as they are stored now

@@ -18,6 +18,8 @@
 #include "client/commands/job_interrupt.h"
 #include "client/commands/job_preparation.h"
 #include "client/commands/job_submission.h"
+#include "client/commands/live_run.h"
+#include "client/commands/live_view.h"
 #include "client/commands/output.h"
 #include "client/commands/output_files.h"
 #include "client/commands/presentation.h"
@@ -42,6 +44,7 @@ struct RunOptions {
   RecordLimits limits;
   bool require_valid = false;
   bool detach = false;
+  bool watch = false;
   PresentationOptions presentation;
 };
 
@@ -187,16 +190,32 @@ void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bo
   }
 }
 
+// Null: it was not asked for, or there is no terminal for it.
+std::unique_ptr<LiveRun> WatchRun(const RunOptions& options, Store& store, int64_t number,
+                                  std::stop_token interrupt) {
+  if (!options.watch || !IsLiveTerminal()) return nullptr;
+  const absl::StatusOr<StoredRun> run = store.Run(number);
+  if (!run.ok()) return nullptr;  // ReceiveRun says why
+  return std::make_unique<LiveRun>(options.host, run->run_id, interrupt);
+}
+
 // Follows the job to its end and shows what came of it.
 absl::Status Receive(const RunOptions& options, const PreparedRun& run, Store& store,
                      BoardLink& link, int64_t number, MeterSession* meter,
                      JobInterrupt& interrupt) {
   OutputsTaker outputs(run.output_files, link, interrupt.first());
-  const absl::Status received = ReceiveRun(store, link.board(), link, number, interrupt.token(),
-                                           [&](const StoredRun& stored) {
-                                             interrupt.JobEnded();
-                                             return outputs.Take(stored);
-                                           });
+  const auto on_complete = [&](const StoredRun& stored) {
+    interrupt.JobEnded();
+    return outputs.Take(stored);
+  };
+  absl::Status received;
+  {
+    const std::unique_ptr<LiveRun> live = WatchRun(options, store, number, interrupt.first());
+    received = ReceiveRun(store, link.board(), link, number, interrupt.token(), on_complete,
+                          [&](const v1::Chunk& chunk) {
+                            if (live != nullptr) live->Give(chunk);
+                          });
+  }
   const absl::Status metered = FinishMeter(meter, store);
   if (!received.ok() && !interrupt.interrupted()) return received;
   const absl::Status result = PresentResult(options, store, number, interrupt, outputs);
@@ -271,13 +290,18 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   CLI::Option* const require_valid = command->add_flag(
       "--require-valid", options->require_valid,
       "End with 1 where the run's verdict is not VALID, not only where it is INVALID");
+  CLI::Option* const watch =
+      command->add_flag("--watch", options->watch,
+                        "Show what synergyctl watch shows while it measures, on a terminal; q goes "
+                        "back to the line of progress");
   command
       ->add_flag("--detach", options->detach,
                  "End as soon as the board has the job, and write the run's number: synergyctl "
                  "fetch brings what came of it")
       ->excludes(outputs)
       ->excludes(meter)
-      ->excludes(require_valid);
+      ->excludes(require_valid)
+      ->excludes(watch);
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);

@@ -123,6 +123,7 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
 
 absl::Status RunTransfer::Take(const StoredRun& run, v1::Chunk chunk) {
   lost_since_.reset();
+  if (listener_.on_chunk) listener_.on_chunk(chunk);
   batch_bytes_ += chunk.data().size();
   batch_.push_back(std::move(chunk));
   if (clock_.Now() - last_commit_ < kCommitEvery && batch_bytes_ < kMaxBatchBytes) {

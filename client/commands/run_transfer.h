@@ -45,6 +45,8 @@ class RunTransfer {
   struct Listener {
     std::function<void(const v1::JobStatus&)> on_status;
     std::function<void(const std::string&)> on_note;  // for people
+    // May be absent. What comes, before it is stored.
+    std::function<void(const v1::Chunk&)> on_chunk = {};
     // May be absent. All records of the run are stored, and the board still has the run: what else
     // is wanted of it must be taken now. Where that ends in kNotReached, it is called again once
     // the board is back; no other error holds anything up.

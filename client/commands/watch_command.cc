@@ -1,14 +1,11 @@
 // `watch`: the live power of boards, on the terminal or as JSON lines.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,11 +14,10 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/interrupts.h"
-#include "client/commands/live_terminal.h"
+#include "client/commands/live_view.h"
 #include "client/commands/output.h"
 #include "client/commands/quantities.h"
 #include "client/net/host_address.h"
-#include "client/watch/watch_screen.h"
 
 namespace synergy {
 namespace {
@@ -33,7 +29,7 @@ struct WatchOptions {
   bool json = false;
 };
 
-constexpr double kLiveInterval_s = 0.1, kLinesInterval_s = 1;
+constexpr double kLinesInterval_s = 1;
 
 // Lines of all boards, until `stop`, or one of each.
 class Lines {
@@ -94,7 +90,7 @@ absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
     BoardWatch::Options board;
     board.host = options.hosts[i];
     board.rate_hz = 1 / options.interval_s;
-    board.energies = false;
+    board.records = BoardWatch::Options::Records::kNone;
     board.once = options.once;
     board.on_point = [&lines, i](const BoardState& state) { lines.Point(i, state); };
     board.on_lost = [&lines, i, host = options.hosts[i]](const absl::Status& why) {
@@ -116,54 +112,6 @@ std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
   return boards;
 }
 
-// A key, or '\0' once the next frame is due: at `next`, on a terminal of another size, or at the
-// end.
-char AwaitKey(LiveTerminal& terminal, const LiveTerminal::Size& size, MonotonicTime next,
-              std::stop_token stop) {
-  while (!stop.stop_requested() && !terminal.gone() && terminal.size() == size) {
-    const MonotonicTime now = RealClock().Now();
-    if (now >= next) break;
-    const char key = terminal.AwaitKey(std::min(next, now + Milliseconds(100)));
-    if (key != '\0') return key;
-  }
-  return '\0';
-}
-
-absl::Status ShowLive(const WatchOptions& options, std::stop_token stop) {
-  const std::vector<std::unique_ptr<BoardWatch>> boards = WatchAll(options);
-  const TerminalLook look = LookFrom([](const char* name) { return std::getenv(name); });
-  LiveTerminal terminal(look);
-  if (absl::Status opened = terminal.Open(); !opened.ok()) return opened;
-  WatchView view;
-  std::optional<BoardState> paused;
-  MonotonicTime next = RealClock().Now();
-  while (!stop.stop_requested() && !view.quit && !terminal.gone()) {
-    const LiveTerminal::Size size = terminal.size();
-    const WatchScreen screen{size.columns, size.rows, look, terminal.skipped(), boards.size()};
-    size_t rails = 0;
-    boards[view.device]->Read([&](const BoardState& state) {
-      if (!view.paused) paused.reset();
-      if (view.paused && (!paused || paused->host != state.host)) paused = state;
-      const BoardState& shown = paused ? *paused : state;
-      rails = shown.history.rails().size();
-      terminal.Show(DrawWatch(shown, view, screen));
-    });
-    next = std::max(next + Seconds(options.interval_s), RealClock().Now());
-    if (const char key = AwaitKey(terminal, size, next, stop); key != '\0') {
-      PressKey(key, boards.size(), rails, &view);
-      next = RealClock().Now();  // what a key changes is shown at once
-    }
-  }
-  terminal.Restore();
-  return stop.stop_requested() ? absl::CancelledError("watching was stopped") : absl::OkStatus();
-}
-
-bool IsLiveTerminal() {
-  const char* term = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1 && term != nullptr &&
-         *term != '\0' && std::string_view(term) != "dumb";
-}
-
 absl::Status Watch(WatchOptions options) {
   std::stop_source stop;
   const Interrupts interrupts([&stop](int nth) {
@@ -173,7 +121,8 @@ absl::Status Watch(WatchOptions options) {
   if (options.hosts.empty()) options.hosts.push_back(DefaultHost());
   const bool lines = options.json || options.once || !IsLiveTerminal();
   if (options.interval_s == 0) options.interval_s = lines ? kLinesInterval_s : kLiveInterval_s;
-  return lines ? WriteLines(options, stop.get_token()) : ShowLive(options, stop.get_token());
+  return lines ? WriteLines(options, stop.get_token())
+               : ShowLive(WatchAll(options), options.interval_s, stop.get_token());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "client/watch/board_state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -65,6 +67,22 @@ ordered_json ClocksJson(const BoardState& state) {
   return clocks;
 }
 
+void SeeThrottle(const std::string& what, uint64_t value, BoardState* state) {
+  state->throttles.try_emplace(what, Throttle{value, value}).first->second.now = value;
+}
+
+ordered_json TemperaturesJson(const BoardState& state) {
+  ordered_json zones = ordered_json::array();
+  for (const auto& [zone, celsius] : state.temperature_c) {
+    zones.push_back({{"zone", zone}, {"temperature_c", celsius}});
+  }
+  return zones;
+}
+
+ordered_json ShareJson(const CpuShare& share) {
+  return share.cores() ? ordered_json(*share.cores()) : ordered_json(nullptr);
+}
+
 }  // namespace
 
 const v1::JobStatus* RunningJob(const BoardState& state) {
@@ -80,18 +98,52 @@ std::string OperatorNow(const BoardState& state) {
   return op < state.run.operators.size() ? state.run.operators[op].name() : "";
 }
 
-void TakeRecords(RunData* data, size_t* conditions, WatchedRun* run) {
+std::vector<std::string> Throttled(const BoardState& state) {
+  std::vector<std::string> lines;
+  for (const auto& [what, throttle] : state.throttles) {
+    if (what.starts_with("cpu") && what.ends_with(" off")) continue;
+    if (what.starts_with("cooling ")) {
+      if (throttle.now > 0) lines.push_back(what);
+    } else if (throttle.now > throttle.first) {
+      lines.push_back(fmt::format("{} +{}", what, throttle.now - throttle.first));
+    }
+  }
+  return lines;
+}
+
+void TakePoint(const v1::TelemetryPoint& point, BoardState* state) {
+  state->lost.clear();
+  state->history.Add(point);
+  state->bytes += point.ByteSizeLong();
+  state->seconds += static_cast<double>(point.end_ns() - point.begin_ns()) * 1e-9;
+  state->daemon.Add(point.end_ns(), point.daemon_cpu_ns());
+  state->front.Add(point.end_ns(), point.front_cpu_ns());
+  state->point = point;
+}
+
+void TakeClocks(const v1::ClockState& clocks, BoardState* state) {
+  state->temperature_c.clear();
+  for (const v1::ThermalZoneState& zone : clocks.temperatures()) {
+    state->temperature_c[zone.zone()] = 1e-3 * zone.millidegrees();
+  }
+  for (const v1::ThrottleState& throttle : clocks.throttles()) {
+    SeeThrottle(throttle.what(), throttle.value(), state);
+  }
+  state->clocks = clocks;
+}
+
+void TakeRecords(RunData* data, size_t* conditions, BoardState* state) {
   if (data->header() == nullptr) return;
+  WatchedRun* const run = &state->run;
   run->requested_hz = data->header()->requested_hz();
   run->operators = data->operators();
   for (; *conditions < data->conditions().size(); ++*conditions) {
     const v1::Conditions& seen = data->conditions()[*conditions];
     for (const auto& zone : seen.temperatures()) {
-      run->temperature_c[zone.zone()] = 1e-3 * zone.millidegrees();
+      state->temperature_c[zone.zone()] = 1e-3 * zone.millidegrees();
     }
     for (const auto& throttle : seen.throttles()) {
-      run->throttles.try_emplace(throttle.what(), throttle.value());
-      run->throttled[throttle.what()] = throttle.value();
+      SeeThrottle(throttle.what(), throttle.value(), state);
     }
   }
   run->missed = run->failed = 0;
@@ -123,8 +175,12 @@ ordered_json WatchJson(const BoardState& state) {
   json["queued"] = std::ranges::count_if(
       state.jobs, [](const v1::JobStatus& j) { return j.state() == v1::JOB_STATE_QUEUED; });
   json["clocks"] = ClocksJson(state);
+  json["temperatures"] = TemperaturesJson(state);
+  json["throttled"] = Throttled(state);
   json["lost"] = state.point->lost();
   json["bytes"] = state.bytes;
+  json["daemon_cores"] = ShareJson(state.daemon);
+  json["front_cores"] = ShareJson(state.front);
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "client/watch/cpu_share.h"
 #include "client/watch/power_history.h"
 #include "common/attribution/least_squares.h"
 #include "common/attribution/run_data.h"
@@ -25,12 +26,14 @@ struct WatchedRun {
   std::string why_not;  // its records are not to be had
   std::vector<v1::OperatorInfo> operators;
   double requested_hz = 0;  // of its header
-  std::map<std::string, double> temperature_c;
-  std::map<std::string, uint64_t> throttles;  // what they were at first
-  std::map<std::string, uint64_t> throttled;  // and are now
   uint64_t readings = 0, fresh = 0, repeats = 0, missed = 0, failed = 0;
   std::optional<LeastSquares> energies;  // of the part that is solved
-  double solve_s = 0;                    // CPU time that the last solution took
+};
+
+// A counter of throttling, or a state in which clocks are held down.
+struct Throttle {
+  uint64_t first = 0;  // when it was seen first
+  uint64_t now = 0;
 };
 
 struct BoardState {
@@ -43,9 +46,13 @@ struct BoardState {
   std::vector<v1::JobStatus> jobs;
   v1::QueueState queue;
   std::optional<v1::ClockState> clocks;
+  std::map<std::string, double> temperature_c;  // by zone, as it was told last
+  std::map<std::string, Throttle> throttles;    // by what
   WatchedRun run;
   uint64_t bytes = 0;  // that the board sent: messages of live power and of the run's records
   double seconds = 0;  // in which it did
+  CpuShare daemon;     // synergyd, of a core
+  CpuShare front;      // and its front
 };
 
 // The job that runs; null: none does.
@@ -53,9 +60,15 @@ const v1::JobStatus* RunningJob(const BoardState& state);
 // The operator that runs, "conv1"; "" where none does or its name is not known.
 std::string OperatorNow(const BoardState& state);
 
+// What holds clocks down now, or has done so since watching began, a few words each. Cores that are
+// off do not.
+std::vector<std::string> Throttled(const BoardState& state);
+
+void TakePoint(const v1::TelemetryPoint& point, BoardState* state);
+void TakeClocks(const v1::ClockState& clocks, BoardState* state);
 // Takes in what has come of the run since the call before, and forgets the rest of `data`.
 // `conditions`: how many of these were taken in.
-void TakeRecords(RunData* data, size_t* conditions, WatchedRun* run);
+void TakeRecords(RunData* data, size_t* conditions, BoardState* state);
 
 // One line of `watch --json` (docs/json.md), for the newest point.
 nlohmann::ordered_json WatchJson(const BoardState& state);

@@ -25,6 +25,11 @@ char32_t TakeGlyph(std::string_view* text) {
   return IsOneColumn(glyph) ? glyph : U'?';
 }
 
+char32_t InAscii(char32_t glyph) {
+  if (glyph < 0x7F) return glyph;
+  return glyph == U'\u2026' ? U'~' : U'?';
+}
+
 void AppendGlyph(char32_t glyph, std::string* text) {
   const auto byte = [](char32_t bits) {
     return static_cast<char>(static_cast<unsigned char>(bits));
@@ -59,6 +64,12 @@ void Canvas::Fill(size_t row, Ink ink) {
   for (size_t x = 0; x < columns_ && row < rows_; ++x) cells_[row * columns_ + x].ink = ink;
 }
 
+void Canvas::Place(size_t column, size_t row, const Canvas& part) {
+  for (size_t y = 0; y < part.rows(); ++y) {
+    for (size_t x = 0; x < part.columns(); ++x) Set(column + x, row + y, part.at(x, y));
+  }
+}
+
 std::string Canvas::Text() const {
   std::string text;
   for (size_t y = 0; y < rows_; ++y) {
@@ -86,7 +97,7 @@ std::string Changes(const Canvas& shown, const Canvas& wanted, const TerminalLoo
       cursor_known = true;
       if (cell.ink != ink) bytes += InkSequence(cell.ink, look.colors);
       ink = cell.ink;
-      AppendGlyph(look.utf8 || cell.glyph < 0x7F ? cell.glyph : U'?', &bytes);
+      AppendGlyph(look.utf8 ? cell.glyph : InAscii(cell.glyph), &bytes);
     }
   }
   if (ink != Ink::kPlain) bytes += InkSequence(Ink::kPlain, look.colors);

@@ -30,6 +30,8 @@ class Canvas {
   // less than a column wide become '?'.
   size_t Put(size_t column, size_t row, std::string_view text, Ink ink = Ink::kPlain);
   void Fill(size_t row, Ink ink);  // gives the whole row this ink
+  // Another canvas, its upper left corner there; what is beyond the edges is cut off.
+  void Place(size_t column, size_t row, const Canvas& part);
 
   // Rows without the blanks at their ends, each with a newline.
   std::string Text() const;

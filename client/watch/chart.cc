@@ -47,9 +47,17 @@ std::vector<std::string> PowerChart(const std::vector<std::optional<PowerSpan>>&
   const size_t heights = rows * (utf8 ? kDotRows : kAsciiRows);
   const size_t places = PlacesOf(columns, utf8);
   std::vector<std::vector<bool>> dots(heights, std::vector<bool>(places));  // from the top
+  std::optional<Heights> before;
   for (size_t x = 0; x < std::min(places, values.size()) && heights > 0; ++x) {
-    if (!values[x]) continue;
-    const Heights taken = HeightsOf(*values[x], top_w, heights);
+    if (!values[x]) {
+      before.reset();
+      continue;
+    }
+    Heights taken = HeightsOf(*values[x], top_w, heights);
+    const Heights own = taken;
+    if (before && before->low > taken.high) taken.high = before->low - 1;
+    if (before && before->high < taken.low) taken.low = before->high + 1;
+    before = own;
     for (size_t y = taken.low; y <= taken.high; ++y) dots[heights - 1 - y][x] = true;
   }
   std::vector<std::string> lines(rows);

@@ -13,8 +13,9 @@ namespace synergy {
 // Places for values beside each other in a chart of so many columns: braille has two in each.
 size_t PlacesOf(size_t columns, bool utf8);
 
-// `values`: PlacesOf(columns, utf8) of them, each drawn from its lowest to its highest. The top of
-// the chart is `top_w`, its bottom 0. From the top row to the bottom one, all of `columns`.
+// `values`: PlacesOf(columns, utf8) of them, each drawn from its lowest to its highest, and on to
+// where the one before it was. The top of the chart is `top_w`, its bottom 0. From the top row to
+// the bottom one, all of `columns`.
 std::vector<std::string> PowerChart(const std::vector<std::optional<PowerSpan>>& values,
                                     double top_w, size_t columns, size_t rows, bool utf8);
 

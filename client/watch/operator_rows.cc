@@ -36,7 +36,8 @@ std::vector<OperatorRow> KnownRows(const WatchedRun& run, const RailEnergy& rail
 
 }  // namespace
 
-OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
+OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
+                    std::string_view sign) {
   const WatchedRun& run = state.run;
   OperatorRows result;
   if (run.run_id.empty()) return {"energy per operator: while a job runs", {}};
@@ -55,8 +56,8 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
     return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}};
   }
   result.title =
-      fmt::format("energy per operator on {}, mJ and 95 % interval; inference {:.1f} +- {:.1f} mJ",
-                  Printable(wanted, 16), 1e3 * energy->inference_j.mean,
+      fmt::format("energy per operator on {}, mJ and 95 % interval; inference {:.1f} {} {:.1f} mJ",
+                  Printable(wanted, 16), 1e3 * energy->inference_j.mean, sign,
                   1e3 * energy->inference_j.half_width());
   result.rows = KnownRows(run, *energy);
   if (order == OperatorOrder::kEnergy) {

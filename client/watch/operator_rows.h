@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/watch/board_state.h"
@@ -18,6 +19,8 @@ struct OperatorRows {
   std::vector<OperatorRow> rows;
 };
 
-OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order);
+// `sign`: what stands between a value and its interval, "±".
+OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
+                    std::string_view sign);
 
 }  // namespace synergy

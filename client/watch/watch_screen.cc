@@ -12,7 +12,8 @@
 namespace synergy {
 namespace {
 
-constexpr size_t kLabelColumns = 26;  // beside a chart
+// Beside a chart; wider where it has two rows alone.
+constexpr size_t kLabelColumns = 26, kWideLabelColumns = 37;
 constexpr size_t kLeastOperatorRows = 5;
 constexpr size_t kLongestName = 40;
 
@@ -25,12 +26,18 @@ Ink RailInk(size_t rail) {
 
 class Drawing {
  public:
-  Drawing(const BoardState& state, const WatchView& view, const WatchScreen& screen)
-      : state_(state), view_(view), screen_(screen), canvas_(screen.columns, screen.rows) {}
+  Drawing(const BoardState& state, const WatchView& view, const WatchScreen& screen,
+          const Pane& pane)
+      : state_(state),
+        view_(view),
+        screen_(screen),
+        pane_(pane),
+        rail_(view.device == pane.device ? view.rails : 0),
+        canvas_(pane.columns, pane.rows) {}
 
   Canvas Draw() {
-    if (screen_.columns < kLeastColumns || screen_.rows < kLeastRows) {
-      canvas_.Put(0, 0, fmt::format("{}x{} is needed", kLeastColumns, kLeastRows));
+    if (pane_.columns < kLeastColumns || pane_.rows < kLeastRows) {
+      canvas_.Put(0, 0, fmt::format("{}x{} is needed", kLeastColumns, kLeastRows + 1));
       if (state_.board.simulated()) canvas_.Put(0, 1, "SIMULATED", Ink::kWarning);
       return std::move(canvas_);
     }
@@ -38,34 +45,33 @@ class Drawing {
     row_ = 1;
     if (view_.help) {
       Help();
-    } else {
-      Rails();
-      Job();
-      Clocks();
-      Temperatures();
-      Sampler();
-      Cost();
-      ++row_;
-      view_.cores ? Cores() : Operators();
+      return std::move(canvas_);
     }
-    canvas_.Put(0, screen_.rows - 1,
-                "q quit  p pause  +/- zoom  r rails  c cores  s sort  tab device  ? help",
-                Ink::kDim);
+    Rails();
+    Job();
+    Clocks();
+    Temperatures();
+    Sampler();
+    Cost();
+    ++row_;
+    view_.cores ? Cores() : Operators();
     return std::move(canvas_);
   }
 
  private:
   void Title() {
-    const std::string text = fmt::format(" {}  {}", Name(state_.host), Name(state_.board.title()));
-    canvas_.Put(0, 0, text);
-    canvas_.Fill(0, Ink::kReverse);
+    const bool chosen = screen_.devices > 1 && view_.device == pane_.device;
+    const std::string text =
+        fmt::format("{}{}  {}", chosen ? ">" : " ", Name(state_.host), Name(state_.board.title()));
     std::string right = fmt::format("{:g} s ", view_.span_s);
     if (view_.paused) right = "PAUSED  " + right;
     if (state_.board.simulated()) right = "SIMULATED  " + right;
     if (screen_.devices > 1) {
-      right = fmt::format("{}/{}  ", view_.device + 1, screen_.devices) + right;
+      right = fmt::format("{}/{}  ", pane_.device + 1, screen_.devices) + right;
     }
-    canvas_.Put(screen_.columns - right.size() - 1, 0, " " + right, Ink::kReverse);
+    canvas_.Put(0, 0, ShortenedMiddle(text, pane_.columns - right.size() - 1));
+    canvas_.Put(pane_.columns - right.size(), 0, right);
+    canvas_.Fill(0, Ink::kReverse);
   }
 
   void Line(const std::string& text, Ink ink = Ink::kPlain) { canvas_.Put(0, row_++, text, ink); }
@@ -76,7 +82,7 @@ class Drawing {
           " + -   zoom into time, and out", " r     all rails, or one after the other",
           " c     cores and their clocks instead of operators",
           " s     operators by energy, or as the network has them", " tab   the next board", "",
-          " Rails: power now, mean, least and most over the time shown; J since watch began.",
+          " Rails: power now; mean (least..most) over the time shown; J since watch began.",
           " Operators: mJ of one execution with 95 % intervals, of the job that runs.",
           " * pinned clock: its limits leave it one frequency.", "", " any key: back"}) {
       Line(line);
@@ -86,17 +92,18 @@ class Drawing {
   void Rails() {
     const size_t rails = state_.history.rails().size();
     if (!state_.lost.empty()) {
-      Line(" LOST: " + Printable(state_.lost, 4 * screen_.columns), Ink::kWarning);
+      Line(" LOST: " + Printable(state_.lost, 4 * pane_.columns), Ink::kWarning);
     }
     if (rails == 0) return Line(" no live power yet");
-    const size_t count = view_.rails == 0 ? rails : 1;
-    // Besides charts: six lines, a blank one, the operators with their title, the keys.
-    const size_t others = row_ + 6 + kLeastOperatorRows + 1;
-    const size_t room = screen_.rows > others ? screen_.rows - others : 0;
-    const size_t height = std::clamp<size_t>(room / count, 2, screen_.rows / 4);
+    const bool one = rail_ > 0 && rail_ <= rails;
+    const size_t count = one ? 1 : rails;
+    // Besides charts: six lines, a blank one, the operators with their title.
+    const size_t others = row_ + 6 + kLeastOperatorRows;
+    const size_t room = pane_.rows > others ? pane_.rows - others : 0;
+    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / 4);
     const size_t most = std::max<size_t>(1, room / height);
     for (size_t i = 0; i < std::min(count, most); ++i) {
-      Rail(view_.rails == 0 ? i : view_.rails - 1, height);
+      Rail(one ? rail_ - 1 : i, height);
     }
     if (count > most) Line(fmt::format(" {} rails more: r", count - most), Ink::kDim);
   }
@@ -105,23 +112,27 @@ class Drawing {
     const PowerHistory& history = state_.history;
     const Ink ink = RailInk(rail);
     const auto now = history.Now(rail), all = history.Last(rail, view_.span_s);
-    const std::string name = Name(history.rails()[rail]).substr(0, 14);
+    const std::string name = ShortenedMiddle(Name(history.rails()[rail]), 14);
     canvas_.Put(1, row_, name, ink);
     canvas_.Put(16, row_, now ? fmt::format("{:7.3f} W", now->mean_w) : "   none", Ink::kBold);
     if (all) {
-      canvas_.Put(1, row_ + 1,
-                  fmt::format("{:.2f} in {:.2f}..{:.2f} W", all->mean_w, all->min_w, all->max_w));
+      canvas_.Put(
+          1, row_ + 1,
+          fmt::format("mean {:.2f} ({:.2f}..{:.2f}) W", all->mean_w, all->min_w, all->max_w));
     }
-    if (height > 2) canvas_.Put(1, row_ + 2, fmt::format("{:.1f} J", history.energy_j(rail)));
+    const bool low = height < 3;
+    const std::string energy = fmt::format("{:.1f} J", history.energy_j(rail));
+    low ? canvas_.Put(26, row_, energy) : canvas_.Put(1, row_ + 2, energy);
+    const size_t label = low ? kWideLabelColumns : kLabelColumns;
     const double top_w = ScaleFor(all ? all->max_w : 0);
     const std::string scale = fmt::format("{:g}", top_w);
-    const size_t columns = screen_.columns - kLabelColumns - 6;
+    const size_t columns = pane_.columns - label - 6;
     const bool utf8 = screen_.look.utf8;
     const auto values = history.Columns(rail, view_.span_s, PlacesOf(columns, utf8));
     const auto lines = PowerChart(values, top_w, columns, height, utf8);
-    canvas_.Put(kLabelColumns + 5 - std::min<size_t>(scale.size(), 5), row_, scale, Ink::kDim);
-    canvas_.Put(kLabelColumns + 4, row_ + height - 1, "0", Ink::kDim);
-    for (size_t y = 0; y < height; ++y) canvas_.Put(kLabelColumns + 6, row_ + y, lines[y], ink);
+    canvas_.Put(label + 5 - std::min<size_t>(scale.size(), 5), row_, scale, Ink::kDim);
+    canvas_.Put(label + 4, row_ + height - 1, "0", Ink::kDim);
+    for (size_t y = 0; y < height; ++y) canvas_.Put(label + 6, row_ + y, lines[y], ink);
     row_ += height;
   }
 
@@ -177,17 +188,18 @@ class Drawing {
 
   void Temperatures() {
     std::string text = " temp   ";
-    if (state_.run.temperature_c.empty()) text += "known from a job's records";
-    for (const auto& [zone, celsius] : state_.run.temperature_c) {
+    if (state_.temperature_c.empty()) text += "not known";
+    for (const auto& [zone, celsius] : state_.temperature_c) {
       text += fmt::format("{} {:.1f} C  ", Name(zone), celsius);
     }
-    const size_t end = canvas_.Put(0, row_, text);
-    for (const auto& [what, value] : state_.run.throttled) {
-      const bool rose = value > state_.run.throttles.at(what);
-      if (rose) canvas_.Put(end + 1, row_, "THROTTLED: " + Name(what), Ink::kWarning);
-      if (rose) break;
-    }
-    ++row_;
+    const std::vector<std::string> throttled = Throttled(state_);
+    if (throttled.empty()) return Line(text);
+    std::string light = "THROTTLED: " + Name(throttled.front());
+    if (throttled.size() > 1) light += fmt::format(" and {} more", throttled.size() - 1);
+    // The light goes before temperatures for which there is no room.
+    const size_t room = pane_.columns - std::min(pane_.columns, light.size() + 1);
+    canvas_.Put(0, row_, text.substr(0, room));
+    canvas_.Put(std::min(text.size(), room), row_++, light, Ink::kWarning);
   }
 
   void Sampler() {
@@ -213,10 +225,14 @@ class Drawing {
   void Cost() {
     const double rate = state_.seconds > 0 ? static_cast<double>(state_.bytes) / state_.seconds : 0;
     const uint64_t lost = state_.point ? state_.point->lost() : 0;
-    std::string text =
-        fmt::format(" watch  the board sends {:.1f} kB/s; points dropped {}", 1e-3 * rate, lost);
-    if (screen_.skipped > 0) text += fmt::format("; frames skipped {}", screen_.skipped);
-    if (state_.losses > 0) text += fmt::format("; lost {} times", state_.losses);
+    std::string text = fmt::format(" cost   {:.1f} kB/s", 1e-3 * rate);
+    if (state_.daemon.cores() && state_.front.cores()) {
+      text += fmt::format("; synergyd {:.1f} %, its front {:.1f} % of a core",
+                          100 * *state_.daemon.cores(), 100 * *state_.front.cores());
+    }
+    if (lost > 0) text += fmt::format("; dropped {}", lost);
+    if (screen_.skipped > 0) text += fmt::format("; skipped {}", screen_.skipped);
+    if (state_.losses > 0) text += fmt::format("; lost {}x", state_.losses);
     Line(text);
   }
 
@@ -224,7 +240,7 @@ class Drawing {
     Line(" cores", Ink::kBold);
     if (!state_.clocks) return;
     for (const v1::CpuCoreState& core : state_.clocks->cores()) {
-      if (row_ + 1 >= screen_.rows) return;
+      if (row_ >= pane_.rows) return;
       std::string text = fmt::format(" cpu{:<4}{}", core.number(), core.on() ? "on " : "off");
       for (const v1::CpuPolicyState& policy : state_.clocks->policies()) {
         if (std::ranges::find(policy.cpus(), core.number()) == policy.cpus().end()) continue;
@@ -237,20 +253,21 @@ class Drawing {
   }
 
   void Operators() {
-    const size_t rail = view_.rails == 0 ? 0 : view_.rails - 1;
-    const OperatorRows rows = RowsOf(state_, rail, view_.order);
+    const size_t rail = rail_ == 0 ? 0 : rail_ - 1;
+    const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
+    const OperatorRows rows = RowsOf(state_, rail, view_.order, sign);
     Line(" " + rows.title, Ink::kBold);
     double full = 0;
     for (const OperatorRow& row : rows.rows) full = std::max(full, row.energy_j.high);
-    const size_t bar = screen_.columns > 54 ? screen_.columns - 54 : 0;
+    const size_t name = std::clamp<size_t>(pane_.columns / 3, 28, kLongestName);
+    const size_t bar = pane_.columns - name - 26;
     for (const OperatorRow& row : rows.rows) {
-      if (row_ + 1 >= screen_.rows) return;
-      const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
-      canvas_.Put(1, row_, row.name.substr(0, 28));
-      canvas_.Put(30, row_,
+      if (row_ >= pane_.rows) return;
+      canvas_.Put(1, row_, ShortenedMiddle(row.name, name));
+      canvas_.Put(name + 2, row_,
                   fmt::format("{:9.3f} {} {:.3f}", 1e3 * row.energy_j.mean, sign,
                               1e3 * row.energy_j.half_width()));
-      canvas_.Put(52, row_++,
+      canvas_.Put(name + 24, row_++,
                   IntervalBar(row.energy_j.low, row.energy_j.high, full, bar, screen_.look.utf8),
                   RailInk(rail));
     }
@@ -259,14 +276,23 @@ class Drawing {
   const BoardState& state_;
   const WatchView& view_;
   const WatchScreen& screen_;
+  const Pane& pane_;
+  const size_t rail_;  // as WatchView::rails
   Canvas canvas_;
   size_t row_ = 0;
 };
 
 }  // namespace
 
-Canvas DrawWatch(const BoardState& state, const WatchView& view, const WatchScreen& screen) {
-  return Drawing(state, view, screen).Draw();
+Canvas DrawPane(const BoardState& state, const WatchView& view, const WatchScreen& screen,
+                const Pane& pane) {
+  return Drawing(state, view, screen, pane).Draw();
+}
+
+void DrawKeys(Canvas* canvas) {
+  if (canvas->columns() < kLeastColumns || canvas->rows() <= kLeastRows) return;
+  canvas->Put(0, canvas->rows() - 1,
+              "q quit  p pause  +/- zoom  r rails  c cores  s sort  tab device  ? help", Ink::kDim);
 }
 
 }  // namespace synergy

@@ -2,25 +2,25 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
-#include <vector>
+#include <cstdint>
 
 #include "client/watch/board_state.h"
 #include "client/watch/canvas.h"
+#include "client/watch/pane_layout.h"
 #include "client/watch/watch_view.h"
 
 namespace synergy {
 
-inline constexpr size_t kLeastColumns = 80, kLeastRows = 24;
-
 struct WatchScreen {
-  size_t columns = kLeastColumns;
-  size_t rows = kLeastRows;
   TerminalLook look;
   uint64_t skipped = 0;  // frames that the terminal did not take
   size_t devices = 1;    // that are watched
 };
 
-Canvas DrawWatch(const BoardState& state, const WatchView& view, const WatchScreen& screen);
+// As large as the pane. A board that is not the chosen one of `view` shows all of its rails.
+Canvas DrawPane(const BoardState& state, const WatchView& view, const WatchScreen& screen,
+                const Pane& pane);
+// The last row: what keys there are.
+void DrawKeys(Canvas* canvas);
 
 }  // namespace synergy

@@ -33,6 +33,7 @@ class Terminal:
     def __init__(self, board, columns=80, rows=24):
         self.board, self.socket = board, str(board.scratch / "tmux.sock")
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh")
+        wait_for(lambda: self.screen().strip(), 30, "the shell's prompt", 0.05)
         self.type("PS1=ready:")
         self.show("\nready:")
 
@@ -177,18 +178,59 @@ class WatchTest(unittest.TestCase):
         terminal.show("LOST")
         self.assertIn("VDD_IN", terminal.screen())
         self.board.start()
-        terminal.show("lost 1 times", without=["LOST"])
+        terminal.show("lost 1x", without=["LOST"])
         terminal.keys("q")
         wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
 
-    def test_several_boards_are_switched_by_tab(self):
+    def test_several_boards_are_switched_by_tab_or_beside_each_other(self):
         other = Board("sim:jetson-agx-orin")
         other.__enter__()
         self.addCleanup(other.__exit__)
         terminal = self.watching("--host", self.board.host, "--host", other.host)
-        terminal.show("1/2", "VDD_CPU")
+        terminal.show("1/2", "VDD_IN")
         terminal.keys("Tab")
-        terminal.show("2/2", "VDD_GPU_SOC")
+        terminal.show("2/2", "VDD_GPU_SOC", without=["1/2"])
+        terminal.resize(161, 24)
+        beside = terminal.show("1/2", "2/2")
+        self.assertTrue(any("VDD_IN" in line and "VDD_GPU_SOC" in line for line in beside.splitlines()), beside)
+
+    def test_costs_and_temperatures_are_shown_without_a_job(self):
+        terminal = self.watching()
+        screen = terminal.show("its front", "CPU-therm")
+        self.assertRegex(screen, r"cost   [\d.]+ kB/s; synergyd [\d.]+ %, its front [\d.]+ % of a core")
+        self.assertRegex(screen, r"temp   CPU-therm [\d.]+ C")
+
+    def test_run_shows_it_while_it_measures(self):
+        terminal = self.terminal()
+        terminal.type(BIN / "synergyctl", "run", "--watch", "--net", "squeezenet", "--iterations", "1000000",
+                      "--idle", "0", "--store", self.board.store)
+        terminal.show("squeezenet, measure", "energy per operator on VDD_IN", "conv", "fresh", seconds=120)
+        self.assertEqual(terminal.modes(), "1 0")
+        terminal.keys("q")
+        # The line of progress goes on, below what was said meanwhile.
+        terminal.show("squeezenet: measuring", "synergyctl: run 1: squeezenet", seconds=60)
+        self.assertEqual(terminal.modes(), "0 1")
+        terminal.keys("C-c")
+        terminal.show("run 1 was interrupted", seconds=60)
+        terminal.type(BIN / "synergyctl", "run", "--watch", "--net", "squeezenet", "--iterations", "1000000",
+                      "--idle", "0", "--store", self.board.store)
+        terminal.show("squeezenet, measure", seconds=120)
+        terminal.keys("C-c")
+        terminal.show("run 2 was interrupted", "ready:", seconds=60)
+        self.assertEqual(terminal.modes(), "0 1")
+
+    def test_run_with_a_view_is_a_run_like_any(self):
+        terminal = self.terminal(columns=120, rows=50)
+        terminal.type(BIN / "synergyctl", "run", "--watch", "--net", "squeezenet", "--iterations", "30",
+                      "--idle", "0", "--store", self.board.store)
+        terminal.show("ready:", "SIMULATED", "VDD_IN", seconds=120)
+        wait_for(lambda: terminal.modes() == "0 1", 60, "the end of the alternate screen")
+        run = self.board.json("show", "last")["run"]
+        self.assertEqual((run["state"], run["partial"]), ("DONE", False))
+        # Without a terminal there is none of it.
+        done = self.board.ctl("run", "--watch", "--net", "squeezenet", "--iterations", "5")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
 
     def test_lines_are_json_where_there_is_no_terminal(self):
         client = self.board.start_ctl("watch", "--interval", "50ms")
@@ -237,11 +279,15 @@ class Pty:
         os.close(slave)
 
     def read(self, seconds):
-        """What it writes in that time."""
+        """What it writes in that time, or until its end."""
         taken, end = b"", time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if select.select([self.master], [], [], left)[0]:
+            if not select.select([self.master], [], [], left)[0]:
+                continue
+            try:
                 taken += os.read(self.master, 1 << 16)
+            except OSError:  # nobody has the other side any more
+                break
         return taken
 
     def close(self):
@@ -269,7 +315,9 @@ class WrittenTest(unittest.TestCase):
             terminal = Pty(board, "--interval", "10ms")
             self.addCleanup(terminal.close)
             terminal.read(1)
-            # Nobody reads now: the kernel's buffer fills. The board goes on measuring, and its clients are served.
+            # Nobody reads now, and each of these keys draws another screen: the kernel's buffer is full. The board goes on
+            # measuring, and its clients are served.
+            os.write(terminal.master, b"?x" * 200)
             client = board.json("run", "--net", "squeezenet", "--iterations", "20", "--warmup", "1")
             self.assertEqual(client["run"]["state"], "DONE")
             seen = terminal.read(2)

@@ -87,14 +87,54 @@ TEST(BoardState, RecordsGiveTemperaturesThrottlesAndGaps) {
   ASSERT_TRUE(data.Add(MakeChunk(0, kRunRecordsChannel, 0, 4, v1::ENCODING_RUN_RECORDS,
                                  EncodeRunRecords(records)))
                   .ok());
-  WatchedRun run;
+  BoardState state;
   size_t conditions = 0;
-  TakeRecords(&data, &conditions, &run);
-  EXPECT_EQ(run.requested_hz, 1000);
-  EXPECT_DOUBLE_EQ(run.temperature_c["CPU-therm"], 42);
-  EXPECT_EQ(run.throttles["cpu0 core_throttle_count"], 1u);
-  EXPECT_EQ(run.throttled["cpu0 core_throttle_count"], 2u);
-  EXPECT_EQ(run.missed, 3u);
+  TakeRecords(&data, &conditions, &state);
+  EXPECT_EQ(state.run.requested_hz, 1000);
+  EXPECT_DOUBLE_EQ(state.temperature_c["CPU-therm"], 42);
+  EXPECT_EQ(state.run.missed, 3u);
+  EXPECT_EQ(Throttled(state), std::vector<std::string>{"cpu0 core_throttle_count +1"});
+}
+
+TEST(BoardState, TemperaturesAndThrottlesAreThoseOfTheClocksWithoutAJobToo) {
+  v1::ClockState clocks;
+  v1::ThermalZoneState* zone = clocks.add_temperatures();
+  zone->set_zone("CPU-therm");
+  zone->set_millidegrees(45'500);
+  v1::ThrottleState* cooling = clocks.add_throttles();
+  cooling->set_what("cooling cpufreq-cpu0 0");
+  cooling->set_value(2);
+  v1::ThrottleState* counter = clocks.add_throttles();
+  counter->set_what("cpu0 core_throttle_count");
+  counter->set_value(7);
+  BoardState state = Watched();
+  TakeClocks(clocks, &state);
+  EXPECT_EQ(Throttled(state), std::vector<std::string>{"cooling cpufreq-cpu0 0"});
+  cooling->set_value(0);
+  counter->set_value(8);
+  TakeClocks(clocks, &state);
+  EXPECT_EQ(Throttled(state), std::vector<std::string>{"cpu0 core_throttle_count +1"});
+  const nlohmann::ordered_json json = WatchJson(state);
+  EXPECT_EQ(json["temperatures"][0]["temperature_c"], 45.5);
+  EXPECT_EQ(json["throttled"][0], "cpu0 core_throttle_count +1");
+  clocks.clear_temperatures();
+  TakeClocks(clocks, &state);
+  EXPECT_TRUE(state.temperature_c.empty());
+}
+
+TEST(BoardState, LineSaysWhatTheDaemonUsesOfACore) {
+  BoardState state = Watched();
+  EXPECT_TRUE(WatchJson(state)["daemon_cores"].is_null());
+  v1::TelemetryPoint point = *state.point;
+  point.set_daemon_cpu_ns(1'000);
+  point.set_front_cpu_ns(1'000);
+  TakePoint(point, &state);
+  point.set_end_ns(point.end_ns() + 2'000'000'000);
+  point.set_daemon_cpu_ns(200'001'000);
+  point.set_front_cpu_ns(20'001'000);
+  TakePoint(point, &state);
+  EXPECT_DOUBLE_EQ(WatchJson(state)["daemon_cores"].get<double>(), 0.1);
+  EXPECT_DOUBLE_EQ(WatchJson(state)["front_cores"].get<double>(), 0.01);
 }
 
 }  // namespace

@@ -35,6 +35,15 @@ TEST(Canvas, AnotherSizeIsWrittenAnew) {
   EXPECT_EQ(Changes(before, after, kUtf8), "\x1b[m\x1b[2J\x1b[1;1Ha");
 }
 
+TEST(Canvas, PartIsPlacedAndCutAtTheEdges) {
+  Canvas whole(4, 2), part(3, 2);
+  part.Put(0, 0, "abc", Ink::kBold);
+  part.Put(0, 1, "def");
+  whole.Place(2, 1, part);
+  EXPECT_EQ(whole.Text(), "\n  ab\n");
+  EXPECT_EQ(whole.at(2, 1).ink, Ink::kBold);
+}
+
 TEST(Canvas, TextIsCutAtTheEdge) {
   Canvas canvas(4, 2);
   EXPECT_EQ(canvas.Put(2, 0, "abc"), 4u);

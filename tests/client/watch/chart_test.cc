@@ -13,8 +13,15 @@ using Lines = std::vector<std::string>;
 
 TEST(Chart, BrailleHasTwoValuesAndFourHeightsInACharacter) {
   // 0 W is the lowest dot, 10 W the highest of eight.
+  EXPECT_EQ(PowerChart({Between(0, 0), std::nullopt}, 10, 1, 2, true), Lines({" ", "\u2840"}));
+  EXPECT_EQ(PowerChart({std::nullopt, Between(10, 10)}, 10, 1, 2, true), Lines({"\u2808", " "}));
+}
+
+TEST(Chart, ValuesBesideEachOtherAreJoined) {
   EXPECT_EQ(PowerChart({Between(0, 0), Between(10, 10)}, 10, 1, 2, true),
-            Lines({"\u2808", "\u2840"}));
+            Lines({"\u28b8", "\u2878"}));
+  EXPECT_EQ(PowerChart({Between(10, 10), Between(0, 0)}, 10, 1, 2, true),
+            Lines({"\u28b1", "\u28b8"}));
 }
 
 TEST(Chart, ValueIsDrawnFromItsLeastToItsMost) {

@@ -68,6 +68,10 @@ BoardState Watched() {
   state.point = point;
   state.seconds = 30;
   state.bytes = 60'000;
+  state.daemon.Add(0, 1);
+  state.daemon.Add(2'000'000'000, 62'000'000);
+  state.front.Add(0, 1);
+  state.front.Add(2'000'000'000, 8'000'000);
   v1::ClockState& clocks = state.clocks.emplace();
   v1::CpuPolicyState* policy = clocks.add_policies();
   policy->set_name("policy0");
@@ -88,16 +92,24 @@ BoardState Watched() {
   state.run.fresh = 500;
   state.run.repeats = 500;
   state.run.missed = 2;
-  state.run.temperature_c["CPU-therm"] = 45.5;
+  state.temperature_c["CPU-therm"] = 45.5;
   return state;
 }
 
-WatchScreen Screen(size_t columns, size_t rows, bool utf8) {
+WatchScreen Screen(bool utf8) {
   WatchScreen screen;
-  screen.columns = columns;
-  screen.rows = rows;
   screen.look.utf8 = utf8;
   return screen;
+}
+
+// A board alone on a terminal of this size, with the keys.
+Canvas Draw(const BoardState& state, const WatchView& view, size_t columns = 80, size_t rows = 24,
+            bool utf8 = true) {
+  Canvas canvas(columns, rows);
+  const std::vector<Pane> panes = LayOut(columns, rows, 1, 0);
+  canvas.Place(0, 0, DrawPane(state, view, Screen(utf8), panes.front()));
+  DrawKeys(&canvas);
+  return canvas;
 }
 
 // Rewritten where SYNERGY_WRITE_GOLDEN is set: to be looked at.
@@ -111,15 +123,15 @@ void ExpectGolden(const std::string& name, const std::string& text) {
 }
 
 TEST(WatchScreen, IsLaidOutOnASmallTerminal) {
-  ExpectGolden("80x24.txt", DrawWatch(Watched(), {}, Screen(80, 24, true)).Text());
+  ExpectGolden("80x24.txt", Draw(Watched(), {}).Text());
 }
 
 TEST(WatchScreen, IsLaidOutOnALargeTerminal) {
-  ExpectGolden("200x60.txt", DrawWatch(Watched(), {}, Screen(200, 60, true)).Text());
+  ExpectGolden("200x60.txt", Draw(Watched(), {}, 200, 60).Text());
 }
 
 TEST(WatchScreen, IsAsciiAloneWithoutUtf8) {
-  const std::string text = DrawWatch(Watched(), {}, Screen(80, 24, false)).Text();
+  const std::string text = Draw(Watched(), {}, 80, 24, false).Text();
   ExpectGolden("80x24_ascii.txt", text);
   for (const char c : text) EXPECT_EQ(static_cast<unsigned char>(c) & 0x80, 0);
 }
@@ -134,51 +146,90 @@ TEST(WatchScreen, SimulatedStandsOnEveryScreen) {
   help.help = true;
   cores.cores = true;
   for (const WatchView& view : {WatchView(), help, cores}) {
-    EXPECT_TRUE(Contains(DrawWatch(state, view, Screen(80, 24, true)), "SIMULATED"));
+    EXPECT_TRUE(Contains(Draw(state, view), "SIMULATED"));
   }
-  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(40, 5, true)), "SIMULATED"));
+  EXPECT_TRUE(Contains(Draw(state, {}, 40, 5), "SIMULATED"));
   state.lost = "no answer";
-  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(80, 24, true)), "SIMULATED"));
+  EXPECT_TRUE(Contains(Draw(state, {}), "SIMULATED"));
 }
 
 TEST(WatchScreen, OperatorsAreByEnergyOrInTheNetworksOrder) {
   const BoardState state = Watched();
   WatchView view;
-  const std::string by_energy = DrawWatch(state, view, Screen(80, 24, true)).Text();
+  const std::string by_energy = Draw(state, view).Text();
   EXPECT_LT(by_energy.find(" relu1 "), by_energy.find(" conv1 "));
   view.order = OperatorOrder::kNetwork;
-  const std::string in_order = DrawWatch(state, view, Screen(80, 24, true)).Text();
+  const std::string in_order = Draw(state, view).Text();
   EXPECT_LT(in_order.find(" conv1 "), in_order.find(" relu1 "));
 }
 
 TEST(WatchScreen, LostBoardIsSaidAndItsLastPowersStay) {
   BoardState state = Watched();
   state.lost = "connection refused";
-  const Canvas canvas = DrawWatch(state, {}, Screen(80, 24, true));
+  const Canvas canvas = Draw(state, {});
   EXPECT_TRUE(Contains(canvas, "LOST: connection refused"));
   EXPECT_TRUE(Contains(canvas, "VDD_IN"));
 }
 
 TEST(WatchScreen, ThrottlingIsAWarning) {
   BoardState state = Watched();
-  state.run.throttles["cooling cpufreq-cpu0"] = 0;
-  state.run.throttled["cooling cpufreq-cpu0"] = 2;
-  EXPECT_TRUE(
-      Contains(DrawWatch(state, {}, Screen(80, 24, true)), "THROTTLED: cooling cpufreq-cpu0"));
+  state.throttles["cooling cpufreq-cpu0"] = {2, 2};
+  state.throttles["cpu0 core_throttle_count"] = {7, 7};
+  EXPECT_TRUE(Contains(Draw(state, {}), "CPU-therm 45.5 C  THROTTLED: cooling cpufreq-cpu0\n"));
+  state.throttles["cpu0 core_throttle_count"].now = 9;
+  EXPECT_TRUE(Contains(Draw(state, {}), "cooling cpufreq-cpu0 and 1 more"));
+  for (int i = 0; i < 9; ++i) state.temperature_c["zone" + std::to_string(i)] = 40;
+  EXPECT_TRUE(Contains(Draw(state, {}), "cooling cpufreq-cpu0 and 1 more"));
 }
 
 TEST(WatchScreen, OneRailCanBeShownAlone) {
   WatchView view;
   view.rails = 2;
-  const Canvas canvas = DrawWatch(Watched(), view, Screen(80, 24, true));
+  const Canvas canvas = Draw(Watched(), view);
   EXPECT_TRUE(Contains(canvas, "VDD_CPU"));
   EXPECT_FALSE(Contains(canvas, "VDD_GPU"));
+}
+
+TEST(WatchScreen, ManyRailsHaveTwoRowsEachAndTheirJoules) {
+  BoardState state = Watched();
+  v1::TelemetryPoint point = *state.point;
+  point.add_rails()->set_rail("VDD_SYS_5V0");
+  point.add_rails()->set_rail("VDD_DDR");
+  state.history = PowerHistory();
+  state.history.Add(point);
+  const std::string text = Draw(state, {}).Text();
+  for (const char* rail : {"VDD_IN", "VDD_GPU", "VDD_DDR"}) {
+    EXPECT_NE(text.find(rail), std::string::npos);
+  }
+  EXPECT_NE(text.find(" J "), std::string::npos);
+}
+
+TEST(WatchScreen, TheRailOfTheChosenBoardAloneIsChosen) {
+  WatchView view;
+  view.rails = 2;
+  WatchScreen screen = Screen(true);
+  screen.devices = 2;
+  const std::vector<Pane> panes = LayOut(161, 24, 2, 0);
+  ASSERT_EQ(panes.size(), 2u);
+  const Canvas chosen = DrawPane(Watched(), view, screen, panes[0]);
+  const Canvas other = DrawPane(Watched(), view, screen, panes[1]);
+  EXPECT_FALSE(Contains(chosen, "VDD_GPU"));
+  EXPECT_TRUE(Contains(other, "VDD_GPU"));
+  EXPECT_TRUE(Contains(chosen, ">tx1.local"));
+  EXPECT_TRUE(Contains(other, " tx1.local"));
+  EXPECT_TRUE(Contains(other, "2/2"));
+}
+
+TEST(WatchScreen, LongNamesAreShortenedInTheirMiddle) {
+  BoardState state = Watched();
+  state.run.operators[1].set_name("inception_4a_3x3_reduce_then_some_more_relu");
+  EXPECT_TRUE(Contains(Draw(state, {}), "inception_4a_3\u2026ome_more_relu"));
 }
 
 TEST(WatchScreen, CoresAreShownWithTheirClocks) {
   WatchView view;
   view.cores = true;
-  const Canvas canvas = DrawWatch(Watched(), view, Screen(80, 24, true));
+  const Canvas canvas = Draw(Watched(), view);
   EXPECT_TRUE(Contains(canvas, "cpu1   off"));
   EXPECT_TRUE(Contains(canvas, "1734 MHz  policy0  performance"));
 }
@@ -186,7 +237,7 @@ TEST(WatchScreen, CoresAreShownWithTheirClocks) {
 TEST(WatchScreen, ControlCharactersOfABoardAreNotShown) {
   BoardState state = Watched();
   state.jobs[0].mutable_spec()->set_net_name("\x1b[2Jevil");
-  const std::string text = DrawWatch(state, {}, Screen(80, 24, true)).Text();
+  const std::string text = Draw(state, {}).Text();
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
@@ -194,23 +245,23 @@ TEST(WatchScreen, NothingIsKnownAtTheBegin) {
   BoardState state;
   state.host = "tx1.local";
   state.lost = "connecting";
-  EXPECT_TRUE(Contains(DrawWatch(state, {}, Screen(80, 24, true)), "no live power yet"));
+  EXPECT_TRUE(Contains(Draw(state, {}), "no live power yet"));
 }
 
 // One more point changes a few numbers and the charts' newest column, or moves the charts on; the
 // rest is not written again.
 TEST(WatchScreen, FrameWritesFarLessThanTheScreen) {
   BoardState state = Watched();
-  const WatchScreen screen = Screen(80, 24, true);
-  const Canvas before = DrawWatch(state, {}, screen);
+  const TerminalLook look = Screen(true).look;
+  const Canvas before = Draw(state, {});
   v1::TelemetryPoint next = *state.point;
   next.set_begin_ns(next.end_ns());
   next.set_end_ns(next.end_ns() + kTenth_ns);
   state.history.Add(next);
   state.point = next;
-  const Canvas after = DrawWatch(state, {}, screen);
-  EXPECT_LT(Changes(before, after, screen.look).size(), 1000u);
-  EXPECT_GT(Changes(Canvas(0, 0), after, screen.look).size(), 1500u);
+  const Canvas after = Draw(state, {});
+  EXPECT_LT(Changes(before, after, look).size(), 1000u);
+  EXPECT_GT(Changes(Canvas(0, 0), after, look).size(), 1500u);
 }
 
 }  // namespace
