@@ -147,6 +147,10 @@ class Report(unittest.TestCase):
             self.assertNotEqual(light, dark)
             browser.run("document.querySelector('.switch').click()")
             self.assertEqual(browser.run(paper), light)
+            browser.run("document.querySelector('.switch').click()")
+            self.assertEqual(browser.run(paper), dark)
+            browser.media("dark", "print")
+            self.assertEqual(browser.run(paper), light)
             self.assertEqual(browser.complaints, [])
 
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
