@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/character_count.h"
+
 namespace synergy {
 namespace {
-
-// Code points: bytes of UTF-8 that do not continue a character.
-size_t Width(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>& widths,
                 const std::vector<TextTable::Column>& columns, const std::vector<size_t>& places,
@@ -19,7 +15,7 @@ void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>
   for (const size_t i : places) {
     if (i != places.front()) line += "  ";
     const std::string cell = ShortenedMiddle(cells[i], widths[i]);
-    const std::string padding(widths[i] - Width(cell), ' ');
+    const std::string padding(widths[i] - CharactersOf(cell), ' ');
     line += columns[i].align == TextTable::Align::kRight ? padding + cell : cell + padding;
   }
   line.erase(line.find_last_not_of(' ') + 1);
@@ -52,9 +48,9 @@ std::vector<size_t> TextTable::Widths(size_t width) const {
   std::vector<size_t> widths, least;
   size_t all = 0, spare = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    widths.push_back(Width(columns_[i].title));
+    widths.push_back(CharactersOf(columns_[i].title));
     least.push_back(std::max(widths[i], kLeastText));
-    for (const auto& row : rows_) widths[i] = std::max(widths[i], Width(row[i]));
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], CharactersOf(row[i]));
     all += widths[i] + (i > 0 ? 2 : 0);
     if (columns_[i].align == Align::kRight) least[i] = widths[i];
     spare += widths[i] - std::min(widths[i], least[i]);

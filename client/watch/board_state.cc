@@ -150,6 +150,8 @@ void TakeRecords(RunData* data, size_t* conditions, BoardState* state) {
   for (const v1::Gap& gap : data->gaps()) {
     (gap.cause() == v1::Gap::CAUSE_READ_FAILED ? run->failed : run->missed) += gap.count();
   }
+  run->dropped = 0;
+  for (const LostRecords& lost : data->lost()) run->dropped += lost.count;
   std::map<uint32_t, size_t> taken;
   for (const auto& [channel, readings] : data->readings()) {
     taken[channel] = readings.size();

@@ -27,6 +27,7 @@ struct WatchedRun {
   std::vector<v1::OperatorInfo> operators;
   double requested_hz = 0;  // of its header
   uint64_t readings = 0, fresh = 0, repeats = 0, missed = 0, failed = 0;
+  uint64_t dropped = 0;                  // records that the board had no room for
   std::optional<LeastSquares> energies;  // of the part that is solved
 };
 

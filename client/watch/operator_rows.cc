@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "common/printable.h"
@@ -16,6 +17,12 @@ std::string NameOf(const WatchedRun& run, uint32_t op) {
   if (op >= run.operators.size()) return fmt::format("operator {}", op);
   const v1::OperatorInfo& info = run.operators[op];
   return Printable(info.name().empty() ? info.type() : info.name(), kLongestName);
+}
+
+// As many as two digits of the half-width need.
+int Decimals(double half) {
+  if (!(half > 0)) return 3;
+  return std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 3);
 }
 
 std::vector<OperatorRow> KnownRows(const WatchedRun& run, const RailEnergy& rail) {
@@ -55,10 +62,11 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
   if (!energy->why_not.empty()) {
     return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}};
   }
-  result.title =
-      fmt::format("energy per operator on {}, mJ and 95 % interval; inference {:.1f} {} {:.1f} mJ",
-                  Printable(wanted, 16), 1e3 * energy->inference_j.mean, sign,
-                  1e3 * energy->inference_j.half_width());
+  const double half_mj = 1e3 * energy->inference_j.half_width();
+  const int digits = Decimals(half_mj);
+  result.title = fmt::format(
+      "energy per operator on {}, mJ and 95 % interval; inference {:.{}f} {} {:.{}f} mJ",
+      Printable(wanted, 16), 1e3 * energy->inference_j.mean, digits, sign, half_mj, digits);
   result.rows = KnownRows(run, *energy);
   if (order == OperatorOrder::kEnergy) {
     std::ranges::stable_sort(result.rows, std::greater(),

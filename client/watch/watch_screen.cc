@@ -6,6 +6,7 @@
 
 #include "client/analysis/report_names.h"
 #include "client/watch/chart.h"
+#include "client/watch/fitting_text.h"
 #include "client/watch/operator_rows.h"
 #include "common/printable.h"
 
@@ -61,15 +62,16 @@ class Drawing {
  private:
   void Title() {
     const bool chosen = screen_.devices > 1 && view_.device == pane_.device;
-    const std::string text =
-        fmt::format("{}{}  {}", chosen ? ">" : " ", Name(state_.host), Name(state_.board.title()));
     std::string right = fmt::format("{:g} s ", view_.span_s);
     if (view_.paused) right = "PAUSED  " + right;
     if (state_.board.simulated()) right = "SIMULATED  " + right;
     if (screen_.devices > 1) {
       right = fmt::format("{}/{}  ", pane_.device + 1, screen_.devices) + right;
     }
-    canvas_.Put(0, 0, ShortenedMiddle(text, pane_.columns - right.size() - 1));
+    if (chosen) canvas_.Put(0, 0, ">");
+    canvas_.Put(1, 0,
+                FittingTitle(Name(state_.host), Name(state_.board.title()),
+                             pane_.columns - right.size() - 2));
     canvas_.Put(pane_.columns - right.size(), 0, right);
     canvas_.Fill(0, Ink::kReverse);
   }
@@ -100,7 +102,7 @@ class Drawing {
     // Besides charts: six lines, a blank one, the operators with their title.
     const size_t others = row_ + 6 + kLeastOperatorRows;
     const size_t room = pane_.rows > others ? pane_.rows - others : 0;
-    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / 4);
+    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / (one ? 2 : 4));
     const size_t most = std::max<size_t>(1, room / height);
     for (size_t i = 0; i < std::min(count, most); ++i) {
       Rail(one ? rail_ - 1 : i, height);
@@ -165,59 +167,57 @@ class Drawing {
     Line(queue);
   }
 
-  // "1734" or "?", with * where it is pinned.
+  // "gpu 998", "gpu ?", with * where it is pinned.
   static std::string ClockText(std::string_view name, double hz, bool pinned) {
     const std::string speed = hz > 0 ? fmt::format("{:.0f}", 1e-6 * hz) : "?";
-    return fmt::format("{} {}{} MHz  ", Name(name), speed, pinned ? "*" : "");
+    return fmt::format("{} {}{}", Name(name), speed, pinned ? "*" : "");
   }
 
   void Clocks() {
-    std::string text = " clocks ";
-    if (!state_.clocks) return Line(text + "not known");
+    if (!state_.clocks) return Line(" clocks not known");
+    std::vector<std::string> items;
     for (const v1::CpuPolicyState& policy : state_.clocks->policies()) {
       const bool pinned = policy.min_khz() > 0 && policy.min_khz() == policy.max_khz();
       const auto hz = policy.active() ? 1e3 * static_cast<double>(policy.current_khz()) : 0;
-      text += ClockText(policy.name(), hz, pinned);
+      items.push_back(ClockText(policy.name(), hz, pinned));
     }
     for (const v1::DeviceClockState& device : state_.clocks->devices()) {
       const bool pinned = device.min_hz() > 0 && device.min_hz() == device.max_hz();
-      text += ClockText(device.name(), static_cast<double>(device.current_hz()), pinned);
+      items.push_back(ClockText(device.name(), static_cast<double>(device.current_hz()), pinned));
     }
-    Line(text);
+    Line(" clocks " + FittingItems(items, pane_.columns - 12) + " MHz");
   }
 
   void Temperatures() {
-    std::string text = " temp   ";
-    if (state_.temperature_c.empty()) text += "not known";
+    std::vector<std::string> items;
     for (const auto& [zone, celsius] : state_.temperature_c) {
-      text += fmt::format("{} {:.1f} C  ", Name(zone), celsius);
+      items.push_back(fmt::format("{} {:.1f} C", Name(zone), celsius));
     }
+    if (items.empty()) items.emplace_back("not known");
     const std::vector<std::string> throttled = Throttled(state_);
-    if (throttled.empty()) return Line(text);
-    std::string light = "THROTTLED: " + Name(throttled.front());
+    std::string light;
+    if (!throttled.empty()) light = "  THROTTLED: " + Name(throttled.front());
     if (throttled.size() > 1) light += fmt::format(" and {} more", throttled.size() - 1);
-    // The light goes before temperatures for which there is no room.
-    const size_t room = pane_.columns - std::min(pane_.columns, light.size() + 1);
-    canvas_.Put(0, row_, text.substr(0, room));
-    canvas_.Put(std::min(text.size(), room), row_++, light, Ink::kWarning);
+    const std::string text = " temp   " + FittingItems(items, pane_.columns - 8 - light.size());
+    canvas_.Put(canvas_.Put(0, row_, text), row_, light, Ink::kWarning);
+    ++row_;
   }
 
   void Sampler() {
     const WatchedRun& run = state_.run;
     const bool job = run.readings > 0;
-    std::string text = " sample " + (job ? fmt::format("{:g} Hz asked; ", run.requested_hz) : "");
-    for (size_t i = 0; i < std::min<size_t>(state_.history.rails().size(), 1); ++i) {
-      const auto last = state_.history.Last(i, 10);
-      if (!last || !(last->seconds > 0)) continue;
-      text += fmt::format("{} {:.0f} Hz", Name(state_.history.rails()[i]),
-                          static_cast<double>(last->readings) / last->seconds);
+    std::string text = " sample " + (job ? fmt::format("{:g} Hz asked, ", run.requested_hz) : "");
+    const auto last = state_.history.rails().empty() ? std::nullopt : state_.history.Last(0, 10);
+    if (last && last->seconds > 0) {
+      text += fmt::format("{:.0f} Hz", static_cast<double>(last->readings) / last->seconds);
     }
     if (job) {
-      const bool told = run.fresh + run.repeats > 0;
       const double share =
           100.0 * static_cast<double>(run.fresh) / static_cast<double>(run.readings);
-      text += told ? fmt::format("; fresh {:.1f} %", share) : "; fresh not told";
-      text += fmt::format("; missed {}, failed {}", run.missed, run.failed);
+      const bool told = run.fresh + run.repeats > 0;
+      text += told ? fmt::format(" got, {:.1f} % fresh", share) : " got, fresh not told";
+      text +=
+          fmt::format("; missed {}, failed {}, dropped {}", run.missed, run.failed, run.dropped);
     }
     Line(text);
   }

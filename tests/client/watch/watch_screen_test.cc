@@ -234,6 +234,18 @@ TEST(WatchScreen, CoresAreShownWithTheirClocks) {
   EXPECT_TRUE(Contains(canvas, "1734 MHz  policy0  performance"));
 }
 
+TEST(WatchScreen, NoNumberIsCut) {
+  BoardState state = Watched();
+  for (int i = 1; i < 8; ++i) {
+    *state.clocks->add_policies() = state.clocks->policies(0);
+    state.clocks->mutable_policies(i)->set_name("policy" + std::to_string(i));
+    state.temperature_c["thermal-zone-" + std::to_string(i)] = 40;
+  }
+  const Canvas canvas = Draw(state, {});
+  EXPECT_TRUE(Contains(canvas, "policy3 1734*  +4 MHz\n"));
+  EXPECT_TRUE(Contains(canvas, "C  +5\n"));
+}
+
 TEST(WatchScreen, ControlCharactersOfABoardAreNotShown) {
   BoardState state = Watched();
   state.jobs[0].mutable_spec()->set_net_name("\x1b[2Jevil");

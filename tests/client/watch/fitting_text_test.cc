@@ -1,0 +1,25 @@
+#include "client/watch/fitting_text.h"
+
+#include <gtest/gtest.h>
+
+#include "common/character_count.h"
+
+namespace synergy {
+namespace {
+
+TEST(FittingText, ItemsAreWholeOrCounted) {
+  EXPECT_EQ(FittingItems({"gpu 998", "memory 1600"}, 20), "gpu 998  memory 1600");
+  EXPECT_EQ(FittingItems({"gpu 998", "memory 1600"}, 19), "gpu 998  +1");
+  EXPECT_EQ(FittingItems({"gpu 998", "memory 1600"}, 8), "+2");
+  EXPECT_EQ(FittingItems({}, 8), "");
+}
+
+TEST(FittingText, OfATitleTheHostIsShortenedFirst) {
+  EXPECT_EQ(FittingTitle("tx1.local", "Jetson TX1", 30), "tx1.local  Jetson TX1");
+  EXPECT_EQ(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 30),
+            "unix:/run\u2026gyd.sock  Jetson TX1");
+  EXPECT_EQ(CharactersOf(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 20)), 20u);
+}
+
+}  // namespace
+}  // namespace synergy
