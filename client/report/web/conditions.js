@@ -7,13 +7,20 @@ import { seriesPlot } from "./seriesplot.js";
 import { table } from "./table.js";
 import { label, number } from "./text.js";
 
+// What is told when it changes holds until the next time, and the last one until the end.
+export function heldUntil(end, { times, values }) {
+  const last = values.length - 1;
+  return end > times[last] ? { times: [...times, end], values: [...values, values[last]] } : { times, values };
+}
+
 function plotOf(description, unit, packed, factor, end) {
   const all = packed.map(unpackSeries).filter((one) => one.times.length > 0)
     .map((one) => ({ ...one, values: one.values.map((value) => value * factor) }));
   if (all.length === 0) return [element("p", { class: "dim" }, `${description}: the board told none.`)];
+  const pyramidOf = ({ times, values }) => makePyramid(Float64Array.from(times), Float64Array.from(values));
   const plot = seriesPlot({
-    description, unit, height: 240, isSparse: true,
-    series: all.map((one, i) => ({ name: label(one.name, 40), pyramid: makePyramid(one.times, one.values), color: i % 8,
+    description, unit, height: 240,
+    series: all.map((one, i) => ({ name: label(one.name, 40), pyramid: pyramidOf(heldUntil(end, one)), color: i % 8,
       dash: i < 8 ? undefined : [6, 3] })),
     full: [Math.min(0, ...all.map((one) => one.times[0])), Math.max(end, 1e-6)],
     rangeOf: (low, high) => high > low ? [low - 0.1 * (high - low), high + 0.1 * (high - low)] : [low - 1, low + 1],

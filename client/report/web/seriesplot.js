@@ -40,7 +40,7 @@ function drawColumns(u, place) {
 }
 
 function optionsOf(plot, width) {
-  const stepped = uPlot.paths.stepped({ align: 1 }), linear = uPlot.paths.linear();
+  const stepped = uPlot.paths.stepped({ align: 1 });
   // Not uPlot's own texts, which follow the browser's language.
   const texts = (u, marks) => marks.map((mark) => (mark === null ? null : tickText(Number(mark.toPrecision(12)))));
   const axis = { values: texts, stroke: () => color("--ink"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
@@ -51,9 +51,9 @@ function optionsOf(plot, width) {
     scales: { x: { time: false }, y: { range: (u, low, high) => plot.rangeOf(low ?? 0, high ?? 1) } },
     axes: [{ ...axis, label: "time since the run's begin (s)", labelSize: 22 }, { ...axis, label: plot.unit, labelSize: 22, size: 64 }],
     series: [{ label: "at (s)", value: (u, value) => (value === null ? "" : value.toFixed(6)) }, ...plot.series.map((one) => ({
-      label: one.name, stroke: () => color(`--c${one.color}`), width: 1, spanGaps: true, points: { show: plot.isSparse, size: 5 },
+      label: one.name, stroke: () => color(`--c${one.color}`), width: 1, spanGaps: true, points: { show: false },
       dash: one.dash, value: (u, value) => (value === null || value === undefined ? "" : value.toFixed(3)),
-      paths: (u, place, first, last) => plot.isWhole ? (plot.isSparse ? linear : stepped)(u, place, first, last) : drawColumns(u, place),
+      paths: (u, place, first, last) => plot.isWhole ? stepped(u, place, first, last) : drawColumns(u, place),
     }))],
     hooks: {
       drawClear: [(u) => plot.under(u)],
@@ -109,9 +109,9 @@ function toolsOf(plot) {
 }
 
 // wanted: {description, unit, height, series: [{name, pyramid, color, dash}], full: [from, to], top: height above the plot,
-// isSparse: values are points on a line, not each until the next; rangeOf(low, high), under(u), pointed(time or null), shown(from, to)}
+// rangeOf(low, high), under(u), pointed(time or null), shown(from, to)}
 export function seriesPlot(wanted) {
-  const plot = { top: 0, isSparse: false, rangeOf: (low, high) => [low, high], under() {}, pointed() {}, shown() {}, ...wanted };
+  const plot = { top: 0, rangeOf: (low, high) => [low, high], under() {}, pointed() {}, shown() {}, ...wanted };
   const pyramids = plot.series.map((one) => one.pyramid);
   plot.root = element("div", { class: "plot", tabindex: "0", role: "group", "aria-label": plot.description });
   plot.span = element("span", { role: "status" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { heldUntil } from "../../../../client/report/web/conditions.js";
 import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots.js";
 import { sorted } from "../../../../client/report/web/table.js";
 import { executedIn, integral, integralAt } from "../../../../client/report/web/timeline.js";
@@ -34,6 +35,11 @@ test("two watts for three seconds are six joules", () => {
   assert.equal(integralAt(rail, 3.5) - integralAt(rail, 1.5), 4);
   assert.equal(integralAt(rail, 99), 8);
   assert.equal(integralAt(rail, 0), 0);
+});
+
+test("a clock that is told once holds until the end", () => {
+  assert.deepEqual(heldUntil(16, { times: [0, 0.3], values: [102, 1734] }), { times: [0, 0.3, 16], values: [102, 1734, 1734] });
+  assert.deepEqual(heldUntil(0.3, { times: [0, 0.3], values: [102, 1734] }), { times: [0, 0.3], values: [102, 1734] });
 });
 
 test("executions are found that reach into a stretch", () => {
