@@ -35,7 +35,7 @@ TEST_F(SweepPlanTest, EveryOptionOfRunThatSaysWhatIsMeasuredIsAKey) {
   }
   // What belongs to one run on one host, or to how it is shown.
   for (const char* other : {"help", "outputs", "meter", "require-valid", "detach", "host", "store",
-                            "json", "sort", "method", "limit"}) {
+                            "watch", "json", "sort", "method", "limit"}) {
     EXPECT_EQ(options.erase(other), 1u) << other;
   }
   for (const JobKey& key : JobFileKeys()) keys.insert(key.name);
