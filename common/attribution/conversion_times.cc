@@ -42,22 +42,25 @@ CycleState StateOf(const ConversionTracker::Hypothesis& found) {
           .sd_ns = std::sqrt(phase.p(0, 0)),
           .period_ns = phase.x[1],
           .sd_period_ns = std::sqrt(phase.p(1, 1)),
+          .covariance_ns2 = phase.p(0, 1),
           .drift_ns = phase.x[2],
           .wander = found.wander};
 }
 
-// From the reads at an instant on, both ways.
-ConversionTimes TrackFrom(const ConversionTracker& tracker, const std::vector<CycleRead>& reads,
-                          const CycleState& state, double sd_ns, double sd_period_ns) {
-  CyclePhase begin;
-  begin.x = {state.begin_ns, state.period_ns, state.drift_ns};
-  begin.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
+CyclePhase PhaseOf(const CycleState& state, double sd_ns, double sd_period_ns) {
+  CyclePhase phase;
+  phase.x = {state.begin_ns, state.period_ns, state.drift_ns};
+  phase.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
                             std::pow(kDriftAtFirst * state.period_ns, 2))
                 .asDiagonal();
-  const auto from = std::ranges::find_if(
+  return phase;
+}
+
+// The first read at the state's instant or behind it.
+size_t ReadAt(const std::vector<CycleRead>& reads, const CycleState& state) {
+  const auto at = std::ranges::find_if(
       reads, [&](const CycleRead& read) { return read.latest_ns >= state.begin_ns; });
-  const auto index = static_cast<size_t>(from - reads.begin());
-  return tracker.Follow(begin, std::min(index, reads.size() - 1), state.wander);
+  return std::min(static_cast<size_t>(at - reads.begin()), reads.size() - 1);
 }
 
 }  // namespace
@@ -101,19 +104,26 @@ bool HaveSamePeriod(const CycleState& a, const CycleState& b) {
   return std::abs(a.period_ns - b.period_ns) < kSamePeriod * a.period_ns;
 }
 
+// A piece of few edges knows too little to be followed there and back: what all behind it knows is
+// taken back.
 ConversionTimes TrackFound(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
                            const std::vector<CycleRead>& reads, const CycleState& found) {
-  return TrackFrom(ConversionTracker(nominal, registers, reads), reads, found, found.sd_ns,
-                   found.sd_period_ns);
+  const ConversionTracker tracker(nominal, registers, reads);
+  CyclePhase phase = PhaseOf(found, found.sd_ns, found.sd_period_ns);
+  phase.p(0, 1) = phase.p(1, 0) = found.covariance_ns2;
+  return tracker.Follow(tracker.AtLast(phase, ReadAt(reads, found), found.wander), reads.size() - 1,
+                        found.wander);
 }
 
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads,
                                      const CycleState& before) {
-  return TrackFrom(ConversionTracker(nominal, registers, reads), reads, before,
-                   kLoosened * std::max(before.sd_ns, kLeastSdNs),
-                   kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns));
+  const CyclePhase phase =
+      PhaseOf(before, kLoosened * std::max(before.sd_ns, kLeastSdNs),
+              kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns));
+  return ConversionTracker(nominal, registers, reads)
+      .Follow(phase, ReadAt(reads, before), before.wander);
 }
 
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,

@@ -64,9 +64,10 @@ struct CycleState {
   double sd_ns = 0;
   double period_ns = 0;
   double sd_period_ns = 0;
-  double drift_ns = 0;  // change of the period per cycle
-  double wander = 0;    // as in ConversionTimes
-  double misfit = 0;    // likewise
+  double covariance_ns2 = 0;  // of the begin and the period, while it is but found
+  double drift_ns = 0;        // change of the period per cycle
+  double wander = 0;          // as in ConversionTimes
+  double misfit = 0;          // likewise
 };
 
 struct ConversionTimes {

@@ -282,6 +282,10 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
   return times;
 }
 
+CyclePhase ConversionTracker::AtLast(const CyclePhase& start, size_t from, double wander) const {
+  return Filter(start, from, false, wander, Lost::kFoundAnew).filtered.back();
+}
+
 ConversionTimes ConversionTracker::Follow(const CyclePhase& start, size_t from,
                                           double wander) const {
   CyclePhase begin = start;

@@ -27,6 +27,8 @@ class ConversionTracker {
     double log_likelihood = 0;
   };
   Hypothesis Weigh(FoundCycle start) const;
+  // What is known at the last read, from read `from` on.
+  CyclePhase AtLast(const CyclePhase& start, size_t from, double wander) const;
   // Filters and smooths from what is known at read `from`; all reads before it, too. Where it is
   // lost, it is found anew.
   ConversionTimes Follow(const CyclePhase& start, size_t from, double wander) const;
