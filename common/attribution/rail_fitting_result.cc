@@ -46,8 +46,10 @@ bool RailFitting::RegressFreely(RailRows* rows, int most_iterations) {
   if (!Regress(rows, most_iterations)) return false;
   for (int round = 0; round < kMostFreedomRounds && !is_known(); ++round) {
     const double before = noise_;
+    const uint64_t outliers = part_.outliers;  // which the rows know as such
     freedom_score_ = Freedom(*rows);
     Regress(rows, most_iterations);
+    part_.outliers += outliers;
     if (std::abs(noise_ - before) < kNoiseSettled * before) break;
   }
   return true;

@@ -223,7 +223,7 @@ double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const 
   constexpr size_t kEnoughRows = 8'192;
   const Eigen::Index count = fit.p.size(), all = count + 1;
   MatrixXd known = prior.h.topLeftCorner(count, count);
-  known.diagonal().head(powers).array() += 1 / kRoundingVariance;
+  known.diagonal().head(powers).array() += 1 / (fit.noise * fit.noise + kRoundingVariance);
   const auto log_determinant = [&](RowSums& sums) {
     const MatrixXd h = sums.products().topLeftCorner(count, count) + known;
     return h.selfadjointView<Eigen::Lower>().ldlt().vectorD().array().abs().log().sum();

@@ -108,8 +108,8 @@ RegressionFit StepRounded(const RegressionRows& rows, Eigen::VectorXd p, double 
 // The p that follow the rows leave too small a noise: as a derivative by s, what is to be added to
 // that of the likelihood so that s is right on average. It is that of the likelihood that is
 // integrated over the p, by Laplace's method; of normal noise that is restricted maximum
-// likelihood. The first `powers` of p are known at least as well as a reading says, to a step:
-// where the readings know them only in terms of s, the quadratic knows nothing.
+// likelihood. The first `powers` of p are known at least as well as one reading says: where all
+// are rounded to the same step, the quadratic knows nothing.
 double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const Quadratic& prior,
                     Eigen::Index powers);
 

@@ -120,7 +120,7 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
     std::mt19937_64 random(1 + static_cast<uint64_t>(i));
     std::normal_distribution<double> normal;
     RegressionRows rows;
-    for (uint32_t k = 0; k < 160; ++k) {
+    for (uint32_t k = 0; k < 240; ++k) {
       const RegressionRows::Entry row[] = {{.parameter = k % kParameters, .weight = 1}};
       rows.Add(row, std::round(20 + 0.3 * (k % kParameters) + 1.0 * normal(random)), 0, k);
     }
@@ -131,13 +131,13 @@ TEST(FreedomScore, NoiseIsRightOnAverageHoweverManyParametersFollowTheRows) {
     plain += fit.noise / kRuns;
     freed += (fit.noise + column[kParameters] * score) / kRuns;
   }
-  EXPECT_LT(plain, 0.9) << "a quarter of the rows' freedom is gone";
+  EXPECT_LT(plain, 0.93) << "a sixth of the rows' freedom is gone";
   EXPECT_NEAR(freed, 1, 0.05);
 }
 
 // Where the readings know powers in terms of the noise alone, the likelihood of powers between the
 // steps is one of the noise, too: that the powers may be anywhere there says how large it is.
-TEST(FreedomScore, NoiseOfFewOddReadingsIsRightOnAverageOverThePowers) {
+TEST(FreedomScore, NoiseOfFewOddReadingsIsNotTooSmall) {
   constexpr int kRuns = 60;
   constexpr uint32_t kParameters = 30;
   constexpr double kNoise = 0.1;
@@ -172,7 +172,8 @@ TEST(FreedomScore, NoiseOfFewOddReadingsIsRightOnAverageOverThePowers) {
     freed += fit.noise / kRuns;
   }
   EXPECT_LT(plain, 0.8 * kNoise) << "else this tests nothing";
-  EXPECT_NEAR(freed, kNoise, 0.15 * kNoise);
+  EXPECT_GT(freed, kNoise);
+  EXPECT_LT(freed, 1.4 * kNoise);
 }
 
 TEST(RegressionRows, LinesChangeNothingButTheWayOfSumming) {
