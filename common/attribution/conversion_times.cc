@@ -11,10 +11,10 @@
 namespace synergy {
 namespace {
 
-// Squares of residuals that another delay of the reads must save, and which share of all: reads at
-// the border of two conversions are few, but where the delay is wrong.
+// Squares of residuals that another delay of the reads must save, and which share of those of the
+// reads that then show another conversion.
 constexpr double kClearGain = 30;
-constexpr double kClearShare = 0.1;
+constexpr double kClearShare = 0.25;
 // No other piece need be looked at: so clear, and so much clearer than any other period.
 constexpr double kBeyondDoubt = 0.25;
 constexpr double kBeyondRunnerUp = 2;
@@ -151,25 +151,29 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     sums.same += square(0);
     sums.after += square(1);
   }
-  // Gains of moving the border between two conversions to a later place, or an earlier one.
-  double best = 0, later = 0, earlier = 0, all = 0;
-  for (const Squares& place : places) all += place.same;
+  // Gains of moving the border between two conversions to a later place, or an earlier one, and
+  // the squares of the places between.
+  double best = 0, best_of = 0, later = 0, later_of = 0, earlier = 0, earlier_of = 0;
   int found = 0;
   for (int i = 0; i < steps / 2; ++i) {
     const Squares& first = places[static_cast<size_t>(i)];
     const Squares& last = places[static_cast<size_t>(steps - 1 - i)];
     later += first.same - first.before;
+    later_of += first.same;
     earlier += last.same - last.after;
+    earlier_of += last.same;
     if (later > best) {
       best = later;
+      best_of = later_of;
       found = i + 1;
     }
     if (earlier > best) {
       best = earlier;
+      best_of = earlier_of;
       found = -(i + 1);
     }
   }
-  return best > std::max(kClearGain, kClearShare * all) ? found * times.period_ns / steps : 0;
+  return best > std::max(kClearGain, kClearShare * best_of) ? found * times.period_ns / steps : 0;
 }
 
 }  // namespace synergy
