@@ -23,7 +23,7 @@ std::vector<TextTable::Column> ColumnsOf(const RunReport& report, const RunRepor
   std::vector<TextTable::Column> columns = {
       {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"mJ"}};
   if (!report.estimates.empty()) {
-    for (const char* title : {"+/- %", "dynamic mJ", "+/- %", "mJ x ms", "readings", "covered %"}) {
+    for (const char* title : {"± %", "dynamic mJ", "± %", "mJ x ms", "readings", "covered %"}) {
       columns.push_back({title});
     }
   }

@@ -40,7 +40,7 @@ std::string ComparisonText(const Comparison& comparison, size_t width) {
     const double half =
         increase.se > 0 ? t * std::hypot(a * increase.se_baseline, b * increase.se_candidate) : 0;
     table.AddRow({level, name, MetricText(comparison.metric, a), MetricText(comparison.metric, b),
-                  fmt::format("{} +/- {}", MetricText(comparison.metric, b - a),
+                  fmt::format("{} ± {}", MetricText(comparison.metric, b - a),
                               MetricText(comparison.metric, half)),
                   PercentText(increase.log),
                   fmt::format("{} to {}", PercentText(increase.Bound(0.025)),

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMostNames = 4;
 
 std::string Millijoules(const Estimate& e) {
-  return fmt::format("{:.3f} +/- {:.3f} mJ", 1e3 * e.mean, 1e3 * e.half_width());
+  return fmt::format("{:.3f} ± {:.3f} mJ", 1e3 * e.mean, 1e3 * e.half_width());
 }
 
 std::string NamesOf(const RunReport& report, const GroupEnergy& group) {

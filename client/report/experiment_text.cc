@@ -18,7 +18,7 @@ std::string BlockText(const v1::MeasuredBlock& block) {
 }
 
 std::string Millijoules(const std::optional<Estimate>& e) {
-  return e ? fmt::format("{:.5g} +/- {:.2g}", 1e3 * e->mean, 1e3 * e->half_width()) : "-";
+  return e ? fmt::format("{:.5g} ± {:.2g}", 1e3 * e->mean, 1e3 * e->half_width()) : "-";
 }
 
 std::string Watts(const std::optional<Estimate>& power_w) {
@@ -29,7 +29,7 @@ std::string Watts(const std::optional<Estimate>& power_w) {
 std::string Difference(const std::optional<Estimate>& difference,
                        const std::optional<Estimate>& attributed) {
   if (!difference || !attributed || !(attributed->mean > 0)) return "-";
-  return fmt::format("{:+.2f} +/- {:.2f}", 100 * difference->mean / attributed->mean,
+  return fmt::format("{:+.2f} ± {:.2f}", 100 * difference->mean / attributed->mean,
                      100 * difference->half_width() / attributed->mean);
 }
 

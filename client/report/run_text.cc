@@ -171,10 +171,10 @@ std::string Overlap(const RunReport& report) {
 std::string Operators(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {
-      {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"+/- 95 %"}};
+      {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"± 95 %"}};
   for (size_t i = 0; i < report.rails().size(); ++i) {
     columns.push_back({Printable(report.rails()[i]) + " mJ"});
-    if (!report.estimates.empty()) columns.push_back({"+/- %", Align::kRight, true});
+    if (!report.estimates.empty()) columns.push_back({"± %", Align::kRight, true});
   }
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
@@ -217,7 +217,7 @@ std::string Groups(const RunReport& report, const RunTextOptions& options, const
   std::vector<TextTable::Column> columns = {{kind, Align::kLeft}, {"operators"}, {"time ms"}};
   for (const std::string& rail : report.rails()) {
     columns.push_back({Printable(rail) + " mJ"});
-    if (!report.estimates.empty()) columns.push_back({"+/- %", Align::kRight, true});
+    if (!report.estimates.empty()) columns.push_back({"± %", Align::kRight, true});
   }
   for (const char* title : {"MMACs", "share %"}) columns.push_back({title});
   TextTable table(std::move(columns));
@@ -250,7 +250,7 @@ std::string Totals(const RunReport& report, const RunTextOptions& options) {
   std::vector<TextTable::Column> columns = {{"total", Align::kLeft}, {"time s"}};
   for (const std::string& rail : report.rails()) {
     columns.push_back({Printable(rail) + " J"});
-    if (estimated) columns.push_back({"+/- J", Align::kRight, true});
+    if (estimated) columns.push_back({"± J", Align::kRight, true});
   }
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   TextTable table(std::move(columns));
@@ -292,7 +292,7 @@ std::string OneInference(const RunReport& report, const RunTextOptions& options)
   if (!attribution.iteration_time_s || attribution.iterations == 0) return "";
   const MeanWithInterval& time = *attribution.iteration_time_s;
   std::string text = fmt::format("one inference: {:.3f} ms", time.mean * 1e3);
-  if (time.ci95) text += fmt::format(" +/- {:.3f}", (time.ci95->high - time.mean) * 1e3);
+  if (time.ci95) text += fmt::format(" ± {:.3f}", (time.ci95->high - time.mean) * 1e3);
   if (report.header.job().batch() > 1) {
     text += fmt::format(", {} images", report.header.job().batch());
   }
@@ -303,7 +303,7 @@ std::string OneInference(const RunReport& report, const RunTextOptions& options)
   text += "; energies are its operators'\n";
   const bool estimated = !report.estimates.empty();
   std::vector<TextTable::Column> columns = {{"rail", Align::kLeft}, {"mJ"}};
-  if (estimated) columns.push_back({"+/- %", Align::kRight, true});
+  if (estimated) columns.push_back({"± %", Align::kRight, true});
   for (const char* title : {"inferences/J", "GFLOP/s per W", "mJ x s"}) columns.push_back({title});
   TextTable table(std::move(columns));
   const auto mean = [](const std::optional<Estimate>& e) {

@@ -27,7 +27,7 @@ TEST(LoopText, ComparesPowersBesideEnergiesAndBlamesNoCacheWhereTheLoopIsSlower)
                                 .attributed_w = Around(6.000, 0.004),
                                 .difference_w = Around(0, 0.0057)});
   EXPECT_THAT(LoopText(report),
-              AllOf(HasSubstr("+0.88 +/- 0.09  no "), HasSubstr("+0.00 +/- 0.10  yes\n"),
+              AllOf(HasSubstr("+0.88 ± 0.09  no "), HasSubstr("+0.00 ± 0.10  yes\n"),
                     HasSubstr("may take less time there or more"), Not(HasSubstr("quicker"))));
 }
 

@@ -145,7 +145,7 @@ TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {
                        {.level = Level::kOperator, .name = "conv1"}};
   EXPECT_THAT(ComparisonText(comparison, 0),
               AllOf(HasSubstr("energy on VDD_IN"), HasSubstr("1100 mJ"), HasSubstr("+10.00 %"),
-                    HasSubstr("+7.87 % to +12.18 %"), HasSubstr("100 mJ +/- 21.56 mJ"),
+                    HasSubstr("+7.87 % to +12.18 %"), HasSubstr("100 mJ ± 21.56 mJ"),
                     HasSubstr("not known alone in each run")));
 }
 

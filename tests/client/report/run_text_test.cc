@@ -66,11 +66,11 @@ TEST(TextTable, ComesInPartsWhereTheTerminalIsNarrow) {
             "-  ----  -------\n"
             "0  conv    100.0\n");
   EXPECT_EQ(table.Text(200, 2), table.Text());
-  TextTable joined({{"n"}, {"mJ"}, {"W"}, {"+/- %", TextTable::Align::kRight, true}});
+  TextTable joined({{"n"}, {"mJ"}, {"W"}, {"± %", TextTable::Align::kRight, true}});
   joined.AddRow({"0", "1.5", "2", "0.1"});
   EXPECT_EQ(joined.Text(13),
             "n   mJ\n-  ---\n0  1.5\n\n"
-            "n  W  +/- %\n-  -  -----\n0  2    0.1\n");
+            "n  W  ± %\n-  -  ---\n0  2  0.1\n");
   EXPECT_NE(table.Text(1, 2), "") << "one column at a time";
 }
 
@@ -165,13 +165,13 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "operators "
       "they resolve\n"
       "\n"
-      "#  operator  type  time ms  +/- 95 %  VDD_IN mJ  VDD_CPU mJ  VDD_IN W  MMACs  GFLOP/s  "
+      "#  operator  type  time ms  ± 95 %  VDD_IN mJ  VDD_CPU mJ  VDD_IN W  MMACs  GFLOP/s  "
       "share %\n"
-      "-  --------  ----  -------  --------  ---------  ----------  --------  -----  -------  "
+      "-  --------  ----  -------  ------  ---------  ----------  --------  -----  -------  "
       "-------\n"
-      "0  conv1     Conv   10.000     0.000     50.000      20.000      5.00   1.00     0.20     "
+      "0  conv1     Conv   10.000   0.000     50.000      20.000      5.00   1.00     0.20     "
       "66.7\n"
-      "1  relu1     Relu    5.000     0.000     25.000      10.000      5.00      -        -     "
+      "1  relu1     Relu    5.000   0.000     25.000      10.000      5.00      -        -     "
       "33.3\n"
       "\n"
       "type  operators  time ms  VDD_IN mJ  VDD_CPU mJ  MMACs  share %\n"
@@ -187,7 +187,7 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "idle        0.011     0.055      0.022      5.00\n"
       "whole       0.086     0.430      0.172      5.00\n"
       "\n"
-      "one inference: 16.000 ms +/- 0.000; energies are its operators'\n"
+      "one inference: 16.000 ms ± 0.000; energies are its operators'\n"
       "rail         mJ  inferences/J  GFLOP/s per W  mJ x s\n"
       "-------  ------  ------------  -------------  ------\n"
       "VDD_IN   75.000        13.333              -  1.2000\n"
