@@ -72,8 +72,7 @@ std::string IdleLine(const RunReport& report) {
     if (!power) return;
     const std::optional<double> width = TopRail(report, idle->half_width_w);
     items.push_back(fmt::format("{:.3f}{} W {} the job ({:.2f} s)", *power,
-                                width ? fmt::format(" ± {:.3f}", *width) : "", when,
-                                idle->time_s));
+                                width ? fmt::format(" ± {:.3f}", *width) : "", when, idle->time_s));
   };
   add("before", report.conditions.idle_before);
   add("after", report.conditions.idle_after);
