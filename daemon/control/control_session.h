@@ -73,6 +73,7 @@ class ControlSession {
   void SendNews();
   absl::Status Handle(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void Dispatch(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
+  void DispatchAccess(const v1::ControlRequest& request);
   void HandleSubmit(const v1::ControlRequest& request, std::vector<UniqueFd> fds);
   void HandleAppend(const v1::ControlRequest& request, UniqueFd file);
   void HandleQuery(const v1::ControlRequest& request);

@@ -93,6 +93,19 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
     case v1::ControlRequest::kDescribeSources:
       AnswerSources(id);
       break;
+    case v1::ControlRequest::kAcknowledge:
+      Answer(id, queue_.Acknowledge(request.acknowledge().run_id(),
+                                    request.acknowledge().next_seq(), OwnerOf(request)));
+      break;
+    default:
+      DispatchAccess(request);
+  }
+}
+
+// Who may do what, and how much of it.
+void ControlSession::DispatchAccess(const v1::ControlRequest& request) {
+  const uint64_t id = request.id();
+  switch (request.request_case()) {
     case v1::ControlRequest::kPair:
       HandlePair(request);
       break;
@@ -107,10 +120,6 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
       break;
     case v1::ControlRequest::kSetQuotas:
       HandleSetQuotas(request);
-      break;
-    case v1::ControlRequest::kAcknowledge:
-      Answer(id, queue_.Acknowledge(request.acknowledge().run_id(),
-                                    request.acknowledge().next_seq(), OwnerOf(request)));
       break;
     default:
       Answer(id,
