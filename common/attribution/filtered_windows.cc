@@ -10,18 +10,17 @@ constexpr double kMostGrowth = 200;
 
 }  // namespace
 
-std::span<const double> FilteredShares::At(double at_ns) {
+bool FilteredShares::At(double at_ns, Eigen::VectorXd* shares) {
   if (!started_) {
     now_ns_ = base_ns_ = occupancy_.begin_ns();
     started_ = true;
   }
-  if (at_ns > occupancy_.end_ns()) return {};
+  if (at_ns > occupancy_.end_ns()) return false;
   for (; now_ns_ < at_ns; ++piece_) {
     const Occupancy::Piece piece = occupancy_.PieceNumber(piece_);
     const double end = std::min(piece.end_ns, at_ns);
     if ((end - base_ns_) / decay_ns_ > kMostGrowth) {
-      const double factor = std::exp((base_ns_ - now_ns_) / decay_ns_);
-      for (double& value : grown_) value *= factor;
+      grown_ *= std::exp((base_ns_ - now_ns_) / decay_ns_);
       base_ns_ = now_ns_;
     }
     // A piece longer than the growth that fits: nothing of what was before is left.
@@ -33,9 +32,8 @@ std::span<const double> FilteredShares::At(double at_ns) {
     now_ns_ = end;
     if (piece.end_ns > at_ns) break;
   }
-  const double factor = std::exp((base_ns_ - now_ns_) / decay_ns_);
-  std::ranges::transform(grown_, shares_.begin(), [&](double v) { return v * factor; });
-  return shares_;
+  *shares = grown_ * std::exp((base_ns_ - now_ns_) / decay_ns_);
+  return true;
 }
 
 }  // namespace synergy

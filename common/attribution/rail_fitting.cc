@@ -260,8 +260,12 @@ Quadratic RailFitting::Prior(const RailRows* rows) const {
   prior.h(idle, idle) += alike;
   prior.h(between, idle) -= alike;
   prior.h(idle, between) -= alike;
-  const double sd_us = std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
-  prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd_us * sd_us));
+  if (place_knots > 0) {
+    const double sd = out_.windows == WindowKind::kFiltered
+                          ? window().period_tolerance() / kPeriodUnit
+                          : std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
+    prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd * sd));
+  }
   const Eigen::Index noise = mean.size() - 1;
   if (has_growth) {
     prior.h(noise - 1, noise - 1) = std::pow(kGrowthSpread, -2);

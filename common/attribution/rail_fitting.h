@@ -83,6 +83,9 @@ class RailFitting {
   RailFit Result() const;
 
  private:
+  // In which errors of a filter's period are told: a share of it.
+  static constexpr double kPeriodUnit = 0.01;
+
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;
@@ -93,8 +96,7 @@ class RailFitting {
   Eigen::VectorXd NotNegative(Eigen::MatrixXd h, Eigen::VectorXd g, Eigen::VectorXd found) const;
   double Freedom(const RailRows& rows) const;
   Eigen::ArrayXi Kept(Eigen::Index all) const;
-  RailRows FilteredRows() const;
-  void FindFilterPeriod();
+  RailRows FilteredRows(const SlowDrift& speed) const;
   void FollowRows(const RailRows& rows);
   // False: there are no rows, and the part says nothing.
   bool Regress(RailRows* rows, int most_iterations, bool by_cluster = true);

@@ -85,6 +85,7 @@ void RailFitting::Summarise(const RailRows& rows) {
   part_.y_sum = 0;
   for (size_t i = 0; i < rows.rows().size(); ++i) {
     part_.y_sum += rows.rows().y(i);
+    if (!rows.rows().rounded(i)) part_.rounding.Add(rows.rows().Predict(i, fit_.p));
     for (const auto& e : rows.rows().entries(i)) {
       if (e.parameter < p_.size()) part_.row_sum[e.parameter] += e.weight;
     }
@@ -130,8 +131,11 @@ RailFit RailFitting::Result() const {
   fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
   fit.noise_steps = std::max(0.0, found[count]);
-  // A standard deviation of n readings is known to 1 / sqrt(2 n) of it.
-  fit.noise_freedom = 0.5 * std::pow(fit.noise_steps, 2) / covariance(count, count);
+  // A variance of n readings is known to sqrt(2 / n) of it. Rounding that is taken for noise is
+  // known.
+  const double rounding = out_.windows == WindowKind::kFiltered ? kRoundingVariance : 0;
+  const double own = std::pow(fit.noise_steps, 2), variance = covariance(count, count);
+  fit.noise_freedom = std::pow(own + rounding, 2) / (variance * (2 * own + variance));
   fit.drift_factor = drift_factor_;
   fit.delay_s = 1e-9 * delay_ns_;
   fit.readings = summary_.readings;
@@ -142,6 +146,8 @@ RailFit RailFitting::Result() const {
   const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));
   fit.place_sd_s = 1e-9 * std::sqrt(summary_.place_squares_ns2 / placed);
   BoundRounding(summary_, &fit);
+  const double off = summary_.rounding.Variance(fit.noise_steps);
+  fit.model_covariance.topLeftCorner(categories_, categories_).array() += off;
   return fit;
 }
 

@@ -19,12 +19,14 @@ constexpr int kIterationsAtLast = 30;
 constexpr size_t kFewestReadings = 16;
 // Readings of a filter that are so many of its time constants apart differ enough to be counted.
 constexpr double kFilteredSpacing = 0.5;
+// What one of them has of noise the next ones have as well: so many time constants together.
+constexpr double kFilteredCluster = 4;
 // A filter that still holds more than this of setup or warm-up is not read.
 constexpr double kMostOfOther = 0.02;
-// What was before the run is taken to be as at its begin, if it is not more than this.
+// What was before the run is not more than this.
 constexpr double kMostOfBefore = 0.1;
-// A filter's period is looked for in so many steps to either side.
-constexpr int kPeriodSteps = 10;
+// A filter's period is found in so many rounds, by less than its tolerance at once.
+constexpr int kSpeedRounds = 4;
 // Readings that a sensor's delay is looked for with.
 constexpr size_t kDelayReadings = 6'000;
 constexpr size_t kFewestDelayReadings = 500;
@@ -119,64 +121,63 @@ void RailFitting::FitKnown() {
   }
 }
 
-RailRows RailFitting::FilteredRows() const {
-  const double period_ns = window().period_s() * period_factor_ * 1e9;
-  const double decay_ns = window().average() * period_ns;
-  RailRows rows(*course_, *drift_, nullptr, nullptr);
+// A conversion stands for half a period to either side of its middle, and the last one before a
+// read ended up to a period before it: what the filter held is known to within a period.
+// `speed`: errors of the filter's period over time, in kPeriodUnit.
+RailRows RailFitting::FilteredRows(const SlowDrift& speed) const {
+  const double half_ns = 0.5 * window().period_s() * period_factor_ * 1e9;
+  const double decay_ns = 2 * half_ns * DecayConversions(window().average());
+  RailRows rows(*course_, *drift_, &speed, nullptr, kFilteredCluster * decay_ns);
   FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
+  FilteredShares slower(course_->occupancy, course_->categories(), decay_ns * (1 + kPeriodUnit));
   const uint32_t at_first = course_->occupancy.PieceNumber(0).parts.front().category;
-  std::vector<double> shares;
-  double next = course_->occupancy.begin_ns();
+  const VectorXd powers = p_.head(categories_).array() - p_[at_first];
+  VectorXd early, shares, slow, late;
+  double next = course_->occupancy.begin_ns() + 2 * half_ns;
   for (const StepReading& r : readings_) {
-    // The last conversion ended half a period before the read, on average, its middle half a slot
-    // before that.
-    const double at = 0.5 * (r.begin_ns + r.end_ns - period_ns - window().slot_s() * 1e9);
+    const double at = 0.5 * (r.begin_ns + r.end_ns) - slot_share() * half_ns;
     if (at < next) continue;
-    const std::span<const double> known = filtered.At(at);
-    if (known.empty()) continue;
-    shares.assign(known.begin(), known.end());
-    const double before = 1 - std::accumulate(shares.begin(), shares.end(), 0.0);
+    if (!filtered.At(at - half_ns, &early) || !filtered.At(at, &shares) || !slower.At(at, &slow) ||
+        !filtered.At(at + half_ns, &late)) {
+      continue;
+    }
+    // Evenly spread over a period, a place has a standard deviation of the root of its 12th part.
+    const double moved = (late - early).dot(powers) / std::sqrt(12);
+    const double slowed = (slow - shares).dot(powers);
+    shares = (early + 4 * shares + late) / 6;
+    const double before = 1 - shares.sum();
     if (before > kMostOfBefore) continue;
     shares[at_first] += before;
-    if (shares[course_->other()] > kMostOfOther) continue;
-    next = at + kFilteredSpacing * decay_ns;
-    // What it still holds drew as much as the rest, or nothing, or twice that.
-    const double error = shares[course_->other()] * Level();
-    rows.AddShares(std::span(shares).first(course_->other()), at - decay_ns, r.steps,
-                   error * error);
+    // What it still holds of others drew as much as the rest, or nothing, or twice that.
+    const double other = shares[course_->other()], of_other = other * Level();
+    if (other > kMostOfOther) continue;
+    shares /= 1 - other;
+    next = at + std::max(kFilteredSpacing * decay_ns, 2 * half_ns);
+    rows.AddShares(std::span(shares.data(), course_->other()), at - decay_ns, r.steps, slowed,
+                   of_other * of_other + moved * moved + kRoundingVariance);
   }
   return rows;
 }
 
-// The chip's oscillator makes the filter faster or slower: the steps when the network begins and
-// ends show it.
-void RailFitting::FindFilterPeriod() {
-  double best = -std::numeric_limits<double>::infinity(), found = 1;
-  const double tolerance = window().period_tolerance();
-  for (int i = -kPeriodSteps; i <= kPeriodSteps; ++i) {
-    period_factor_ = 1 + tolerance * i / kPeriodSteps;
-    const RailRows rows = FilteredRows();
-    if (rows.rows().size() < kFewestReadings) continue;
-    const RegressionFit fit =
-        FitRounded(rows.rows(), p_, noise_, Prior(nullptr), kIterationsOnTheWay, false);
-    // Each has other rows, but nearly as many.
-    const double likelihood = fit.log_likelihood / static_cast<double>(rows.rows().size());
-    if (likelihood <= best) continue;
-    best = likelihood;
-    found = period_factor_;
-  }
-  period_factor_ = found;
-  out_.filter_s = window().average() * window().period_s() * period_factor_;
-}
-
+// The chip's oscillator makes the filter faster or slower: steps of the power tell by how much.
 void RailFitting::FitFiltered() {
   part_.readings = readings_.size();
   out_.windows = WindowKind::kFiltered;
+  const SlowDrift speed(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
   if (!is_known()) {
     noise_ = 0.5;
-    FindFilterPeriod();
+    for (int round = 0; round < kSpeedRounds; ++round) {
+      RailRows rows = FilteredRows(speed);
+      if (rows.rows().size() < kFewestReadings) break;
+      Regress(&rows, kIterationsOnTheWay, false);
+      const double off = fit_.p.segment(p_.size(), static_cast<Eigen::Index>(speed.knots())).mean();
+      const double tolerance = window().period_tolerance();
+      period_factor_ =
+          std::clamp(period_factor_ * (1 + kPeriodUnit * off), 1 - tolerance, 1 + tolerance);
+    }
+    out_.filter_s = DecayConversions(window().average()) * window().period_s() * period_factor_;
   }
-  RailRows rows = FilteredRows();
+  RailRows rows = FilteredRows(speed);
   if (!is_known() && rows.rows().size() < 2) {
     out_.why_not = "too few independent readings behind the sensor's filter";
     return;

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace synergy {
-namespace {
-
-// Readings nearer to each other than this are in one cluster: what disturbs one (another process, a
-// regulator) may disturb the other.
-constexpr double kLeastClusterNs = 50e6;
-
-}  // namespace
 
 void RailRows::Reserve(size_t rows) {
   constexpr size_t kOperators = 3;  // in a window, most often
@@ -23,20 +16,21 @@ bool RailRows::Add(double begin, double end, double steps, double edge, double v
     if (e.parameter == course_.other()) return false;
   }
   for (const auto& e : row_) covered_s_[e.parameter] += e.weight * (end - begin) * 1e-9;
-  Finish(0.5 * (begin + end), steps, edge, variance);
+  Finish(0.5 * (begin + end), steps, edge, variance, true);
   return true;
 }
 
-void RailRows::AddShares(std::span<const double> shares, double at, double steps, double variance) {
+void RailRows::AddShares(std::span<const double> shares, double at, double steps, double edge,
+                         double variance) {
   row_.clear();
   for (size_t i = 0; i < shares.size(); ++i) {
     if (shares[i] > 0) row_.push_back({.parameter = static_cast<uint32_t>(i), .weight = shares[i]});
   }
-  Finish(at, steps, 0, variance);
+  Finish(at, steps, edge, variance, false);
 }
 
 // `row_` has the categories.
-void RailRows::Finish(double at, double steps, double edge, double variance) {
+void RailRows::Finish(double at, double steps, double edge, double variance, bool rounded) {
   double factor = 1, slope = 0;
   if (growth_ != nullptr) factor = 0;
   for (const auto& e : row_) {
@@ -60,7 +54,7 @@ void RailRows::Finish(double at, double steps, double edge, double variance) {
     row_.push_back({.parameter = static_cast<uint32_t>(parameters() - 1), .weight = slope * drift});
   }
   at_ns_.push_back(at);
-  rows_.Add(row_, steps, variance, ClusterAt(at));
+  rows_.Add(row_, steps, variance, ClusterAt(at), rounded);
 }
 
 // Iterations, so many together as last long enough; in idle phases spans of time.
@@ -70,7 +64,7 @@ uint32_t RailRows::ClusterAt(double at) {
   while (iteration_ < begins.size() && begins[iteration_] <= at) ++iteration_;
   const bool measured = at >= course_.measure_begin && at <= course_.measure_end;
   const bool may_end = !measured || iteration_ != before || begins.empty();
-  if (may_end && at - cluster_begin_ >= kLeastClusterNs) {
+  if (may_end && at - cluster_begin_ >= cluster_ns_) {
     ++cluster_;
     cluster_begin_ = at;
   }

@@ -29,13 +29,15 @@ struct DriftGrowth {
 class RailRows {
  public:
   // All outlive this. `places`: null where their errors are not asked for. `growth`: null where the
-  // drift is the same for all categories.
+  // drift is the same for all categories. `cluster_ns`: readings nearer to each other are in one
+  // cluster.
   RailRows(const RunCourse& course, const SlowDrift& drift, const SlowDrift* places,
-           const DriftGrowth* growth)
+           const DriftGrowth* growth, double cluster_ns = kLeastClusterNs)
       : course_(course),
         drift_(drift),
         places_(places),
         growth_(growth),
+        cluster_ns_(cluster_ns),
         rows_(static_cast<uint32_t>(course.categories())),
         touched_(course.categories()),
         covered_s_(course.categories()) {}
@@ -53,8 +55,9 @@ class RailRows {
   // the reading grows if the window moves by 1 us. False: it touches what has no power of its own
   // (RunCourse::other) or lies outside of the course; there is no row then.
   bool Add(double begin, double end, double steps, double edge, double variance);
-  // The same for shares by category that are known already.
-  void AddShares(std::span<const double> shares, double at, double steps, double variance);
+  // The same for shares by category that are known already; places may be of what its owner likes.
+  void AddShares(std::span<const double> shares, double at, double steps, double edge,
+                 double variance);
 
   double at_ns(size_t row) const { return at_ns_[row]; }  // where its drift was taken
   const RegressionRows& rows() const { return rows_; }
@@ -64,13 +67,17 @@ class RailRows {
   const std::vector<double>& covered_s() const { return covered_s_; }
 
  private:
+  // What disturbs one reading (another process, a regulator) may disturb the next one.
+  static constexpr double kLeastClusterNs = 50e6;
+
   uint32_t ClusterAt(double at);
-  void Finish(double at, double steps, double edge, double variance);
+  void Finish(double at, double steps, double edge, double variance, bool rounded);
 
   const RunCourse& course_;
   const SlowDrift& drift_;
   const SlowDrift* const places_;
   const DriftGrowth* const growth_;
+  const double cluster_ns_;
   RegressionRows rows_;
   std::vector<double> at_ns_;
   std::vector<uint64_t> touched_;

@@ -75,6 +75,7 @@ void RailSummary::Add(const RailSummary& more) {
   AddTo(more.covered_s, &covered_s);
   row_sum += more.row_sum;
   y_sum += more.y_sum;
+  rounding.Add(more.rounding);
   place_squares_ns2 += more.place_squares_ns2;
   placed += more.placed;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/attribution/rounded_regression.h"
+#include "common/attribution/rounding_bias.h"
 #include "common/attribution/slow_drift.h"
 
 namespace synergy {
@@ -40,6 +41,7 @@ struct RailSummary {
   std::vector<double> covered_s;
   Eigen::VectorXd row_sum;  // of the rows' weights and of their readings
   double y_sum = 0;
+  RoundingBias rounding;  // of rows that took rounding for noise
   double place_squares_ns2 = 0;  // of the standard deviations of `placed` fitted windows' places
   uint64_t placed = 0;
 

@@ -19,6 +19,8 @@ constexpr int kIterations = 30;
 constexpr double kSagSpread = 0.1;
 // The voltage itself is around the readings' mean, within its own size.
 constexpr double kVoltageSpread = 1;
+// Of a current that seems to make it rise: none.
+constexpr double kNoSag = 1e-6;
 constexpr double kNoiseSpread = 10;  // of the noise around the one before, as a factor
 // Readings in one cluster.
 constexpr uint32_t kClusterRows = 16;
@@ -59,8 +61,17 @@ Quadratic SupplyVoltage::Prior() const {
   const Index terms = mean_.size();
   VectorXd around(terms + 1), information(terms + 1);
   around << mean_, noise_;
-  information << sd_.cwiseAbs2().cwiseInverse(), std::pow(kNoiseSpread * noise_, -2);
+  const VectorXd sd = rises_.select(kNoSag * sd_, sd_);
+  information << sd.cwiseAbs2().cwiseInverse(), std::pow(kNoiseSpread * noise_, -2);
   return {.h = MatrixXd(information.asDiagonal()), .g = information.cwiseProduct(around)};
+}
+
+RegressionFit SupplyVoltage::Fit(bool is_first) const {
+  Quadratic prior = Prior();
+  prior.h += summary_.h;
+  prior.g += summary_.g;
+  return is_first ? FitRounded(part_, p_, noise_, prior, kIterations)
+                  : StepRounded(part_, p_, noise_, prior);
 }
 
 void SupplyVoltage::EndPart() {
@@ -76,21 +87,21 @@ void SupplyVoltage::EndPart() {
           (term_sums_ / count_).cwiseAbs().cwiseMax(kLeastCurrent).cwiseInverse();
     sd_[0] = kVoltageSpread * level;
     p_ = mean_;
+    const Index size = p_.size() + 1;
+    summary_ = {.h = MatrixXd::Zero(size, size), .g = VectorXd::Zero(size)};
+    score_products_ = MatrixXd::Zero(size, size);
   }
-  Quadratic prior = Prior();
-  RegressionFit fit;
-  if (is_first) {
-    fit = FitRounded(part_, p_, noise_, prior, kIterations);
-    summary_ = fit.data;
-    score_products_ = fit.score_products;
-  } else {
-    prior.h += summary_.h;
-    prior.g += summary_.g;
-    fit = StepRounded(part_, p_, noise_, prior);
-    summary_.h += fit.data.h;
-    summary_.g += fit.data.g;
-    score_products_ += fit.score_products;
+  rises_.setConstant(p_.size(), false);
+  RegressionFit fit = Fit(is_first);
+  // One after the other: without it those that are alike change.
+  for (Index worst = 0;; rises_[worst] = true, fit = Fit(is_first)) {
+    VectorXd rise = rises_.select(0, (fit.p.array() * term_sums_.array()));
+    rise[0] = 0;
+    if (!(rise.maxCoeff(&worst) > 0)) break;
   }
+  summary_.h += fit.data.h;
+  summary_.g += fit.data.g;
+  score_products_ += fit.score_products;
   p_ = fit.p;
   noise_ = fit.noise;
   part_ = RegressionRows();

@@ -36,6 +36,7 @@ class SupplyVoltage {
 
  private:
   Quadratic Prior() const;
+  RegressionFit Fit(bool is_first) const;
 
   RegressionRows part_;
   Eigen::VectorXd term_sums_;      // of all rows
@@ -43,6 +44,7 @@ class SupplyVoltage {
   double steps_ = 0, count_ = 0, all_steps_ = 0, all_count_ = 0;
   // From the first part: around what the parameters are, and how far from it.
   Eigen::VectorXd mean_, sd_;
+  Eigen::Array<bool, Eigen::Dynamic, 1> rises_;  // terms that would make it rise, which none does
   Eigen::VectorXd p_;
   double noise_ = 0.5;
   Quadratic summary_;  // of the parts before, with the noise

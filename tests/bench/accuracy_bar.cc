@@ -47,11 +47,12 @@ constexpr Bounds kFaulty{.weighted = 0.02,
                          .most_long = 1};
 constexpr Bounds kCoarse{.is_whole = true};
 constexpr Bounds kAdversarial{.least_holds = 0.90, .least_long = 0.90, .most_long = 1};
+constexpr std::string_view kOverRun = "@run";
 constexpr Bounds kGains{.least_holds = 0, .least_long = 0, .most_long = 1, .is_calibrated = true};
 
 struct Case {
   std::string_view name;
-  std::vector<std::string_view> faults;
+  std::vector<std::string_view> faults;  // kOverRun: from its begin to its end
   Bounds bounds;
   double rate_hz = 0;  // 0: the board's
   double jitter = 0;   // of the operators' durations; 0: the simulation's
@@ -70,9 +71,9 @@ const std::vector<Case>& Cases() {
       {"read-errors", {"read-errors:0.01"}, kFaulty},
       {"gap", {"read-errors:1@5-5.2"}, kFaulty},
       {"delay", {"delay:5"}, kFaulty},
-      {"drift", {"drift:0.1@0-40"}, kFaulty},
+      {"drift", {"drift:0.1@run"}, kFaulty},
       {"repeats", {}, kFaulty, 1700},
-      {"oscillator", {"oscillator-drift:0.02@0-40"}, kFaulty},
+      {"oscillator", {"oscillator-drift:0.02@run"}, kFaulty},
       {"adversarial", {"varying-power:0.1", "short-operators"}, kAdversarial, 0, 0.2},
       {"calibration", {"gain:0.0025"}, kGains},
   };
@@ -134,8 +135,17 @@ bool Judge(const Case& c, const std::string& net, const std::string& rail, const
   return missed.empty();
 }
 
-absl::StatusOr<sim::VirtualRunOptions> OptionsOf(const Case& c, uint64_t seed,
-                                                 uint32_t iterations) {
+// How long the run lasts without faults.
+absl::StatusOr<double> RunSeconds(const ZooEntry& entry, const sim::VirtualRunOptions& options) {
+  const auto played = Play(entry, options);
+  if (!played.ok()) return played.status();
+  int64_t last_ns = 0;
+  for (const Marker& marker : played->data.markers()) last_ns = std::max(last_ns, marker.end_ns);
+  return 1e-9 * static_cast<double>(last_ns);
+}
+
+absl::StatusOr<sim::VirtualRunOptions> OptionsOf(const Case& c, const ZooEntry& entry,
+                                                 uint64_t seed, uint32_t iterations) {
   sim::VirtualRunOptions options;
   options.board = "sim:jetson-tx1";
   options.seed = seed;
@@ -145,8 +155,15 @@ absl::StatusOr<sim::VirtualRunOptions> OptionsOf(const Case& c, uint64_t seed,
   if (c.jitter > 0) options.jitter = c.jitter;
   std::vector<std::string_view> faults = c.faults;
   if (!c.bounds.is_calibrated) faults.push_back("gain:0");
-  for (const std::string_view text : faults) {
-    auto fault = ParseSimulatedFault(std::string(text));
+  for (std::string_view text : faults) {
+    std::string with_end(text);
+    if (text.ends_with(kOverRun)) {
+      const auto seconds = RunSeconds(entry, options);
+      if (!seconds.ok()) return seconds.status();
+      text.remove_suffix(kOverRun.size());
+      with_end = fmt::format("{}@0-{:.3f}", text, *seconds);
+    }
+    auto fault = ParseSimulatedFault(with_end);
     if (!fault.ok()) return fault.status();
     options.faults.push_back(*std::move(fault));
   }
@@ -160,7 +177,7 @@ absl::StatusOr<std::map<std::string, Tally>> Run(const Case& c, const std::strin
   if (!entry.ok()) return entry.status();
   std::map<std::string, Tally> tallies;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto options = OptionsOf(c, seed, iterations);
+    const auto options = OptionsOf(c, **entry, seed, iterations);
     if (!options.ok()) return options.status();
     const auto played = Play(**entry, *options);
     if (!played.ok()) return played.status();

@@ -63,23 +63,25 @@ TEST(FilteredShares, AreThoseOfAnExponentialWindow) {
   const Occupancy occupancy = Example();
   constexpr double kDecay = 150e3, kAt = 450e3;
   FilteredShares filtered(occupancy, 3, kDecay);
-  EXPECT_FALSE(filtered.At(200e3).empty()) << "a cursor that moves on";
-  const std::span<const double> shares = filtered.At(kAt);
-  ASSERT_EQ(shares.size(), 3u);
+  Eigen::VectorXd shares;
+  EXPECT_TRUE(filtered.At(200e3, &shares)) << "a cursor that moves on";
+  ASSERT_TRUE(filtered.At(kAt, &shares));
+  ASSERT_EQ(shares.size(), 3);
   const auto since = [&](double from, double to) {
     return std::exp((to - kAt) / kDecay) - std::exp((from - kAt) / kDecay);
   };
   EXPECT_NEAR(shares[0], since(0, 100e3) + 0.5 * since(400e3, kAt), 1e-12);
   EXPECT_NEAR(shares[1], since(100e3, 400e3), 1e-12);
   EXPECT_NEAR(shares[2], 0.5 * since(400e3, kAt), 1e-12);
-  EXPECT_TRUE(filtered.At(600e3).empty()) << "beyond the end";
+  EXPECT_FALSE(filtered.At(600e3, &shares)) << "beyond the end";
 }
 
 TEST(FilteredShares, KeepTheirPrecisionOverManyTimeConstants) {
   Occupancy occupancy(0);
   for (int i = 1; i <= 10'000; ++i) occupancy.Append(i * 100e3, i % 2 == 0 ? 0 : 1);
   FilteredShares filtered(occupancy, 2, 300e3);
-  const std::span<const double> shares = filtered.At(1e9);
+  Eigen::VectorXd shares;
+  ASSERT_TRUE(filtered.At(1e9, &shares));
   EXPECT_NEAR(shares[0] + shares[1], 1, 1e-9);
   EXPECT_GT(shares[0], shares[1]) << "what ran last weighs more";
 }

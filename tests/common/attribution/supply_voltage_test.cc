@@ -48,6 +48,21 @@ TEST(SupplyVoltage, ItsCovarianceIsThatOfItsErrors) {
   }
 }
 
+TEST(SupplyVoltage, NoCurrentMakesItRise) {
+  // Two rails that nearly always move together, and a voltage that hardly sags: readings would be
+  // explained best by much sag with one and as much rise with the other.
+  SupplyVoltage voltage;
+  for (int i = 0; i < 400; ++i) {
+    const double own = 0.3 + 0.001 * (i % 7), beside = 0.1 + 0.0003 * ((i + 2) % 7);
+    voltage.Add(i % 7 < 3 ? 1000 : 1001, std::array{own, beside});
+  }
+  voltage.EndPart();
+  const VoltageFit fit = voltage.Result(kScale);
+  EXPECT_LE(fit.p[1], 1e-6);
+  EXPECT_LE(fit.p[2], 1e-6);
+  EXPECT_NEAR(At(fit, {0.303, 0.1009}), 8.004, 0.003);
+}
+
 TEST(SupplyVoltage, ARailWithoutACurrentHasNoPart) {
   SupplyVoltage voltage;
   for (int i = 0; i < 50; ++i) voltage.Add(1000, std::array{1.0 + 0.01 * i, 0.0});
