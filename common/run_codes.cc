@@ -20,8 +20,8 @@ constexpr std::string_view kReasons[] = {
     "residual_too_large", "ring_garbage",    "source_failed",
     "stamps_late",        "store_damaged",   "throttled",
     "ticks_missed",       "too_warm",        "window_long",
-    "windows_not_found"};
-static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowsNotFound) + 1);
+    "windows_not_found",  "windows_unsure"};
+static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowsUnsure) + 1);
 
 constexpr std::string_view kNotices[] = {
     "clock_astray", "clock_moved",    "clocks_differ", "clocks_left",        "core_switched",

@@ -44,6 +44,7 @@ enum class ReasonCode {
   kTooWarm,
   kWindowLong,
   kWindowsNotFound,
+  kWindowsUnsure,
 };
 
 enum class NoticeCode {

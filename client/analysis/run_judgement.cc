@@ -119,20 +119,38 @@ bool Moves(const RunReport& report, const RailEnergy& rail) {
   return apart_w - width_w > kLeastMove * rail.step_w;
 }
 
-// Nothing where the windows of all rails that move are known or were found. Not of a run of which
-// no iteration was completed.
-std::optional<std::string> WindowsWords(const RunReport& report) {
+// Names of the rails that move and have windows of this kind.
+std::string RailsWith(const RunReport& report, WindowKind kind) {
   std::string rails;
   for (const std::optional<RailEnergy>& rail : report.estimates) {
-    if (!rail || !rail->why_not.empty() || rail->windows != WindowKind::kSmeared) continue;
+    if (!rail || !rail->why_not.empty() || rail->windows != kind) continue;
     if (Moves(report, *rail)) rails += (rails.empty() ? "" : ", ") + rail->rail;
   }
+  return rails;
+}
+
+// Nothing where the windows of all rails that move are known or were found. Not of a run of which
+// no iteration was completed.
+std::optional<std::string> NotFoundWords(const RunReport& report) {
+  const std::string rails = RailsWith(report, WindowKind::kSmeared);
   if (rails.empty()) return std::nullopt;
   return fmt::format(
       "{}: when the sensor converted could not be found from the readings of {} iterations, so "
       "each stands for all of the time in which its conversion may lie: intervals of operators are "
       "wide and may miss; measure more iterations",
       rails, report.attribution.iterations);
+}
+
+// Nothing where they were found from so many iterations.
+std::optional<std::string> UnsureWords(const RunReport& report, double limit) {
+  const auto iterations = static_cast<double>(report.attribution.iterations);
+  const std::string rails = RailsWith(report, WindowKind::kFitted);
+  if (rails.empty() || iterations >= limit) return std::nullopt;
+  return fmt::format(
+      "{}: when the sensor converted was found from the readings of {} iterations (at least {:g} "
+      "are well), which other places may explain as well: energies of operators may be off by more "
+      "than their intervals; measure more iterations",
+      rails, report.attribution.iterations, limit);
 }
 
 // What the fit of each rail says of itself.
@@ -147,7 +165,8 @@ void JudgeFits(const RunReport& report, const RecordLimits& limits,
     add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
     add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));
   }
-  add(ReasonCode::kWindowsNotFound, WindowsWords(report));
+  add(ReasonCode::kWindowsNotFound, NotFoundWords(report));
+  add(ReasonCode::kWindowsUnsure, UnsureWords(report, limits.iterations));
 }
 
 }  // namespace
@@ -157,7 +176,8 @@ std::vector<NamedLimit> Named(RecordLimits& limits) {
           {.name = "idle_shift", .value = &limits.idle_shift, .share = true},
           {.name = "drift", .value = &limits.drift, .share = true},
           {.name = "residual", .value = &limits.residual, .share = true},
-          {.name = "books", .value = &limits.books, .share = true}};
+          {.name = "books", .value = &limits.books, .share = true},
+          {.name = "iterations", .value = &limits.iterations}};
 }
 
 std::vector<std::string> RecordReasons(const RunReport& report, const RecordLimits& limits) {

@@ -17,6 +17,7 @@ struct RecordLimits {
   double drift = 0.3;        // span of a rail's slow drift, of its mean power in operators
   double residual = 0.1;     // what single readings are off by, of the same, beyond known noise
   double books = 0.02;       // energy that is unattributed, of the rail's integral
+  double iterations = 10;    // from which a free-running sensor's cycle is believed
 };
 // Their names; they point into `limits`.
 std::vector<NamedLimit> Named(RecordLimits& limits);

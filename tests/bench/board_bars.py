@@ -99,7 +99,7 @@ def truth(board, smoke):
 
 # Reasons of what two iterations cannot have, or a busy machine takes away: no network is to blame.
 NO_NETWORKS_FAULT = {"few_readings", "no_readings", "ticks_missed", "edge_unread", "clock_astray", "window_long", "other_processes",
-                     "few_fresh", "residual_too_large", "windows_not_found"}
+                     "few_fresh", "residual_too_large", "windows_not_found", "windows_unsure"}
 SMOKE_NETWORKS = ("squeezenet", "mobilenet", "alexnet")
 
 

@@ -152,11 +152,24 @@ TEST(RunJudgement, WindowsThatCouldNotBeFoundOfARailThatMovesAreAReason) {
   report.estimates[1]->rail = "VDD_CPU";
   EXPECT_THAT(RecordReasons(report, {}),
               ElementsAre(StartsWith("windows_not_found: VDD_IN, VDD_CPU: ")));
-  for (const WindowKind kind : {WindowKind::kKnown, WindowKind::kFitted, WindowKind::kFiltered}) {
+  for (const WindowKind kind : {WindowKind::kKnown, WindowKind::kFiltered}) {
     report = Smeared(2);
     report.estimates[0]->windows = kind;
     EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
   }
+}
+
+TEST(RunJudgement, WindowsThatWereFoundFromFewIterationsAreAReason) {
+  RunReport report = Smeared(2);
+  report.estimates[0]->windows = WindowKind::kFitted;
+  report.attribution.iterations = 9;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(AllOf(StartsWith("windows_unsure: VDD_IN: when the sensor converted"),
+                                HasSubstr("of 9 iterations (at least 10 are well)"),
+                                HasSubstr("measure more iterations"))));
+  EXPECT_THAT(RecordReasons(report, {.iterations = 9}), IsEmpty());
+  report.attribution.iterations = 10;
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
 }
 
 // Nobody could place the windows of such a rail.
@@ -182,6 +195,8 @@ TEST(RunJudgement, ItsLimitsHaveNames) {
     ASSERT_TRUE(SetLimit(limit, Named(limits)).ok()) << limit;
   }
   EXPECT_EQ(limits.drift + limits.residual + limits.books, 0.2 + 0.2 + 0.2);
+  ASSERT_TRUE(SetLimit("iterations=5", Named(limits)).ok());
+  EXPECT_EQ(limits.iterations, 5);
 }
 
 }  // namespace
