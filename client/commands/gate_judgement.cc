@@ -220,7 +220,10 @@ absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoin
   for (const GatePoint& point : points) {
     if (points.size() == 1) break;
     const absl::Status good = PrepareBoth(task, point, measurement).status();
-    if (!good.ok()) return good;
+    if (good.ok()) continue;
+    return Ending(
+        ExitCodeOf(good),
+        absl::Status(good.code(), fmt::format("{}: {}", point.label, std::string(good.message()))));
   }
   JudgedGate judged;
   for (const GatePoint& point : points) {

@@ -50,8 +50,7 @@ absl::StatusOr<GateSide> GateMeasurement::Prepare(const std::string& path,
   if (!link.ok()) return link.status();
   GateSide side{path, options, *std::move(job), *link};
   side.options.job = ForBoard(options.job, side.link->board());
-  const absl::Status taken =
-      CheckJob(side.options.job, side.options.model, side.job, side.link->board());
+  const absl::Status taken = CheckJobOn(side.options.job, side.options.model, side.job, *side.link);
   if (taken.ok()) return side;
   const std::string what = fmt::format("{}: {}", path, std::string(taken.message()));
   return Ending(ExitCodeOf(taken), absl::Status(taken.code(), what));

@@ -136,6 +136,15 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
                 absl::Status(status.code(), InFlags(std::string(status.message()))));
 }
 
+absl::Status CheckJobOn(const JobOptions& options, const ModelOptions& net, const Job& job,
+                        BoardLink& link) {
+  const absl::Status good = CheckJob(options, net, job, link.board());
+  if (!good.ok() || AsksForNothing(options.clocks)) return good;
+  const absl::Status has = link.client()->CheckClocks(options.clocks);
+  if (has.ok()) return has;
+  return absl::IsInvalidArgument(has) ? Ending(ExitCode::kUsage, has) : FromDevice(has);
+}
+
 namespace {
 
 struct Nets {

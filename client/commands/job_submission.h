@@ -55,6 +55,10 @@ absl::Status FitsMemory(const Model& model, uint64_t memory_bytes);
 absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const Job& job,
                       const v1::BoardInfo& board);
 
+// Likewise of the board of `link`, which is asked whether it has the job's clocks.
+absl::Status CheckJobOn(const JobOptions& options, const ModelOptions& net, const Job& job,
+                        BoardLink& link);
+
 // Uploads what the board does not have of the weights and input values, submits the job and enters
 // its run (submission.h). Errors say how the command ends; Cancelled where the user interrupted
 // before the job was queued. From the board's answer on an interrupt cancels the job. `token` as of

@@ -243,7 +243,7 @@ absl::Status Run(const RunOptions& options) {
   if (!link.ok()) return link.status();
   JobOptions job = ForBoard(options.measure.job, (*link)->board());
   const ModelOptions& model = options.measure.model;
-  const absl::Status taken = CheckJob(job, model, run->job, (*link)->board());
+  const absl::Status taken = CheckJobOn(job, model, run->job, **link);
   if (!taken.ok()) return taken;
 
   const absl::StatusOr<std::unique_ptr<MeterSession>> meter =

@@ -82,7 +82,7 @@ absl::Status Sweep::CheckPoints() {
     absl::StatusOr<Job> job = PrepareJob(options);
     if (!job.ok()) return job.status();
     const absl::Status good =
-        CheckJob(ForBoard(options.job, link_->board()), options.model, *job, link_->board());
+        CheckJobOn(ForBoard(options.job, link_->board()), options.model, *job, *link_);
     if (good.ok()) continue;
     return Ending(ExitCodeOf(good),
                   absl::Status(good.code(), fmt::format("{}: {}", planned.label(),

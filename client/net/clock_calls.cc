@@ -12,6 +12,12 @@ absl::StatusOr<v1::ClockState> DeviceClient::Clocks() {
               v1::GetClocksRequest());
 }
 
+absl::Status DeviceClient::CheckClocks(const v1::ClockRequest& wanted) {
+  v1::GetClocksRequest request;
+  *request.mutable_wanted() = wanted;
+  return Call(*wire_->stub, host_, kUnaryPatience, &v1::Device::Stub::GetClocks, request).status();
+}
+
 absl::StatusOr<v1::Diagnosis> DeviceClient::Diagnose(bool try_clocks) {
   // Drivers take their time to set a clock, and others may be served before.
   constexpr Nanoseconds kPatience = Seconds(35);

@@ -128,6 +128,9 @@ class DeviceClient {
 
   // What the clocks are now, and who holds them. Within 10 s.
   absl::StatusOr<v1::ClockState> Clocks();
+  // Whether a job may ask for these: InvalidArgument with what there is; FailedPrecondition: this
+  // board cannot. OK from a daemon that is too old to say. Within 10 s.
+  absl::Status CheckClocks(const v1::ClockRequest& wanted);
   // What the board can measure and what it lacks. `try_clocks`: a clock is set to what it is
   // already and put back. Takes about a second, 35 s at most. Unimplemented: the daemon is too old.
   absl::StatusOr<v1::Diagnosis> Diagnose(bool try_clocks);

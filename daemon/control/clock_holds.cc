@@ -22,6 +22,10 @@ absl::StatusOr<v1::ControlEvent> ClockHolds::Handle(const v1::ControlRequest& re
   if (clocks_ == nullptr) return absl::FailedPreconditionError("This daemon knows no clocks");
   if (request.has_hold_clocks()) return Hold(request.hold_clocks());
   if (request.has_release_clocks()) return Release(request.release_clocks().hold());
+  if (request.get_clocks().has_wanted()) {
+    const absl::Status possible = clocks_->Check(request.get_clocks().wanted());
+    if (!possible.ok()) return possible;
+  }
   v1::ControlEvent event;
   *event.mutable_clocks() = clocks_->Describe();
   return event;

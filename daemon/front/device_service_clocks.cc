@@ -54,9 +54,11 @@ grpc::Status DeviceService::SetQuotas(grpc::ServerContext*, const v1::SetQuotasR
   return Reply(root_.SetQuotas(*request), response);
 }
 
-grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest*,
+grpc::Status DeviceService::GetClocks(grpc::ServerContext*, const v1::GetClocksRequest* request,
                                       v1::ClockState* response) {
-  return Reply(root_.GetClocks(), response);
+  v1::ControlRequest::GetClocks what;
+  if (request->has_wanted()) *what.mutable_wanted() = request->wanted();
+  return Reply(root_.GetClocks(what), response);
 }
 
 grpc::Status DeviceService::Diagnose(grpc::ServerContext*, const v1::DiagnoseRequest* request,

@@ -77,7 +77,7 @@ class RootClient {
   absl::StatusOr<v1::QuotaState> GetQuotas();
   absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);
-  absl::StatusOr<v1::ClockState> GetClocks();
+  absl::StatusOr<v1::ClockState> GetClocks(const v1::ControlRequest::GetClocks& what);
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);
 
   // The lease on the clocks, as long as it lives. Does not outlive the client.

@@ -166,9 +166,9 @@ absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what) {
   return std::move(*answer->event.mutable_paired());
 }
 
-absl::StatusOr<v1::ClockState> RootClient::GetClocks() {
+absl::StatusOr<v1::ClockState> RootClient::GetClocks(const v1::ControlRequest::GetClocks& what) {
   v1::ControlRequest request;
-  request.mutable_get_clocks();
+  *request.mutable_get_clocks() = what;
   absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
   if (!answer.ok()) return answer.status();
   return std::move(*answer->event.mutable_clocks());

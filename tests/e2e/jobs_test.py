@@ -164,6 +164,17 @@ class JobsTest(unittest.TestCase):
             self.assertIn(said, done.stderr)
         self.assertEqual(self.jobs()["jobs"], [])
 
+    def test_clocks_that_the_board_lacks_are_said_before_anything_is_sent(self):
+        clocks = '[[clocks]]\ncpu-freq = "max"\n[[clocks]]\ncpu-freq = "1000MHz"\n'
+        path = write(self.board, JOB_FILE + clocks)
+        for command in (("submit", path), ("gate", path, path, "--max-increase", "2%", "--store", self.board.store)):
+            done = self.board.ctl(*command)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("cpu-freq=1000MHz", done.stderr)
+            self.assertIn("it has:", done.stderr)
+        self.assertEqual(self.jobs()["jobs"], [])
+        self.assertEqual(json.loads(self.board.ctl("runs", "--json").stdout)["runs"], [])
+
     def test_a_job_is_shown_cancelled_and_fetched(self):
         number = self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach").stdout.strip()
         waiting = self.board.ctl("run", "--net", "squeezenet", "--detach", "--priority", "-1").stdout.strip()

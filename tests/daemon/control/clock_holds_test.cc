@@ -55,6 +55,18 @@ TEST_F(ClockHoldsTest, HoldsUntilItIsReleased) {
   EXPECT_EQ(kernel_.Snapshot(), before_);
 }
 
+TEST_F(ClockHoldsTest, ClocksThatAJobWouldBeRefusedAreSaidWithoutBeingSet) {
+  v1::ControlRequest get;
+  v1::ClockRequest& wanted = *get.mutable_get_clocks()->mutable_wanted();
+  wanted.mutable_cpu()->set_khz(1224000);
+  EXPECT_TRUE(holds_->Handle(get).ok());
+  wanted.mutable_cpu()->set_khz(1000000);
+  const absl::Status refused = holds_->Handle(get).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("1224"));
+  EXPECT_EQ(kernel_.Snapshot(), before_);
+}
+
 TEST_F(ClockHoldsTest, TheAnswerToAReleaseSaysWhatIsLeft) {
   ASSERT_TRUE(holds_->Handle(HoldRequest(1)).ok());
   EXPECT_EQ(holds_->Handle(ReleaseRequest(1))->released().left_size(), 0);

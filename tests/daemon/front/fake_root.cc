@@ -356,9 +356,10 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
 }
 
 void FakeRoot::HandleClocks(const v1::ControlRequest& request, v1::ControlEvent* event) {
-  if (request.has_get_clocks()) {
+  const bool asks = request.has_hold_clocks() || request.get_clocks().has_wanted();
+  if (request.has_get_clocks() && !asks) {
     event->mutable_clocks()->set_simulated(true);
-  } else if (request.has_hold_clocks() && !clocks_refused_.ok()) {
+  } else if (asks && !clocks_refused_.ok()) {
     Fail(clocks_refused_.code(), std::string(clocks_refused_.message()), event);
   } else if (request.has_hold_clocks()) {
     const v1::ControlRequest::HoldClocks& hold = request.hold_clocks();

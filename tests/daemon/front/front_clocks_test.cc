@@ -50,6 +50,14 @@ TEST_P(FrontClocksTest, ShowsWhatTheRootSideSays) {
   EXPECT_TRUE(clocks->simulated());
 }
 
+TEST_P(FrontClocksTest, ClocksThatTheRootSideWouldRefuseAreSaid) {
+  root_.RefuseClocks(absl::InvalidArgumentError("policy0 has no 1.224GHz"));
+  EXPECT_TRUE(client_->Clocks().ok()) << "nothing is asked of them";
+  const absl::Status refused = client_->CheckClocks(Request().clocks());
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << refused;
+  EXPECT_THAT(refused.ToString(), HasSubstr("policy0"));
+}
+
 TEST_P(FrontClocksTest, ADiagnosisIsWhatTheRootSideFinds) {
   for (const bool tried : {false, true}) {
     const auto diagnosis = client_->Diagnose(tried);
