@@ -64,7 +64,7 @@ Need NeedOf(const v1::ControlRequest& request) {
       return {"releasing the clocks", std::nullopt};
     // Also of a client that is not known.
     case v1::ControlRequest::kRefused:
-      return {"calling", std::nullopt};
+      return {request.refused().from().empty() ? "calling" : "connecting", std::nullopt};
     // Who knows a pairing's secret need not be known.
     case v1::ControlRequest::kPair:
       return {"pairing", std::nullopt};
@@ -107,6 +107,7 @@ std::string Subject(const v1::ControlRequest& request) {
   }
   if (request.has_release_lease()) return request.release_lease().id();
   if (request.has_refused()) return request.refused().method();
+  if (!request.refused().from().empty()) return "from " + request.refused().from();
   if (request.has_hold_clocks()) return fmt::format("({})", request.hold_clocks().hold());
   if (request.has_release_clocks()) return fmt::format("({})", request.release_clocks().hold());
   if (request.has_append_object()) {
@@ -127,7 +128,10 @@ std::string UserName(uid_t uid) {
   return known ? fmt::format("user {}", Printable(entry.pw_name, 64)) : fmt::format("user {}", uid);
 }
 
-std::string WhoAsks(const v1::ControlRequest::Caller& caller, const v1::ClientBook& clients) {
+std::string WhoAsks(const v1::ControlRequest& request, const v1::ClientBook& clients) {
+  const v1::ControlRequest::Caller& caller = request.caller();
+  // All of them are one: their lines together are as many as one client's.
+  if (!request.refused().from().empty()) return "a stranger";
   if (caller.client_id().empty()) return fmt::format("user {}", caller.uid());
   for (const v1::ClientRecord& client : clients.clients()) {
     if (client.id() != caller.client_id()) continue;
@@ -171,7 +175,7 @@ absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,
 std::optional<AuditEntry> AuditOf(const v1::ControlRequest& request,
                                   const v1::ClientBook& clients) {
   if (!Changes(request)) return std::nullopt;
-  return AuditEntry{.who = WhoAsks(request.caller(), clients),
+  return AuditEntry{.who = WhoAsks(request, clients),
                     .what = std::string(NeedOf(request).what),
                     .subject = Subject(request),
                     .refused = request.refused().why()};

@@ -20,6 +20,7 @@ namespace synergy {
 struct CallServerParts {
   DeviceService& handlers;
   ClientTable& clients;
+  Strangers& strangers;
   const grpc::ResourceQuota& quota;  // their threads and memory, together
 };
 
@@ -40,7 +41,7 @@ class CallServer {
  private:
   using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
   CallServer(const CallServerParts& parts, std::optional<Caller> caller)
-      : service_(parts.handlers, parts.clients, std::move(caller)) {}
+      : service_(parts.handlers, parts.clients, parts.strangers, std::move(caller)) {}
 
   CheckedService service_;
   std::unique_ptr<Acceptor> acceptor_;

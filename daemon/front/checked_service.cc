@@ -37,10 +37,11 @@ std::string ClientOf(const grpc::ServerContext& context) {
 
 }  // namespace
 
-CheckedService::CheckedService(DeviceService& handlers, ClientTable& clients,
+CheckedService::CheckedService(DeviceService& handlers, ClientTable& clients, Strangers& strangers,
                                std::optional<Caller> caller)
     : handlers_(handlers),
       clients_(clients),
+      strangers_(strangers),
       caller_(std::move(caller)),
       needs_(RolesOfMethods()) {}
 
@@ -56,6 +57,7 @@ grpc::Status CheckedService::Check(const char* method,
     caller = *caller_;
   } else {
     caller.wire.set_client_id(ClientOf(*context));
+    strangers_.Called(context->peer());
   }
   const auto call = clients_.Begin(caller, needed, method, context);
   const CallerScope scope(call.ok() ? (*call)->caller() : caller);

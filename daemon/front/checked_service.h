@@ -11,6 +11,7 @@
 #include "daemon/front/caller.h"
 #include "daemon/front/client_table.h"
 #include "daemon/front/device_service.h"
+#include "daemon/front/strangers.h"
 #include "synergy/v1/device.grpc.pb.h"
 
 namespace synergy {
@@ -19,8 +20,9 @@ namespace synergy {
 class CheckedService final : public v1::Device::Service {
  public:
   // `caller`: of all its calls; nothing: each is made by the client of its connection's
-  // certificate. `handlers` and `clients` outlive it.
-  CheckedService(DeviceService& handlers, ClientTable& clients, std::optional<Caller> caller);
+  // certificate. `handlers`, `clients` and `strangers` outlive it.
+  CheckedService(DeviceService& handlers, ClientTable& clients, Strangers& strangers,
+                 std::optional<Caller> caller);
 
   grpc::Status Handshake(grpc::ServerContext*, const v1::HandshakeRequest*,
                          v1::HandshakeResponse*) override;
@@ -78,6 +80,7 @@ class CheckedService final : public v1::Device::Service {
 
   DeviceService& handlers_;
   ClientTable& clients_;
+  Strangers& strangers_;
   const std::optional<Caller> caller_;
   const std::map<std::string, v1::Role> needs_;  // by the RPC's name
 };

@@ -53,6 +53,9 @@ struct FrontServer::Parts {
         root(std::move(channel), news, kRootPatience,
              [this](const v1::ClientBook& book) { clients.Set(book); }),
         handlers(std::move(start.board), root, news, telemetry, clock),
+        strangers([this](const std::string& from,
+                         const std::string& why) { root.TellStranger(from, why); },
+                  clock),
         unix_servers(shared, start.owner) {
     LimitQuota(&quota);
   }
@@ -65,8 +68,10 @@ struct FrontServer::Parts {
   TelemetryRingReader telemetry;
   RootClient root;
   DeviceService handlers;
+  Strangers strangers;
   grpc::ResourceQuota quota{"synergyd-front"};
-  const CallServerParts shared{.handlers = handlers, .clients = clients, .quota = quota};
+  const CallServerParts shared{
+      .handlers = handlers, .clients = clients, .strangers = strangers, .quota = quota};
   UnixServers unix_servers;
   std::unique_ptr<CallServer> tcp_server;  // null: nobody comes by TCP
   std::unique_ptr<TcpDoor> door;
@@ -85,7 +90,7 @@ absl::Status FrontServer::Parts::ServeTcp(int listener) {
   door = std::make_unique<TcpDoor>(
       CertifiedKey{.key = tls.key_pem(), .certificate = tls.certificate_pem()},
       [this, listener](UniqueFd connection) { tcp_server->Take(std::move(connection), listener); },
-      [this](const v1::PairRequest& request) { return root.Pair(request); });
+      [this](const v1::PairRequest& request) { return root.Pair(request); }, strangers);
   return absl::OkStatus();
 }
 

@@ -74,6 +74,8 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Pairing> OpenPairing(v1::Role role);
   // For the audit log: the front itself refuses a call.
   void TellRefused(const std::string& method, const absl::Status& why);
+  // Likewise: a connection from this address has come to nothing. Does not wait for an answer.
+  void TellStranger(const std::string& from, const std::string& why);
   absl::StatusOr<v1::QuotaState> GetQuotas();
   absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);

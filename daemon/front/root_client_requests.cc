@@ -142,6 +142,14 @@ void RootClient::TellRefused(const std::string& method, const absl::Status& why)
   Ask(std::move(request), {}, patience_).IgnoreError();  // it is refused also where nobody hears
 }
 
+void RootClient::TellStranger(const std::string& from, const std::string& why) {
+  v1::ControlRequest request;
+  request.mutable_refused()->set_from(from);
+  request.mutable_refused()->set_why(why);
+  Pending pending(this);
+  Begin(std::move(request), {}, patience_, &pending);
+}
+
 absl::StatusOr<v1::QuotaState> RootClient::GetQuotas() {
   v1::ControlRequest request;
   request.mutable_get_quotas();

@@ -21,10 +21,11 @@ constexpr int kSweepMs = 1000;
 
 }  // namespace
 
-TcpDoor::TcpDoor(CertifiedKey board, Serve serve, Pair pair)
+TcpDoor::TcpDoor(CertifiedKey board, Serve serve, Pair pair, Strangers& strangers)
     : board_(std::move(board)),
       serve_(std::move(serve)),
       pair_(std::move(pair)),
+      strangers_(strangers),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       sorter_([this] { Sort(); }) {
   for (std::jthread& thread : answerers_) thread = std::jthread([this] { AnswerAll(); });
@@ -42,11 +43,16 @@ void TcpDoor::Stop() {
 }
 
 void TcpDoor::Take(UniqueFd connection) {
-  const absl::MutexLock lock(&mutex_);
-  if (!count_.Admit(connection.get())) return;
-  arrived_.push_back(
-      {.connection = std::move(connection), .end = RealClock().Now() + kPatience, .said = ""});
-  eventfd_write(wake_.get(), 1);
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (count_.Admit(connection.get())) {
+      arrived_.push_back(
+          {.connection = std::move(connection), .end = RealClock().Now() + kPatience, .said = ""});
+      eventfd_write(wake_.get(), 1);
+      return;
+    }
+  }
+  strangers_.Refuse(connection.get(), "too many connections, from there or in all");
 }
 
 TcpDoor::Wish TcpDoor::Hear(Visitor& visitor) {
@@ -61,10 +67,33 @@ TcpDoor::Wish TcpDoor::Hear(Visitor& visitor) {
   while (visitor.said.size() < kPairingPreface.size()) {
     const ssize_t size = recv(fd, &first, 1, MSG_DONTWAIT);
     if (size < 0) return errno == EAGAIN || errno == EINTR ? Wish::kUnknown : Wish::kGone;
-    if (size == 0 || first != kPairingPreface[visitor.said.size()]) return Wish::kGone;
+    if (size == 0) return Wish::kGone;
+    if (first != kPairingPreface[visitor.said.size()]) return Wish::kGarbage;
     visitor.said += first;
   }
   return Wish::kAnswered;
+}
+
+bool TcpDoor::Await(Visitor& visitor) {
+  const int fd = visitor.connection.get();
+  const Wish wish = Hear(visitor);
+  if (wish == Wish::kUnknown && RealClock().Now() <= visitor.end) return true;
+  if (wish == Wish::kUnknown) strangers_.Refuse(fd, "it said nothing");
+  if (wish == Wish::kGarbage) strangers_.Refuse(fd, "what it said is neither TLS nor a pairing");
+  if (wish == Wish::kServed) {
+    strangers_.Serve(fd);
+    serve_(std::move(visitor.connection));
+  }
+  if (wish != Wish::kAnswered) return false;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (waiting_.size() < kMaxWaiting) {
+      waiting_.push_back(std::move(visitor));
+      return false;
+    }
+  }
+  strangers_.Refuse(fd, "too many pairings at a time");
+  return false;
 }
 
 void TcpDoor::Sort() {
@@ -75,7 +104,8 @@ void TcpDoor::Sort() {
     for (const Visitor& visitor : silent) {
       pollers.push_back({.fd = visitor.connection.get(), .events = POLLIN, .revents = 0});
     }
-    poll(pollers.data(), pollers.size(), silent.empty() ? -1 : kSweepMs);
+    const bool waits = strangers_.Look() || !silent.empty();
+    poll(pollers.data(), pollers.size(), waits ? kSweepMs : -1);
     eventfd_t count = 0;
     eventfd_read(wake_.get(), &count);
     {
@@ -83,17 +113,11 @@ void TcpDoor::Sort() {
       if (stopping_) return;
       silent.splice(silent.end(), arrived_);
     }
-    while (silent.size() > kMaxSilent) silent.pop_front();
-    const MonotonicTime now = RealClock().Now();
-    for (auto visitor = silent.begin(); visitor != silent.end();) {
-      const Wish wish = now > visitor->end ? Wish::kGone : Hear(*visitor);
-      if (wish == Wish::kServed) serve_(std::move(visitor->connection));
-      if (wish == Wish::kAnswered) {
-        const absl::MutexLock lock(&mutex_);
-        if (waiting_.size() < kMaxWaiting) waiting_.push_back(std::move(*visitor));
-      }
-      visitor = wish == Wish::kUnknown ? std::next(visitor) : silent.erase(visitor);
+    while (silent.size() > kMaxSilent) {
+      strangers_.Refuse(silent.front().connection.get(), "too many connections that say nothing");
+      silent.pop_front();
     }
+    std::erase_if(silent, [this](Visitor& visitor) { return !Await(visitor); });
   }
 }
 
@@ -116,9 +140,11 @@ void TcpDoor::AnswerAll() {
 
 // A client that only wanted to see our certificate goes after the handshake.
 void TcpDoor::Answer(Visitor visitor) {
+  const SocketPeer peer = PeerOf(visitor.connection.get());
   absl::StatusOr<std::unique_ptr<TlsStream>> stream =
       TlsStream::Accept(std::move(visitor.connection), board_, visitor.end);
-  if (!stream.ok()) return;
+  if (!stream.ok())
+    return strangers_.Refuse(peer, "TLS of a pairing: " + stream.status().ToString());
   v1::PairRequest request;
   if (!(*stream)->Receive(&request).ok()) return;
   absl::StatusOr<v1::PairResponse> answer = pair_(request);

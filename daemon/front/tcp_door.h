@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/unique_fd.h"
 #include "daemon/front/connection_count.h"
+#include "daemon/front/strangers.h"
 #include "synergy/v1/access.pb.h"
 
 namespace synergy {
@@ -32,7 +33,8 @@ class TcpDoor {
   using Serve = std::function<void(UniqueFd connection)>;
   using Pair = std::function<absl::StatusOr<v1::PairResponse>(const v1::PairRequest&)>;
   // Both are called from the door's threads.
-  TcpDoor(CertifiedKey board, Serve serve, Pair pair);
+  // `strangers` outlives the door.
+  TcpDoor(CertifiedKey board, Serve serve, Pair pair, Strangers& strangers);
   ~TcpDoor();  // within kPatience: an answer that is under way is finished
   TcpDoor(const TcpDoor&) = delete;
   TcpDoor& operator=(const TcpDoor&) = delete;
@@ -53,12 +55,15 @@ class TcpDoor {
   void AnswerAll() ABSL_LOCKS_EXCLUDED(mutex_);
   void Answer(Visitor visitor);
   // What became clear of a visitor from what it has sent.
-  enum class Wish { kUnknown, kGone, kServed, kAnswered };
+  enum class Wish { kUnknown, kGone, kGarbage, kServed, kAnswered };
   static Wish Hear(Visitor& visitor);
+  // False: no more is to be heard of the visitor.
+  bool Await(Visitor& visitor) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const CertifiedKey board_;
   const Serve serve_;
   const Pair pair_;
+  Strangers& strangers_;
   const UniqueFd wake_;  // an eventfd: somebody came, or the end
   absl::Mutex mutex_;
   ConnectionCount count_ ABSL_GUARDED_BY(mutex_);

@@ -123,4 +123,7 @@ TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
 }
 
 }  // namespace
+  request.mutable_caller()->Clear();
+  request.mutable_refused()->set_from("10.0.0.7");
+  EXPECT_EQ(AuditLine(request), "a stranger: connecting from 10.0.0.7");
 }  // namespace synergy

@@ -114,6 +114,8 @@ TEST_F(AccessTest, WithoutACertificateNobodyComesIn) {
 
 TEST_F(AccessTest, ACertificateOfAnotherAuthorityIsRefused) {
   ExpectNoRpcComesIn(ChannelOf(OfAnotherAuthority(root_.Pair(v1::ROLE_ADMIN))));
+  EXPECT_THAT(root_.WaitForStranger(), testing::StartsWith("127.0.0.1: TLS failed"))
+      << "for the audit log";
 }
 
 TEST_F(AccessTest, AnExpiredCertificateIsRefused) {

@@ -296,7 +296,11 @@ void FakeRoot::Answer(ControlChannel* channel, const v1::ControlRequest& request
 v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
                                   const std::vector<UniqueFd>& fds, UniqueFd* reply_fd) {
   v1::ControlEvent event;
-  if (request.has_refused()) refused_.push_back(request.refused().method());
+  if (!request.refused().from().empty()) {
+    strangers_.push_back(request.refused().from() + ": " + request.refused().why());
+  } else if (request.has_refused()) {
+    refused_.push_back(request.refused().method());
+  }
   asked_ += request.has_pair() || request.has_refused() ? 0 : 1;
   if (request.has_pair()) {
     const absl::StatusOr<v1::PairResponse> paired = access_->PairUntrusted(request.pair());
@@ -393,6 +397,13 @@ std::map<uint64_t, v1::ControlRequest::HoldClocks> FakeRoot::WaitForHolds(size_t
                          ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return holds_.size() == count; };
   mutex_.Await(absl::Condition(&there));
   return holds_;
+}
+
+std::string FakeRoot::WaitForStranger() {
+  absl::MutexLock lock(&mutex_);
+  const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !strangers_.empty(); };
+  mutex_.Await(absl::Condition(&there));
+  return std::exchange(strangers_, {}).front();
 }
 
 void FakeRoot::OpenForReply(const std::string& path, UniqueFd* reply_fd, v1::ControlEvent* event) {

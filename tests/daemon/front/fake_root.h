@@ -72,6 +72,8 @@ class FakeRoot {
   int asked() const { return asked_; }
   // The calls that the front has refused, by their methods.
   std::vector<std::string> refused() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits for a connection that came to nothing: "127.0.0.1: why". Forgets those after it.
+  std::string WaitForStranger() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The control channel for a new front, which has got Start and the jobs; the last front's one is
   // cut.
@@ -152,6 +154,7 @@ class FakeRoot {
   v1::ControlEvent::Sources sources_ ABSL_GUARDED_BY(mutex_);
   v1::ControlEvent::Engines engines_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> refused_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> strangers_ ABSL_GUARDED_BY(mutex_);
   std::string wanted_engine_ ABSL_GUARDED_BY(mutex_);
   absl::Status clocks_refused_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> left_ ABSL_GUARDED_BY(mutex_);
