@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/fair_share.h"
 #include "common/roles.h"
 #include "fmt/format.h"
 
@@ -38,10 +39,12 @@ absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
   }
   if (absl::Status may = CheckRole(needed, caller.role, what, caller.paired()); !may.ok())
     return may;
-  const auto own = std::ranges::count(calls_, caller.id(), &Call::id_);
-  if (own >= kMaxCalls) {
+  const auto own = static_cast<size_t>(std::ranges::count(calls_, caller.id(), &Call::id_));
+  if (calls_.size() >= kMaxAllCalls || own >= kMaxCalls ||
+      !LeavesAShare(own + 1, kMaxAllCalls - calls_.size() - 1)) {
     return absl::ResourceExhaustedError(
-        fmt::format("You make {} calls at the same time already: try again", own));
+        fmt::format("You make {} calls at the same time already, and all together {}: try again",
+                    own, calls_.size()));
   }
   auto call = std::make_unique<Call>(*this, caller, needed, context);
   calls_.insert(call.get());

@@ -19,8 +19,10 @@ namespace synergy {
 // Thread-safe.
 class ClientTable {
  public:
-  // Of one client or user at a time, so that it leaves some of the server's threads to others.
-  static constexpr int kMaxCalls = 40;
+  // Of all at a time: the server's threads, but for those in which gRPC waits for calls.
+  static constexpr size_t kMaxAllCalls = 60;
+  // Of one client or user that is alone; of several less (common/fair_share.h).
+  static constexpr size_t kMaxCalls = 40;
 
   // A call, as long as it lives. Does not outlive the table.
   class Call {

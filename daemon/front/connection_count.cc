@@ -12,7 +12,9 @@ bool ConnectionCount::Admit(int connection) {
   std::string place = PeerOf(connection).place;
   const auto from_there =
       std::ranges::count_if(open_, [&place](const Open& open) { return open.place == place; });
-  if (open_.size() >= kMaxConnections || static_cast<size_t>(from_there) >= kMaxFromOnePlace) {
+  const auto there = static_cast<size_t>(from_there);
+  if (open_.size() >= kMaxConnections || there >= kMaxFromOnePlace ||
+      !LeavesAShare(there + 1, kMaxConnections - open_.size() - 1)) {
     return false;
   }
   open_.push_back({.fd = connection, .inode = InodeOf(connection), .place = std::move(place)});

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/fair_share.h"
 #include "common/protocol.h"
 #include "fmt/format.h"
 
@@ -23,7 +24,7 @@ constexpr const char* kTmpfs = "/dev/shm";
 bool UploadBudget::Take(const std::string& client, uint64_t bytes) {
   const absl::MutexLock lock(&mutex_);
   uint64_t& taken = taken_[client];
-  if (bytes > left_ || bytes > share_ - taken) return false;
+  if (bytes > left_ || !LeavesAShare(taken + bytes, left_ - bytes)) return false;
   left_ -= bytes;
   taken += bytes;
   return true;

@@ -14,14 +14,14 @@
 
 namespace synergy {
 
-// Anonymous files are memory: all uploads under way share this budget, of which one client's have
-// three quarters at most. Thread-safe.
+// Anonymous files are memory: all uploads under way share this budget (common/fair_share.h).
+// Thread-safe.
 class UploadBudget {
  public:
-  explicit UploadBudget(uint64_t bytes) : left_(bytes), share_(bytes - bytes / 4) {}
+  explicit UploadBudget(uint64_t bytes) : left_(bytes), share_(bytes / 3 * 2 + bytes % 3 / 2) {}
   bool Take(const std::string& client, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveBack(const std::string& client, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
-  uint64_t share() const { return share_; }  // of one client
+  uint64_t share() const { return share_; }  // of one client that is alone
 
  private:
   absl::Mutex mutex_;

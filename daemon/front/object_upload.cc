@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/fair_share.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -25,7 +26,8 @@ absl::StatusOr<std::unique_ptr<ObjectsUnderWay::Claim>> ObjectsUnderWay::Take(
   }
   const auto own = static_cast<size_t>(std::ranges::count_if(
       clients_, [&client](const auto& entry) { return entry.second == client; }));
-  if (clients_.size() >= kMaxUploads || own >= kMaxUploadsOfOne) {
+  if (clients_.size() >= kMaxUploads || own >= kMaxUploadsOfOne ||
+      !LeavesAShare(own + 1, kMaxUploads - clients_.size() - 1)) {
     return absl::ResourceExhaustedError(
         fmt::format("{} objects are being uploaded already, {} of them by you; try again",
                     clients_.size(), own));

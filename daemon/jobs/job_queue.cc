@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/fair_share.h"
 #include "common/roles.h"
 #include "daemon/jobs/run_closing.h"
 #include "daemon/jobs/run_files.h"
@@ -136,7 +137,9 @@ absl::Status JobQueue::RequirePlace(const JobOwner& by) const {
   const size_t most = quotas_.limits().jobs_per_client();
   absl::MutexLock lock(&mutex_);
   const size_t own = table_.CountQueued(by.id), all = table_.QueuedRunIds().size();
-  if (own < most && all < options_.capacity) return absl::OkStatus();
+  if (own < most && all < options_.capacity && LeavesAShare(own + 1, options_.capacity - all - 1)) {
+    return absl::OkStatus();
+  }
   return absl::ResourceExhaustedError(fmt::format(
       "Queueing the job: {} jobs wait already{}; try again when one has ended, or cancel one",
       own < most ? all : own,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/fair_share.h"
 #include "common/files.h"
 #include "common/spec_validation.h"
 #include "fmt/format.h"
@@ -53,7 +54,8 @@ absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, 
   }
   const auto own = static_cast<size_t>(std::ranges::count_if(
       leases_, [&by](const Entry& entry) { return entry.stored.owner_id() == by.id; }));
-  if (leases_.size() >= kMaxLeases || own >= kMaxLeasesOfOne) {
+  if (leases_.size() >= kMaxLeases || own >= kMaxLeasesOfOne ||
+      !LeavesAShare(own + 1, kMaxLeases - leases_.size() - 1)) {
     return absl::ResourceExhaustedError(
         fmt::format("Taking a lease: {} are there already, {} of them yours; try again later",
                     leases_.size(), own));

@@ -328,9 +328,9 @@ class CallShareTest : public AccessTest {
     request.set_run_id("r");
     v1::FollowJobResponse item;
     std::list<Follow> follows;
-    for (int i = 0; i < ClientTable::kMaxCalls; ++i) {
+    for (size_t i = 0; i < ClientTable::kMaxCalls; ++i) {
       Follow& follow = follows.emplace_back();
-      follow.reader = stubs[static_cast<size_t>(i % 2)]->FollowJob(&follow.context, request);
+      follow.reader = stubs[i % 2]->FollowJob(&follow.context, request);
       ASSERT_TRUE(follow.reader->Read(&item)) << i;
     }
     grpc::ClientContext context;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "fmt/format.h"
 
 namespace synergy {
 namespace {
@@ -57,11 +58,26 @@ TEST_F(ConnectionCountTest, AllPlacesTogetherHaveALimit) {
   ConnectionCount count;
   std::vector<UniqueFd> open;
   for (size_t i = 0; i < ConnectionCount::kMaxConnections; ++i) {
-    open.push_back(Accepted(("127.0.1." + std::to_string(1 + i % 200)).c_str()));
+    open.push_back(Accepted(fmt::format("127.0.{}.{}", 1 + i / 200, 1 + i % 200).c_str()));
     ASSERT_TRUE(count.Admit(open.back().get())) << i;
   }
-  const UniqueFd more = Accepted("127.0.2.1");
+  const UniqueFd more = Accepted("127.0.9.1");
   EXPECT_FALSE(count.Admit(more.get()));
+}
+
+TEST_F(ConnectionCountTest, SomePlacesThatTakeAllTheyCanLeaveRoomForAnother) {
+  ConnectionCount count;
+  std::vector<UniqueFd> open;
+  for (int place = 1; place <= 8; ++place) {
+    const std::string from = fmt::format("127.0.0.{}", place);
+    UniqueFd next = Accepted(from.c_str());
+    ASSERT_TRUE(count.Admit(next.get())) << place;
+    do {
+      open.push_back(std::move(next));
+      next = Accepted(from.c_str());
+    } while (count.Admit(next.get()));
+  }
+  EXPECT_LT(open.size(), ConnectionCount::kMaxConnections);
 }
 
 }  // namespace

@@ -78,28 +78,31 @@ TEST(NetUpload, RefusesANetBeyondTheLimitAndTakesOneAtTheLimit) {
 
 TEST(NetUpload, WhatHasComeCountsAndNotWhatIsAnnounced) {
   UploadBudget budget(100);
-  auto silent = NetUpload::Create("net", 75, &budget, "silent");
-  auto as_silent = NetUpload::Create("net", 75, &budget, "silent");
+  auto silent = NetUpload::Create("net", 66, &budget, "silent");
+  auto as_silent = NetUpload::Create("net", 66, &budget, "silent");
   ASSERT_TRUE(silent.ok() && as_silent.ok());
-  auto other = NetUpload::Create("net", 75, &budget, "other");
-  ASSERT_TRUE(other->Append(std::string(75, 'x')).ok());
-  EXPECT_EQ(silent->Append(std::string(26, 'x')).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_TRUE(silent->Append(std::string(25, 'x')).ok());
+  auto other = NetUpload::Create("net", 66, &budget, "other");
+  ASSERT_TRUE(other->Append(std::string(66, 'x')).ok());
+  EXPECT_EQ(silent->Append(std::string(23, 'x')).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(silent->Append(std::string(22, 'x')).ok());
 }
 
-TEST(NetUpload, OneClientLeavesAPartOfTheBudgetToOthersAndAllIsGivenBack) {
+TEST(NetUpload, ClientsLeaveAPartOfTheBudgetToOthersAndAllIsGivenBack) {
   UploadBudget budget(100);
   for (int i = 0; i < 2; ++i) {
     auto first = NetUpload::Create("net", 50, &budget, "greedy");
     auto second = NetUpload::Create("net", 50, &budget, "greedy");
-    auto other = NetUpload::Create("net", 25, &budget, "other");
+    auto other = NetUpload::Create("net", 50, &budget, "as greedy");
+    auto third = NetUpload::Create("net", 7, &budget, "modest");
     ASSERT_TRUE(first->Append(std::string(50, 'x')).ok());
-    EXPECT_EQ(second->Append(std::string(26, 'x')).code(), absl::StatusCode::kResourceExhausted);
-    EXPECT_TRUE(second->Append(std::string(25, 'x')).ok());
-    EXPECT_TRUE(other->Append(std::string(25, 'x')).ok());
+    EXPECT_EQ(second->Append(std::string(17, 'x')).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(second->Append(std::string(16, 'x')).ok());
+    EXPECT_EQ(other->Append(std::string(23, 'x')).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(other->Append(std::string(22, 'x')).ok());
+    EXPECT_TRUE(third->Append(std::string(7, 'x')).ok());
   }
-  EXPECT_THAT(NetUpload::Create("net", 76, &budget, "one").status().ToString(),
-              HasSubstr("75 are possible"));
+  EXPECT_THAT(NetUpload::Create("net", 67, &budget, "one").status().ToString(),
+              HasSubstr("66 are possible"));
 }
 
 TEST(AnonymousFile, WithoutMemfdIsAFileWithoutAName) {

@@ -422,6 +422,18 @@ TEST_F(JobQueueTest, OneClientsLeasesLeaveRoomForOthers) {
   EXPECT_TRUE(queue_->TakeLease("bobs", 60, bob).ok());
 }
 
+TEST_F(JobQueueTest, SeveralClientsThatTakeAllTheyCanLeaveLeasesToOthers) {
+  const size_t greedy = LeaseBook::kMaxLeases / LeaseBook::kMaxLeasesOfOne + 1;
+  size_t taken = 0;
+  for (size_t i = 0; i < greedy; ++i) {
+    const JobOwner by = {fmt::format("uid:{}", i), "user", v1::ROLE_RUN};
+    while (queue_->TakeLease(fmt::format("l{}", taken), 60, by).ok()) ++taken;
+  }
+  EXPECT_LT(taken, LeaseBook::kMaxLeases);
+  const JobOwner another = {"uid:100", "user", v1::ROLE_RUN};
+  EXPECT_TRUE(queue_->TakeLease("another", 60, another).ok());
+}
+
 TEST_F(JobQueueTest, ADaemonThatDiedBetweenTheEndAndItsNoteTakesTheEndOver) {
   const std::string run_id = Submit();
   executor_.Finish(v1::JOB_STATE_DONE);
