@@ -118,8 +118,8 @@ absl::Status Gate(const GateCommandOptions& options) {
 void AddRuleOptions(CLI::App& command, GateCommandOptions& of_command) {
   GateOptions& options = of_command.gate;
   AddShareOption(command, "--max-increase", &of_command.max_increase,
-                 "How much more the candidate may cost, as 2%; needed here or in [gate] of a job "
-                 "file, whose keys are the defaults of these options");
+                 "How much more the candidate may cost, as 2%; needed here or in [gate] of the "
+                 "baseline's job file, whose keys are the defaults of these options");
   AddShareOption(command, "--alpha", &of_command.alpha,
                  "How often a decision may be wrong at an increase of exactly that (default: 5%)");
   command.get_option("--alpha")->check([](const std::string& text) -> std::string {
@@ -133,10 +133,11 @@ void AddRuleOptions(CLI::App& command, GateCommandOptions& of_command) {
                    "The runs of both sides were measured in turns: compare them pair by pair. The "
                    "result may be looked at after each pair, as often as one likes, to stop early");
   command
-      .add_option("--runs", options.said.runs,
-                  fmt::format("Measure so many of each point of a job file, at most (default: its "
-                              "repetitions, else {} in turns, {} beside stored runs)",
-                              kGatePairs, kGateRuns))
+      .add_option(
+          "--runs", options.said.runs,
+          fmt::format("Measure so many of each point of a job file, at most (default: the "
+                      "repetitions of the baseline's, else {} in turns, {} beside stored runs)",
+                      kGatePairs, kGateRuns))
       ->check(CLI::Range(1, 1000))
       ->type_name("N");
   command.add_flag("--require-valid", options.require_valid,
@@ -144,7 +145,7 @@ void AddRuleOptions(CLI::App& command, GateCommandOptions& of_command) {
   command.add_flag("--force", options.force, "Also other networks, batches and boards");
 }
 
-// What the command line leaves open the job files may say.
+// What the command line leaves open the baseline's job file may say.
 void TakeWhatWasSaid(const CLI::App& command, GateCommandOptions* options) {
   GateSettings& said = options->gate.said;
   const auto given = [&](const char* flag) { return command.count(flag) > 0; };

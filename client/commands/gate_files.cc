@@ -18,41 +18,33 @@ absl::Status Refuse(fmt::format_string<T...> format, T&&... args) {
                 absl::InvalidArgumentError(fmt::format(format, std::forward<T>(args)...)));
 }
 
-GateSettings SettingsOf(const SweepPlan& plan) {
-  const JobFileGate& gate = *plan.file.gate;
+// What a file says of how to judge: nothing where there is none, or no [gate] in it.
+GateSettings SettingsOf(const SweepPlan* plan) {
+  if (plan == nullptr || !plan->file.gate) return {};
+  const JobFileGate& gate = *plan->file.gate;
   GateSettings settings{
-      .max_increase = plan.max_increase, .alpha = gate.alpha, .per_op = gate.per_op};
+      .max_increase = plan->max_increase, .alpha = gate.alpha, .per_op = gate.per_op};
   if (!gate.metric.empty()) settings.metric = MetricOf(gate.metric);
   if (!gate.rail.empty()) settings.rail = gate.rail;
   return settings;
 }
 
-// `fallback`: what a [gate] without the key means.
-template <typename T>
-absl::Status Take(std::optional<T> GateSettings::*member, const char* key,
-                  const std::optional<T>& fallback, const std::vector<GateSettings>& files,
-                  GateSettings* settled) {
-  if (settled->*member || files.empty()) return absl::OkStatus();
-  const auto in = [&](const GateSettings& file) { return file.*member ? file.*member : fallback; };
-  settled->*member = in(files.front());
-  if (in(files.back()) == settled->*member) return absl::OkStatus();
-  return Refuse(
-      "the two job files say different things of {0} in [gate]: let them agree, or give --{0}",
-      key);
+size_t RepetitionsOf(const SweepPlan* plan) {
+  return plan == nullptr ? 0 : plan->file.repetitions.value_or(0);
 }
 
-absl::Status TakeRuns(const std::vector<const SweepPlan*>& files, GateSettings* settled) {
-  if (settled->runs > 0) return absl::OkStatus();
-  for (const SweepPlan* file : files) {
-    const size_t repetitions = file->file.repetitions.value_or(0);
-    if (repetitions == 0) continue;
-    if (settled->runs > 0 && settled->runs != repetitions) {
-      return Refuse("the two job files have {} and {} repetitions: let them agree, or give --runs",
-                    settled->runs, repetitions);
-    }
-    settled->runs = repetitions;
-  }
-  return absl::OkStatus();
+// The candidate does not choose how it is judged.
+void NoteWhatIsNotUsed(const GatePlans& plans) {
+  const auto note = [&](const char* what) {
+    PrintNote(
+        fmt::format("{} of {} not used: the command line and the baseline's job file say "
+                    "how a candidate is judged",
+                    what, plans.candidate->path));
+  };
+  const GateSettings own = SettingsOf(plans.candidate);
+  if (own != GateSettings() && own != SettingsOf(plans.baseline)) note("the [gate]");
+  const size_t repetitions = RepetitionsOf(plans.candidate);
+  if (repetitions > 0 && repetitions != RepetitionsOf(plans.baseline)) note("the repetitions");
 }
 
 std::vector<const PlannedJob*> PointsOf(const SweepPlan& plan) {
@@ -75,45 +67,26 @@ absl::Status CheckPair(const SweepPlan& baseline, const SweepPlan& candidate, ui
 
 }  // namespace
 
-absl::StatusOr<SettledGate> SettleGate(const GateSettings& said,
-                                       const std::vector<const SweepPlan*>& files) {
-  std::vector<GateSettings> gates;
-  for (const SweepPlan* file : files) {
-    if (file->file.gate) gates.push_back(SettingsOf(*file));
-  }
-  // Of two the baseline's is what was agreed on: the candidate does not choose how it is judged.
-  if (files.size() == 2 && !files.front()->file.gate && !gates.empty()) {
-    PrintNote(
-        fmt::format("the [gate] of {} is not used, as {} has none: what the command line "
-                    "leaves open has its defaults",
-                    files.back()->path, files.front()->path));
-    gates.clear();
-  }
-  GateSettings settings = said;
-  const SettledGate unsaid;
-  absl::Status status =
-      Take<double>(&GateSettings::max_increase, "max-increase", {}, gates, &settings);
-  status.Update(Take<double>(&GateSettings::alpha, "alpha", unsaid.rule.alpha, gates, &settings));
-  status.Update(Take<Metric>(&GateSettings::metric, "metric", unsaid.metric, gates, &settings));
-  // Where the command line asks for times, the files' rail is of something else.
-  if (settings.metric != Metric::kTime) {
-    status.Update(Take<std::string>(&GateSettings::rail, "rail", {}, gates, &settings));
-  }
-  status.Update(Take<bool>(&GateSettings::per_op, "per-op", unsaid.per_op, gates, &settings));
-  status.Update(TakeRuns(files, &settings));
-  if (!status.ok()) return status;
-  if (!settings.max_increase) {
+absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans& plans) {
+  NoteWhatIsNotUsed(plans);
+  const GateSettings agreed = SettingsOf(plans.baseline);
+  const std::optional<double> limit = said.max_increase ? said.max_increase : agreed.max_increase;
+  if (!limit) {
     return Refuse(
-        "the limit is missing: give --max-increase, as 2%, or max-increase in [gate] of a job "
-        "file");
+        "the limit is missing: give --max-increase, as 2%, or max-increase in [gate] of the "
+        "baseline's job file");
   }
-  SettledGate settled{.rule = {.max_increase = *settings.max_increase,
-                               .alpha = settings.alpha.value_or(unsaid.rule.alpha)},
-                      .metric = settings.metric.value_or(unsaid.metric),
-                      .rail = settings.rail.value_or(""),
-                      .per_op = settings.per_op.value_or(unsaid.per_op),
-                      .runs = settings.runs};
-  status = CheckRailOfMetric(settled.metric, settled.rail);
+  const SettledGate unsaid;
+  SettledGate settled{
+      .rule = {.max_increase = *limit,
+               .alpha = said.alpha.value_or(agreed.alpha.value_or(unsaid.rule.alpha))},
+      .metric = said.metric.value_or(agreed.metric.value_or(unsaid.metric)),
+      .rail = said.rail.value_or(""),
+      .per_op = said.per_op.value_or(agreed.per_op.value_or(unsaid.per_op)),
+      .runs = said.runs > 0 ? said.runs : RepetitionsOf(plans.baseline)};
+  // Where the command line asks for times, the file's rail is of something else.
+  if (!said.rail && said.metric != Metric::kTime) settled.rail = agreed.rail.value_or("");
+  const absl::Status status = CheckRailOfMetric(settled.metric, settled.rail);
   if (!status.ok()) return status;
   return settled;
 }

@@ -12,13 +12,21 @@
 
 namespace synergy {
 
-// What the command line says; what it leaves open the files may say.
+// What the command line says; what it leaves open the baseline's file may say.
 struct GateSettings {
   std::optional<double> max_increase = {}, alpha = {};  // shares
   std::optional<Metric> metric = {};
   std::optional<std::string> rail = {};
   std::optional<bool> per_op = {};
   size_t runs = 0;  // of a job file, at most; 0: not said
+
+  bool operator==(const GateSettings&) const = default;
+};
+
+// Null: stored runs.
+struct GatePlans {
+  const SweepPlan* baseline = nullptr;
+  const SweepPlan* candidate = nullptr;
 };
 
 struct SettledGate {
@@ -29,12 +37,9 @@ struct SettledGate {
   size_t runs = 0;  // 0: nobody says it
 };
 
-// The command line, then [gate] and `repetitions` of the files, of which there are at most two, the
-// baseline's first; where that has no [gate] the candidate's is not used.
-// kUsage: no limit at all; files that say different things of what the command line leaves open; a
-// rail for times.
-absl::StatusOr<SettledGate> SettleGate(const GateSettings& said,
-                                       const std::vector<const SweepPlan*>& files);
+// The command line, then [gate] and `repetitions` of the baseline's file. Of the candidate's they
+// are not used, which a note says where they are others. kUsage: no limit at all; a rail for times.
+absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans& plans);
 
 // A point of a matrix, on both sides.
 struct GatePoint {

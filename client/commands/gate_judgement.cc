@@ -301,9 +301,9 @@ absl::StatusOr<JudgedGate> JudgeGiven(const GateOptions& options) {
   const absl::StatusOr<std::vector<SweepPlan>> plans = ReadPlans(options);
   if (!plans.ok()) return plans.status();
   if (absl::Status status = CheckOptions(options, *plans); !status.ok()) return status;
-  std::vector<const SweepPlan*> files;
-  for (const SweepPlan& plan : *plans) files.push_back(&plan);
-  const absl::StatusOr<SettledGate> settled = SettleGate(options.said, files);
+  const absl::StatusOr<SettledGate> settled = SettleGate(
+      options.said, {.baseline = IsJobFile(options.baseline) ? &plans->front() : nullptr,
+                     .candidate = IsJobFile(options.candidate) ? &plans->back() : nullptr});
   if (!settled.ok()) return settled.status();
   const GateTask task{options, *settled, options.pairs};
   if (plans->empty()) return JudgeStored(task);

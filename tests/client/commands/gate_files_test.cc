@@ -38,7 +38,7 @@ TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
   const SweepPlan file = Gate("a",
                               "max-increase = \"3%\"\nalpha = 0.01\nmetric = \"edp\"\n"
                               "rail = \"VDD_CPU\"\nper-op = true\n");
-  const auto settled = SettleGate({}, {&file});
+  const auto settled = SettleGate({}, {&file, nullptr});
   ASSERT_TRUE(settled.ok()) << settled.status();
   EXPECT_EQ(settled->rule.max_increase, 0.03);
   EXPECT_EQ(settled->rule.alpha, 0.01);
@@ -50,7 +50,7 @@ TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
                                 .metric = Metric::kEnergy,
                                 .rail = "VDD_IN",
                                 .per_op = false},
-                               {&file});
+                               {&file, nullptr});
   EXPECT_EQ(said->rule.max_increase, 0.1);
   EXPECT_EQ(said->rule.alpha, 0.2);
   EXPECT_EQ(said->metric, Metric::kEnergy);
@@ -58,45 +58,65 @@ TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
   EXPECT_FALSE(said->per_op);
 }
 
-TEST_F(GateFiles, ALimitIsNeededFromEither) {
+TEST_F(GateFiles, ALimitIsNeeded) {
   const SweepPlan none = File("a", "net = \"squeezenet\"\n"), no_limit = Gate("b", "alpha = 0.1\n");
   ExpectUsage(SettleGate({}, {}).status(), "--max-increase");
   ExpectUsage(SettleGate({}, {&none, &no_limit}).status(), "--max-increase");
   EXPECT_EQ(SettleGate({.max_increase = 0.02}, {&no_limit, &none})->rule.alpha, 0.1);
 }
 
-// A change brings its own job file: it must not bring the rule that lets it through.
-TEST_F(GateFiles, TheCandidatesGateIsNotUsedWhereTheBaselineHasNone) {
+// A change brings its own job file: it must not bring the rule that lets it through, whatever the
+// baseline is.
+TEST_F(GateFiles, TheCandidatesGateAndRepetitionsAreNeverUsed) {
   const SweepPlan none = File("a", "net = \"squeezenet\"\n"),
-                  lenient = Gate("b", "max-increase = \"90%\"\nalpha = 0.4\nrail = \"VDD_CPU\"\n");
-  ExpectUsage(SettleGate({}, {&none, &lenient}).status(), "--max-increase");
-  const auto settled = SettleGate({.max_increase = 0.02}, {&none, &lenient});
+                  strict = Gate("strict", "max-increase = \"2%\"\nalpha = 0.01\n"),
+                  lenient = File("b",
+                                 "net = \"squeezenet\"\nrepetitions = 1\n[gate]\n"
+                                 "max-increase = \"90%\"\nalpha = 0.4\nrail = \"VDD_CPU\"\n"
+                                 "metric = \"edp\"\nper-op = true\n");
+  for (const SweepPlan* baseline : {static_cast<const SweepPlan*>(nullptr), &none}) {
+    ExpectUsage(SettleGate({}, {baseline, &lenient}).status(), "--max-increase");
+    const auto settled = SettleGate({.max_increase = 0.02}, {baseline, &lenient});
+    ASSERT_TRUE(settled.ok()) << settled.status();
+    EXPECT_EQ(settled->rule.alpha, 0.05);
+    EXPECT_EQ(settled->rail, "");
+    EXPECT_EQ(settled->metric, Metric::kEnergy);
+    EXPECT_FALSE(settled->per_op);
+    EXPECT_EQ(settled->runs, 0u);
+  }
+  const auto settled = SettleGate({}, {&strict, &lenient});
   ASSERT_TRUE(settled.ok()) << settled.status();
-  EXPECT_EQ(settled->rule.alpha, 0.05);
-  EXPECT_EQ(settled->rail, "");
+  EXPECT_EQ(settled->rule.max_increase, 0.02);
+  EXPECT_EQ(settled->rule.alpha, 0.01);
 }
 
-TEST_F(GateFiles, TwoFilesAgreeOrTheCommandLineDecides) {
+TEST_F(GateFiles, WhatIsNotUsedIsSaid) {
   const SweepPlan a = Gate("a", "max-increase = \"2%\"\n"),
-                  same = Gate("same", "max-increase = \"0.02\"\nalpha = 0.05\n"),
+                  same = Gate("same", "max-increase = \"0.02\"\n"),
                   other = Gate("other", "max-increase = \"4%\"\n"),
-                  sharper = Gate("sharper", "max-increase = \"2%\"\nalpha = 0.01\n");
-  EXPECT_EQ(SettleGate({}, {&a, &same})->rule.max_increase, 0.02);
-  ExpectUsage(SettleGate({}, {&a, &other}).status(), "max-increase");
-  ExpectUsage(SettleGate({}, {&a, &sharper}).status(), "give --alpha");
-  EXPECT_EQ(SettleGate({.max_increase = 0.03}, {&a, &other})->rule.max_increase, 0.03);
-  EXPECT_EQ(SettleGate({.alpha = 0.02}, {&a, &sharper})->rule.alpha, 0.02);
+                  five = File("five", "net = \"squeezenet\"\nrepetitions = 5\n");
+  const auto said = [](const GatePlans& plans) {
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(SettleGate({.max_increase = 0.02}, plans).ok());
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(said({&a, &same}), "");
+  EXPECT_THAT(said({&a, &other}), HasSubstr("the [gate] of " + other.path));
+  EXPECT_THAT(said({nullptr, &other}), HasSubstr("the [gate] of " + other.path));
+  EXPECT_THAT(said({&a, &five}), HasSubstr("the repetitions of " + five.path));
+  EXPECT_EQ(said({&five, &five}), "");
+  EXPECT_EQ(said({&other, nullptr}), "");
 }
 
-TEST_F(GateFiles, RepetitionsAreTheDefaultOfRuns) {
+TEST_F(GateFiles, TheBaselinesRepetitionsAreTheDefaultOfRuns) {
   const SweepPlan none = Gate("none", "max-increase = \"2%\"\n"),
-                  four = File("four", "net = \"squeezenet\"\nrepetitions = 4\n"),
-                  five = File("five", "net = \"squeezenet\"\nrepetitions = 5\n");
-  EXPECT_EQ(SettleGate({}, {&none})->runs, 0u);
-  EXPECT_EQ(SettleGate({}, {&none, &four})->runs, 4u);
-  EXPECT_EQ(SettleGate({.runs = 7}, {&none, &four})->runs, 7u);
-  ExpectUsage(SettleGate({.max_increase = 0.02}, {&four, &five}).status(), "give --runs");
-  EXPECT_EQ(SettleGate({.max_increase = 0.02, .runs = 7}, {&four, &five})->runs, 7u);
+                  four = Gate("four", "max-increase = \"2%\"\n");
+  SweepPlan repeated = four;
+  repeated.file.repetitions = 4;
+  EXPECT_EQ(SettleGate({}, {&none, nullptr})->runs, 0u);
+  EXPECT_EQ(SettleGate({}, {&none, &repeated})->runs, 0u);
+  EXPECT_EQ(SettleGate({}, {&repeated, &none})->runs, 4u);
+  EXPECT_EQ(SettleGate({.runs = 7}, {&repeated, &none})->runs, 7u);
 }
 
 TEST_F(GateFiles, TimesAreOfNoRail) {
@@ -104,7 +124,7 @@ TEST_F(GateFiles, TimesAreOfNoRail) {
   ExpectUsage(
       SettleGate({.max_increase = 0.02, .metric = Metric::kTime, .rail = "VDD_IN"}, {}).status(),
       "--rail VDD_IN: times are of no rail");
-  EXPECT_EQ(SettleGate({.metric = Metric::kTime}, {&file})->rail, "");
+  EXPECT_EQ(SettleGate({.metric = Metric::kTime}, {&file, nullptr})->rail, "");
 }
 
 TEST_F(GateFiles, OneJobMayDifferInAnything) {
