@@ -14,26 +14,38 @@
 namespace synergy {
 namespace {
 
-absl::Status Pair(const std::string& state, const std::string& role_name) {
-  const std::optional<v1::Role> role = ParseRole(role_name);
-  if (!role.has_value()) {
+// `role_name`: "" for that of whom the new client replaces, or run.
+absl::Status Pair(const std::string& state, const std::string& role_name,
+                  const std::string& replaces) {
+  const std::optional<v1::Role> given = ParseRole(role_name);
+  if (!given.has_value() && !role_name.empty()) {
     return absl::InvalidArgumentError(
         fmt::format("--role: '{}' is no role; give watch, run or admin", role_name));
   }
   const auto access = AccessFolder::Open(state);
   if (!access.ok()) return access.status();
+  absl::StatusOr<v1::ClientRecord> old = v1::ClientRecord();
+  if (!replaces.empty()) old = (*access)->Find(replaces);
+  if (!old.ok()) return old.status();
+  const v1::Role role = given.value_or(replaces.empty() ? v1::ROLE_RUN : old->role());
   const absl::StatusOr<std::string> host = PairingHost(**access);
   if (!host.ok()) return host.status();
-  const absl::StatusOr<std::string> code = (*access)->OpenPairing(*role);
+  const absl::StatusOr<std::string> code = (*access)->OpenPairing(role, old->id());
   if (!code.ok()) return code.status();
   (*access)->Audit({.who = fmt::format("user {}", getuid()),
                     .what = "opened a pairing",
-                    .subject = fmt::format("for the role {}", RoleName(*role))});
+                    .subject = fmt::format("for the role {}{}", RoleName(role),
+                                           old->id().empty() ? "" : " in place of " + old->id())});
   fmt::print("synergyctl pair {} {}\n", *host, *code);
   fmt::print(stderr,
              "valid once, for ten minutes, for the role {}; an earlier code that was not used is "
              "not valid any more\n",
-             RoleName(*role));
+             RoleName(role));
+  if (!replaces.empty()) {
+    fmt::print(stderr,
+               "whoever uses it gets what {} ({}) has on this board, which is revoked then\n",
+               old->id(), old->name());
+  }
   return absl::OkStatus();
 }
 
@@ -42,8 +54,9 @@ absl::Status List(const std::string& state) {
   if (!access.ok()) return access.status();
   const v1::ClientBook clients = (*access)->clients();
   for (const v1::ClientRecord& client : clients.clients()) {
-    fmt::print("{}  {:<5}  {:%Y-%m-%d}  {}{}\n", client.id(), RoleName(client.role()),
+    fmt::print("{}  {:<5}  {:%Y-%m-%d}  {}{}{}\n", client.id(), RoleName(client.role()),
                fmt::gmtime(client.paired_unix_s()), client.name(),
+               client.heir_of().empty() ? "" : "  (in place of " + client.heir_of() + ")",
                client.revoked() ? "  (revoked)" : "");
   }
   if (clients.clients().empty()) fmt::print("no client is paired\n");
@@ -66,13 +79,17 @@ absl::Status Revoke(const std::string& state, const std::string& id) {
 
 void AddAccessCommands(CLI::App& app, const std::string* state_dir,
                        std::function<absl::Status()>* chosen) {
-  auto role = std::make_shared<std::string>("run");
+  auto role = std::make_shared<std::string>(), replaces = std::make_shared<std::string>();
   CLI::App* pair = app.add_subcommand(
       "pair", "print the line that gets a host a certificate of this board, once, for ten minutes");
-  pair->add_option("--role", *role, "what the host may do: watch, run or admin")
-      ->capture_default_str();
+  pair->add_option("--role", *role,
+                   "what the host may do: watch, run or admin (default: run, or the role of the "
+                   "one that it replaces)");
+  pair->add_option("--replaces", *replaces,
+                   "the id of a client, or its beginning: the host gets its jobs, records and "
+                   "leases, and that client is revoked");
   pair->fallthrough();
-  pair->callback([=] { *chosen = [=] { return Pair(*state_dir, *role); }; });
+  pair->callback([=] { *chosen = [=] { return Pair(*state_dir, *role, *replaces); }; });
 
   CLI::App* clients = app.add_subcommand("clients", "the hosts that are paired with this board");
   clients->require_subcommand(1);

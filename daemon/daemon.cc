@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include "common/child_process.h"
@@ -104,8 +105,12 @@ absl::Status Daemon::FindUsers() {
 // daemon's.
 void Daemon::EndRevoked() {
   const v1::ClientBook book = access_->clients();
+  std::set<std::string> living;
   for (const v1::ClientRecord& client : book.clients()) {
-    if (client.revoked()) queue_->EndAllOf(client.id());
+    if (!client.revoked()) living.insert(OwnerIdOf(client));
+  }
+  for (const v1::ClientRecord& client : book.clients()) {
+    if (!living.contains(OwnerIdOf(client))) queue_->EndAllOf(OwnerIdOf(client));
   }
 }
 

@@ -44,7 +44,8 @@ absl::Status Pair(const std::string& host, const std::string& code) {
   if (before.ok() && std::ranges::any_of(*before, same)) {
     PrintNote(
         "this host is another client of that board now: jobs and records that it left there under "
-        "its earlier pairing are an admin's to cancel and to fetch");
+        "its earlier pairing are an admin's to cancel and to fetch, unless the code was printed by "
+        "`synergyd pair --replaces`");
   }
   return WriteStdout(fmt::format("paired with the board {}, role {}; use --host {}\n",
                                  Printable(board->board_id()), RoleName(board->role()), host));

@@ -74,6 +74,36 @@ std::string NewClientId() {
   return fmt::format("{:02x}", fmt::join(random, ""));
 }
 
+// Of those that `id` begins.
+template <typename Condition>
+absl::StatusOr<v1::ClientRecord*> FindIn(v1::ClientBook& book, std::string_view id,
+                                         const char* which, Condition&& condition) {
+  v1::ClientRecord* found = nullptr;
+  for (v1::ClientRecord& client : *book.mutable_clients()) {
+    if (id.empty() || !condition(client) || !client.id().starts_with(id)) continue;
+    if (found != nullptr) {
+      return absl::FailedPreconditionError(
+          fmt::format("Several clients' ids begin with '{}': give more of it", id));
+    }
+    found = &client;
+  }
+  if (found != nullptr) return found;
+  return absl::NotFoundError(
+      fmt::format("No client{} has the id '{}': `synergyd clients list` shows them", which, id));
+}
+
+// Whose heir who replaces `id` is; "": nobody's. One host at a time has what the first of them had.
+std::string RevokeReplaced(const std::string& id, v1::ClientBook* book) {
+  std::string owner;
+  for (const v1::ClientRecord& client : book->clients()) {
+    if (!id.empty() && client.id() == id) owner = OwnerIdOf(client);
+  }
+  for (v1::ClientRecord& client : *book->mutable_clients()) {
+    if (OwnerIdOf(client) == owner) client.set_revoked(true);
+  }
+  return owner;
+}
+
 absl::Status NoneIsOpen() {
   return absl::NotFoundError(
       "No pairing is open on this board: a code is valid once, for ten minutes, until the fifth "
@@ -110,7 +140,7 @@ absl::StatusOr<std::unique_ptr<AccessFolder>> AccessFolder::Open(const std::stri
   return folder;
 }
 
-absl::StatusOr<std::string> AccessFolder::OpenPairing(v1::Role role) {
+absl::StatusOr<std::string> AccessFolder::OpenPairing(v1::Role role, const std::string& replaces) {
   const absl::StatusOr<UniqueFd> lock = Lock(path_);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<BoardCredentials> credentials = ReadBoardCredentials(path_);
@@ -128,13 +158,14 @@ absl::StatusOr<std::string> AccessFolder::OpenPairing(v1::Role role) {
   v1::OpenPairing pairing;
   pairing.set_secret_sha256(HashOf(secret));
   pairing.set_role(role);
+  pairing.set_replaces(replaces);
   pairing.set_boot_id(now.boot_id);
   pairing.set_end_ns(now.ns + kPairingNs);
   if (absl::Status written = WriteText(path_ + "/pairing", pairing); !written.ok()) return written;
   return PairingKeyLetters(*key) + secret;
 }
 
-absl::StatusOr<v1::Role> AccessFolder::TakeSecretUntrusted(std::string_view secret) {
+absl::StatusOr<v1::OpenPairing> AccessFolder::TakeSecretUntrusted(std::string_view secret) {
   const std::string file = path_ + "/pairing";
   absl::StatusOr<v1::OpenPairing> pairing = ReadText<v1::OpenPairing>(file);
   if (absl::IsNotFound(pairing.status())) return NoneIsOpen();
@@ -146,7 +177,7 @@ absl::StatusOr<v1::Role> AccessFolder::TakeSecretUntrusted(std::string_view secr
   }
   if (HashOf(secret) == pairing->secret_sha256()) {
     if (absl::Status removed = Remove(file); !removed.ok()) return removed;
-    return pairing->role();
+    return pairing;
   }
   pairing->set_wrong_tries(pairing->wrong_tries() + 1);
   const bool over = pairing->wrong_tries() >= kMaxWrongTries;
@@ -161,12 +192,13 @@ absl::StatusOr<v1::Role> AccessFolder::TakeSecretUntrusted(std::string_view secr
 absl::StatusOr<v1::PairResponse> AccessFolder::PairUntrusted(const v1::PairRequest& request) {
   const absl::StatusOr<UniqueFd> lock = Lock(path_);
   if (!lock.ok()) return lock.status();
-  const absl::StatusOr<v1::Role> role = TakeSecretUntrusted(request.secret());
-  if (!role.ok()) return role.status();
+  const absl::StatusOr<v1::OpenPairing> pairing = TakeSecretUntrusted(request.secret());
+  if (!pairing.ok()) return pairing.status();
   const absl::StatusOr<BoardCredentials> credentials = ReadBoardCredentials(path_);
   if (!credentials.ok()) return credentials.status();
   absl::StatusOr<v1::ClientBook> book = ReadClients();
   if (!book.ok()) return book.status();
+  const std::string heir_of = RevokeReplaced(pairing->replaces(), &*book);
   int living = 0;
   for (const v1::ClientRecord& client : book->clients()) living += client.revoked() ? 0 : 1;
   if (living >= kMaxClients) {
@@ -176,7 +208,8 @@ absl::StatusOr<v1::PairResponse> AccessFolder::PairUntrusted(const v1::PairReque
   v1::ClientRecord& client = *book->add_clients();
   client.set_id(NewClientId());
   client.set_name(Printable(request.client_name(), kMaxNameBytes));
-  client.set_role(*role);
+  client.set_role(pairing->role());
+  client.set_heir_of(heir_of);
   client.set_paired_unix_s(time(nullptr));
   absl::StatusOr<std::string> certificate =
       SignClientUntrusted(credentials->authority, request.certificate_request_pem(), client.id());
@@ -190,7 +223,7 @@ absl::StatusOr<v1::PairResponse> AccessFolder::PairUntrusted(const v1::PairReque
   response.set_authority_pem(credentials->authority.certificate);
   response.set_board_id(*board_id);
   response.set_client_id(client.id());
-  response.set_role(*role);
+  response.set_role(pairing->role());
   if (absl::Status read = Refresh(); !read.ok()) return read;
   return response;
 }
@@ -207,26 +240,24 @@ absl::Status AccessFolder::Refresh() {
   return book.status();
 }
 
+absl::StatusOr<v1::ClientRecord> AccessFolder::Find(std::string_view id) const {
+  v1::ClientBook book = clients();
+  const auto found = FindIn(book, id, "", [](const v1::ClientRecord&) { return true; });
+  if (!found.ok()) return found.status();
+  return **found;
+}
+
 absl::StatusOr<v1::ClientRecord> AccessFolder::Revoke(std::string_view id) {
   const absl::StatusOr<UniqueFd> lock = Lock(path_);
   if (!lock.ok()) return lock.status();
   absl::StatusOr<v1::ClientBook> book = ReadClients();
   if (!book.ok()) return book.status();
-  v1::ClientRecord* found = nullptr;
-  for (v1::ClientRecord& client : *book->mutable_clients()) {
-    if (id.empty() || client.revoked() || !client.id().starts_with(id)) continue;
-    if (found != nullptr) {
-      return absl::FailedPreconditionError(
-          fmt::format("Several clients' ids begin with '{}': give more of it", id));
-    }
-    found = &client;
-  }
-  if (found == nullptr) {
-    return absl::NotFoundError(fmt::format(
-        "No client that may come has the id '{}': `synergyd clients list` shows them", id));
-  }
-  found->set_revoked(true);
-  const v1::ClientRecord revoked = *found;
+  const absl::StatusOr<v1::ClientRecord*> found =
+      FindIn(*book, id, " that may come",
+             [](const v1::ClientRecord& client) { return !client.revoked(); });
+  if (!found.ok()) return found.status();
+  (*found)->set_revoked(true);
+  const v1::ClientRecord revoked = **found;
   if (absl::Status written = WriteClients(*book); !written.ok()) return written;
   if (absl::Status read = Refresh(); !read.ok()) return read;
   return revoked;

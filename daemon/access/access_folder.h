@@ -26,6 +26,12 @@ struct BootTime {
 };
 BootTime BootTimeNow();
 
+// Whose jobs, records and leases are the client's: its own id, or that of the first whom it and
+// those before it have replaced.
+inline const std::string& OwnerIdOf(const v1::ClientRecord& client) {
+  return client.heir_of().empty() ? client.id() : client.heir_of();
+}
+
 // Thread-safe, and safe beside other processes.
 class AccessFolder {
  public:
@@ -41,16 +47,20 @@ class AccessFolder {
   const std::string& path() const { return path_; }
 
   // Opens a pairing for one client, which ends another that is open; its code. NotFound: the board
-  // has no certificates yet, as no daemon listened on TCP.
-  absl::StatusOr<std::string> OpenPairing(v1::Role role);
+  // has no certificates yet, as no daemon listened on TCP. `replaces`: the id of the client whose
+  // heir the new one is, with all that it has on the board; "": nobody's.
+  absl::StatusOr<std::string> OpenPairing(v1::Role role, const std::string& replaces = "");
   // Signs a certificate for whoever knows the secret of the open pairing, and ends that. NotFound:
-  // none is open. PermissionDenied: another secret; the fifth ends the pairing.
+  // none is open. PermissionDenied: another secret; the fifth ends the pairing. Whom the new client
+  // replaces is revoked.
   absl::StatusOr<v1::PairResponse> PairUntrusted(const v1::PairRequest& request);
 
   // As Refresh has read them last, the revoked ones too.
   v1::ClientBook clients() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads the clients again. After an error nobody may come.
   absl::Status Refresh() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The client of that id or its beginning, also a revoked one. Errors as of Revoke.
+  absl::StatusOr<v1::ClientRecord> Find(std::string_view id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the client's access away, for good. NotFound: there is none of that id or its beginning;
   // FailedPrecondition: several.
   absl::StatusOr<v1::ClientRecord> Revoke(std::string_view id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -61,7 +71,7 @@ class AccessFolder {
  private:
   AccessFolder(std::string path, std::function<BootTime()> now)
       : path_(std::move(path)), now_(std::move(now)), audit_(path_) {}
-  absl::StatusOr<v1::Role> TakeSecretUntrusted(std::string_view secret);
+  absl::StatusOr<v1::OpenPairing> TakeSecretUntrusted(std::string_view secret);
   absl::StatusOr<v1::ClientBook> ReadClients() const;
   absl::Status WriteClients(const v1::ClientBook& book) const;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "common/printable.h"
 #include "common/roles.h"
+#include "daemon/access/access_folder.h"
 #include "fmt/format.h"
 
 namespace synergy {
@@ -106,8 +107,8 @@ std::string Subject(const v1::ControlRequest& request) {
     return fmt::format("{} for {:g} s", request.take_lease().id(), request.take_lease().for_s());
   }
   if (request.has_release_lease()) return request.release_lease().id();
-  if (request.has_refused()) return request.refused().method();
   if (!request.refused().from().empty()) return "from " + request.refused().from();
+  if (request.has_refused()) return request.refused().method();
   if (request.has_hold_clocks()) return fmt::format("({})", request.hold_clocks().hold());
   if (request.has_release_clocks()) return fmt::format("({})", request.release_clocks().hold());
   if (request.has_append_object()) {
@@ -150,7 +151,7 @@ JobOwner OwnerOf(const v1::ControlRequest& request, const v1::ClientBook& client
   }
   const v1::ClientRecord* client = Find(clients, caller.client_id());
   if (client == nullptr) return {caller.client_id(), "a revoked client", v1::ROLE_UNSPECIFIED};
-  return {client->id(), Printable(client->name(), 64), client->role()};
+  return {OwnerIdOf(*client), Printable(client->name(), 64), client->role()};
 }
 
 absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,

@@ -70,6 +70,40 @@ class Access(unittest.TestCase):
         for line in ("opened a pairing", "paired", "submitting a job squeezenet", "revoked client"):
             self.assertIn(line, audit.read_text())
 
+    def test_a_host_that_replaces_another_has_its_jobs(self):
+        self.board.ctl("pair", self.tcp, self.pair())
+        self.over_tcp("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        self.board.wait_until_measuring()
+        job = self.board.json("jobs")["jobs"][0]
+        old = self.daemon("clients", "list").stdout.split()[0]
+        self.assertEqual(self.daemon("pair", "--replaces", "nobody").returncode, 1)
+        self.board.ctl("pair", self.tcp, self.pair())
+        refused = self.over_tcp("job", "cancel", job["id"])
+        self.assertEqual(refused.returncode, 4, "without --replaces it is another client's")
+        self.board.ctl("pair", self.tcp, self.pair("--replaces", old[:6]))
+        self.assertRegex(self.daemon("clients", "list").stdout, rf"(?m)^{old} .*\(revoked\)$")
+        self.assertEqual(self.board.json("jobs")["jobs"][0]["state"], "RUNNING", "the old one's end is not its jobs'")
+        done = self.over_tcp("job", "cancel", job["id"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        fetched = self.over_tcp("job", "fetch", job["id"], "--store", self.board.store)
+        self.assertEqual(fetched.returncode, 0, fetched.stderr)
+
+    def test_strangers_are_in_the_audit_log(self):
+        audit = pathlib.Path(self.board.state) / "access/audit.log"
+        for said, why in ((b"GET / HTTP/1.1\r\n\r\n", "neither TLS nor a pairing"),
+                          (b"\x16\x03\x01garbage that is no handshake", "TLS failed")):
+            with socket.create_connection(("127.0.0.1", int(self.tcp.split(":")[1]))) as stranger:
+                stranger.sendall(said)
+                wait_for(lambda: audit.exists() and why in audit.read_text(), 20, why)
+        self.assertIn("a stranger: connecting from 127.0.0.1", audit.read_text())
+        self.assertEqual(self.board.ctl("pair", self.tcp, self.pair()).returncode, 0)
+        before = audit.read_text().count("a stranger")
+        self.assertEqual(self.over_tcp("board").returncode, 0)
+        self.assertEqual(self.board.ctl("jobs", "--host", self.tcp).returncode, 0)
+        self.daemon("clients", "revoke", self.daemon("clients", "list").stdout.split()[0])
+        wait_for(lambda: self.over_tcp("board").returncode == 4, 20, "the refusal")
+        self.assertEqual(audit.read_text().count("a stranger"), before, "who makes a call is known")
+
     def test_an_admin_of_the_socket_opens_a_pairing(self):
         done = self.board.ctl("pair", "--host", self.board.host, "--role", "watch")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -21,9 +21,11 @@ using testing::HasSubstr;
 class AccessFolderTest : public testing::Test {
  protected:
   std::unique_ptr<AccessFolder> Open() { return AccessFolder::Open(state_.path()).value(); }
-  static absl::StatusOr<v1::PairResponse> Pair(AccessFolder& folder) {
+  static absl::StatusOr<v1::PairResponse> Pair(AccessFolder& folder,
+                                               const std::string& replaces = "") {
     v1::PairRequest request;
-    request.set_secret(ParsePairingCode(folder.OpenPairing(v1::ROLE_RUN).value()).value().secret);
+    const std::string code = folder.OpenPairing(v1::ROLE_RUN, replaces).value();
+    request.set_secret(ParsePairingCode(code).value().secret);
     request.set_certificate_request_pem(MakeCertificateRequest().value().request);
     request.set_client_name("ann@laptop\n");
     return folder.PairUntrusted(request);
@@ -69,6 +71,25 @@ TEST_F(AccessFolderTest, ClientsStayAcrossRestartsUntilTheyAreRevoked) {
   EXPECT_TRUE(Open()->Revoke(id.substr(0, 8)).ok());
   EXPECT_TRUE(Open()->clients().clients(0).revoked());
   EXPECT_EQ(Open()->Revoke(id).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(AccessFolderTest, WhoReplacesAClientIsItsHeirAndOneHostAtATimeIs) {
+  ASSERT_TRUE(OpenBoardCredentials(Open()->path(), "b1").ok());
+  const std::string first = Pair(*Open())->client_id(), other = Pair(*Open())->client_id();
+  const std::string second = Pair(*Open(), first)->client_id();
+  EXPECT_TRUE(Open()->Find(first)->revoked());
+  EXPECT_EQ(OwnerIdOf(*Open()->Find(second)), first);
+  EXPECT_FALSE(Open()->Find(second)->revoked());
+  // The heir's heir, and one of a client that has an heir already.
+  const std::string third = Pair(*Open(), second)->client_id();
+  const std::string fourth = Pair(*Open(), first)->client_id();
+  EXPECT_EQ(OwnerIdOf(*Open()->Find(third)), first);
+  EXPECT_EQ(OwnerIdOf(*Open()->Find(fourth)), first);
+  for (const std::string& gone : {second, third}) EXPECT_TRUE(Open()->Find(gone)->revoked());
+  EXPECT_FALSE(Open()->Find(fourth)->revoked());
+  EXPECT_FALSE(Open()->Find(other)->revoked());
+  EXPECT_EQ(OwnerIdOf(*Open()->Find(other)), other);
+  EXPECT_EQ(Open()->Find("nobody").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(AccessFolderTest, ARequestThatIsNoneGetsNoCertificateAndNoRecord) {

@@ -88,6 +88,9 @@ TEST(CallerCheck, WhatAClientSubmitsIsItsOwnWhateverTheFrontSays) {
   EXPECT_EQ(runner.id, "runner");
   EXPECT_EQ(runner.name, "ann@laptop");
   EXPECT_EQ(runner.role, v1::ROLE_RUN);
+  v1::ClientBook book = Book();
+  book.mutable_clients(1)->set_heir_of("lost laptop");
+  EXPECT_EQ(OwnerOf(request, book).id, "lost laptop");
   request.mutable_caller()->set_client_id("revoked");
   EXPECT_EQ(OwnerOf(request, Book()).role, v1::ROLE_UNSPECIFIED);
   request.mutable_caller()->clear_client_id();
@@ -120,10 +123,10 @@ TEST(CallerCheck, TheAuditLogNamesWhoAndWhat) {
   EXPECT_EQ(AuditOf(request, Book())->refused, "not today");
   request.mutable_caller()->set_client_id("made up");
   EXPECT_EQ(AuditLine(request), "a client that is not known: calling SubmitJob");
-}
-
-}  // namespace
   request.mutable_caller()->Clear();
   request.mutable_refused()->set_from("10.0.0.7");
   EXPECT_EQ(AuditLine(request), "a stranger: connecting from 10.0.0.7");
+}
+
+}  // namespace
 }  // namespace synergy
