@@ -33,6 +33,9 @@ std::string OwnName() {
 }
 
 absl::Status Pair(const std::string& host, const std::string& code) {
+  if (absl::Status can = CheckPairingsFolder(); !can.ok()) {
+    return Ending(ExitCode::kFailedCheck, can);
+  }
   const absl::StatusOr<std::vector<v1::PairedBoard>> before = ReadPairings();
   const absl::StatusOr<v1::PairedBoard> board = PairWithBoard(host, code, OwnName());
   if (absl::IsInvalidArgument(board.status())) return Ending(ExitCode::kUsage, board.status());

@@ -73,6 +73,19 @@ absl::StatusOr<std::vector<v1::PairedBoard>> ReadPairings() {
   return boards;
 }
 
+absl::Status CheckPairingsFolder() {
+  const absl::StatusOr<std::string> folder = PairingsFolder();
+  if (!folder.ok()) return folder.status();
+  if (absl::Status made = MakeFolder(*folder, 0700); !made.ok()) return made;
+  if (absl::Status read = ReadPairings().status(); !read.ok()) return read;
+  // More than a pairing has. ReadPairings takes no such name for one.
+  const std::string trial = *folder + "/.trial";
+  absl::Status written = ReplaceFile(trial, std::string(8 << 10, ' '), Sync::kYes);
+  std::error_code error;
+  for (const char* end : {"", ".new"}) fs::remove(trial + end, error);
+  return written;
+}
+
 absl::Status StorePairing(const v1::PairedBoard& board) {
   if (!IsFileName(board.board_id())) {
     return absl::InvalidArgumentError("the board calls itself by a name that is no id");

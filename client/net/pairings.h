@@ -18,6 +18,8 @@ absl::StatusOr<std::string> PairingsFolder();
 
 // DataLoss: a file is damaged.
 absl::StatusOr<std::vector<v1::PairedBoard>> ReadPairings();
+// Before a code is spent: whether a pairing could be stored now. Errors as of StorePairing.
+absl::Status CheckPairingsFolder();
 // Replaces what there was of the board (mode 0600), but for the hosts by which it is known. They
 // are no other board's any more. FailedPrecondition: a board of that id is known, but of another
 // authority.

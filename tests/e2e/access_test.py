@@ -42,6 +42,8 @@ class Access(unittest.TestCase):
         self.assertIn("not paired", done.stderr)
 
         code = self.pair()
+        done = self.board.ctl("pair", self.tcp, code, XDG_CONFIG_HOME="/dev/null")
+        self.assertEqual(done.returncode, 1, "it could not be stored, so the code is not spent")
         done = self.board.ctl("pair", self.tcp, code)
         self.assertEqual(done.returncode, 0, done.stderr)
         for file in (self.board.scratch / ".config/synergy/boards").iterdir():

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "common/files.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temp_folder.h"
 
 namespace synergy {
@@ -50,6 +52,26 @@ TEST_F(PairingsTest, AnotherBoardDoesNotTakeThePlaceOfOneByItsId) {
   ASSERT_EQ(boards->size(), 1u);
   EXPECT_EQ(boards->front().authority_pem(), "ours");
   EXPECT_THAT(boards->front().hosts(), ElementsAre("tx1.local:7741"));
+}
+
+TEST_F(PairingsTest, WhetherAPairingCanBeStoredIsKnownBeforeACodeIsSpent) {
+  ASSERT_TRUE(StorePairing(Board("tx1", "tx1.local:7741", "ours")).ok());
+  EXPECT_TRUE(CheckPairingsFolder().ok());
+  const std::string folder = *PairingsFolder();
+  EXPECT_EQ(ReadPairings()->size(), 1u) << "nothing is left of the trial";
+  ASSERT_TRUE(ReplaceFile(folder + "/tx1", "board_id {", Sync::kNo).ok());
+  EXPECT_EQ(CheckPairingsFolder().code(), absl::StatusCode::kDataLoss);
+  setenv("XDG_CONFIG_HOME", (folder + "/tx1").c_str(), 1);
+  EXPECT_FALSE(CheckPairingsFolder().ok()) << "a file is no folder";
+}
+
+TEST_F(PairingsTest, ANewPairingIsRefusedBeforehandOnAFullDisk) {
+  SmallDisk disk(64 << 10);
+  if (!disk.mounted()) GTEST_SKIP() << "only root can mount a disk";
+  setenv("XDG_CONFIG_HOME", disk.path().c_str(), 1);
+  EXPECT_TRUE(CheckPairingsFolder().ok());
+  disk.FillUpTo(0);
+  EXPECT_THAT(CheckPairingsFolder().ToString(), HasSubstr("no space left"));
 }
 
 TEST_F(PairingsTest, AHostIsThatOfTheBoardThatWasPairedThereLast) {
