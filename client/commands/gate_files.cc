@@ -35,16 +35,16 @@ size_t RepetitionsOf(const SweepPlan* plan) {
 
 // The candidate does not choose how it is judged.
 void NoteWhatIsNotUsed(const GatePlans& plans) {
-  const auto note = [&](const char* what) {
+  const auto note = [&](const char* what, const char* are) {
     PrintNote(
-        fmt::format("{} of {} not used: the command line and the baseline's job file say "
-                    "how a candidate is judged",
-                    what, plans.candidate->path));
+        fmt::format("the {} of {} {} not used: the command line and the baseline's job file "
+                    "say how a candidate is judged",
+                    what, plans.candidate->path, are));
   };
   const GateSettings own = SettingsOf(plans.candidate);
-  if (own != GateSettings() && own != SettingsOf(plans.baseline)) note("the [gate]");
+  if (own != GateSettings() && own != SettingsOf(plans.baseline)) note("[gate]", "is");
   const size_t repetitions = RepetitionsOf(plans.candidate);
-  if (repetitions > 0 && repetitions != RepetitionsOf(plans.baseline)) note("the repetitions");
+  if (repetitions > 0 && repetitions != RepetitionsOf(plans.baseline)) note("repetitions", "are");
 }
 
 std::vector<const PlannedJob*> PointsOf(const SweepPlan& plan) {
