@@ -87,7 +87,8 @@ void AddAccessCommands(CLI::App& app, const std::string* state_dir,
                    "one that it replaces)");
   pair->add_option("--replaces", *replaces,
                    "the id of a client, or its beginning: the host gets its jobs, records and "
-                   "leases, and that client is revoked");
+                   "leases, and that client is revoked")
+      ->check([](const std::string& id) { return std::string(id.empty() ? "is empty" : ""); });
   pair->fallthrough();
   pair->callback([=] { *chosen = [=] { return Pair(*state_dir, *role, *replaces); }; });
 

@@ -26,6 +26,8 @@
 namespace synergy {
 namespace {
 
+constexpr double kLongestLeaseS = 24 * 3600;  // that a board gives
+
 struct QueueOptions {
   std::string host;
   std::string store;
@@ -248,6 +250,7 @@ void AddLeaseCommand(CLI::App& app, ChosenCommand* chosen) {
           [](std::string& text) {
             const absl::StatusOr<double> time = ParseDuration(text);
             if (!time.ok()) return std::string(time.status().message());
+            if (*time > kLongestLeaseS) return text + " is more than a day";
             return std::string(*time > 0 ? "" : "0 is no time");
           },
           ""));

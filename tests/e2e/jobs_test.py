@@ -199,6 +199,8 @@ class JobsTest(unittest.TestCase):
         self.assertEqual(lease.returncode, 0, lease.stderr)
         self.assertIn("has the board", self.board.ctl("jobs").stdout)
         self.assertEqual(self.jobs()["leases"][0]["id"], lease.stdout.strip())
+        for time in ("0", "25h", "soon"):
+            self.assertEqual(self.board.ctl("lease", "take", "--for", time).returncode, 2, time)
         refused = self.board.ctl("lease", "take", "--for", "1")
         self.assertEqual(refused.returncode, 4, refused.stderr)
         self.board.ctl("lease", "release", lease.stdout.strip())
