@@ -41,7 +41,7 @@ struct RailSummary {
   std::vector<double> covered_s;
   Eigen::VectorXd row_sum;  // of the rows' weights and of their readings
   double y_sum = 0;
-  RoundingBias rounding;  // of rows that took rounding for noise
+  RoundingBias rounding;         // of rows that took rounding for noise
   double place_squares_ns2 = 0;  // of the standard deviations of `placed` fitted windows' places
   uint64_t placed = 0;
 

@@ -1,5 +1,5 @@
-// What rounding leaves in the mean of many readings whose values before it are not spread over whole
-// steps. Pure.
+// What rounding leaves in the mean of many readings whose values before it are not spread over
+// whole steps. Pure.
 #pragma once
 
 #include <array>
