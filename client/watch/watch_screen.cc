@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "client/analysis/report_names.h"
 #include "client/watch/chart.h"
@@ -33,7 +34,7 @@ class Drawing {
         view_(view),
         screen_(screen),
         pane_(pane),
-        rail_(view.device == pane.device ? view.rails : 0),
+        rails_(ShownRails(view, pane.device, state.history.rails().size())),
         canvas_(pane.columns, pane.rows) {}
 
   Canvas Draw() {
@@ -82,32 +83,29 @@ class Drawing {
     for (const char* line :
          {"", " q     quit, as Ctrl-C does", " p     pause: what is shown stays; measuring goes on",
           " + -   zoom into time, and out", " r     all rails, or one after the other",
+          " 1-9   hide the rail with this number, or show it again; 0: all",
           " c     cores and their clocks instead of operators",
           " s     operators by energy, or as the network has them", " tab   the next board", "",
           " Rails: power now; mean (least..most) over the time shown; J since watch began.",
-          " Operators: mJ of one execution with 95 % intervals, of the job that runs.",
+          " Operators: mJ of one execution with 95 % intervals, on the first rail shown.",
           " * pinned clock: its limits leave it one frequency.", "", " any key: back"}) {
       Line(line);
     }
   }
 
   void Rails() {
-    const size_t rails = state_.history.rails().size();
     if (!state_.lost.empty()) {
       Line(" LOST: " + Printable(state_.lost, 4 * pane_.columns), Ink::kWarning);
     }
-    if (rails == 0) return Line(" no live power yet");
-    const bool one = rail_ > 0 && rail_ <= rails;
-    const size_t count = one ? 1 : rails;
+    const size_t count = rails_.size();
+    if (count == 0) return Line(" no live power yet");
     // Besides charts: six lines, a blank one, the operators with their title.
     const size_t others = row_ + 6 + kLeastOperatorRows;
     const size_t room = pane_.rows > others ? pane_.rows - others : 0;
-    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / (one ? 2 : 4));
+    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / (count == 1 ? 2 : 4));
     const size_t most = std::max<size_t>(1, room / height);
-    for (size_t i = 0; i < std::min(count, most); ++i) {
-      Rail(one ? rail_ - 1 : i, height);
-    }
-    if (count > most) Line(fmt::format(" {} rails more: r", count - most), Ink::kDim);
+    for (size_t i = 0; i < std::min(count, most); ++i) Rail(rails_[i], height);
+    if (count > most) Line(fmt::format(" {} rails more: r or 1-9", count - most), Ink::kDim);
   }
 
   void Rail(size_t rail, size_t height) {
@@ -115,8 +113,9 @@ class Drawing {
     const Ink ink = RailInk(rail);
     const auto now = history.Now(rail), all = history.Last(rail, view_.span_s);
     const std::string name = ShortenedMiddle(Name(history.rails()[rail]), 14);
-    canvas_.Put(1, row_, name, ink);
-    canvas_.Put(16, row_, now ? fmt::format("{:7.3f} W", now->mean_w) : "   none", Ink::kBold);
+    if (rail < 9) canvas_.Put(0, row_, std::to_string(rail + 1), Ink::kDim);
+    canvas_.Put(2, row_, name, ink);
+    canvas_.Put(17, row_, now ? fmt::format("{:7.3f} W", now->mean_w) : "   none", Ink::kBold);
     if (all) {
       canvas_.Put(
           1, row_ + 1,
@@ -124,7 +123,7 @@ class Drawing {
     }
     const bool low = height < 3;
     const std::string energy = fmt::format("{:.1f} J", history.energy_j(rail));
-    low ? canvas_.Put(26, row_, energy) : canvas_.Put(1, row_ + 2, energy);
+    low ? canvas_.Put(27, row_, energy) : canvas_.Put(1, row_ + 2, energy);
     const size_t label = low ? kWideLabelColumns : kLabelColumns;
     const double top_w = ScaleFor(all ? all->max_w : 0);
     const std::string scale = fmt::format("{:g}", top_w);
@@ -253,7 +252,7 @@ class Drawing {
   }
 
   void Operators() {
-    const size_t rail = rail_ == 0 ? 0 : rail_ - 1;
+    const size_t rail = rails_.empty() ? 0 : rails_.front();
     const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
     const OperatorRows rows = RowsOf(state_, rail, view_.order, sign);
     Line(" " + rows.title, Ink::kBold);
@@ -277,7 +276,7 @@ class Drawing {
   const WatchView& view_;
   const WatchScreen& screen_;
   const Pane& pane_;
-  const size_t rail_;  // as WatchView::rails
+  const std::vector<size_t> rails_;  // that are shown
   Canvas canvas_;
   size_t row_ = 0;
 };
@@ -292,7 +291,8 @@ Canvas DrawPane(const BoardState& state, const WatchView& view, const WatchScree
 void DrawKeys(Canvas* canvas) {
   if (canvas->columns() < kLeastColumns || canvas->rows() <= kLeastRows) return;
   canvas->Put(0, canvas->rows() - 1,
-              "q quit  p pause  +/- zoom  r rails  c cores  s sort  tab device  ? help", Ink::kDim);
+              "q quit  p pause  +/- zoom  r 1-9 rails  c cores  s sort  tab device  ? help",
+              Ink::kDim);
 }
 
 }  // namespace synergy

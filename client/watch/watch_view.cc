@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <numeric>
 
 namespace synergy {
 namespace {
@@ -14,12 +16,32 @@ double NextSpan(double span_s, bool longer) {
   return at != kSpans.end() && at != kSpans.begin() ? at[-1] : kSpans.front();
 }
 
+// All, each alone, all again.
+void NextRail(size_t rails, std::set<size_t>* shown) {
+  const size_t next = shown->empty() ? 0 : *shown->begin() + 1;
+  const bool all = shown->size() > 1 || next >= rails;
+  shown->clear();
+  if (!all) shown->insert(next);
+}
+
+void ToggleRail(size_t rail, size_t rails, std::set<size_t>* shown) {
+  if (rail >= rails) return;
+  if (shown->empty()) {
+    for (size_t i = 0; i < rails; ++i) shown->insert(i);
+  }
+  if (shown->erase(rail) == 0) shown->insert(rail);
+  if (shown->size() == rails) shown->clear();
+}
+
 }  // namespace
 
 void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
   if (view->help && key != 'q') {
     view->help = false;
     return;
+  }
+  if (key >= '1' && key <= '9') {
+    return ToggleRail(static_cast<size_t>(key - '1'), rails, &view->rails);
   }
   switch (key) {
     case 'q':
@@ -35,7 +57,10 @@ void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
       view->span_s = NextSpan(view->span_s, true);
       break;
     case 'r':
-      view->rails = rails == 0 ? 0 : (view->rails + 1) % (rails + 1);
+      NextRail(rails, &view->rails);
+      break;
+    case '0':
+      view->rails.clear();
       break;
     case 'c':
       view->cores = !view->cores;
@@ -46,7 +71,7 @@ void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
       break;
     case '\t':
       view->device = devices == 0 ? 0 : (view->device + 1) % devices;
-      view->rails = 0;
+      view->rails.clear();
       break;
     case '?':
       view->help = true;
@@ -54,6 +79,15 @@ void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
     default:
       break;
   }
+}
+
+std::vector<size_t> ShownRails(const WatchView& view, size_t device, size_t rails) {
+  std::vector<size_t> all(rails), chosen;
+  std::iota(all.begin(), all.end(), 0);
+  if (device != view.device) return all;
+  std::ranges::copy_if(all, std::back_inserter(chosen),
+                       [&](size_t rail) { return view.rails.contains(rail); });
+  return chosen.empty() ? all : chosen;
 }
 
 }  // namespace synergy

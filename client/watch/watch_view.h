@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace synergy {
 
@@ -18,10 +19,13 @@ struct WatchView {
   bool cores = false;
   bool quit = false;
   OperatorOrder order = OperatorOrder::kEnergy;
-  size_t rails = 0;  // 0: all; n: the n-th alone
+  std::set<size_t> rails;  // that are shown, counted from 0; none: all
 };
 
 // As one key says, on so many boards, of which the one that is shown has so many rails.
 void PressKey(char key, size_t devices, size_t rails, WatchView* view);
+
+// Of so many rails of a device those that were chosen; all where none was, or another device is.
+std::vector<size_t> ShownRails(const WatchView& view, size_t device, size_t rails);
 
 }  // namespace synergy

@@ -184,10 +184,29 @@ TEST(WatchScreen, ThrottlingIsAWarning) {
 
 TEST(WatchScreen, OneRailCanBeShownAlone) {
   WatchView view;
-  view.rails = 2;
+  view.rails = {1};
   const Canvas canvas = Draw(Watched(), view);
   EXPECT_TRUE(Contains(canvas, "VDD_CPU"));
   EXPECT_FALSE(Contains(canvas, "VDD_GPU"));
+}
+
+TEST(WatchScreen, ChosenRailsAreShownAndOperatorsOnTheFirstOfThem) {
+  WatchView view;
+  view.rails = {1, 2};
+  BoardState state = Watched();
+  state.run.energies->rails.push_back(state.run.energies->rails.front());
+  state.run.energies->rails.back().rail = "VDD_CPU";
+  const Canvas canvas = Draw(state, view);
+  EXPECT_FALSE(Contains(canvas, "VDD_IN"));
+  EXPECT_TRUE(Contains(canvas, "2 VDD_CPU"));
+  EXPECT_TRUE(Contains(canvas, "3 VDD_GPU"));
+  EXPECT_TRUE(Contains(canvas, "energy per operator on VDD_CPU"));
+}
+
+TEST(WatchScreen, RailsThatTheBoardHasNoMoreAreNotChosen) {
+  WatchView view;
+  view.rails = {7};
+  EXPECT_TRUE(Contains(Draw(Watched(), view), "VDD_IN"));
 }
 
 TEST(WatchScreen, ManyRailsHaveTwoRowsEachAndTheirJoules) {
@@ -206,7 +225,7 @@ TEST(WatchScreen, ManyRailsHaveTwoRowsEachAndTheirJoules) {
 
 TEST(WatchScreen, TheRailOfTheChosenBoardAloneIsChosen) {
   WatchView view;
-  view.rails = 2;
+  view.rails = {1};
   WatchScreen screen = Screen(true);
   screen.devices = 2;
   const std::vector<Pane> panes = LayOut(161, 24, 2, 0);

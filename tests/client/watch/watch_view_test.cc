@@ -25,13 +25,24 @@ TEST(WatchView, ZoomEndsAtBothEnds) {
 }
 
 TEST(WatchView, RailsGoRoundAndBackToAll) {
-  EXPECT_EQ(After("rr").rails, 2u);
-  EXPECT_EQ(After("rrrr").rails, 0u);
+  EXPECT_EQ(After("rr").rails, (std::set<size_t>{1}));
+  EXPECT_TRUE(After("rrrr").rails.empty());
+}
+
+TEST(WatchView, DigitsHideRailsAndShowThemAgain) {
+  EXPECT_EQ(After("2").rails, (std::set<size_t>{0, 2}));
+  EXPECT_EQ(After("21").rails, (std::set<size_t>{2}));
+  EXPECT_EQ(After("212").rails, (std::set<size_t>{1, 2}));
+  EXPECT_TRUE(After("22").rails.empty());
+  EXPECT_TRUE(After("123").rails.empty()) << "none is all";
+  EXPECT_TRUE(After("20").rails.empty());
+  EXPECT_TRUE(After("9").rails.empty()) << "there are three";
+  EXPECT_TRUE(After("2r").rails.empty());
 }
 
 TEST(WatchView, TabGoesToTheNextBoardAndShowsAllItsRails) {
   EXPECT_EQ(After("r\t").device, 1u);
-  EXPECT_EQ(After("r\t").rails, 0u);
+  EXPECT_TRUE(After("r\t").rails.empty());
   EXPECT_EQ(After("\t\t").device, 0u);
 }
 
