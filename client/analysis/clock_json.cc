@@ -110,6 +110,15 @@ ordered_json ClockStateJson(const v1::ClockState& state) {
   json["boost"] = state.has_boost() ? ordered_json(state.boost()) : ordered_json(nullptr);
   json["fan_percent"] =
       state.has_fan_percent() ? ordered_json(state.fan_percent()) : ordered_json(nullptr);
+  json["temperatures"] = ordered_json::array();
+  for (const v1::ThermalZoneState& zone : state.temperatures()) {
+    json["temperatures"].push_back(
+        {{"zone", zone.zone()}, {"temperature_c", 1e-3 * zone.millidegrees()}});
+  }
+  json["throttles"] = ordered_json::array();
+  for (const v1::ThrottleState& throttle : state.throttles()) {
+    json["throttles"].push_back({{"what", throttle.what()}, {"value", throttle.value()}});
+  }
   json["lease"] = state.has_lease() ? ClockLeaseJson(state.lease()) : ordered_json(nullptr);
   json["left"] = List(state.left());
   json["notes"] = List(state.notes());

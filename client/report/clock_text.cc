@@ -74,6 +74,25 @@ std::string CoresText(const v1::ClockState& state) {
                      off.empty() ? "" : fmt::format("; off: {}", FormatCpuList(off)));
 }
 
+std::string TemperatureText(const v1::ClockState& state) {
+  std::vector<std::string> zones;
+  for (const v1::ThermalZoneState& zone : state.temperatures()) {
+    zones.push_back(fmt::format("{} {:.1f} C", Printable(zone.zone()), 1e-3 * zone.millidegrees()));
+  }
+  return zones.empty() ? "" : fmt::format("  warmth   {}\n", fmt::join(zones, ", "));
+}
+
+// What is above 0; cores that are off have a line of their own.
+std::string ThrottleText(const v1::ClockState& state) {
+  std::vector<std::string> items;
+  for (const v1::ThrottleState& throttle : state.throttles()) {
+    const std::string& what = throttle.what();
+    if (throttle.value() == 0 || (what.starts_with("cpu") && what.ends_with(" off"))) continue;
+    items.push_back(fmt::format("{} {}", Printable(what), throttle.value()));
+  }
+  return items.empty() ? "" : fmt::format("  throttle {}\n", fmt::join(items, ", "));
+}
+
 std::string LeaseText(const v1::ClockState& state) {
   if (!state.has_lease()) return "  lease    nobody holds the clocks\n";
   const v1::ClockLease& lease = state.lease();
@@ -98,7 +117,7 @@ std::string ClockText(const v1::ClockState& state) {
   if (state.has_boost()) text += fmt::format("  boost    {}\n", state.boost() ? "on" : "off");
   for (const v1::DeviceClockState& device : state.devices()) text += DeviceText(device);
   if (state.has_fan_percent()) text += fmt::format("  fan      {:.0f} %\n", state.fan_percent());
-  text += LeaseText(state);
+  text += TemperatureText(state) + ThrottleText(state) + LeaseText(state);
   for (const std::string& line : state.left()) {
     text += fmt::format("  left     {}\n", Printable(line));
   }

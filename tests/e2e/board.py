@@ -94,6 +94,10 @@ class Client:
             raise AssertionError(f"synergyctl {args} ended with {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)
 
+    def clocks(self):
+        """Clocks as they are set: without the temperatures, which nobody sets."""
+        return self.json("clocks") | {"temperatures": None}
+
     def wait_until_measuring(self, iterations=10):
         """Returns when a job has passed so many measured iterations."""
         def measuring():

@@ -25,7 +25,7 @@ class EachTree(unittest.TestCase):
                 text = board.ctl("board").stdout
                 self.assertIn("captured tree", text)
                 self.assertNotIn("from a model", text)
-                clocks = board.json("clocks")
+                clocks = board.clocks()
                 self.assertGreater(len(clocks["policies"]), 0)
                 self.assertTrue(all(policy["current_khz"] > 0 for policy in clocks["policies"]))
                 self.assertIn("SIMULATED", board.ctl("clocks").stdout)
@@ -33,10 +33,10 @@ class EachTree(unittest.TestCase):
     def test_its_clocks_are_set_and_put_back(self):
         for tree, frequency in (("jetson-xavier-nx_l4t-4.9", "1420.8MHz"), ("x86_rapl-6.1", "2GHz")):
             with self.subTest(tree=tree), self.on(tree) as board:
-                before = board.json("clocks")
+                before = board.clocks()
                 done = board.ctl("clocks", "pin", "--cpu", frequency, "--", "true")
                 self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertEqual(board.json("clocks"), before)
+                self.assertEqual(board.clocks(), before)
 
     def test_a_run_says_what_it_was_read_from(self):
         with self.on("jetson-orin_jetpack-5") as board:

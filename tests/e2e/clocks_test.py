@@ -21,7 +21,7 @@ class Clocks(unittest.TestCase):
         self.before = self.clocks()
 
     def clocks(self):
-        return self.board.json("clocks")
+        return self.board.clocks()
 
     def assert_put_back(self):
         wait_for(lambda: self.clocks()["lease"] is None, 5, "the lease's end")
@@ -45,7 +45,7 @@ class Clocks(unittest.TestCase):
         self.assertIn(1224000, self.before["policies"][0]["frequencies_khz"])
         self.assertIn(614400000, self.before["devices"][0]["frequencies_hz"])
         text = self.board.ctl("clocks").stdout
-        for words in ("SIMULATED", "1224MHz", "614.4MHz", "nobody holds the clocks"):
+        for words in ("SIMULATED", "1224MHz", "614.4MHz", "CPU-therm", "nobody holds the clocks"):
             self.assertIn(words, text)
 
     def test_a_command_runs_under_its_clocks_and_its_end_is_the_end(self):
@@ -189,7 +189,7 @@ class PlainFiles(unittest.TestCase):
     def start_pin(self, board):
         pin = board.start_ctl("clocks", "pin", "--cpu", "1224MHz", "--", *WHILE_PARENT)
         self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
-        wait_for(lambda: board.json("clocks")["lease"], 10, "the lease")
+        wait_for(lambda: board.clocks()["lease"], 10, "the lease")
         return pin
 
     def test_what_is_left_changed_is_told_and_is_no_good_end(self):
@@ -210,7 +210,7 @@ class PlainFiles(unittest.TestCase):
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn(f"NOT restored: {limit}", done.stderr)
         command = f"synergyd --restore --state {self.board.state} --sysfs-root {self.root}"
-        left = self.board.json("clocks")["left"]
+        left = self.board.clocks()["left"]
         self.assertEqual(left[0], f"{limit} is unreadable and was {before[limit]}")
         for text in (left[-1], self.board.ctl("clocks").stdout, self.board.ctl("doctor").stdout,
                      self.board.ctl("clocks", "pin", "--cpu", "max", "--", "true").stderr):

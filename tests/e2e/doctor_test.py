@@ -36,23 +36,23 @@ class Doctor(unittest.TestCase):
             self.assertIn(words, text)
 
     def test_try_leaves_the_clocks_as_they_were(self):
-        before = self.board.json("clocks")
+        before = self.board.clocks()
         tried = [check for check in checks(self.board.json("doctor", "--try"), "clocks") if "tried" in check["found"]]
         self.assertEqual(len(tried), 1)
         self.assertEqual(tried[0]["result"], "good")
         self.assertIn("SIMULATED", tried[0]["found"])
         self.assertIn("scaling_governor was interactive, was set to interactive and read interactive", tried[0]["found"])
-        self.assertEqual(self.board.json("clocks"), before)
+        self.assertEqual(self.board.clocks(), before)
 
     def test_a_job_is_told_and_its_clocks_are_not_touched(self):
         job = self.board.start_ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--cpu-freq", "102MHz")
         self.addCleanup(lambda: (job.kill(), job.wait(), job.communicate()))
         self.board.wait_until_measuring()
-        held = self.board.json("clocks")
+        held = self.board.clocks()
         document = self.board.json("doctor", "--try")
         self.assertTrue(any("is under way" in check["found"] for check in checks(document, "load")))
         self.assertTrue(any("not while run" in check["found"] for check in checks(document, "clocks")))
-        self.assertEqual(self.board.json("clocks"), held)
+        self.assertEqual(self.board.clocks(), held)
 
     def test_a_daemon_that_is_not_there_is_told_with_what_to_do(self):
         done = self.board.ctl("doctor", "--host", "unix:/no/such.sock")
