@@ -91,9 +91,25 @@ absl::Status BoardWatch::WatchOnce(std::stop_token stop) {
     client_ = client;
   }
   Ask(*client, /*clocks=*/true);
-  const absl::Status ended = client->Watch(
-      options_.rate_hz, [this](const v1::TelemetryPoint& point) { return OnPoint(point); }, stop);
-  return FromDevice(ended);
+  return FromDevice(WatchPower(*client, stop));
+}
+
+absl::Status BoardWatch::WatchPower(DeviceClient& client, std::stop_token stop) {
+  double rate_hz = options_.rate_hz, capped_hz = 0;
+  while (true) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      state_.capped_hz = capped_hz;
+    }
+    const absl::Status ended = client.Watch(
+        rate_hz, [this](const v1::TelemetryPoint& point) { return OnPoint(point); }, stop);
+    if (!absl::IsPermissionDenied(ended)) return ended;
+    const absl::StatusOr<v1::QuotaState> quotas = client.Quotas();
+    if (!quotas.ok()) return ended;
+    capped_hz = quotas->limits().watch_rate_hz();
+    if (capped_hz <= 0 || capped_hz >= rate_hz) return ended;
+    rate_hz = capped_hz;
+  }
 }
 
 absl::Status BoardWatch::OnPoint(const v1::TelemetryPoint& point) {

@@ -49,6 +49,8 @@ class BoardWatch {
  private:
   void KeepConnected(std::stop_token stop);
   absl::Status WatchOnce(std::stop_token stop);
+  // At the rate asked for, or at the one that this client's role may have.
+  absl::Status WatchPower(DeviceClient& client, std::stop_token stop);
   absl::Status OnPoint(const v1::TelemetryPoint& point);
   void Poll(std::stop_token stop);
   void Ask(DeviceClient& client, bool clocks);

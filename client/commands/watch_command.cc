@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/commands/board_watch.h"
@@ -31,15 +32,25 @@ struct WatchOptions {
 
 constexpr double kLinesInterval_s = 1;
 
+// The board is there and says no: looking for it again changes nothing.
+bool IsFinal(const absl::Status& why) {
+  return absl::IsPermissionDenied(why) || absl::IsUnauthenticated(why) ||
+         absl::IsFailedPrecondition(why);
+}
+
 // Lines of all boards, until `stop`, or one of each.
 class Lines {
  public:
   Lines(const WatchOptions& options, size_t boards)
-      : once_(options.once), left_(boards), done_(boards) {}
+      : once_(options.once), left_(boards), done_(boards), capped_hz_(boards) {}
 
   void Point(size_t board, const BoardState& state) {
     const std::lock_guard lock(mutex_);
     if (done_[board]) return;
+    if (std::exchange(capped_hz_[board], state.capped_hz) != state.capped_hz) {
+      PrintNote(fmt::format("{}: this client's role may watch at {:g} Hz at most, and so it does",
+                            state.host, state.capped_hz));
+    }
     constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
     Note(WriteStdout(WatchJson(state).dump(-1, ' ', false, kReplace) + "\n"));
     if (once_) End(board);
@@ -49,7 +60,7 @@ class Lines {
     if (once_) {
       Note(why);
       End(board);
-    } else if (ExitCodeOf(why) == ExitCode::kUsage) {
+    } else if (ExitCodeOf(why) == ExitCode::kUsage || IsFinal(why)) {
       Note(why);
     } else {
       PrintNote(fmt::format("{}: {}; looking for it", host, std::string(why.message())));
@@ -80,6 +91,7 @@ class Lines {
   std::condition_variable_any changed_;
   size_t left_;
   std::vector<bool> done_;
+  std::vector<double> capped_hz_;  // that was told
   absl::Status status_;
 };
 

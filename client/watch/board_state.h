@@ -41,6 +41,7 @@ struct BoardState {
   std::string host;
   std::string lost;  // why the board is not there; "": it is
   uint64_t losses = 0;
+  double capped_hz = 0;  // points a second, all that the role may have; 0: as asked for
   v1::BoardInfo board;
   PowerHistory history;
   std::optional<v1::TelemetryPoint> point;  // the newest

@@ -229,6 +229,7 @@ class Drawing {
       text += fmt::format("; synergyd {:.1f} %, its front {:.1f} % of a core",
                           100 * *state_.daemon.cores(), 100 * *state_.front.cores());
     }
+    if (state_.capped_hz > 0) text += fmt::format("; {:g} Hz at most", state_.capped_hz);
     if (lost > 0) text += fmt::format("; dropped {}", lost);
     if (screen_.skipped > 0) text += fmt::format("; skipped {}", screen_.skipped);
     if (state_.losses > 0) text += fmt::format("; lost {}x", state_.losses);

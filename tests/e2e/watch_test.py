@@ -7,6 +7,7 @@ import re
 import select
 import shlex
 import signal
+import socket
 import struct
 import fcntl
 import subprocess
@@ -195,6 +196,29 @@ class WatchTest(unittest.TestCase):
         terminal.resize(161, 24)
         beside = terminal.show("1/2", "2/2")
         self.assertTrue(any("VDD_IN" in line and "VDD_GPU_SOC" in line for line in beside.splitlines()), beside)
+
+    def test_who_may_only_watch_sees_all_but_what_the_records_of_a_job_say(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            tcp = f"localhost:{free.getsockname()[1]}"
+        board = Board(listen=(tcp.replace("localhost", "127.0.0.1"),), flags=("--watch-rate", "5"))
+        board.__enter__()
+        self.addCleanup(board.__exit__)
+        code = subprocess.run([BIN / "synergyd", "--state", board.state, "pair", "--role", "watch"], check=True,
+                              capture_output=True, text=True, timeout=30).stdout.split()[-1]
+        self.assertEqual(board.ctl("pair", tcp, code).returncode, 0)
+        board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        lines = board.start_ctl("watch", "--host", tcp, "--interval", "10ms")
+        points = [json.loads(lines.stdout.readline()) for _ in range(4)]
+        lines.terminate()
+        self.assertIn("this client's role may watch at 5 Hz at most", lines.communicate(timeout=30)[1])
+        for before, after in zip(points, points[1:]):
+            self.assertAlmostEqual((after["begin_ns"] - before["begin_ns"]) * 1e-9, 0.2, 1)
+        self.board = board
+        terminal = self.terminal()
+        terminal.type(BIN / "synergyctl", "watch", "--host", tcp)
+        terminal.show("VDD_IN", "squeezenet, measure", "CPU-therm", "% of a core; 5 Hz at most", "needs the role run", seconds=120,
+                      without=["LOST"])
 
     def test_costs_and_temperatures_are_shown_without_a_job(self):
         terminal = self.watching()
