@@ -35,7 +35,7 @@ std::optional<std::string> IdleWords(const RunReport& report, size_t rail, doubl
   const double width = std::hypot(*first_width, *last_width);
   if (!(mean > 0) || std::abs(shift) - width <= limit * mean) return std::nullopt;
   return fmt::format(
-      "{} drew {:.3f} W while idle before the job and {:.3f} W after it: {:+.1f} % +/- {:.1f} (at "
+      "{} drew {:.3f} W while idle before the job and {:.3f} W after it: {:+.1f} % ± {:.1f} (at "
       "most {:g} % are well), so what operators drew above idle is not known better than that; let "
       "the board settle before (--cool-below, a longer --idle), and look at what else runs there",
       report.rails()[rail], *first, *last, 100 * shift / mean, 100 * width / mean, 100 * limit);
@@ -55,7 +55,7 @@ std::optional<std::string> DriftWords(const RunReport& report, const RailEnergy&
   const double least_w = std::max(limit * power_w, rail.step_w);
   if (!(rail.drift_w.low > least_w) || !(power_w > 0)) return std::nullopt;
   return fmt::format(
-      "the power of {} rose or fell by {:.3f} W over the run, whatever ran: {:.0f} % +/- {:.0f} of "
+      "the power of {} rose or fell by {:.3f} W over the run, whatever ran: {:.0f} % ± {:.0f} of "
       "its mean in operators (at most {:g} % are well), which is more than warmth does; fix the "
       "clocks (--cpu-freq), let the board settle before (--cool-below), or measure in shorter runs",
       rail.rail, rail.drift_w.mean, 100 * rail.drift_w.mean / power_w,

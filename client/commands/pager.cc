@@ -10,6 +10,8 @@
 #include <cstdlib>
 
 #include "client/commands/output.h"
+#include "client/report/text_table.h"
+#include "client/watch/terminal_look.h"
 
 namespace synergy {
 namespace {
@@ -36,9 +38,17 @@ int Page(const std::string& text, const char* pager) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
+std::string InSignsOfTerminal(const std::string& text) {
+  const TerminalLook look = LookFrom([](const char* name) { return std::getenv(name); });
+  return isatty(STDOUT_FILENO) == 1 && !look.utf8 ? InAscii(text) : text;
+}
+
 }  // namespace
 
-absl::Status WritePaged(const std::string& text) {
+absl::Status WriteText(const std::string& text) { return WriteStdout(InSignsOfTerminal(text)); }
+
+absl::Status WritePaged(const std::string& whole) {
+  const std::string text = InSignsOfTerminal(whole);
   if (!StdoutIsTerminal() || HasRoom(text)) return WriteStdout(text);
   const char* pager = std::getenv("PAGER");
   if (pager == nullptr) pager = "less";

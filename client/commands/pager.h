@@ -12,4 +12,7 @@ namespace synergy {
 // be run leaves the text to the terminal.
 absl::Status WritePaged(const std::string& text);
 
+// To stdout. Here and above, on a terminal whose locale is not UTF-8, signs are in ASCII.
+absl::Status WriteText(const std::string& text);
+
 }  // namespace synergy

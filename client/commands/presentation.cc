@@ -40,7 +40,7 @@ absl::Status PrintRun(const StoredRun& run, RunReport report, const Presentation
   if (comparison) text.extra_columns = TruthColumns(report, *comparison);
   const std::string errors = comparison ? TruthText(report, *comparison) : "";
   const std::string all = RunText(report, text) + errors;
-  return options.pages ? WritePaged(all) : WriteStdout(all);
+  return options.pages ? WritePaged(all) : WriteText(all);
 }
 
 absl::Status Completeness(const StoredRun& run, const RunReport& report) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "common/character_count.h"
 
 namespace synergy {
@@ -23,6 +24,11 @@ void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>
 }
 
 }  // namespace
+
+std::string InAscii(std::string_view text) {
+  return absl::StrReplaceAll({text.data(), text.size()},
+                             {{"\u00b1 ", "+-"}, {"\u00b1", "+-"}, {"\u2026", "~"}});
+}
 
 void TextTable::AddRow(std::vector<std::string> cells) {
   cells.resize(columns_.size());

@@ -13,6 +13,9 @@ namespace synergy {
 // KiB.
 inline std::string Printable(std::string_view untrusted) { return Printable(untrusted, 4096); }
 
+// The signs of tables, ± and that of a shortened name, in ASCII and as wide as they were.
+std::string InAscii(std::string_view text);
+
 class TextTable {
  public:
   enum class Align { kLeft, kRight };

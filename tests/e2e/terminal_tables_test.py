@@ -36,6 +36,8 @@ class TablesTest(unittest.TestCase):
     def written(self, pager, *command):
         """All lines that are on the terminal after it, wrapped ones as one."""
         self.terminal.type("clear")
+        # What is typed before that is done would be cleared, too.
+        wait_for(lambda: self.terminal.screen().strip() == "ready:", 30, "an empty screen", 0.05)
         self.terminal.tmux("clear-history")
         self.terminal.type(f"PAGER='{pager}' {BIN.resolve() / 'synergyctl'} {' '.join(command)}; echo END=$?")
         lines = []
@@ -56,6 +58,19 @@ class TablesTest(unittest.TestCase):
                 self.assertTrue(any("SIMULATED" in line for line in lines))
                 table = lines[next(i for i, line in enumerate(lines) if line.startswith("-")):]
                 self.assertEqual([line for line in table if len(line) > 80 and "  " in line], [])
+
+    def test_signs_are_ascii_where_the_locale_is(self):
+        for command in (("show", "last"), ("compare", "1", "2")):
+            for pager in ("", "cat"):
+                with self.subTest(command, pager=pager):
+                    self.terminal.type("export LC_ALL=C")
+                    ascii_lines = self.written(pager, *command)
+                    self.terminal.type("export LC_ALL=C.UTF-8")
+                    lines = self.written(pager, *command)
+                    self.assertTrue(any("±" in line for line in lines))
+                    self.assertEqual("".join(ascii_lines).encode("ascii", "replace").count(b"?"), "".join(lines).count("?"))
+                    self.assertEqual([len(line) for line in ascii_lines if "+-" in line and "  " in line],
+                                     [len(line) for line in lines if "±" in line and "  " in line])
 
     def test_long_lists_go_through_the_pager_and_short_ones_do_not(self):
         paged = self.written("sed s/^/PAGED:/", "show", "last")

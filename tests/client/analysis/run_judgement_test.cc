@@ -100,7 +100,7 @@ TEST(RunJudgement, ADriftOfMoreThanWarmthMakesIsAReason) {
   report.estimates[0]->drift_w = {.mean = 1.7, .low = 1.6, .high = 1.8};
   EXPECT_THAT(RecordReasons(report, {}),
               ElementsAre(StartsWith("drift_beyond_model: the power of VDD_IN rose or fell by "
-                                     "1.700 W over the run, whatever ran: 34 % +/- 2 of")));
+                                     "1.700 W over the run, whatever ran: 34 % ± 2 of")));
   EXPECT_THAT(RecordReasons(report, {.drift = 0.4}), IsEmpty());
   report.estimates[0]->step_w = 2;
   EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "less than a step";
