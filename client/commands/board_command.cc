@@ -11,6 +11,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 
 namespace synergy {
 namespace {
@@ -33,7 +34,7 @@ absl::Status ShowBoard(const BoardOptions& options) {
   absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
   if (!jobs.ok()) return FromDevice(jobs.status());
   const BoardState state = {(*link)->board(), *std::move(jobs), AskForObjects(*(*link)->client())};
-  return WriteStdout(options.json ? JsonText(BoardJson(state)) : BoardText(state));
+  return options.json ? WriteStdout(JsonText(BoardJson(state))) : WritePaged(BoardText(state));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/usage_text.h"
 #include "client/report/clock_text.h"
 #include "client/report/text_table.h"
@@ -30,7 +31,7 @@ absl::Status ShowClocks(const ClocksOptions& options) {
   const absl::StatusOr<v1::ClockState> state = (*link)->client()->Clocks();
   if (!state.ok()) return FromDevice(state.status());
   if (options.json) return WriteStdout(JsonText(ClockStateJson(*state)));
-  return WriteStdout(
+  return WritePaged(
       fmt::format("{}: clocks\n{}", Printable((*link)->board().title()), ClockText(*state)));
 }
 

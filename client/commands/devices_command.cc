@@ -12,6 +12,7 @@
 #include "client/commands/device_list.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/net/board_search.h"
 #include "client/net/pairings.h"
 #include "client/report/text_table.h"
@@ -35,14 +36,18 @@ std::string DevicesText(const Devices& devices) {
   const auto left = [](std::string title) {
     return TextTable::Column{.title = std::move(title), .align = TextTable::Align::kLeft};
   };
-  TextTable table({left("host"), left("found"), left("role"), left("board")});
+  const auto whole = [](std::string title) {
+    return TextTable::Column{
+        .title = std::move(title), .align = TextTable::Align::kLeft, .whole = true};
+  };
+  TextTable table({whole("host"), left("found"), left("role"), whole("board")});
   for (const auto& [host, device] : devices) {
     const bool paired = device.paired != nullptr;
     table.AddRow({Printable(host), device.found ? "yes" : "-",
                   paired ? std::string(RoleName(device.paired->role())) : "not paired",
                   paired ? Printable(device.paired->board_id()) : ""});
   }
-  return table.Text();
+  return table.Text(StdoutColumns());
 }
 
 nlohmann::ordered_json DevicesJson(const Devices& devices) {
@@ -77,7 +82,8 @@ absl::Status ShowDevices(const DevicesOptions& options) {
     if (found.ok()) announced = *std::move(found);
   }
   const Devices devices = ListDevices(*boards, announced);
-  return WriteStdout(options.json ? JsonText(DevicesJson(devices)) : DevicesText(devices));
+  return options.json ? WriteStdout(JsonText(DevicesJson(devices)))
+                      : WritePaged(DevicesText(devices));
 }
 
 }  // namespace

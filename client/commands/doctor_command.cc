@@ -11,6 +11,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/report/diagnosis_text.h"
 
 namespace synergy {
@@ -23,7 +24,8 @@ struct DoctorOptions {
 };
 
 absl::Status Show(const v1::Diagnosis& diagnosis, bool json) {
-  return WriteStdout(json ? JsonText(DiagnosisJson(diagnosis)) : DiagnosisText(diagnosis));
+  return json ? WriteStdout(JsonText(DiagnosisJson(diagnosis)))
+              : WritePaged(DiagnosisText(diagnosis));
 }
 
 // What this side can do about a daemon that it does not reach.

@@ -11,6 +11,7 @@
 #include "client/commands/exit_code.h"
 #include "client/commands/gate_judgement.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/quantities.h"
 #include "client/commands/user_file.h"
 #include "client/report/gate_text.h"
@@ -77,7 +78,7 @@ absl::Status Print(const GateCommandOptions& options, const JudgedGate& judged,
   std::string text = GateText(results, StdoutColumns());
   if (options.markdown) text = GateMarkdown(results);
   if (options.json) text = JsonText(DocumentOf(options.gate, judged, results));
-  if (!options.github) return WriteStdout(text);
+  if (!options.github) return WriteText(text);
   const absl::Status written =
       WriteStdout(WithoutWorkflowCommands(text) + GateAnnotations(results));
   return written.ok() ? AppendToSummary(GateMarkdown(results)) : written;

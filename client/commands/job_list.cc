@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "client/analysis/report_names.h"
+#include "client/commands/output.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -60,7 +61,7 @@ std::string JobListText(const std::vector<v1::JobStatus>& jobs, const v1::QueueS
   using Align = TextTable::Align;
   std::string text;
   for (const v1::DeviceLease& lease : queue.leases()) text += LeaseText(lease);
-  TextTable table({{"id", Align::kLeft},
+  TextTable table({{"id", Align::kLeft, false, /*whole=*/true},
                    {"owner", Align::kLeft},
                    {"net", Align::kLeft},
                    {"engine", Align::kLeft},
@@ -73,7 +74,7 @@ std::string JobListText(const std::vector<v1::JobStatus>& jobs, const v1::QueueS
                   fmt::format("{}", job->spec().priority()), StateText(*job),
                   Printable(job->waits_for())});
   }
-  text += table.rows() > 0 ? table.Text() : "no jobs are on the board\n";
+  text += table.rows() > 0 ? table.Text(StdoutColumns()) : "no jobs are on the board\n";
   if (!queue.evicted().empty()) text += "evicted before they were fetched:\n";
   for (const v1::EvictedRun& run : queue.evicted()) {
     text += fmt::format("  {} of {} ({}), {} kB, {} of {} chunks were fetched\n",

@@ -15,6 +15,7 @@
 #include "client/commands/interrupts.h"
 #include "client/commands/job_list.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/quantities.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_list.h"
@@ -85,7 +86,8 @@ absl::Status ShowQueue(const QueueOptions& options) {
     if (!text.ok()) return text.status();
     if (*text == shown) continue;
     shown = *text;
-    if (absl::Status written = WriteStdout(shown); !written.ok()) return written;
+    if (absl::Status written = options.json ? WriteStdout(shown) : WriteText(shown); !written.ok())
+      return written;
   } while (options.watch && Pause(stop.token(), Seconds(1)));
   return absl::OkStatus();
 }
@@ -124,7 +126,8 @@ absl::StatusOr<FoundJob> FindJob(const QueueOptions& options) {
 absl::Status ShowJob(const QueueOptions& options) {
   const absl::StatusOr<FoundJob> found = FindJob(options);
   if (!found.ok()) return found.status();
-  return WriteStdout(options.json ? JsonText(JobJson(found->job, true)) : JobText(found->job));
+  return options.json ? WriteStdout(JsonText(JobJson(found->job, true)))
+                      : WriteText(JobText(found->job));
 }
 
 absl::Status ShowLog(const QueueOptions& options) {
@@ -156,7 +159,7 @@ absl::Status FetchJob(const QueueOptions& options) {
   if (!received.ok()) return received;
   const absl::StatusOr<StoredRun> run = (*store)->Run(*number);
   if (!run.ok()) return run.status();
-  return WriteStdout(RunListText({*run}));
+  return WriteText(RunListText({*run}));
 }
 
 absl::Status TakeLease(const QueueOptions& options) {

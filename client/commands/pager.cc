@@ -11,6 +11,7 @@
 
 #include "client/commands/output.h"
 #include "client/report/text_table.h"
+#include "client/report/wrapped_text.h"
 #include "client/watch/terminal_look.h"
 
 namespace synergy {
@@ -38,17 +39,19 @@ int Page(const std::string& text, const char* pager) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
-std::string InSignsOfTerminal(const std::string& text) {
+std::string ForTerminal(const std::string& whole) {
+  if (isatty(STDOUT_FILENO) != 1) return whole;
+  const std::string text = Wrapped(whole, StdoutColumns());
   const TerminalLook look = LookFrom([](const char* name) { return std::getenv(name); });
-  return isatty(STDOUT_FILENO) == 1 && !look.utf8 ? InAscii(text) : text;
+  return look.utf8 ? text : InAscii(text);
 }
 
 }  // namespace
 
-absl::Status WriteText(const std::string& text) { return WriteStdout(InSignsOfTerminal(text)); }
+absl::Status WriteText(const std::string& text) { return WriteStdout(ForTerminal(text)); }
 
 absl::Status WritePaged(const std::string& whole) {
-  const std::string text = InSignsOfTerminal(whole);
+  const std::string text = ForTerminal(whole);
   if (!StdoutIsTerminal() || HasRoom(text)) return WriteStdout(text);
   const char* pager = std::getenv("PAGER");
   if (pager == nullptr) pager = "less";

@@ -12,7 +12,8 @@ namespace synergy {
 // be run leaves the text to the terminal.
 absl::Status WritePaged(const std::string& text);
 
-// To stdout. Here and above, on a terminal whose locale is not UTF-8, signs are in ASCII.
+// To stdout. On a terminal lines are wrapped to its width, here and above, and signs are in ASCII
+// where the locale is not UTF-8.
 absl::Status WriteText(const std::string& text);
 
 }  // namespace synergy

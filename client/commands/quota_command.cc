@@ -10,6 +10,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -101,7 +102,7 @@ absl::Status ShowOrSetQuotas(const QuotaOptions& options) {
       request ? (*link)->client()->SetQuotas(*request) : (*link)->client()->Quotas();
   if (absl::IsInvalidArgument(state.status())) return Ending(ExitCode::kUsage, state.status());
   if (!state.ok()) return FromDevice(state.status());
-  return WriteStdout(options.json ? JsonText(QuotaJson(*state)) : QuotaText(*state));
+  return options.json ? WriteStdout(JsonText(QuotaJson(*state))) : WriteText(QuotaText(*state));
 }
 
 }  // namespace

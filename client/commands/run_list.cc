@@ -7,6 +7,7 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
+#include "client/commands/output.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -33,7 +34,7 @@ std::string BoardText(const StoredRun& run) {
 
 std::string RunListText(const std::vector<StoredRun>& runs) {
   TextTable table({{"run"},
-                   {"started", TextTable::Align::kLeft},
+                   {"started", TextTable::Align::kLeft, false, /*whole=*/true},
                    {"net", TextTable::Align::kLeft},
                    {"engine", TextTable::Align::kLeft},
                    {"board", TextTable::Align::kLeft},
@@ -48,7 +49,7 @@ std::string RunListText(const std::vector<StoredRun>& runs) {
   }
   const bool simulated =
       std::any_of(runs.begin(), runs.end(), [](const StoredRun& run) { return run.simulated; });
-  return table.Text() +
+  return table.Text(StdoutColumns()) +
          (simulated ? "boards called sim:... and captured trees are SIMULATED\n" : "");
 }
 

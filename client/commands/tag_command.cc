@@ -11,6 +11,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
+#include "client/commands/pager.h"
 #include "client/commands/run_resolution.h"
 #include "client/report/text_table.h"
 #include "client/store/store.h"
@@ -54,7 +55,7 @@ absl::Status List(const TagOptions& options, const std::string& path,
     PrintNote("no run has a tag: synergyctl tag RUN NAME gives it one");
     return absl::OkStatus();
   }
-  return WriteStdout(table.Text());
+  return WritePaged(table.Text());
 }
 
 absl::Status Put(const TagOptions& options, Store& store, const std::vector<StoredRun>& runs) {

@@ -58,7 +58,7 @@ std::vector<size_t> TextTable::Widths(size_t width) const {
     least.push_back(std::max(widths[i], kLeastText));
     for (const auto& row : rows_) widths[i] = std::max(widths[i], CharactersOf(row[i]));
     all += widths[i] + (i > 0 ? 2 : 0);
-    if (columns_[i].align == Align::kRight) least[i] = widths[i];
+    if (columns_[i].align == Align::kRight || columns_[i].whole) least[i] = widths[i];
     spare += widths[i] - std::min(widths[i], least[i]);
   }
   if (width == 0 || all <= width || all - spare > width) return widths;

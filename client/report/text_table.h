@@ -24,6 +24,7 @@ class TextTable {
     std::string title;
     Align align = Align::kRight;
     bool with_before = false;  // is not parted from the column before it
+    bool whole = false;        // is not shortened: somebody may want to copy it
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
