@@ -22,6 +22,7 @@
 #include "client/commands/live_view.h"
 #include "client/commands/output.h"
 #include "client/commands/output_files.h"
+#include "client/commands/outputs_taker.h"
 #include "client/commands/presentation.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_meter.h"
@@ -70,40 +71,6 @@ absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   run.output_files = *std::move(files);
   return run;
 }
-
-// Brings the outputs while the board still has them; what became of that is said later.
-class OutputsTaker {
- public:
-  // `stop`: the user does not want to wait for them.
-  OutputsTaker(const std::map<std::string, std::string>& files, RunSource& source,
-               std::stop_token stop)
-      : files_(files), source_(source), stop_(stop) {}
-
-  absl::Status Take(const StoredRun& run) {
-    if (files_.empty() || run.state != v1::JOB_STATE_DONE) return absl::OkStatus();
-    const absl::StatusOr<std::vector<std::string>> notes =
-        FetchOutputFiles(files_, [&](const std::function<absl::Status(std::string_view)>& on_part) {
-          const absl::Status status = source_.Outputs(run.run_id, on_part, stop_);
-          return status.ok() ? status : FromDevice(status);
-        });
-    result_ = notes.status();
-    if (notes.ok()) notes_ = *notes;
-    return result_;
-  }
-  // The user's interrupt is why there are none.
-  bool cut_off() const { return absl::IsCancelled(result_); }
-  absl::Status Report() const {
-    for (const std::string& note : notes_) PrintNote(note);
-    return result_;
-  }
-
- private:
-  const std::map<std::string, std::string>& files_;
-  RunSource& source_;
-  const std::stop_token stop_;
-  std::vector<std::string> notes_;
-  absl::Status result_;
-};
 
 absl::Status InterruptedNote(const StoredRun& run, const absl::StatusOr<RunReport>& report,
                              bool without_outputs) {

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/traces/csv.h"
 
 namespace synergy {
@@ -44,5 +46,8 @@ absl::Status ForEachLine(std::string_view text, uint64_t first_line, uint64_t* l
   }
   return absl::OkStatus();
 }
+
+// The text of a block of one of the files, once more.
+using BlockText = std::function<absl::StatusOr<std::string>(size_t block)>;
 
 }  // namespace synergy

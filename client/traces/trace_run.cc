@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "client/traces/marker_lanes.h"
 #include "client/traces/operator_rows.h"
-#include "client/traces/sorted_blocks.h"
+#include "client/traces/trace_course.h"
 #include "common/reading_counts.h"
 #include "common/records/chunk.h"
 #include "common/records/reading_span.h"
@@ -72,151 +69,6 @@ double IdleSeconds(const std::vector<v1::PhaseChange>& phases, int64_t end_ns) {
   }
   return longest_s;
 }
-
-// The run's records, put into order of time.
-class Course {
- public:
-  Course(SampleTable& samples, MarkerTable& markers, const std::vector<v1::PhaseChange>& phases,
-         const std::vector<uint32_t>& channels, ChunkStream& stream)
-      : samples_(samples),
-        markers_(markers),
-        phases_(phases),
-        channels_(channels),
-        stream_(stream),
-        before_(samples.rails().size(), Reading{.begin_ns = -1, .end_ns = -1}) {}
-
-  absl::Status Write(const BlockText& sample_text, const BlockText& marker_text) {
-    SortedBlocks<SampleReading> readings = Sorted<SampleReading>(samples_, sample_text);
-    SortedBlocks<TraceMarker> markers = Sorted<TraceMarker>(markers_, marker_text);
-    absl::StatusOr<const SampleReading*> reading = readings.Next();
-    absl::StatusOr<const TraceMarker*> marker = markers.Next();
-    while (true) {
-      if (!reading.ok()) return reading.status();
-      if (!marker.ok()) return marker.status();
-      if (*reading == nullptr && *marker == nullptr) break;
-      const bool take_marker =
-          *reading == nullptr || (*marker != nullptr && (*marker)->At() < (*reading)->At());
-      absl::Status status = AddPhases(take_marker ? (*marker)->At() : (*reading)->At());
-      if (status.ok()) {
-        status = take_marker ? AddMarker(**marker) : AddReading(**reading);
-      }
-      if (!status.ok()) return status;
-      if (take_marker) {
-        marker = markers.Next();
-      } else {
-        reading = readings.Next();
-      }
-    }
-    absl::Status status = AddNets(INT64_MAX);
-    return status.ok() ? AddPhases(INT64_MAX) : status;
-  }
-
- private:
-  template <typename Row, typename Table>
-  static SortedBlocks<Row> Sorted(Table& table, const BlockText& text_of) {
-    std::vector<int64_t> earliest;
-    for (const TextBlock& block : table.blocks()) earliest.push_back(block.earliest);
-    return SortedBlocks<Row>(std::move(earliest),
-                             [&](size_t block) -> absl::StatusOr<std::vector<Row>> {
-                               const absl::StatusOr<std::string> text = text_of(block);
-                               if (!text.ok()) return text.status();
-                               return table.Read(block, *text);
-                             });
-  }
-
-  absl::Status AddPhases(int64_t until_ns) {
-    for (; phase_ < phases_.size() && phases_[phase_].at_ns() <= until_ns; ++phase_) {
-      v1::RunRecord record;
-      *record.mutable_phase() = phases_[phase_];
-      if (absl::Status status = stream_.Add(record); !status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  // Of the iterations that have ended before: they follow each other.
-  absl::Status AddNets(int64_t before_ns) {
-    const std::vector<IterationFacts>& all = markers_.iterations();
-    for (; net_ < all.size() && all[net_].end_ns < before_ns; ++net_) {
-      if (!all[net_].needs_net) continue;
-      const Marker net = {.begin_ns = all[net_].begin_ns,
-                          .end_ns = all[net_].end_ns,
-                          .op = kOpNet,
-                          .iteration = all[net_].iteration,
-                          .thread = 0,
-                          .device = 0,
-                          .phase = all[net_].phase,
-                          .reserved = 0};
-      if (absl::Status status = stream_.Add(net, net.end_ns); !status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  std::string NameOf(uint32_t op) const {
-    const auto& all = markers_.operators().operators();
-    if (op >= static_cast<uint32_t>(all.size())) return "whole iteration or setup";
-    return fmt::format("operator '{}'", all[static_cast<int>(op)].name());
-  }
-
-  // Rows that end at the same time come one after the other.
-  absl::Status CheckNew(const TraceMarker& row) {
-    const Marker& marker = row.marker;
-    if (marker.end_ns != same_end_ns_) same_end_.clear();
-    same_end_ns_ = marker.end_ns;
-    const bool is_new =
-        same_end_.emplace(marker.op, marker.iteration, marker.phase, marker.thread, marker.begin_ns)
-            .second;
-    if (is_new) return absl::OkStatus();
-    return AtLine(markers_.name(), row.line,
-                  fmt::format("the {} has the span from {} to {} ns in iteration {} a second time",
-                              NameOf(marker.op), marker.begin_ns, marker.end_ns, marker.iteration));
-  }
-
-  absl::Status AddMarker(const TraceMarker& row) {
-    if (absl::Status status = CheckNew(row); !status.ok()) return status;
-    Marker marker = row.marker;
-    if (!markers_.has_threads() && marker.op < kMostTraceOperators) {
-      const std::optional<uint16_t> lane = lanes_.Take(marker.begin_ns, marker.end_ns);
-      if (!lane) {
-        return AtLine(markers_.name(), row.line,
-                      fmt::format("more than {} operators run at the same time", UINT16_MAX + 1));
-      }
-      marker.thread = *lane;
-    }
-    absl::Status status = AddNets(marker.end_ns);
-    return status.ok() ? stream_.Add(marker, marker.end_ns) : status;
-  }
-
-  absl::Status AddReading(const SampleReading& one) {
-    const RailFacts& rail = samples_.rails()[one.rail];
-    if (rail.kind == RawKind::kRaw) {
-      return stream_.Add(channels_[one.rail] + (one.is_voltage ? 1 : 0), one.reading, one.At());
-    }
-    const Reading before = std::exchange(before_[one.rail], one.reading);
-    if (rail.sensor.window.stamps_are_window() && before.begin_ns == one.reading.begin_ns &&
-        before.end_ns == one.reading.end_ns) {
-      return AtLine(samples_.name(), one.line,
-                    fmt::format("the rail '{}' has the window from {} to {} ns a second time",
-                                rail.sensor.rail.name(), before.begin_ns, before.end_ns));
-    }
-    absl::Status status = stream_.Add(channels_[one.rail], one.reading, one.At());
-    if (!status.ok() || rail.kind != RawKind::kCurrent) return status;
-    Reading volts = one.reading;
-    volts.raw = one.volts;
-    return stream_.Add(channels_[one.rail] + 1, volts, one.At());
-  }
-
-  SampleTable& samples_;
-  MarkerTable& markers_;
-  const std::vector<v1::PhaseChange>& phases_;
-  const std::vector<uint32_t>& channels_;
-  ChunkStream& stream_;
-  std::vector<Reading> before_;  // by rail
-  MarkerLanes lanes_;            // of a file that does not say the threads
-  int64_t same_end_ns_ = -1;     // of the markers in same_end_
-  std::set<std::tuple<uint32_t, uint32_t, uint8_t, uint16_t, int64_t>> same_end_;
-  size_t phase_ = 0;  // the next to come
-  size_t net_ = 0;    // the next iteration to come
-};
 
 }  // namespace
 
@@ -398,7 +250,7 @@ absl::Status TraceRun::Write(const BlockText& samples, const BlockText& markers,
   absl::Status status = stream.Add(record);
   *record.mutable_operators() = operators_;
   if (status.ok()) status = stream.Add(record);
-  Course course(samples_, markers_, phases_, channels_, stream);
+  TraceCourse course(samples_, markers_, phases_, channels_, stream);
   if (status.ok()) status = course.Write(samples, markers);
   if (status.ok()) status = stream.Flush();
   *record.mutable_end() = end_;

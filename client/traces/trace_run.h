@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "client/traces/marker_table.h"
 #include "client/traces/sample_table.h"
 #include "client/traces/sensor_file.h"
+#include "client/traces/text_block.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -28,9 +28,6 @@ struct TraceIdentity {
 // As the sensor file says it; simulated also where one of the tables is.
 TraceOrigin OriginOf(const SampleTable& samples, const MarkerTable& markers,
                      const SensorFile& sensors);
-
-// The text of a block of one of the files, once more.
-using BlockText = std::function<absl::StatusOr<std::string>(size_t block)>;
 
 // The tables were scanned to their ends and outlive it.
 class TraceRun {
