@@ -154,6 +154,20 @@ class Report(unittest.TestCase):
             self.assertEqual(browser.complaints, [])
 
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_paper_has_whole_plots_and_whole_tables(self):
+        self.simulate()
+        with Browser(width=720) as browser:  # as a page between its margins
+            browser.open(self.page())
+            browser.media("light", "print")
+            widest = ("(() => { const right = (all) => Math.max(...[...document.querySelectorAll(all)].map("
+                      "(one) => one.getBoundingClientRect().right)); "
+                      "for (const one of document.querySelectorAll('.uplot, .u-wrap')) one.style.width = '3000px'; "
+                      "return [right('canvas'), right('table')]; })()")
+            for right in browser.run(widest):
+                self.assertGreater(right, 100)
+                self.assertLessEqual(right, 720)
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
     def test_hostile_names_are_only_text(self):
         self.import_hostile()
         with Browser() as browser:

@@ -160,8 +160,8 @@ function notesOf({ rails, threads }) {
 
 function eventTable(timeline) {
   const rows = [...timeline.events, ...timeline.gaps.map((gap) =>
-    ({ at_s: gap.begin_s, what: `gap: ${gap.cause}`, text: `${gap.source}, ${duration(gap.end_s - gap.begin_s)}` })),
-    ...timeline.phases.map((phase) => ({ at_s: phase.begin_s, what: `phase: ${phase.phase}`, text: duration(phase.end_s - phase.begin_s) }))];
+    ({ at_s: gap.begin_s, what: `gap:\u00a0${gap.cause}`, text: `${gap.source}, ${duration(gap.end_s - gap.begin_s)}` })),
+    ...timeline.phases.map((phase) => ({ at_s: phase.begin_s, what: `phase:\u00a0${phase.phase}`, text: duration(phase.end_s - phase.begin_s) }))];
   return table("What happened when", [
     { title: "at (s)", value: (row) => row.at_s, show: (row) => row.at_s.toFixed(4) },
     { title: "what", value: (row) => row.what, isText: true }, { title: "more", value: (row) => row.text, isText: true, most: 300 },
