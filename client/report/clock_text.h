@@ -11,7 +11,8 @@ namespace synergy {
 inline constexpr char kSimulatedClocks[] =
     "SIMULATED: no real clock is set, and no durations follow these";
 
-// Policies, tables, present values, temperatures, what throttled, who holds the lease. Text of the board is made printable.
+// Policies, tables, present values, temperatures, what throttled, who holds the lease. Text of the
+// board is made printable.
 std::string ClockText(const v1::ClockState& state);
 
 }  // namespace synergy

@@ -10,10 +10,10 @@
 namespace synergy {
 namespace {
 
-// "+-12 us", "+-1.8 ms".
+// "±12 us", "±1.8 ms".
 std::string Bound(double ns) {
-  if (ns < 1e6) return fmt::format("+-{:.0f} us", std::ceil(ns * 1e-3));
-  return ns < 1e9 ? fmt::format("+-{:.1f} ms", ns * 1e-6) : fmt::format("+-{:.1f} s", ns * 1e-9);
+  if (ns < 1e6) return fmt::format("±{:.0f} us", std::ceil(ns * 1e-3));
+  return ns < 1e9 ? fmt::format("±{:.1f} ms", ns * 1e-6) : fmt::format("±{:.1f} s", ns * 1e-9);
 }
 
 std::string ClockText(const v1::MeterRecord& record) {

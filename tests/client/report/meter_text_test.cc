@@ -27,7 +27,7 @@ TEST(MeterText, StatesTheUncertaintyOfTheClock) {
   const std::string text = MeterText(Record());
   EXPECT_THAT(text, HasSubstr("exec:my_meter --port 1\n"));
   EXPECT_THAT(text, HasSubstr("1 rail, 4000 readings, 2000.0 Hz\n"));
-  EXPECT_THAT(text, HasSubstr("meter clock: +-12 us after chirp, drift +35.2 ppm\n"));
+  EXPECT_THAT(text, HasSubstr("meter clock: ±12 us after chirp, drift +35.2 ppm\n"));
 }
 
 TEST(MeterText, TellsJumpsAndWhatWasNoReading) {
@@ -50,7 +50,7 @@ TEST(MeterText, SaysThatNothingIsKnownOfTheClockWhereThatIsSo) {
   EXPECT_THAT(MeterText(record), HasSubstr("after the job nowhere"));
   record.clear_segments();
   EXPECT_THAT(MeterText(record), HasSubstr("not brought onto the board's"));
-  EXPECT_THAT(MeterText(record), Not(HasSubstr("+-")));
+  EXPECT_THAT(MeterText(record), Not(HasSubstr("±")));
 }
 
 }  // namespace
