@@ -4,7 +4,7 @@
 usage: perfetto_bar.py ITERATIONS BOARD...     simulated boards, squeezenet in virtual time
 
 The trace is decoded by protoc with Perfetto's public definitions as they are written down here, and the store's chunks
-are read by code of this file, so neither shares a line with what wrote them.
+are read by raw_run.py, so neither shares a line with what wrote them.
 """
 import bisect
 import collections
@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from raw_run import markers, readings
 
 BIN = pathlib.Path(os.environ["SYNERGY_BIN"]).resolve()
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -164,53 +166,17 @@ ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"'": b"'", b"\\":
 
 
 # The store.
-def varints(data):
-    value = shift = 0
-    for byte in data:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield value
-            value = shift = 0
-
-
-def zigzag(value):
-    return value >> 1 ^ -(value & 1)
-
-
-def readings_of(data):
-    begin = raw = 0
-    numbers = varints(data)
-    for step in numbers:
-        begin += zigzag(step)
-        end = begin + next(numbers)
-        raw += zigzag(next(numbers))
-        yield begin, end, raw, next(numbers)
-
-
-def markers_of(data):
-    end, op, iteration = 0, -1, 0
-    numbers = varints(data)
-    for step in numbers:
-        begin = end + zigzag(step)
-        end = begin + next(numbers)
-        op = op + 1 + zigzag(next(numbers))
-        iteration += zigzag(next(numbers))
-        thread = next(numbers)
-        yield begin, end, op, iteration, thread, next(numbers) & 7
-
-
 class Stored:
     def __init__(self, store):
         connection = sqlite3.connect(store)
         self.readings, self.markers, records = collections.defaultdict(list), [], b""
-        for channel, count, data in connection.execute("SELECT channel, count, data FROM chunks ORDER BY run, seq"):
+        for channel, data in connection.execute("SELECT channel, data FROM chunks ORDER BY run, seq"):
             if channel == 0:
                 records += framed(data)
             elif channel == 1:
-                self.markers += markers_of(data)
+                self.markers += markers(data)
             else:
-                self.readings[channel] += readings_of(data)
+                self.readings[channel] += readings(data)
         connection.close()
         self.markers = [m for m in self.markers if m[2] != CLOCK]
         with tempfile.TemporaryDirectory() as folder:

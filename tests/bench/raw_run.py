@@ -29,27 +29,26 @@ def signed(value):
     return (value >> 1) ^ -(value & 1)
 
 
-def readings(data, count):
-    """(middle of the read in ns, raw) of each reading of a chunk."""
+def readings(data):
+    """(begin of the read in ns, its end, raw, freshness) of each reading of a chunk."""
     numbers, begin, raw = varints(data), 0, 0
-    for _ in range(count):
-        begin += signed(next(numbers))
-        length = next(numbers)
+    for step in numbers:
+        begin += signed(step)
+        end = begin + next(numbers)
         raw += signed(next(numbers))
-        next(numbers)  # freshness
-        yield begin + length / 2, raw
+        yield begin, end, raw, next(numbers)
 
 
-def markers(data, count):
-    """(begin, end, op, iteration, phase) of each marker of a chunk."""
+def markers(data):
+    """(begin, end, op, iteration, thread, phase) of each marker of a chunk."""
     numbers, end, op, iteration = varints(data), 0, -1, 0
-    for _ in range(count):
-        begin = end + signed(next(numbers))
+    for step in numbers:
+        begin = end + signed(step)
         end = begin + next(numbers)
         op = (op + 1 + signed(next(numbers))) & 0xFFFFFFFF
         iteration += signed(next(numbers))
-        next(numbers)  # thread
-        yield begin, end, op, iteration, next(numbers) % 8
+        thread = next(numbers)
+        yield begin, end, op, iteration, thread, next(numbers) % 8
 
 
 def header_channels(data):
@@ -76,15 +75,16 @@ class RawRun:
     def __init__(self, store, run_id):
         self.markers, self.channels, series = [], {}, {}
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as db:
-            rows = db.execute("SELECT channel, count, data FROM chunks JOIN runs USING (board, run) "
+            rows = db.execute("SELECT channel, data FROM chunks JOIN runs USING (board, run) "
                               "WHERE run_id = ? ORDER BY seq", (run_id,))
-            for channel, count, data in rows:
+            for channel, data in rows:
                 if channel == 0:
                     self.channels = self.channels or header_channels(data)
                 elif channel == 1:
-                    self.markers += markers(data, count)
+                    self.markers += markers(data)
                 else:
-                    series.setdefault(channel, []).extend(readings(data, count))
+                    series.setdefault(channel, []).extend(
+                        (begin + (end - begin) / 2, raw) for begin, end, raw, _ in readings(data))
         self.power = {}  # rail -> [(ns, W)]
         by_quantity = {(rail, quantity): [(t, raw * scale) for t, raw in series.get(channel, [])]
                        for channel, (rail, quantity, scale) in self.channels.items()}
@@ -96,11 +96,11 @@ class RawRun:
     def whole(self):
         """[begin of the setup, end of the last measured iteration]"""
         begin = min(m[0] for m in self.markers if m[2] in SETUP_OPS)
-        return begin, max(m[1] for m in self.markers if m[4] == MEASURE and m[2] < FIRST_NO_OPERATOR)
+        return begin, max(m[1] for m in self.markers if m[5] == MEASURE and m[2] < FIRST_NO_OPERATOR)
 
     def operator_share_of_iterations(self):
         """Sum of the operators' times by sum of the iterations' times, measured phase."""
-        measured = [m for m in self.markers if m[4] == MEASURE]
+        measured = [m for m in self.markers if m[5] == MEASURE]
         ops = sum(m[1] - m[0] for m in measured if m[2] < FIRST_NO_OPERATOR)
         return ops / sum(m[1] - m[0] for m in measured if m[2] == NET_OP)
 
