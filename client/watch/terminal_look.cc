@@ -12,6 +12,8 @@ std::string ValueOf(const std::function<const char*(const char*)>& variable, con
 }
 
 bool IsUtf8(const std::function<const char*(const char*)>& variable) {
+  // The kernel's console: its fonts have no braille.
+  if (ValueOf(variable, "TERM") == "linux") return false;
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     std::string locale = ValueOf(variable, name);
     if (locale.empty()) continue;

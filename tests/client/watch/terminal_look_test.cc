@@ -38,6 +38,10 @@ TEST(TerminalLook, FirstLocaleThatIsSetCounts) {
   EXPECT_FALSE(LookOf({{"LC_ALL", "C"}, {"LANG", "de_DE.UTF-8"}}).utf8);
 }
 
+TEST(TerminalLook, ConsoleOfTheKernelHasNoBraille) {
+  EXPECT_FALSE(LookOf({{"TERM", "linux"}, {"LANG", "de_DE.UTF-8"}}).utf8);
+}
+
 TEST(TerminalLook, RailsDifferWhereThereAreColors) {
   for (const Colors colors : {Colors::k16, Colors::k256}) {
     EXPECT_NE(InkSequence(Ink::kFirst, colors), InkSequence(Ink::kSecond, colors));
