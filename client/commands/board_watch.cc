@@ -18,7 +18,7 @@ constexpr Nanoseconds kShortestBackoff = Milliseconds(250), kLongestBackoff = Se
 constexpr Nanoseconds kAskEvery = Seconds(1);
 constexpr int kClocksEvery = 2;  // of the questions
 // Solving takes at most this part of a core, and comes once a second at most.
-constexpr int kRestPerSolve = 9;
+constexpr int kRestPerSolve = 49;
 
 }  // namespace
 
