@@ -36,4 +36,34 @@ bool FilteredShares::At(double at_ns, Eigen::VectorXd* shares) {
   return true;
 }
 
+FilterReader::FilterReader(const Occupancy& occupancy, size_t categories, double period_ns,
+                           double average, double slower)
+    : half_period_ns_(0.5 * period_ns),
+      decay_ns_(period_ns * DecayConversions(average)),
+      first_(occupancy.PieceNumber(0).parts.front().category),
+      filtered_(occupancy, categories, decay_ns_),
+      slower_(occupancy, categories, decay_ns_ * (1 + slower)) {}
+
+bool FilterReader::At(double at_ns, HeldShares* held) {
+  Eigen::VectorXd early, middle, slow, late;
+  const bool all = Complete(&filtered_, at_ns - half_period_ns_, &early, &held->before) &&
+                   Complete(&filtered_, at_ns, &middle, nullptr) &&
+                   Complete(&slower_, at_ns, &slow, nullptr) &&
+                   Complete(&filtered_, at_ns + half_period_ns_, &late, nullptr);
+  if (!all) return false;
+  held->mean = (early + 4 * middle + late) / 6;
+  held->moved = late - early;
+  held->slowed = slow - middle;
+  return true;
+}
+
+bool FilterReader::Complete(FilteredShares* filter, double at_ns, Eigen::VectorXd* shares,
+                            double* before) {
+  if (!filter->At(at_ns, shares)) return false;
+  const double missing = 1 - shares->sum();
+  (*shares)[first_] += missing;
+  if (before != nullptr) *before = missing;
+  return true;
+}
+
 }  // namespace synergy

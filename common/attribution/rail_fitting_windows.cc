@@ -121,40 +121,30 @@ void RailFitting::FitKnown() {
   }
 }
 
-// A conversion stands for half a period to either side of its middle, and the last one before a
-// read ended up to a period before it: what the filter held is known to within a period.
 // `speed`: errors of the filter's period over time, in kPeriodUnit.
 RailRows RailFitting::FilteredRows(const SlowDrift& speed) const {
-  const double half_ns = 0.5 * window().period_s() * period_factor_ * 1e9;
-  const double decay_ns = 2 * half_ns * DecayConversions(window().average());
-  RailRows rows(*course_, *drift_, &speed, nullptr, kFilteredCluster * decay_ns);
-  FilteredShares filtered(course_->occupancy, course_->categories(), decay_ns);
-  FilteredShares slower(course_->occupancy, course_->categories(), decay_ns * (1 + kPeriodUnit));
-  const uint32_t at_first = course_->occupancy.PieceNumber(0).parts.front().category;
-  const VectorXd powers = p_.head(categories_).array() - p_[at_first];
-  VectorXd early, shares, slow, late;
-  double next = course_->occupancy.begin_ns() + 2 * half_ns;
+  const double period_ns = window().period_s() * period_factor_ * 1e9;
+  FilterReader reader(course_->occupancy, course_->categories(), period_ns, window().average(),
+                      kPeriodUnit);
+  const double spacing_ns = std::max(kFilteredSpacing * reader.decay_ns(), period_ns);
+  RailRows rows(*course_, *drift_, &speed, nullptr, kFilteredCluster * reader.decay_ns());
+  const auto powers = p_.head(categories_);
+  HeldShares held;
+  double next = course_->occupancy.begin_ns() + period_ns;
   for (const StepReading& r : readings_) {
-    const double at = 0.5 * (r.begin_ns + r.end_ns) - slot_share() * half_ns;
-    if (at < next) continue;
-    if (!filtered.At(at - half_ns, &early) || !filtered.At(at, &shares) || !slower.At(at, &slow) ||
-        !filtered.At(at + half_ns, &late)) {
-      continue;
-    }
-    // Evenly spread over a period, a place has a standard deviation of the root of its 12th part.
-    const double moved = (late - early).dot(powers) / std::sqrt(12);
-    const double slowed = (slow - shares).dot(powers);
-    shares = (early + 4 * shares + late) / 6;
-    const double before = 1 - shares.sum();
-    if (before > kMostOfBefore) continue;
-    shares[at_first] += before;
-    // What it still holds of others drew as much as the rest, or nothing, or twice that.
-    const double other = shares[course_->other()], of_other = other * Level();
+    const double at = 0.5 * (r.begin_ns + r.end_ns - slot_share() * period_ns);
+    if (at < next || !reader.At(at, &held) || held.before > kMostOfBefore) continue;
+    const double other = held.mean[course_->other()];
     if (other > kMostOfOther) continue;
-    shares /= 1 - other;
-    next = at + std::max(kFilteredSpacing * decay_ns, 2 * half_ns);
-    rows.AddShares(std::span(shares.data(), course_->other()), at - decay_ns, r.steps, slowed,
-                   of_other * of_other + moved * moved + kRoundingVariance);
+    next = at + spacing_ns;
+    // Evenly spread over a period, a place has a standard deviation of the root of its 12th part.
+    const double moved = held.moved.dot(powers) / std::sqrt(12);
+    // What it still holds of others drew as much as the rest, or nothing, or twice that.
+    const double of_other = other * Level();
+    held.mean /= 1 - other;
+    rows.AddShares(std::span(held.mean.data(), course_->other()), at - reader.decay_ns(), r.steps,
+                   held.slowed.dot(powers),
+                   moved * moved + of_other * of_other + kRoundingVariance);
   }
   return rows;
 }

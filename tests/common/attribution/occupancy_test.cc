@@ -86,5 +86,35 @@ TEST(FilteredShares, KeepTheirPrecisionOverManyTimeConstants) {
   EXPECT_GT(shares[0], shares[1]) << "what ran last weighs more";
 }
 
+TEST(FilterReader, HoldsTheMeanOverThePeriodInWhichAReadMayBe) {
+  const Occupancy occupancy = Example();
+  constexpr double kPeriod = 20e3, kAverage = 4, kAt = 450e3, kSlower = 1e-4;
+  FilterReader reader(occupancy, 3, kPeriod, kAverage, kSlower);
+  EXPECT_NEAR(std::exp(-kPeriod / reader.decay_ns()), 1 - 1 / kAverage, 1e-12)
+      << "what a conversion leaves of those before";
+  HeldShares held;
+  ASSERT_TRUE(reader.At(kAt, &held));
+  EXPECT_NEAR(held.mean.sum(), 1, 1e-12) << "what was before is as at the begin";
+  EXPECT_NEAR(held.before, std::exp(-(kAt - kPeriod / 2) / reader.decay_ns()), 1e-12);
+  Eigen::VectorXd sum = Eigen::VectorXd::Zero(3), shares, early;
+  constexpr int kParts = 1000;
+  FilteredShares fine(occupancy, 3, reader.decay_ns());
+  for (int i = 0; i < kParts; ++i) {
+    ASSERT_TRUE(fine.At(kAt + kPeriod * ((i + 0.5) / kParts - 0.5), &shares));
+    if (i == 0) early = shares;
+    sum += shares / kParts;
+  }
+  for (const Eigen::Index category : {1, 2}) {  // the first one has what was before, too
+    EXPECT_NEAR(held.mean[category], sum[category], 1e-5);
+    EXPECT_NEAR(held.moved[category], shares[category] - early[category], 1e-3);
+  }
+  FilteredShares usual(occupancy, 3, reader.decay_ns());
+  FilteredShares slow(occupancy, 3, reader.decay_ns() * (1 + kSlower));
+  ASSERT_TRUE(usual.At(kAt, &shares));
+  ASSERT_TRUE(slow.At(kAt, &early));
+  EXPECT_NEAR(held.slowed[1], early[1] - shares[1], 1e-12);
+  EXPECT_FALSE(reader.At(595e3, &held)) << "half a period beyond the end";
+}
+
 }  // namespace
 }  // namespace synergy
