@@ -177,7 +177,7 @@ std::vector<NamedLimit> Named(RecordLimits& limits) {
           {.name = "drift", .value = &limits.drift, .share = true},
           {.name = "residual", .value = &limits.residual, .share = true},
           {.name = "books", .value = &limits.books, .share = true},
-          {.name = "iterations", .value = &limits.iterations}};
+          {.name = "iterations", .value = &limits.iterations, .highest = 1e6}};
 }
 
 std::vector<std::string> RecordReasons(const RunReport& report, const RecordLimits& limits) {

@@ -56,7 +56,7 @@ class Meter(unittest.TestCase):
         number = str(run["run"]["number"])
         self.assertEqual(self.board.json("show", number)["meter"], run["meter"])
         text = self.board.ctl("show", number).stdout
-        self.assertIn("meter clock: +-", text)
+        self.assertIn("meter clock: ±", text)
         self.assertIn("meter:USB mJ", text)
         self.assertIn("meter:USB", self.board.ctl("export", number, "--format", "csv").stdout)
         listed = self.board.json("runs")["runs"]
