@@ -52,10 +52,12 @@ size_t OneIn(size_t rows) {
   return std::max<size_t>(1, rows / kEnough);
 }
 
-// Gives outliers a variance that makes them worth nothing; how many there are.
+// How many there are that were not left out before.
 uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
   std::vector<double> off(rows->size());
-  for (size_t i = 0; i < rows->size(); ++i) off[i] = std::abs(rows->y(i) - rows->Predict(i, p));
+  for (size_t i = 0; i < rows->size(); ++i) {
+    off[i] = rows->left_out(i) ? 0 : std::abs(rows->y(i) - rows->Predict(i, p));
+  }
   std::vector<double> sorted;
   for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sorted.push_back(off[i]);
   const auto median = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
@@ -69,8 +71,7 @@ uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
   if (static_cast<double>(outliers.size()) > kMostOutliers * static_cast<double>(rows->size())) {
     return 0;
   }
-  constexpr double kWorthNothing = 1e12;
-  for (const size_t i : outliers) rows->set_variance(i, kWorthNothing * sd * sd);
+  for (const size_t i : outliers) rows->LeaveOut(i);
   return outliers.size();
 }
 

@@ -84,6 +84,7 @@ void RailFitting::Summarise(const RailRows& rows) {
   part_.row_sum = VectorXd::Zero(p_.size());
   part_.y_sum = 0;
   for (size_t i = 0; i < rows.rows().size(); ++i) {
+    if (rows.rows().left_out(i)) continue;
     part_.y_sum += rows.rows().y(i);
     if (!rows.rows().rounded(i)) part_.rounding.Add(rows.rows().Predict(i, fit_.p));
     for (const auto& e : rows.rows().entries(i)) {
@@ -99,7 +100,7 @@ VectorXd RailFitting::NotNegative(MatrixXd h, VectorXd g, VectorXd found) const 
   constexpr double kFixed = 1e6;  // times what else is known of it
   const double drift =
       summary_.row_sum.segment(categories_, knots_).dot(found.segment(categories_, knots_)) /
-      static_cast<double>(summary_.used);
+      static_cast<double>(summary_.counted());
   std::vector<bool> fixed(static_cast<size_t>(categories_));
   for (bool changed = true; changed;) {
     changed = false;
@@ -152,14 +153,16 @@ RailFit RailFitting::Result() const {
 }
 
 // A rail that hardly moves between two steps tells nothing of where it stands between them, but it
-// does not stand elsewhere: the mean of all readings is off by at most half a step.
+// does not stand elsewhere: the mean of all readings is off by at most half a step, and what is
+// left of their noise.
 void RailFitting::BoundRounding(const RailSummary& summary, RailFit* fit) {
-  const auto count = static_cast<double>(summary.used);
+  const auto count = static_cast<double>(summary.counted());
+  const double known = kRoundingVariance + fit->noise_steps * fit->noise_steps / count;
   const VectorXd mean = summary.row_sum / count;
   const VectorXd towards = fit->model_covariance * mean;
   const double variance = mean.dot(towards);
-  if (!(variance > kRoundingVariance)) return;
-  const double gain = (1 - kRoundingVariance / variance) / variance;
+  if (!(variance > known)) return;
+  const double gain = (1 - known / variance) / variance;
   fit->p += gain * (summary.y_sum / count - mean.dot(fit->p)) * towards;
   fit->model_covariance -= gain * towards * towards.transpose();
 }

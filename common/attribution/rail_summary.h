@@ -39,13 +39,14 @@ struct RailSummary {
   uint64_t readings = 0, used = 0, outliers = 0;  // as in RailFit
   std::vector<uint64_t> touched;
   std::vector<double> covered_s;
-  Eigen::VectorXd row_sum;  // of the rows' weights and of their readings
+  Eigen::VectorXd row_sum;  // of the weights and of the readings of rows that are no outliers
   double y_sum = 0;
   RoundingBias rounding;         // of rows that took rounding for noise
   double place_squares_ns2 = 0;  // of the standard deviations of `placed` fitted windows' places
   uint64_t placed = 0;
 
   bool empty() const { return used == 0; }
+  uint64_t counted() const { return used - outliers; }  // rows that are no outliers
   // One without rows takes the other's size.
   void Add(const RailSummary& more);
   void Remap(const Remapping& map);

@@ -25,6 +25,7 @@ class RowLikelihood {
       : rows_(rows), p_(p), noise_(noise), common_(noise, rows.size()) {}
 
   LikelihoodPoint At(size_t row) const {
+    if (rows_.left_out(row)) return {};
     const double residual = rows_.y(row) - rows_.Predict(row, p_);
     const double variance = noise_ * noise_ + rows_.variance(row);
     const double sd = rows_.variance(row) == 0 ? noise_ : std::sqrt(variance);
@@ -171,7 +172,7 @@ void RegressionRows::Reserve(size_t rows, size_t entries) {
   y_.reserve(rows);
   variance_.reserve(rows);
   cluster_.reserve(rows);
-  rounded_.reserve(rows);
+  kinds_.reserve(rows);
 }
 
 void RegressionRows::Add(std::span<const Entry> entries, double y, double variance,
@@ -181,7 +182,7 @@ void RegressionRows::Add(std::span<const Entry> entries, double y, double varian
   y_.push_back(y);
   variance_.push_back(variance);
   cluster_.push_back(cluster);
-  rounded_.push_back(rounded ? 1 : 0);
+  kinds_.push_back(rounded ? kRounded : 0);
 }
 
 Quadratic Quadratic::Around(const VectorXd& mean, double sd) {
@@ -247,7 +248,9 @@ double FreedomScore(const RegressionRows& rows, const RegressionFit& fit, const 
 
 VectorXd FitLeastSquares(const RegressionRows& rows, const Quadratic& prior) {
   RowSums sums(prior.g.size(), rows.lines_from());
-  for (size_t row = 0; row < rows.size(); ++row) sums.Add(rows.entries(row), 1, rows.y(row), 0);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (!rows.left_out(row)) sums.Add(rows.entries(row), 1, rows.y(row), 0);
+  }
   const MatrixXd normal = sums.products() + prior.h;
   return normal.selfadjointView<Eigen::Lower>().ldlt().solve(sums.TakeFirsts() + prior.g);
 }

@@ -52,9 +52,11 @@ class RegressionRows {
   }
   double y(size_t row) const { return y_[row]; }
   double variance(size_t row) const { return variance_[row]; }
-  void set_variance(size_t row, double variance) { variance_[row] = variance; }
+  // From then on it says nothing.
+  void LeaveOut(size_t row) { kinds_[row] |= kLeftOut; }
+  bool left_out(size_t row) const { return (kinds_[row] & kLeftOut) != 0; }
   uint32_t cluster(size_t row) const { return cluster_[row]; }
-  bool rounded(size_t row) const { return rounded_[row] != 0; }
+  bool rounded(size_t row) const { return (kinds_[row] & kRounded) != 0; }
   uint32_t lines_from() const { return lines_from_; }
   double Predict(size_t row, const Eigen::VectorXd& p) const {
     double sum = 0;
@@ -68,7 +70,8 @@ class RegressionRows {
   std::vector<size_t> begins_{0};
   std::vector<double> y_, variance_;
   std::vector<uint32_t> cluster_;
-  std::vector<uint8_t> rounded_;
+  static constexpr uint8_t kRounded = 1, kLeftOut = 2;
+  std::vector<uint8_t> kinds_;
 };
 
 // The logarithm of a likelihood, up to a constant: g^T p - p^T h p / 2.

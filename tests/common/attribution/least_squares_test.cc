@@ -176,6 +176,30 @@ TEST(LeastSquares, WildReadingsAreLeftOutAndCounted) {
   EXPECT_LT(WeightedError(run, rail), 0.005);
 }
 
+// As an imported trace's: readings are exact but for noise of a million of their units.
+TEST(LeastSquares, OneWildReadingOfASensorWithoutStepsChangesNothing) {
+  for (const int iterations : {60, 200}) {
+    SyntheticOptions options = Short(9);
+    options.iterations = iterations;
+    options.stamps_are_window = true;
+    for (double* steps : {&options.noise_steps, &options.level_steps, &options.dynamic_steps}) {
+      *steps *= 3e6;
+    }
+    const RailEnergy plain = Solve(MakeSyntheticRun(options));
+    options.wild_every = 900;  // and the first one
+    const SyntheticRun run = MakeSyntheticRun(options);
+    const RailEnergy rail = Solve(run);
+    EXPECT_EQ(plain.outliers, 0u);
+    EXPECT_GE(rail.outliers, 1u);
+    EXPECT_LE(rail.outliers, rail.used / 900 + 1);
+    EXPECT_NEAR(rail.noise_steps / plain.noise_steps, 1, 0.05);
+    EXPECT_NEAR(rail.inference_j.mean, plain.inference_j.mean,
+                0.3 * plain.inference_j.half_width());
+    EXPECT_NEAR(rail.inference_j.half_width() / plain.inference_j.half_width(), 1, 0.1);
+    EXPECT_LT(WeightedError(run, rail), 0.01);
+  }
+}
+
 TEST(LeastSquares, SaysWhyARailHasNoOperators) {
   RunBuilder builder;
   builder.Rail("VDD");
