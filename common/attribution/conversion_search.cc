@@ -17,6 +17,8 @@ constexpr int kFineReach = 6;
 constexpr double kMostTries = 4e7;
 // Periods within so many of the steps in which they are looked for are the same.
 constexpr double kSamePeriod = 3;
+// A change of the power by so many standard deviations of a read is an edge.
+constexpr double kTellingEdge = 1;
 // So many pieces' reads are around one.
 constexpr size_t kAround = 4;
 
@@ -63,6 +65,8 @@ ConversionSearch::ConversionSearch(const CycleNominal& nominal,
       std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
   stride_ = std::max<size_t>(1, often / 2);
   piece_reads_ = std::min(reads.size(), kPieceReads * registers.size() * often);
+  telling_ = Telling(Strongest());
+  piece_telling_ = std::min(telling_.size(), kPieceReads * often / stride_);
 }
 
 uint32_t ConversionSearch::Strongest() const {
@@ -89,9 +93,32 @@ uint32_t ConversionSearch::Strongest() const {
   return strongest;
 }
 
+std::vector<size_t> ConversionSearch::Telling(uint32_t reg) const {
+  const CycleRegister& of = registers_[reg];
+  const double slot_ns = of.slot_share * nominal_.period_ns;
+  const double reach_ns = nominal_.period_ns * (1 + nominal_.tolerance) + slot_ns;
+  const int slots = static_cast<int>(std::ceil(reach_ns / slot_ns));
+  std::vector<WindowCursor> cursors(static_cast<size_t>(slots), WindowCursor(*of.course));
+  std::vector<size_t> all, telling;
+  size_t count = 0;
+  for (size_t i = 0; i < reads_.size(); ++i) {
+    if (reads_[i].reg != reg || count++ % stride_ != 0) continue;
+    all.push_back(i);
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    for (int slot = 0; slot < slots; ++slot) {
+      const double end = reads_[i].middle_ns() - slot * slot_ns;
+      const double mean = cursors[static_cast<size_t>(slot)].Over(end - slot_ns, end).mean;
+      least = std::min(least, mean);
+      most = std::max(most, mean);
+    }
+    if (most - least > kTellingEdge * of.noise) telling.push_back(i);
+  }
+  return telling.size() < kLeastPiece ? all : telling;
+}
+
 // Mean over these reads.
 double ConversionSearch::Score(double phase_ns, double period_ns,
-                               const std::vector<size_t>& reads) const {
+                               std::span<const size_t> reads) const {
   WindowCursors cursors = MakeCursors(registers_);
   double sum = 0;
   for (const size_t i : reads) {
@@ -105,44 +132,47 @@ double ConversionSearch::Score(double phase_ns, double period_ns,
 }
 
 FoundCycle ConversionSearch::Piece(size_t piece) const {
-  const size_t first = (reads_.size() - piece_reads_) * piece / kPieces;
-  return In(first, first + piece_reads_, nominal_.period_ns * (1 - nominal_.tolerance),
+  const size_t first = (telling_.size() - piece_telling_) * piece / kPieces;
+  return In(telling_[first], telling_[first + piece_telling_ - 1] + 1,
+            nominal_.period_ns * (1 - nominal_.tolerance),
             nominal_.period_ns * (1 + nominal_.tolerance));
 }
 
 FoundCycle ConversionSearch::Around(const FoundCycle& found) const {
-  const size_t before = kAround * piece_reads_ / 2;
+  const auto from =
+      static_cast<size_t>(std::ranges::lower_bound(telling_, found.from) - telling_.begin());
+  const size_t before = kAround * piece_telling_ / 2;
   const double reach_ns = kSamePeriod * found.period_step_ns;
-  return In(found.from - std::min(found.from, before), std::min(found.from + before, reads_.size()),
-            found.phase.x[1] - reach_ns, found.phase.x[1] + reach_ns);
+  return In(telling_[from - std::min(from, before)],
+            telling_[std::min(from + before, telling_.size()) - 1] + 1, found.phase.x[1] - reach_ns,
+            found.phase.x[1] + reach_ns);
 }
 
-void ConversionSearch::Shorten(double tries_a_read_ns, size_t* first, size_t* last) const {
-  while (*last - *first > kLeastPiece && tries_a_read_ns * LengthNs(*first, *last) *
-                                                 static_cast<double>((*last - *first) / stride_) >
-                                             kMostTries) {
-    const size_t half = (*first + *last) / 2;
-    (LengthNs(*first, half) < LengthNs(half, *last) ? *last : *first) = half;
+std::span<const size_t> ConversionSearch::Shorten(double tries_a_read_ns,
+                                                  std::span<const size_t> reads) const {
+  while (reads.size() > kLeastPiece &&
+         tries_a_read_ns * LengthNs(reads_, reads) * static_cast<double>(reads.size()) >
+             kMostTries) {
+    const auto first = reads.first(reads.size() / 2), last = reads.subspan(reads.size() / 2);
+    reads = LengthNs(reads_, first) < LengthNs(reads_, last) ? first : last;
   }
+  return reads;
 }
 
 FoundCycle ConversionSearch::In(size_t first, size_t last, double lowest_ns,
                                 double highest_ns) const {
+  FoundCycle found;
+  const auto begin = std::ranges::lower_bound(telling_, first);
+  std::span<const size_t> reads(begin, std::ranges::lower_bound(telling_, last));
+  if (reads.size() < kLeastPiece) return found;
   double slot_share = 1;
   for (const CycleRegister& reg : registers_) slot_share = std::min(slot_share, reg.slot_share);
   const double step_ns = slot_share * nominal_.period_ns / kSlotSteps;
-  Shorten(nominal_.tolerance * nominal_.period_ns / (step_ns * step_ns), &first, &last);
-  FoundCycle found;
-  found.from = (first + last) / 2;
+  reads = Shorten(nominal_.tolerance * nominal_.period_ns / (step_ns * step_ns), reads);
+  found.from = (reads.front() + reads.back() + 1) / 2;
   const double middle = reads_[found.from].middle_ns();
-  const double half_ns = 0.5 * LengthNs(first, last);
+  const double half_ns = 0.5 * LengthNs(reads_, reads);
   const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
-  const uint32_t strongest = Strongest();
-  std::vector<size_t> reads;
-  size_t of_strongest = 0;
-  for (size_t i = first; i < last; ++i) {
-    if (reads_[i].reg == strongest && of_strongest++ % stride_ == 0) reads.push_back(i);
-  }
   constexpr double kNone = std::numeric_limits<double>::infinity();
   std::vector<double> scores;
   double best = kNone;
@@ -174,7 +204,7 @@ FoundCycle ConversionSearch::In(size_t first, size_t last, double lowest_ns,
 // Where within a step of the phase and of the period the cycle is, and how well that is known: by
 // the likelihoods of the places around. Tracking would lose a piece of few edges otherwise.
 CyclePhase ConversionSearch::Refine(const CyclePhase& coarse, double step_ns, double period_step_ns,
-                                    const std::vector<size_t>& reads) const {
+                                    std::span<const size_t> reads) const {
   const Eigen::Vector2d fine(step_ns / kFineSteps, period_step_ns / kFineSteps);
   std::vector<std::pair<Eigen::Vector2d, double>> places;
   double least = std::numeric_limits<double>::infinity();

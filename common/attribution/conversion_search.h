@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/attribution/conversion_times.h"
@@ -66,8 +67,8 @@ class ConversionSearch {
   ConversionSearch(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
                    const std::vector<CycleRead>& reads);
 
-  // Acquisition looks at so many reads of each register; in one of several pieces of the run, since
-  // one may be poor in edges.
+  // Acquisition looks at so many reads that may have seen an edge of the power; in one of several
+  // pieces of the run.
   static constexpr size_t kPieceReads = 240;
   static constexpr size_t kPieces = 4;
   // Fewer reads tell nothing.
@@ -86,19 +87,23 @@ class ConversionSearch {
   // The register whose readings vary most, in its noise: one that hardly moves tells no hypothesis
   // from another.
   uint32_t Strongest() const;
-  double LengthNs(size_t first, size_t last) const {
-    return reads_[last - 1].middle_ns() - reads_[first].middle_ns();
+  // Which of its reads tell one hypothesis from another: between edges all say the same.
+  std::vector<size_t> Telling(uint32_t reg) const;
+  static double LengthNs(const std::vector<CycleRead>& reads, std::span<const size_t> of) {
+    return reads[of.back()].middle_ns() - reads[of.front()].middle_ns();
   }
-  void Shorten(double tries_a_read_ns, size_t* first, size_t* last) const;
-  double Score(double phase_ns, double period_ns, const std::vector<size_t>& reads) const;
+  std::span<const size_t> Shorten(double tries_a_read_ns, std::span<const size_t> reads) const;
+  double Score(double phase_ns, double period_ns, std::span<const size_t> reads) const;
   CyclePhase Refine(const CyclePhase& coarse, double step_ns, double period_step_ns,
-                    const std::vector<size_t>& reads) const;
+                    std::span<const size_t> reads) const;
 
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
   const std::vector<CycleRead>& reads_;
   // Where the chip is read more often than it converts, a read in two tells as much.
   size_t stride_ = 1, piece_reads_ = 0;
+  std::vector<size_t> telling_;  // indices of reads, all that is looked at
+  size_t piece_telling_ = 0;
 };
 
 }  // namespace synergy
