@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <set>
 #include <utility>
 
 #include "common/child_process.h"
@@ -105,12 +104,8 @@ absl::Status Daemon::FindUsers() {
 // daemon's.
 void Daemon::EndRevoked() {
   const v1::ClientBook book = access_->clients();
-  std::set<std::string> living;
   for (const v1::ClientRecord& client : book.clients()) {
-    if (!client.revoked()) living.insert(OwnerIdOf(client));
-  }
-  for (const v1::ClientRecord& client : book.clients()) {
-    if (!living.contains(OwnerIdOf(client))) queue_->EndAllOf(OwnerIdOf(client));
+    if (!IsOwned(book, OwnerIdOf(client))) queue_->EndAllOf(OwnerIdOf(client));
   }
 }
 
@@ -241,6 +236,10 @@ absl::Status Daemon::OpenQueue() {
   options.records_quota_bytes = options_.records_quota_bytes;
   options.objects.quota_bytes = options_.object_quota_bytes;
   options.watch_rate_hz = options_.watch_rate_hz;
+  options.may_own = [this](const std::string& owner_id) {
+    return owner_id.empty() || owner_id.starts_with("uid:") ||
+           IsOwned(access_->clients(), owner_id);
+  };
   options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -117,6 +118,12 @@ BootTime BootTimeNow() {
   clock_gettime(CLOCK_BOOTTIME, &time);
   return {.boot_id = ReadFile("/proc/sys/kernel/random/boot_id", 64).value_or(""),
           .ns = int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
+}
+
+bool IsOwned(const v1::ClientBook& clients, std::string_view owner_id) {
+  return std::ranges::any_of(clients.clients(), [&](const v1::ClientRecord& client) {
+    return !client.revoked() && OwnerIdOf(client) == owner_id;
+  });
 }
 
 absl::StatusOr<std::unique_ptr<AccessFolder>> AccessFolder::Open(const std::string& state,

@@ -32,6 +32,9 @@ inline const std::string& OwnerIdOf(const v1::ClientRecord& client) {
   return client.heir_of().empty() ? client.id() : client.heir_of();
 }
 
+// Whether a client that is not revoked owns what is `owner_id`'s.
+bool IsOwned(const v1::ClientBook& clients, std::string_view owner_id);
+
 // Thread-safe, and safe beside other processes.
 class AccessFolder {
  public:

@@ -175,11 +175,21 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   absl::StatusOr<v1::StoredJob> job =
       store_->Add(known, by, predict_net, init_net, options_.space, sync, stop);
   if (!job.ok()) return job.status();
-  absl::MutexLock lock(&mutex_);
-  const v1::StoredJob& queued = table_.Put(*std::move(job));
-  LogSubmitted(queued.status());
-  table_.NumberTheQueue();  // announces it
-  return queued.status();
+  absl::Status may_own;
+  {
+    absl::MutexLock lock(&mutex_);
+    may_own = RequireMayOwn(by);
+    if (may_own.ok()) {
+      const v1::StoredJob& queued = table_.Put(*std::move(job));
+      LogSubmitted(queued.status());
+      table_.NumberTheQueue();  // announces it
+      return queued.status();
+    }
+  }
+  store_->ReleaseObjects(job->status());
+  const absl::Status removed = store_->Remove(job->status().run_id());
+  if (!removed.ok()) spdlog::warn("{}", removed.ToString());
+  return may_own;
 }
 
 absl::StatusOr<ObjectState> JobQueue::QueryObject(const v1::ObjectRef& object,

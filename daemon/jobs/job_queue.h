@@ -50,6 +50,9 @@ struct JobQueueOptions {
   uint64_t records_quota_bytes = 0;            // of ended runs; 0: a quarter of the disk
   double watch_rate_hz = kDefaultWatchRateHz;  // of live power, for the role watch
   std::string boot_id = {};                    // of the leases
+  // False of a client who may not come any more, at the latest when EndAllOf is called for it. It
+  // is called with the queue locked. Empty: everybody may.
+  std::function<bool(const std::string& owner_id)> may_own = {};
   RunStore::Space space;
   ObjectStoreOptions objects;
 };
@@ -75,7 +78,8 @@ class JobQueue {
   // Copies the nets (regular files) into a new run's folder and queues it. InvalidArgument: the
   // spec or a net; NotFound: it names an object that is not on this device; FailedPrecondition:
   // this board cannot measure; ResourceExhausted: queue, net size or disk; Unavailable: `stop`
-  // became true, or the daemon goes down; PermissionDenied: the priority is for admins. A token
+  // became true, or the daemon goes down; PermissionDenied: the priority is for admins;
+  // Unauthenticated: it was revoked since it asked, here and of TakeLease. A token
   // that the client has used before is answered with that job, or AlreadyExists where it is gone.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net,
@@ -155,6 +159,7 @@ class JobQueue {
                                                          const JobOwner& by)
       ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   absl::Status RequirePlace(const JobOwner& by) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RequireMayOwn(const JobOwner& by) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Deletes an ended run, which is in the table no more, and remembers it.
   absl::Status Forget(const v1::StoredJob& job, bool evicted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(files_mutex_);

@@ -73,9 +73,15 @@ void JobQueue::AdvanceLeases() {
   table_.NumberTheQueue();
 }
 
+absl::Status JobQueue::RequireMayOwn(const JobOwner& by) const {
+  if (!options_.may_own || options_.may_own(by.id)) return absl::OkStatus();
+  return absl::UnauthenticatedError("This board has revoked the client: pair again");
+}
+
 absl::StatusOr<v1::DeviceLease> JobQueue::TakeLease(const std::string& id, double for_s,
                                                     const JobOwner& by) {
   absl::MutexLock lock(&mutex_);
+  if (absl::Status may_own = RequireMayOwn(by); !may_own.ok()) return may_own;
   absl::StatusOr<v1::DeviceLease> lease = leases_.TakeUntrusted(id, for_s, by);
   if (!lease.ok()) return lease;
   AdvanceLeases();

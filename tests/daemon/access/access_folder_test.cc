@@ -89,6 +89,10 @@ TEST_F(AccessFolderTest, WhoReplacesAClientIsItsHeirAndOneHostAtATimeIs) {
   EXPECT_FALSE(Open()->Find(fourth)->revoked());
   EXPECT_FALSE(Open()->Find(other)->revoked());
   EXPECT_EQ(OwnerIdOf(*Open()->Find(other)), other);
+  EXPECT_TRUE(IsOwned(Open()->clients(), first));
+  ASSERT_TRUE(Open()->Revoke(fourth).ok());
+  EXPECT_FALSE(IsOwned(Open()->clients(), first));
+  EXPECT_TRUE(IsOwned(Open()->clients(), other));
   EXPECT_EQ(Open()->Find("nobody").status().code(), absl::StatusCode::kNotFound);
 }
 

@@ -399,6 +399,21 @@ TEST_F(JobQueueTest, OfAClientWhoMayNotComeAnyMoreNothingIsLeft) {
   news_.WaitFor(bobs, v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobQueueTest, WhoIsRevokedWhileItsJobIsTakenQueuesNothing) {
+  const JobOwner ann = {"c1", "ann@laptop", v1::ROLE_RUN}, bob = {"c2", "bob@ci", v1::ROLE_RUN};
+  options_.may_own = [](const std::string& owner_id) { return owner_id != "c1"; };
+  Restart();
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by).status();
+  };
+  EXPECT_EQ(submit(ann).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(queue_->TakeLease("l1", 60, ann).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(queue_->List().size(), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.File("runs")));
+  EXPECT_TRUE(submit(bob).ok());
+  EXPECT_EQ(queue_->List().size(), 1u);
+}
+
 TEST_F(JobQueueTest, ALeaseThatWaitsAndIsNotAskedForIsForgotten) {
   const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
                  bob = {"uid:2", "user bob", v1::ROLE_RUN};
