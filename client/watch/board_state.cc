@@ -43,7 +43,7 @@ ordered_json JobJson(const BoardState& state) {
   json["id"] = point.run_id();
   json["net"] = OrNull(job != nullptr, job != nullptr ? job->spec().net_name() : "");
   json["phase"] = PhaseName(point.phase());
-  json["iteration"] = point.iteration();
+  json["iteration"] = OrNull(point.iteration() > 0, point.iteration());
   json["op"] = OrNull(point.in_operator(), point.op_index());
   const std::string name = OperatorNow(state);
   json["op_name"] = OrNull(!name.empty(), name);

@@ -144,10 +144,12 @@ class Drawing {
       text += "none";
     } else {
       const v1::TelemetryPoint point = state_.point.value_or(v1::TelemetryPoint());
-      text += fmt::format(
-          "{}, {} {} of {}", Name(job->spec().net_name()), PhaseName(point.phase()),
-          point.iteration(),
-          point.phase() == v1::PHASE_WARMUP ? job->spec().warmup() : job->spec().iterations());
+      text += fmt::format("{}, {}", Name(job->spec().net_name()), PhaseName(point.phase()));
+      if (point.iteration() > 0) {  // the role watch is told none
+        text += fmt::format(
+            " {} of {}", point.iteration(),
+            point.phase() == v1::PHASE_WARMUP ? job->spec().warmup() : job->spec().iterations());
+      }
       const std::string op = OperatorNow(state_);
       if (!op.empty()) text += ", " + Name(op);
     }

@@ -14,14 +14,14 @@ Nanoseconds PeriodOf(double rate_hz) { return Seconds(std::min(1 / rate_hz, 8640
 
 constexpr double kMaxRateHz = 100;  // of WatchTelemetryRequest.rate_hz
 
-v1::RailPower ToProto(const std::string& name, const TelemetryRail& rail) {
+v1::RailPower ToProto(const std::string& name, const TelemetryRail& rail, bool mean_alone) {
   v1::RailPower power;
   power.set_rail(name);
   power.set_readings(static_cast<uint32_t>(std::min<uint64_t>(rail.readings, UINT32_MAX)));
   if (rail.readings == 0) return power;
-  power.set_min_w(rail.min_w);
+  power.set_min_w(mean_alone ? rail.mean_w : rail.min_w);
   power.set_mean_w(rail.mean_w);
-  power.set_max_w(rail.max_w);
+  power.set_max_w(mean_alone ? rail.mean_w : rail.max_w);
   return power;
 }
 
@@ -90,14 +90,17 @@ std::optional<v1::TelemetryPoint> TelemetryDecimator::Add(const TelemetryRecord&
   v1::TelemetryPoint point;
   point.set_begin_ns(begin_ns_);
   point.set_end_ns(record.end_ns);
-  for (size_t i = 0; i < rails_.size(); ++i) *point.add_rails() = ToProto(rails_[i], merged_[i]);
+  for (size_t i = 0; i < rails_.size(); ++i) {
+    *point.add_rails() = ToProto(rails_[i], merged_[i], grid_.has_value());
+  }
   point.set_simulated(simulated_);
   point.set_run_id(std::string(record.run_id, strnlen(record.run_id, sizeof(record.run_id))));
   point.set_phase(static_cast<v1::Phase>(record.phase));
+  point.set_daemon_cpu_ns(record.daemon_cpu_ns);
+  if (grid_) return point;
   point.set_iteration(record.iteration);
   point.set_in_operator(record.in_operator != 0);
   if (record.in_operator != 0) point.set_op_index(record.op);
-  point.set_daemon_cpu_ns(record.daemon_cpu_ns);
   return point;
 }
 

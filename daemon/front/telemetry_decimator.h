@@ -21,7 +21,8 @@ class TelemetryDecimator {
   // `rails` by index of the records' rails; `rate_hz` is valid. With `finest_hz` (above 0, not less
   // than the rate) periods begin and end only on the edges of a grid of so many cells a second from
   // the time 0 on, and none is cut: any number of decimators together say no more than one of that
-  // rate does.
+  // rate does. Of such a period a point tells the mean alone, which is also its minimum and
+  // maximum: those are of single readings; and neither the iteration nor the operator.
   TelemetryDecimator(double rate_hz, std::vector<std::string> rails, bool simulated,
                      std::optional<double> finest_hz = std::nullopt);
 

@@ -133,6 +133,27 @@ TEST(TelemetryDecimator, OnAGridWholeCellsComeOutWheneverItJoinsAndAtWhateverRat
   EXPECT_EQ(PeriodsFrom(0, 10, 10, 103).size(), PeriodsFrom(0, 10, 10).size() - 1);
 }
 
+TEST(TelemetryDecimator, OnAGridAPointTellsNoSingleReadingAndNoOperator) {
+  TelemetryDecimator decimator(10, {"VDD_IN"}, true, 10);
+  int points = 0;
+  for (int i = 0; i < 40; ++i) {
+    TelemetryRecord record = Record(i, i % 7);
+    record.iteration = 7;
+    record.in_operator = 1;
+    record.op = 3;
+    const auto point = decimator.Add(record);
+    if (!point) continue;
+    ++points;
+    EXPECT_GT(point->rails(0).mean_w(), 0);
+    EXPECT_EQ(point->rails(0).min_w(), point->rails(0).mean_w());
+    EXPECT_EQ(point->rails(0).max_w(), point->rails(0).mean_w());
+    EXPECT_EQ(point->iteration(), 0u);
+    EXPECT_FALSE(point->in_operator());
+    EXPECT_EQ(point->op_index(), 0u);
+  }
+  EXPECT_GE(points, 2);
+}
+
 TEST(TelemetryDecimator, OnAGridTheRateIsKeptOnAverage) {
   TelemetryDecimator decimator(7, {"VDD_IN"}, true, 10);
   int points = 0;
