@@ -151,7 +151,10 @@ JobOwner OwnerOf(const v1::ControlRequest& request, const v1::ClientBook& client
   }
   const v1::ClientRecord* client = Find(clients, caller.client_id());
   if (client == nullptr) return {caller.client_id(), "a revoked client", v1::ROLE_UNSPECIFIED};
-  return {OwnerIdOf(*client), Printable(client->name(), 64), client->role()};
+  // Names are the clients' own choice, and several may have the same.
+  return {OwnerIdOf(*client),
+          fmt::format("{} ({})", Printable(client->name(), 64), client->id().substr(0, 4)),
+          client->role()};
 }
 
 absl::Status CheckCallerUntrusted(const v1::ControlRequest& request,

@@ -134,8 +134,8 @@ bool ControlSession::MayAsk(const v1::ControlRequest& request) {
   std::optional<AuditEntry> entry = AuditOf(request, clients);
   if (entry.has_value() && (request.has_acknowledge() || request.has_cancel())) {
     const absl::StatusOr<v1::JobStatus> job = queue_.Get(entry->subject);
-    const bool others = job.ok() && job->owner() != OwnerOf(request).name;
-    if (others && !job->owner().empty()) entry->subject += " of " + job->owner();
+    const bool others = queue_.IsOthers(entry->subject, OwnerOf(request));
+    if (others && job.ok()) entry->subject += " of " + job->owner();
   }
   // Who waits for a lease asks for it again and again.
   const bool again = request.has_take_lease() && queue_.HasLease(request.take_lease().id());
@@ -171,20 +171,21 @@ void ControlSession::HandlePair(const v1::ControlRequest& request) {
   }
   absl::StatusOr<v1::PairResponse> paired = access_->PairUntrusted(request.pair());
   const std::string name = request.pair().client_name();
+  const std::string from = request.pair_from().empty() ? "" : " from " + request.pair_from();
   if (!paired.ok()) {
     // Guesses end with their pairing; without one anybody could fill the log.
     if (!absl::IsNotFound(paired.status())) {
       access_->Audit({.who = "a host",
                       .what = "pairing",
-                      .subject = name,
+                      .subject = name + from,
                       .refused = std::string(paired.status().message())});
     }
     return Answer(request.id(), paired.status());
   }
   access_->Audit({.who = "a host",
                   .what = "paired",
-                  .subject = fmt::format("{} as client {}, role {}", name, paired->client_id(),
-                                         RoleName(paired->role()))});
+                  .subject = fmt::format("{} as client {}, role {}{}", name, paired->client_id(),
+                                         RoleName(paired->role()), from)});
   // The front knows the client before the client knows that it may come.
   Send(ClientsNow()).IgnoreError();  // Send has dealt with it
   v1::ControlEvent event;

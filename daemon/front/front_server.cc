@@ -90,7 +90,10 @@ absl::Status FrontServer::Parts::ServeTcp(int listener) {
   door = std::make_unique<TcpDoor>(
       CertifiedKey{.key = tls.key_pem(), .certificate = tls.certificate_pem()},
       [this, listener](UniqueFd connection) { tcp_server->Take(std::move(connection), listener); },
-      [this](const v1::PairRequest& request) { return root.Pair(request); }, strangers);
+      [this](const v1::PairRequest& request, const std::string& from) {
+        return root.Pair(request, from);
+      },
+      strangers);
   return absl::OkStatus();
 }
 

@@ -78,7 +78,7 @@ class RootClient {
   void TellStranger(const std::string& from, const std::string& why);
   absl::StatusOr<v1::QuotaState> GetQuotas();
   absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
-  absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request);
+  absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request, const std::string& from);
   absl::StatusOr<v1::ClockState> GetClocks(const v1::ControlRequest::GetClocks& what);
   absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& what);
 

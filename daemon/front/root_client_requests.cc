@@ -166,9 +166,11 @@ absl::StatusOr<v1::QuotaState> RootClient::SetQuotas(const v1::SetQuotasRequest&
   return std::move(*answer->event.mutable_quota_state());
 }
 
-absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what) {
+absl::StatusOr<v1::PairResponse> RootClient::Pair(const v1::PairRequest& what,
+                                                  const std::string& from) {
   v1::ControlRequest request;
   *request.mutable_pair() = what;
+  request.set_pair_from(from);
   absl::StatusOr<Answer> answer = Ask(std::move(request), {}, patience_);
   if (!answer.ok()) return answer.status();
   return std::move(*answer->event.mutable_paired());

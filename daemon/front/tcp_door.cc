@@ -147,7 +147,7 @@ void TcpDoor::Answer(Visitor visitor) {
     return strangers_.Refuse(peer, "TLS of a pairing: " + stream.status().ToString());
   v1::PairRequest request;
   if (!(*stream)->Receive(&request).ok()) return;
-  absl::StatusOr<v1::PairResponse> answer = pair_(request);
+  absl::StatusOr<v1::PairResponse> answer = pair_(request, peer.address);
   v1::PairResponse response;
   if (answer.ok()) {
     response = *std::move(answer);

@@ -31,7 +31,8 @@ class TcpDoor {
   static constexpr size_t kMaxWaiting = 16;  // to be answered here; others are closed
 
   using Serve = std::function<void(UniqueFd connection)>;
-  using Pair = std::function<absl::StatusOr<v1::PairResponse>(const v1::PairRequest&)>;
+  using Pair = std::function<absl::StatusOr<v1::PairResponse>(const v1::PairRequest&,
+                                                              const std::string& from)>;
   // Both are called from the door's threads.
   // `strangers` outlives the door.
   TcpDoor(CertifiedKey board, Serve serve, Pair pair, Strangers& strangers);

@@ -11,7 +11,7 @@ namespace synergy {
 
 struct JobOwner {
   std::string id = {};    // a paired client's, "uid:1000"; "": the daemon itself
-  std::string name = {};  // for people: "ann@laptop", "user ann"
+  std::string name = {};  // for people: "ann@laptop (5e0c)", "user ann"
   v1::Role role = v1::ROLE_ADMIN;
 };
 

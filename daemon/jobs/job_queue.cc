@@ -234,6 +234,14 @@ absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
   return table_.at(*number).status();
 }
 
+bool JobQueue::IsOthers(std::string_view run_id, const JobOwner& by) const {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<uint64_t> number = table_.Find(run_id);
+  if (!number.ok()) return false;
+  const std::string& owner_id = table_.at(*number).owner_id();
+  return !owner_id.empty() && owner_id != by.id;
+}
+
 absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id, const JobOwner& by) {
   absl::MutexLock files(&files_mutex_);
   uint64_t number = 0;

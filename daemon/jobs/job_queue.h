@@ -101,6 +101,8 @@ class JobQueue {
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
   // NotFound for a run that is not on this device, here and below.
   absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether it is here and another client's.
+  bool IsOthers(std::string_view run_id, const JobOwner& by) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
   // PermissionDenied, here and below: it is another client's.
   absl::StatusOr<v1::JobStatus> Cancel(std::string_view run_id, const JobOwner& by = {})

@@ -86,7 +86,7 @@ TEST(CallerCheck, WhatAClientSubmitsIsItsOwnWhateverTheFrontSays) {
   request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
   const JobOwner runner = OwnerOf(request, Book());
   EXPECT_EQ(runner.id, "runner");
-  EXPECT_EQ(runner.name, "ann@laptop");
+  EXPECT_EQ(runner.name, "ann@laptop (runn)");  // another of that name has another id
   EXPECT_EQ(runner.role, v1::ROLE_RUN);
   v1::ClientBook book = Book();
   book.mutable_clients(1)->set_heir_of("lost laptop");

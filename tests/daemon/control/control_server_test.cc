@@ -306,6 +306,23 @@ TEST_F(ControlServerTest, TheAuditLogSaysWhoseRunWasAcknowledged) {
   EXPECT_THAT(log, HasSubstr("user 0: acknowledging a run " + run_id + "\n"));
 }
 
+TEST_F(ControlServerTest, TheAuditLogSaysFromWhereAPairingWasTried) {
+  (void)Disconnect();
+  access_ = AccessFolder::Open(folder_.path()).value();
+  ASSERT_TRUE(OpenBoardCredentials(access_->path(), "board").ok());
+  ASSERT_TRUE(access_->OpenPairing(v1::ROLE_RUN).ok());
+  start_.access = access_.get();
+  server_ = ControlServer::Create(start_, *queue_).value();
+  Connect();
+  v1::ControlRequest request;
+  request.mutable_pair()->set_secret("a guess");
+  request.mutable_pair()->set_client_name("ann@laptop");
+  request.set_pair_from("10.0.0.7");
+  EXPECT_NE(Ask(request).code(), 0u);
+  const std::string log = ReadFile(access_->path() + "/audit.log", 1 << 20).value();
+  EXPECT_THAT(log, HasSubstr("a host: pairing ann@laptop from 10.0.0.7: refused: "));
+}
+
 TEST_F(ControlServerTest, GivesOutSpoolsToBeReadOnly) {
   Next();
   const std::string run_id = Submit().job().run_id();

@@ -399,6 +399,14 @@ TEST_F(JobQueueTest, OfAClientWhoMayNotComeAnyMoreNothingIsLeft) {
   news_.WaitFor(bobs, v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobQueueTest, OwnersAreToldApartByTheirIds) {
+  const JobOwner one = {"c1", "root@vm", v1::ROLE_RUN}, other = {"c2", "root@vm", v1::ROLE_RUN};
+  const auto job = queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, one);
+  EXPECT_FALSE(queue_->IsOthers(job->run_id(), one));
+  EXPECT_TRUE(queue_->IsOthers(job->run_id(), other));
+  EXPECT_FALSE(queue_->IsOthers("gone", other));
+}
+
 TEST_F(JobQueueTest, WhoIsRevokedWhileItsJobIsTakenQueuesNothing) {
   const JobOwner ann = {"c1", "ann@laptop", v1::ROLE_RUN}, bob = {"c2", "bob@ci", v1::ROLE_RUN};
   options_.may_own = [](const std::string& owner_id) { return owner_id != "c1"; };
