@@ -14,6 +14,7 @@
 #include "client/models/memory.h"
 #include "common/clock_request.h"
 #include "common/precision_request.h"
+#include "common/roles.h"
 #include "common/spec_validation.h"
 
 namespace synergy {
@@ -138,6 +139,11 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
 
 absl::Status CheckJobOn(const JobOptions& options, const ModelOptions& net, const Job& job,
                         BoardLink& link) {
+  const v1::Role role = link.client()->paired_role();
+  if (options.priority > 0 && role != v1::ROLE_UNSPECIFIED) {
+    const absl::Status may = CheckRole(v1::ROLE_ADMIN, role, "A priority above 0", /*paired=*/true);
+    if (!may.ok()) return FromDevice(may);
+  }
   const absl::Status good = CheckJob(options, net, job, link.board());
   if (!good.ok() || AsksForNothing(options.clocks)) return good;
   const absl::Status has = link.client()->CheckClocks(options.clocks);

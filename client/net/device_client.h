@@ -46,6 +46,8 @@ class DeviceClient {
   const std::string& host() const { return host_; }
   // Protocol, daemon version and board id, as agreed by Connect.
   const v1::HandshakeResponse& peer() const { return peer_; }
+  // Of the pairing by which it is spoken to; unspecified: over a Unix socket.
+  v1::Role paired_role() const { return paired_role_; }
 
   // Each of these ends within 10 s, with Unavailable where the daemon does not answer.
   // `engine`: as of DescribeBoardRequest.engine.
@@ -168,6 +170,7 @@ class DeviceClient {
   const std::string host_;
   const std::unique_ptr<Wire> wire_;
   v1::HandshakeResponse peer_;
+  v1::Role paired_role_ = v1::ROLE_UNSPECIFIED;
 };
 
 }  // namespace synergy
