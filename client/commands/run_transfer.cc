@@ -151,7 +151,14 @@ absl::Status RunTransfer::Commit(const StoredRun& run) {
 }
 
 absl::Status RunTransfer::Acknowledge(const StoredRun& run, uint64_t next_seq) {
-  const absl::Status told = source_.Acknowledge(run.run_id, next_seq);
+  absl::Status told = is_others_ ? absl::OkStatus() : source_.Acknowledge(run.run_id, next_seq);
+  if (absl::IsPermissionDenied(told)) {
+    is_others_ = true;
+    listener_.on_note(fmt::format(
+        "run {} is another client's: it is stored here, and stays on the board for its owner ({})",
+        run.number, Message(told)));
+    told = absl::OkStatus();
+  }
   // A board that has forgotten the run has nothing left to be told.
   if (!told.ok() && !absl::IsNotFound(told)) return FromDevice(told);
   const absl::Status noted = store_.SetAcknowledged(run.number, next_seq);

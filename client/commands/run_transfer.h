@@ -85,6 +85,7 @@ class RunTransfer {
   const Listener listener_;
   std::vector<v1::Chunk> batch_;
   size_t batch_bytes_ = 0;
+  bool is_others_ = false;  // and not ours to acknowledge
   MonotonicTime last_commit_;
   std::optional<MonotonicTime> lost_since_;
 };

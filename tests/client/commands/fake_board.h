@@ -52,6 +52,7 @@ class FakeBoard : public RunSource {
   absl::Status Acknowledge(const std::string&, uint64_t next_seq) override {
     if (forgotten) return absl::NotFoundError("no such run");
     acknowledged.push_back(next_seq);
+    if (is_others) return absl::PermissionDeniedError("it is bob's");
     if (next_seq == chunks.size()) forgotten = true;
     return absl::OkStatus();
   }
@@ -89,7 +90,8 @@ class FakeBoard : public RunSource {
   std::string final_error;
   std::vector<std::string> output_parts;
   bool forgotten = false;
-  int away_for = 0;  // reconnects that fail
+  bool is_others = false;  // and not ours to acknowledge
+  int away_for = 0;        // reconnects that fail
 
   int lists = 0;
   std::vector<uint64_t> followed_from;

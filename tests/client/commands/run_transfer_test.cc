@@ -63,6 +63,17 @@ TEST_F(RunTransferTest, StoresEverythingAndThenTheBoardMayForget) {
   EXPECT_THAT(notes_, IsEmpty());
 }
 
+TEST_F(RunTransferTest, AnotherClientsRunIsStoredAndLeftOnTheBoard) {
+  board_.is_others = true;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_FALSE(Stored().unfinished()) << "a later fetch has nothing to do";
+  EXPECT_TRUE(HasTruth());
+  EXPECT_FALSE(board_.forgotten);
+  EXPECT_THAT(board_.acknowledged, testing::SizeIs(1)) << "it is not asked again and again";
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("another client's")));
+}
+
 TEST_F(RunTransferTest, TheTruthIsFetchedBeforeTheLastAcknowledgement) {
   ASSERT_TRUE(Transfer().ok());
   EXPECT_TRUE(HasTruth());
