@@ -60,6 +60,7 @@ void BoardWatch::KeepConnected(std::stop_token stop) {
   do {
     const absl::Status lost = WatchOnce(stop);
     if (stop.stop_requested()) return;
+    const bool refused = absl::IsUnauthenticated(lost);
     bool was_there = false;
     {
       const absl::MutexLock lock(&mutex_);
@@ -67,9 +68,10 @@ void BoardWatch::KeepConnected(std::stop_token stop) {
       client_ = nullptr;
       state_.lost = std::string(lost.message());
       if (was_there) ++state_.losses;
+      if (refused) state_.refused = lost;
     }
     if (options_.on_lost) options_.on_lost(lost);
-    if (options_.once) return;
+    if (options_.once || refused) return;
     backoff = was_there ? kShortestBackoff : std::min(backoff * 2, kLongestBackoff);
   } while (Rest(stop, backoff));
 }
@@ -80,7 +82,10 @@ absl::Status BoardWatch::WatchOnce(std::stop_token stop) {
   if (absl::IsInvalidArgument(connected.status())) {
     return Ending(ExitCode::kUsage, connected.status());
   }
-  if (!connected.ok()) return Ending(ExitCode::kNotReached, connected.status());
+  if (absl::IsPermissionDenied(connected.status())) {  // of the socket's file
+    return Ending(ExitCode::kNotReached, connected.status());
+  }
+  if (!connected.ok()) return FromDevice(connected.status());
   const std::shared_ptr<DeviceClient> client = *std::move(connected);
   absl::StatusOr<v1::BoardInfo> board = client->DescribeBoard();
   if (!board.ok()) return FromDevice(board.status());

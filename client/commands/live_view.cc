@@ -62,6 +62,19 @@ class Screens {
   size_t rails_ = 0;
 };
 
+// Why there is nothing left to watch: no board knows this client any more. OK: there is.
+absl::Status RefusedByAll(const std::vector<std::unique_ptr<BoardWatch>>& boards) {
+  absl::Status refused;
+  bool all = true;
+  for (const std::unique_ptr<BoardWatch>& board : boards) {
+    board->Read([&](const BoardState& state) {
+      all = all && !state.refused.ok();
+      if (refused.ok()) refused = state.refused;
+    });
+  }
+  return all ? refused : absl::OkStatus();
+}
+
 }  // namespace
 
 bool IsLiveTerminal() { return StdoutIsTerminal() && isatty(STDIN_FILENO) == 1; }
@@ -74,7 +87,8 @@ absl::Status ShowLive(const std::vector<std::unique_ptr<BoardWatch>>& boards, do
   WatchView view;
   Screens screens(boards, look);
   MonotonicTime next = RealClock().Now();
-  while (!stop.stop_requested() && !view.quit && !terminal.gone()) {
+  absl::Status refused;
+  while (!stop.stop_requested() && !view.quit && !terminal.gone() && refused.ok()) {
     const LiveTerminal::Size size = terminal.size();
     terminal.Show(screens.Draw(size, terminal.skipped(), view));
     next = std::max(next + Seconds(interval_s), RealClock().Now());
@@ -82,8 +96,10 @@ absl::Status ShowLive(const std::vector<std::unique_ptr<BoardWatch>>& boards, do
       PressKey(key, boards.size(), screens.rails(), &view);
       next = RealClock().Now();  // what a key changes is shown at once
     }
+    refused = RefusedByAll(boards);
   }
   terminal.Restore();
+  if (!refused.ok()) return refused;
   return stop.stop_requested() ? absl::CancelledError("watching was stopped") : absl::OkStatus();
 }
 

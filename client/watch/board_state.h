@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "client/watch/cpu_share.h"
 #include "client/watch/power_history.h"
 #include "common/attribution/least_squares.h"
@@ -39,7 +40,8 @@ struct Throttle {
 
 struct BoardState {
   std::string host;
-  std::string lost;  // why the board is not there; "": it is
+  std::string lost;      // why the board is not there; "": it is
+  absl::Status refused;  // it does not know this client any more, and is not asked again
   uint64_t losses = 0;
   double capped_hz = 0;  // points a second, all that the role may have; 0: as asked for
   v1::BoardInfo board;

@@ -71,6 +71,24 @@ class Access(unittest.TestCase):
             pin.wait()
         for line in ("opened a pairing", "paired", "submitting a job squeezenet", "revoked client"):
             self.assertIn(line, audit.read_text())
+        self.assertRegex(audit.read_text(), r"a host: paired .* as client .* from 127\.0\.0\.1")
+
+    def test_a_priority_for_admins_is_refused_before_any_point_is_sent(self):
+        self.board.ctl("pair", self.tcp, self.pair())
+        job = self.board.scratch / "job.toml"
+        job.write_text('schema = 1\nname = "n"\nnet = "squeezenet"\niterations = 2\npriority = [0, 1]\n')
+        done = self.over_tcp("submit", job)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("the role admin", done.stderr)
+        self.assertEqual(self.board.json("jobs")["jobs"], [])
+
+    def test_watching_ends_when_the_client_is_revoked(self):
+        self.board.ctl("pair", self.tcp, self.pair())
+        lines = self.board.start_ctl("watch", "--host", self.tcp)
+        self.assertTrue(lines.stdout.readline())
+        self.daemon("clients", "revoke", self.daemon("clients", "list").stdout.split()[0])
+        err = lines.communicate(timeout=60)[1]
+        self.assertEqual(lines.returncode, 4, err)
 
     def test_a_host_that_replaces_another_has_its_jobs(self):
         self.board.ctl("pair", self.tcp, self.pair())

@@ -216,9 +216,13 @@ class WatchTest(unittest.TestCase):
             self.assertAlmostEqual((after["begin_ns"] - before["begin_ns"]) * 1e-9, 0.2, 1)
         self.board = board
         terminal = self.terminal()
-        terminal.type(BIN / "synergyctl", "watch", "--host", tcp)
+        terminal.type(f"{BIN / 'synergyctl'} watch --host {tcp}; echo ended with $?")
         terminal.show("VDD_IN", "squeezenet, measure", "CPU-therm", "% of a core; 5 Hz at most", "needs the role run", seconds=120,
                       without=["LOST"])
+        synergyd = (BIN / "synergyd", "--state", board.state, "clients")
+        client = subprocess.run([*synergyd, "list"], check=True, capture_output=True, text=True, timeout=30).stdout.split()[0]
+        subprocess.run([*synergyd, "revoke", client], check=True, capture_output=True, timeout=30)
+        terminal.show("ended with 4")
 
     def test_costs_and_temperatures_are_shown_without_a_job(self):
         terminal = self.watching()
