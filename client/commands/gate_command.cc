@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -104,10 +105,22 @@ absl::Status EndOf(const GateOptions& options, const std::vector<GateResult>& re
   return Ending(ExitCode::kPartial, absl::AbortedError("the gate is INCONCLUSIVE: " + why));
 }
 
-absl::Status Gate(const GateCommandOptions& options) {
-  if (!options.junit.empty()) {
-    if (absl::Status status = CheckOutputPath(options.junit); !status.ok()) return status;
+// However the command ends, no older PASS is left to be collected.
+absl::Status MakeRoomFor(const std::string& junit, const GateOptions& gate) {
+  if (junit.empty()) return absl::OkStatus();
+  if (absl::Status status = CheckOutputPath(junit); !status.ok()) return status;
+  for (const std::string& given : {gate.baseline, gate.candidate}) {
+    std::error_code error;
+    if (!std::filesystem::equivalent(junit, given, error)) continue;
+    return Ending(ExitCode::kUsage,
+                  absl::InvalidArgumentError(fmt::format(
+                      "--junit {}: that is a side of the gate; name another file", junit)));
   }
+  return RemoveOldOutput(junit);
+}
+
+absl::Status Gate(const GateCommandOptions& options) {
+  if (absl::Status room = MakeRoomFor(options.junit, options.gate); !room.ok()) return room;
   const absl::StatusOr<JudgedGate> judged = JudgeGiven(options.gate);
   if (!judged.ok()) return judged.status();
   std::vector<GateResult> results;

@@ -91,4 +91,14 @@ absl::Status CheckOutputPath(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status RemoveOldOutput(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);  // of a link
+  if (error || !std::filesystem::is_regular_file(target, error)) return absl::OkStatus();
+  if (std::filesystem::remove(target, error) || !error) return absl::OkStatus();
+  return Ending(ExitCode::kUsage,
+                absl::InvalidArgumentError(fmt::format("remove the old {}: {}; name another file",
+                                                       path, error.message())));
+}
+
 }  // namespace synergy

@@ -24,4 +24,8 @@ bool HasSuffix(std::string_view path, std::string_view suffix);
 // cannot be written, or it is a folder itself.
 absl::Status CheckOutputPath(const std::string& path);
 
+// Removes what an earlier command left there, so that nobody takes it for this one's. Devices and
+// pipes stay.
+absl::Status RemoveOldOutput(const std::string& path);
+
 }  // namespace synergy
