@@ -39,6 +39,9 @@ class PairedSequence {
   // with twice that at most, and evenly where the values are symmetric.
   explicit PairedSequence(double alpha) : alpha_(alpha) {}
 
+  // So many pairs there must be before there can be a bound.
+  static uint64_t LeastPairs(double alpha);
+
   void Add(double log_ratio);
 
   uint64_t pairs() const { return pairs_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/analysis/paired_sequence.h"
 #include "client/commands/compared_runs.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
@@ -89,6 +90,18 @@ absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans
   const absl::Status status = CheckRailOfMetric(settled.metric, settled.rail);
   if (!status.ok()) return status;
   return settled;
+}
+
+absl::Status CheckRuns(const SettledGate& settled, size_t points) {
+  GateRule rule = settled.rule;
+  rule.points = points;
+  const uint64_t least = PairedSequence::LeastPairs(rule.point_alpha());
+  if (settled.runs == 0 || settled.runs >= least) return absl::OkStatus();
+  return Refuse(
+      "{} pairs of runs can decide nothing at --alpha {:g}%{}: give --runs {} or more, or as many "
+      "repetitions in the baseline's job file",
+      settled.runs, 100 * rule.alpha, points > 1 ? fmt::format(" over {} points", points) : "",
+      least);
 }
 
 absl::StatusOr<std::vector<GatePoint>> PairPoints(const SweepPlan& baseline,

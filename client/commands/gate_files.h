@@ -41,6 +41,10 @@ struct SettledGate {
 // are not used, which a note says where they are others. kUsage: no limit at all; a rail for times.
 absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans& plans);
 
+// kUsage where so few pairs of each point can decide nothing, with how many could. Of two job
+// files.
+absl::Status CheckRuns(const SettledGate& settled, size_t points);
+
 // A point of a matrix, on both sides.
 struct GatePoint {
   std::string label;  // the candidate's; "" of files with one point

@@ -310,6 +310,9 @@ absl::StatusOr<JudgedGate> JudgeGiven(const GateOptions& options) {
   absl::StatusOr<std::vector<GatePoint>> points = std::vector<GatePoint>();
   if (plans->size() == 2) points = PairPoints(plans->front(), plans->back());
   if (!points.ok()) return points.status();
+  if (plans->size() == 2) {
+    if (absl::Status enough = CheckRuns(*settled, points->size()); !enough.ok()) return enough;
+  }
   const absl::StatusOr<std::unique_ptr<GateMeasurement>> measurement =
       GateMeasurement::Start(options.store, options.host);
   if (!measurement.ok()) return measurement.status();

@@ -208,9 +208,9 @@ class MeasuredGate(unittest.TestCase):
         self.assertEqual([case.get("name") for case in cases], ["squeezenet threads=1", "squeezenet threads=2"])
 
     def test_what_is_not_decided_by_then_is_inconclusive(self):
-        done = self.gate("a.toml", "b.toml", "--max-increase", "0%", "--runs", "2")
+        done = self.gate("a.toml", "b.toml", "--max-increase", "0%", "--alpha", "1%", "--runs", "4")
         self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
-        self.assertIn("pair 2 of at most 2", done.stderr)
+        self.assertIn("pair 4 of at most 4", done.stderr)
 
     def test_a_job_file_beside_stored_runs(self):
         for _ in range(2):
@@ -247,12 +247,19 @@ class MeasuredGate(unittest.TestCase):
                            ("other points", ("a.toml", "matrix.toml")), ("has 2 points", ("main", "matrix.toml")),
                            ("nothing.toml", ("a.toml", "nothing.toml")),
                            ("no such rail", ("a.toml", "b.toml", "--rail", "VDD")),
+                           ("give --runs 3 or more", ("a.toml", "b.toml", "--runs", "2")),
                            ("--pairs needs", ("main", "b.toml", "--pairs")), ("--runs is of job files", ("1", "2", "--runs", "3")),
                            ("--host is of job files", ("1", "2", "--host", "unix:/nowhere")), ("no run", ("nothing", "b.toml")),
                            ("write /nowhere/file.xml", ("a.toml", "b.toml", "--junit", "/nowhere/file.xml"))):
             done = self.gate(*args, *limit)
             self.assertEqual(done.returncode, 2, str(args) + done.stdout + done.stderr)
             self.assertIn(text, done.stderr)
+        old = self.board.scratch / "old.xml"
+        old.write_text("an old PASS")
+        self.assertEqual(self.gate("a.toml", "nothing.toml", *limit, "--junit", old).returncode, 2)
+        self.assertFalse(old.exists(), "nobody may collect it")
+        done = self.gate("a.toml", "b.toml", *limit, "--junit", self.board.scratch / "b.toml")
+        self.assertIn("a side of the gate", done.stderr)
         self.assertIn("the limit is missing", self.gate("a.toml", "b.toml").stderr)
         self.assertEqual(self.gate("a.toml", "b.toml", *limit, "--host", "unix:/nowhere").returncode, 3)
         self.assertEqual(self.runs(), before)

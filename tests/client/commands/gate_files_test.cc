@@ -34,6 +34,17 @@ void ExpectUsage(const absl::Status& status, const std::string& text) {
   EXPECT_THAT(status.ToString(), HasSubstr(text));
 }
 
+TEST_F(GateFiles, TooFewPairsToDecideAnythingAreRefused) {
+  SettledGate settled;
+  settled.rule.alpha = 0.05;
+  EXPECT_TRUE(CheckRuns(settled, 1).ok()) << "nobody says how many";
+  settled.runs = 2;
+  ExpectUsage(CheckRuns(settled, 1), "give --runs 3 or more");
+  settled.runs = 3;
+  EXPECT_TRUE(CheckRuns(settled, 1).ok());
+  ExpectUsage(CheckRuns(settled, 5), "over 5 points: give --runs 4 or more");
+}
+
 TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
   const SweepPlan file = Gate("a",
                               "max-increase = \"3%\"\nalpha = 0.01\nmetric = \"edp\"\n"
