@@ -167,7 +167,7 @@ class JobsTest(unittest.TestCase):
     def test_clocks_that_the_board_lacks_are_said_before_anything_is_sent(self):
         clocks = '[[clocks]]\ncpu-freq = "max"\n[[clocks]]\ncpu-freq = "1000MHz"\n'
         path = write(self.board, JOB_FILE + clocks)
-        for command in (("submit", path), ("gate", path, path, "--max-increase", "2%", "--store", self.board.store)):
+        for command in (("submit", path), ("gate", path, path, "--max-increase", "2%", "--runs", "4", "--store", self.board.store)):
             done = self.board.ctl(*command)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("cpu-freq=1000MHz", done.stderr)
