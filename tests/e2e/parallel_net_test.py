@@ -54,8 +54,11 @@ class ParallelNet(unittest.TestCase):
     def test_the_truth_shares_by_the_same_rule(self):
         run = self.run_net("caffe2-openblas", "async_scheduling", THREADS)
         shown = self.board.json("show", run["run"]["id"], "--truth")
-        for rail, truth in shown["truth"].items():
-            self.assertLess(abs(truth["total_error"]), 0.2, rail)
+        # Of a rail that hardly moves, 12 iterations may know all operators together only.
+        known = {rail: truth["total_error"] for rail, truth in shown["truth"].items() if truth["total_error"] is not None}
+        self.assertLessEqual({"VDD_IN", "VDD_CPU"}, set(known))
+        for rail, error in known.items():
+            self.assertLess(abs(error), 0.2, rail)
 
     def test_operators_of_a_simple_net_never_overlap(self):
         run = self.run_net("caffe2-eigen", "simple", 1)
