@@ -79,7 +79,8 @@ class ConversionSearch {
   FoundCycle Piece(size_t piece) const;
   // About that period in more reads around: finer, where a piece has few edges.
   FoundCycle Around(const FoundCycle& found) const;
-  // In the reads [first, last), for periods from `lowest_ns` to `highest_ns`.
+  // In the reads [first, last), for periods from `lowest_ns` to `highest_ns`. Score 1: too few of
+  // them may have seen an edge.
   FoundCycle In(size_t first, size_t last, double lowest_ns, double highest_ns) const;
   size_t piece_reads() const { return piece_reads_; }
 

@@ -55,7 +55,8 @@ class RailRows {
   // the reading grows if the window moves by 1 us. False: it touches what has no power of its own
   // (RunCourse::other) or lies outside of the course; there is no row then.
   bool Add(double begin, double end, double steps, double edge, double variance);
-  // The same for shares by category that are known already; places may be of what its owner likes.
+  // The same for shares by category that are known already. `edge`: by a unit of the place's error,
+  // whatever the caller takes for one.
   void AddShares(std::span<const double> shares, double at, double steps, double edge,
                  double variance);
 
