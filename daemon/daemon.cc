@@ -100,8 +100,6 @@ absl::Status Daemon::FindUsers() {
   return absl::OkStatus();
 }
 
-// Named after the state folder, which one daemon holds at a time: a cgroup of that name is a dead
-// daemon's.
 void Daemon::EndRevoked() {
   const v1::ClientBook book = access_->clients();
   for (const v1::ClientRecord& client : book.clients()) {
@@ -109,6 +107,8 @@ void Daemon::EndRevoked() {
   }
 }
 
+// Named after the state folder, which one daemon holds at a time: a cgroup of that name is a dead
+// daemon's.
 void Daemon::MakeCgroup() {
   struct stat info = {};
   if (geteuid() != 0 || stat(state_.path().c_str(), &info) != 0) return;
