@@ -57,8 +57,8 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["why_not"] = rail.why_not.empty() ? ordered_json(nullptr) : ordered_json(rail.why_not);
   for (const char* key :
        {"inference_j", "widest_interval", "idle_w", "between_w", "books", "calibration", "windows",
-        "readings", "readings_used", "outliers", "step_w", "noise_steps", "drift_w", "period_s",
-        "place_sd_s", "delay_s"}) {
+        "readings", "readings_used", "outliers", "readings_stuck", "step_w", "noise_steps",
+        "drift_w", "period_s", "place_sd_s", "delay_s"}) {
     json[key] = nullptr;
   }
   if (!rail.why_not.empty()) return json;
@@ -72,6 +72,7 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["readings"] = rail.readings;
   json["readings_used"] = rail.used;
   json["outliers"] = rail.outliers;
+  json["readings_stuck"] = rail.stuck;
   json["step_w"] = rail.step_w;
   json["noise_steps"] = rail.noise_steps;
   json["drift_w"] = EstimateJson(rail.drift_w);

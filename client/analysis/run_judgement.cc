@@ -102,6 +102,14 @@ std::optional<std::string> BooksWords(const RunReport& report, const RailEnergy&
       rail.rail, left, 100 * left / *rail.integral_j, *rail.integral_j, 100 * limit);
 }
 
+std::optional<std::string> StuckWords(const RailEnergy& rail) {
+  if (rail.stuck == 0) return std::nullopt;
+  return fmt::format(
+      "the sensor of {} said one number through {} of its {} readings while what ran changed: its "
+      "register was stuck; they are left out, but the rail's integral has them",
+      rail.rail, rail.stuck, rail.readings + rail.stuck);
+}
+
 // Below so many steps between what a rail draws in operators and what it draws otherwise, nobody
 // could place the windows of its sensor, and they matter little.
 constexpr double kLeastMove = 2;
@@ -161,6 +169,7 @@ void JudgeFits(const RunReport& report, const RecordLimits& limits,
   };
   for (const std::optional<RailEnergy>& rail : report.estimates) {
     if (!rail || !rail->why_not.empty()) continue;
+    add(ReasonCode::kNeverChanged, StuckWords(*rail));
     add(ReasonCode::kDriftBeyondModel, DriftWords(report, *rail, limits.drift));
     add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
     add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));

@@ -2,7 +2,10 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
+
+#include "common/attribution/cycle_scores.h"
 
 namespace synergy {
 namespace {
@@ -12,9 +15,13 @@ constexpr double kSlotSteps = 4;
 // The best of them is looked at in parts of these, so many to either side.
 constexpr double kFineSteps = 4;
 constexpr int kFineReach = 6;
-// So many windows are compared in one search, which takes some seconds. The longer a piece lasts
-// the more periods are told apart: one with a hole in it, or of seldom readings, is halved.
-constexpr double kMostTries = 4e7;
+// By so many steps a changing period may have moved the phase at the ends of a piece.
+constexpr double kStepsAtEnds = 4;
+// So many reads are held against a period in one search, which takes a second or two. The longer a
+// piece lasts the more periods are told apart: one that takes longer, or whose cycle may wander by
+// a step, is halved.
+constexpr double kMostTries = 1.5e8;
+constexpr double kLongestNs = 20e9;
 // Periods within so many of the steps in which they are looked for are the same.
 constexpr double kSamePeriod = 3;
 // A change of the power by so many standard deviations of a read is an edge.
@@ -64,7 +71,6 @@ ConversionSearch::ConversionSearch(const CycleNominal& nominal,
   const auto often = static_cast<size_t>(
       std::max(1.0, std::floor(reads_a_period / static_cast<double>(registers.size()))));
   stride_ = std::max<size_t>(1, often / 2);
-  piece_reads_ = std::min(reads.size(), kPieceReads * registers.size() * often);
   telling_ = Telling(Strongest());
   piece_telling_ = std::min(telling_.size(), kPieceReads * often / stride_);
 }
@@ -148,11 +154,21 @@ FoundCycle ConversionSearch::Around(const FoundCycle& found) const {
             found.phase.x[1] + reach_ns);
 }
 
-std::span<const size_t> ConversionSearch::Shorten(double tries_a_read_ns,
+std::pair<size_t, size_t> ConversionSearch::PieceFrom(size_t at, bool backwards) const {
+  const auto from = std::ranges::lower_bound(telling_, at) - telling_.begin();
+  const auto reads = static_cast<ptrdiff_t>(piece_telling_);
+  if (backwards) return {from > reads ? telling_[static_cast<size_t>(from - reads)] : 0, at + 1};
+  const auto last = static_cast<size_t>(from + reads);
+  return {at, last < telling_.size() ? telling_[last] : reads_.size()};
+}
+
+std::span<const size_t> ConversionSearch::Shorten(double periods_a_ns,
                                                   std::span<const size_t> reads) const {
-  while (reads.size() > kLeastPiece &&
-         tries_a_read_ns * LengthNs(reads_, reads) * static_cast<double>(reads.size()) >
-             kMostTries) {
+  const auto is_too_much = [&](double length_ns) {
+    return length_ns > kLongestNs ||
+           periods_a_ns * length_ns * static_cast<double>(reads.size()) > kMostTries;
+  };
+  while (reads.size() > kLeastPiece && is_too_much(LengthNs(reads_, reads))) {
     const auto first = reads.first(reads.size() / 2), last = reads.subspan(reads.size() / 2);
     reads = LengthNs(reads_, first) < LengthNs(reads_, last) ? first : last;
   }
@@ -165,47 +181,43 @@ FoundCycle ConversionSearch::In(size_t first, size_t last, double lowest_ns,
   const auto begin = std::ranges::lower_bound(telling_, first);
   std::span<const size_t> reads(begin, std::ranges::lower_bound(telling_, last));
   if (reads.size() < kLeastPiece) return found;
-  double slot_share = 1;
-  for (const CycleRegister& reg : registers_) slot_share = std::min(slot_share, reg.slot_share);
-  const double step_ns = slot_share * nominal_.period_ns / kSlotSteps;
-  reads = Shorten(nominal_.tolerance * nominal_.period_ns / (step_ns * step_ns), reads);
+  const CycleRegister& reg = registers_[reads_[reads.front()].reg];
+  const double step_ns = reg.slot_share * nominal_.period_ns / kSlotSteps;
+  reads = Shorten((highest_ns - lowest_ns) / nominal_.period_ns / (2 * step_ns), reads);
   found.from = (reads.front() + reads.back() + 1) / 2;
   const double middle = reads_[found.from].middle_ns();
   const double half_ns = 0.5 * LengthNs(reads_, reads);
   const double period_step = step_ns / std::max(half_ns, step_ns);  // relative
   constexpr double kNone = std::numeric_limits<double>::infinity();
-  std::vector<double> scores;
-  double best = kNone;
+  CycleScores places(nominal_, reg, reads_, reads, middle);
+  double best = kNone, sum = 0;
   for (double period = lowest_ns; period <= highest_ns * (1 + period_step / 2);
        period *= 1 + period_step) {
-    found.periods.push_back({period, kNone});
-    double& of_period = found.periods.back().score;
-    const int phases = std::max(1, static_cast<int>(std::ceil(period / step_ns)));
-    for (int i = 0; i < phases; ++i) {
-      const double phase = middle + period * i / phases;
-      const double score = Score(phase, period, reads);
-      scores.push_back(score);
-      of_period = std::min(of_period, score);
-      if (score >= best) continue;
-      best = score;
-      found.phase.x = {phase, period, 0};
-    }
+    const std::span<const float> phases = places.Of(period);
+    sum += std::accumulate(phases.begin(), phases.end(), 0.0) / static_cast<double>(phases.size());
+    const auto least = std::ranges::min_element(phases);
+    found.periods.push_back({period, *least});
+    if (*least >= best) continue;
+    best = *least;
+    const auto phase = static_cast<double>(least - phases.begin());
+    found.phase.x = {middle + period * phase / static_cast<double>(phases.size()), period, 0};
   }
-  const auto median = scores.begin() + static_cast<ptrdiff_t>(scores.size() / 2);
-  std::nth_element(scores.begin(), median, scores.end());
-  const auto relative = [&](double score) { return *median > 0 ? score / *median : 1; };
+  const double mean = sum / static_cast<double>(found.periods.size());
+  const auto relative = [&](double score) { return mean > 0 ? score / mean : 1; };
   found.score = relative(best);
   for (FoundCycle::Period& period : found.periods) period.score = relative(period.score);
   found.period_step_ns = period_step * found.phase.x[1];
-  found.phase = Refine(found.phase, step_ns, found.period_step_ns, reads);
+  found.misfit = std::max(1.0, best);
+  Refine(step_ns, reads, &found);
   return found;
 }
 
 // Where within a step of the phase and of the period the cycle is, and how well that is known: by
 // the likelihoods of the places around. Tracking would lose a piece of few edges otherwise.
-CyclePhase ConversionSearch::Refine(const CyclePhase& coarse, double step_ns, double period_step_ns,
-                                    std::span<const size_t> reads) const {
-  const Eigen::Vector2d fine(step_ns / kFineSteps, period_step_ns / kFineSteps);
+void ConversionSearch::Refine(double step_ns, std::span<const size_t> reads,
+                              FoundCycle* found) const {
+  const CyclePhase coarse = found->phase;
+  const Eigen::Vector2d fine(step_ns / kFineSteps, found->period_step_ns / kFineSteps);
   std::vector<std::pair<Eigen::Vector2d, double>> places;
   double least = std::numeric_limits<double>::infinity();
   for (int i = -kFineReach; i <= kFineReach; ++i) {
@@ -219,7 +231,7 @@ CyclePhase ConversionSearch::Refine(const CyclePhase& coarse, double step_ns, do
   double sum = 0;
   Eigen::Vector2d mean = Eigen::Vector2d::Zero();
   for (auto& [at, squares] : places) {
-    squares = std::exp(-0.5 * (squares - least));
+    squares = std::exp(-0.5 * (squares - least) / found->misfit);
     sum += squares;
     mean += squares * (at - coarse.x.head<2>());
   }
@@ -228,12 +240,15 @@ CyclePhase ConversionSearch::Refine(const CyclePhase& coarse, double step_ns, do
   for (const auto& [at, weight] : places) {
     covariance += weight / sum * (at - mean) * (at - mean).transpose();
   }
-  CyclePhase phase = coarse;
+  CyclePhase& phase = found->phase;
   phase.x.head<2>() = mean;
   phase.p.setZero();
   phase.p.topLeftCorner<2, 2>() = covariance;
-  phase.p(2, 2) = std::pow(kDriftAtFirst * mean[1], 2);
-  return phase;
+  // A period that changes by more would not have been found in a piece of that length.
+  const double half_cycles = 0.5 * LengthNs(reads_, reads) / mean[1];
+  const double most_drift_ns =
+      2 * kStepsAtEnds * step_ns / std::max(1.0, half_cycles * half_cycles);
+  phase.p(2, 2) = std::pow(std::min(kDriftAtFirst * mean[1], most_drift_ns), 2);
 }
 
 }  // namespace synergy

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "common/attribution/conversion_times.h"
@@ -32,6 +33,9 @@ struct FoundCycle {
   CyclePhase phase;  // of read `from`
   size_t from = 0;
   double score = 1;
+  // Mean square of what its reads differ by, in their noise; at least 1. The course that they are
+  // held against is but roughly known.
+  double misfit = 1;
   double period_step_ns = 0;  // in which the period was looked for
   struct Period {
     double ns = 0;
@@ -82,7 +86,8 @@ class ConversionSearch {
   // In the reads [first, last), for periods from `lowest_ns` to `highest_ns`. Score 1: too few of
   // them may have seen an edge.
   FoundCycle In(size_t first, size_t last, double lowest_ns, double highest_ns) const;
-  size_t piece_reads() const { return piece_reads_; }
+  // Reads [first, last) of a piece that begins at read `at`, or ends there.
+  std::pair<size_t, size_t> PieceFrom(size_t at, bool backwards) const;
 
  private:
   // The register whose readings vary most, in its noise: one that hardly moves tells no hypothesis
@@ -93,16 +98,15 @@ class ConversionSearch {
   static double LengthNs(const std::vector<CycleRead>& reads, std::span<const size_t> of) {
     return reads[of.back()].middle_ns() - reads[of.front()].middle_ns();
   }
-  std::span<const size_t> Shorten(double tries_a_read_ns, std::span<const size_t> reads) const;
+  std::span<const size_t> Shorten(double periods_a_ns, std::span<const size_t> reads) const;
   double Score(double phase_ns, double period_ns, std::span<const size_t> reads) const;
-  CyclePhase Refine(const CyclePhase& coarse, double step_ns, double period_step_ns,
-                    std::span<const size_t> reads) const;
+  void Refine(double step_ns, std::span<const size_t> reads, FoundCycle* found) const;
 
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
   const std::vector<CycleRead>& reads_;
   // Where the chip is read more often than it converts, a read in two tells as much.
-  size_t stride_ = 1, piece_reads_ = 0;
+  size_t stride_ = 1;
   std::vector<size_t> telling_;  // indices of reads, all that is looked at
   size_t piece_telling_ = 0;
 };

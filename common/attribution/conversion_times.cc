@@ -18,19 +18,25 @@ constexpr double kClearShare = 0.25;
 // No other piece need be looked at: so clear, and so much clearer than any other period.
 constexpr double kBeyondDoubt = 0.25;
 constexpr double kBeyondRunnerUp = 2;
+// Scores that differ by less are the same.
+constexpr double kEquallyGood = 1e-3;
 // Of two hypotheses, relative: a piece tells periods apart to a tenth of that.
 constexpr double kSamePeriod = 3e-3;
 // What is known from a round before is taken for less certain by this factor, and at least so
 // uncertain: the course has changed since.
 constexpr double kLoosened = 4;
 constexpr double kLeastSdNs = 1e3;
+constexpr double kLeastSdPeriod = 1e-6;  // relative
+constexpr double kLeastSdDrift = 1e-10;  // of the period per cycle
 
 bool IsBeyondDoubt(const FoundCycle& found) {
   return found.score < kBeyondDoubt && found.RunnerUp() > kBeyondRunnerUp * found.score;
 }
 
-// Whether most pieces have found the period of `best`: by chance no two would.
+// Whether most pieces have found the period of `best`: by chance no two would, but where all are
+// equally good.
 bool Agree(const std::vector<FoundCycle>& pieces, const FoundCycle& best) {
+  if (best.RunnerUp() - best.score < kEquallyGood) return false;
   const auto count = std::ranges::count_if(
       pieces, [&](const FoundCycle& piece) { return best.HasPeriod(piece.phase.x[1]); });
   return static_cast<size_t>(count) + 1 >= ConversionSearch::kPieces;
@@ -44,15 +50,17 @@ CycleState StateOf(const ConversionTracker::Hypothesis& found) {
           .sd_period_ns = std::sqrt(phase.p(1, 1)),
           .covariance_ns2 = phase.p(0, 1),
           .drift_ns = phase.x[2],
-          .wander = found.wander};
+          .sd_drift_ns = std::sqrt(phase.p(2, 2)),
+          .wander = found.wander,
+          .misfit = found.start.misfit};
 }
 
-CyclePhase PhaseOf(const CycleState& state, double sd_ns, double sd_period_ns) {
+// Each standard deviation: this many of the state's, at least that.
+CyclePhase PhaseOf(const CycleState& state, double loosened, const Eigen::Vector3d& least) {
   CyclePhase phase;
   phase.x = {state.begin_ns, state.period_ns, state.drift_ns};
-  phase.p = Eigen::Vector3d(sd_ns * sd_ns, sd_period_ns * sd_period_ns,
-                            std::pow(kDriftAtFirst * state.period_ns, 2))
-                .asDiagonal();
+  const Eigen::Vector3d sd(state.sd_ns, state.sd_period_ns, state.sd_drift_ns);
+  phase.p = (loosened * sd.cwiseMax(least)).cwiseAbs2().asDiagonal();
   return phase;
 }
 
@@ -74,6 +82,11 @@ std::vector<CycleState> FindCycles(const CycleNominal& nominal,
                                    const std::vector<CycleRegister>& registers,
                                    const std::vector<CycleRead>& reads, bool all) {
   if (registers.empty() || reads.size() < ConversionSearch::kPieceReads) return {};
+  // While it is read for longer than a cycle, it may have shown any of two.
+  const auto is_short = [&](const CycleRead& read) {
+    return read.latest_ns - read.earliest_ns < nominal.period_ns;
+  };
+  if (std::ranges::none_of(reads, is_short)) return {};
   const ConversionSearch search(nominal, registers, reads);
   const ConversionTracker tracker(nominal, registers, reads);
   std::vector<FoundCycle> pieces;
@@ -105,23 +118,29 @@ bool HaveSamePeriod(const CycleState& a, const CycleState& b) {
 }
 
 // A piece of few edges knows too little to be followed there and back: what all behind it knows is
-// taken back.
+// taken back. Readings count for as little as they differed from the course there: one wrong power
+// beside an edge would lead away from the cycle for good.
 ConversionTimes TrackFound(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
                            const std::vector<CycleRead>& reads, const CycleState& found) {
-  const ConversionTracker tracker(nominal, registers, reads);
-  CyclePhase phase = PhaseOf(found, found.sd_ns, found.sd_period_ns);
+  std::vector<CycleRegister> rough = registers;
+  for (CycleRegister& reg : rough) reg.noise *= std::sqrt(found.misfit);
+  const ConversionTracker tracker(nominal, rough, reads);
+  CyclePhase phase = PhaseOf(found, 1, Eigen::Vector3d::Zero());
   phase.p(0, 1) = phase.p(1, 0) = found.covariance_ns2;
-  return tracker.Follow(tracker.AtLast(phase, ReadAt(reads, found), found.wander), reads.size() - 1,
-                        found.wander);
+  ConversionTimes times = tracker.Follow(tracker.AtLast(phase, ReadAt(reads, found), found.wander),
+                                         reads.size() - 1, found.wander);
+  times.misfit *= found.misfit;
+  times.middle.misfit = times.last.misfit = times.misfit;
+  return times;
 }
 
 ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads,
                                      const CycleState& before) {
-  const CyclePhase phase =
-      PhaseOf(before, kLoosened * std::max(before.sd_ns, kLeastSdNs),
-              kLoosened * std::max(before.sd_period_ns, 1e-6 * before.period_ns));
+  const Eigen::Vector3d least(kLeastSdNs, kLeastSdPeriod * before.period_ns,
+                              kLeastSdDrift * before.period_ns);
+  const CyclePhase phase = PhaseOf(before, kLoosened, least);
   return ConversionTracker(nominal, registers, reads)
       .Follow(phase, ReadAt(reads, before), before.wander);
 }

@@ -66,8 +66,9 @@ struct CycleState {
   double sd_period_ns = 0;
   double covariance_ns2 = 0;  // of the begin and the period, while it is but found
   double drift_ns = 0;        // change of the period per cycle
-  double wander = 0;          // as in ConversionTimes
-  double misfit = 0;          // likewise
+  double sd_drift_ns = 0;
+  double wander = 0;  // as in ConversionTimes
+  double misfit = 0;  // likewise
 };
 
 struct ConversionTimes {

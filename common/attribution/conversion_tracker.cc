@@ -16,6 +16,9 @@ using Eigen::Vector3d;
 constexpr double kCostOfDoubt = 2;
 // What readings say that are then followed through, too, counts for less, as a variance.
 constexpr double kUsedTwice = 4;
+// What a read that contradicts it makes of the phase's variance: one among many passes, several on
+// end say that the cycle was followed to where it is not.
+constexpr double kContradicted = 2;
 // Standard deviations by which a read must be away from a conversion's end.
 constexpr double kCertain = 4;
 // What the period may do, relative, per root of a second; tried one after the other. The slowest is
@@ -124,11 +127,8 @@ bool ConversionTracker::IsLost(const CyclePhase& state) {
   return 2 * kCertain * std::sqrt(std::max(0.0, state.p(0, 0))) > state.x[1];
 }
 
-std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size_t at,
-                                                    bool backwards, double wander) const {
-  const size_t first = backwards ? at + 1 - std::min(at + 1, search_.piece_reads()) : at;
-  const size_t last = backwards ? at + 1 : std::min(at + search_.piece_reads(), reads_.size());
-  if (last - first < ConversionSearch::kLeastPiece) return std::nullopt;
+std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size_t at, size_t first,
+                                                    size_t last, double wander) const {
   const double most_ns = nominal_.tolerance * nominal_.period_ns;
   const double reach_ns = kCertain * std::sqrt(std::max(0.0, lost.p(1, 1)));
   if (reach_ns > kMostReach * nominal_.period_ns) return std::nullopt;
@@ -141,7 +141,7 @@ std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size
   Advance(CyclesTo(reads_[at], state), wander, &state);
   const auto cycles = static_cast<int64_t>(std::llround((state.x[0] - lost.x[0]) / lost.x[1]));
   state.cycle =
-      lost.cycle + (backwards ? std::min<int64_t>(cycles, 0) : std::max<int64_t>(cycles, 0));
+      lost.cycle + (first < at ? std::min<int64_t>(cycles, 0) : std::max<int64_t>(cycles, 0));
   return state;
 }
 
@@ -159,7 +159,10 @@ WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state,
   const double variance = 1 + h.dot(ph);
   const double square = fit.residual * fit.residual / variance;
   likelihood->Add(std::min(square, kOutlier * kOutlier), variance);
-  if (square > kOutlier * kOutlier) return fit;
+  if (square > kOutlier * kOutlier) {
+    state->p(0, 0) *= kContradicted;
+    return fit;
+  }
   const Vector3d gain = ph / variance;
   state->x += gain * fit.residual;
   state->p -= gain * ph.transpose();
@@ -180,7 +183,9 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
   pass.fits.reserve(count);
   CyclePhase state = start;
   Likelihood likelihood;
-  size_t found_anew = 0, next_search = lost == Lost::kFoundAnew ? 0 : count;
+  // The piece last looked at, in which the cycle was found or not.
+  size_t piece_end = lost == Lost::kFoundAnew ? 0 : count;
+  bool found_last = false;
   for (size_t k = 0; k < count; ++k) {
     const size_t at = backwards ? from - k : from + k;
     const CycleRead& read = reads_[at];
@@ -188,16 +193,15 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
     if (cycles != 0 || k == 0) {
       Advance(cycles, wander, &state);
       std::optional<CyclePhase> anew;
-      if (k >= next_search && IsLost(state)) {
+      if (k >= piece_end && IsLost(state)) {
+        const auto [first, last] = search_.PieceFrom(at, backwards);
         // What is lost at once again is not worth it.
-        const bool holds = found_anew == 0 || k - found_anew > search_.piece_reads();
-        if (holds) anew = Relock(state, at, backwards, wander);
-        next_search = holds ? k + search_.piece_reads() : count;
+        const bool worth_it = !(found_last && k == piece_end);
+        if (worth_it) anew = Relock(state, at, first, last, wander);
+        piece_end = worth_it ? k + last - first : count;
+        found_last = anew.has_value();
       }
-      if (anew) {
-        state = *anew;
-        found_anew = k;
-      }
+      if (anew) state = *anew;
       pass.is_found_anew.push_back(anew.has_value());
       pass.predicted.push_back(state);
       pass.cycles.push_back(cycles);
@@ -274,6 +278,7 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
                       .period_ns = state.x[1],
                       .sd_period_ns = std::sqrt(std::max(0.0, state.p(1, 1))),
                       .drift_ns = state.x[2],
+                      .sd_drift_ns = std::sqrt(std::max(0.0, state.p(2, 2))),
                       .wander = wander,
                       .misfit = times.misfit};
   };

@@ -44,9 +44,9 @@ class ConversionTracker {
   bool IsCertain(const CycleRead& read, const CyclePhase& state) const;
   // Whether no read can be certain any more: after a hole, or where little happened for long.
   static bool IsLost(const CyclePhase& state);
-  // The cycle found anew from the reads around `at` and behind it, whose period is about that of
-  // `lost`. Nothing: they do not tell.
-  std::optional<CyclePhase> Relock(const CyclePhase& lost, size_t at, bool backwards,
+  // The cycle at read `at`, found anew in the reads [first, last) that begin or end there; its
+  // period is about that of `lost`. Nothing: they do not tell.
+  std::optional<CyclePhase> Relock(const CyclePhase& lost, size_t at, size_t first, size_t last,
                                    double wander) const;
   WindowFit Update(const CycleRead& read, CyclePhase* state, Likelihood* likelihood,
                    WindowCursors* cursors) const;

@@ -280,6 +280,7 @@ RailEnergy Assembly::Make() {
   out.readings = fit_.readings;
   out.used = fit_.used;
   out.outliers = fit_.outliers;
+  out.stuck = fit_.stuck;
   out.period_s = fit_.period_s;
   out.place_sd_s = fit_.place_sd_s;
   out.delay_s = fit_.delay_s;

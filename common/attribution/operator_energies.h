@@ -84,7 +84,7 @@ struct RailEnergy {
   double widest = 0;
   double noise_steps = 0;
   double step_w = 0;  // size of one step of the reading
-  uint64_t readings = 0, used = 0, outliers = 0;
+  uint64_t readings = 0, used = 0, outliers = 0, stuck = 0;
   double period_s = 0, place_sd_s = 0, delay_s = 0;
   double calibration = 0;  // all energies are off by one factor of at most 1 +- this; 0: not known
 };

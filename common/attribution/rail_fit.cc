@@ -150,6 +150,7 @@ CycleFit::CycleFit(const CycleFit&) = default;
 CycleFit::~CycleFit() = default;
 
 // One for all: they come from one chip. A single rail would find one now and then where none is.
+// Less than half a period may as well be an oscillator far off; ReadDelay tells the two apart.
 void CycleFit::FindDelay(const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
   std::vector<double> delays_ns;
@@ -162,7 +163,7 @@ void CycleFit::FindDelay(const Rails& rails) {
   }
   const auto best = std::ranges::min_element(misfit);
   const double delay_ns = delays_ns[static_cast<size_t>(best - misfit.begin())];
-  if (misfit.front() - *best < 2 * kDelayLikelihood) return;
+  if (delay_ns < period_ns / 2 || misfit.front() - *best < 2 * kDelayLikelihood) return;
   for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
 }
 
@@ -231,7 +232,9 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const 
   for (int round = 0; round < kRounds; ++round) {
     const Cycle cycle(rails, reads);
     times = cycle_ ? cycle.Follow(*cycle_) : cycle.Track(found);
-    const double longer_ns = moves < kMostDelayMoves ? cycle.DelayError(times) : 0;
+    // What is but found is held against powers that are hardly known.
+    const bool may_move = cycle_ && moves < kMostDelayMoves;
+    const double longer_ns = may_move ? cycle.DelayError(times) : 0;
     if (longer_ns != 0) {
       for (RailFitting* rail : rails) rail->AddDelay(longer_ns);
       reads = ReadsOf(course, rails);
@@ -269,12 +272,15 @@ void CycleFit::FitLast(const std::vector<CycleRead>& reads, const ConversionTime
 }
 
 void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
+  for (RailFitting* rail : rails) {
+    rail->FollowDrift();
+    if (rail->EraseStuck()) rail->FollowDrift();
+  }
   const std::vector<CycleRead> reads = ReadsOf(course, rails);
   if (reads.empty()) {
     for (RailFitting* rail : rails) rail->FitIdle();
     return;
   }
-  for (RailFitting* rail : rails) rail->FollowDrift();
   const Cycle cycle(rails, reads);
   FitLast(reads, cycle.Follow(*cycle_), rails);
 }

@@ -46,6 +46,8 @@ struct RailFit {
   uint64_t readings = 0;  // in windows of the measured iterations and the idle phases
   uint64_t used = 0;      // of these: each conversion once, its window beyond doubt
   uint64_t outliers = 0;  // of these: far from anything that could have run, and left out
+  // Left out, too, and not among those: the sensor said one number while what ran changed.
+  uint64_t stuck = 0;
   // By category: readings whose windows touched it, and how much of its time they took in.
   std::vector<uint64_t> touched;
   std::vector<double> covered_s;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "common/attribution/outlying_rows.h"
+
 namespace synergy {
 namespace {
 
@@ -39,41 +41,6 @@ constexpr double kBetweenSpread = 0.2;
 // deviations that they have given.
 constexpr double kPlaceSpread = 3;
 constexpr double kLeastPlaceUs = 0.2;
-
-// A reading this many standard deviations from what was expected has another window than it is
-// taken to have, or something else ran: one of them would make the noise of thousands.
-constexpr double kOutlier = 6;
-// More than this share are no outliers: the model does not hold, and the noise must say so.
-constexpr double kMostOutliers = 0.01;
-
-// One in so many rows is enough for what all have in common.
-size_t OneIn(size_t rows) {
-  constexpr size_t kEnough = 2'048;
-  return std::max<size_t>(1, rows / kEnough);
-}
-
-// How many there are that were not left out before.
-uint64_t LeaveOutOutliers(const VectorXd& p, RegressionRows* rows) {
-  std::vector<double> off(rows->size());
-  for (size_t i = 0; i < rows->size(); ++i) {
-    off[i] = rows->left_out(i) ? 0 : std::abs(rows->y(i) - rows->Predict(i, p));
-  }
-  std::vector<double> sorted;
-  for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sorted.push_back(off[i]);
-  const auto median = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), median, sorted.end());
-  // Of a normal distribution the median deviation is 0.6745 standard deviations.
-  const double sd = std::max(*median / 0.6745, std::sqrt(kRoundingVariance));
-  std::vector<size_t> outliers;
-  for (size_t i = 0; i < rows->size(); ++i) {
-    if (off[i] > kOutlier * std::sqrt(sd * sd + rows->variance(i))) outliers.push_back(i);
-  }
-  if (static_cast<double>(outliers.size()) > kMostOutliers * static_cast<double>(rows->size())) {
-    return 0;
-  }
-  for (const size_t i : outliers) rows->LeaveOut(i);
-  return outliers.size();
-}
 
 // Of the predictions, rms.
 double ChangeOf(const RegressionRows& rows, const VectorXd& by) {

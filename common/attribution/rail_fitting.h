@@ -70,6 +70,9 @@ class RailFitting {
   // Moves the drift to where a later part's readings are on average, wherever their conversions
   // lay.
   void FollowDrift();
+  // Takes away stretches in which the sensor said one number while what ran changed, as far as the
+  // powers say that are known now. False: there are none.
+  bool EraseStuck();
   // From the times of its conversions: `reads` and `times` are of all rails of the cycle, `reg` is
   // this one.
   void FitConversions(const std::vector<CycleRead>& reads, const ConversionTimes& times,
@@ -90,6 +93,7 @@ class RailFitting {
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;
   double KnotsAt(double at_ns) const;
+  std::optional<double> Off(const StepReading& r, WindowCursor* power) const;
   double MeanKnots() const;
   DriftGrowth Growth() const;
   Quadratic Prior(const RailRows* rows) const;

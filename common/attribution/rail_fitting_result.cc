@@ -142,6 +142,7 @@ RailFit RailFitting::Result() const {
   fit.readings = summary_.readings;
   fit.used = summary_.used;
   fit.outliers = summary_.outliers;
+  fit.stuck = summary_.stuck;
   fit.touched = summary_.touched;
   fit.covered_s = summary_.covered_s;
   const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <ranges>
 #include <span>
 
 #include "common/attribution/filtered_windows.h"
+#include "common/attribution/outlying_rows.h"
 #include "common/attribution/rail_fitting.h"
 
 namespace synergy {
@@ -27,6 +29,11 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kMostOfBefore = 0.1;
 // A filter's period is found in so many rounds, by less than its tolerance at once.
 constexpr int kSpeedRounds = 4;
+// So many readings on end with one number, of which this share are so many standard deviations off,
+// are a sensor that is stuck: one that works says the same only while the same power lasts.
+constexpr size_t kStuckReadings = 32;
+constexpr double kStuckOff = 6;
+constexpr double kStuckShare = 0.25;
 // Readings that a sensor's delay is looked for with.
 constexpr size_t kDelayReadings = 6'000;
 constexpr size_t kFewestDelayReadings = 500;
@@ -62,6 +69,57 @@ std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays
   return misfits;
 }
 
+// What a reading is off by, wherever in its reach its conversion lay. Nothing: setup or warm-up ran
+// there.
+std::optional<double> RailFitting::Off(const StepReading& r, WindowCursor* power) const {
+  const double middle = 0.5 * (r.begin_ns + r.end_ns);
+  const bool known = window().stamps_are_window();
+  const double begin =
+      known ? r.begin_ns : middle - (window().period_s() + window().slot_s()) * 1e9;
+  const double end = known ? r.end_ns : middle;
+  if (!course_->IsUsable(begin, end)) return std::nullopt;
+  return std::abs(r.steps - power->Over(begin, end).mean - DriftAt(begin));
+}
+
+bool RailFitting::EraseStuck() {
+  struct Stretch {
+    size_t first = 0, last = 0;
+  };
+  std::vector<Stretch> stretches;
+  const double least_ns = kStuckReadings * window().period_s() * 1e9;
+  for (size_t first = 0, last = 0; first < readings_.size(); first = last) {
+    const double steps = readings_[first].steps;
+    while (last < readings_.size() && readings_[last].steps == steps) ++last;
+    const double length_ns = readings_[last - 1].end_ns - readings_[first].begin_ns;
+    if (last - first >= kStuckReadings && length_ns > least_ns) stretches.push_back({first, last});
+  }
+  if (stretches.empty()) return false;
+  WindowCursor power(Course());
+  std::vector<double> sample;
+  for (size_t i = 0; i < readings_.size(); i += OneIn(readings_.size())) {
+    if (const auto off = Off(readings_[i], &power)) sample.push_back(*off);
+  }
+  if (sample.empty()) return false;
+  const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
+  std::erase_if(stretches, [&](const Stretch& s) {
+    size_t off = 0, usable = 0;
+    for (size_t i = s.first; i < s.last; ++i) {
+      const auto steps = Off(readings_[i], &power);
+      usable += steps ? 1 : 0;
+      off += steps.value_or(0) > kStuckOff * sd ? 1 : 0;
+    }
+    return usable < kStuckReadings ||
+           static_cast<double>(off) < kStuckShare * static_cast<double>(usable);
+  });
+  for (const Stretch& s : stretches | std::views::reverse) {
+    part_.stuck += s.last - s.first;
+    const auto begin = readings_.begin();
+    readings_.erase(begin + static_cast<ptrdiff_t>(s.first),
+                    begin + static_cast<ptrdiff_t>(s.last));
+  }
+  return !stretches.empty();
+}
+
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
   RailRows rows(*course_, *drift_, nullptr, nullptr);
@@ -86,6 +144,7 @@ bool RailFitting::FitSmeared() {
   noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
   const VectorXd start = p_;
   RegressFreely(&rows, kIterationsOnTheWay);
+  if (EraseStuck()) return FitSmeared();
   out_.windows = WindowKind::kSmeared;
   Summarise(rows);
   // Where better windows begin: without the wild values that operators get which smeared windows
@@ -100,6 +159,7 @@ bool RailFitting::FitSmeared() {
 void RailFitting::FitKnown() {
   const double sd_us = window().edge_sd_s() * 1e6;
   for (int round = is_known() ? 1 : 0; round < 2; ++round) {
+    if (round > 0) EraseStuck();
     WindowCursor power(Course());
     const DriftGrowth growth = Growth();
     RailRows rows(*course_, *drift_, nullptr, round > 0 ? &growth : nullptr);

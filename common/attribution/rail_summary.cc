@@ -58,11 +58,13 @@ VectorXd Remapping::Values(const VectorXd& old, double level) const {
 
 void RailSummary::Add(const RailSummary& more) {
   readings += more.readings;
+  stuck += more.stuck;
   if (more.empty()) return;
   if (empty()) {
-    const uint64_t all_readings = readings;
+    const uint64_t all_readings = readings, all_stuck = stuck;
     *this = more;
     readings = all_readings;
+    stuck = all_stuck;
     return;
   }
   data.h += more.data.h;

@@ -36,7 +36,7 @@ struct RailSummary {
   Quadratic data;                  // of the rows, whatever else was known of them
   Eigen::MatrixXd score_products;  // sum over clusters of readings
   size_t clusters = 0;
-  uint64_t readings = 0, used = 0, outliers = 0;  // as in RailFit
+  uint64_t readings = 0, used = 0, outliers = 0, stuck = 0;  // as in RailFit
   std::vector<uint64_t> touched;
   std::vector<double> covered_s;
   Eigen::VectorXd row_sum;  // of the weights and of the readings of rows that are no outliers

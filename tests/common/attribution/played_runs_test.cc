@@ -10,13 +10,13 @@
 namespace synergy {
 namespace {
 
-// 300 iterations of a network on the simulated TX1.
+// A network on the simulated TX1.
 LeastSquares Solve(const char* network, uint64_t seed, const std::vector<std::string>& faults,
-                   uint32_t threads = 4) {
+                   uint32_t threads = 4, uint32_t iterations = 300) {
   sim::VirtualRunOptions options;
   options.board = "sim:jetson-tx1";
   options.threads = threads;
-  options.iterations = 300;
+  options.iterations = iterations;
   options.seed = seed;
   options.faults.push_back(*ParseSimulatedFault("gain:0"));
   for (const std::string& fault : faults) options.faults.push_back(*ParseSimulatedFault(fault));
@@ -83,6 +83,29 @@ TEST(PlayedRuns, ARailOfTwoStepsTakesTheNoiseOfItsChipsOthers) {
 TEST(PlayedRuns, ARailAtTheBorderOfTwoStepsKeepsItsNoiseThroughLaterParts) {
   for (const RailEnergy& rail : Solve("googlenet", 1, {"noise:0.1", "known-windows"}, 1).rails) {
     EXPECT_NEAR(rail.noise_steps, 0.1, 0.02) << rail.rail;
+  }
+}
+
+TEST(PlayedRuns, OperatorsOfHundredsOfMillisecondsTellTheCycleToo) {
+  for (const uint64_t seed : {4, 9}) {
+    for (const RailEnergy& rail : Solve("vgg16", seed, {"noise:0.3"}, 1, 20).rails) {
+      EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+      EXPECT_GT(rail.used, rail.readings / 2) << rail.rail;
+      EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail;
+    }
+  }
+}
+
+TEST(PlayedRuns, ASensorThatIsStuckForASecondSaysNothingInIt) {
+  const LeastSquares solved = Solve("squeezenet", 1, {"noise:0.3", "stuck:VDD_IN@10-11"}, 1);
+  for (const RailEnergy& rail : solved.rails) {
+    EXPECT_EQ(rail.windows, WindowKind::kFitted) << rail.rail;
+    EXPECT_NEAR(rail.noise_steps, 0.3, 0.03) << rail.rail;
+    if (rail.rail == "VDD_IN") {
+      EXPECT_NEAR(static_cast<double>(rail.stuck), 1000, 50);
+    } else {
+      EXPECT_EQ(rail.stuck, 0u) << rail.rail;
+    }
   }
 }
 
