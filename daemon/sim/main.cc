@@ -70,7 +70,8 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));
   app.add_option("--seed", run.seed, "Of the board, the durations and the sensors' noise")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--rate", run.rate_hz, "Readings a second; the board's default if not given");
   app.add_option("--idle", run.idle_s, "Seconds of idle before and after the iterations")
       ->capture_default_str()
@@ -81,7 +82,8 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->capture_default_str()
       ->needs(loop)
       ->check(NumberFrom(0.001, 3600));
-  app.add_option("--cpu-freq", flags->cpu_freq, "Clock of the CPU; the fastest if not given");
+  app.add_option("--cpu-freq", flags->cpu_freq,
+                 "Clock of the CPU: 1224MHz, min or max, which it is if not given");
   app.add_option("--energy-scale", run.energy_scale,
                  "Factor on the dynamic power of all operators: a regression to be found")
       ->capture_default_str()
@@ -103,7 +105,9 @@ void AddFlags(CLI::App& app, Flags* flags) {
 }
 
 absl::Status Play(Flags flags) {
-  if (!flags.cpu_freq.empty()) {
+  if (flags.cpu_freq == "min") {
+    flags.run.slowest = true;
+  } else if (!flags.cpu_freq.empty() && flags.cpu_freq != "max") {
     const absl::StatusOr<Frequency> hz = ParseFrequency(flags.cpu_freq);
     if (!hz.ok()) return hz.status();
     flags.run.cpu_khz = hz->khz;

@@ -23,6 +23,7 @@
 #include "daemon/sim/modelled_worker.h"
 #include "daemon/sim/operator_table.h"
 #include "daemon/sim/output_files.h"
+#include "daemon/sim/virtual_conditions.h"
 
 namespace synergy::sim {
 namespace {
@@ -45,12 +46,13 @@ uint64_t BoardKey(const VirtualRunOptions& options) {
   return key;
 }
 uint64_t RunKey(const VirtualRunOptions& options, uint32_t batch) {
-  const uint64_t looped =
+  uint64_t key =
       options.looped ? MixHash(0, fmt::format("{} {}", *options.looped, options.loop_s)) : 0;
-  return MixHash(looped, fmt::format("{} {} {} {} {} {} {} {} {} {} {}", options.seed,
-                                     options.iterations, options.warmup, options.threads, batch,
-                                     options.rate_hz, options.idle_s, options.longest_pause_s,
-                                     options.cpu_khz, options.energy_scale, options.jitter));
+  if (options.slowest) key = MixHash(key, "slowest");
+  return MixHash(key, fmt::format("{} {} {} {} {} {} {} {} {} {} {}", options.seed,
+                                  options.iterations, options.warmup, options.threads, batch,
+                                  options.rate_hz, options.idle_s, options.longest_pause_s,
+                                  options.cpu_khz, options.energy_scale, options.jitter));
 }
 
 // One run, from its first reading to its last.
@@ -79,7 +81,6 @@ class Player {
   void BeginPhase(v1::Phase phase, MonotonicTime at);
   void EndMeasured(MonotonicTime at);
   void RecordPhase(v1::Phase phase, MonotonicTime at);
-  void RecordConditions();
   void OnMeasured(const Marker& marker);
   Nanoseconds Lateness() const;
   v1::RunEnd MakeEnd();
@@ -98,6 +99,7 @@ class Player {
   std::optional<ModelledWorker> worker_;
 
   std::vector<CpuSpeed> speeds_;  // by policy
+  std::optional<VirtualConditions> conditions_;
   uint64_t ticks_ = 0;
   size_t phase_ = 0;  // how many of the phases after the first idle one have begun
   bool operators_told_ = false;
@@ -129,7 +131,7 @@ v1::JobSpec Player::Spec() const {
   if (options_.cpu_khz > 0) {
     cpu.set_khz(options_.cpu_khz);
   } else {
-    cpu.set_extreme(v1::ClockSpeed::EXTREME_MAX);
+    cpu.set_extreme(options_.slowest ? v1::ClockSpeed::EXTREME_MIN : v1::ClockSpeed::EXTREME_MAX);
   }
   return spec;
 }
@@ -169,10 +171,11 @@ absl::Status Player::Open(const std::string& spool) {
   return absl::OkStatus();
 }
 
-// All policies at what was asked for, or each at its fastest.
+// All policies at what was asked for, or each at its fastest or slowest.
 absl::Status Player::SetClocks() {
   for (const SimulatedPolicy& policy : board_->clock_tables.policies) {
-    const int64_t khz = options_.cpu_khz > 0 ? options_.cpu_khz : policy.khz.back();
+    const int64_t extreme_khz = options_.slowest ? policy.khz.front() : policy.khz.back();
+    const int64_t khz = options_.cpu_khz > 0 ? options_.cpu_khz : extreme_khz;
     if (std::ranges::find(policy.khz, khz) == policy.khz.end()) {
       std::string all;
       for (const int64_t known : policy.khz) {
@@ -215,7 +218,7 @@ void Player::BeginRun(const std::string& run_id) {
   sampler_->AddSink(recorder_.get());
   sampler_->AddSink(&*tally_);
   RecordPhase(v1::PHASE_IDLE, clock_.Now());
-  RecordConditions();
+  conditions_.emplace(*board_, speeds_, clock_, *recorder_);
   for (std::string& line : board_->simulation->Disclaimers()) {
     v1::RunRecord record;
     record.mutable_notice()->set_at_ns(clock_.Now().ns);
@@ -232,26 +235,6 @@ void Player::RecordPhase(v1::Phase phase, MonotonicTime at) {
   recorder_->OnRecord(record);
 }
 
-void Player::RecordConditions() {
-  v1::RunRecord record;
-  v1::Conditions& conditions = *record.mutable_conditions();
-  conditions.set_at_ns(clock_.Now().ns);
-  uint32_t first_core = 0;
-  for (size_t policy = 0; policy < speeds_.size(); ++policy) {
-    v1::Conditions::Frequency& frequency = *conditions.add_frequencies();
-    frequency.set_clock(fmt::format("policy{}", first_core));
-    frequency.set_hz(1000 * board_->simulation->CpuKhz(policy));
-    first_core += speeds_[policy].cores_on;
-  }
-  if (!board_->clock_tables.thermal_zone.empty()) {
-    v1::Conditions::Temperature& temperature = *conditions.add_temperatures();
-    temperature.set_zone(board_->clock_tables.thermal_zone);
-    temperature.set_millidegrees(
-        static_cast<int32_t>(std::lround(1e3 * board_->simulation->temperature_c())));
-  }
-  recorder_->OnRecord(record);
-}
-
 Nanoseconds Player::Lateness() const {
   const double draw = UniformDraw(lateness_key_, ticks_);
   const bool delayed = UniformDraw(MixHash(lateness_key_, 1), ticks_) < kDelayShare;
@@ -262,6 +245,7 @@ void Player::Tick(MonotonicTime until) {
   const std::optional<MonotonicTime> due = sampler_->NextDue();
   clock_.SleepUntil(std::min(due.value_or(until) + Lateness(), until));
   Follow();
+  conditions_->Follow();
   if (due && clock_.Now() >= *due) sampler_->TickNext();
   if (++ticks_ % kTicksAhead == 0) recorder_->AwaitWriter();
 }
@@ -271,7 +255,7 @@ void Player::BeginPhase(v1::Phase phase, MonotonicTime at) {
   if (phase == v1::PHASE_SETUP) {
     facts_.read_before = tally_->AllReadSince(kBegin, /*voltages=*/true);
   } else if (phase == v1::PHASE_MEASURE) {
-    RecordConditions();
+    conditions_->BeginMeasuring();
     measured_from_ = at;
     read_before_ = tally_->Count();
   } else if (phase == v1::PHASE_LOOP || (phase == v1::PHASE_IDLE && !options_.looped)) {
@@ -280,7 +264,9 @@ void Player::BeginPhase(v1::Phase phase, MonotonicTime at) {
 }
 
 void Player::EndMeasured(MonotonicTime at) {
-  RecordConditions();
+  VirtualConditions::Seen seen = conditions_->EndMeasuring(VerdictLimits().clock_away);
+  facts_.moved_clocks = std::move(seen.moved);
+  facts_.throttled = std::move(seen.throttled);
   facts_.measured_s = (at - measured_from_).seconds();
   const std::vector<ReadingTally::Rail> after = tally_->Count();
   for (size_t i = 0; i < after.size(); ++i) {
@@ -355,6 +341,7 @@ absl::StatusOr<VirtualRun> Player::Play(const std::string& spool) {
   for (const MonotonicTime end = *worker_->end() + Seconds(options_.idle_s); clock_.Now() < end;) {
     Tick(end);
   }
+  Follow();  // without an idle phase the last markers are still to be taken
   VirtualRun run;
   run.virtual_s = (clock_.Now() - kBegin).seconds();
   run.truth = board_->simulation->EndRun();

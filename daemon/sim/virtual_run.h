@@ -28,7 +28,8 @@ struct VirtualRunOptions {
   std::optional<uint32_t> looped = {};  // an operator that is repeated behind the iterations
   double loop_s = 2;                    // for at least so long
   double longest_pause_s = 2e-3;        // before each measured iteration: common/iteration_pause.h
-  int64_t cpu_khz = 0;                  // of all cores; 0: the fastest
+  int64_t cpu_khz = 0;                  // of all cores; 0: each at its fastest
+  bool slowest = false;                 // then: each at its slowest
   double energy_scale = 1;              // factor on the operators' dynamic power
   double jitter = kJitter;              // of the operators' durations: operator_times.h
   std::vector<SimulatedFault> faults = {};

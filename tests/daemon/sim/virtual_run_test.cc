@@ -289,6 +289,44 @@ TEST_F(VirtualRunTest, PlaysWithWhatGoesWrong) {
   }
 }
 
+TEST_F(VirtualRunTest, AClockThatIsHeldBackIsInItsConditionsAndItsVerdict) {
+  options_.faults.push_back(*ParseSimulatedFault("throttle@0.3"));
+  const VirtualRun run = Play("throttled.spool");
+  EXPECT_EQ(run.end.verdict(), v1::VERDICT_SUSPECT);
+  EXPECT_THAT(run.end.reasons(), testing::IsSupersetOf({testing::StartsWith("clock_moved: "),
+                                                        testing::StartsWith("throttled: ")}));
+  int64_t lowest_hz = INT64_MAX, highest_hz = 0;
+  size_t changes = 0;
+  for (const v1::RunRecord& r : Read("throttled.spool").all) {
+    changes += r.has_clock_change() ? 1 : 0;
+    for (const v1::Conditions::Frequency& clock : r.conditions().frequencies()) {
+      lowest_hz = std::min(lowest_hz, clock.hz());
+      highest_hz = std::max(highest_hz, clock.hz());
+    }
+  }
+  EXPECT_EQ(changes, 1u);
+  EXPECT_LE(2 * lowest_hz, highest_hz);
+}
+
+TEST_F(VirtualRunTest, WithoutIdlePhasesItsLastMarkersAreThere) {
+  options_.idle_s = 0;
+  const VirtualRun run = Play("no_idle.spool");
+  EXPECT_EQ(run.end.markers(), Read("no_idle.spool").markers.size());
+  EXPECT_THAT(run.end.reasons(), testing::Not(testing::Contains(HasSubstr("markers"))));
+  const uint64_t inferences = options_.iterations + options_.warmup;
+  EXPECT_GE(run.end.markers(), inferences * SqueezeNet().layers.size());
+}
+
+TEST_F(VirtualRunTest, TheSlowestClockIsThatOfItsTable) {
+  options_.slowest = true;
+  ASSERT_EQ(Play("slow.spool").end.state(), v1::JOB_STATE_DONE);
+  for (const v1::RunRecord& r : Read("slow.spool").all) {
+    for (const v1::Conditions::Frequency& clock : r.conditions().frequencies()) {
+      EXPECT_EQ(clock.hz(), 102'000'000) << clock.clock();
+    }
+  }
+}
+
 TEST_F(VirtualRunTest, ShortOperatorsAreInItsRecordsAndItsTruth) {
   options_.faults = {*ParseSimulatedFault("short-operators:0.5")};
   options_.jitter = 0.2;
