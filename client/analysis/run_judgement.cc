@@ -102,6 +102,32 @@ std::optional<std::string> BooksWords(const RunReport& report, const RailEnergy&
       rail.rail, left, 100 * left / *rail.integral_j, *rail.integral_j, 100 * limit);
 }
 
+std::optional<std::string> NegativeWords(const RailEnergy& rail) {
+  if (!(rail.inference_j.mean + rail.inference_j.half_width() < 0)) return std::nullopt;
+  return fmt::format(
+      "{} drew less than nothing while operators ran ({:.4g} J an inference): its sensor is "
+      "connected the other way round, or the trace has another sign",
+      rail.rail, rail.inference_j.mean);
+}
+
+bool IsKnown(const RunReport& report, size_t rail) {
+  const std::optional<RailEnergy>& fitted = report.estimates[rail];
+  if (fitted && fitted->why_not.empty()) {
+    return fitted->inference_j.mean - fitted->inference_j.half_width() > 0;
+  }
+  return report.attribution.inference.energy_j[rail].value_or(0) > 0;
+}
+
+// Nothing where there is a rail of which it is known that it drew anything.
+std::optional<std::string> UnknownWords(const RunReport& report) {
+  if (report.estimates.empty() || report.attribution.inference.time_s <= 0) return std::nullopt;
+  for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
+    if (IsKnown(report, rail)) return std::nullopt;
+  }
+  return "of no rail it is known what an inference took: the readings are too few, all 0, or too "
+         "even for their windows; measure more iterations, or look at the sensor";
+}
+
 std::optional<std::string> StuckWords(const RailEnergy& rail) {
   if (rail.stuck == 0) return std::nullopt;
   return fmt::format(
@@ -169,11 +195,13 @@ void JudgeFits(const RunReport& report, const RecordLimits& limits,
   };
   for (const std::optional<RailEnergy>& rail : report.estimates) {
     if (!rail || !rail->why_not.empty()) continue;
+    add(ReasonCode::kNegativePower, NegativeWords(*rail));
     add(ReasonCode::kNeverChanged, StuckWords(*rail));
     add(ReasonCode::kDriftBeyondModel, DriftWords(report, *rail, limits.drift));
     add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
     add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));
   }
+  add(ReasonCode::kEnergyUnknown, UnknownWords(report));
   add(ReasonCode::kWindowsNotFound, NotFoundWords(report));
   add(ReasonCode::kWindowsUnsure, UnsureWords(report, limits.iterations));
 }

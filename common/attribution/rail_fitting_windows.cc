@@ -29,8 +29,8 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kMostOfBefore = 0.1;
 // A filter's period is found in so many rounds, by less than its tolerance at once.
 constexpr int kSpeedRounds = 4;
-// So many readings on end with one number, of which this share are so many standard deviations off,
-// are a sensor that is stuck: one that works says the same only while the same power lasts.
+// So many readings on end with one number, of which this share are so many standard deviations off
+// while what ran changed by as much, are a sensor that is stuck.
 constexpr size_t kStuckReadings = 32;
 constexpr double kStuckOff = 6;
 constexpr double kStuckShare = 0.25;
@@ -78,7 +78,7 @@ std::optional<double> RailFitting::Off(const StepReading& r, WindowCursor* power
       known ? r.begin_ns : middle - (window().period_s() + window().slot_s()) * 1e9;
   const double end = known ? r.end_ns : middle;
   if (!course_->IsUsable(begin, end)) return std::nullopt;
-  return std::abs(r.steps - power->Over(begin, end).mean - DriftAt(begin));
+  return r.steps - power->Over(begin, end).mean - DriftAt(begin);
 }
 
 bool RailFitting::EraseStuck() {
@@ -97,19 +97,23 @@ bool RailFitting::EraseStuck() {
   WindowCursor power(Course());
   std::vector<double> sample;
   for (size_t i = 0; i < readings_.size(); i += OneIn(readings_.size())) {
-    if (const auto off = Off(readings_[i], &power)) sample.push_back(*off);
+    if (const auto off = Off(readings_[i], &power)) sample.push_back(std::abs(*off));
   }
   if (sample.empty()) return false;
   const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
   std::erase_if(stretches, [&](const Stretch& s) {
-    size_t off = 0, usable = 0;
+    size_t far = 0, usable = 0;
+    double least = std::numeric_limits<double>::infinity(), most = -least;
     for (size_t i = s.first; i < s.last; ++i) {
-      const auto steps = Off(readings_[i], &power);
-      usable += steps ? 1 : 0;
-      off += steps.value_or(0) > kStuckOff * sd ? 1 : 0;
+      const std::optional<double> off = Off(readings_[i], &power);
+      if (!off) continue;
+      ++usable;
+      far += std::abs(*off) > kStuckOff * sd ? 1 : 0;
+      least = std::min(least, *off);
+      most = std::max(most, *off);
     }
-    return usable < kStuckReadings ||
-           static_cast<double>(off) < kStuckShare * static_cast<double>(usable);
+    return usable < kStuckReadings || most - least < kStuckOff * sd ||
+           static_cast<double>(far) < kStuckShare * static_cast<double>(usable);
   });
   for (const Stretch& s : stretches | std::views::reverse) {
     part_.stuck += s.last - s.first;

@@ -81,6 +81,7 @@ RunReport Fitted() {
   report.attribution.inference.time_s = 2;
   RailEnergy rail;
   rail.rail = "VDD_IN";
+  rail.inference_j = {.mean = 5, .low = 4.9, .high = 5.1};
   rail.operators_j = 10;
   rail.between_j = 0.1;
   rail.integral_j = 10.11;
@@ -140,6 +141,37 @@ RunReport Smeared(double idle_w) {
   rail.inference_j = {.mean = 2.5, .low = 2.4975, .high = 2.5025};
   rail.idle_w = Estimate{.mean = idle_w, .low = idle_w, .high = idle_w};
   return report;
+}
+
+TEST(RunJudgement, ASensorThatWasStuckForAPartOfTheRunIsAReason) {
+  RunReport report = Fitted();
+  report.estimates[0]->readings = 900;
+  report.estimates[0]->stuck = 100;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("never_changed: the sensor of VDD_IN said one number through "
+                                     "100 of its 1000 readings")));
+}
+
+TEST(RunJudgement, APowerBelowNothingIsAReason) {
+  RunReport report = Fitted();
+  RailEnergy other = *report.estimates[0];
+  other.rail = "VDD_CPU";
+  other.inference_j = {.mean = -1, .low = -1.1, .high = -0.9};
+  report.estimates.push_back(other);
+  EXPECT_THAT(RecordReasons(report, {}), ElementsAre(StartsWith("negative_power: VDD_CPU drew")));
+  report.estimates[1]->inference_j = {.mean = -1, .low = -2.1, .high = 0.1};
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "it may have drawn a little";
+}
+
+TEST(RunJudgement, ARunOfWhichNoRailsEnergyIsKnownIsSuspect) {
+  RunReport report = Fitted();
+  report.estimates[0]->inference_j = {.mean = 1, .low = -0.5, .high = 2.5};
+  EXPECT_THAT(RecordReasons(report, {}), ElementsAre(StartsWith("energy_unknown: ")));
+  report.estimates[0]->why_not = "too few readings";
+  report.attribution.inference.energy_j = {std::nullopt};
+  EXPECT_THAT(RecordReasons(report, {}), ElementsAre(StartsWith("energy_unknown: ")));
+  report.attribution.inference.energy_j = {5.0};
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "the whole network's is known";
 }
 
 TEST(RunJudgement, WindowsThatCouldNotBeFoundOfARailThatMovesAreAReason) {
