@@ -78,7 +78,7 @@ TEST(RunJudgement, MakesAValidRunSuspectAndLeavesAnInvalidOneWhatItIs) {
 // A rail of 5 W in operators, of steps of 10 mW, and a fit that has nothing against it.
 RunReport Fitted() {
   RunReport report = Report(2);
-  report.attribution.inference.time_s = 2;
+  report.attribution.inference = {.time_s = 2, .energy_j = {10.0}};
   RailEnergy rail;
   rail.rail = "VDD_IN";
   rail.inference_j = {.mean = 5, .low = 4.9, .high = 5.1};
