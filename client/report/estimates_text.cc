@@ -32,13 +32,14 @@ std::string NamesOf(const RunReport& report, const GroupEnergy& group) {
 
 std::string DelayOf(const RailEnergy& rail) {
   if (rail.delay_s == 0) return "";
+  if (rail.delay_s < 0) return fmt::format("; its stamps are {:.2f} ms early", -1e3 * rail.delay_s);
   return fmt::format("; it shows what was {:.2f} ms before", 1e3 * rail.delay_s);
 }
 
 std::string HowFound(const RailEnergy& rail) {
   switch (rail.windows) {
     case WindowKind::kKnown:
-      return "windows known";
+      return "windows known" + DelayOf(rail);
     case WindowKind::kFitted:
       return fmt::format("the sensor's cycle fitted: {:.4f} ms, its place known to {:.1f} us{}",
                          1e3 * rail.period_s, 1e6 * rail.place_sd_s, DelayOf(rail));

@@ -71,6 +71,15 @@ size_t ReadAt(const std::vector<CycleRead>& reads, const CycleState& state) {
   return std::min(static_cast<size_t>(at - reads.begin()), reads.size() - 1);
 }
 
+// Readings count for as little as they differ from the course in a piece: one wrong power beside an
+// edge would lead away from the cycle for good, and a noise that is not known yet would be taken
+// for a wandering period.
+std::vector<CycleRegister> Rough(const std::vector<CycleRegister>& registers, double misfit) {
+  std::vector<CycleRegister> rough = registers;
+  for (CycleRegister& reg : rough) reg.noise *= std::sqrt(misfit);
+  return rough;
+}
+
 }  // namespace
 
 double ConversionTimes::certain_share() const {
@@ -88,13 +97,17 @@ std::vector<CycleState> FindCycles(const CycleNominal& nominal,
   };
   if (std::ranges::none_of(reads, is_short)) return {};
   const ConversionSearch search(nominal, registers, reads);
-  const ConversionTracker tracker(nominal, registers, reads);
   std::vector<FoundCycle> pieces;
   while (pieces.size() < ConversionSearch::kPieces) {
     pieces.push_back(search.Piece(pieces.size()));
-    if (!all && IsBeyondDoubt(pieces.back())) return {StateOf(tracker.Weigh(pieces.back()))};
+    const FoundCycle& last = pieces.back();
+    if (all || !IsBeyondDoubt(last)) continue;
+    const std::vector<CycleRegister> rough = Rough(registers, last.misfit);
+    return {StateOf(ConversionTracker(nominal, rough, reads).Weigh(last))};
   }
   const FoundCycle best = *std::ranges::min_element(pieces, {}, &FoundCycle::score);
+  const std::vector<CycleRegister> rough = Rough(registers, best.misfit);
+  const ConversionTracker tracker(nominal, rough, reads);
   const bool agree = Agree(pieces, best);
   std::vector<ConversionTracker::Hypothesis> hypotheses;
   for (const FoundCycle& piece : pieces) {
@@ -118,12 +131,10 @@ bool HaveSamePeriod(const CycleState& a, const CycleState& b) {
 }
 
 // A piece of few edges knows too little to be followed there and back: what all behind it knows is
-// taken back. Readings count for as little as they differed from the course there: one wrong power
-// beside an edge would lead away from the cycle for good.
+// taken back.
 ConversionTimes TrackFound(const CycleNominal& nominal, const std::vector<CycleRegister>& registers,
                            const std::vector<CycleRead>& reads, const CycleState& found) {
-  std::vector<CycleRegister> rough = registers;
-  for (CycleRegister& reg : rough) reg.noise *= std::sqrt(found.misfit);
+  const std::vector<CycleRegister> rough = Rough(registers, found.misfit);
   const ConversionTracker tracker(nominal, rough, reads);
   CyclePhase phase = PhaseOf(found, 1, Eigen::Vector3d::Zero());
   phase.p(0, 1) = phase.p(1, 0) = found.covariance_ns2;

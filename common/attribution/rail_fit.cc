@@ -18,7 +18,7 @@ constexpr int kRounds = 30;
 // windows no further away than this, else so many times.
 constexpr double kStandstill = 0.98;
 constexpr double kSettledPlaceUs = 0.15;
-constexpr int kStillRounds = 4;
+constexpr int kStillRounds = 8;
 // From here on, in steps, rounding included, other cycles are tried.
 constexpr double kDoubtfulNoise = 1;
 // A cycle is none where the powers want its conversions this far away, rms: where they vary by 10 %
@@ -31,8 +31,6 @@ constexpr double kLostMisfit = 2;
 // A sensor's delay is looked for up to here, in steps of a quarter of a period or this.
 constexpr double kMostDelayNs = 12e6;
 constexpr double kDelayStepNs = 1e6;
-// There is one if the readings are that much more likely with it, as a logarithm.
-constexpr double kDelayLikelihood = 15;
 // With the conversions known it is found again, in steps of a period over this.
 constexpr int kDelaySteps = 16;
 constexpr int kMostDelayMoves = 2;
@@ -153,17 +151,17 @@ CycleFit::~CycleFit() = default;
 // Less than half a period may as well be an oscillator far off; ReadDelay tells the two apart.
 void CycleFit::FindDelay(const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
-  std::vector<double> delays_ns;
   const double step_ns = std::min(period_ns / 4, kDelayStepNs);
-  for (double delay = 0; delay <= kMostDelayNs; delay += step_ns) delays_ns.push_back(delay);
-  std::vector<double> misfit(delays_ns.size());
-  for (RailFitting* rail : rails) {
-    const std::vector<double> of_rail = rail->MisfitByDelay(delays_ns);
-    for (size_t i = 0; i < of_rail.size(); ++i) misfit[i] += of_rail[i];
+  double none = 0, best = 0, delay_ns = 0;
+  for (double at_ns = 0; at_ns <= kMostDelayNs; at_ns += step_ns) {
+    double misfit = 0;
+    for (const RailFitting* rail : rails) misfit += rail->MisfitAt(at_ns).value_or(0);
+    if (at_ns == 0) none = best = misfit;
+    if (misfit >= best) continue;
+    best = misfit;
+    delay_ns = at_ns;
   }
-  const auto best = std::ranges::min_element(misfit);
-  const double delay_ns = delays_ns[static_cast<size_t>(best - misfit.begin())];
-  if (delay_ns < period_ns / 2 || misfit.front() - *best < 2 * kDelayLikelihood) return;
+  if (delay_ns < period_ns / 2 || none - best < 2 * RailFitting::kDelayLikelihood) return;
   for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
 }
 

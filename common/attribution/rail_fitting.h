@@ -48,9 +48,12 @@ class RailFitting {
   const std::vector<StepReading>& readings() const { return readings_; }
   void AddDelay(double delay_ns);
   double delay_ns() const { return delay_ns_; }
-  // By delay, minus twice the logarithm of the likelihood of some readings if they were so much
-  // older and their conversions anywhere in the period before. Nothing: too few readings.
-  std::vector<double> MisfitByDelay(const std::vector<double>& delays_ns);
+  // Minus twice the logarithm of the likelihood of some readings if they were so much older, and
+  // their conversions anywhere in the period before where their windows are not known. Nothing: too
+  // few readings.
+  std::optional<double> MisfitAt(double delay_ns) const;
+  // A delay must make them likelier by this logarithm.
+  static constexpr double kDelayLikelihood = 15;
   const v1::Window& window() const { return input_->channel.window(); }
   WindowKind windows() const { return out_.windows; }
   double slot_share() const { return window().slot_s() / window().period_s(); }
@@ -89,6 +92,13 @@ class RailFitting {
   // In which errors of a filter's period are told: a share of it.
   static constexpr double kPeriodUnit = 0.01;
 
+  struct Span {
+    double begin_ns = 0, end_ns = 0;
+  };
+  Span SpanOf(const StepReading& r, double delay_ns) const;
+  static double MeanSquare(const RegressionRows& rows, const Eigen::VectorXd& p);
+  // Of windows that are known but for a delay, or a clock that is ahead.
+  void FindStampDelay();
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;

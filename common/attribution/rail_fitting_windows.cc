@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <ranges>
 #include <span>
 
 #include "common/attribution/filtered_windows.h"
@@ -29,100 +28,8 @@ constexpr double kMostOfOther = 0.02;
 constexpr double kMostOfBefore = 0.1;
 // A filter's period is found in so many rounds, by less than its tolerance at once.
 constexpr int kSpeedRounds = 4;
-// So many readings on end with one number, of which this share are so many standard deviations off
-// while what ran changed by as much, are a sensor that is stuck.
-constexpr size_t kStuckReadings = 32;
-constexpr double kStuckOff = 6;
-constexpr double kStuckShare = 0.25;
-// Readings that a sensor's delay is looked for with.
-constexpr size_t kDelayReadings = 6'000;
-constexpr size_t kFewestDelayReadings = 500;
-
-double SquaresOf(const RegressionRows& rows, const VectorXd& p) {
-  double squares = 0;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const double off = rows.y(i) - rows.Predict(i, p);
-    squares += off * off;
-  }
-  return squares;
-}
 
 }  // namespace
-
-std::vector<double> RailFitting::MisfitByDelay(const std::vector<double>& delays_ns) {
-  const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
-  const auto first =
-      std::ranges::lower_bound(readings_, course_->measure_begin, {}, &StepReading::begin_ns);
-  const size_t count = std::min(static_cast<size_t>(readings_.end() - first), kDelayReadings);
-  std::vector<double> misfits;
-  for (const double delay_ns : delays_ns) {
-    RailRows rows(*course_, *drift_, nullptr, nullptr);
-    for (const StepReading& r : std::span(first, count)) {
-      const double middle = 0.5 * (r.begin_ns + r.end_ns) - delay_ns;
-      rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
-    }
-    if (rows.rows().size() < kFewestDelayReadings) return {};
-    const double n = static_cast<double>(rows.rows().size());
-    const VectorXd p = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
-    misfits.push_back(n * std::log(std::max(SquaresOf(rows.rows(), p) / n, kRoundingVariance)));
-  }
-  return misfits;
-}
-
-// What a reading is off by, wherever in its reach its conversion lay. Nothing: setup or warm-up ran
-// there.
-std::optional<double> RailFitting::Off(const StepReading& r, WindowCursor* power) const {
-  const double middle = 0.5 * (r.begin_ns + r.end_ns);
-  const bool known = window().stamps_are_window();
-  const double begin =
-      known ? r.begin_ns : middle - (window().period_s() + window().slot_s()) * 1e9;
-  const double end = known ? r.end_ns : middle;
-  if (!course_->IsUsable(begin, end)) return std::nullopt;
-  return r.steps - power->Over(begin, end).mean - DriftAt(begin);
-}
-
-bool RailFitting::EraseStuck() {
-  struct Stretch {
-    size_t first = 0, last = 0;
-  };
-  std::vector<Stretch> stretches;
-  const double least_ns = kStuckReadings * window().period_s() * 1e9;
-  for (size_t first = 0, last = 0; first < readings_.size(); first = last) {
-    const double steps = readings_[first].steps;
-    while (last < readings_.size() && readings_[last].steps == steps) ++last;
-    const double length_ns = readings_[last - 1].end_ns - readings_[first].begin_ns;
-    if (last - first >= kStuckReadings && length_ns > least_ns) stretches.push_back({first, last});
-  }
-  if (stretches.empty()) return false;
-  WindowCursor power(Course());
-  std::vector<double> sample;
-  for (size_t i = 0; i < readings_.size(); i += OneIn(readings_.size())) {
-    if (const auto off = Off(readings_[i], &power)) sample.push_back(std::abs(*off));
-  }
-  if (sample.empty()) return false;
-  const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
-  std::erase_if(stretches, [&](const Stretch& s) {
-    size_t far = 0, usable = 0;
-    double least = std::numeric_limits<double>::infinity(), most = -least;
-    for (size_t i = s.first; i < s.last; ++i) {
-      const std::optional<double> off = Off(readings_[i], &power);
-      if (!off) continue;
-      ++usable;
-      far += std::abs(*off) > kStuckOff * sd ? 1 : 0;
-      least = std::min(least, *off);
-      most = std::max(most, *off);
-    }
-    return usable < kStuckReadings || most - least < kStuckOff * sd ||
-           static_cast<double>(far) < kStuckShare * static_cast<double>(usable);
-  });
-  for (const Stretch& s : stretches | std::views::reverse) {
-    part_.stuck += s.last - s.first;
-    const auto begin = readings_.begin();
-    readings_.erase(begin + static_cast<ptrdiff_t>(s.first),
-                    begin + static_cast<ptrdiff_t>(s.last));
-  }
-  return !stretches.empty();
-}
 
 bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
@@ -145,7 +52,7 @@ bool RailFitting::FitSmeared() {
   // operators apart.
   p_ = FitLeastSquares(rows.rows(), Quadratic::Around(p_, 1));
   power_.reset();
-  noise_ = std::sqrt(SquaresOf(rows.rows(), p_) / static_cast<double>(rows.rows().size()));
+  noise_ = std::sqrt(MeanSquare(rows.rows(), p_));
   const VectorXd start = p_;
   RegressFreely(&rows, kIterationsOnTheWay);
   if (EraseStuck()) return FitSmeared();
@@ -161,6 +68,7 @@ bool RailFitting::FitSmeared() {
 }
 
 void RailFitting::FitKnown() {
+  if (!is_known()) FindStampDelay();
   const double sd_us = window().edge_sd_s() * 1e6;
   for (int round = is_known() ? 1 : 0; round < 2; ++round) {
     if (round > 0) EraseStuck();

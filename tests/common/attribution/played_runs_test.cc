@@ -109,5 +109,15 @@ TEST(PlayedRuns, ASensorThatIsStuckForASecondSaysNothingInIt) {
   }
 }
 
+TEST(PlayedRuns, WindowsThatAreKnownMayBeLateOrNot) {
+  for (const RailEnergy& rail :
+       Solve("squeezenet", 1, {"noise:0.3", "known-windows", "delay:5"}, 1).rails) {
+    EXPECT_NEAR(rail.delay_s, 5e-3, 2e-6) << rail.rail;
+  }
+  for (const RailEnergy& rail : Solve("squeezenet", 1, {"noise:0.3", "known-windows"}, 1).rails) {
+    EXPECT_EQ(rail.delay_s, 0) << rail.rail;
+  }
+}
+
 }  // namespace
 }  // namespace synergy
