@@ -20,6 +20,10 @@ std::string OverlapWords(double share, double limit) {
       100 * share, 100 * limit);
 }
 
+// What is left open of idle powers without intervals, as a share: those of gauges, which average
+// over seconds that nobody knows and may still hold the job.
+constexpr double kUnknownWidth = 0.2;
+
 // Nothing where they agree, or where it cannot be known.
 std::optional<std::string> IdleWords(const RunReport& report, size_t rail, double limit) {
   const std::optional<IdlePower>& before = report.conditions.idle_before;
@@ -30,9 +34,10 @@ std::optional<std::string> IdleWords(const RunReport& report, size_t rail, doubl
   };
   const auto first = at(before->power_w), last = at(after->power_w);
   const auto first_width = at(before->half_width_w), last_width = at(after->half_width_w);
-  if (!first || !last || !first_width || !last_width) return std::nullopt;
+  if (!first || !last) return std::nullopt;
   const double mean = (*first + *last) / 2, shift = *last - *first;
-  const double width = std::hypot(*first_width, *last_width);
+  const double width = first_width && last_width ? std::hypot(*first_width, *last_width)
+                                                 : kUnknownWidth * std::abs(mean);
   if (!(mean > 0) || std::abs(shift) - width <= limit * mean) return std::nullopt;
   return fmt::format(
       "{} drew {:.3f} W while idle before the job and {:.3f} W after it: {:+.1f} % ± {:.1f} (at "

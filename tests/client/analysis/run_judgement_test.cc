@@ -42,10 +42,13 @@ TEST(RunJudgement, OnlyWhatTheIntervalsLeaveOfTheShiftCounts) {
               ElementsAre(StartsWith("idle_shifted")));
 }
 
-TEST(RunJudgement, NothingIsClaimedOfAnIdlePowerThatIsNotKnown) {
-  RunReport report = Report(3);
+TEST(RunJudgement, OfAnIdlePowerWithoutAnIntervalOnlyALargeShiftIsClaimed) {
+  RunReport report = Report(2.4);
   report.conditions.idle_after->half_width_w = {std::nullopt};
-  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "too few readings";
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "a fifth is left open";
+  report = Report(3);
+  report.conditions.idle_after->half_width_w = {std::nullopt};
+  EXPECT_THAT(RecordReasons(report, {}), ElementsAre(StartsWith("idle_shifted: ")));
   report.conditions.idle_after.reset();
   EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
 }
