@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/attribution/rail_cycle.h"
 #include "common/attribution/rail_fitting.h"
 
 namespace synergy {
@@ -24,15 +25,11 @@ constexpr double kDoubtfulNoise = 1;
 // A cycle is none where the powers want its conversions this far away, rms: where they vary by 10 %
 // and durations by 20 % it is 2 us, of wrong cycles 10 to 30 us.
 constexpr double kUnsettledPlaceUs = 5;
-// A cycle is lost where the readings differ from the course by so much more than before, or few
-// conversions are beyond doubt.
-constexpr double kLostMisfit = 2;
 
 // A sensor's delay is looked for up to here, in steps of a quarter of a period or this.
 constexpr double kMostDelayNs = 12e6;
 constexpr double kDelayStepNs = 1e6;
-// With the conversions known it is found again, in steps of a period over this.
-constexpr int kDelaySteps = 16;
+// With the conversions known it is found again, so often.
 constexpr int kMostDelayMoves = 2;
 
 // Channels of a chip differ in their noise by this share, as one standard deviation.
@@ -42,89 +39,8 @@ constexpr double kFilterReach = 2;
 // Standard deviations by which a reading of a voltage must be away from a conversion's end.
 constexpr double kVoltageMargin = 4;
 
-using Rails = std::vector<RailFitting*>;
-
 // As a noise.
 constexpr double kNotFound = std::numeric_limits<double>::infinity();
-
-// The readings of all rails in the measured iterations whose windows are free of setup and warm-up
-// wherever they lie. Idle phases say nothing of when a conversion was. In the order of the cycles
-// that they show: a register whose turn comes late in the cycle shows a conversion of the one
-// before for longer.
-std::vector<CycleRead> ReadsOf(const RunCourse& course, const Rails& rails) {
-  std::vector<CycleRead> reads;
-  std::vector<double> ahead_ns;  // by register
-  const auto shows_earlier = [&](const CycleRead& a, const CycleRead& b) {
-    return a.earliest_ns - ahead_ns[a.reg] < b.earliest_ns - ahead_ns[b.reg];
-  };
-  for (uint32_t reg = 0; reg < rails.size(); ++reg) {
-    const v1::Window& w = rails[reg]->window();
-    const double reach_ns = 1e9 * (w.period_s() * (1 + w.period_tolerance()) + w.slot_s());
-    ahead_ns.push_back(1e9 * w.offset() * w.period_s());
-    const auto before = static_cast<ptrdiff_t>(reads.size());
-    // What is left of a fitted delay's error: such reads may show either of two conversions.
-    const double doubt_ns = rails[reg]->delay_ns() == 0 ? 0 : 1e9 * w.period_s() / kDelaySteps;
-    for (const StepReading& r : rails[reg]->readings()) {
-      const double begin_ns = r.begin_ns - reach_ns;
-      if (r.end_ns < course.measure_begin || begin_ns > course.measure_end) continue;
-      if (!course.IsUsable(begin_ns, r.end_ns)) continue;
-      reads.push_back({.reg = reg,
-                       .earliest_ns = r.begin_ns - doubt_ns,
-                       .latest_ns = r.end_ns + doubt_ns,
-                       .value = r.steps});
-    }
-    std::inplace_merge(reads.begin(), reads.begin() + before, reads.end(), shows_earlier);
-  }
-  return reads;
-}
-
-bool HasFewCertain(const ConversionTimes& times) { return times.certain_share() < kLostCertain; }
-
-bool IsLost(const ConversionTimes& times, double misfit_before) {
-  return times.misfit > kLostMisfit * std::max(1.0, misfit_before) || HasFewCertain(times);
-}
-
-// What the conversions' times are found with: the rails as they are known now. Until one of them is
-// fitted again.
-class Cycle {
- public:
-  Cycle(const Rails& rails, const std::vector<CycleRead>& reads) : reads_(reads) {
-    const v1::Window& window = rails.front()->window();
-    nominal_ = {.period_ns = window.period_s() * 1e9, .tolerance = window.period_tolerance()};
-    for (RailFitting* rail : rails) {
-      registers_.push_back({.slot_share = rail->slot_share(),
-                            .offset = rail->window().offset(),
-                            .noise = rail->sd_steps(),
-                            .course = &rail->Course()});
-    }
-    for (CycleRead& read : reads_) read.value -= rails[read.reg]->DriftAt(read.earliest_ns);
-  }
-
-  std::vector<CycleState> Find(bool all = false) const {
-    return FindCycles(nominal_, registers_, reads_, all);
-  }
-  ConversionTimes Track(const CycleState& found) const {
-    return TrackFound(nominal_, registers_, reads_, found);
-  }
-  // By how much longer the readings' delay seems to be than it was taken to be.
-  double DelayError(const ConversionTimes& times) const {
-    return ReadDelay(registers_, reads_, times, kDelaySteps);
-  }
-  // From where it was before; where it is lost, it is looked for again.
-  ConversionTimes Follow(const CycleState& before) const {
-    ConversionTimes times = TrackConversionTimes(nominal_, registers_, reads_, before);
-    if (!IsLost(times, before.misfit)) return times;
-    const std::vector<CycleState> found = Find();
-    if (found.empty()) return times;
-    ConversionTimes anew = Track(found.front());
-    return IsLost(anew, before.misfit) ? times : anew;
-  }
-
- private:
-  CycleNominal nominal_;
-  std::vector<CycleRegister> registers_;
-  std::vector<CycleRead> reads_;  // without the drift
-};
 
 void FitKnown(RailFitting* rail) {
   if (rail->is_known() || rail->FitSmeared()) rail->FitKnown();
@@ -199,7 +115,7 @@ void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
 // better than one that fits the first piece by chance. The noise that is left, steps.
 double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   const Found start = Now();
-  std::vector<CycleState> found = Cycle(rails, ReadsOf(course, rails)).Find();
+  std::vector<CycleState> found = RailCycle(rails, ReadsOf(course, rails)).Find();
   if (found.empty()) return kNotFound;
   double least_noise = SettleCycle(course, rails, found.front());
   if (least_noise < kDoubtfulNoise) return least_noise;
@@ -207,7 +123,7 @@ double CycleFit::TryCycles(const RunCourse& course, const Rails& rails) {
   const CycleState first = found.front();
   if (found.size() == 1) {
     BackTo(start);
-    found = Cycle(rails, ReadsOf(course, rails)).Find(true);
+    found = RailCycle(rails, ReadsOf(course, rails)).Find(true);
   }
   for (const CycleState& other : found) {
     if (HaveSamePeriod(other, first)) continue;
@@ -228,7 +144,7 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const 
   int still = 0;
   double least_noise = 0;
   for (int round = 0; round < kRounds; ++round) {
-    const Cycle cycle(rails, reads);
+    const RailCycle cycle(rails, reads);
     times = cycle_ ? cycle.Follow(*cycle_) : cycle.Track(found);
     // What is but found is held against powers that are hardly known.
     const bool may_move = cycle_ && moves < kMostDelayMoves;
@@ -279,7 +195,7 @@ void CycleFit::FollowFreeRunning(const RunCourse& course, const Rails& rails) {
     for (RailFitting* rail : rails) rail->FitIdle();
     return;
   }
-  const Cycle cycle(rails, reads);
+  const RailCycle cycle(rails, reads);
   FitLast(reads, cycle.Follow(*cycle_), rails);
 }
 
