@@ -16,8 +16,10 @@ using Eigen::Vector3d;
 constexpr double kCostOfDoubt = 2;
 // What readings say that are then followed through, too, counts for less, as a variance.
 constexpr double kUsedTwice = 4;
-// What a read that contradicts it makes of the phase's variance: one among many passes, several on
-// end say that the cycle was followed to where it is not.
+// Where more than this share of the reads that see an edge contradict it, of about the last so
+// many, the cycle was followed to where it is not: each makes the phase's variance so much larger.
+constexpr double kMostContradict = 0.3;
+constexpr double kLastReads = 10;
 constexpr double kContradicted = 2;
 // Standard deviations by which a read must be away from a conversion's end.
 constexpr double kCertain = 4;
@@ -145,7 +147,7 @@ std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size
   return state;
 }
 
-WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state,
+WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state, double* contradicting,
                                     Likelihood* likelihood, WindowCursors* cursors) const {
   if (!IsCertain(read, *state)) {
     likelihood->AddDoubt();
@@ -159,8 +161,12 @@ WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state,
   const double variance = 1 + h.dot(ph);
   const double square = fit.residual * fit.residual / variance;
   likelihood->Add(std::min(square, kOutlier * kOutlier), variance);
-  if (square > kOutlier * kOutlier) {
-    state->p(0, 0) *= kContradicted;
+  const bool contradicts = square > kOutlier * kOutlier;
+  if (contradicts || std::abs(fit.edge) > kOutlier * reg.noise) {
+    *contradicting += ((contradicts ? 1 : 0) - *contradicting) / kLastReads;
+  }
+  if (contradicts) {
+    if (*contradicting > kMostContradict) state->p(0, 0) *= kContradicted;
     return fit;
   }
   const Vector3d gain = ph / variance;
@@ -183,6 +189,7 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
   pass.fits.reserve(count);
   CyclePhase state = start;
   Likelihood likelihood;
+  double contradicting = 0;
   // The piece last looked at, in which the cycle was found or not.
   size_t piece_end = lost == Lost::kFoundAnew ? 0 : count;
   bool found_last = false;
@@ -201,13 +208,16 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
         piece_end = worth_it ? k + last - first : count;
         found_last = anew.has_value();
       }
-      if (anew) state = *anew;
+      if (anew) {
+        state = *anew;
+        contradicting = 0;
+      }
       pass.is_found_anew.push_back(anew.has_value());
       pass.predicted.push_back(state);
       pass.cycles.push_back(cycles);
       pass.filtered.push_back(state);
     }
-    pass.fits.push_back(Update(read, &state, &likelihood, &cursors));
+    pass.fits.push_back(Update(read, &state, &contradicting, &likelihood, &cursors));
     pass.filtered.back() = state;
     pass.state_of.push_back(static_cast<uint32_t>(pass.filtered.size() - 1));
   }

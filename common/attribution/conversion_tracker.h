@@ -48,8 +48,9 @@ class ConversionTracker {
   // period is about that of `lost`. Nothing: they do not tell.
   std::optional<CyclePhase> Relock(const CyclePhase& lost, size_t at, size_t first, size_t last,
                                    double wander) const;
-  WindowFit Update(const CycleRead& read, CyclePhase* state, Likelihood* likelihood,
-                   WindowCursors* cursors) const;
+  // `contradicting`: share of the last reads.
+  WindowFit Update(const CycleRead& read, CyclePhase* state, double* contradicting,
+                   Likelihood* likelihood, WindowCursors* cursors) const;
   enum class Lost { kFoundAnew, kStaysLost };
   Pass Filter(CyclePhase start, size_t from, bool backwards, double wander, Lost lost) const;
   std::vector<CyclePhase> Smooth(const Pass& pass) const;
