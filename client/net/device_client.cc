@@ -16,6 +16,7 @@
 #include "common/certificates.h"
 #include "common/protocol.h"
 #include "common/records/chunk.h"
+#include "common/tls_stream.h"
 #include "fmt/format.h"
 #include "synergy/v1/device.grpc.pb.h"
 
@@ -97,15 +98,39 @@ void KeepGrpcQuiet() {
 absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::string_view host,
                                                  Nanoseconds patience,
                                                  const v1::HandshakeRequest& request) {
-  grpc::ClientContext context;
-  SetDeadline(&context, patience);
   v1::HandshakeResponse response;
-  const grpc::Status status = stub.Handshake(&context, request, &response);
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    SetDeadline(&context, patience);
+    return stub.Handshake(&context, request, &response);
+  });
   if (status.ok()) return response;
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status, host);
   return absl::UnavailableError(
       fmt::format("synergyd at {} does not take this host's certificate, or is not the board that "
                   "it claims to be, or goes down; where it stays so, pair again",
+                  host));
+}
+
+// Whether the board closes what comes with this host's certificate. One that goes down does so
+// once.
+bool TurnsAway(const HostAddress& address, const v1::PairedBoard& board, Nanoseconds patience) {
+  const CertifiedKey own{.key = board.key_pem(), .certificate = board.certificate_pem()};
+  for (int i = 0; i < 2; ++i) {
+    absl::StatusOr<FoundDaemon> found = FindDaemon(address, patience);
+    if (!found.ok()) return false;
+    const absl::Status answer = TlsStream::Knock(
+        std::move(found->connection), own, board.authority_pem(), RealClock().Now() + patience);
+    if (!absl::IsUnauthenticated(answer)) return false;
+  }
+  return true;
+}
+
+absl::Status TurnedAway(std::string_view host) {
+  return absl::UnauthenticatedError(
+      fmt::format("The board at {} does not take this host's certificate: it has revoked this "
+                  "client, or does not know it any more. Pair again with a code that `synergyd "
+                  "pair` prints on the board",
                   host));
 }
 
@@ -152,7 +177,12 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   const absl::StatusOr<v1::PairedBoard> board =
       PairingFor(*boards, *tcp, std::move(found->connection), patience);
   if (!board.ok()) return board.status();
-  return known != nullptr ? failed : Open(host, found->target, &*board, patience);
+  if (known == nullptr) {
+    auto client = Open(host, found->target, &*board, patience);
+    if (!absl::IsUnavailable(client.status())) return client;
+    failed = client.status();
+  }
+  return TurnsAway(*address, *board, patience) ? TurnedAway(host) : failed;
 }
 
 absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Open(std::string_view host,

@@ -5,13 +5,15 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <utility>
+#include <vector>
 
 namespace synergy {
 namespace {
 
 constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
-// A thread serves one call; a calm daemon needs a handful.
-constexpr int kMaxThreads = 64;
+// A thread serves one call, until its client has taken the answer: as many as ClientTable lets in,
+// and those of a client or two that do not read. A calm daemon needs a handful.
+constexpr int kMaxThreads = 160;
 constexpr int kMaxStreamsPerConnection = 32;
 constexpr int kHandshakeMs = 5'000;
 constexpr int kMaxIdleMs = 600'000;  // without a call; the client connects again by itself
@@ -40,7 +42,7 @@ void LimitQuota(grpc::ResourceQuota* quota) {
 
 absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
     const CallServerParts& parts, std::optional<Caller> caller,
-    const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    const std::shared_ptr<grpc::ServerCredentials>& credentials, Calls calls) {
   const bool by_certificate = !caller.has_value();
   std::unique_ptr<CallServer> server(new CallServer(parts, std::move(caller)));
   grpc::EnableDefaultHealthCheckService(true);
@@ -53,6 +55,11 @@ absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
     // gRPC's own patience is 120 s: time for a stranger to use up our descriptors.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  }
+  if (calls) {
+    std::vector<Calls> all;
+    all.push_back(std::move(calls));
+    builder.experimental().SetInterceptorCreators(std::move(all));
   }
   builder.RegisterService(&server->service_);
   server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(

@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <chrono>
 #include <memory>
@@ -27,10 +28,12 @@ struct CallServerParts {
 // Thread-safe.
 class CallServer {
  public:
-  // `caller`: as of CheckedService. Internal: gRPC does not start.
+  // `caller`: as of CheckedService. `calls`: null, or hears of every call. Internal: gRPC does not
+  // start.
+  using Calls = std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>;
   static absl::StatusOr<std::unique_ptr<CallServer>> Start(
       const CallServerParts& parts, std::optional<Caller> caller,
-      const std::shared_ptr<grpc::ServerCredentials>& credentials);
+      const std::shared_ptr<grpc::ServerCredentials>& credentials, Calls calls = nullptr);
 
   // Serves a connected socket that was accepted on `listener`.
   void Take(UniqueFd connection, int listener);

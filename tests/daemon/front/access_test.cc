@@ -123,10 +123,15 @@ TEST_F(AccessTest, AnExpiredCertificateIsRefused) {
   const BoardCredentials credentials = ReadBoardCredentials(root_.access().path()).value();
   const RequestedKey own = MakeCertificateRequest().value();
   board.set_key_pem(own.key);
-  board.set_certificate_pem(
-      SignClientUntrusted(credentials.authority, own.request, board.client_id(), "20200101000000Z")
-          .value());
-  ExpectNoRpcComesIn(ChannelOf(board));
+  const auto valid_until = [&](const char* not_after) {
+    board.set_certificate_pem(
+        SignClientUntrusted(credentials.authority, own.request, board.client_id(), not_after)
+            .value());
+    return ChannelOf(board);
+  };
+  ExpectNoRpcComesIn(valid_until("20200101000000Z"));
+  // It is the date alone.
+  EXPECT_TRUE(CallOf(valid_until("20990101000000Z"), "/synergy.v1.Device/ListJobs").ok());
 }
 
 // The board's own certificate is of the same authority.
@@ -201,14 +206,31 @@ TEST_F(AccessTest, ARevokedClientMayNothing) {
   // From the first refusal on all are refused, over the old connection and over a new one.
   while (CallOf(channel, "/synergy.v1.Device/ListJobs").ok()) {
   }
-  for (const auto& any : {channel, ChannelOf(board)}) {
-    for (int i = 0; i < Service().method_count(); ++i) {
-      EXPECT_EQ(CallOf(any, PathOf(*Service().method(i))).error_code(),
-                grpc::StatusCode::UNAUTHENTICATED)
-          << Service().method(i)->name();
-    }
+  for (int i = 0; i < Service().method_count(); ++i) {
+    EXPECT_EQ(CallOf(channel, PathOf(*Service().method(i))).error_code(),
+              grpc::StatusCode::UNAUTHENTICATED)
+        << Service().method(i)->name();
   }
-  EXPECT_EQ(root_.asked(), 0);
+  EXPECT_THAT(root_.refused(), testing::Not(testing::Contains("over TLS")));
+  ExpectNoRpcComesIn(ChannelOf(board));
+  EXPECT_THAT(root_.refused(), testing::Contains("over TLS")) << "for the audit log";
+  ASSERT_TRUE(StorePairing(board).ok());
+  const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("revoked"));
+}
+
+TEST_F(AccessTest, AClientThatCallsWithoutEndIsToldSoAndOthersAreServed) {
+  const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair()));
+  grpc::Status status;
+  for (int i = 0; status.ok() && i < 1'000'000; ++i) {
+    grpc::ClientContext context;
+    v1::ListJobsResponse jobs;
+    status = stub->ListJobs(&context, {}, &jobs);
+  }
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 1000 a second"));
+  EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
 }
 
 TEST_F(AccessTest, RevokingEndsOpenStreamsAndLeavesThoseOfOthers) {
