@@ -22,7 +22,6 @@ struct CallServerParts {
   DeviceService& handlers;
   ClientTable& clients;
   Strangers& strangers;
-  const grpc::ResourceQuota& quota;  // their threads and memory, together
 };
 
 // Thread-safe.
@@ -47,11 +46,10 @@ class CallServer {
       : service_(parts.handlers, parts.clients, parts.strangers, std::move(caller)) {}
 
   CheckedService service_;
+  // Of its own: gRPC 1.51 aborts where a server that starts finds no thread left.
+  grpc::ResourceQuota quota_{"synergyd-front"};
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
 };
-
-// To what a whole front may have.
-void LimitQuota(grpc::ResourceQuota* quota);
 
 }  // namespace synergy

@@ -50,9 +50,7 @@ struct FrontServer::Parts {
                   clock),
         gate(std::make_shared<TcpGate>(
             clients, [this](const std::string& client) { root.TellUnknown(client); }, clock)),
-        unix_servers(shared, start.owner) {
-    LimitQuota(&quota);
-  }
+        unix_servers(shared, start.owner) {}
 
   absl::Status ServeTcp(int listener);
 
@@ -64,9 +62,7 @@ struct FrontServer::Parts {
   DeviceService handlers;
   Strangers strangers;
   const std::shared_ptr<TcpGate> gate;
-  grpc::ResourceQuota quota{"synergyd-front"};
-  const CallServerParts shared{
-      .handlers = handlers, .clients = clients, .strangers = strangers, .quota = quota};
+  const CallServerParts shared{.handlers = handlers, .clients = clients, .strangers = strangers};
   UnixServers unix_servers;
   std::unique_ptr<CallServer> tcp_server;  // null: nobody comes by TCP
   std::unique_ptr<TcpDoor> door;

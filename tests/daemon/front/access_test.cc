@@ -5,6 +5,9 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <list>
 #include <random>
@@ -278,9 +281,10 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   EXPECT_THAT(root_.refused(), testing::ElementsAre("WatchTelemetry"));
 }
 
-TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {
+TEST_F(AccessTest, WatchersSeeNeitherPowerNorIterationBesideAJob) {
   v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
   job.set_power_w(5);
+  job.set_iteration(7);
   root_.SetJob(job);
   for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
     const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(role)));
@@ -296,6 +300,8 @@ TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {
     const double power_w = role == v1::ROLE_RUN ? 5 : 0;
     EXPECT_EQ(all.jobs(0).power_w(), power_w);
     EXPECT_EQ(job.power_w(), power_w);
+    EXPECT_EQ(all.jobs(0).iteration(), role == v1::ROLE_RUN ? 7u : 0u);
+    EXPECT_EQ(job.iteration(), all.jobs(0).iteration());
   }
 }
 
@@ -381,6 +387,44 @@ TEST_F(CallShareTest, AUserOfTheUnixSocketLeavesThreadsToOthers) {
         grpc::CreateCustomChannel(root_.unix_host(), grpc::InsecureChannelCredentials(), args)));
   }
   ExpectAShare(std::move(stubs));
+}
+
+UniqueFd ConnectAs(uid_t uid, const std::string& path) {
+  UniqueFd connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  EXPECT_EQ(seteuid(uid), 0);
+  EXPECT_EQ(connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(seteuid(0), 0);
+  return connection;
+}
+
+// Each has a server, for which gRPC needs a thread: it ended the front where none was left.
+TEST_F(CallShareTest, UsersOfTheUnixSocketAreServedWhileOthersMakeAllCalls) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  v1::FollowJobRequest request;
+  request.set_run_id("r");
+  std::list<Follow> follows;
+  for (const v1::PairedBoard& board : {root_.Pair(), root_.Pair()}) {
+    for (int connection = 0; connection < 2; ++connection) {
+      const auto stub = v1::Device::NewStub(ChannelOf(board));
+      for (int i = 0; i < 20; ++i) {
+        Follow& follow = follows.emplace_back();
+        follow.reader = stub->FollowJob(&follow.context, request);
+        follow.reader->WaitForInitialMetadata();
+      }
+    }
+  }
+  const std::string path = root_.unix_host().substr(std::string_view("unix:").size());
+  ASSERT_EQ(chmod(root_.folder().path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(path.c_str(), 0777), 0);
+  for (uid_t uid = 1001; uid < 1016; ++uid) ConnectAs(uid, path);
+  const auto client = DeviceClient::Connect(root_.unix_host());
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_TRUE((*client)->List().ok());
+  for (Follow& follow : follows) follow.context.TryCancel();
 }
 
 TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {
