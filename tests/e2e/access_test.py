@@ -253,6 +253,15 @@ class Access(unittest.TestCase):
         audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
         self.assertIn("setting quotas back, then objects_bytes: 5242880", audit)
 
+    def test_pairing_in_a_wrong_folder_leaves_nothing_there(self):
+        wrong = self.board.scratch / "wrong"
+        wrong.mkdir()
+        for command in (("pair",), ("clients", "list")):
+            done = subprocess.run([BIN / "synergyd", *command, "--state", wrong], capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--state", done.stderr)
+        self.assertEqual(list(wrong.iterdir()), [])
+
     def test_a_wrong_code_is_told_from_a_wrong_board(self):
         code = self.pair()
         other = code[:-1] + ("A" if code[-1] != "A" else "B")
