@@ -108,8 +108,8 @@ std::string ClientOfUri(std::string_view uri) {
 }
 
 bool TcpGate::MayConnect(const std::string& client) {
-  const absl::MutexLock lock(&mutex_);
-  if (closed_) return false;
+  const absl::MutexLock lock(&connecting_);
+  if (closed_to_all_) return false;
   if (clients_.Knows(client)) return true;
   if (refusals_.Admit("")) on_refused_(client);
   return false;
@@ -133,7 +133,8 @@ void TcpGate::Leave(const std::string& client) {
 }
 
 void TcpGate::Close() {
-  const absl::MutexLock lock(&mutex_);
+  const absl::MutexLock connecting(&connecting_), lock(&mutex_);
+  closed_to_all_ = true;
   closed_ = true;
 }
 

@@ -42,18 +42,22 @@ class TcpGate {
         calls_(kCallsASecond, kCallsAtOnce, clock),
         refusals_(kRefusalsASecond, kRefusalsASecond, clock) {}
 
-  bool MayConnect(const std::string& client) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool MayConnect(const std::string& client) ABSL_LOCKS_EXCLUDED(connecting_);
   // False: it calls too fast, or has too many calls open.
   bool MayCall(const std::string& client) ABSL_LOCKS_EXCLUDED(mutex_);
   // A thread has a call of the client's, and has it no more.
   void Enter(const std::string& client) ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(const std::string& client) ABSL_LOCKS_EXCLUDED(mutex_);
   // Nobody comes in from now on.
-  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Close() ABSL_LOCKS_EXCLUDED(connecting_, mutex_);
 
  private:
   const ClientTable& clients_;
   const OnRefused on_refused_;
+  // Not mutex_: gRPC asks MayCall also while ClientTable, whose lock MayConnect takes, cancels
+  // calls.
+  absl::Mutex connecting_;
+  bool closed_to_all_ ABSL_GUARDED_BY(connecting_) = false;
   absl::Mutex mutex_;
   CallRate calls_, refusals_;
   std::map<std::string, int> open_ ABSL_GUARDED_BY(mutex_);
