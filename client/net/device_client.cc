@@ -16,7 +16,6 @@
 #include "common/certificates.h"
 #include "common/protocol.h"
 #include "common/records/chunk.h"
-#include "common/tls_stream.h"
 #include "fmt/format.h"
 #include "synergy/v1/device.grpc.pb.h"
 
@@ -112,28 +111,6 @@ absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::st
                   host));
 }
 
-// Whether the board closes what comes with this host's certificate. One that goes down does so
-// once.
-bool TurnsAway(const HostAddress& address, const v1::PairedBoard& board, Nanoseconds patience) {
-  const CertifiedKey own{.key = board.key_pem(), .certificate = board.certificate_pem()};
-  for (int i = 0; i < 2; ++i) {
-    absl::StatusOr<FoundDaemon> found = FindDaemon(address, patience);
-    if (!found.ok()) return false;
-    const absl::Status answer = TlsStream::Knock(
-        std::move(found->connection), own, board.authority_pem(), RealClock().Now() + patience);
-    if (!absl::IsUnauthenticated(answer)) return false;
-  }
-  return true;
-}
-
-absl::Status TurnedAway(std::string_view host) {
-  return absl::UnauthenticatedError(
-      fmt::format("The board at {} does not take this host's certificate: it has revoked this "
-                  "client, or does not know it any more. Pair again with a code that `synergyd "
-                  "pair` prints on the board",
-                  host));
-}
-
 absl::Status TakeChunks(const std::string& run_id, const DeviceClient::Follower& follower,
                         v1::FollowJobResponse* response, uint64_t* next_seq) {
   for (v1::Chunk& chunk : *response->mutable_chunks()) {
@@ -182,7 +159,8 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
     if (!absl::IsUnavailable(client.status())) return client;
     failed = client.status();
   }
-  return TurnsAway(*address, *board, patience) ? TurnedAway(host) : failed;
+  const absl::Status kept = CheckTurnedAway(*tcp, *board, patience);
+  return kept.ok() ? failed : kept;
 }
 
 absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Open(std::string_view host,
