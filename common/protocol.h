@@ -28,6 +28,11 @@ absl::StatusOr<uint32_t> NegotiateProtocol(ProtocolRange client, std::string_vie
 // TCP port of a daemon that is asked to listen on TCP.
 inline constexpr uint16_t kDefaultPort = 7741;
 
+// How the text of a ResourceExhausted begins that soon passes; and gRPC's own, where all threads
+// are taken (1.51).
+inline constexpr std::string_view kTooManyCalls = "Too many calls";
+inline constexpr std::string_view kNoThread = "Server Threadpool Exhausted";
+
 // A net as serialized NetDef: protobuf itself cannot parse more.
 inline constexpr uint64_t kMaxNetBytes = uint64_t{2} << 30;
 // A job's spec: with all that a job's status has besides it fits into one packet between front and

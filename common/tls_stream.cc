@@ -16,6 +16,9 @@
 namespace synergy {
 namespace {
 
+// What gRPC speaks (RFC 7301, 3.1; RFC 9113, 3.1).
+constexpr std::array<unsigned char, 3> kHttp2 = {2, 'h', '2'};
+
 constexpr std::string_view kOtherwise = "the connection was closed";
 
 std::string Reason() { return OpenSslReason(kOtherwise); }
@@ -98,6 +101,31 @@ absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Connect(UniqueFd socket,
                                                               MonotonicTime deadline) {
   auto session = std::make_unique<Session>(TLS_client_method());
   if (session->context == nullptr || !session->Open(socket.get())) return Failed("Preparing TLS");
+  return Meet(std::move(socket), std::move(session), deadline);
+}
+
+absl::Status TlsStream::Knock(UniqueFd socket, const CertifiedKey& own,
+                              const std::string& authority, MonotonicTime deadline) {
+  auto session = std::make_unique<Session>(TLS_client_method());
+  if (session->context == nullptr || !UseCertificate(session->context, own) ||
+      SSL_CTX_set_alpn_protos(session->context, kHttp2.data(), kHttp2.size()) != 0 ||
+      !session->Open(socket.get())) {
+    return Failed("Preparing TLS");
+  }
+  auto stream = Meet(std::move(socket), std::move(session), deadline);
+  if (!stream.ok()) return stream.status();
+  if (absl::Status other = CheckSignature((*stream)->peer_certificate(), authority); !other.ok()) {
+    return absl::FailedPreconditionError(other.message());
+  }
+  char byte = 0;
+  const absl::Status said = (*stream)->ReadAll(&byte, 1);
+  if (!absl::IsUnavailable(said)) return said;
+  return absl::UnauthenticatedError(std::string(said.message()));
+}
+
+absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Meet(UniqueFd socket,
+                                                           std::unique_ptr<Session> session,
+                                                           MonotonicTime deadline) {
   SSL_set_verify(session->ssl, SSL_VERIFY_NONE, nullptr);
   std::unique_ptr<TlsStream> stream(new TlsStream(std::move(socket), std::move(session), deadline));
   SSL* const ssl = stream->session_->ssl;

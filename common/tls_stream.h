@@ -30,6 +30,11 @@ class TlsStream {
   // the key of.
   static absl::StatusOr<std::unique_ptr<TlsStream>> Connect(UniqueFd socket,
                                                             MonotonicTime deadline);
+  // Knocks at a gRPC server that asks for certificates, as `own`. OK: it begins to speak HTTP/2.
+  // Unauthenticated: TLS is done, and it ends the connection without a word. FailedPrecondition:
+  // its certificate is not of `authority`, PEM.
+  static absl::Status Knock(UniqueFd socket, const CertifiedKey& own, const std::string& authority,
+                            MonotonicTime deadline);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
@@ -42,6 +47,9 @@ class TlsStream {
 
  private:
   struct Session;  // OpenSSL's
+  static absl::StatusOr<std::unique_ptr<TlsStream>> Meet(UniqueFd socket,
+                                                         std::unique_ptr<Session> session,
+                                                         MonotonicTime deadline);
   TlsStream(UniqueFd socket, std::unique_ptr<Session> session, MonotonicTime deadline);
   // Until `step`, a call of OpenSSL's, succeeds.
   template <typename Step>

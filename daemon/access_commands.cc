@@ -2,8 +2,10 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -14,6 +16,19 @@
 namespace synergy {
 namespace {
 
+// Makes nothing: a folder in which no synergyd was at work stays as it is.
+absl::StatusOr<std::unique_ptr<AccessFolder>> OpenAccess(const std::string& state) {
+  struct stat info {};
+  if (stat(state.c_str(), &info) == 0 && stat((state + "/access").c_str(), &info) != 0 &&
+      errno == ENOENT) {
+    return absl::NotFoundError(fmt::format(
+        "No synergyd has worked in {} yet: give the --state that it was started with, or start it "
+        "with --listen ADDRESS[:PORT], such as --listen 0.0.0.0",
+        state));
+  }
+  return AccessFolder::Open(state);
+}
+
 // `role_name`: "" for that of whom the new client replaces, or run.
 absl::Status Pair(const std::string& state, const std::string& role_name,
                   const std::string& replaces) {
@@ -22,7 +37,7 @@ absl::Status Pair(const std::string& state, const std::string& role_name,
     return absl::InvalidArgumentError(
         fmt::format("--role: '{}' is no role; give watch, run or admin", role_name));
   }
-  const auto access = AccessFolder::Open(state);
+  const auto access = OpenAccess(state);
   if (!access.ok()) return access.status();
   absl::StatusOr<v1::ClientRecord> old = v1::ClientRecord();
   if (!replaces.empty()) old = (*access)->Find(replaces);
@@ -50,7 +65,7 @@ absl::Status Pair(const std::string& state, const std::string& role_name,
 }
 
 absl::Status List(const std::string& state) {
-  const auto access = AccessFolder::Open(state);
+  const auto access = OpenAccess(state);
   if (!access.ok()) return access.status();
   const v1::ClientBook clients = (*access)->clients();
   for (const v1::ClientRecord& client : clients.clients()) {
@@ -64,7 +79,7 @@ absl::Status List(const std::string& state) {
 }
 
 absl::Status Revoke(const std::string& state, const std::string& id) {
-  const auto access = AccessFolder::Open(state);
+  const auto access = OpenAccess(state);
   if (!access.ok()) return access.status();
   const absl::StatusOr<v1::ClientRecord> client = (*access)->Revoke(id);
   if (!client.ok()) return client.status();

@@ -154,8 +154,14 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
     result.against.push_back(NotKnown(metric, rail));
   }
   if (judged.size() > 1) result.correction = "Bonferroni";
+  const uint64_t least =
+      PairedSequence::LeastPairs(rule.point_alpha() / static_cast<double>(judged.size()));
   result.spread = fmt::format("{} {}; the interval holds however often it is looked at",
                               pairs.size(), pairs.size() == 1 ? "pair" : "pairs");
+  if (pairs.size() < least) {
+    result.spread += fmt::format("; {} pairs at least to decide anything", least);
+    if (judged.size() > 1) result.spread += fmt::format(" over {} values", judged.size());
+  }
   Conclude(&result);
   return result;
 }

@@ -50,6 +50,11 @@ absl::Status BoardLink::Outputs(const std::string& run_id,
   return client()->Outputs(run_id, on_part, stop);
 }
 
+absl::Status BoardLink::Log(const std::string& run_id,
+                            const std::function<absl::Status(std::string_view part)>& on_part) {
+  return client()->Log(run_id, on_part);
+}
+
 absl::Status BoardLink::AwaitBoard(const absl::Status& lost, std::stop_token stop) {
   PrintNote(fmt::format("lost the board ({}); looking for it", std::string(lost.message())));
   Clock& clock = RealClock();

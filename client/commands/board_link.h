@@ -36,6 +36,8 @@ class BoardLink final : public RunSource {
   absl::Status Outputs(const std::string& run_id,
                        const std::function<absl::Status(std::string_view part)>& on_part,
                        std::stop_token stop) override;
+  absl::Status Log(const std::string& run_id,
+                   const std::function<absl::Status(std::string_view part)>& on_part) override;
   // After an error that ends in kNotReached: looks for the board for kReconnectFor, and says so on
   // stderr. The error itself where it is not found; Cancelled: `stop`.
   absl::Status AwaitBoard(const absl::Status& lost, std::stop_token stop);

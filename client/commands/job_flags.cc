@@ -1,10 +1,13 @@
 #include "client/commands/job_flags.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "client/commands/clock_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/pause_choice.h"
+#include "client/commands/quantities.h"
 #include "common/spec_validation.h"
 
 namespace synergy {
@@ -17,6 +20,19 @@ CLI::Validator AtLeastOneWarmup() {
         return std::string(value == "0" ? "0 is too few, at least 1 is needed: the first inference "
                                           "allocates memory and finds the shapes"
                                         : "");
+      },
+      "");
+}
+
+// "90", "90s", "10min": the number of seconds. What is below 0 is left to NotNegative.
+CLI::Validator InSeconds() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (text.starts_with('-')) return "";
+        const absl::StatusOr<double> seconds = ParseDuration(text);
+        if (!seconds.ok()) return std::string(seconds.status().message());
+        text = fmt::format("{}", *seconds);
+        return "";
       },
       "");
 }
@@ -46,7 +62,8 @@ void AddMeasuringFlags(CLI::App& command, JobOptions& options) {
   command
       .add_option("--idle", options.idle_s,
                   "Record the board without the job for this long, before it and after it")
-      ->type_name("SECONDS")
+      ->type_name("TIME")
+      ->transform(InSeconds())
       ->check(NotNegative())
       ->capture_default_str();
   command
@@ -64,7 +81,8 @@ void AddMeasuringFlags(CLI::App& command, JobOptions& options) {
   command
       .add_option("--time-limit", options.time_limit_s,
                   "The job fails after this long (0: the daemon's limit, 3600 s by default)")
-      ->type_name("SECONDS")
+      ->type_name("TIME")
+      ->transform(InSeconds())
       ->check(NotNegative())
       ->capture_default_str();
 }
@@ -92,7 +110,8 @@ void AddCoolingFlags(CLI::App& command, JobOptions& options) {
       .add_option("--cool-timeout", options.cool_timeout_s,
                   "The job fails when it has waited so long for that (0: 600 s)")
       ->needs(below)
-      ->type_name("SECONDS")
+      ->type_name("TIME")
+      ->transform(InSeconds())
       ->check(NotNegative());
 }
 

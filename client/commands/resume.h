@@ -14,8 +14,9 @@
 
 namespace synergy {
 
-// Receives one stored run to its end, with a progress line on stderr. Errors as
-// RunTransfer::Complete; `on_complete` and `on_chunk` as RunTransfer::Listener's.
+// Receives one stored run to its end, with a progress line on stderr, and the end of its engine's
+// log there where it has failed. Errors as RunTransfer::Complete; `on_complete` and `on_chunk` as
+// RunTransfer::Listener's.
 absl::Status ReceiveRun(Store& store, const v1::BoardInfo& board, RunSource& source, int64_t number,
                         std::stop_token stop,
                         const std::function<absl::Status(const StoredRun&)>& on_complete = {},

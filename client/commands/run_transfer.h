@@ -31,6 +31,8 @@ class RunSource {
   virtual absl::Status Outputs(const std::string& run_id,
                                const std::function<absl::Status(std::string_view part)>& on_part,
                                std::stop_token stop) = 0;
+  virtual absl::Status Log(const std::string& run_id,
+                           const std::function<absl::Status(std::string_view part)>& on_part) = 0;
   // After Unavailable: tries once to reach the board again.
   virtual absl::Status Reconnect() = 0;
 };

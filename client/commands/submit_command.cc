@@ -84,6 +84,7 @@ class Verdicts {
     failed_ = failed_ || !good;
     return std::string(VerdictName(report->verdict));
   }
+  std::string FailureOf(const SweepJob& job) { return synergy::FailureOf(store_, job); }
   bool failed() const { return failed_; }
 
  private:
@@ -113,6 +114,8 @@ ordered_json SweepJson(const SweepPlan& plan, const Sweep& sweep, Verdicts& verd
            {"interrupted", attempt.outcome == AttemptOutcome::kInterrupted}});
     }
     const std::string verdict = verdicts.Of(job);
+    const std::string failure = verdicts.FailureOf(job);
+    entry["error"] = failure.empty() ? ordered_json(nullptr) : ordered_json(failure);
     entry["verdict"] = verdict.empty() ? ordered_json(nullptr) : ordered_json(verdict);
     document["jobs"].push_back(std::move(entry));
   }
@@ -135,8 +138,14 @@ std::string SweepText(const SweepPlan& plan, const Sweep& sweep, Verdicts& verdi
                   fmt::format("{}", job.attempts.size()), std::string(OutcomeName(job)),
                   verdicts.Of(job)});
   }
-  return fmt::format("sweep {} ({}) on {}\n{}", sweep.stored().sweep,
-                     Printable(sweep.stored().name), Printable(sweep.board_name()), table.Text());
+  std::string text =
+      fmt::format("sweep {} ({}) on {}\n{}", sweep.stored().sweep, Printable(sweep.stored().name),
+                  Printable(sweep.board_name()), table.Text());
+  for (size_t i = 0; i < sweep.jobs().size(); ++i) {
+    const std::string failure = verdicts.FailureOf(sweep.jobs()[i]);
+    if (!failure.empty()) text += fmt::format("job {}: {}\n", i + 1, failure);
+  }
+  return text;
 }
 
 absl::Status Present(const SubmitOptions& options, const SweepPlan& plan,

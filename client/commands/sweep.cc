@@ -167,9 +167,11 @@ absl::Status Sweep::ReceiveOldest(std::stop_token stop) {
 
 void Sweep::Announce(size_t i) {
   if (jobs_[i].outcome() == AttemptOutcome::kOpen) return;
-  PrintNote(fmt::format("run {}: {}; {} of {} jobs of sweep {} have ended",
+  const std::string reason = FailureOf(*store_, jobs_[i]);
+  PrintNote(fmt::format("run {}: {}{}; {} of {} jobs of sweep {} have ended",
                         jobs_[i].attempts.back().run.value_or(0), OutcomeText(jobs_[i].outcome()),
-                        CountEnded(jobs_), jobs_.size(), stored_.sweep));
+                        reason.empty() ? "" : " (" + reason + ")", CountEnded(jobs_), jobs_.size(),
+                        stored_.sweep));
 }
 
 absl::Status Sweep::Step(std::stop_token stop, bool* done) {

@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "client/commands/submission.h"
+#include "common/printable.h"
 
 namespace synergy {
 namespace {
+
+constexpr size_t kMaxReasonBytes = 400;
 
 absl::StatusOr<AttemptOutcome> OutcomeOf(Store& store, int64_t number) {
   const absl::StatusOr<StoredRun> run = store.Run(number);
@@ -48,6 +51,12 @@ absl::StatusOr<std::vector<SweepJob>> LoadSweepJobs(Store& store, int64_t sweep,
     jobs.at(static_cast<size_t>(attempt.job)).attempts.push_back(std::move(attempt));
   }
   return jobs;
+}
+
+std::string FailureOf(Store& store, const SweepJob& job) {
+  if (job.attempts.empty() || job.outcome() == AttemptOutcome::kDone) return "";
+  const absl::StatusOr<StoredRun> run = store.Run(job.attempts.back().run.value_or(0));
+  return run.ok() ? Printable(run->error, kMaxReasonBytes) : "";
 }
 
 size_t CountEnded(const std::vector<SweepJob>& jobs) {

@@ -32,6 +32,9 @@ struct SweepJob {
 // that the user has deleted counts as cancelled.
 absl::StatusOr<std::vector<SweepJob>> LoadSweepJobs(Store& store, int64_t sweep, size_t count);
 
+// In one line why the last attempt did not end well; "": it did, or nobody knows.
+std::string FailureOf(Store& store, const SweepJob& job);
+
 size_t CountEnded(const std::vector<SweepJob>& jobs);
 // The first that has neither ended nor is on the board.
 std::optional<size_t> NextToSend(const std::vector<SweepJob>& jobs);

@@ -87,4 +87,21 @@ absl::StatusOr<v1::PairedBoard> PairWithBoard(std::string_view host, std::string
   return board;
 }
 
+absl::Status CheckTurnedAway(const TcpAddress& address, const v1::PairedBoard& board,
+                             Nanoseconds patience) {
+  const CertifiedKey own{.key = board.key_pem(), .certificate = board.certificate_pem()};
+  for (int i = 0; i < 2; ++i) {
+    absl::StatusOr<FoundDaemon> found = FindDaemon(address, patience);
+    if (!found.ok()) return absl::OkStatus();
+    const absl::Status answer = TlsStream::Knock(
+        std::move(found->connection), own, board.authority_pem(), RealClock().Now() + patience);
+    if (!absl::IsUnauthenticated(answer)) return absl::OkStatus();
+  }
+  return absl::UnauthenticatedError(
+      fmt::format("The board at {} does not take this host's certificate: it has revoked this "
+                  "client, or does not know it any more. Pair again with a code that `synergyd "
+                  "pair` prints on the board",
+                  HostPort(address)));
+}
+
 }  // namespace synergy

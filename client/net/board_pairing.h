@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "client/net/host_address.h"
 #include "common/clock.h"
 #include "common/tls_stream.h"
 #include "common/unique_fd.h"
@@ -24,5 +25,10 @@ absl::StatusOr<std::unique_ptr<TlsStream>> MeetBoard(UniqueFd connection, Nanose
 absl::StatusOr<v1::PairedBoard> PairWithBoard(std::string_view host, std::string_view code,
                                               const std::string& client_name,
                                               Nanoseconds patience = Seconds(10));
+
+// Unauthenticated: the board at `address` closes, twice in a row, what comes with this host's
+// certificate (one that goes down does so once). Otherwise OK, also where it is not reached.
+absl::Status CheckTurnedAway(const TcpAddress& address, const v1::PairedBoard& board,
+                             Nanoseconds patience);
 
 }  // namespace synergy

@@ -97,10 +97,12 @@ void KeepGrpcQuiet() {
 absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::string_view host,
                                                  Nanoseconds patience,
                                                  const v1::HandshakeRequest& request) {
-  grpc::ClientContext context;
-  SetDeadline(&context, patience);
   v1::HandshakeResponse response;
-  const grpc::Status status = stub.Handshake(&context, request, &response);
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    SetDeadline(&context, patience);
+    return stub.Handshake(&context, request, &response);
+  });
   if (status.ok()) return response;
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status, host);
   return absl::UnavailableError(
@@ -152,7 +154,13 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_
   const absl::StatusOr<v1::PairedBoard> board =
       PairingFor(*boards, *tcp, std::move(found->connection), patience);
   if (!board.ok()) return board.status();
-  return known != nullptr ? failed : Open(host, found->target, &*board, patience);
+  if (known == nullptr) {
+    auto client = Open(host, found->target, &*board, patience);
+    if (!absl::IsUnavailable(client.status())) return client;
+    failed = client.status();
+  }
+  const absl::Status kept = CheckTurnedAway(*tcp, *board, patience);
+  return kept.ok() ? failed : kept;
 }
 
 absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Open(std::string_view host,

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -26,6 +27,10 @@ inline constexpr size_t kMessagePartBytes = 1u << 20;
 
 void SetDeadline(grpc::ClientContext* context, Nanoseconds patience);
 absl::Status FromGrpc(const grpc::Status& status, std::string_view host);
+// Whether the daemon has too much to do at the moment.
+bool IsBusy(const grpc::Status& status);
+// Makes a call until the daemon is not busy, for some seconds.
+grpc::Status WhenNotBusy(const std::function<grpc::Status()>& call);
 // Cancelled, as the caller asked for.
 absl::Status Stopped(std::string_view what);
 
@@ -39,10 +44,12 @@ absl::StatusOr<Response> Call(v1::Device::Stub& stub, std::string_view host, Nan
   grpc::Status status;
   // The first attempt may only find out that the connection died since the last call.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    grpc::ClientContext context;
-    context.set_wait_for_ready(true);
-    SetDeadline(&context, patience);
-    status = (stub.*method)(&context, request, &response);
+    status = WhenNotBusy([&] {
+      grpc::ClientContext context;
+      context.set_wait_for_ready(true);
+      SetDeadline(&context, patience);
+      return (stub.*method)(&context, request, &response);
+    });
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
   }
   if (!status.ok()) return FromGrpc(status, host);

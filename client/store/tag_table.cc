@@ -22,6 +22,10 @@ absl::Status CheckTagName(std::string_view tag) {
   const bool is_one = !tag.empty() && tag.size() <= kLongestTag && tag != "last" &&
                       absl::ascii_isalpha(static_cast<unsigned char>(tag.front())) &&
                       std::all_of(tag.begin(), tag.end(), MayStandInTag);
+  if (is_one && tag.ends_with(".toml")) {
+    return absl::InvalidArgumentError(fmt::format(
+        "'{}' is no tag: where runs are named, what ends in .toml is a job file.", tag));
+  }
   if (is_one) return absl::OkStatus();
   return absl::InvalidArgumentError(fmt::format(
       "'{}' is no tag: a tag begins with a letter, has at most {} letters, digits, '-', '_', '.' "

@@ -60,6 +60,7 @@ absl::StatusOr<BoardCredentials> OpenBoardCredentials(const std::string& folder,
   if (absl::IsNotFound(there)) return Make(folder, board_id);
   if (!there.ok()) return there;
   absl::StatusOr<BoardCredentials> read = ReadBoardCredentials(folder);
+  if (absl::IsDataLoss(read.status())) return read;  // which says so itself
   if (!read.ok()) return Damaged(folder, read.status());
   absl::Status fits =
       CheckCertificate(read->board.certificate, read->board.key, read->authority.certificate);

@@ -7,9 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "common/child_process.h"
+#include "common/files.h"
 #include "common/protocol.h"
+#include "daemon/jobs/process_usage.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -21,6 +24,11 @@ constexpr int kFileLimit = 4096;
 // Threads of gRPC; those of other daemons' fronts count too.
 constexpr int kProcessLimit = 4096;
 
+// As the kernel's own limit, should it grow faster than we look. Stacks count whole, 8 MiB for each
+// thread: those of 60 made 0.7 GB.
+constexpr uint64_t kDataLimitBytes = uint64_t{3} << 30;
+constexpr absl::Duration kMemoryPeriod = absl::Milliseconds(100);
+
 constexpr Nanoseconds kFlushPatience = Milliseconds(300);
 
 std::vector<std::string> LauncherArguments(const FrontOptions& options) {
@@ -28,7 +36,8 @@ std::vector<std::string> LauncherArguments(const FrontOptions& options) {
                                         "--fds",           "1",
                                         "--file-limit",    fmt::format("{}", kFileLimit),
                                         "--process-limit", fmt::format("{}", kProcessLimit),
-                                        "--write-limit",   fmt::format("{}", kMaxNetBytes)};
+                                        "--write-limit",   fmt::format("{}", kMaxNetBytes),
+                                        "--memory-limit",  fmt::format("{}", kDataLimitBytes)};
   if (options.user.has_value()) {
     for (const std::string& word : {std::string("--uid"), fmt::format("{}", options.user->uid),
                                     std::string("--gid"), fmt::format("{}", options.user->gid)}) {
@@ -38,6 +47,24 @@ std::vector<std::string> LauncherArguments(const FrontOptions& options) {
   arguments.emplace_back("--");
   arguments.push_back(options.executable);
   return arguments;
+}
+
+uint64_t ResidentBytes(pid_t pid) {
+  const auto status = ReadFile(fmt::format("/proc/{}/status", pid), 16 << 10);
+  return NumberOfLine(status.value_or(""), "VmRSS") << 10;
+}
+
+// Kills the process group of `pid` when it has more than `limit`. Returns at `end`, before which
+// the process is not reaped.
+void WatchMemory(pid_t pid, uint64_t limit, const absl::Notification& end) {
+  while (!end.WaitForNotificationWithTimeout(kMemoryPeriod)) {
+    const uint64_t resident = ResidentBytes(pid);
+    if (resident <= limit) continue;
+    spdlog::error("synergyd-front uses {} MiB of memory, more than {}: killing it", resident >> 20,
+                  limit >> 20);
+    kill(-pid, SIGKILL);
+    return;
+  }
 }
 
 }  // namespace
@@ -104,6 +131,14 @@ void FrontProcess::Run() {
   ended_ = true;
 }
 
+absl::Status FrontProcess::ServeWatched(pid_t pid, UniqueFd channel) {
+  absl::Notification end;
+  const std::jthread watch([&] { WatchMemory(pid, options_.memory_limit_bytes, end); });
+  absl::Status why = server_.Serve(std::move(channel));
+  end.Notify();
+  return why;
+}
+
 void FrontProcess::RunOne() {
   auto pair = ControlChannel::Pair();
   if (!pair.ok()) return spdlog::error("{}", pair.status().ToString());
@@ -113,7 +148,7 @@ void FrontProcess::RunOne() {
   if (!child.ok()) return spdlog::error("{}", child.status().ToString());
   theirs.reset();
   SetPid((*child)->pid());
-  const absl::Status why = server_.Serve(std::move(ours));
+  const absl::Status why = ServeWatched((*child)->pid(), std::move(ours));
   // Its channel has ended; a front that lives on ends its clients' calls first.
   const MonotonicTime patience = RealClock().Now() + options_.end_patience;
   while (!(*child)->HasEnded() && RealClock().Now() < patience) {

@@ -5,17 +5,21 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <utility>
+#include <vector>
 
 namespace synergy {
 namespace {
 
 constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
-// A thread serves one call; a calm daemon needs a handful.
-constexpr int kMaxThreads = 64;
+// A thread serves one call, until its client has taken the answer: as many as ClientTable lets in,
+// and those of a client or two that do not read. A calm daemon needs a handful.
+constexpr int kMaxThreads = 160;
+constexpr int kMaxUserThreads = 64;  // of a user of the Unix socket: ClientTable lets fewer in
 constexpr int kMaxStreamsPerConnection = 32;
 constexpr int kHandshakeMs = 5'000;
 constexpr int kMaxIdleMs = 600'000;  // without a call; the client connects again by itself
 constexpr size_t kMaxBufferBytes = 256u << 20;
+constexpr size_t kMaxUserBufferBytes = 64u << 20;
 // What a call may send ahead of its handler: 1 Gbit/s over 16 ms. By itself gRPC lets a fast client
 // send ahead of a slow disk until the front has grown by 100 MB.
 constexpr int kAheadBytes = 2 << 20;
@@ -33,19 +37,16 @@ void SetLimits(grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-void LimitQuota(grpc::ResourceQuota* quota) {
-  quota->SetMaxThreads(kMaxThreads);
-  quota->Resize(kMaxBufferBytes);
-}
-
 absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
     const CallServerParts& parts, std::optional<Caller> caller,
-    const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    const std::shared_ptr<grpc::ServerCredentials>& credentials, Calls calls) {
   const bool by_certificate = !caller.has_value();
   std::unique_ptr<CallServer> server(new CallServer(parts, std::move(caller)));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.SetResourceQuota(parts.quota);
+  server->quota_.SetMaxThreads(by_certificate ? kMaxThreads : kMaxUserThreads);
+  server->quota_.Resize(by_certificate ? kMaxBufferBytes : kMaxUserBufferBytes);
+  builder.SetResourceQuota(server->quota_);
   SetLimits(&builder);
   // Nobody checks the role of who calls gRPC's own health service: over TCP there is none.
   if (by_certificate) {
@@ -53,6 +54,11 @@ absl::StatusOr<std::unique_ptr<CallServer>> CallServer::Start(
     // gRPC's own patience is 120 s: time for a stranger to use up our descriptors.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  }
+  if (calls) {
+    std::vector<Calls> all;
+    all.push_back(std::move(calls));
+    builder.experimental().SetInterceptorCreators(std::move(all));
   }
   builder.RegisterService(&server->service_);
   server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(

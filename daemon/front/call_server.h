@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <chrono>
 #include <memory>
@@ -21,16 +22,17 @@ struct CallServerParts {
   DeviceService& handlers;
   ClientTable& clients;
   Strangers& strangers;
-  const grpc::ResourceQuota& quota;  // their threads and memory, together
 };
 
 // Thread-safe.
 class CallServer {
  public:
-  // `caller`: as of CheckedService. Internal: gRPC does not start.
+  // `caller`: as of CheckedService. `calls`: null, or hears of every call. Internal: gRPC does not
+  // start.
+  using Calls = std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>;
   static absl::StatusOr<std::unique_ptr<CallServer>> Start(
       const CallServerParts& parts, std::optional<Caller> caller,
-      const std::shared_ptr<grpc::ServerCredentials>& credentials);
+      const std::shared_ptr<grpc::ServerCredentials>& credentials, Calls calls = nullptr);
 
   // Serves a connected socket that was accepted on `listener`.
   void Take(UniqueFd connection, int listener);
@@ -44,11 +46,10 @@ class CallServer {
       : service_(parts.handlers, parts.clients, parts.strangers, std::move(caller)) {}
 
   CheckedService service_;
+  // Of its own: gRPC 1.51 aborts where a server that starts finds no thread left.
+  grpc::ResourceQuota quota_{"synergyd-front"};
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
 };
-
-// To what a whole front may have.
-void LimitQuota(grpc::ResourceQuota* quota);
 
 }  // namespace synergy

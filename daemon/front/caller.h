@@ -18,11 +18,12 @@ struct Caller {
   }
 };
 
-// The caller of this thread's call, as long as it lives; one at a time.
+// The caller of this thread's call, as long as it lives; then again the one before: gRPC may look
+// at another connection in the thread of a call that waits.
 class CallerScope {
  public:
-  explicit CallerScope(const Caller& caller) { current_ = &caller; }
-  ~CallerScope() { current_ = nullptr; }
+  explicit CallerScope(const Caller& caller) : before_(current_) { current_ = &caller; }
+  ~CallerScope() { current_ = before_; }
   CallerScope(const CallerScope&) = delete;
   CallerScope& operator=(const CallerScope&) = delete;
 
@@ -32,6 +33,7 @@ class CallerScope {
 
  private:
   static inline thread_local const Caller* current_ = nullptr;
+  const Caller* const before_;
 };
 
 }  // namespace synergy

@@ -3,8 +3,8 @@
 #include <memory>
 #include <utility>
 
-#include "common/certificates.h"
 #include "daemon/front/grpc_reply.h"
+#include "daemon/front/tcp_credentials.h"
 #include "google/protobuf/descriptor.h"
 #include "spdlog/spdlog.h"
 
@@ -29,8 +29,8 @@ std::map<std::string, v1::Role> RolesOfMethods() {
 std::string ClientOf(const grpc::ServerContext& context) {
   for (const grpc::string_ref& value :
        context.auth_context()->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
-    const std::string_view uri(value.data(), value.size());
-    if (uri.starts_with(kClientUri)) return std::string(uri.substr(kClientUri.size()));
+    std::string client = ClientOfUri({value.data(), value.size()});
+    if (!client.empty()) return client;
   }
   return "none";
 }

@@ -25,6 +25,11 @@ void ClientTable::Set(const v1::ClientBook& clients) {
   }
 }
 
+bool ClientTable::Knows(const std::string& client) const {
+  const absl::MutexLock lock(&mutex_);
+  return roles_.contains(client);
+}
+
 absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
     Caller caller, v1::Role needed, const std::string& what, grpc::ServerContext* context) {
   const absl::MutexLock lock(&mutex_);

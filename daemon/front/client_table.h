@@ -47,6 +47,8 @@ class ClientTable {
   // From now on these may come. Calls of others, and those that a client's role does not cover any
   // more, are cancelled.
   void Set(const v1::ClientBook& clients) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether this client may come now.
+  bool Knows(const std::string& client) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Begins a call of `caller`; a client's role is the table's. Unauthenticated: the client is not
   // known, or was revoked. PermissionDenied: the role is less than `needed` for `what`.
   // ResourceExhausted: too many calls.
@@ -55,7 +57,7 @@ class ClientTable {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::map<std::string, v1::Role> roles_ ABSL_GUARDED_BY(mutex_);  // by client
   std::set<Call*> calls_ ABSL_GUARDED_BY(mutex_);
 };

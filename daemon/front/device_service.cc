@@ -164,10 +164,20 @@ grpc::Status DeviceService::SubmitJob(grpc::ServerContext* context,
   return Reply(TakeSubmission(context, reader), response);
 }
 
+namespace {
+
+// Power beside what ran meanwhile tells of the net, and so does how long its iterations take.
+void HideFromWatchers(v1::JobStatus* job) {
+  job->clear_power_w();
+  job->clear_iteration();
+}
+
+}  // namespace
+
 grpc::Status DeviceService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
                                      v1::ListJobsResponse* response) {
   for (v1::JobStatus& job : root_.jobs().List()) {
-    if (OnlyWatches()) job.clear_power_w();
+    if (OnlyWatches()) HideFromWatchers(&job);
     *response->add_jobs() = std::move(job);
   }
   return grpc::Status::OK;
@@ -181,7 +191,7 @@ grpc::Status DeviceService::GetJob(grpc::ServerContext*, const v1::GetJobRequest
         fmt::format("There is no run {} on this device", request->run_id().substr(0, 64))));
   }
   *response = job->status();
-  if (OnlyWatches()) response->clear_power_w();
+  if (OnlyWatches()) HideFromWatchers(response);
   return grpc::Status::OK;
 }
 

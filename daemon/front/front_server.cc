@@ -12,6 +12,7 @@
 #include "daemon/front/device_service.h"
 #include "daemon/front/listener.h"
 #include "daemon/front/news.h"
+#include "daemon/front/tcp_credentials.h"
 #include "daemon/front/tcp_door.h"
 #include "daemon/front/unix_servers.h"
 #include "fmt/format.h"
@@ -32,15 +33,6 @@ void KeepGrpcUp() {
 
 bool IsUnix(const std::string& address) { return address.starts_with("unix:"); }
 
-// TLS 1.2 or later; who has no certificate of our authority's does not come in.
-std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const v1::TlsIdentity& tls) {
-  grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = tls.authority_pem();
-  options.pem_key_cert_pairs.push_back({tls.key_pem(), tls.certificate_pem()});
-  return grpc::SslServerCredentials(options);
-}
-
 }  // namespace
 
 // In the order of construction: what comes later uses what came before.
@@ -56,9 +48,9 @@ struct FrontServer::Parts {
         strangers([this](const std::string& from,
                          const std::string& why) { root.TellStranger(from, why); },
                   clock),
-        unix_servers(shared, start.owner) {
-    LimitQuota(&quota);
-  }
+        gate(std::make_shared<TcpGate>(
+            clients, [this](const std::string& client) { root.TellUnknown(client); }, clock)),
+        unix_servers(shared, start.owner) {}
 
   absl::Status ServeTcp(int listener);
 
@@ -69,9 +61,8 @@ struct FrontServer::Parts {
   RootClient root;
   DeviceService handlers;
   Strangers strangers;
-  grpc::ResourceQuota quota{"synergyd-front"};
-  const CallServerParts shared{
-      .handlers = handlers, .clients = clients, .strangers = strangers, .quota = quota};
+  const std::shared_ptr<TcpGate> gate;
+  const CallServerParts shared{.handlers = handlers, .clients = clients, .strangers = strangers};
   UnixServers unix_servers;
   std::unique_ptr<CallServer> tcp_server;  // null: nobody comes by TCP
   std::unique_ptr<TcpDoor> door;
@@ -84,7 +75,8 @@ absl::Status FrontServer::Parts::ServeTcp(int listener) {
     return absl::FailedPreconditionError(
         "synergyd gave an address to serve by TCP, but no certificates: TCP is not served without");
   }
-  auto server = CallServer::Start(shared, std::nullopt, TlsCredentials(tls));
+  auto server =
+      CallServer::Start(shared, std::nullopt, TcpCredentials(tls, gate), CountCalls(gate));
   if (!server.ok()) return server.status();
   tcp_server = *std::move(server);
   door = std::make_unique<TcpDoor>(
@@ -134,6 +126,7 @@ FrontServer::~FrontServer() {
   const auto deadline = std::chrono::system_clock::now() + kShutdownPatience;
   parts_->unix_servers.Shutdown(deadline);
   if (parts_->tcp_server) parts_->tcp_server->Shutdown(deadline);
+  parts_->gate->Close();
 }
 
 int FrontServer::lost_fd() const { return parts_->root.lost_fd(); }

@@ -72,10 +72,12 @@ class RootClient {
   absl::StatusOr<v1::ControlEvent::Sources> DescribeSources();
   absl::StatusOr<v1::ControlEvent::ObjectState> QueryObject(const v1::ObjectRef& object);
   absl::StatusOr<v1::ControlEvent::Pairing> OpenPairing(v1::Role role);
-  // For the audit log: the front itself refuses a call.
+  // For the audit log: the front itself refuses a call. Waits for an answer, unless several do.
   void TellRefused(const std::string& method, const absl::Status& why);
   // Likewise: a connection from this address has come to nothing. Does not wait for an answer.
   void TellStranger(const std::string& from, const std::string& why);
+  // Likewise: a client that is not known, or was revoked, has come. Does not wait for an answer.
+  void TellUnknown(const std::string& client);
   absl::StatusOr<v1::QuotaState> GetQuotas();
   absl::StatusOr<v1::QuotaState> SetQuotas(const v1::SetQuotasRequest& what);
   absl::StatusOr<v1::PairResponse> Pair(const v1::PairRequest& request, const std::string& from);
@@ -136,6 +138,7 @@ class RootClient {
   std::atomic<double> watch_rate_hz_ = 0;
   const UniqueFd lost_fd_;
   std::atomic<uint64_t> next_hold_ = 1;
+  std::atomic<int> refusals_told_ = 0;
   mutable absl::Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);

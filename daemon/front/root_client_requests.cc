@@ -1,6 +1,7 @@
 // What RootClient asks for; how it asks is in root_client.cc.
 #include <utility>
 
+#include "daemon/front/caller.h"
 #include "daemon/front/root_client.h"
 #include "spdlog/spdlog.h"
 
@@ -13,6 +14,8 @@ constexpr Nanoseconds kSubmitPatience = Seconds(300);
 
 // Drivers take their time: a regulator's voltage ramps, cores go on and off.
 constexpr Nanoseconds kClockPatience = Seconds(30);
+// Of refused calls at a time.
+constexpr int kMaxRefusalsAwaited = 4;
 
 }  // namespace
 
@@ -139,13 +142,31 @@ void RootClient::TellRefused(const std::string& method, const absl::Status& why)
   v1::ControlRequest request;
   request.mutable_refused()->set_method(method);
   request.mutable_refused()->set_why(std::string(why.message()));
-  Ask(std::move(request), {}, patience_).IgnoreError();  // it is refused also where nobody hears
+  // A thread that waits here is none for other calls, and who is refused may call again at once.
+  if (refusals_told_.fetch_add(1) < kMaxRefusalsAwaited) {
+    Ask(std::move(request), {}, patience_).IgnoreError();  // it is refused also where nobody hears
+  } else {
+    Pending pending(this);
+    Begin(std::move(request), {}, patience_, &pending);
+  }
+  --refusals_told_;
 }
 
 void RootClient::TellStranger(const std::string& from, const std::string& why) {
   v1::ControlRequest request;
   request.mutable_refused()->set_from(from);
   request.mutable_refused()->set_why(why);
+  Pending pending(this);
+  Begin(std::move(request), {}, patience_, &pending);
+}
+
+void RootClient::TellUnknown(const std::string& client) {
+  Caller caller;
+  caller.wire.set_client_id(client.empty() ? "none" : client);
+  const CallerScope scope(caller);
+  v1::ControlRequest request;
+  request.mutable_refused()->set_method("over TLS");
+  request.mutable_refused()->set_why("the board does not know this client, or has revoked it");
   Pending pending(this);
   Begin(std::move(request), {}, patience_, &pending);
 }

@@ -1,6 +1,6 @@
 """synergyd, its front, the client and the connection between them are killed at random instants while a client works
-through a job file: of every job exactly one attempt is done, no attempt has run twice, every record is stored once
-and wholly, and the clocks are as they were.
+through job files, every second one over TLS: of every job exactly one attempt is done, no attempt has run twice, every
+record is stored once and wholly, and the clocks are as they were.
 
 usage: kills_bar.py KILLS [SEED [SECONDS]]     exit 1 where anything is not so
 Ends after SECONDS, where given, however many kills that were.
@@ -14,12 +14,13 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-from board import Board, alive, processes, wait_for  # noqa: E402
+from board import BIN, Board, alive, processes, wait_for  # noqa: E402
 from sysfs_tree import read_tree  # noqa: E402
 
 JOB_FILE = """schema = 1
@@ -38,15 +39,17 @@ cpu-freq = "{clock}"
 VICTIMS = ("root", "front", "client", "connection")
 PHASES = ("uploading", "queued", "streaming", "acknowledging", "any")
 DONE, INTERRUPTED = 1, 3
+ENDED = (0, 1)  # 1: a run is INVALID, as other work on the machine can make it; check_sweep sees failed jobs
 
 
 class Wire:
-    """Connections to the daemon's socket that can be cut."""
+    """Connections to `target` of the daemon that can be cut; `address` is its own one."""
 
-    def __init__(self, path, target):
-        self.target, self.pairs, self.lock = str(target), [], threading.Lock()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
+    def __init__(self, family, address, target):
+        self.family, self.target, self.pairs, self.lock = family, target, [], threading.Lock()
+        self.listener = socket.socket(family)
+        self.listener.bind(address)
+        self.address = self.listener.getsockname()
         self.listener.listen(64)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -56,7 +59,7 @@ class Wire:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.socket(socket.AF_UNIX)
+            far = socket.socket(self.family)
             try:
                 far.connect(self.target)
             except OSError:
@@ -96,12 +99,25 @@ class Wire:
 class Bar:
     def __init__(self, rng, repetitions):
         self.rng, self.repetitions = rng, repetitions
-        self.board = Board()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.board = Board(listen=(f"127.0.0.1:{port}",))
         self.kills, self.phases, self.failures = collections.Counter(), collections.Counter(), []
+        self.over_tls = 0
+        self.said = ()
         self.client, self.sweeps, self.ends = None, 0, collections.Counter()
         self.board.start()
         self.clocks = self.tree()
-        self.wire = Wire(self.board.scratch / "wire.sock", self.board.socket)
+        near = str(self.board.scratch / "wire.sock")
+        self.wires = (Wire(socket.AF_UNIX, near, str(self.board.socket)),
+                      Wire(socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", port)))
+        self.hosts = (f"unix:{near}", f"localhost:{self.wires[1].address[1]}")
+        code = subprocess.run([BIN / "synergyd", "pair", "--state", self.board.state], capture_output=True, text=True,
+                              check=True).stdout.split()[-1]
+        paired = self.board.ctl("pair", self.hosts[1], code)
+        if paired.returncode != 0:
+            raise AssertionError(paired.stderr)
         self.file = self.board.scratch / "job.toml"
 
     def tree(self):
@@ -132,10 +148,11 @@ class Bar:
             self.file.write_text(JOB_FILE.format(number=self.sweeps, seed=self.sweeps, repetitions=self.repetitions,
                                                  clock=self.rng.choice(["102MHz", "1224MHz"])))
         self.client = self.board.start_ctl("submit", str(self.file), "--wait", "--method", "integrate",
-                                           "--host", f"unix:{self.board.scratch / 'wire.sock'}")
-        # What it says is not read while it lives: it must not wait for that.
-        for stream in (self.client.stdout, self.client.stderr):
-            threading.Thread(target=stream.read, daemon=True).start()
+                                           "--host", self.hosts[self.sweeps % 2])
+        # What it says is read in threads of their own: it must not wait for us.
+        said = self.said = collections.deque(maxlen=3)
+        for stream, kept in ((self.client.stdout, collections.deque(maxlen=0)), (self.client.stderr, said)):
+            threading.Thread(target=kept.extend, args=(stream,), daemon=True).start()
 
     def tend_client(self):
         """Starts the client where none is alive."""
@@ -144,18 +161,18 @@ class Bar:
             if code is None:
                 return
             self.ends[code] += 1
-            if code == 0:
+            if code in ENDED:
                 self.check_sweep()
                 self.client = None
             # Killed, lost the board for longer than it looks for it, or was just refused by one that goes down.
             elif code not in (-signal.SIGKILL, 3, 4, 5):
-                self.failures.append(f"the client ended with {code}")
+                self.failures.append(f"the client ended with {code}: {' '.join(self.said)}")
         self.start_client()
 
     def kill(self, victim):
         """True where there was something to kill."""
         if victim == "connection":
-            return self.wire.cut()
+            return self.wires[self.sweeps % 2].cut()
         if victim == "client":
             if self.client.poll() is not None:
                 return False
@@ -195,6 +212,7 @@ class Bar:
         if self.kill(victim):
             self.kills[victim] += 1
             self.phases[seen] += 1
+            self.over_tls += self.sweeps % 2
 
     def check_sweep(self):
         sweep, jobs = self.query("SELECT max(sweep), jobs FROM sweeps")[0]
@@ -234,7 +252,7 @@ class Bar:
         until = time.monotonic() + 600
         while self.client is not None and self.sweeps == sweeps and time.monotonic() < until:
             code = self.client.poll()
-            if code == 0:
+            if code in ENDED:
                 self.check_sweep()
                 break
             if code is not None:
@@ -248,8 +266,8 @@ class Bar:
         victims = ", ".join(f"{self.kills[victim]} of the {victim}" for victim in VICTIMS)
         phases = ", ".join(f"{count} {phase}" for phase, count in sorted(self.phases.items()))
         runs = self.query("SELECT count(*), sum(interrupted) FROM runs")[0]
-        return (f"{self.kills.total()} kills ({victims}; seed {seed}) while {phases}: {self.sweeps} sweeps, "
-                f"{runs[0]} attempts, {runs[1]} of them interrupted; {len(self.failures)} failures")
+        return (f"{self.kills.total()} kills, {self.over_tls} of them over TLS ({victims}; seed {seed}) while {phases}: "
+                f"{self.sweeps} sweeps, {runs[0]} attempts, {runs[1]} of them interrupted; {len(self.failures)} failures")
 
 
 def main(kills, seed, seconds):

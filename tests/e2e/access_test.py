@@ -1,9 +1,13 @@
 """Pairing over TCP, roles and revocation, with the programs that a user has."""
 import pathlib
+import re
+import shutil
 import socket
 import subprocess
+import threading
 import unittest
 
+import http2
 from board import BIN, WHILE_PARENT, Board, wait_for
 
 
@@ -120,9 +124,61 @@ class Access(unittest.TestCase):
         before = audit.read_text().count("a stranger")
         self.assertEqual(self.over_tcp("board").returncode, 0)
         self.assertEqual(self.board.ctl("jobs", "--host", self.tcp).returncode, 0)
+        self.assertEqual(audit.read_text().count("a stranger"), before, "who makes a call is known")
         self.daemon("clients", "revoke", self.daemon("clients", "list").stdout.split()[0])
         wait_for(lambda: self.over_tcp("board").returncode == 4, 20, "the refusal")
-        self.assertEqual(audit.read_text().count("a stranger"), before, "who makes a call is known")
+        self.assertRegex(audit.read_text(), r"revoked\): calling over TLS: refused")
+
+    def peak_mb(self):
+        status = pathlib.Path(f"/proc/{self.board.front()}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+    def attack(self, connections):
+        # What gets a thread at once and waits for its message, what waits for it without one, what there is not.
+        methods = ("UploadObject", "FollowJob", "ListJobs", "Nothing")
+        attackers = [threading.Thread(target=http2.open_and_reset, args=(connection, method, 20_000))
+                     for connection, method in zip(connections, methods)]
+        for attacker in attackers:
+            attacker.start()
+        return attackers
+
+    def test_calls_that_are_reset_at_once_do_not_fill_the_memory(self):
+        port = int(self.tcp.split(":")[1])
+        self.board.ctl("pair", self.tcp, self.pair())
+        certificate = http2.certificate_of(self.board, self.board.scratch / "attacker.pem")
+        own = self.daemon("clients", "list").stdout.split()[0]
+        shutil.rmtree(self.board.scratch / ".config")
+        self.board.ctl("pair", self.tcp, self.pair())  # another client
+        front = self.board.front()
+        connections = [http2.connect(port, certificate) for _ in range(8)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            self.assertTrue(http2.begin(connection))
+        for attacker in self.attack(connections[:4]):
+            done = self.over_tcp("board")
+            self.assertEqual(done.returncode, 0, done.stderr + "while somebody else fills the board with calls")
+            attacker.join()
+        # Revoked: what it has open already does no more, and it gets no further connection.
+        self.assertEqual(self.daemon("clients", "revoke", own).returncode, 0)
+        attackers = self.attack(connections[4:])
+        wait_for(lambda: "calling over TLS: refused" in self.try_late(port, certificate), 20, "the refusal of its TLS")
+        for attacker in attackers:
+            attacker.join()
+        self.assertEqual(self.try_late(port, certificate).count("HTTP/2"), 0)
+        self.assertEqual(self.over_tcp("board").returncode, 0)
+        self.assertEqual((self.board.process.poll(), self.board.front()), (None, front))
+        self.assertLess(self.peak_mb(), 400)
+
+    def try_late(self, port, certificate):
+        """Knocks with a certificate; what the audit log says, and whether HTTP/2 was spoken."""
+        spoken = b""
+        try:
+            with http2.connect(port, certificate) as late:
+                spoken = http2.begin(late)
+        except OSError:
+            pass  # closed without a word
+        audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
+        return audit + ("HTTP/2" if spoken else "")
 
     def test_an_admin_of_the_socket_opens_a_pairing(self):
         done = self.board.ctl("pair", "--host", self.board.host, "--role", "watch")
@@ -196,6 +252,15 @@ class Access(unittest.TestCase):
         self.assertEqual((quotas["watch_rate"]["limit_hz"], quotas["objects"]["limit_bytes"]), (20, 5 << 20))
         audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
         self.assertIn("setting quotas back, then objects_bytes: 5242880", audit)
+
+    def test_pairing_in_a_wrong_folder_leaves_nothing_there(self):
+        wrong = self.board.scratch / "wrong"
+        wrong.mkdir()
+        for command in (("pair",), ("clients", "list")):
+            done = subprocess.run([BIN / "synergyd", *command, "--state", wrong], capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--state", done.stderr)
+        self.assertEqual(list(wrong.iterdir()), [])
 
     def test_a_wrong_code_is_told_from_a_wrong_board(self):
         code = self.pair()

@@ -293,7 +293,7 @@ class PlainFiles(unittest.TestCase):
 
     def test_a_run_waits_until_the_board_is_cool_and_gives_up_in_time(self):
         self.set_temperature(60)
-        late = self.board.ctl(*RUN, "--iterations", "2", "--cool-below", "45C", "--cool-timeout", "0.2")
+        late = self.board.ctl(*RUN, "--iterations", "2", "--cool-below", "45C", "--cool-timeout", "200ms")
         self.assertNotEqual(late.returncode, 0)
         self.assertIn("CPU-therm is at 60.0 C", late.stderr + late.stdout)
         job = self.board.start_ctl(*RUN, "--iterations", "2", "--cool-below", "45")

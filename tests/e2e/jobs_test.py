@@ -1,5 +1,6 @@
 """Job files, the queue and leases, from the command line to the board."""
 import json
+import os
 import signal
 import subprocess
 import unittest
@@ -174,6 +175,19 @@ class JobsTest(unittest.TestCase):
             self.assertIn("it has:", done.stderr)
         self.assertEqual(self.jobs()["jobs"], [])
         self.assertEqual(json.loads(self.board.ctl("runs", "--json").stdout)["runs"], [])
+
+    def test_submit_says_why_a_job_failed(self):
+        path = write(self.board, 'schema = 1\nname = "n"\nnet = "squeezenet"\niterations = 1000000\n')
+        submit = self.board.start_ctl("submit", path, "--wait", "--json")
+        self.board.wait_until_measuring()
+        os.kill(self.board.worker(), signal.SIGSEGV)
+        out, err = submit.communicate(timeout=60)
+        self.assertEqual(submit.returncode, 1, err)
+        (job,) = json.loads(out)["sweeps"][0]["jobs"]
+        self.assertEqual(job["state"], "failed")
+        self.assertIn("SIGSEGV", job["error"])
+        self.assertRegex(err, r"run 1: failed \(.*SIGSEGV")
+        self.assertNotIn("\n", job["error"])
 
     def test_a_job_is_shown_cancelled_and_fetched(self):
         number = self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach").stdout.strip()

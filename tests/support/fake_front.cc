@@ -1,6 +1,6 @@
 // synergyd-front of the tests: takes its Start and then does what the board's name says: "crash",
-// "stubborn" (ends for nobody), "rude" (sends what is no request); otherwise it lives until its
-// channel ends or SIGTERM.
+// "fat" (takes 128 MiB), "stubborn" (ends for nobody), "rude" (sends what is no request); otherwise
+// it lives until its channel ends or SIGTERM.
 #include <unistd.h>
 
 #include <csignal>
@@ -20,6 +20,7 @@ int main() {
     std::signal(SIGTERM, SIG_IGN);
     while (true) pause();
   }
+  std::vector<char> memory(name == "fat" ? 128u << 20 : 0, 'x');
   if (name == "rude") {
     synergy::v1::ControlRequest request;  // without an id
     request.mutable_cancel()->set_run_id("x");

@@ -75,6 +75,11 @@ class FakeBoard : public RunSource {
     return absl::OkStatus();
   }
 
+  absl::Status Log(const std::string&,
+                   const std::function<absl::Status(std::string_view part)>& on_part) override {
+    return forgotten ? absl::NotFoundError("no such run") : on_part(log);
+  }
+
   absl::Status Reconnect() override {
     ++reconnects;
     return away_for-- > 0 ? FromDevice(absl::UnavailableError("refused")) : absl::OkStatus();
@@ -89,6 +94,7 @@ class FakeBoard : public RunSource {
   v1::JobState final_state = v1::JOB_STATE_DONE;
   std::string final_error;
   std::vector<std::string> output_parts;
+  std::string log;
   bool forgotten = false;
   bool is_others = false;  // and not ours to acknowledge
   int away_for = 0;        // reconnects that fail

@@ -52,6 +52,19 @@ TEST_F(ResumeTest, LeavesRunsOfOtherBoardsAndThoseThatAnotherProcessReceives) {
   EXPECT_THAT(board_.followed_from, IsEmpty());
 }
 
+// With the acknowledgement the board forgets it.
+TEST_F(ResumeTest, AFailedJobsLogIsShownBeforeTheBoardForgetsIt) {
+  board_.final_state = v1::JOB_STATE_FAILED;
+  for (int i = 0; i < 30; ++i) board_.log += "line " + std::to_string(i) + "\n";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Resume().completed.size(), 1u);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(board_.forgotten);
+  EXPECT_NE(said.find("line 10\n"), std::string::npos) << said;
+  EXPECT_NE(said.find("line 29\n"), std::string::npos) << said;
+  EXPECT_EQ(said.find("line 9\n"), std::string::npos) << "its end";
+}
+
 // A job of a killed client held up the next `run` until it had ended.
 TEST_F(ResumeTest, LeavesJobsAloneThatHaveNotEnded) {
   const auto outcome = CompleteUnfinishedRuns(*store_, SampleBoard(), board_, {}, {kSampleRunId});

@@ -606,6 +606,7 @@ TEST_F(SynergyctlTest, WrongTagsAreRefused) {
   EXPECT_FALSE(std::filesystem::exists(store_)) << "no store is made for a tag";
   Fill();
   ExpectRefusal(RunStored({"tag", "1", "7"}), 2, "'7' is no tag");
+  ExpectRefusal(RunStored({"tag", "1", "main.toml"}), 2, "is a job file");
   ExpectRefusal(RunStored({"tag", "7", "main"}), 2, "no run '7'");
   ExpectRefusal(RunStored({"tag", "1"}), 2, "tag RUN NAME");
   ExpectRefusal(RunStored({"tag", "--remove"}), 2, "NAME");

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -54,6 +55,17 @@ TEST_F(AccessFolderTest, CertificatesOfAnotherBoardAndDamagedOnesAreNotUsed) {
   ASSERT_TRUE(ReplaceFile(folder->path() + "/board.key", key, Sync::kNo).ok());
   EXPECT_EQ(OpenBoardCredentials(folder->path(), "b1").status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+TEST_F(AccessFolderTest, AMissingKeyIsSaidOnce) {
+  const auto folder = Open();
+  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
+  ASSERT_EQ(unlink((folder->path() + "/authority.key").c_str()), 0);
+  const absl::Status status = OpenBoardCredentials(folder->path(), "b1").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  const std::string text = status.ToString();
+  EXPECT_THAT(text, HasSubstr("authority.key"));
+  EXPECT_EQ(text.find("cannot be used"), text.rfind("cannot be used"));
 }
 
 TEST_F(AccessFolderTest, NoCodeIsGivenOutBeforeThereIsACertificate) {

@@ -82,6 +82,12 @@ TEST_F(FrontProcessTest, AFrontThatCrashesAtOnceIsTriedAgainAndAgain) {
   for (int i = 0; i < 4; ++i) pid = WaitForFront(pid);
 }
 
+TEST_F(FrontProcessTest, AFrontThatGrowsBeyondItsLimitIsReplaced) {
+  options_.memory_limit_bytes = 64 << 20;
+  Start("fat");
+  WaitForFront(WaitForFront());
+}
+
 TEST_F(FrontProcessTest, AFrontThatSendsNonsenseIsReplaced) {
   options_.end_patience = Milliseconds(200);
   Start("rude");

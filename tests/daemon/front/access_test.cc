@@ -5,6 +5,9 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <list>
 #include <random>
@@ -123,10 +126,15 @@ TEST_F(AccessTest, AnExpiredCertificateIsRefused) {
   const BoardCredentials credentials = ReadBoardCredentials(root_.access().path()).value();
   const RequestedKey own = MakeCertificateRequest().value();
   board.set_key_pem(own.key);
-  board.set_certificate_pem(
-      SignClientUntrusted(credentials.authority, own.request, board.client_id(), "20200101000000Z")
-          .value());
-  ExpectNoRpcComesIn(ChannelOf(board));
+  const auto valid_until = [&](const char* not_after) {
+    board.set_certificate_pem(
+        SignClientUntrusted(credentials.authority, own.request, board.client_id(), not_after)
+            .value());
+    return ChannelOf(board);
+  };
+  ExpectNoRpcComesIn(valid_until("20200101000000Z"));
+  // It is the date alone.
+  EXPECT_TRUE(CallOf(valid_until("20990101000000Z"), "/synergy.v1.Device/ListJobs").ok());
 }
 
 // The board's own certificate is of the same authority.
@@ -201,14 +209,31 @@ TEST_F(AccessTest, ARevokedClientMayNothing) {
   // From the first refusal on all are refused, over the old connection and over a new one.
   while (CallOf(channel, "/synergy.v1.Device/ListJobs").ok()) {
   }
-  for (const auto& any : {channel, ChannelOf(board)}) {
-    for (int i = 0; i < Service().method_count(); ++i) {
-      EXPECT_EQ(CallOf(any, PathOf(*Service().method(i))).error_code(),
-                grpc::StatusCode::UNAUTHENTICATED)
-          << Service().method(i)->name();
-    }
+  for (int i = 0; i < Service().method_count(); ++i) {
+    EXPECT_EQ(CallOf(channel, PathOf(*Service().method(i))).error_code(),
+              grpc::StatusCode::UNAUTHENTICATED)
+        << Service().method(i)->name();
   }
-  EXPECT_EQ(root_.asked(), 0);
+  EXPECT_THAT(root_.refused(), testing::Not(testing::Contains("over TLS")));
+  ExpectNoRpcComesIn(ChannelOf(board));
+  EXPECT_THAT(root_.refused(), testing::Contains("over TLS")) << "for the audit log";
+  ASSERT_TRUE(StorePairing(board).ok());
+  const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("revoked"));
+}
+
+TEST_F(AccessTest, AClientThatCallsWithoutEndIsToldSoAndOthersAreServed) {
+  const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair()));
+  grpc::Status status;
+  for (int i = 0; status.ok() && i < 1'000'000; ++i) {
+    grpc::ClientContext context;
+    v1::ListJobsResponse jobs;
+    status = stub->ListJobs(&context, {}, &jobs);
+  }
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 1000 a second"));
+  EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
 }
 
 TEST_F(AccessTest, RevokingEndsOpenStreamsAndLeavesThoseOfOthers) {
@@ -256,9 +281,10 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   EXPECT_THAT(root_.refused(), testing::ElementsAre("WatchTelemetry"));
 }
 
-TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {
+TEST_F(AccessTest, WatchersSeeNeitherPowerNorIterationBesideAJob) {
   v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
   job.set_power_w(5);
+  job.set_iteration(7);
   root_.SetJob(job);
   for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
     const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(role)));
@@ -274,6 +300,8 @@ TEST_F(AccessTest, WatchersSeeNoPowerBesideAJob) {
     const double power_w = role == v1::ROLE_RUN ? 5 : 0;
     EXPECT_EQ(all.jobs(0).power_w(), power_w);
     EXPECT_EQ(job.power_w(), power_w);
+    EXPECT_EQ(all.jobs(0).iteration(), role == v1::ROLE_RUN ? 7u : 0u);
+    EXPECT_EQ(job.iteration(), all.jobs(0).iteration());
   }
 }
 
@@ -359,6 +387,44 @@ TEST_F(CallShareTest, AUserOfTheUnixSocketLeavesThreadsToOthers) {
         grpc::CreateCustomChannel(root_.unix_host(), grpc::InsecureChannelCredentials(), args)));
   }
   ExpectAShare(std::move(stubs));
+}
+
+UniqueFd ConnectAs(uid_t uid, const std::string& path) {
+  UniqueFd connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  EXPECT_EQ(seteuid(uid), 0);
+  EXPECT_EQ(connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(seteuid(0), 0);
+  return connection;
+}
+
+// Each has a server, for which gRPC needs a thread: it ended the front where none was left.
+TEST_F(CallShareTest, UsersOfTheUnixSocketAreServedWhileOthersMakeAllCalls) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  v1::FollowJobRequest request;
+  request.set_run_id("r");
+  std::list<Follow> follows;
+  for (const v1::PairedBoard& board : {root_.Pair(), root_.Pair()}) {
+    for (int connection = 0; connection < 2; ++connection) {
+      const auto stub = v1::Device::NewStub(ChannelOf(board));
+      for (int i = 0; i < 20; ++i) {
+        Follow& follow = follows.emplace_back();
+        follow.reader = stub->FollowJob(&follow.context, request);
+        follow.reader->WaitForInitialMetadata();
+      }
+    }
+  }
+  const std::string path = root_.unix_host().substr(std::string_view("unix:").size());
+  ASSERT_EQ(chmod(root_.folder().path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(path.c_str(), 0777), 0);
+  for (uid_t uid = 1001; uid < 1016; ++uid) ConnectAs(uid, path);
+  const auto client = DeviceClient::Connect(root_.unix_host());
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_TRUE((*client)->List().ok());
+  for (Follow& follow : follows) follow.context.TryCancel();
 }
 
 TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {

@@ -127,5 +127,22 @@ TEST(UnixPeer, WhatIsNoSocketHasNoPeer) {
   EXPECT_FALSE(UnixPeer(one.get(), geteuid()).ok());
 }
 
+// While a call waited gRPC looked at somebody else's connection in its thread, and the call was
+// nobody's afterwards.
+TEST(CallerScope, EndsWithTheCallerThatWasBeforeIt) {
+  Caller client, stranger;
+  client.wire.set_client_id("5e0c");
+  stranger.wire.set_client_id("none");
+  {
+    const CallerScope call(client);
+    {
+      const CallerScope meanwhile(stranger);
+      EXPECT_EQ(CallerScope::current_id(), "none");
+    }
+    EXPECT_EQ(CallerScope::current_id(), "5e0c");
+  }
+  EXPECT_EQ(CallerScope::current(), nullptr);
+}
+
 }  // namespace
 }  // namespace synergy
