@@ -91,7 +91,8 @@ uint32_t ConversionSearch::Strongest() const {
   double most = -1;
   for (uint32_t reg = 0; reg < sums.size(); ++reg) {
     const Sums& s = sums[reg];
-    const double variance = s.count > 0 ? s.square / s.count - std::pow(s.value / s.count, 2) : 0;
+    if (s.count == 0) continue;
+    const double variance = s.square / s.count - std::pow(s.value / s.count, 2);
     if (variance <= most) continue;
     most = variance;
     strongest = reg;

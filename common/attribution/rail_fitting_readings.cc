@@ -18,10 +18,11 @@ using Eigen::VectorXd;
 constexpr size_t kDelayReadings = 6'000;
 constexpr size_t kFewestDelayReadings = 500;
 // Of windows that are known: up to here, either way, for clocks may be apart; first in steps of
-// this share of a window, which are halved so many times around the best.
+// this share of a window, but no shorter ones, which are halved so many times around the best.
 constexpr double kMostStampDelayNs = 12e6;
 constexpr double kStampSteps = 0.25;
-constexpr int kHalvings = 6;
+constexpr double kLeastStampStepNs = 200e3;
+constexpr int kHalvings = 10;
 // So many readings on end with one number, of which this share are so many standard deviations off
 // while what ran changed by as much, are a sensor that is stuck.
 constexpr size_t kStuckReadings = 32;
@@ -67,9 +68,10 @@ void RailFitting::FindStampDelay() {
   const std::optional<double> none = MisfitAt(0);
   if (!none || readings_.empty()) return;
   const StepReading& middle = readings_[readings_.size() / 2];
-  double step_ns = kStampSteps * (middle.end_ns - middle.begin_ns);
+  double step_ns = std::max(kStampSteps * (middle.end_ns - middle.begin_ns), kLeastStampStepNs);
   double best = *none, delay_ns = 0;
   const auto consider = [&](double at_ns) {
+    if (std::abs(at_ns) > kMostStampDelayNs) return;
     const double misfit = MisfitAt(at_ns).value_or(best);
     if (misfit >= best) return;
     best = misfit;

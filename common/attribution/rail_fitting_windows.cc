@@ -70,16 +70,19 @@ bool RailFitting::FitSmeared() {
 void RailFitting::FitKnown() {
   if (!is_known()) FindStampDelay();
   const double sd_us = window().edge_sd_s() * 1e6;
+  const SlowDrift places(course_->occupancy.begin_ns(), course_->occupancy.end_ns());
   for (int round = is_known() ? 1 : 0; round < 2; ++round) {
     if (round > 0) EraseStuck();
     WindowCursor power(Course());
     const DriftGrowth growth = Growth();
-    RailRows rows(*course_, *drift_, nullptr, round > 0 ? &growth : nullptr);
+    // What a fitted delay is off by is found with the powers, so that intervals know of it.
+    RailRows rows(*course_, *drift_, delay_ns_ == 0 ? nullptr : &places,
+                  round > 0 ? &growth : nullptr);
     rows.Reserve(readings_.size());
     for (const StepReading& r : readings_) {
-      const double change = power.Over(r.begin_ns, r.end_ns).edge;
-      const double error = 1e3 * change / (r.end_ns - r.begin_ns) * sd_us;
-      rows.Add(r.begin_ns, r.end_ns, r.steps, 0, error * error);
+      const double length_us = 1e-3 * (r.end_ns - r.begin_ns);
+      const double edge = power.Over(r.begin_ns, r.end_ns).edge / length_us;
+      rows.Add(r.begin_ns, r.end_ns, r.steps, edge, edge * sd_us * edge * sd_us);
     }
     part_.readings = rows.rows().size();
     if (!is_known() && rows.rows().size() < kFewestReadings) {
