@@ -133,6 +133,20 @@ std::optional<std::string> UnknownWords(const RunReport& report) {
          "even for their windows; measure more iterations, or look at the sensor";
 }
 
+// Of sensors whose stamps are their windows; s. Less may be a counter's own latency.
+constexpr double kMostStampsOff = 250e-6;
+
+std::optional<std::string> StampWords(const RailEnergy& rail) {
+  if (rail.windows != WindowKind::kKnown || std::abs(rail.delay_s) < kMostStampsOff) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "the readings of {} are explained best if their stamps are {:.3f} ms {}, and were moved by "
+      "as much: more than 12 ms are not looked for, and readings that fit no better elsewhere are "
+      "not found out; mend the clock that they are stamped by",
+      rail.rail, 1e3 * std::abs(rail.delay_s), rail.delay_s > 0 ? "late" : "early");
+}
+
 std::optional<std::string> StuckWords(const RailEnergy& rail) {
   if (rail.stuck == 0) return std::nullopt;
   return fmt::format(
@@ -202,6 +216,7 @@ void JudgeFits(const RunReport& report, const RecordLimits& limits,
     if (!rail || !rail->why_not.empty()) continue;
     add(ReasonCode::kNegativePower, NegativeWords(*rail));
     add(ReasonCode::kNeverChanged, StuckWords(*rail));
+    add(ReasonCode::kStampsLate, StampWords(*rail));
     add(ReasonCode::kDriftBeyondModel, DriftWords(report, *rail, limits.drift));
     add(ReasonCode::kResidualTooLarge, ResidualWords(report, *rail, limits.residual));
     add(ReasonCode::kResidualTooLarge, BooksWords(report, *rail, limits.books));

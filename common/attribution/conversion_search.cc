@@ -102,7 +102,7 @@ uint32_t ConversionSearch::Strongest() const {
 
 std::vector<size_t> ConversionSearch::Telling(uint32_t reg) const {
   const CycleRegister& of = registers_[reg];
-  const double slot_ns = of.slot_share * nominal_.period_ns;
+  const double slot_ns = std::max(of.slot_share, kLeastSlotShare) * nominal_.period_ns;
   const double reach_ns = nominal_.period_ns * (1 + nominal_.tolerance) + slot_ns;
   const int slots = static_cast<int>(std::ceil(reach_ns / slot_ns));
   std::vector<WindowCursor> cursors(static_cast<size_t>(slots), WindowCursor(*of.course));
@@ -183,7 +183,8 @@ FoundCycle ConversionSearch::In(size_t first, size_t last, double lowest_ns,
   std::span<const size_t> reads(begin, std::ranges::lower_bound(telling_, last));
   if (reads.size() < kLeastPiece) return found;
   const CycleRegister& reg = registers_[reads_[reads.front()].reg];
-  const double step_ns = reg.slot_share * nominal_.period_ns / kSlotSteps;
+  const double step_ns =
+      std::max(reg.slot_share, kLeastSlotShare) * nominal_.period_ns / kSlotSteps;
   reads = Shorten((highest_ns - lowest_ns) / nominal_.period_ns / (2 * step_ns), reads);
   found.from = (reads.front() + reads.back() + 1) / 2;
   const double middle = reads_[found.from].middle_ns();

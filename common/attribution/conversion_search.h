@@ -17,6 +17,9 @@ namespace synergy {
 
 // A residual beyond so many standard deviations says nothing more: one bad window among good ones.
 inline constexpr double kOutlier = 5;
+// Slots that are shorter than this share of a period are looked for as if they were so long: what
+// is tried grows with the square of that, and a window of 1 us is found by chance alone.
+inline constexpr double kLeastSlotShare = 1.0 / 48;
 // How well the change of the period is known at first, relative to it, per cycle.
 inline constexpr double kDriftAtFirst = 1e-7;
 

@@ -22,7 +22,8 @@ CycleScores::CycleScores(const CycleNominal& nominal, const CycleRegister& reg,
     : lowest_ns_(nominal.period_ns * (1 - nominal.tolerance)),
       step_ns_(2 * nominal.tolerance * nominal.period_ns / (kPeriods - 1)),
       offset_(reg.offset),
-      phases_(static_cast<size_t>(std::ceil(kSlotSteps / reg.slot_share))) {
+      phases_(
+          static_cast<size_t>(std::ceil(kSlotSteps / std::max(reg.slot_share, kLeastSlotShare)))) {
   for (const size_t i : of) after_zero_ns_.push_back(reads[i].middle_ns() - zero_ns);
   table_.resize(kPeriods * of.size() * 2 * phases_);
   sums_.resize(phases_);

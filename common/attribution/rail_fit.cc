@@ -26,9 +26,9 @@ constexpr double kDoubtfulNoise = 1;
 // and durations by 20 % it is 2 us, of wrong cycles 10 to 30 us.
 constexpr double kUnsettledPlaceUs = 5;
 
-// A sensor's delay is looked for up to here, in steps of a quarter of a period or this.
-constexpr double kMostDelayNs = 12e6;
+// A sensor's delay is looked for in steps of a quarter of a period, between these.
 constexpr double kDelayStepNs = 1e6;
+constexpr double kLeastDelayStepNs = 100e3;
 // With the conversions known it is found again, so often.
 constexpr int kMostDelayMoves = 2;
 
@@ -64,12 +64,11 @@ CycleFit::CycleFit(const CycleFit&) = default;
 CycleFit::~CycleFit() = default;
 
 // One for all: they come from one chip. A single rail would find one now and then where none is.
-// Less than half a period may as well be an oscillator far off; ReadDelay tells the two apart.
-void CycleFit::FindDelay(const Rails& rails) {
+double CycleFit::FindDelay(const RunCourse& course, const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
-  const double step_ns = std::min(period_ns / 4, kDelayStepNs);
+  const double step_ns = std::clamp(period_ns / 4, kLeastDelayStepNs, kDelayStepNs);
   double none = 0, best = 0, delay_ns = 0;
-  for (double at_ns = 0; at_ns <= kMostDelayNs; at_ns += step_ns) {
+  for (double at_ns = 0; at_ns <= RailFitting::kMostDelayNs; at_ns += step_ns) {
     double misfit = 0;
     for (const RailFitting* rail : rails) misfit += rail->MisfitAt(at_ns).value_or(0);
     if (at_ns == 0) none = best = misfit;
@@ -77,8 +76,8 @@ void CycleFit::FindDelay(const Rails& rails) {
     best = misfit;
     delay_ns = at_ns;
   }
-  if (delay_ns < period_ns / 2 || none - best < 2 * RailFitting::kDelayLikelihood) return;
-  for (RailFitting* rail : rails) rail->AddDelay(delay_ns);
+  const double clearly = RailFitting::ClearlyLikelier(rails.size() * course.categories());
+  return none - best < clearly ? 0 : delay_ns;
 }
 
 struct CycleFit::Found {
@@ -95,17 +94,19 @@ void CycleFit::BackTo(const Found& found) {
   cycles_ = found.cycles;
 }
 
-// A delay may have been found where there is none: an oscillator far off looks like one. Where no
-// cycle holds, the windows stay smeared.
-void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails) {
+// A delay may have been found where there is none: an oscillator far off looks like one. One of
+// less than half a period is left to ReadDelay, which tells the two apart, but where no cycle is
+// found without it. Where no cycle holds, the windows stay smeared.
+void CycleFit::FitFreeRunning(const RunCourse& course, const Rails& rails, double delay_ns) {
   const Found start = Now();
   const double noise = TryCycles(course, rails);
   if (noise < kDoubtfulNoise) return;
   const Found found = noise < kNotFound ? Now() : start;
   BackTo(start);
-  if (rails.front()->delay_ns() == 0) return BackTo(found);
+  if (delay_ns == 0) return BackTo(found);
+  const double now_ns = rails.front()->delay_ns();
   for (RailFitting* rail : rails) {
-    rail->AddDelay(-rail->delay_ns());
+    rail->AddDelay(now_ns == 0 ? delay_ns : -now_ns);
     rail->FitSmeared();
   }
   if (TryCycles(course, rails) >= noise) BackTo(found);
@@ -225,12 +226,14 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
       fresh.push_back(&rail);
     }
   }
-  if (!fresh.empty()) FindDelay(fresh);
+  const double delay_ns = fresh.empty() ? 0 : FindDelay(course, fresh);
+  const bool is_clear = !fresh.empty() && 2e-9 * delay_ns >= fresh.front()->window().period_s();
   for (RailFitting* rail : fresh) {
+    if (is_clear) rail->AddDelay(delay_ns);
     if (rail->FitSmeared()) unlocked.push_back(rail);
   }
   if (!locked.empty()) FollowFreeRunning(course, locked);
-  if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked);
+  if (!unlocked.empty() && !cycle_) FitFreeRunning(course, unlocked, delay_ns);
   if (first.size() > 1) {
     ShareNoise(first);
     for (RailFitting* rail : first) FitKnown(rail);

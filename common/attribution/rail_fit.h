@@ -87,8 +87,11 @@ class CycleFit {
   std::vector<RailFit> Result() const;
 
  private:
-  void FindDelay(const std::vector<RailFitting*>& rails);
-  void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  // 0: none is clear.
+  static double FindDelay(const RunCourse& course, const std::vector<RailFitting*>& rails);
+  // `delay_ns`: FindDelay's, whether or not the rails have it.
+  void FitFreeRunning(const RunCourse& course, const std::vector<RailFitting*>& rails,
+                      double delay_ns);
   double TryCycles(const RunCourse& course, const std::vector<RailFitting*>& rails);
   void FitLast(const std::vector<CycleRead>& reads, const ConversionTimes& times,
                const std::vector<RailFitting*>& rails);

@@ -52,8 +52,10 @@ class RailFitting {
   // their conversions anywhere in the period before where their windows are not known. Nothing: too
   // few readings.
   std::optional<double> MisfitAt(double delay_ns) const;
-  // A delay must make them likelier by this logarithm.
-  static constexpr double kDelayLikelihood = 15;
+  // A delay is no longer than this.
+  static constexpr double kMostDelayNs = 12e6;
+  // By how much MisfitAt must be less with it than without, for so many parameters.
+  static double ClearlyLikelier(size_t parameters);
   const v1::Window& window() const { return input_->channel.window(); }
   WindowKind windows() const { return out_.windows; }
   double slot_share() const { return window().slot_s() / window().period_s(); }
@@ -103,6 +105,11 @@ class RailFitting {
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;
   double KnotsAt(double at_ns) const;
+  struct Stretch {
+    size_t first = 0, last = 0;  // readings [first, last), all the same
+  };
+  bool LastsTooLong(const std::vector<Stretch>& stretches, const Stretch& of) const;
+  bool IsFarOff(const Stretch& s, double sd, WindowCursor* power) const;
   std::optional<double> Off(const StepReading& r, WindowCursor* power) const;
   double MeanKnots() const;
   DriftGrowth Growth() const;

@@ -2,6 +2,7 @@
 // is stuck.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <ranges>
 #include <span>
@@ -17,17 +18,22 @@ using Eigen::VectorXd;
 // Readings that a sensor's delay is looked for with.
 constexpr size_t kDelayReadings = 6'000;
 constexpr size_t kFewestDelayReadings = 500;
-// Of windows that are known: up to here, either way, for clocks may be apart; first in steps of
-// this share of a window, but no shorter ones, which are halved so many times around the best.
-constexpr double kMostStampDelayNs = 12e6;
+// There is a delay if it makes the readings likelier by this logarithm.
+constexpr double kDelayLikelihood = 15;
+// Of windows that are known it may be negative, for clocks may be apart: first in steps of this
+// share of a window, but no shorter ones, which are halved so many times around the best.
 constexpr double kStampSteps = 0.25;
 constexpr double kLeastStampStepNs = 200e3;
 constexpr int kHalvings = 10;
+// Standard deviations of what chance makes of a likelihood.
+constexpr double kChance = 6;
 // So many readings on end with one number, of which this share are so many standard deviations off
 // while what ran changed by as much, are a sensor that is stuck.
 constexpr size_t kStuckReadings = 32;
 constexpr double kStuckOff = 6;
 constexpr double kStuckShare = 0.25;
+// Or they last for an iteration, where in others of its length the number changes so often.
+constexpr double kStuckChanges = 20;
 
 }  // namespace
 
@@ -47,14 +53,17 @@ double RailFitting::MeanSquare(const RegressionRows& rows, const VectorXd& p) {
   return squares / static_cast<double>(rows.size());
 }
 
+// The same readings for every delay: those that are usable with any.
 std::optional<double> RailFitting::MisfitAt(double delay_ns) const {
   const auto first =
       std::ranges::lower_bound(readings_, course_->measure_begin, {}, &StepReading::begin_ns);
-  const size_t count = std::min(static_cast<size_t>(readings_.end() - first), kDelayReadings);
   RailRows rows(*course_, *drift_, nullptr, nullptr);
-  for (const StepReading& r : std::span(first, count)) {
+  for (const StepReading& r : std::span(first, readings_.end())) {
+    const Span latest = SpanOf(r, -kMostDelayNs), earliest = SpanOf(r, kMostDelayNs);
+    if (!course_->IsUsable(earliest.begin_ns, latest.end_ns)) continue;
     const Span span = SpanOf(r, delay_ns);
     rows.Add(span.begin_ns, span.end_ns, r.steps, 0, 0);
+    if (rows.rows().size() == kDelayReadings) break;
   }
   if (rows.rows().size() < kFewestDelayReadings) return std::nullopt;
   // Smeared windows hardly tell short operators apart; those that are known owe nothing to those.
@@ -64,6 +73,12 @@ std::optional<double> RailFitting::MisfitAt(double delay_ns) const {
          std::log(std::max(MeanSquare(rows.rows(), p), kRoundingVariance));
 }
 
+// Of two delays that are both wrong one fits better by chance, the more so the more powers are
+// free.
+double RailFitting::ClearlyLikelier(size_t parameters) {
+  return 2 * kDelayLikelihood + kChance * std::sqrt(2 * static_cast<double>(parameters));
+}
+
 void RailFitting::FindStampDelay() {
   const std::optional<double> none = MisfitAt(0);
   if (!none || readings_.empty()) return;
@@ -71,13 +86,13 @@ void RailFitting::FindStampDelay() {
   double step_ns = std::max(kStampSteps * (middle.end_ns - middle.begin_ns), kLeastStampStepNs);
   double best = *none, delay_ns = 0;
   const auto consider = [&](double at_ns) {
-    if (std::abs(at_ns) > kMostStampDelayNs) return;
+    if (std::abs(at_ns) > kMostDelayNs) return;
     const double misfit = MisfitAt(at_ns).value_or(best);
     if (misfit >= best) return;
     best = misfit;
     delay_ns = at_ns;
   };
-  for (double at_ns = step_ns; at_ns <= kMostStampDelayNs; at_ns += step_ns) {
+  for (double at_ns = step_ns; at_ns <= kMostDelayNs; at_ns += step_ns) {
     consider(at_ns);
     consider(-at_ns);
   }
@@ -87,7 +102,7 @@ void RailFitting::FindStampDelay() {
     consider(around_ns - step_ns);
     consider(around_ns + step_ns);
   }
-  if (*none - best > 2 * kDelayLikelihood) AddDelay(delay_ns);
+  if (*none - best > ClearlyLikelier(course_->categories())) AddDelay(delay_ns);
 }
 
 // What a reading is off by, wherever in its reach its conversion lay. Nothing: setup or warm-up ran
@@ -99,10 +114,43 @@ std::optional<double> RailFitting::Off(const StepReading& r, WindowCursor* power
   return r.steps - expected - DriftAt(span.begin_ns);
 }
 
-bool RailFitting::EraseStuck() {
-  struct Stretch {
-    size_t first = 0, last = 0;
+// One number through a whole iteration, in which others of that length change often.
+bool RailFitting::LastsTooLong(const std::vector<Stretch>& stretches, const Stretch& of) const {
+  if (course_->iteration_begins.empty()) return false;
+  const double measured_ns = course_->measure_end - course_->measure_begin;
+  const auto length_ns = [&](const Stretch& s) {
+    const double begin = std::max(readings_[s.first].begin_ns, course_->measure_begin);
+    return std::max(0.0, std::min(readings_[s.last - 1].end_ns, course_->measure_end) - begin);
   };
+  double others_ns = measured_ns, changes = 0;
+  for (const Stretch& s : stretches) others_ns -= length_ns(s);
+  for (size_t i = 1; i < readings_.size(); ++i) {
+    if (readings_[i].begin_ns < course_->measure_begin) continue;
+    if (readings_[i].end_ns > course_->measure_end) break;
+    changes += readings_[i].steps != readings_[i - 1].steps ? 1 : 0;
+  }
+  const double iteration_ns = measured_ns / static_cast<double>(course_->iteration_begins.size());
+  return others_ns > 0 && length_ns(of) > iteration_ns &&
+         length_ns(of) * changes > kStuckChanges * others_ns;
+}
+
+// Far from what is expected there, while that changes.
+bool RailFitting::IsFarOff(const Stretch& s, double sd, WindowCursor* power) const {
+  size_t far = 0, usable = 0;
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  for (size_t i = s.first; i < s.last; ++i) {
+    const std::optional<double> off = Off(readings_[i], power);
+    if (!off) continue;
+    ++usable;
+    far += std::abs(*off) > kStuckOff * sd ? 1 : 0;
+    least = std::min(least, *off);
+    most = std::max(most, *off);
+  }
+  return usable >= kStuckReadings && most - least > kStuckOff * sd &&
+         static_cast<double>(far) >= kStuckShare * static_cast<double>(usable);
+}
+
+bool RailFitting::EraseStuck() {
   std::vector<Stretch> stretches;
   const double least_ns = kStuckReadings * window().period_s() * 1e9;
   for (size_t first = 0, last = 0; first < readings_.size(); first = last) {
@@ -119,27 +167,17 @@ bool RailFitting::EraseStuck() {
   }
   if (sample.empty()) return false;
   const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
-  std::erase_if(stretches, [&](const Stretch& s) {
-    size_t far = 0, usable = 0;
-    double least = std::numeric_limits<double>::infinity(), most = -least;
-    for (size_t i = s.first; i < s.last; ++i) {
-      const std::optional<double> off = Off(readings_[i], &power);
-      if (!off) continue;
-      ++usable;
-      far += std::abs(*off) > kStuckOff * sd ? 1 : 0;
-      least = std::min(least, *off);
-      most = std::max(most, *off);
-    }
-    return usable < kStuckReadings || most - least < kStuckOff * sd ||
-           static_cast<double>(far) < kStuckShare * static_cast<double>(usable);
+  std::vector<Stretch> stuck;
+  std::ranges::copy_if(stretches, std::back_inserter(stuck), [&](const Stretch& s) {
+    return LastsTooLong(stretches, s) || IsFarOff(s, sd, &power);
   });
-  for (const Stretch& s : stretches | std::views::reverse) {
+  for (const Stretch& s : stuck | std::views::reverse) {
     part_.stuck += s.last - s.first;
     const auto begin = readings_.begin();
     readings_.erase(begin + static_cast<ptrdiff_t>(s.first),
                     begin + static_cast<ptrdiff_t>(s.last));
   }
-  return !stretches.empty();
+  return !stuck.empty();
 }
 
 }  // namespace synergy

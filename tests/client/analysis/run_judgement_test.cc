@@ -155,6 +155,20 @@ TEST(RunJudgement, ASensorThatWasStuckForAPartOfTheRunIsAReason) {
                                      "100 of its 1000 readings")));
 }
 
+TEST(RunJudgement, StampsThatWereMovedAreAReason) {
+  RunReport report = Fitted();
+  report.estimates[0]->delay_s = -3e-3;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(AllOf(StartsWith("stamps_late: the readings of VDD_IN"),
+                                HasSubstr("3.000 ms early"))));
+  report.estimates[0]->delay_s = 1e-4;
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "a counter's latency";
+  report.estimates[0]->delay_s = 5e-3;
+  report.estimates[0]->windows = WindowKind::kFitted;
+  report.attribution.iterations = 300;
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "they are found anyway";
+}
+
 TEST(RunJudgement, APowerBelowNothingIsAReason) {
   RunReport report = Fitted();
   RailEnergy other = *report.estimates[0];
