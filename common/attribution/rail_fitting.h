@@ -108,7 +108,8 @@ class RailFitting {
   struct Stretch {
     size_t first = 0, last = 0;  // readings [first, last), all the same
   };
-  bool LastsTooLong(const std::vector<Stretch>& stretches, const Stretch& of) const;
+  bool IterationsVary(const std::vector<Stretch>& stretches) const;
+  bool LastsTooLong(const Stretch& s) const;
   bool IsFarOff(const Stretch& s, double sd, WindowCursor* power) const;
   std::optional<double> Off(const StepReading& r, WindowCursor* power) const;
   double MeanKnots() const;

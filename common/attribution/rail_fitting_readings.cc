@@ -32,8 +32,9 @@ constexpr double kChance = 6;
 constexpr size_t kStuckReadings = 32;
 constexpr double kStuckOff = 6;
 constexpr double kStuckShare = 0.25;
-// Or they last for an iteration, where in others of its length the number changes so often.
-constexpr double kStuckChanges = 20;
+// Or they last for an iteration, where this share of the others, so many at least, see others.
+constexpr double kNearlyAll = 0.9;
+constexpr size_t kFewestIterations = 3;
 
 }  // namespace
 
@@ -114,24 +115,35 @@ std::optional<double> RailFitting::Off(const StepReading& r, WindowCursor* power
   return r.steps - expected - DriftAt(span.begin_ns);
 }
 
-// One number through a whole iteration, in which others of that length change often.
-bool RailFitting::LastsTooLong(const std::vector<Stretch>& stretches, const Stretch& of) const {
-  if (course_->iteration_begins.empty()) return false;
-  const double measured_ns = course_->measure_end - course_->measure_begin;
-  const auto length_ns = [&](const Stretch& s) {
-    const double begin = std::max(readings_[s.first].begin_ns, course_->measure_begin);
-    return std::max(0.0, std::min(readings_[s.last - 1].end_ns, course_->measure_end) - begin);
-  };
-  double others_ns = measured_ns, changes = 0;
-  for (const Stretch& s : stretches) others_ns -= length_ns(s);
-  for (size_t i = 1; i < readings_.size(); ++i) {
-    if (readings_[i].begin_ns < course_->measure_begin) continue;
-    if (readings_[i].end_ns > course_->measure_end) break;
-    changes += readings_[i].steps != readings_[i - 1].steps ? 1 : 0;
+// Of the iterations that hold none of these stretches, whether nearly all see three numbers or
+// more. Two are no sign of life: a rail that hardly moves drifts from between them onto one.
+bool RailFitting::IterationsVary(const std::vector<Stretch>& stretches) const {
+  const std::vector<double>& begins = course_->iteration_begins;
+  size_t varied = 0, all = 0, at = 0;
+  auto stretch = stretches.begin();
+  for (size_t k = 0; k + 1 < begins.size(); ++k) {
+    while (at < readings_.size() && readings_[at].begin_ns < begins[k]) ++at;
+    while (stretch != stretches.end() && stretch->last <= at) ++stretch;
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    size_t i = at;
+    for (; i < readings_.size() && readings_[i].end_ns < begins[k + 1]; ++i) {
+      least = std::min(least, readings_[i].steps);
+      most = std::max(most, readings_[i].steps);
+    }
+    if (i < at + kStuckReadings || (stretch != stretches.end() && stretch->first < i)) continue;
+    ++all;
+    varied += most - least >= 2 ? 1 : 0;
   }
-  const double iteration_ns = measured_ns / static_cast<double>(course_->iteration_begins.size());
-  return others_ns > 0 && length_ns(of) > iteration_ns &&
-         length_ns(of) * changes > kStuckChanges * others_ns;
+  return all >= kFewestIterations &&
+         static_cast<double>(varied) >= kNearlyAll * static_cast<double>(all);
+}
+
+// One number through a whole iteration.
+bool RailFitting::LastsTooLong(const Stretch& s) const {
+  const double begin = std::max(readings_[s.first].begin_ns, course_->measure_begin);
+  const double end = std::min(readings_[s.last - 1].end_ns, course_->measure_end);
+  const auto iterations = static_cast<double>(course_->iteration_begins.size());
+  return end - begin > (course_->measure_end - course_->measure_begin) / iterations;
 }
 
 // Far from what is expected there, while that changes.
@@ -167,9 +179,10 @@ bool RailFitting::EraseStuck() {
   }
   if (sample.empty()) return false;
   const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
+  const bool vary = IterationsVary(stretches);
   std::vector<Stretch> stuck;
   std::ranges::copy_if(stretches, std::back_inserter(stuck), [&](const Stretch& s) {
-    return LastsTooLong(stretches, s) || IsFarOff(s, sd, &power);
+    return (vary && LastsTooLong(s)) || IsFarOff(s, sd, &power);
   });
   for (const Stretch& s : stuck | std::views::reverse) {
     part_.stuck += s.last - s.first;
