@@ -39,7 +39,6 @@ cpu-freq = "{clock}"
 VICTIMS = ("root", "front", "client", "connection")
 PHASES = ("uploading", "queued", "streaming", "acknowledging", "any")
 DONE, INTERRUPTED = 1, 3
-ENDED = (0, 1)  # 1: a run is INVALID, as other work on the machine can make it; check_sweep sees failed jobs
 
 
 class Wire:
@@ -161,7 +160,7 @@ class Bar:
             if code is None:
                 return
             self.ends[code] += 1
-            if code in ENDED:
+            if code == 0:
                 self.check_sweep()
                 self.client = None
             # Killed, lost the board for longer than it looks for it, or was just refused by one that goes down.
@@ -252,7 +251,7 @@ class Bar:
         until = time.monotonic() + 600
         while self.client is not None and self.sweeps == sweeps and time.monotonic() < until:
             code = self.client.poll()
-            if code in ENDED:
+            if code == 0:
                 self.check_sweep()
                 break
             if code is not None:
