@@ -71,5 +71,13 @@ TEST(CycleScores, ARegistersOffsetMovesItsPhases) {
   for (size_t k = 0; k < 48; ++k) EXPECT_NEAR(first[k], second[(k + 48 - 12) % 48], 1e-3) << k;
 }
 
+TEST(CycleScores, TheShortestSlotsTakeNoMoreMemoryThanOnesOfA48thOfThePeriod) {
+  const Scene scene = MakeScene();
+  const PowerCourse course = scene.Course();
+  const CycleRegister reg{.slot_share = 1e-6, .offset = 0, .noise = 0.3, .course = &course};
+  const CycleScores scores({.period_ns = 840e3, .tolerance = 0.1}, reg, scene.reads, scene.all, 0);
+  EXPECT_EQ(scores.phases(), 384u);
+}
+
 }  // namespace
 }  // namespace synergy

@@ -200,6 +200,19 @@ TEST(LeastSquares, OneWildReadingOfASensorWithoutStepsChangesNothing) {
   }
 }
 
+TEST(LeastSquares, NoiseIsNoDelayOfASensorWithoutSteps) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SyntheticOptions options = Short(seed);
+    options.iterations = 60;
+    options.stamps_are_window = true;
+    options.dynamic_steps = 1;
+    for (double* steps : {&options.noise_steps, &options.level_steps, &options.dynamic_steps}) {
+      *steps *= 3e6;
+    }
+    EXPECT_EQ(Solve(MakeSyntheticRun(options)).delay_s, 0) << seed;
+  }
+}
+
 TEST(LeastSquares, SaysWhyARailHasNoOperators) {
   RunBuilder builder;
   builder.Rail("VDD");
