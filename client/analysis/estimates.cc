@@ -36,13 +36,14 @@ ordered_json PositiveOrNull(double value) {
   return value > 0 ? ordered_json(value) : ordered_json(nullptr);
 }
 
-// operators + between + unattributed = integral.
+// operators + between + unattributed = integral; the residual is a part of what is unattributed.
 ordered_json BooksJson(const RailEnergy& rail) {
   ordered_json json;
   json["operators_j"] = rail.operators_j;
   json["between_j"] = rail.between_j;
   json["integral_j"] = nullptr;
   json["unattributed_j"] = nullptr;
+  json["residual_j"] = rail.residual_j;
   if (rail.integral_j) {
     json["integral_j"] = *rail.integral_j;
     json["unattributed_j"] = *rail.integral_j - rail.operators_j - rail.between_j;

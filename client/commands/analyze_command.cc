@@ -25,6 +25,7 @@ struct AnalyzeOptions {
   std::string store;
   std::string method{kMethodLeastSquares};
   std::string rail;
+  RecordLimits limits;
   bool compare = false;
   bool json = false;
 };
@@ -92,15 +93,17 @@ absl::Status PrintJson(const StoredRun& run, const RunReport& report, std::optio
 absl::Status Analyze(const AnalyzeOptions& options) {
   const absl::StatusOr<OpenedRun> opened = OpenRun(options.store, options.run);
   if (!opened.ok()) return opened.status();
-  const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
+  const absl::StatusOr<RunReport> report =
+      LoadReport(*opened->store, opened->run, options.method, options.limits);
   if (!report.ok()) return report.status();
   const absl::StatusOr<std::optional<size_t>> rail = FindRail(*report, options.rail);
   if (!rail.ok()) return rail.status();
   std::optional<RunReport> other;
   if (options.compare) {
     const bool plain = options.method == kMethodIntegrate;
-    absl::StatusOr<RunReport> loaded = LoadReport(
-        *opened->store, opened->run, std::string(plain ? kMethodLeastSquares : kMethodIntegrate));
+    absl::StatusOr<RunReport> loaded =
+        LoadReport(*opened->store, opened->run,
+                   std::string(plain ? kMethodLeastSquares : kMethodIntegrate), options.limits);
     if (!loaded.ok()) return loaded.status();
     other = *std::move(loaded);
   }
@@ -130,6 +133,7 @@ void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen) {
       ->type_name("RUN")
       ->required();
   AddMethodOption(*command, &options->method);
+  AddLimitOption(*command, &options->limits);
   command->add_option("--rail", options->rail, "This rail alone")->type_name("RAIL");
   command->add_flag("--compare-methods", options->compare,
                     "Beside it the other method, and by how much that differs");

@@ -65,10 +65,12 @@ std::string NoiseOf(const RailEnergy& rail) {
 std::string Books(const RailEnergy& rail) {
   if (!rail.integral_j || !(*rail.integral_j > 0)) return "";
   const double left = *rail.integral_j - rail.operators_j - rail.between_j;
+  const double percent = 100 / *rail.integral_j;
   return fmt::format(
       "  operators {:.3f} J + between them {:.3f} J + unattributed {:.3f} J\n"
-      "  ({:.2f} %) = {:.3f} J\n",
-      rail.operators_j, rail.between_j, left, 100 * left / *rail.integral_j, *rail.integral_j);
+      "  ({:.2f} %) = {:.3f} J; readings are {:.3f} J ({:.2f} %) off from these powers\n",
+      rail.operators_j, rail.between_j, left, percent * left, *rail.integral_j, rail.residual_j,
+      percent * rail.residual_j);
 }
 
 }  // namespace

@@ -269,6 +269,7 @@ RailEnergy Assembly::Make() {
   }
   if (out.between_w) out.between_j = totals_.seconds[totals_.between()] * out.between_w->mean;
   out.inference_j = out.moments.Sum(all);
+  out.residual_j = fit_.residual_step_s * fit_.scale * powers_.Volts(totals_.between());
   if (!blurred.empty()) {
     AddGroup(blurred, &out);
     out.groups.back().more_iterations.reset();

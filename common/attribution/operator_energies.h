@@ -79,6 +79,9 @@ struct RailEnergy {
   // The rail's own integral from the first measured operator's begin to the last one's end, which
   // the two above make up but for what the model has missed. Absent where readings do not cover it.
   std::optional<double> integral_j;
+  // Of what is left of it that part which the readings say beyond these powers. The other is what
+  // straight lines between readings make of their windows, rounding, filter and gaps.
+  double residual_j = 0;
   // Half-width of the widest interval of operators that make up at least 1 % of the energy, as a
   // share of its mean; those in groups have their group's.
   double widest = 0;

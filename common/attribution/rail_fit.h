@@ -48,6 +48,8 @@ struct RailFit {
   uint64_t outliers = 0;  // of these: far from anything that could have run, and left out
   // Left out, too, and not among those: the sensor said one number while what ran changed.
   uint64_t stuck = 0;
+  // Readings, outliers too, less what the powers let them be on average: an integral, steps x s.
+  double residual_step_s = 0;
   // By category: readings whose windows touched it, and how much of its time they took in.
   std::vector<uint64_t> touched;
   std::vector<double> covered_s;

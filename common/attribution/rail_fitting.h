@@ -125,6 +125,7 @@ class RailFitting {
   // And until the noise is what it is without the parameters' freedom.
   bool RegressFreely(RailRows* rows, int most_iterations);
   void Summarise(const RailRows& rows);
+  double ResidualOf(const RailRows& rows) const;
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
 
   const RunCourse* course_ = nullptr;

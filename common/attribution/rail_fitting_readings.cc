@@ -138,12 +138,14 @@ bool RailFitting::IterationsVary(const std::vector<Stretch>& stretches) const {
          static_cast<double>(varied) >= kNearlyAll * static_cast<double>(all);
 }
 
-// One number through a whole iteration.
+// One number through as much time as a whole iteration takes. Between blocks of them nothing runs
+// while the board decides.
 bool RailFitting::LastsTooLong(const Stretch& s) const {
   const double begin = std::max(readings_[s.first].begin_ns, course_->measure_begin);
   const double end = std::min(readings_[s.last - 1].end_ns, course_->measure_end);
   const auto iterations = static_cast<double>(course_->iteration_begins.size());
-  return end - begin > (course_->measure_end - course_->measure_begin) / iterations;
+  return course_->UsableTime(begin, end) >
+         course_->UsableTime(course_->measure_begin, course_->measure_end) / iterations;
 }
 
 // Far from what is expected there, while that changes.

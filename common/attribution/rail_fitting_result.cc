@@ -55,6 +55,27 @@ bool RailFitting::RegressFreely(RailRows* rows, int most_iterations) {
   return true;
 }
 
+// A row stands for the time half-way to its neighbours, but for little of a gap.
+double RailFitting::ResidualOf(const RailRows& rows) const {
+  const size_t count = rows.rows().size();
+  if (count < 2) return 0;
+  const double most = (rows.at_ns(count - 1) - rows.at_ns(0)) / static_cast<double>(count - 1);
+  const auto half_to = [&](size_t a, size_t b) {
+    return std::min(0.5 * (rows.at_ns(b) - rows.at_ns(a)), most);
+  };
+  double sum_ns = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (rows.at_ns(i) < course_->measure_begin || rows.at_ns(i) > course_->measure_end) continue;
+    const double stands_for =
+        (i > 0 ? half_to(i - 1, i) : 0) + (i + 1 < count ? half_to(i, i + 1) : 0);
+    const double noise = std::sqrt(fit_.noise * fit_.noise + rows.rows().variance(i));
+    const double expected = rows.rows().Predict(i, fit_.p);
+    const double rounding = rows.rows().rounded(i) ? MeanRounding(expected, noise) : 0;
+    sum_ns += stands_for * (rows.rows().y(i) - expected - rounding);
+  }
+  return 1e-9 * sum_ns;
+}
+
 // The errors of places are this part's own: they are eliminated.
 void RailFitting::Summarise(const RailRows& rows) {
   kept_fit_ = fit_;
@@ -81,6 +102,7 @@ void RailFitting::Summarise(const RailRows& rows) {
   part_.used = rows.rows().size();
   part_.touched = rows.touched();
   part_.covered_s = rows.covered_s();
+  part_.residual_step_s = ResidualOf(rows);
   part_.row_sum = VectorXd::Zero(p_.size());
   part_.y_sum = 0;
   for (size_t i = 0; i < rows.rows().size(); ++i) {
@@ -143,6 +165,7 @@ RailFit RailFitting::Result() const {
   fit.used = summary_.used;
   fit.outliers = summary_.outliers;
   fit.stuck = summary_.stuck;
+  fit.residual_step_s = summary_.residual_step_s;
   fit.touched = summary_.touched;
   fit.covered_s = summary_.covered_s;
   const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));

@@ -77,6 +77,7 @@ void RailSummary::Add(const RailSummary& more) {
   AddTo(more.covered_s, &covered_s);
   row_sum += more.row_sum;
   y_sum += more.y_sum;
+  residual_step_s += more.residual_step_s;
   rounding.Add(more.rounding);
   place_squares_ns2 += more.place_squares_ns2;
   placed += more.placed;

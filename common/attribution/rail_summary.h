@@ -41,6 +41,7 @@ struct RailSummary {
   std::vector<double> covered_s;
   Eigen::VectorXd row_sum;  // of the weights and of the readings of rows that are no outliers
   double y_sum = 0;
+  double residual_step_s = 0;    // as in RailFit
   RoundingBias rounding;         // of rows that took rounding for noise
   double place_squares_ns2 = 0;  // of the standard deviations of `placed` fitted windows' places
   uint64_t placed = 0;

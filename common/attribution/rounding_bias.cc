@@ -7,6 +7,19 @@ namespace synergy {
 
 using std::numbers::pi;
 
+double MeanRounding(double steps, double noise) {
+  constexpr int kWaves = 16;  // the last adds 0.02 where there is no noise at all
+  const double phase = 2 * pi * (steps - std::floor(steps));
+  double mean = 0, sign = 1;
+  for (int k = 1; k <= kWaves; ++k) {
+    sign = -sign;
+    const double left = std::exp(-2 * std::pow(pi * k * noise, 2));
+    if (left < 1e-6) break;
+    mean += sign * left * std::sin(k * phase) / (pi * k);
+  }
+  return mean;
+}
+
 void RoundingBias::Add(double steps) {
   const std::complex<double> first = std::polar(1.0, 2 * pi * (steps - std::floor(steps)));
   std::complex<double> wave = 1;

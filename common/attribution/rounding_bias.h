@@ -8,6 +8,9 @@
 
 namespace synergy {
 
+// Mean of round(steps + e), e normal with a standard deviation of `noise`, less `steps`.
+double MeanRounding(double steps, double noise);
+
 // Of one rail's readings. Rounding is off by a periodic function of the value, a Fourier series
 // whose k-th wave has the amplitude 1 / (pi k): where the values' own waves average out, so does
 // the error; where they do not, how much of it is seen depends on where in a step the values

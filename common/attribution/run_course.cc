@@ -238,6 +238,16 @@ bool RunCourse::IsUsable(double begin, double end) const {
          other_begins[static_cast<size_t>(after - other_ends.begin())] >= end;
 }
 
+double RunCourse::UsableTime(double begin, double end) const {
+  double time = std::max(end - begin, 0.0);
+  const auto first = std::ranges::upper_bound(other_ends, begin);
+  for (auto i = static_cast<size_t>(first - other_ends.begin());
+       i < other_ends.size() && other_begins[i] < end; ++i) {
+    time -= std::min(end, other_ends[i]) - std::max(begin, other_begins[i]);
+  }
+  return time;
+}
+
 RunCourse CourseOf(const RunData& data, RunPart part) {
   RunCourse course;
   AddOps(data, &part);

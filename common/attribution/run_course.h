@@ -54,6 +54,8 @@ struct RunCourse {
 
   // Whether [begin, end] is known and touches nothing of other().
   bool IsUsable(double begin, double end) const;
+  // How much of [begin, end] is nothing of other(), ns.
+  double UsableTime(double begin, double end) const;
   std::vector<double> other_begins, other_ends;  // of the spans of other(), rising
 };
 

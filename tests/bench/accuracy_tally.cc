@@ -67,6 +67,7 @@ void Tally::Add(const Truth& truth, const LeastSquares& ls, const RailEnergy& ra
   if (rail.integral_j) {
     const double attributed_j = rail.operators_j + rail.between_j;
     books = std::max(books, std::abs(attributed_j / *rail.integral_j - 1));
+    residual = std::max(residual, std::abs(rail.residual_j / *rail.integral_j));
   }
 }
 

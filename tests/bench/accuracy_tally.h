@@ -38,6 +38,7 @@ struct Tally {
   Share whole;                      // networks within 1 % or half a step of the rail
   Share calibrated;                 // networks within the calibration and the interval
   double books = 0;                 // worst share of the integral that is not attributed
+  double residual = 0;              // likewise, of it what the readings say beyond the powers
 
   void Add(const Truth& truth, const LeastSquares& ls, const RailEnergy& rail,
            const Attribution& plain, size_t plain_rail);

@@ -1,4 +1,6 @@
-// Making elements. Texts are only ever set as text, so that no name of a run is markup.
+// Making elements. Texts are only ever set as text, so that no name of a run is markup, and none turns what stands beside it.
+
+import { visible } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -6,9 +8,9 @@ function fill(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value === true ? "" : value);
+    else made.setAttribute(name, value === true ? "" : visible(value));
   }
-  for (const child of children) made.append(child); // a string becomes a text
+  for (const child of children) made.append(child instanceof Node ? child : visible(child)); // a string becomes a text
   return made;
 }
 

@@ -3,9 +3,13 @@
 // Controls, and the marks that turn the direction of what follows them.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
+export function visible(text) {
+  return String(text ?? "").replace(UNSEEN, "\ufffd");
+}
+
 // One line, at most `most` characters long: longer ones are shortened in their middle.
 export function label(text, most = 60) {
-  const characters = [...String(text ?? "").replace(UNSEEN, "\ufffd")];
+  const characters = [...visible(text)];
   if (characters.length <= most) return characters.join("");
   const head = Math.ceil((most - 1) / 2);
   return characters.slice(0, head).join("") + "\u2026" + characters.slice(characters.length - (most - 1 - head)).join("");

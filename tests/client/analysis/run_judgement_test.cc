@@ -131,6 +131,12 @@ TEST(RunJudgement, BooksThatDoNotCloseAreAReason) {
               ElementsAre(StartsWith("residual_too_large: the books of VDD_IN do not close: "
                                      "+0.300 J (+2.9 %)")));
   EXPECT_THAT(RecordReasons(report, {.books = 0.05}), IsEmpty());
+  report.estimates[0]->integral_j = 10.1;
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
+  report.estimates[0]->residual_j = -0.25;
+  EXPECT_THAT(RecordReasons(report, {}),
+              ElementsAre(StartsWith("residual_too_large: the books of VDD_IN do not close: "
+                                     "-0.250 J (-2.5 %)")));
   report.estimates[0]->why_not = "nothing is known";
   EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
 }

@@ -92,6 +92,30 @@ TEST(LeastSquares, TheBooksClose) {
   ASSERT_TRUE(rail.integral_j.has_value());
   EXPECT_NEAR(rail.operators_j + rail.between_j, *rail.integral_j, 0.005 * *rail.integral_j);
   EXPECT_NEAR(rail.operators_j, 200 * rail.inference_j.mean, 1e-9 * rail.operators_j);
+  EXPECT_LT(std::abs(rail.residual_j), 0.001 * *rail.integral_j);
+}
+
+// A wild reading says something beyond the powers, for the time that it stands for.
+TEST(LeastSquares, TheResidualIsWhatReadingsSayBeyondThePowers) {
+  SyntheticOptions options = Short(8);
+  const RailEnergy plain = Solve(MakeSyntheticRun(options));
+  options.wild_every = 200;
+  const RailEnergy wild = Solve(MakeSyntheticRun(options));
+  const double more_j = *wild.integral_j - *plain.integral_j;
+  EXPECT_GT(std::abs(more_j), 0.005 * *plain.integral_j);
+  EXPECT_NEAR(wild.residual_j / more_j, 1, 0.15);
+}
+
+// Straight lines across a gap, and rounding, are not the powers' fault.
+TEST(LeastSquares, TheResidualIsNotWhatSamplingMakesOfTheIntegral) {
+  SyntheticOptions options = Short(4);
+  options.level_steps = 1.3;
+  options.dynamic_steps = 0.2;
+  options.noise_steps = 0.05;
+  const RailEnergy rail = Solve(MakeSyntheticRun(options));
+  const double left_j = *rail.integral_j - rail.operators_j - rail.between_j;
+  EXPECT_LT(std::abs(rail.residual_j), 0.002 * *rail.integral_j);
+  EXPECT_GT(std::abs(left_j), 0.02 * *rail.integral_j) << "what rounding makes of it";
 }
 
 TEST(LeastSquares, WhatTheDeviceDrawsWhileItDecidesIsInNoNumberOfTheRun) {
@@ -104,6 +128,18 @@ TEST(LeastSquares, WhatTheDeviceDrawsWhileItDecidesIsInNoNumberOfTheRun) {
   EXPECT_NEAR(rail.idle_w->mean, run.idle_w, 0.02 * run.idle_w);
   EXPECT_NEAR(rail.operators_j + rail.between_j, *rail.integral_j, 0.005 * *rail.integral_j);
   EXPECT_LT(WeightedError(run, rail), 0.02);
+}
+
+// A quiet rail that stands on one step while the device decides is not stuck.
+TEST(LeastSquares, OneNumberWhileTheDeviceDecidesIsNoFault) {
+  SyntheticOptions options = Short(4);
+  options.operators = 66;
+  options.level_steps = 12;
+  options.noise_steps = 0.08;
+  options.decide_every = 40;
+  const RailEnergy rail = Solve(MakeSyntheticRun(options));
+  ASSERT_TRUE(rail.why_not.empty()) << rail.why_not;
+  EXPECT_EQ(rail.stuck, 0u);
 }
 
 TEST(LeastSquares, OperatorsThatItCannotTellApartHaveOnlyTheirGroupsEnergy) {

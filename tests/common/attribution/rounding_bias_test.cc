@@ -8,6 +8,20 @@
 namespace synergy {
 namespace {
 
+TEST(MeanRounding, IsTheMeanOfRoundedValues) {
+  EXPECT_NEAR(MeanRounding(7.25, 0), -0.25, 0.02);
+  EXPECT_NEAR(MeanRounding(-7.25, 0), 0.25, 0.02);
+  EXPECT_NEAR(MeanRounding(7.3, 0.6), 0, 0.001);
+  std::mt19937_64 random(2);
+  std::normal_distribution<double> noise(0, 0.15);
+  for (const double steps : {0.1, 0.4, 0.5, 2.7}) {
+    double off = 0;
+    constexpr int kReadings = 100'000;
+    for (int i = 0; i < kReadings; ++i) off += std::round(steps + noise(random)) - steps;
+    EXPECT_NEAR(MeanRounding(steps, 0.15), off / kReadings, 0.006) << steps;
+  }
+}
+
 TEST(RoundingBias, IsThatOfOneReadingWhereAllAreTheSame) {
   RoundingBias bias;
   for (int i = 0; i < 100; ++i) bias.Add(26.4);

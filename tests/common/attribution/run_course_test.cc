@@ -87,6 +87,9 @@ TEST(RunCourse, DecisionsBetweenBlocksAndLoopedOperatorsAreNeitherIdleNorOfAnIte
   EXPECT_NEAR(course.seconds[course.other()], 0.040, 1e-12);
   EXPECT_FALSE(course.IsUsable(39e6, 41e6));
   EXPECT_FALSE(course.IsUsable(49e6, 51e6));
+  EXPECT_DOUBLE_EQ(course.UsableTime(30e6, 60e6), 20e6);
+  EXPECT_DOUBLE_EQ(course.UsableTime(42e6, 55e6), 5e6);
+  EXPECT_DOUBLE_EQ(course.UsableTime(10e6, 20e6), 10e6);
 }
 
 TEST(RunCourse, OperatorsAtTheSameTimeShareIt) {
