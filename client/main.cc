@@ -28,6 +28,9 @@ void AddCommands(CLI::App& app, ChosenCommand* chosen) {
   AddTagCommand(app, chosen);
   AddCompareCommand(app, chosen);
   AddGateCommand(app, chosen);
+  AddFitCommand(app, chosen);
+  AddEvaluateCommand(app, chosen);
+  AddPredictCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddAnalyzeCommand(app, chosen);
   AddReportCommand(app, chosen);

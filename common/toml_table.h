@@ -64,6 +64,19 @@ class TomlTable {
     }
     return texts;
   }
+  // Numbers; none where there is no such key.
+  std::vector<double> Numbers(std::string_view key) {
+    std::vector<double> numbers;
+    if (!Has(key)) return numbers;
+    const toml::array* array = table_[key].as_array();
+    bool good = array != nullptr;
+    for (size_t i = 0; good && i < array->size(); ++i) {
+      good = (*array)[i].is_number();
+      numbers.push_back((*array)[i].value_or(0.0));
+    }
+    if (!good) Fail(key, "must be a list of numbers");
+    return numbers;
+  }
   // A text, a number or a truth value, or a list of them that is not empty, as texts.
   struct Scalars {
     std::vector<std::string> texts;

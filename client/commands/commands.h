@@ -23,6 +23,9 @@ void AddRunsCommand(CLI::App& app, ChosenCommand* chosen);  // with `runs prune`
 void AddTagCommand(CLI::App& app, ChosenCommand* chosen);
 void AddCompareCommand(CLI::App& app, ChosenCommand* chosen);
 void AddGateCommand(CLI::App& app, ChosenCommand* chosen);
+void AddFitCommand(CLI::App& app, ChosenCommand* chosen);
+void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen);
+void AddPredictCommand(CLI::App& app, ChosenCommand* chosen);
 void AddShowCommand(CLI::App& app, ChosenCommand* chosen);
 void AddAnalyzeCommand(CLI::App& app, ChosenCommand* chosen);
 void AddReportCommand(CLI::App& app, ChosenCommand* chosen);

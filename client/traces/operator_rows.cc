@@ -10,9 +10,9 @@
 #include <set>
 #include <utility>
 
-#include "client/traces/csv.h"
 #include "client/traces/text_block.h"
 #include "client/traces/trace_rows.h"
+#include "common/csv.h"
 #include "common/printable.h"
 #include "common/records/chunk.h"
 

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/traces/csv.h"
+#include "common/csv.h"
 
 namespace synergy {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "client/traces/csv.h"
+#include "common/csv.h"
 #include "common/marker_ring.h"
 #include "common/records/readings.h"
 #include "synergy/v1/records.pb.h"

@@ -23,9 +23,8 @@ struct CsvColumn {
 // Where a file has its columns, and its rows' fields by column. Thread-compatible.
 class CsvTable {
  public:
-  static constexpr size_t kMostColumns = 16;
-
-  // `columns`: what there may be, at most kMostColumns. InvalidArgument where the line is not a
+  CsvTable() = default;  // without columns
+  // `columns`: what there may be. InvalidArgument where the line is not a
   // header with the required ones, each once, and nothing else.
   static absl::StatusOr<CsvTable> ParseHeader(std::string_view line,
                                               std::span<const CsvColumn> columns);
@@ -39,11 +38,16 @@ class CsvTable {
  private:
   absl::Status ParseQuotedRow(std::string_view line);
 
+  explicit CsvTable(size_t columns) : fields_(columns), has_(columns) {}
+
   std::vector<size_t> columns_;  // by place in the line
-  std::vector<std::string_view> fields_ = std::vector<std::string_view>(kMostColumns);
-  std::vector<bool> has_ = std::vector<bool>(kMostColumns);
+  std::vector<std::string_view> fields_;
+  std::vector<bool> has_;
   std::vector<std::string> unquoted_;
 };
+
+// What the line's columns are called, whatever that is: views of it.
+std::vector<std::string_view> CsvNames(std::string_view line);
 
 // A line without what an editor may have put around it: a byte order mark, a carriage return.
 std::string_view TrimmedLine(std::string_view line);

@@ -1,4 +1,4 @@
-#include "client/traces/csv.h"
+#include "common/csv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

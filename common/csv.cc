@@ -1,4 +1,4 @@
-#include "client/traces/csv.h"
+#include "common/csv.h"
 
 #include <fmt/format.h>
 
@@ -56,15 +56,24 @@ std::string_view TrimmedLine(std::string_view line) {
   return line;
 }
 
-absl::StatusOr<CsvTable> CsvTable::ParseHeader(std::string_view line,
-                                               std::span<const CsvColumn> columns) {
-  CsvTable table;
+std::vector<std::string_view> CsvNames(std::string_view line) {
+  std::vector<std::string_view> names;
   for (size_t at = 0; at <= line.size();) {
     const size_t comma = std::min(line.find(',', at), line.size());
     std::string_view name = Trimmed(line.substr(at, comma - at));
     if (name.size() >= 2 && name.front() == '"' && name.back() == '"') {
       name = name.substr(1, name.size() - 2);
     }
+    names.push_back(name);
+    at = comma + 1;
+  }
+  return names;
+}
+
+absl::StatusOr<CsvTable> CsvTable::ParseHeader(std::string_view line,
+                                               std::span<const CsvColumn> columns) {
+  CsvTable table(columns.size());
+  for (const std::string_view name : CsvNames(line)) {
     const auto column = std::ranges::find(columns, name, &CsvColumn::name);
     if (column == columns.end()) return WrongColumn(name, columns);
     const auto index = static_cast<size_t>(column - columns.begin());
@@ -73,7 +82,6 @@ absl::StatusOr<CsvTable> CsvTable::ParseHeader(std::string_view line,
     }
     table.has_[index] = true;
     table.columns_.push_back(index);
-    at = comma + 1;
   }
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].required && !table.has_[i]) {

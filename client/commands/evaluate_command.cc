@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/analysis/report_json.h"
+#include "client/commands/commands.h"
+#include "client/commands/exit_code.h"
+#include "client/commands/feature_source.h"
+#include "client/commands/output.h"
+#include "client/commands/pager.h"
+#include "client/predict/evaluation.h"
+#include "client/predict/prediction_json.h"
+#include "client/report/prediction_text.h"
+
+namespace synergy {
+namespace {
+
+struct EvaluateOptions {
+  FeatureSourceOptions source;
+  std::vector<std::string> families;  // none: all
+  int degree = 1;
+  int folds = 0;
+  uint64_t seed = 1;
+  std::vector<std::string> train, test;
+  bool json = false;
+};
+
+Split SplitOf(const EvaluateOptions& options) {
+  if (!options.test.empty()) return TrainTest{options.train, options.test};
+  if (options.folds > 0) return KFold{options.folds, options.seed};
+  return LeaveOneNetworkOut{};
+}
+
+struct Evaluated {
+  std::vector<Evaluation> evaluations;
+  std::vector<std::string> notes;
+};
+
+// All families, but for those that these rows do not have the features for; or those asked for.
+absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
+                                           const FeatureTable& table) {
+  Evaluated out;
+  std::vector<Family> families;
+  for (const std::string& name : options.families) families.push_back(*FamilyOfName(name));
+  const bool are_chosen = !families.empty();
+  if (!are_chosen) families.assign(std::begin(kFamilies), std::end(kFamilies));
+  std::optional<absl::Status> first;
+  for (const Family family : families) {
+    absl::StatusOr<Evaluation> evaluation =
+        Evaluate(table, {.family = family, .degree = options.degree}, SplitOf(options));
+    if (evaluation.ok()) {
+      out.evaluations.push_back(*std::move(evaluation));
+      continue;
+    }
+    if (are_chosen) return Ending(ExitCode::kUsage, evaluation.status());
+    if (!first) first = evaluation.status();
+    out.notes.push_back(
+        fmt::format("{}: {}", FamilyName(family), std::string(evaluation.status().message())));
+  }
+  if (out.evaluations.empty()) return Ending(ExitCode::kUsage, *first);
+  return out;
+}
+
+absl::Status EvaluateCommand(const EvaluateOptions& options) {
+  absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
+  if (!loaded.ok()) return loaded.status();
+  absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, loaded->table);
+  if (!evaluated.ok()) return evaluated.status();
+  std::vector<std::string>& notes = loaded->notes;
+  notes.insert(notes.end(), evaluated->notes.begin(), evaluated->notes.end());
+  const std::string simulated = loaded->SimulatedNotice();
+  if (options.json) {
+    nlohmann::ordered_json document;
+    document["schema_version"] = kReportSchemaVersion;
+    document["simulated"] = !simulated.empty();
+    document["rail"] = loaded->rail;
+    document["conditions"] = loaded->conditions;
+    document["families"] = nlohmann::ordered_json::array();
+    for (const Evaluation& evaluation : evaluated->evaluations) {
+      document["families"].push_back(EvaluationJson(evaluation));
+    }
+    document["notes"] = notes;
+    return WriteStdout(JsonText(document));
+  }
+  std::string text = EvaluationsText(evaluated->evaluations, StdoutColumns());
+  for (const std::string& note : notes) text += note + "\n";
+  return WritePaged(text + simulated);
+}
+
+}  // namespace
+
+void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "Show how well families of models predict what they have not seen");
+  AddFeatureSourceOptions(*command, &options->source);
+  command->add_option("--family", options->families, "Default: all that these rows allow")
+      ->delimiter(',')
+      ->check(IsFamily());
+  command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
+      ->check(CLI::Range(1, kMostDegree))
+      ->capture_default_str();
+  CLI::Option* folds =
+      command
+          ->add_option("--k-fold", options->folds,
+                       "Leave out so many parts of the rows in turns, instead of networks")
+          ->check(CLI::Range(2, 1000));
+  command->add_option("--seed", options->seed, "That the parts are drawn with")
+      ->needs(folds)
+      ->capture_default_str();
+  CLI::Option* train = command->add_option("--train", options->train, "Networks to fit to")
+                           ->delimiter(',')
+                           ->excludes(folds);
+  CLI::Option* test = command->add_option("--test", options->test, "Networks to predict")
+                          ->delimiter(',')
+                          ->needs(train);
+  train->needs(test);
+  AddJsonFlag(*command, &options->json);
+  command->callback(
+      [options, chosen] { *chosen = [options] { return EvaluateCommand(*options); }; });
+}
+
+}  // namespace synergy

@@ -1,0 +1,293 @@
+#include "client/predict/families.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "client/analysis/student_t.h"
+#include "client/predict/part_fit.h"
+
+namespace synergy {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+constexpr OpClass kClasses[] = {OpClass::kConvolution,    OpClass::kDepthwise,
+                                OpClass::kFullyConnected, OpClass::kPooling,
+                                OpClass::kNormalisation,  OpClass::kLocalNormalisation,
+                                OpClass::kActivation,     OpClass::kElementwise,
+                                OpClass::kConcat,         OpClass::kOther};
+constexpr double kInside = 0.95;
+
+std::vector<Term> FewTerms(OpClass op_class) {
+  switch (op_class) {
+    case OpClass::kConvolution:
+      return Terms({"macs", "bytes", "1", "im2col_bytes"});
+    case OpClass::kDepthwise:
+      return Terms({"macs", "bytes", "1"});
+    case OpClass::kFullyConnected:
+      return Terms({"bytes", "macs", "1"});
+    default:
+      return Terms({"bytes", "flops", "1"});
+  }
+}
+
+// All products of up to two features that a layer has.
+std::vector<Term> ManyTerms() {
+  const std::vector<Term> single = Terms({"macs", "bytes", "im2col_bytes", "flops", "outputs",
+                                          "kernel", "stride", "channels", "groups"});
+  std::vector<Term> terms = single;
+  terms.insert(terms.begin(), Term{});
+  for (size_t i = 0; i < single.size(); ++i) {
+    for (size_t k = i; k < single.size(); ++k) terms.push_back(Product(single[i], single[k]));
+  }
+  return terms;
+}
+
+bool Varies(const VectorXd* values) {
+  return values != nullptr && values->maxCoeff() > 1.001 * values->minCoeff();
+}
+
+// Power grows with the square of the voltage, which grows with the clock; what takes long at a slow
+// clock pays for leakage.
+std::vector<Term> OverClocks(const std::vector<Term>& terms, const FeatureTable& table,
+                             std::initializer_list<std::string_view> factors) {
+  if (!Varies(table.Find("frequency"))) return terms;
+  std::vector<Term> all = terms;
+  for (const Term& factor : Terms(factors)) {
+    for (const Term& term : terms) all.push_back(Product(term, factor));
+  }
+  return all;
+}
+
+// Without those of features that the table does not have.
+std::vector<Term> Known(std::vector<Term> terms, const FeatureTable& table) {
+  std::erase_if(terms, [&](const Term& term) { return !term.IsKnown(table); });
+  return terms;
+}
+
+std::vector<Index> RowsOf(const FeatureTable& table, OpClass op_class) {
+  std::vector<Index> rows;
+  for (size_t i = 0; i < table.types.size(); ++i) {
+    if (ClassOfType(table.types[i]) == op_class) rows.push_back(static_cast<Index>(i));
+  }
+  return rows;
+}
+
+std::vector<PartPlan> MacPlans(int degree) {
+  PartPlan plan;
+  Term power;
+  for (int i = 0; i < degree; ++i) {
+    power = Product(power, Terms({"macs"}).front());
+    plan.terms.push_back(power);
+  }
+  return {plan};
+}
+
+std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
+  std::vector<PartPlan> plans;
+  const bool has_times = table.Find("time") != nullptr;
+  for (const OpClass op_class : kClasses) {
+    if (!has_times || RowsOf(table, op_class).empty()) continue;
+    plans.push_back({.target = "time",
+                     .op_class = op_class,
+                     .terms = OverClocks(FewTerms(op_class), table, {"frequency^-1"}),
+                     .non_negative = true});
+  }
+  std::vector<Term> terms = Terms({"time", "macs", "bytes"});
+  if (Varies(table.Find("frequency"))) {
+    terms = Terms({"time", "time*frequency", "macs", "bytes", "macs*frequency^2",
+                   "bytes*frequency^2", "time*frequency^3"});
+  }
+  plans.push_back({.terms = std::move(terms), .non_negative = true});
+  return plans;
+}
+
+std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& table) {
+  switch (options.family) {
+    case Family::kMac:
+      return MacPlans(options.degree);
+    case Family::kCounters:
+      return {{.terms = Terms({"bus", "simd"})}};
+    case Family::kChain:
+      return {{.target = "simd", .terms = Terms({"macs"})},
+              {.target = "bus", .terms = Terms({"simd"})},
+              {.terms = Terms({"bus", "simd"})}};
+    case Family::kPhysical:
+      return PhysicalPlans(table);
+    default:
+      break;
+  }
+  std::vector<PartPlan> plans;
+  const bool is_individual = options.family == Family::kIndividual;
+  for (const OpClass op_class : kClasses) {
+    if (RowsOf(table, op_class).empty()) continue;
+    PartPlan plan;
+    plan.op_class = op_class;
+    if (is_individual) {
+      plan.terms = OverClocks(ManyTerms(), table, {"frequency^-1"});
+      plan.penalty = Penalty::kLasso;
+    } else {
+      plan.terms = OverClocks(FewTerms(op_class), table, {"frequency^-1", "frequency^2"});
+      plan.non_negative = true;
+    }
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+absl::Status Check(const FeatureTable& table, const FitOptions& options) {
+  if (table.rows() == 0) return absl::InvalidArgumentError("there is nothing to fit: no rows");
+  for (Index i = 0; i < table.rows(); ++i) {
+    if (table.energy_j[i] > 0) continue;
+    const auto row = static_cast<size_t>(i);
+    return absl::InvalidArgumentError(
+        fmt::format("the energy of {} {} is {:g} J; only energies above 0 can be fitted",
+                    table.networks[row], table.layers[row], table.energy_j[i]));
+  }
+  const bool has_types =
+      std::ranges::any_of(table.types, [](const auto& type) { return !type.empty(); });
+  if (IsOfOperators(options.family) && !has_types) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the family {} is of operators, and these rows do not say of which type they are",
+        FamilyName(options.family)));
+  }
+  if (options.degree < 1 || options.degree > kMostDegree) {
+    return absl::InvalidArgumentError(
+        fmt::format("the degree is {}; allowed is 1 to {}", options.degree, kMostDegree));
+  }
+  return absl::OkStatus();
+}
+
+// `what`: as far as it is known which of its terms' features are not there.
+absl::Status Missing(const FitOptions& options, const PartPlan& plan, const FeatureTable& table) {
+  std::set<std::string> missing;
+  for (const Term& term : plan.terms) {
+    for (const Term::Factor& factor : term.factors) {
+      if (table.Find(factor.feature) == nullptr) missing.insert(factor.feature);
+    }
+  }
+  if (plan.target != "energy" && table.Find(plan.target) == nullptr) missing.insert(plan.target);
+  return absl::InvalidArgumentError(
+      fmt::format("the family {} needs the feature {}, which these rows do not have",
+                  FamilyName(options.family), fmt::join(missing, ", ")));
+}
+
+// What one network left out says of the others' model.
+struct LeftOut {
+  std::vector<std::vector<double>> ratios;  // by part: measured over predicted
+  std::vector<double> log_ratios;           // of networks
+};
+
+void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
+  for (size_t i = 0; i < model->parts.size(); ++i) {
+    std::vector<double> ratios = left_out.ratios[i];
+    if (ratios.size() < 2) continue;
+    std::ranges::sort(ratios);
+    const double outside = 0.5 * (1 - kInside) * static_cast<double>(ratios.size() + 1);
+    const auto cut = static_cast<size_t>(std::max(0.0, std::floor(outside) - 1));
+    model->parts[i].ratio_low = std::min(1.0, ratios[cut]);
+    model->parts[i].ratio_high = std::max(1.0, ratios[ratios.size() - 1 - cut]);
+  }
+  const auto count = static_cast<double>(left_out.log_ratios.size());
+  if (count < 2) return;
+  double squares = 0;
+  for (const double ratio : left_out.log_ratios) squares += ratio * ratio;
+  model->network_log_half =
+      StudentTQuantile(0.5 * (1 + kInside), count) * std::sqrt(squares / count * (1 + 1 / count));
+}
+
+// Which part of the model an operator's energy comes from.
+size_t PartOf(const EnergyModel& model, const std::string& type) {
+  for (size_t i = 0; i < model.parts.size(); ++i) {
+    const ModelPart& part = model.parts[i];
+    if (part.target == "energy" && (!part.op_class || *part.op_class == ClassOfType(type))) {
+      return i;
+    }
+  }
+  return model.parts.size();
+}
+
+void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* left_out) {
+  const absl::StatusOr<Predictions> predicted = Predict(model, rows);
+  if (!predicted.ok()) return;
+  const FeatureTable networks = rows.ByRun();
+  for (size_t i = 0; i < predicted->runs.size(); ++i) {
+    const Prediction& run = predicted->runs[i];
+    if (!run.is_known || !(run.mean > 0)) continue;
+    const double ratio = networks.energy_j[static_cast<Index>(i)] / run.mean;
+    left_out->log_ratios.push_back(std::log(ratio));
+    if (predicted->rows.empty()) left_out->ratios.back().push_back(ratio);
+  }
+  for (size_t i = 0; i < predicted->rows.size(); ++i) {
+    const Prediction& row = predicted->rows[i];
+    if (!row.is_known || !(row.mean > 0)) continue;
+    left_out->ratios[PartOf(model, rows.types[i])].push_back(rows.energy_j[static_cast<Index>(i)] /
+                                                             row.mean);
+  }
+}
+
+LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
+                 const FeatureTable& table) {
+  LeftOut left_out;
+  left_out.ratios.resize(fits.size());
+  for (size_t network = 0; network < model.networks.size(); ++network) {
+    EnergyModel rest = model;
+    rest.parts.clear();
+    for (const PartFit& fit : fits) {
+      if (std::optional<ModelPart> part = fit.Without(network)) {
+        rest.parts.push_back(*std::move(part));
+      }
+    }
+    if (rest.parts.size() < fits.size()) continue;  // what it alone has cannot be told without it
+    std::vector<Index> rows;
+    for (Index i = 0; i < table.rows(); ++i) {
+      if (table.networks[static_cast<size_t>(i)] == model.networks[network]) rows.push_back(i);
+    }
+    AddLeftOut(rest, table.Select(rows), &left_out);
+  }
+  return left_out;
+}
+
+}  // namespace
+
+absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOptions& options) {
+  if (absl::Status good = Check(table, options); !good.ok()) return good;
+  const FeatureTable rows = IsOfOperators(options.family) ? table : table.ByRun();
+  EnergyModel model;
+  model.family = options.family;
+  model.degree = options.degree;
+  model.networks = DistinctNames(rows.networks);
+  model.runs = DistinctNames(rows.runs);
+  std::vector<PartFit> fits;
+  for (PartPlan& plan : PlansOf(options, rows)) {
+    const bool is_chain = !IsOfOperators(options.family);
+    const std::vector<Term> known = Known(plan.terms, rows);
+    const bool has_target = plan.target == "energy" || rows.Find(plan.target) != nullptr;
+    if (known.empty() || !has_target || (is_chain && known.size() < plan.terms.size())) {
+      return Missing(options, plan, rows);
+    }
+    plan.terms = known;
+    std::vector<Index> of_class;
+    for (Index i = 0; i < rows.rows(); ++i) {
+      const std::string& type = rows.types[static_cast<size_t>(i)];
+      if (!plan.op_class || *plan.op_class == ClassOfType(type)) of_class.push_back(i);
+    }
+    absl::StatusOr<PartFit> fit =
+        PartFit::Make(std::move(plan), rows.Select(of_class), model.networks, &model.notes);
+    if (!fit.ok()) return fit.status();
+    model.parts.push_back(fit->part());
+    fits.push_back(*std::move(fit));
+  }
+  SetIntervals(LeaveOut(model, fits, rows), &model);
+  if (!(model.network_log_half > 0)) {
+    model.notes.emplace_back("no intervals: fewer than two networks can be left out and predicted");
+  }
+  return model;
+}
+
+}  // namespace synergy

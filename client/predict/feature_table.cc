@@ -1,0 +1,194 @@
+#include "client/predict/feature_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <utility>
+
+namespace synergy {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+struct Word {
+  std::string_view part;  // of a type in lower case
+  OpClass op_class;
+};
+
+// The first that a type contains decides.
+constexpr std::array<Word, 33> kWords = {{
+    {"depthwise", OpClass::kDepthwise},
+    {"dwconv", OpClass::kDepthwise},
+    {"conv", OpClass::kConvolution},
+    {"pool", OpClass::kPooling},
+    {"matmul", OpClass::kFullyConnected},
+    {"fully", OpClass::kFullyConnected},
+    {"gemm", OpClass::kFullyConnected},
+    {"dense", OpClass::kFullyConnected},
+    {"lrn", OpClass::kLocalNormalisation},
+    {"localresponse", OpClass::kLocalNormalisation},
+    {"norm", OpClass::kNormalisation},
+    {"spatialbn", OpClass::kNormalisation},
+    {"affinechannel", OpClass::kNormalisation},
+    {"relu", OpClass::kActivation},
+    {"softmax", OpClass::kActivation},
+    {"sigmoid", OpClass::kActivation},
+    {"tanh", OpClass::kActivation},
+    {"swish", OpClass::kActivation},
+    {"elu", OpClass::kActivation},
+    {"clip", OpClass::kActivation},
+    {"activation", OpClass::kActivation},
+    {"elementwise", OpClass::kElementwise},
+    {"eltwise", OpClass::kElementwise},
+    {"concat", OpClass::kConcat},
+    {"split", OpClass::kConcat},
+    {"shuffle", OpClass::kConcat},
+    {"transpose", OpClass::kConcat},
+    {"slice", OpClass::kConcat},
+    {"copy", OpClass::kConcat},
+    {"pad", OpClass::kConcat},
+    {"reshape", OpClass::kConcat},
+    {"flatten", OpClass::kConcat},
+    {"dropout", OpClass::kConcat},
+}};
+constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", "mul", "div",
+                                                          "max", "mean", "min", "pow"};
+constexpr std::array<std::string_view, 6> kNotSums = {"kernel", "stride",    "channels",
+                                                      "groups", "frequency", "depthwise_share"};
+
+template <typename T>
+std::vector<T> Picked(const std::vector<T>& values, std::span<const Index> rows) {
+  std::vector<T> picked;
+  for (const Index row : rows) picked.push_back(values[static_cast<size_t>(row)]);
+  return picked;
+}
+
+}  // namespace
+
+std::string_view OpClassName(OpClass op_class) {
+  switch (op_class) {
+    case OpClass::kConvolution:
+      return "convolution";
+    case OpClass::kDepthwise:
+      return "depthwise";
+    case OpClass::kFullyConnected:
+      return "fully-connected";
+    case OpClass::kPooling:
+      return "pooling";
+    case OpClass::kNormalisation:
+      return "normalisation";
+    case OpClass::kLocalNormalisation:
+      return "local-normalisation";
+    case OpClass::kActivation:
+      return "activation";
+    case OpClass::kElementwise:
+      return "elementwise";
+    case OpClass::kConcat:
+      return "concat";
+    case OpClass::kOther:
+      return "other";
+  }
+  return "other";
+}
+
+OpClass ClassOfType(std::string_view type) {
+  std::string lower(type);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const Word& word : kWords) {
+    if (lower.find(word.part) != lower.npos) return word.op_class;
+  }
+  if (lower.starts_with("fc")) return OpClass::kFullyConnected;
+  for (const std::string_view word : kElementwise) {
+    if (lower == word) return OpClass::kElementwise;
+  }
+  return OpClass::kOther;
+}
+
+bool AddsUp(std::string_view feature) {
+  return std::ranges::find(kNotSums, feature) == kNotSums.end();
+}
+
+const VectorXd* FeatureTable::Find(std::string_view feature) const {
+  const auto found = std::ranges::find(features, feature, &FeatureColumn::name);
+  return found == features.end() ? nullptr : &found->values;
+}
+
+void FeatureTable::Set(std::string_view feature, VectorXd values) {
+  const auto found = std::ranges::find(features, feature, &FeatureColumn::name);
+  if (found == features.end()) {
+    features.push_back({std::string(feature), std::move(values)});
+  } else {
+    found->values = std::move(values);
+  }
+}
+
+FeatureTable FeatureTable::Select(std::span<const Index> rows) const {
+  FeatureTable out{.networks = Picked(networks, rows),
+                   .runs = Picked(runs, rows),
+                   .layers = Picked(layers, rows),
+                   .types = Picked(types, rows),
+                   .energy_j = energy_j(rows),
+                   .energy_sd_j = energy_sd_j(rows),
+                   .features = {}};
+  for (const FeatureColumn& column : features) {
+    out.features.push_back({column.name, column.values(rows)});
+  }
+  return out;
+}
+
+FeatureTable FeatureTable::ByRun() const {
+  std::map<std::string, Index> place;
+  std::vector<Index> first, run_of;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto [at, is_new] = place.emplace(runs[i], static_cast<Index>(first.size()));
+    if (is_new) first.push_back(static_cast<Index>(i));
+    run_of.push_back(at->second);
+  }
+  FeatureTable out = Select(first);
+  for (size_t i = 0; i < first.size(); ++i) {
+    out.layers[i].clear();
+    out.types[i] = "network";
+  }
+  const auto sums = [&](const VectorXd& values) {
+    VectorXd sum = VectorXd::Zero(static_cast<Index>(first.size()));
+    for (Index i = 0; i < values.size(); ++i) sum[run_of[static_cast<size_t>(i)]] += values[i];
+    return sum;
+  };
+  out.energy_j = sums(energy_j);
+  out.energy_sd_j = sums(energy_sd_j.cwiseAbs2()).cwiseSqrt();
+  std::vector<FeatureColumn> kept;
+  for (const FeatureColumn& column : features) {
+    if (AddsUp(column.name)) {
+      kept.push_back({column.name, sums(column.values)});
+      continue;
+    }
+    const VectorXd of_first = column.values(first);
+    bool same = true;
+    for (Index i = 0; i < rows() && same; ++i) {
+      same = column.values[i] == of_first[run_of[static_cast<size_t>(i)]];
+    }
+    if (same) kept.push_back({column.name, of_first});
+  }
+  out.features = std::move(kept);
+  const VectorXd* macs = Find("macs");
+  if (macs == nullptr || (macs->array() <= 0).all()) return out;
+  VectorXd depthwise = *macs;
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (ClassOfType(types[i]) != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
+  }
+  out.Set("depthwise_share", sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
+  return out;
+}
+
+std::vector<std::string> DistinctNames(std::span<const std::string> names) {
+  std::vector<std::string> distinct;
+  std::map<std::string_view, bool> seen;
+  for (const std::string& name : names) {
+    if (seen.emplace(name, true).second) distinct.push_back(name);
+  }
+  return distinct;
+}
+
+}  // namespace synergy

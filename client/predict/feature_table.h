@@ -1,0 +1,68 @@
+// What models are fitted to and predict: operators or networks with their features and energies.
+// Pure.
+#pragma once
+
+#include <Eigen/Dense>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace synergy {
+
+// Operators that cost alike, as far as few features can tell.
+enum class OpClass {
+  kConvolution,
+  kDepthwise,  // a convolution of one channel at a time
+  kFullyConnected,
+  kPooling,
+  kNormalisation,
+  kLocalNormalisation,  // LRN, which takes powers and roots
+  kActivation,
+  kElementwise,
+  kConcat,  // and whatever else moves data
+  kOther,
+};
+std::string_view OpClassName(OpClass op_class);
+// By an operator's type in Caffe2, or a word that a table has for it ("conv", "pool", "fc").
+OpClass ClassOfType(std::string_view type);
+
+// The features that families are made of. What a source does not have is absent.
+//   macs, flops     multiply-accumulates and floating-point operations (common/op_cost.h)
+//   bytes           distinct bytes read and written (likewise)
+//   im2col_bytes    of the patches that a convolution is unrolled to; 0 where it is not
+//   outputs         elements that it writes
+//   kernel, stride, channels, groups    of a window: taps, step, input channels of a group, groups
+//   time            seconds
+//   frequency       GHz, of the CPU
+//   others          counted events, by the names that they were counted with
+struct FeatureColumn {
+  std::string name;
+  Eigen::VectorXd values;
+};
+// Whether a network's is the sum of its operators'.
+bool AddsUp(std::string_view feature);
+
+struct FeatureTable {
+  // By row. `runs`: rows of one are the operators of one network, measured together; a network may
+  // have several, at other clocks.
+  std::vector<std::string> networks, runs, layers, types;
+  Eigen::VectorXd energy_j;     // of one execution; above 0 where it is to be fitted
+  Eigen::VectorXd energy_sd_j;  // its standard error; 0: not known
+  std::vector<FeatureColumn> features;
+
+  Eigen::Index rows() const { return energy_j.size(); }
+  // Null where there is none.
+  const Eigen::VectorXd* Find(std::string_view feature) const;
+  // Adds the column, or takes its place.
+  void Set(std::string_view feature, Eigen::VectorXd values);
+  FeatureTable Select(std::span<const Eigen::Index> rows) const;
+  // A row a run, in the order of their first rows, with sums of what adds up; of the rest what is
+  // the same in all rows of each. With depthwise_share, that of the macs in depthwise convolutions.
+  FeatureTable ByRun() const;
+};
+
+// The different names, in the order in which they come first.
+std::vector<std::string> DistinctNames(std::span<const std::string> names);
+
+}  // namespace synergy

@@ -1,0 +1,230 @@
+#include "client/predict/op_features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace synergy {
+namespace {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+constexpr std::array<std::string_view, 9> kColumns = {
+    "macs", "flops", "bytes", "im2col_bytes", "outputs", "kernel", "stride", "channels", "groups"};
+using Row = std::array<double, kColumns.size()>;
+
+struct OpShape {
+  std::string type;
+  std::vector<Dims> inputs, outputs;
+  double macs = 0, flops = 0, bytes = 0;
+
+  explicit OpShape(std::string of_type) : type(std::move(of_type)) {}
+};
+
+double Elements(const Dims& dims) {
+  double count = 1;
+  for (const int64_t dim : dims) count *= static_cast<double>(dim);
+  return count;
+}
+
+// Of a window over images, NCHW: how often the output is smaller.
+double StrideOf(const OpShape& op) {
+  const bool has = !op.inputs.empty() && !op.outputs.empty() && op.inputs[0].size() == 4 &&
+                   op.outputs[0].size() == 4 && op.outputs[0][2] > 0;
+  if (!has) return 1;
+  const double ratio = static_cast<double>(op.inputs[0][2]) / static_cast<double>(op.outputs[0][2]);
+  return std::max(1.0, std::round(ratio));
+}
+
+struct OpRow {
+  std::string type;  // a depthwise convolution has one of its own
+  Row values{};
+};
+
+OpRow RowOf(const OpShape& op) {
+  OpRow out{.type = op.type};
+  const double outputs = op.outputs.empty() ? 0 : Elements(op.outputs[0]);
+  double kernel = 1, channels = 1, groups = 1, im2col = 0;
+  const bool is_conv = ClassOfType(op.type) == OpClass::kConvolution && op.inputs.size() >= 2 &&
+                       op.inputs[0].size() == 4 && op.inputs[1].size() == 4;
+  if (is_conv) {
+    const Dims& weights = op.inputs[1];
+    channels = static_cast<double>(weights[1]);
+    kernel = static_cast<double>(weights[2] * weights[3]);
+    groups = static_cast<double>(op.inputs[0][1]) / std::max(channels, 1.0);
+    const double filters = std::max(static_cast<double>(weights[0]), 1.0);
+    if (kernel > 1 || StrideOf(op) > 1) {
+      constexpr double kFloat = 4;
+      im2col = kFloat * outputs / filters * channels * groups * kernel;
+    }
+    if (groups > 1 && channels == 1) out.type = "Depthwise" + op.type;
+  } else if (!op.inputs.empty() && op.inputs[0].size() > 1) {
+    channels = static_cast<double>(op.inputs[0][1]);
+  }
+  out.values = {op.macs, op.flops,     op.bytes, im2col, outputs,
+                kernel,  StrideOf(op), channels, groups};
+  return out;
+}
+
+// A table with these rows, whose texts and energies the caller fills in.
+void SetColumns(const std::vector<OpRow>& rows, FeatureTable* table) {
+  const auto count = static_cast<Index>(rows.size());
+  for (size_t c = 0; c < kColumns.size(); ++c) {
+    VectorXd values(count);
+    for (Index i = 0; i < count; ++i) values[i] = rows[static_cast<size_t>(i)].values[c];
+    table->Set(kColumns[c], std::move(values));
+  }
+}
+
+OpShape ShapeOf(const v1::OperatorInfo& info) {
+  OpShape op(info.type());
+  for (const v1::TensorShape& shape : info.inputs()) {
+    op.inputs.emplace_back(shape.dims().begin(), shape.dims().end());
+  }
+  for (const v1::TensorShape& shape : info.outputs()) {
+    op.outputs.emplace_back(shape.dims().begin(), shape.dims().end());
+  }
+  op.macs = static_cast<double>(info.macs());
+  op.flops = static_cast<double>(info.flops());
+  op.bytes = static_cast<double>(info.bytes_read() + info.bytes_written());
+  return op;
+}
+
+VectorXd Joined(const VectorXd& a, const VectorXd& b) {
+  VectorXd both(a.size() + b.size());
+  both << a, b;
+  return both;
+}
+
+void Append(FeatureTable more, FeatureTable* table) {
+  if (table->rows() == 0) {
+    *table = std::move(more);
+    return;
+  }
+  const auto append = [](std::vector<std::string>& from, std::vector<std::string>* to) {
+    to->insert(to->end(), from.begin(), from.end());
+  };
+  append(more.networks, &table->networks);
+  append(more.runs, &table->runs);
+  append(more.layers, &table->layers);
+  append(more.types, &table->types);
+  std::vector<FeatureColumn> common;
+  for (FeatureColumn& column : table->features) {
+    const VectorXd* also = more.Find(column.name);
+    if (also != nullptr) common.push_back({column.name, Joined(column.values, *also)});
+  }
+  table->features = std::move(common);
+  table->energy_j = Joined(table->energy_j, more.energy_j);
+  table->energy_sd_j = Joined(table->energy_sd_j, more.energy_sd_j);
+}
+
+constexpr double kNormal975 = 1.959963984540054;
+
+struct Energy {
+  double mean_j = 0, sd_j = 0;
+};
+
+// Of one inference.
+Energy EnergyOf(const RailEnergy& rail, const RunReport& report, size_t place, size_t rail_place) {
+  const OpReport& op = report.ops[place];
+  const double executions = static_cast<double>(op.result.executions) /
+                            static_cast<double>(report.attribution.iterations);
+  const std::optional<OperatorEnergy>& estimate = op.estimate[rail_place];
+  if (!estimate) return {};
+  if (estimate->energy_j) {
+    return {executions * estimate->energy_j->mean,
+            executions * estimate->energy_j->half_width() / kNormal975};
+  }
+  if (!estimate->group) return {};
+  const GroupEnergy& group = rail.groups[*estimate->group];
+  double time_s = 0, own_s = 0;
+  for (const OpReport& other : report.ops) {
+    if (std::ranges::find(group.ops, other.result.op) == group.ops.end()) continue;
+    const double seconds = other.result.time_s.mean * static_cast<double>(other.result.executions);
+    time_s += seconds;
+    if (other.result.op == op.result.op) own_s = seconds;
+  }
+  const double share = time_s > 0 ? own_s / time_s : 0;
+  return {share * group.energy_j.mean, share * group.energy_j.mean};
+}
+
+}  // namespace
+
+FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz) {
+  FeatureTable table;
+  std::vector<OpRow> rows;
+  for (const Layer& layer : model.layers) {
+    OpShape op(layer.type);
+    for (const BlobShape& input : layer.inputs) op.inputs.push_back(input.dims);
+    for (const BlobShape& output : layer.outputs) op.outputs.push_back(output.dims);
+    op.macs = static_cast<double>(layer.cost.macs);
+    op.flops = static_cast<double>(layer.cost.flops);
+    op.bytes = static_cast<double>(layer.cost.bytes_read + layer.cost.bytes_written);
+    rows.push_back(RowOf(op));
+    table.layers.push_back(layer.name);
+    table.types.push_back(rows.back().type);
+  }
+  const auto count = static_cast<Index>(rows.size());
+  table.networks.assign(rows.size(), model.name);
+  table.runs = table.networks;
+  table.energy_j = table.energy_sd_j = VectorXd::Zero(count);
+  SetColumns(rows, &table);
+  if (frequency_ghz) table.Set("frequency", VectorXd::Constant(count, *frequency_ghz));
+  return table;
+}
+
+std::optional<double> FrequencyOf(const RunReport& report) {
+  for (const ClockRange& clock : report.conditions.clocks) {
+    if (!clock.clock.starts_with("policy") || !clock.lowest_hz || !clock.highest_hz) continue;
+    return 0.5e-9 *
+           (static_cast<double>(*clock.lowest_hz) + static_cast<double>(*clock.highest_hz));
+  }
+  return std::nullopt;
+}
+
+absl::Status AddRun(const RunReport& report, const std::string& rail, const std::string& run,
+                    FeatureTable* table) {
+  const auto found = std::ranges::find(report.rails(), rail);
+  if (found == report.rails().end()) {
+    return absl::NotFoundError(fmt::format("{} has no rail {}", run, rail));
+  }
+  const auto place = static_cast<size_t>(found - report.rails().begin());
+  const bool is_estimated = place < report.estimates.size() && report.estimates[place];
+  if (!is_estimated || !report.estimates[place]->why_not.empty()) {
+    return absl::NotFoundError(
+        fmt::format("{} has no energies of operators on {}: {}", run, rail,
+                    is_estimated ? report.estimates[place]->why_not : "it has no estimates"));
+  }
+  FeatureTable more;
+  std::vector<OpRow> rows;
+  std::vector<double> energies, deviations, times;
+  for (size_t i = 0; i < report.ops.size(); ++i) {
+    const OpReport& op = report.ops[i];
+    const Energy energy = EnergyOf(*report.estimates[place], report, i, place);
+    if (!(energy.mean_j > 0) || !op.info.has_cost()) continue;
+    rows.push_back(RowOf(ShapeOf(op.info)));
+    more.layers.push_back(op.info.name());
+    more.types.push_back(rows.back().type);
+    energies.push_back(energy.mean_j);
+    deviations.push_back(energy.sd_j);
+    times.push_back(op.result.time_s.mean * static_cast<double>(op.result.executions) /
+                    static_cast<double>(report.attribution.iterations));
+  }
+  const auto count = static_cast<Index>(rows.size());
+  more.networks.assign(rows.size(), report.header.job().net_name());
+  more.runs.assign(rows.size(), run);
+  more.energy_j = Eigen::Map<const VectorXd>(energies.data(), count);
+  more.energy_sd_j = Eigen::Map<const VectorXd>(deviations.data(), count);
+  SetColumns(rows, &more);
+  more.Set("time", Eigen::Map<const VectorXd>(times.data(), count));
+  if (const auto ghz = FrequencyOf(report)) more.Set("frequency", VectorXd::Constant(count, *ghz));
+  Append(std::move(more), table);
+  return absl::OkStatus();
+}
+
+}  // namespace synergy

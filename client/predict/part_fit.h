@@ -1,0 +1,61 @@
+// One regression of a family: its rows, what it is fitted by, and its coefficients with and without
+// one of the networks. Pure.
+#pragma once
+
+#include <Eigen/Dense>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/predict/energy_model.h"
+#include "client/predict/feature_table.h"
+#include "client/predict/linear_model.h"
+
+namespace synergy {
+
+struct PartPlan {
+  std::string target = "energy";
+  std::optional<OpClass> op_class = std::nullopt;
+  std::vector<Term> terms;  // the more important ones first: few rows know the first ones alone
+  bool non_negative = false;
+  std::optional<Penalty> penalty = std::nullopt;
+};
+
+class PartFit {
+ public:
+  // `rows`: of the table, that the part is of; at least one, each with the target above 0.
+  // `networks`: all that there are. Terms that are left out are told in `notes`.
+  static absl::StatusOr<PartFit> Make(PartPlan plan, const FeatureTable& rows,
+                                      const std::vector<std::string>& networks,
+                                      std::vector<std::string>* notes);
+
+  // Of all rows.
+  ModelPart part() const;
+  // As if `network` (its place) had not been there. Nothing: no rows are left, or too few.
+  std::optional<ModelPart> Without(size_t network) const;
+
+ private:
+  PartFit() = default;
+  LinearOptions options() const;
+  absl::Status LeaveOutTerms(std::vector<std::string>* notes);
+  void AddUp();
+  absl::Status FindStrength();
+  absl::Status Fit();
+  std::vector<std::string> names() const;
+  std::optional<LinearFit> FitOf(const Gram& gram) const;
+  ModelPart PartOf(const Gram& gram, const LinearFit& fit) const;
+
+  PartPlan plan_;
+  std::vector<size_t> network_of_row_;
+  size_t networks_ = 0;
+  Eigen::MatrixXd x_;
+  Eigen::VectorXd y_, sd_, weights_;
+  std::vector<Gram> by_network_;  // of each network that there is
+  std::optional<Gram> all_;
+  double strength_ = 0;  // of the penalty
+  LinearFit fit_;
+  std::vector<FeatureRange> hull_;
+};
+
+}  // namespace synergy

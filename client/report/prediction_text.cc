@@ -1,0 +1,185 @@
+#include "client/report/prediction_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "client/report/text_table.h"
+
+namespace synergy {
+namespace {
+
+using Align = TextTable::Align;
+
+std::string Percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+std::string Printed(const std::vector<std::string>& names) {
+  return Printable(fmt::format("{}", fmt::join(names, ", ")));
+}
+
+std::vector<std::string> FigureCells(const ErrorFigures& figures) {
+  if (figures.count == 0) return std::vector<std::string>(6, "-");
+  return {Percent(figures.mean),
+          Percent(figures.sd),
+          Percent(figures.median),
+          Percent(figures.p90),
+          Percent(figures.worst),
+          figures.with_interval == 0 ? "-"
+                                     : fmt::format("{}/{}", figures.inside, figures.with_interval)};
+}
+
+std::vector<TextTable::Column> FigureColumns(const std::string& what) {
+  return {{.title = what + " %"}, {.title = "sd"},    {.title = "median"},
+          {.title = "p90"},       {.title = "worst"}, {.title = "inside"}};
+}
+
+// "12.3 mJ" as 12.300, and from where to where it is with 95 %.
+std::vector<std::string> EnergyCells(const Prediction& prediction) {
+  if (!prediction.is_known) return {"-", "-", "-"};
+  const bool has_interval = prediction.high > prediction.low;
+  const auto cell = [](double joules) { return fmt::format("{:.4g}", 1e3 * joules); };
+  return {cell(prediction.mean), has_interval ? cell(prediction.low) : "-",
+          has_interval ? cell(prediction.high) : "-"};
+}
+
+std::string NotesText(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += "  " + Printable(note) + "\n";
+  return text;
+}
+
+const Evaluation* BestOf(const std::vector<Evaluation>& evaluations) {
+  const Evaluation* best = nullptr;
+  for (const Evaluation& evaluation : evaluations) {
+    if (evaluation.of_runs.count == 0) continue;
+    if (best == nullptr || evaluation.of_runs.mean < best->of_runs.mean) best = &evaluation;
+  }
+  return best;
+}
+
+std::string NameOf(const FitOptions& options) {
+  return options.degree > 1
+             ? fmt::format("{} (degree {})", FamilyName(options.family), options.degree)
+             : std::string(FamilyName(options.family));
+}
+
+std::string NetworksText(const Evaluation& evaluation, size_t width) {
+  TextTable table({{.title = "network", .align = Align::kLeft},
+                   {.title = "measured mJ"},
+                   {.title = "predicted"},
+                   {.title = "low"},
+                   {.title = "high"},
+                   {.title = "error %"},
+                   {.title = "extrapolates", .align = Align::kLeft}});
+  for (const PredictedRow& row : evaluation.runs) {
+    std::vector<std::string> cells = {Printable(row.run),
+                                      fmt::format("{:.4g}", 1e3 * row.measured_j)};
+    for (std::string& cell : EnergyCells(row.prediction)) cells.push_back(std::move(cell));
+    cells.push_back(row.prediction.is_known
+                        ? fmt::format("{:+.1f}", 100 * (row.prediction.mean / row.measured_j - 1))
+                        : "-");
+    cells.push_back(Printed(row.prediction.beyond));
+    table.AddRow(std::move(cells));
+  }
+  return table.Text(width);
+}
+
+}  // namespace
+
+std::string ModelText(const EnergyModel& model, size_t width) {
+  TextTable table({{.title = "part", .align = Align::kLeft},
+                   {.title = "term", .align = Align::kLeft},
+                   {.title = "coefficient"},
+                   {.title = "± sd", .with_before = false},
+                   {.title = "rows"}});
+  for (const ModelPart& part : model.parts) {
+    std::string name(part.op_class ? OpClassName(*part.op_class) : "all");
+    if (part.target != "energy") name += ": " + part.target;
+    for (size_t i = 0; i < part.terms.size(); ++i) {
+      const auto at = static_cast<Eigen::Index>(i);
+      if (part.coefficients[at] == 0 && part.terms.size() > 8) continue;  // of a Lasso
+      table.AddRow({i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
+                    fmt::format("{:.4g}", part.coefficients[at]),
+                    fmt::format("{:.2g}", std::sqrt(part.covariance(at, at))),
+                    i == 0 ? fmt::format("{}", part.rows) : ""});
+    }
+  }
+  std::string text = table.Text(width);
+  text += fmt::format("{} coefficients, fitted to {} networks\n", model.complexity(),
+                      model.networks.size());
+  if (model.network_log_half > 0) {
+    text += fmt::format("whole networks are within a factor of {:.3f} (95 %)\n",
+                        std::exp(model.network_log_half));
+  }
+  return text + NotesText(model.notes);
+}
+
+std::string EvaluationsText(const std::vector<Evaluation>& evaluations, size_t width) {
+  std::vector<TextTable::Column> columns = {{.title = "family", .align = Align::kLeft},
+                                            {.title = "coefficients"}};
+  for (const char* what : {"networks", "operators"}) {
+    for (TextTable::Column& column : FigureColumns(what)) columns.push_back(std::move(column));
+  }
+  TextTable table(std::move(columns));
+  for (const Evaluation& evaluation : evaluations) {
+    std::vector<std::string> cells = {NameOf(evaluation.options),
+                                      fmt::format("{}", evaluation.complexity)};
+    for (const ErrorFigures* figures : {&evaluation.of_runs, &evaluation.of_operators}) {
+      for (std::string& cell : FigureCells(*figures)) cells.push_back(std::move(cell));
+    }
+    table.AddRow(std::move(cells));
+  }
+  std::string text =
+      "errors, in % of what was measured, of what was left out of the fit:\n" + table.Text(width);
+  for (const Evaluation& evaluation : evaluations) {
+    if (evaluation.by_class.empty()) continue;
+    std::vector<TextTable::Column> of_class = {
+        {.title = NameOf(evaluation.options), .align = Align::kLeft}};
+    for (TextTable::Column& column : FigureColumns("operators")) {
+      of_class.push_back(std::move(column));
+    }
+    TextTable classes(std::move(of_class));
+    for (const auto& [name, figures] : evaluation.by_class) {
+      std::vector<std::string> cells = {name};
+      for (std::string& cell : FigureCells(figures)) cells.push_back(std::move(cell));
+      classes.AddRow(std::move(cells));
+    }
+    text += "\n" + classes.Text(width) + NotesText(evaluation.notes);
+  }
+  if (const Evaluation* best = BestOf(evaluations)) {
+    text += fmt::format("\nnetworks by {}, the best of these:\n", NameOf(best->options)) +
+            NetworksText(*best, width);
+  }
+  return text;
+}
+
+std::string PredictionsText(const Predictions& predictions, const FeatureTable& table,
+                            size_t width) {
+  std::vector<TextTable::Column> columns = {{.title = "network", .align = Align::kLeft},
+                                            {.title = "mJ"},
+                                            {.title = "low"},
+                                            {.title = "high"},
+                                            {.title = "extrapolates", .align = Align::kLeft}};
+  TextTable networks(columns);
+  for (size_t i = 0; i < predictions.runs.size(); ++i) {
+    std::vector<std::string> cells = {Printable(predictions.run_names[i])};
+    for (std::string& cell : EnergyCells(predictions.runs[i])) cells.push_back(std::move(cell));
+    cells.push_back(Printed(predictions.runs[i].beyond));
+    networks.AddRow(std::move(cells));
+  }
+  if (predictions.runs.size() != 1 || predictions.rows.empty()) return networks.Text(width);
+  columns.front().title = "operator";
+  columns.insert(columns.begin() + 1, {.title = "type", .align = Align::kLeft});
+  TextTable operators(std::move(columns));
+  for (size_t i = 0; i < predictions.rows.size(); ++i) {
+    std::vector<std::string> cells = {Printable(table.layers[i]), Printable(table.types[i])};
+    for (std::string& cell : EnergyCells(predictions.rows[i])) cells.push_back(std::move(cell));
+    cells.push_back(Printed(predictions.rows[i].beyond));
+    operators.AddRow(std::move(cells));
+  }
+  return operators.Text(width) + "\n" + networks.Text(width);
+}
+
+}  // namespace synergy

@@ -1,0 +1,87 @@
+#include "client/predict/evaluation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/client/predict/synthetic_layers.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Evaluation, LeavesEachNetworkOutOnce) {
+  const auto result =
+      Evaluate(MakeLayers({.noise = 0.05}), {.family = Family::kLayerType}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->runs.size(), 12u);
+  EXPECT_EQ(result->operators.size(), 360u);
+  EXPECT_EQ(result->by_class.at("pooling").count, 72u);
+  // |noise| of 5 % is 4 % on average, and what the fit adds to it.
+  EXPECT_NEAR(result->of_operators.mean, 0.04, 0.006);
+  EXPECT_LT(result->of_runs.worst, 0.06);
+  EXPECT_GT(result->of_runs.r_squared, 0.95);
+  EXPECT_EQ(result->complexity, 5u);
+}
+
+TEST(Evaluation, IntervalsHold) {
+  size_t inside = 0, all = 0, networks = 0, networks_inside = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const auto result = Evaluate(MakeLayers({.noise = 0.1, .seed = seed}),
+                                 {.family = Family::kLayerType}, LeaveOneNetworkOut{});
+    ASSERT_TRUE(result.ok());
+    inside += result->of_operators.inside;
+    all += result->of_operators.count;
+    networks_inside += result->of_runs.inside;
+    networks += result->of_runs.count;
+  }
+  EXPECT_NEAR(static_cast<double>(inside) / static_cast<double>(all), 0.95, 0.015);
+  EXPECT_GE(static_cast<double>(networks_inside) / static_cast<double>(networks), 0.9);
+}
+
+TEST(Evaluation, AFoldOfRowsIsDrawnWithTheSeed) {
+  const FeatureTable table = MakeLayers({});
+  const FitOptions options{.family = Family::kLayerType};
+  const auto a = Evaluate(table, options, KFold{.folds = 5, .seed = 1});
+  const auto same = Evaluate(table, options, KFold{.folds = 5, .seed = 1});
+  const auto other = Evaluate(table, options, KFold{.folds = 5, .seed = 2});
+  ASSERT_TRUE(a.ok() && same.ok() && other.ok());
+  EXPECT_EQ(a->of_operators.mean, same->of_operators.mean);
+  EXPECT_NE(a->of_operators.mean, other->of_operators.mean);
+  EXPECT_EQ(a->of_operators.count, 360u);
+  EXPECT_TRUE(a->runs.empty()) << "parts of networks are none";
+}
+
+TEST(Evaluation, ListsSayWhatIsTrainedOnAndTested) {
+  const FeatureTable table = MakeLayers({});
+  const auto result = Evaluate(table, {.family = Family::kMac},
+                               TrainTest{.train = {"net0", "net1", "net2"}, .test = {"net7"}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->runs.size(), 1u);
+  EXPECT_EQ(result->runs[0].network, "net7");
+  const auto twice = Evaluate(table, {}, TrainTest{.train = {"net0"}, .test = {"net0"}});
+  EXPECT_THAT(std::string(twice.status().message()), HasSubstr("'net0' is both trained on"));
+  const auto none = Evaluate(table, {}, TrainTest{.train = {"net99"}, .test = {"net0"}});
+  EXPECT_THAT(std::string(none.status().message()), HasSubstr("no network 'net99'"));
+}
+
+// The only operator of its class: nothing is left to predict it by when its network is left out.
+TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
+  FeatureTable table = MakeLayers({});
+  table.types[3] = "FC";
+  const auto result = Evaluate(table, {.family = Family::kLayerType}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->of_operators.count, 359u);
+  EXPECT_EQ(result->of_operators.unknown, 1u);
+  EXPECT_EQ(result->of_runs.count, 11u);
+  EXPECT_LT(result->of_operators.worst, 0.5);
+  EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
+}
+
+TEST(Evaluation, OneNetworkCannotBeLeftOut) {
+  const auto result = Evaluate(MakeLayers({.networks = 1}), {}, LeaveOneNetworkOut{});
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("at least two networks"));
+}
+
+}  // namespace
+}  // namespace synergy

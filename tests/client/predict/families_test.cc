@@ -1,0 +1,226 @@
+#include "client/predict/families.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/client/predict/synthetic_layers.h"
+
+namespace synergy {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+double CoefficientOf(const ModelPart& part, std::string_view term) {
+  for (size_t i = 0; i < part.terms.size(); ++i) {
+    if (part.terms[i].Text() == term) return part.coefficients[static_cast<Eigen::Index>(i)];
+  }
+  ADD_FAILURE() << "no term " << term;
+  return 0;
+}
+
+double SdOf(const ModelPart& part, std::string_view term) {
+  for (size_t i = 0; i < part.terms.size(); ++i) {
+    const auto at = static_cast<Eigen::Index>(i);
+    if (part.terms[i].Text() == term) return std::sqrt(part.covariance(at, at));
+  }
+  return 0;
+}
+
+const ModelPart& PartOf(const EnergyModel& model, OpClass op_class) {
+  for (const ModelPart& part : model.parts) {
+    if (part.op_class == op_class && part.target == "energy") return part;
+  }
+  return model.parts.front();
+}
+
+TEST(Families, LayerTypeRecoversCoefficientsToTheirStandardErrors) {
+  int inside = 0, all = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const auto model = FitFamily(MakeLayers({.seed = seed}), {.family = Family::kLayerType});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const ModelPart& conv = PartOf(*model, OpClass::kConvolution);
+    const ModelPart& pool = PartOf(*model, OpClass::kPooling);
+    EXPECT_NEAR(CoefficientOf(conv, "macs"), 0.8e-9, 0.03e-9);
+    const auto check = [&](const ModelPart& part, const char* term, double truth) {
+      ++all;
+      inside += std::abs(CoefficientOf(part, term) - truth) < 1.96 * SdOf(part, term) ? 1 : 0;
+    };
+    check(conv, "macs", 0.8e-9);
+    check(conv, "bytes", 0.15e-9);
+    check(conv, "1", 30e-6);
+    check(pool, "bytes", 0.5e-9);
+    check(pool, "1", 10e-6);
+  }
+  // 300 intervals of 95 %: below 270 in one of 10^4 cases.
+  EXPECT_GE(inside, 270) << "of " << all;
+}
+
+TEST(Families, NamesTermsThatTheRowsCannotTellApart) {
+  FeatureTable table = MakeLayers({});
+  table.Set("im2col_bytes", 2 * *table.Find("bytes"));
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: left out: 'im2col_bytes' is a sum of "
+                                               "'bytes' in these rows")));
+}
+
+TEST(Families, SaysWhichFeatureIsMissing) {
+  FeatureTable table = MakeLayers({});
+  std::erase_if(table.features, [](const FeatureColumn& c) { return c.name == "bus"; });
+  const auto model = FitFamily(table, {.family = Family::kCounters});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(model.status().message()),
+              HasSubstr("the family counters needs the feature bus"));
+}
+
+TEST(Families, RefusesEnergiesThatAreNone) {
+  FeatureTable table = MakeLayers({});
+  table.energy_j[3] = 0;
+  EXPECT_THAT(std::string(FitFamily(table, {}).status().message()),
+              HasSubstr("the energy of net0 layer3 is 0 J"));
+}
+
+TEST(Families, ChainGoesFromMacsToEnergy) {
+  FeatureTable table = MakeLayers({});
+  const auto model = FitFamily(table, {.family = Family::kChain});
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::erase_if(table.features, [](const FeatureColumn& c) { return c.name != "macs"; });
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  const FeatureTable networks = table.ByRun();
+  ASSERT_EQ(predicted->runs.size(), 12u);
+  for (size_t i = 0; i < 12; ++i) {
+    const double measured = networks.energy_j[static_cast<Eigen::Index>(i)];
+    EXPECT_NEAR(predicted->runs[i].mean, measured, 0.25 * measured);
+  }
+}
+
+TEST(Families, IndividualFindsWhatMatters) {
+  const FeatureTable table = MakeLayers({});
+  const auto model = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok());
+  double error = 0;
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    error += std::abs(predicted->rows[static_cast<size_t>(i)].mean / table.energy_j[i] - 1);
+  }
+  EXPECT_LT(error / static_cast<double>(table.rows()), 0.06);
+}
+
+// At 1 W of idle, and power of the voltage squared, which rises with the clock.
+FeatureTable OverClocks(const std::vector<double>& clocks) {
+  const FeatureTable base = MakeLayers({.networks = 8, .noise = 0});
+  FeatureTable table;
+  Eigen::VectorXd energy, time, frequency, macs, bytes;
+  const auto append = [](Eigen::VectorXd* to, const Eigen::VectorXd& more) {
+    Eigen::VectorXd both(to->size() + more.size());
+    both << *to, more;
+    *to = both;
+  };
+  for (const double ghz : clocks) {
+    for (size_t i = 0; i < base.networks.size(); ++i) {
+      table.networks.push_back(base.networks[i]);
+      table.runs.push_back(base.networks[i] + "@" + std::to_string(ghz));
+      table.layers.push_back(base.layers[i]);
+      table.types.push_back(base.types[i]);
+    }
+    const Eigen::VectorXd seconds = *base.Find("macs") / (4e9 * ghz) + *base.Find("bytes") / 3e9;
+    const double volts2 = std::pow(0.7 + 0.2 * ghz, 2);
+    append(&energy,
+           seconds + volts2 * (0.5e-9 * *base.Find("macs") + 0.1e-9 * *base.Find("bytes")));
+    append(&time, seconds);
+    append(&frequency, Eigen::VectorXd::Constant(base.rows(), ghz));
+    append(&macs, *base.Find("macs"));
+    append(&bytes, *base.Find("bytes"));
+  }
+  table.energy_j = energy;
+  table.energy_sd_j = Eigen::VectorXd::Zero(energy.size());
+  table.Set("macs", macs);
+  table.Set("bytes", bytes);
+  table.Set("time", time);
+  table.Set("frequency", frequency);
+  return table;
+}
+
+TEST(Families, PhysicalPredictsAClockThatItWasNotFittedAt) {
+  const auto model = FitFamily(OverClocks({0.6, 1.0, 1.7}), {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  FeatureTable other = OverClocks({1.3});
+  std::erase_if(other.features, [](const FeatureColumn& c) { return c.name == "time"; });
+  const auto predicted = Predict(*model, other);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  const FeatureTable networks = other.ByRun();
+  for (size_t i = 0; i < predicted->runs.size(); ++i) {
+    const double measured = networks.energy_j[static_cast<Eigen::Index>(i)];
+    EXPECT_NEAR(predicted->runs[i].mean, measured, 0.03 * measured);
+  }
+  for (const ModelPart& part : model->parts) EXPECT_GE(part.coefficients.minCoeff(), 0);
+}
+
+// No time is known of it, so that its energy would be too small.
+TEST(Families, PhysicalDoesNotPredictAClassThatItHasNoTimesOf) {
+  const auto model = FitFamily(OverClocks({1.0}), {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  FeatureTable other = OverClocks({1.0});
+  other.types[0] = "LRN";
+  const auto predicted = Predict(*model, other);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  EXPECT_FALSE(predicted->rows[0].is_known);
+  EXPECT_TRUE(predicted->rows[1].is_known);
+}
+
+TEST(Families, PredictionsSayWhatLiesBeyondTheFit) {
+  const FeatureTable table = MakeLayers({});
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok());
+  const std::vector<Eigen::Index> one = {0};
+  FeatureTable large = table.Select(one);
+  large.Set("macs", Eigen::VectorXd::Constant(1, 1e12));
+  const auto predicted = Predict(*model, large);
+  ASSERT_TRUE(predicted.ok());
+  EXPECT_THAT(predicted->rows[0].beyond, Contains("macs"));
+  EXPECT_THAT(predicted->runs[0].beyond, Contains("macs"));
+  EXPECT_GT(predicted->rows[0].high, predicted->rows[0].mean);
+}
+
+// The published model knew no network whose macs were in depthwise convolutions.
+TEST(Families, MacModelsFlagNetworksOfAnotherKind) {
+  FeatureTable table = MakeLayers({});
+  const auto model = FitFamily(table, {.family = Family::kMac});
+  ASSERT_TRUE(model.ok());
+  for (std::string& type : table.types) {
+    if (type == "Conv") type = "DepthwiseConv";
+  }
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok());
+  for (const Prediction& run : predicted->runs) {
+    EXPECT_THAT(run.beyond, Contains("depthwise_share"));
+  }
+}
+
+TEST(Families, OneNetworkGivesNoIntervals) {
+  const FeatureTable table = MakeLayers({.networks = 1});
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("no intervals: fewer than two networks")));
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok());
+  EXPECT_EQ(predicted->runs[0].low, predicted->runs[0].high);
+}
+
+TEST(Families, WhatNoPartKnowsIsNotPredicted) {
+  FeatureTable table = MakeLayers({});
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok());
+  table.types[0] = "LRN";
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok());
+  EXPECT_FALSE(predicted->rows[0].is_known);
+  EXPECT_FALSE(predicted->runs[0].is_known);
+  EXPECT_TRUE(predicted->runs[1].is_known);
+}
+
+}  // namespace
+}  // namespace synergy

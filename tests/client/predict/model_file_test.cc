@@ -1,0 +1,57 @@
+#include "client/predict/model_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/predict/families.h"
+#include "tests/client/predict/synthetic_layers.h"
+
+namespace synergy {
+namespace {
+
+using testing::HasSubstr;
+
+EnergyModel Fitted() {
+  EnergyModel model = *FitFamily(MakeLayers({}), {.family = Family::kLayerType});
+  model.rail = "VDD_IN";
+  model.conditions["board"] = "a \"board\"\n\x7f";
+  return model;
+}
+
+TEST(ModelFile, ReadsBackWhatItWrote) {
+  const EnergyModel model = Fitted();
+  const auto read = ParseModel(ModelText(model), "m.toml");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(ModelText(*read), ModelText(model));
+  EXPECT_EQ(read->conditions, model.conditions);
+  const FeatureTable table = MakeLayers({.seed = 7});
+  const auto a = Predict(model, table), b = Predict(*read, table);
+  ASSERT_TRUE(a.ok() && b.ok());
+  for (size_t i = 0; i < a->rows.size(); ++i) {
+    EXPECT_EQ(a->rows[i].mean, b->rows[i].mean);
+    EXPECT_EQ(a->rows[i].low, b->rows[i].low);
+    EXPECT_EQ(a->rows[i].beyond, b->rows[i].beyond);
+  }
+}
+
+std::string ErrorOf(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  if (at != std::string::npos) text.replace(at, from.size(), to);
+  return std::string(ParseModel(text, "m.toml").status().message());
+}
+
+TEST(ModelFile, SaysWhatIsWrongAndWhere) {
+  const std::string text = ModelText(Fitted());
+  EXPECT_THAT(ErrorOf(text, "version = 1", "version = 2"), HasSubstr("m.toml: version 2"));
+  EXPECT_THAT(ErrorOf(text, "\"layer-type\"", "\"layers\""), HasSubstr("is no family"));
+  EXPECT_THAT(ErrorOf(text, "\"macs\"", "\"macs^\""), HasSubstr("is no product of features"));
+  EXPECT_THAT(ErrorOf(text, "coefficients = [", "coefficients = [1, "),
+              HasSubstr("numbers and should have"));
+  EXPECT_THAT(ErrorOf(text, "target = \"energy\"", "target = \"energy\"\ncolour = 1"),
+              HasSubstr("\"colour\" is no key"));
+  EXPECT_THAT(ErrorOf(text, "[[part]]", "[[part"), HasSubstr("m.toml: line"));
+}
+
+}  // namespace
+}  // namespace synergy

@@ -1,0 +1,126 @@
+"""fit, evaluate and predict: published tables, and runs of a simulated board in virtual time."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from board import BIN
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "prediction"
+TX1 = ("--csv", str(DATA / "tx1_openblas_networks.csv"), "--map", "energy=energy_mJ*1e-3,network=network,macs=macs")
+
+
+class Prediction(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.scratch.cleanup)
+        cls.folder = pathlib.Path(cls.scratch.name)
+        for net in ("squeezenet", "squeezenet1.1", "resnet18", "mobilenet", "mobilenet_0.5", "googlenet"):
+            subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", net, "--iterations", "20",
+                            "--threads", "4", "--idle", "0.5", "-o", net],
+                           cwd=cls.folder, check=True, stdout=subprocess.PIPE)
+            cls.ctl("import", "--spool", net)
+
+    @classmethod
+    def ctl(cls, *args, code=0):
+        env = os.environ | {"XDG_DATA_HOME": str(cls.folder), "HOME": str(cls.folder)}
+        done = subprocess.run([BIN.resolve() / "synergyctl", *args], cwd=cls.folder, text=True, env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if done.returncode != code:
+            raise AssertionError(f"{args} ended with {done.returncode}: {done.stderr}")
+        return done
+
+    def document(self, *args):
+        return json.loads(self.ctl(*args, "--json").stdout)
+
+    def test_published_networks_are_predicted_as_well_as_published(self):
+        result = self.document("evaluate", *TX1, "--family", "mac", "--train",
+                               "alexnet,resnet50,squeezenet,googlenet,squeezenetRes,vggsmall", "--test",
+                               "places,allcnn,inceptionbn")
+        (family,) = result["families"]
+        self.assertEqual(family["complexity"], 1)
+        self.assertEqual([row["network"] for row in family["network_rows"]], ["places", "allcnn", "inceptionbn"])
+        self.assertLess(family["networks"]["mean"], 0.063, "of the published model")
+        self.assertFalse(result["simulated"])
+        left_out = self.document("evaluate", *TX1, "--family", "mac")["families"][0]["networks"]
+        self.assertEqual(left_out["count"], 9)
+        self.assertLess(left_out["mean"], 0.08)
+
+    def test_published_layers_are_predicted_by_the_other_network(self):
+        columns = ("energy=energy_mJ*1e-3,network=network,layer=layer,type=type,macs=macs,flops=flops,bytes=bytes,"
+                   "im2col_bytes=im2col_bytes")
+        (family,) = self.document("evaluate", "--csv", str(DATA / "tx1_openblas_layers.csv"), "--map", columns,
+                                  "--family", "layer-type")["families"]
+        self.assertEqual(set(family["by_class"]), {"convolution", "pooling"})
+        self.assertEqual(family["networks"]["count"], 2)
+        self.assertLess(family["networks"]["worst"], 0.1)
+        self.assertLess(family["by_class"]["convolution"]["mean"], 0.2)
+
+    def test_a_family_without_its_features_says_which(self):
+        done = self.ctl("evaluate", *TX1, "--family", "counters", code=2)
+        self.assertIn("needs the feature bus, simd", done.stderr)
+        self.assertEqual(done.stdout, "")
+        text = self.ctl("evaluate", *TX1).stdout
+        self.assertIn("counters: the family counters needs", text)
+        self.assertIn("layer-type: the family layer-type is of operators", text)
+
+    def test_runs_become_a_model_that_predicts_a_network_that_was_never_run(self):
+        self.assertIn("SIMULATED", self.ctl("fit", "--runs", "all", "-o", "text.toml").stdout)
+        fitted = self.document("fit", "--runs", "all", "--family", "layer-type", "-o", "model.toml")["model"]
+        self.assertEqual(fitted["rail"], "VDD_IN")
+        self.assertEqual(fitted["conditions"]["simulated"], "yes")
+        self.assertEqual(len(fitted["runs"]), 6)
+        predicted = self.document("predict", "--net", "squeezenet_residual", "--model", "model.toml")
+        self.assertTrue(predicted["simulated"])
+        (network,) = predicted["networks"]
+        run = json.loads(self.ctl("show", "1", "--json").stdout)
+        (rail,) = [rail for rail in run["energy"] if rail["rail"] == "VDD_IN"]
+        self.assertAlmostEqual(network["energy_j"]["mean"] / rail["inference_j"]["mean"], 1, delta=0.15,
+                               msg="it is squeezenet with a few sums more")
+        self.assertAlmostEqual(sum(op["energy_j"]["mean"] for op in network["ops"]), network["energy_j"]["mean"])
+        low, high = network["energy_j"]["interval95"]
+        self.assertLess(low, network["energy_j"]["mean"])
+        self.assertGreater(high, network["energy_j"]["mean"])
+        text = self.ctl("predict", "--net", "vgg19", "--model", "model.toml").stdout
+        self.assertIn("SIMULATED", text)
+        self.assertIn("bytes", text, "far beyond what was fitted")
+
+    def test_another_board_or_clock_warns(self):
+        self.ctl("fit", "--runs", "all", "--family", "layer-type", "-o", "warned.toml")
+        done = self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--board", "Jetson Nano", "--freq", "3GHz")
+        self.assertIn("WARNING: the model was fitted for the board", done.stderr)
+        self.assertIn("not at 3 GHz", done.stderr)
+
+    def test_depthwise_networks_are_flagged_by_macs_alone(self):
+        self.ctl("fit", "--runs", "1,2,3,6", "--family", "mac", "-o", "mac.toml")
+        (network,) = self.document("predict", "--net", "mobilenet_v2", "--model", "mac.toml")["networks"]
+        self.assertIn("depthwise_share", network["extrapolates"])
+
+    def test_evaluate_has_all_families_that_runs_allow(self):
+        result = self.document("evaluate", "--runs", "all")
+        self.assertEqual([f["family"] for f in result["families"]], ["mac", "layer-type", "individual", "physical"])
+        for family in result["families"]:
+            networks = family["networks"]
+            self.assertEqual(networks["count"] + networks["unknown"], 6)
+            # Of resnet18 alone there are sums, of googlenet local normalisations.
+            self.assertEqual(networks["unknown"], 0 if family["family"] == "mac" else 2, family["family"])
+        self.assertTrue(result["simulated"])
+
+    def test_bad_input_writes_nothing(self):
+        for text, args in (("say where the energies are", ("-o", "x.toml")),
+                           ("no run", ("--runs", "99", "-o", "x.toml")),
+                           ("excludes", ("--runs", "1", *TX1, "-o", "x.toml")),
+                           ("is mapped to the column 'm'", ("--csv", TX1[1], "--map", "energy=m,network=network", "-o", "x.toml")),
+                           ("its folder does not exist", (*TX1, "--family", "mac", "-o", "nowhere/x.toml"))):
+            done = self.ctl("fit", *args, code=2)
+            self.assertIn(text, done.stderr)
+        self.assertFalse((self.folder / "x.toml").exists())
+        (self.folder / "bad.toml").write_text("version = 1\nfamily = 3\n")
+        self.assertIn("bad.toml: line 2", self.ctl("predict", "--net", "nin", "--model", "bad.toml", code=2).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
