@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/commands/exit_code.h"
+#include "client/watch/solve_budget.h"
 #include "common/attribution/energy_estimator.h"
 #include "common/cpu_time.h"
 
@@ -17,8 +18,6 @@ namespace {
 constexpr Nanoseconds kShortestBackoff = Milliseconds(250), kLongestBackoff = Seconds(5);
 constexpr Nanoseconds kAskEvery = Seconds(1);
 constexpr int kClocksEvery = 2;  // of the questions
-// Solving takes at most this part of a core, and comes once a second at most.
-constexpr int kRestPerSolve = 49;
 
 }  // namespace
 
@@ -162,12 +161,12 @@ void BoardWatch::BeginRun(const std::string& run_id) {
   state_.run.run_id = run_id;
   unsolved_.clear();
   data_ = RunData();
-  conditions_ = 0;
+  taken_ = TakenRecords();
 }
 
 absl::Status BoardWatch::Take(v1::Chunk chunk) {
   if (absl::Status added = data_.Add(chunk); !added.ok()) return added;
-  TakeRecords(&data_, &conditions_, &state_);
+  TakeRecords(&data_, &taken_, &state_);
   state_.bytes += chunk.ByteSizeLong();
   unsolved_.push_back(std::move(chunk));
   return absl::OkStatus();
@@ -203,14 +202,17 @@ void BoardWatch::Solve(std::stop_token stop) {
   setpriority(PRIO_PROCESS, 0, 10);  // of this thread alone, on Linux
   std::string run_id;
   EnergyEstimator estimator;
-  Nanoseconds rest = Seconds(1);
-  while (Rest(stop, rest)) {
-    rest = Seconds(1);
+  SolveBudget budget(RealClock().Now());
+  while (Rest(stop, std::max(budget.next() - RealClock().Now(), Seconds(1)))) {
+    bool catches_up = false;  // on what was there before it was watched, which costs once
     std::vector<v1::Chunk> chunks;
     {
       const absl::MutexLock lock(&mutex_);
-      if (state_.run.run_id != run_id) estimator = EnergyEstimator();
-      run_id = state_.run.run_id;
+      if (std::exchange(run_id, state_.run.run_id) != state_.run.run_id) {
+        estimator = EnergyEstimator();
+        budget = SolveBudget(RealClock().Now());
+        catches_up = true;
+      }
       chunks.swap(unsolved_);
     }
     if (chunks.empty()) continue;
@@ -221,9 +223,10 @@ void BoardWatch::Solve(std::stop_token stop) {
     }
     if (stop.stop_requested()) return;
     if (!added.ok()) continue;
+    const Nanoseconds adding = catches_up ? Nanoseconds() : ThreadCpuTime() - begin;
+    const Nanoseconds solving_from = ThreadCpuTime();
     LeastSquares energies = estimator.Solve();
-    const Nanoseconds took = ThreadCpuTime() - begin;
-    rest = std::max(rest, took * kRestPerSolve);
+    budget.Spend(RealClock().Now(), adding, ThreadCpuTime() - solving_from);
     const absl::MutexLock lock(&mutex_);
     if (state_.run.run_id != run_id) continue;
     state_.run.energies = std::move(energies);

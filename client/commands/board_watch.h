@@ -68,7 +68,7 @@ class BoardWatch {
   BoardState state_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<DeviceClient> client_ ABSL_GUARDED_BY(mutex_);
   RunData data_ ABSL_GUARDED_BY(mutex_);  // of the run that is followed
-  size_t conditions_ ABSL_GUARDED_BY(mutex_) = 0;
+  TakenRecords taken_ ABSL_GUARDED_BY(mutex_);
   // Of it, what is not yet in its solution.
   std::vector<v1::Chunk> unsolved_ ABSL_GUARDED_BY(mutex_);
   std::mutex rest_mutex_;

@@ -35,9 +35,9 @@ std::string MendFor(const absl::Status& status, const std::string& host) {
     return "join the socket's group (sudo usermod -aG GROUP USER, then log in again), or use sudo";
   }
   if (address.ok() && std::holds_alternative<TcpAddress>(*address)) {
-    return "on the board: sudo synergyd --listen 0.0.0.0, then sudo synergyd pair, and here the "
-           "line "
-           "that it prints (docs/access.md)";
+    return "on the board: sudo synergyd credentials, once, and sudo synergyd --listen 0.0.0.0, "
+           "then "
+           "sudo synergyd pair, and here the line that it prints (docs/access.md)";
   }
   return "sudo systemctl start synergyd, or sudo synergyd; for another board: --host HOST or "
          "SYNERGY_HOST";

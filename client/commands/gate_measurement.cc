@@ -20,6 +20,16 @@ absl::Status Interrupted() {
                                      "measured is stored: synergyctl runs lists it."));
 }
 
+// What ended a measurement says nothing of the gate: of a gate kPartial is INCONCLUSIVE, which a
+// pipeline may let pass.
+absl::Status Undecided(const absl::Status& status) {
+  if (ExitCodeOf(status) != ExitCode::kPartial) return status;
+  const bool is_lost = absl::IsUnavailable(status);
+  return Ending(is_lost ? ExitCode::kNotReached : ExitCode::kRefused,
+                absl::Status(status.code(),
+                             std::string(status.message()) + " The gate has decided nothing."));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GateMeasurement>> GateMeasurement::Start(
@@ -60,7 +70,7 @@ absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric 
   if (interrupt_.interrupted()) return Interrupted();
   const absl::StatusOr<EnteredRun> entered =
       SubmitJob(side.options.job, side.options.model, side.job, *store_, *side.link, interrupt_);
-  if (!entered.ok()) return interrupt_.interrupted() ? Interrupted() : entered.status();
+  if (!entered.ok()) return interrupt_.interrupted() ? Interrupted() : Undecided(entered.status());
   PrintNote(fmt::format("run {}: {}, {} on {}, {}", entered->number, side.path,
                         side.job.loaded.model.name, side.link->board().title(),
                         side.options.job.engine));
@@ -70,7 +80,7 @@ absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric 
                                              return absl::OkStatus();
                                            });
   if (interrupt_.interrupted()) return Interrupted();
-  if (!received.ok()) return received;
+  if (!received.ok()) return Undecided(received);
   absl::StatusOr<StoredRun> run = store_->Run(entered->number);
   if (!run.ok()) return run.status();
   absl::StatusOr<RunReport> report = LoadReport(*store_, *run, MethodFor(metric));

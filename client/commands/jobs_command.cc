@@ -88,7 +88,7 @@ absl::Status ShowQueue(const QueueOptions& options) {
     shown = *text;
     if (absl::Status written = options.json ? WriteStdout(shown) : WriteText(shown); !written.ok())
       return written;
-  } while (options.watch && Pause(stop.token(), Seconds(1)));
+  } while (options.watch && StdoutIsRead() && Pause(stop.token(), Seconds(1)));
   return absl::OkStatus();
 }
 
@@ -159,7 +159,12 @@ absl::Status FetchJob(const QueueOptions& options) {
   if (!received.ok()) return received;
   const absl::StatusOr<StoredRun> run = (*store)->Run(*number);
   if (!run.ok()) return run.status();
-  return WriteText(RunListText({*run}));
+  const absl::Status written = WriteText(RunListText({*run}));
+  if (!written.ok() || run->complete) return written;
+  return Ending(ExitCode::kPartial,
+                absl::DataLossError(fmt::format(
+                    "run {} is not complete, and the board has no more of it: its owner has it",
+                    run->number)));
 }
 
 absl::Status TakeLease(const QueueOptions& options) {

@@ -1,6 +1,7 @@
 #include "client/commands/output.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -61,6 +62,11 @@ absl::Status WriteStdout(std::string_view text) {
     text.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
+}
+
+bool StdoutIsRead() {
+  pollfd end = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&end, 1, 0) < 0 || (end.revents & POLLERR) == 0;
 }
 
 void OccupyStandardDescriptors() {

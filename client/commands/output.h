@@ -14,6 +14,9 @@ namespace synergy {
 // that has gone away (`synergyctl runs | head`) is no error.
 absl::Status WriteStdout(std::string_view text);
 
+// Whether somebody still reads stdout: what writes line after line ends where nobody does.
+bool StdoutIsRead();
+
 // Everything to `path`. A plain file, or the one that a link points at, is replaced as a whole or
 // stays as it was.
 absl::Status WriteOutputFile(const std::string& path,

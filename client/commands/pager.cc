@@ -41,7 +41,7 @@ int Page(const std::string& text, const char* pager) {
 
 std::string ForTerminal(const std::string& whole) {
   if (isatty(STDOUT_FILENO) != 1) return whole;
-  const std::string text = Wrapped(whole, StdoutColumns());
+  const std::string text = Wrapped(WithoutTurns(whole), StdoutColumns());
   const TerminalLook look = LookFrom([](const char* name) { return std::getenv(name); });
   return look.utf8 ? text : InAscii(text);
 }

@@ -46,7 +46,7 @@ class Lines {
 
   void Point(size_t board, const BoardState& state) {
     const std::lock_guard lock(mutex_);
-    if (done_[board]) return;
+    if (done_[board] || left_ == 0) return;
     if (std::exchange(capped_hz_[board], state.capped_hz) != state.capped_hz) {
       PrintNote(fmt::format("{}: this client's role may watch at {:g} Hz at most, and so it does",
                             state.host, state.capped_hz));
@@ -54,6 +54,10 @@ class Lines {
     constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
     Note(WriteStdout(WatchJson(state).dump(-1, ' ', false, kReplace) + "\n"));
     if (once_) End(board);
+    if (!StdoutIsRead()) {
+      left_ = 0;
+      changed_.notify_all();
+    }
   }
   void Lost(size_t board, const std::string& host, const absl::Status& why) {
     const std::lock_guard lock(mutex_);
@@ -81,7 +85,7 @@ class Lines {
     if (!status.ok()) changed_.notify_all();
   }
   void End(size_t board) {
-    if (!done_[board]) --left_;
+    if (!done_[board] && left_ > 0) --left_;
     done_[board] = true;
     changed_.notify_all();
   }
@@ -124,6 +128,15 @@ std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
   return boards;
 }
 
+absl::Status ShowBoards(const WatchOptions& options, std::stop_token stop) {
+  const std::vector<std::unique_ptr<BoardWatch>> boards = WatchAll(options);
+  const absl::Status shown = ShowLive(boards, options.interval_s, stop);
+  if (!shown.ok() && !absl::IsCancelled(shown)) return shown;
+  // Energies that are being solved, or a board that does not answer, would hold it up for seconds.
+  if (!shown.ok()) PrintError(shown);
+  std::_Exit(static_cast<int>(ExitCodeOf(shown)));
+}
+
 absl::Status Watch(WatchOptions options) {
   std::stop_source stop;
   const Interrupts interrupts([&stop](int nth) {
@@ -133,8 +146,7 @@ absl::Status Watch(WatchOptions options) {
   if (options.hosts.empty()) options.hosts.push_back(DefaultHost());
   const bool lines = options.json || options.once || !IsLiveTerminal();
   if (options.interval_s == 0) options.interval_s = lines ? kLinesInterval_s : kLiveInterval_s;
-  return lines ? WriteLines(options, stop.get_token())
-               : ShowLive(WatchAll(options), options.interval_s, stop.get_token());
+  return lines ? WriteLines(options, stop.get_token()) : ShowBoards(options, stop.get_token());
 }
 
 }  // namespace

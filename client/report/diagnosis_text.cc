@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "absl/strings/str_replace.h"
 #include "client/analysis/diagnosis_json.h"
 #include "client/analysis/simulated_notice.h"
 #include "client/report/run_text.h"
@@ -47,13 +48,18 @@ std::string Sum(const v1::Diagnosis& diagnosis) {
   return "All is good\n";
 }
 
+// The daemon writes ASCII; signs here are those of tables, which become ASCII where the locale is.
+std::string WithSigns(const std::string& found) {
+  return absl::StrReplaceAll(Printable(found), {{"(+-", "(\u00b1"}});
+}
+
 }  // namespace
 
 std::string DiagnosisText(const v1::Diagnosis& diagnosis) {
   std::string text = diagnosis.has_board() ? Heading(diagnosis.board()) : std::string();
   for (const Check& check : diagnosis.checks()) {
     text += fmt::format("  {:<7}  {:<11}  {}\n", Mark(check.result()), Printable(check.area()),
-                        Printable(check.found()));
+                        WithSigns(check.found()));
     if (!check.mend().empty()) text += fmt::format("{:24}-> {}\n", "", Printable(check.mend()));
   }
   return text + Sum(diagnosis);

@@ -30,6 +30,18 @@ std::string InAscii(std::string_view text) {
                              {{"\u00b1 ", "+-"}, {"\u00b1", "+-"}, {"\u2026", "~"}});
 }
 
+std::string WithoutTurns(std::string_view text) {
+  return absl::StrReplaceAll({text.data(), text.size()}, {{"\u202a", "?"},
+                                                          {"\u202b", "?"},
+                                                          {"\u202c", "?"},
+                                                          {"\u202d", "?"},
+                                                          {"\u202e", "?"},
+                                                          {"\u2066", "?"},
+                                                          {"\u2067", "?"},
+                                                          {"\u2068", "?"},
+                                                          {"\u2069", "?"}});
+}
+
 void TextTable::AddRow(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   for (std::string& cell : cells) cell = Printable(cell);
@@ -50,7 +62,20 @@ std::string TextTable::Part(const std::vector<size_t>& places,
   return text;
 }
 
-std::vector<size_t> TextTable::Widths(size_t width) const {
+size_t TextTable::LeastPart(const std::vector<size_t>& widths, size_t keys) const {
+  size_t own = 0, widest = 0, group = 0;
+  for (size_t i = 0; i < widths.size(); ++i) {
+    if (i < keys) {
+      own += widths[i] + 2;
+      continue;
+    }
+    group = columns_[i].with_before ? group + 2 + widths[i] : widths[i];
+    widest = std::max(widest, group);
+  }
+  return own + widest;
+}
+
+std::vector<size_t> TextTable::Widths(size_t width, size_t keys) const {
   std::vector<size_t> widths, least;
   size_t all = 0, spare = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -61,20 +86,23 @@ std::vector<size_t> TextTable::Widths(size_t width) const {
     if (columns_[i].align == Align::kRight || columns_[i].whole) least[i] = widths[i];
     spare += widths[i] - std::min(widths[i], least[i]);
   }
-  if (width == 0 || all <= width || all - spare > width) return widths;
-  for (; all > width; --all) {  // the one that has most to spare
+  if (width == 0) return widths;
+  const bool parted = all - spare > width;
+  const auto over = [&](size_t k) { return widths[k] - std::min(widths[k], least[k]); };
+  while ((parted ? LeastPart(widths, keys) : all) > width) {  // the one that has most to spare
     size_t longest = 0;
     for (size_t i = 0; i < widths.size(); ++i) {
-      const auto over = [&](size_t k) { return widths[k] - std::min(widths[k], least[k]); };
       if (over(i) > over(longest)) longest = i;
     }
+    if (over(longest) == 0) break;
     --widths[longest];
+    --all;
   }
   return widths;
 }
 
 std::string TextTable::Text(size_t width, size_t keys) const {
-  const std::vector<size_t> widths = Widths(width);
+  const std::vector<size_t> widths = Widths(width, keys);
   std::string text;
   std::vector<size_t> places;
   size_t used = 0;

@@ -16,6 +16,10 @@ inline std::string Printable(std::string_view untrusted) { return Printable(untr
 // The signs of tables, ± and that of a shortened name, in ASCII and as wide as they were.
 std::string InAscii(std::string_view text);
 
+// A '?' for each mark that turns the direction of the text behind it (Unicode's embeddings,
+// overrides and isolates), for a terminal.
+std::string WithoutTurns(std::string_view text);
+
 class TextTable {
  public:
   enum class Align { kLeft, kRight };
@@ -37,11 +41,14 @@ class TextTable {
   // character counts as one column wide.
   // `width`: of the terminal; 0: as wide as it is. Where that makes the table fit, columns to the
   // left are shortened in the middle of their cells, to kLeastText characters at most. One that is
-  // wider yet comes in parts below each other, each of which begins with the first `keys` columns.
+  // wider yet comes in parts below each other, each of which begins with the first `keys` columns;
+  // what is to the left is shortened where one column beside these would not fit.
   std::string Text(size_t width = 0, size_t keys = 1) const;
 
  private:
-  std::vector<size_t> Widths(size_t width) const;
+  std::vector<size_t> Widths(size_t width, size_t keys) const;
+  // What the widest part needs that has the keys and one column more.
+  size_t LeastPart(const std::vector<size_t>& widths, size_t keys) const;
   // Of these columns.
   std::string Part(const std::vector<size_t>& places, const std::vector<size_t>& widths) const;
 

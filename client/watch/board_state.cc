@@ -132,13 +132,14 @@ void TakeClocks(const v1::ClockState& clocks, BoardState* state) {
   state->clocks = clocks;
 }
 
-void TakeRecords(RunData* data, size_t* conditions, BoardState* state) {
+void TakeRecords(RunData* data, TakenRecords* taken, BoardState* state) {
   if (data->header() == nullptr) return;
   WatchedRun* const run = &state->run;
   run->requested_hz = data->header()->requested_hz();
-  run->operators = data->operators();
-  for (; *conditions < data->conditions().size(); ++*conditions) {
-    const v1::Conditions& seen = data->conditions()[*conditions];
+  // A run tells them once; copying them for each chunk would cost more than its readings.
+  if (run->operators.empty()) run->operators = data->operators();
+  for (; taken->conditions < data->conditions().size(); ++taken->conditions) {
+    const v1::Conditions& seen = data->conditions()[taken->conditions];
     for (const auto& zone : seen.temperatures()) {
       state->temperature_c[zone.zone()] = 1e-3 * zone.millidegrees();
     }
@@ -146,22 +147,23 @@ void TakeRecords(RunData* data, size_t* conditions, BoardState* state) {
       SeeThrottle(throttle.what(), throttle.value(), state);
     }
   }
-  run->missed = run->failed = 0;
-  for (const v1::Gap& gap : data->gaps()) {
+  for (; taken->gaps < data->gaps().size(); ++taken->gaps) {
+    const v1::Gap& gap = data->gaps()[taken->gaps];
     (gap.cause() == v1::Gap::CAUSE_READ_FAILED ? run->failed : run->missed) += gap.count();
   }
-  run->dropped = 0;
-  for (const LostRecords& lost : data->lost()) run->dropped += lost.count;
-  std::map<uint32_t, size_t> taken;
+  for (; taken->lost < data->lost().size(); ++taken->lost) {
+    run->dropped += data->lost()[taken->lost].count;
+  }
+  std::map<uint32_t, size_t> counted;
   for (const auto& [channel, readings] : data->readings()) {
-    taken[channel] = readings.size();
+    counted[channel] = readings.size();
     run->readings += readings.size();
     for (const Reading& reading : readings) {
       if (reading.freshness == Freshness::kFresh) ++run->fresh;
       if (reading.freshness == Freshness::kRepeat) ++run->repeats;
     }
   }
-  data->Forget(data->markers().size(), taken);
+  data->Forget(data->markers().size(), counted);
 }
 
 ordered_json WatchJson(const BoardState& state) {

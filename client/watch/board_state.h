@@ -70,9 +70,12 @@ std::vector<std::string> Throttled(const BoardState& state);
 
 void TakePoint(const v1::TelemetryPoint& point, BoardState* state);
 void TakeClocks(const v1::ClockState& clocks, BoardState* state);
+// How many of a run's records were taken in.
+struct TakenRecords {
+  size_t conditions = 0, gaps = 0, lost = 0;
+};
 // Takes in what has come of the run since the call before, and forgets the rest of `data`.
-// `conditions`: how many of these were taken in.
-void TakeRecords(RunData* data, size_t* conditions, BoardState* state);
+void TakeRecords(RunData* data, TakenRecords* taken, BoardState* state);
 
 // One line of `watch --json` (docs/json.md), for the newest point.
 nlohmann::ordered_json WatchJson(const BoardState& state);

@@ -25,6 +25,21 @@ std::string FittingItems(const std::vector<std::string>& items, size_t columns) 
   return items.empty() ? "" : fmt::format("+{}", items.size());
 }
 
+std::vector<std::string> FittingLines(std::string_view text, size_t columns, size_t most) {
+  std::vector<std::string> lines;
+  for (std::string_view rest = text; !rest.empty() && lines.size() < most;) {
+    const size_t blank = rest.find(' ');
+    const std::string word(rest.substr(0, blank));
+    rest.remove_prefix(blank == rest.npos ? rest.size() : blank + 1);
+    if (!lines.empty() && CharactersOf(lines.back()) + 1 + CharactersOf(word) <= columns) {
+      lines.back() += " " + word;
+    } else {
+      lines.push_back(word);
+    }
+  }
+  return lines;
+}
+
 std::string FittingTitle(const std::string& host, const std::string& title, size_t columns) {
   const size_t rest = 2 + CharactersOf(title);
   const size_t room = columns > rest ? columns - rest : 0;

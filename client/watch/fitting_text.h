@@ -3,12 +3,16 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace synergy {
 
 // The items, two blanks between them, as far as they fit whole; "+2" for two that do not.
 std::string FittingItems(const std::vector<std::string>& items, size_t columns);
+
+// Words in lines of so many columns, at most `most` of them; what is left is cut off.
+std::vector<std::string> FittingLines(std::string_view text, size_t columns, size_t most);
 
 // " host  title", of which the host is shortened first.
 std::string FittingTitle(const std::string& host, const std::string& title, size_t columns);

@@ -47,9 +47,9 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
                     std::string_view sign) {
   const WatchedRun& run = state.run;
   OperatorRows result;
-  if (run.run_id.empty()) return {"energy per operator: while a job runs", {}};
+  if (run.run_id.empty()) return {"energy per operator: while a job runs", "", {}};
   if (!run.why_not.empty()) {
-    return {"energy per operator: " + Printable(run.why_not, kLongestName), {}};
+    return {"energy per operator: " + Printable(run.why_not, kLongestName), "", {}};
   }
   const std::string wanted = rail < state.history.rails().size() ? state.history.rails()[rail] : "";
   const RailEnergy* energy = nullptr;
@@ -58,15 +58,15 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
       if (one.rail == wanted) energy = &one;
     }
   }
-  if (energy == nullptr) return {"energy per operator: not known yet", {}};
+  if (energy == nullptr) return {"energy per operator: not known yet", "", {}};
   if (!energy->why_not.empty()) {
-    return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}};
+    return {"energy per operator: " + Printable(energy->why_not, kLongestName), "", {}};
   }
   const double half_mj = 1e3 * energy->inference_j.half_width();
   const int digits = Decimals(half_mj);
-  result.title = fmt::format(
-      "energy per operator on {}, mJ and 95 % interval; inference {:.{}f} {} {:.{}f} mJ",
-      Printable(wanted, 16), 1e3 * energy->inference_j.mean, digits, sign, half_mj, digits);
+  result.title = fmt::format("energy per operator on {} (mJ, 95 %)", Printable(wanted, 16));
+  result.inference = fmt::format("inference {:.{}f} {} {:.{}f} mJ", 1e3 * energy->inference_j.mean,
+                                 digits, sign, half_mj, digits);
   result.rows = KnownRows(run, *energy);
   if (order == OperatorOrder::kEnergy) {
     std::ranges::stable_sort(result.rows, std::greater(),

@@ -15,7 +15,8 @@ struct OperatorRow {
   Estimate energy_j;  // of one execution; of a group, of all of its operators
 };
 struct OperatorRows {
-  std::string title;  // what they are, or why there are none
+  std::string title;      // what they are, or why there are none
+  std::string inference;  // the energy of all of them; "" where there are none
   std::vector<OperatorRow> rows;
 };
 

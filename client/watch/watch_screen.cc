@@ -9,6 +9,7 @@
 #include "client/watch/chart.h"
 #include "client/watch/fitting_text.h"
 #include "client/watch/operator_rows.h"
+#include "common/character_count.h"
 #include "common/printable.h"
 
 namespace synergy {
@@ -18,6 +19,7 @@ namespace {
 constexpr size_t kLabelColumns = 26, kWideLabelColumns = 37;
 constexpr size_t kLeastOperatorRows = 5;
 constexpr size_t kLongestName = 40;
+constexpr size_t kMostLostLines = 3;
 
 std::string Name(std::string_view untrusted) { return Printable(untrusted, kLongestName); }
 
@@ -95,7 +97,10 @@ class Drawing {
 
   void Rails() {
     if (!state_.lost.empty()) {
-      Line(" LOST: " + Printable(state_.lost, 4 * pane_.columns), Ink::kWarning);
+      const std::string lost = "LOST: " + Printable(state_.lost, 4 * pane_.columns);
+      for (const std::string& line : FittingLines(lost, pane_.columns - 2, kMostLostLines)) {
+        Line(" " + line, Ink::kWarning);
+      }
     }
     const size_t count = rails_.size();
     if (count == 0) return Line(" no live power yet");
@@ -258,7 +263,9 @@ class Drawing {
     const size_t rail = rails_.empty() ? 0 : rails_.front();
     const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
     const OperatorRows rows = RowsOf(state_, rail, view_.order, sign);
-    Line(" " + rows.title, Ink::kBold);
+    const std::string whole = fmt::format(" {}; {}", rows.title, rows.inference);
+    const bool fits = !rows.inference.empty() && CharactersOf(whole) <= pane_.columns;
+    Line(fits ? whole : " " + rows.title, Ink::kBold);
     double full = 0;
     for (const OperatorRow& row : rows.rows) full = std::max(full, row.energy_j.high);
     const size_t name = std::clamp<size_t>(pane_.columns / 3, 28, kLongestName);

@@ -69,7 +69,7 @@ class Report(unittest.TestCase):
         with open(self.folder / "samples.csv", "w", encoding="utf-8") as file:
             file.write("rail,window_begin_ns,window_end_ns,power_w\n")
             for ms in range(0, 5000, 2):
-                file.write(f"<i>rail</i>,{ms * 1_000_000},{(ms + 2) * 1_000_000},{2 + ms % 100 / 50}\n")
+                file.write(f"<i>rail</i>\u202e,{ms * 1_000_000},{(ms + 2) * 1_000_000},{2 + ms % 100 / 50}\n")
         self.ctl("import", "--samples", "samples.csv", "--markers", "markers.csv", "--net", HOSTILE[0])
 
     def page(self, *runs):

@@ -285,6 +285,13 @@ class WatchTest(unittest.TestCase):
         self.assertIn("none.sock", missing.stderr)
         self.assertEqual(self.board.ctl("watch", "--interval", "1ms").returncode, 2)
 
+    def test_lines_end_where_nobody_reads_them(self):
+        watch = self.board.start_ctl("watch", "--interval", "100ms")
+        json.loads(watch.stdout.readline())
+        watch.stdout.close()
+        with watch.stderr:
+            self.assertEqual(watch.wait(30), 0, watch.stderr.read())
+
     def test_lines_go_on_after_a_lost_board(self):
         client = self.board.start_ctl("watch", "--interval", "50ms")
         client.stdout.readline()
@@ -339,6 +346,21 @@ class WrittenTest(unittest.TestCase):
             self.assertNotIn(b"\x1b[2J", written)
             self.assertLess(len(written) / 40, 1000)
             self.assertGreater(len(written), 0)
+
+    def test_it_ends_also_while_a_board_does_not_answer(self):
+        with Board() as board:
+            terminal = Pty(board)
+            self.addCleanup(terminal.close)
+            terminal.read(1)
+            front = board.front()
+            os.kill(front, signal.SIGSTOP)
+            terminal.read(2)  # it asks once a second
+            os.write(terminal.master, b"q")
+            terminal.read(0.5)
+            try:  # what it has asked would be given up after 10 s at the soonest
+                self.assertEqual(terminal.process.wait(8), 0)
+            finally:
+                os.kill(front, signal.SIGCONT)
 
     def test_terminal_that_stands_still_keeps_nobody_waiting(self):
         with Board() as board:

@@ -171,7 +171,8 @@ TEST_F(SynergyctlTest, AFlagBeforeItsCommandSaysWhereItBelongs) {
   ExpectRefusal(Run({"--json", "runs"}), 2,
                 "put --json after the command: synergyctl runs --json (");
   ExpectRefusal(Run({"--net", "squeezenet"}), 2,
-                "--net needs a command before it that has it: synergyctl run, synergyctl import (");
+                "--net needs a command before it that has it: synergyctl run, synergyctl predict, "
+                "synergyctl import (");
   ExpectRefusal(Run({"run", "--itterations", "3"}), 2,
                 "there is no flag '--itterations'; did you mean '--iterations'?");
 }

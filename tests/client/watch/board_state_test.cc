@@ -88,8 +88,9 @@ TEST(BoardState, RecordsGiveTemperaturesThrottlesAndGaps) {
                                  EncodeRunRecords(records)))
                   .ok());
   BoardState state;
-  size_t conditions = 0;
-  TakeRecords(&data, &conditions, &state);
+  TakenRecords taken;
+  TakeRecords(&data, &taken, &state);
+  TakeRecords(&data, &taken, &state);  // nothing new: nothing counts twice
   EXPECT_EQ(state.run.requested_hz, 1000);
   EXPECT_DOUBLE_EQ(state.temperature_c["CPU-therm"], 42);
   EXPECT_EQ(state.run.missed, 3u);

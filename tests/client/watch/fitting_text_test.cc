@@ -14,6 +14,14 @@ TEST(FittingText, ItemsAreWholeOrCounted) {
   EXPECT_EQ(FittingItems({}, 8), "");
 }
 
+TEST(FittingText, LinesAreOfWholeWords) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(FittingLines("it did not answer", 11, 3), (Lines{"it did not", "answer"}));
+  EXPECT_EQ(FittingLines("it did not answer", 6, 2), (Lines{"it did", "not"}));
+  EXPECT_EQ(FittingLines("/a/long/path is", 6, 3), (Lines{"/a/long/path", "is"}));
+  EXPECT_EQ(FittingLines("", 6, 3), Lines());
+}
+
 TEST(FittingText, OfATitleTheHostIsShortenedFirst) {
   EXPECT_EQ(FittingTitle("tx1.local", "Jetson TX1", 30), "tx1.local  Jetson TX1");
   EXPECT_EQ(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 30),

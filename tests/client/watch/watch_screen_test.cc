@@ -163,6 +163,17 @@ TEST(WatchScreen, OperatorsAreByEnergyOrInTheNetworksOrder) {
   EXPECT_LT(in_order.find(" conv1 "), in_order.find(" relu1 "));
 }
 
+TEST(WatchScreen, AnInferencesEnergyStandsWithItsUnitOrNotAtAll) {
+  BoardState state = Watched();
+  RailEnergy& rail = state.run.energies->rails.front();
+  rail.inference_j = Joules(0.157859, 0.000045);
+  EXPECT_TRUE(
+      Contains(Draw(state, {}),
+               " energy per operator on VDD_IN (mJ, 95 %); inference 157.859 \u00b1 0.045 mJ\n"));
+  rail.inference_j = Joules(1e12, 1e6);
+  EXPECT_TRUE(Contains(Draw(state, {}), " energy per operator on VDD_IN (mJ, 95 %)\n"));
+}
+
 TEST(WatchScreen, LostBoardIsSaidAndItsLastPowersStay) {
   BoardState state = Watched();
   state.lost = "connection refused";
