@@ -9,9 +9,11 @@
 #include <memory>
 #include <utility>
 
+#include "common/files.h"
 #include "common/roles.h"
 #include "daemon/access/access_folder.h"
 #include "daemon/access/pairing_host.h"
+#include "daemon/installation.h"
 
 namespace synergy {
 namespace {
@@ -22,11 +24,39 @@ absl::StatusOr<std::unique_ptr<AccessFolder>> OpenAccess(const std::string& stat
   if (stat(state.c_str(), &info) == 0 && stat((state + "/access").c_str(), &info) != 0 &&
       errno == ENOENT) {
     return absl::NotFoundError(fmt::format(
-        "No synergyd has worked in {} yet: give the --state that it was started with, or start it "
-        "with --listen ADDRESS[:PORT], such as --listen 0.0.0.0",
+        "No synergyd has worked in {} yet: give the --state that it was started with; or make the "
+        "board's certificates with `synergyd credentials` and start it with --listen "
+        "ADDRESS[:PORT], such as --listen 0.0.0.0",
         state));
   }
   return AccessFolder::Open(state);
+}
+
+// That of the daemon which works there, or will.
+absl::StatusOr<std::string> BoardIdOf(const std::string& state) {
+  absl::StatusOr<std::string> id = ReadBoardId(state);
+  if (!absl::IsNotFound(id.status())) return id;
+  const absl::StatusOr<StateFolder> folder = StateFolder::Open(state);
+  if (!folder.ok()) return folder.status();
+  return folder->BoardId();
+}
+
+absl::Status MakeCredentials(const std::string& state) {
+  if (absl::Status made = MakeFolder(state, 0700); !made.ok()) return made;
+  const auto access = AccessFolder::Open(state);
+  if (!access.ok()) return access.status();
+  const absl::StatusOr<std::string> board_id = BoardIdOf(state);
+  if (!board_id.ok()) return board_id.status();
+  const absl::StatusOr<bool> made = (*access)->MakeCredentials(*board_id);
+  if (!made.ok()) return made.status();
+  if (*made) {
+    (*access)->Audit({.who = fmt::format("user {}", getuid()),
+                      .what = "made certificates",
+                      .subject = "of the board " + *board_id});
+  }
+  fmt::print("the board {} {} its certificates in {}\n", *board_id, *made ? "has" : "already had",
+             (*access)->path());
+  return absl::OkStatus();
 }
 
 // `role_name`: "" for that of whom the new client replaces, or run.
@@ -94,6 +124,12 @@ absl::Status Revoke(const std::string& state, const std::string& id) {
 
 void AddAccessCommands(CLI::App& app, const std::string* state_dir,
                        std::function<absl::Status()>* chosen) {
+  CLI::App* credentials = app.add_subcommand(
+      "credentials",
+      "make the board's certificates, once, without which --listen ADDRESS is refused");
+  credentials->fallthrough();
+  credentials->callback([=] { *chosen = [=] { return MakeCredentials(*state_dir); }; });
+
   auto role = std::make_shared<std::string>(), replaces = std::make_shared<std::string>();
   CLI::App* pair = app.add_subcommand(
       "pair", "print the line that gets a host a certificate of this board, once, for ten minutes");

@@ -1,5 +1,5 @@
-// `synergyd pair` and `synergyd clients`: who may come over the network, told to the folder that
-// the daemon watches. They need no running daemon.
+// `synergyd credentials`, `synergyd pair` and `synergyd clients`: who may come over the network,
+// told to the folder that the daemon watches. They need no running daemon.
 #pragma once
 
 #include <CLI/CLI.hpp>

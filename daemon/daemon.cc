@@ -53,14 +53,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
     if (!listener.ok()) return listener.status();
     daemon->listeners_.push_back(*std::move(listener));
   }
-  absl::Status status = daemon->CheckExecutables();
+  absl::Status status = daemon->OpenAccess();
+  if (status.ok()) status = daemon->CheckExecutables();
   if (status.ok()) status = daemon->FindUsers();
   if (status.ok()) daemon->MakeCgroup();
   if (status.ok()) status = daemon->AskEngines();
   if (status.ok()) status = daemon->OpenBoardAndSensors();
   if (status.ok()) status = daemon->OpenClocks();
   if (status.ok()) status = daemon->OpenQueue();
-  if (status.ok()) status = daemon->OpenAccess();
   if (status.ok()) status = daemon->Serve();
   if (!status.ok()) return status;
   return daemon;
@@ -270,19 +270,28 @@ absl::Status Daemon::OpenAccess() {
   absl::StatusOr<std::unique_ptr<AccessFolder>> access = AccessFolder::Open(state_.path());
   if (!access.ok()) return access.status();
   access_ = *std::move(access);
-  std::string tcp;
+  std::vector<std::string> tcp;
   for (const auto& listener : listeners_) {
-    if (!listener->address().starts_with("unix:")) tcp += listener->address() + "\n";
+    if (!listener->address().starts_with("unix:")) tcp.push_back(listener->address());
   }
-  absl::Status noted = ReplaceFile(access_->path() + "/listening", tcp, Sync::kNo);
-  if (!noted.ok() || tcp.empty()) return noted;
-  absl::StatusOr<BoardCredentials> credentials =
-      OpenBoardCredentials(access_->path(), board_.info.board_id());
-  if (!credentials.ok()) return credentials.status();
-  tls_.set_key_pem(credentials->board.key);
-  tls_.set_certificate_pem(credentials->board.certificate);
-  tls_.set_authority_pem(credentials->authority.certificate);
-  return absl::OkStatus();
+  if (!tcp.empty()) {
+    const absl::StatusOr<std::string> board_id = state_.BoardId();
+    if (!board_id.ok()) return board_id.status();
+    const auto credentials = OpenBoardCredentials(access_->path(), *board_id);
+    if (absl::IsNotFound(credentials.status())) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--listen {}: this board has no certificates, without which nobody may come over the "
+          "network (in {}): make them, once, with `synergyd credentials --state {}`",
+          tcp.front(), access_->path(), state_.path()));
+    }
+    if (!credentials.ok()) return credentials.status();
+    tls_.set_key_pem(credentials->board.key);
+    tls_.set_certificate_pem(credentials->board.certificate);
+    tls_.set_authority_pem(credentials->authority.certificate);
+  }
+  std::string lines;
+  for (const std::string& address : tcp) lines += address + "\n";
+  return ReplaceFile(access_->path() + "/listening", lines, Sync::kNo);
 }
 
 absl::Status Daemon::Serve() {

@@ -75,7 +75,7 @@ class Daemon {
   ProbeOptions EngineProbe() const;
   absl::Status AskEngines();
   absl::Status OpenQueue();
-  // Before the front, where a listener is TCP.
+  // InvalidArgument: a listener is TCP, and there are no credentials.
   absl::Status OpenAccess();
   absl::Status Serve();
   DiagnosisSubject WhatToDiagnose() const;

@@ -1,7 +1,5 @@
 #include "daemon/installation.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +27,8 @@ std::string Variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
+
+std::string BoardIdFile(const std::string& state_dir) { return state_dir + "/board_id"; }
 
 }  // namespace
 
@@ -59,6 +59,21 @@ std::string DefaultLibexecDir() {
   return (folder / "../libexec/synergy").lexically_normal();
 }
 
+absl::StatusOr<std::string> ReadBoardId(const std::string& state_dir) {
+  const std::string file = BoardIdFile(state_dir);
+  absl::StatusOr<std::string> id = ReadFile(file, 2 * kIdBytes + 1);
+  if (id.ok() && id->size() > 2 * kIdBytes) id->resize(2 * kIdBytes);  // the line's end
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (id.ok() && id->size() == 2 * kIdBytes && std::all_of(id->begin(), id->end(), is_hex)) {
+    return id;
+  }
+  if (absl::IsNotFound(id.status())) return id;
+  return absl::DataLossError(
+      fmt::format("Reading {}: it holds no board id; restore it, or delete it to have a new one "
+                  "made, which hosts will take for another board",
+                  file));
+}
+
 absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
   if (absl::Status made = MakeFolder(path, 0700); !made.ok()) {
     return absl::Status(made.code(), fmt::format("{}; choose another state folder with --state DIR",
@@ -74,10 +89,9 @@ absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
         path, info.st_uid, info.st_mode & 07777u, geteuid()));
   }
   const std::string file = path + "/lock";
-  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.ok()) return FileError("Opening", file, errno);
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return FileError("Locking", file, errno);
+  absl::StatusOr<std::optional<FileLock>> lock = FileLock::TryTake(file);
+  if (!lock.ok()) return lock.status();
+  if (!lock->has_value()) {
     const absl::StatusOr<std::string> owner = ReadFile(file, 32);
     return absl::FailedPreconditionError(fmt::format(
         "Another synergyd{} uses the state folder {}: stop it or choose another folder with "
@@ -85,32 +99,20 @@ absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
         owner.ok() && !owner->empty() ? fmt::format(" (process {})", *owner) : "", path));
   }
   const std::string pid = fmt::format("{}", getpid());
-  if (ftruncate(fd.get(), 0) != 0) return FileError("Writing", file, errno);
-  if (absl::Status written = WriteAll(fd.get(), pid, file); !written.ok()) return written;
-  return StateFolder(path, std::move(fd));
+  if (ftruncate((*lock)->fd(), 0) != 0) return FileError("Writing", file, errno);
+  if (absl::Status written = WriteAll((*lock)->fd(), pid, file); !written.ok()) return written;
+  return StateFolder(path, **std::move(lock));
 }
 
 absl::StatusOr<std::string> StateFolder::BoardId() const {
-  const std::string file = path_ + "/board_id";
-  absl::StatusOr<std::string> id = ReadFile(file, 2 * kIdBytes + 1);
-  if (id.ok() && id->size() > 2 * kIdBytes) id->resize(2 * kIdBytes);  // the line's end
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (id.ok() && id->size() == 2 * kIdBytes && std::all_of(id->begin(), id->end(), is_hex)) {
-    return id;
-  }
-  if (id.ok() || !absl::IsNotFound(id.status())) {
-    return absl::DataLossError(
-        fmt::format("Reading {}: it holds no board id; restore it, or delete it to have a new one "
-                    "made, which hosts "
-                    "will take for another board",
-                    file));
-  }
+  const absl::StatusOr<std::string> there = ReadBoardId(path_);
+  if (!absl::IsNotFound(there.status())) return there;
   std::array<uint8_t, kIdBytes> random;
   if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
     return FileError("Reading", "random numbers", errno);
   }
   const std::string made = fmt::format("{:02x}", fmt::join(random, ""));
-  absl::Status written = ReplaceFile(file, made + "\n", Sync::kYes);
+  absl::Status written = ReplaceFile(BoardIdFile(path_), made + "\n", Sync::kYes);
   if (!written.ok()) return written;
   return made;
 }

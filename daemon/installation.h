@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/unique_fd.h"
+#include "common/file_lock.h"
 
 namespace synergy {
 
@@ -19,6 +19,8 @@ std::string DefaultListenAddress();
 // Of the locks on trees that one synergyd of this machine changes at a time (TreeLock):
 // /run/synergy for root; for others $XDG_RUNTIME_DIR/synergy, without that one of theirs in /tmp.
 std::string MachineLockFolder();
+// What StateFolder::BoardId has made. NotFound: nothing yet; DataLoss: it cannot be read.
+absl::StatusOr<std::string> ReadBoardId(const std::string& state_dir);
 // The folder of this executable where synergy-launcher lies there, else ../libexec/synergy beside
 // it.
 std::string DefaultLibexecDir();
@@ -35,10 +37,10 @@ class StateFolder {
   absl::StatusOr<std::string> BoardId() const;
 
  private:
-  StateFolder(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  StateFolder(std::string path, FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
-  UniqueFd lock_;
+  FileLock lock_;
 };
 
 }  // namespace synergy

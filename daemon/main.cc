@@ -191,8 +191,8 @@ void AddOptions(CLI::App& app, DaemonOptions* options, std::vector<std::string>*
   app.add_option(
          "--listen", *listen,
          fmt::format(
-             "unix:PATH, or ADDRESS[:PORT] (port {}) for hosts that were paired; repeatable. "
-             "Default: {}",
+             "unix:PATH, or ADDRESS[:PORT] (port {}) for hosts that were paired, after `synergyd "
+             "credentials`; repeatable. Default: {}",
              kDefaultPort, DefaultListenAddress()))
       ->allow_extra_args(false);
   app.add_option("--state", options->state_dir,

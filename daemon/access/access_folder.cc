@@ -147,14 +147,23 @@ absl::StatusOr<std::unique_ptr<AccessFolder>> AccessFolder::Open(const std::stri
   return folder;
 }
 
+absl::StatusOr<bool> AccessFolder::MakeCredentials(const std::string& board_id) {
+  const absl::StatusOr<UniqueFd> lock = Lock(path_);
+  if (!lock.ok()) return lock.status();
+  const bool missing = absl::IsNotFound(ReadBoardCredentials(path_).status());
+  if (absl::Status made = MakeBoardCredentials(path_, board_id).status(); !made.ok()) return made;
+  return missing;
+}
+
 absl::StatusOr<std::string> AccessFolder::OpenPairing(v1::Role role, const std::string& replaces) {
   const absl::StatusOr<UniqueFd> lock = Lock(path_);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<BoardCredentials> credentials = ReadBoardCredentials(path_);
   if (absl::IsNotFound(credentials.status())) {
     return absl::NotFoundError(
-        fmt::format("This board has no certificates yet (in {}): start synergyd with --listen "
-                    "ADDRESS[:PORT], such as --listen 0.0.0.0, which makes them",
+        fmt::format("This board has no certificates yet (in {}): make them with `synergyd "
+                    "credentials`, and start synergyd with --listen ADDRESS[:PORT], such as "
+                    "--listen 0.0.0.0",
                     path_));
   }
   if (!credentials.ok()) return credentials.status();

@@ -1,6 +1,6 @@
 // Who may come over the network: the board's certificates, the clients that were paired, and the
 // pairing that is open. All of it is files in one folder, which the daemon and the commands
-// `synergyd pair` and `synergyd clients` change alike.
+// `synergyd credentials`, `pair` and `clients` change alike.
 #pragma once
 
 #include <cstdint>
@@ -49,9 +49,12 @@ class AccessFolder {
 
   const std::string& path() const { return path_; }
 
+  // Makes the board's certificates where there are none. False: there were. Errors as of
+  // MakeBoardCredentials.
+  absl::StatusOr<bool> MakeCredentials(const std::string& board_id);
   // Opens a pairing for one client, which ends another that is open; its code. NotFound: the board
-  // has no certificates yet, as no daemon listened on TCP. `replaces`: the id of the client whose
-  // heir the new one is, with all that it has on the board; "": nobody's.
+  // has no certificates yet. `replaces`: the id of the client whose heir the new one is, with all
+  // that it has on the board; "": nobody's.
   absl::StatusOr<std::string> OpenPairing(v1::Role role, const std::string& replaces = "");
   // Signs a certificate for whoever knows the secret of the open pairing, and ends that. NotFound:
   // none is open. PermissionDenied: another secret; the fifth ends the pairing. Whom the new client

@@ -39,8 +39,8 @@ absl::StatusOr<BoardCredentials> Make(const std::string& folder, const std::stri
 
 absl::Status Damaged(const std::string& folder, const absl::Status& why) {
   return absl::DataLossError(fmt::format(
-      "The board's certificates in {} cannot be used ({}): restore them; or delete the folder, "
-      "whereupon new ones are made and every client must be paired again",
+      "The board's certificates in {} cannot be used ({}): restore them; or delete the folder and "
+      "make new ones with `synergyd credentials`, whereupon every client must be paired again",
       folder, std::string(why.message())));
 }
 
@@ -57,7 +57,6 @@ absl::StatusOr<BoardCredentials> ReadBoardCredentials(const std::string& folder)
 absl::StatusOr<BoardCredentials> OpenBoardCredentials(const std::string& folder,
                                                       const std::string& board_id) {
   const absl::Status there = OpenForReading(folder + "/board.crt").status();
-  if (absl::IsNotFound(there)) return Make(folder, board_id);
   if (!there.ok()) return there;
   absl::StatusOr<BoardCredentials> read = ReadBoardCredentials(folder);
   if (absl::IsDataLoss(read.status())) return read;  // which says so itself
@@ -76,6 +75,12 @@ absl::StatusOr<BoardCredentials> OpenBoardCredentials(const std::string& folder,
                                            id.ok() ? *id : "without a name", board_id)));
   }
   return read;
+}
+
+absl::StatusOr<BoardCredentials> MakeBoardCredentials(const std::string& folder,
+                                                      const std::string& board_id) {
+  absl::StatusOr<BoardCredentials> there = OpenBoardCredentials(folder, board_id);
+  return absl::IsNotFound(there.status()) ? Make(folder, board_id) : there;
 }
 
 }  // namespace synergy

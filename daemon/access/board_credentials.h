@@ -13,12 +13,14 @@ struct BoardCredentials {
   CertifiedKey board;
 };
 
-// Reads them from authority.key, authority.crt, board.key and board.crt in `folder`; makes them
-// (mode 0600) where there are none yet. DataLoss, with a remedy: they are damaged, or of another
-// board.
+// Reads them from authority.key, authority.crt, board.key and board.crt in `folder`. NotFound: none
+// were made yet. DataLoss, with a remedy: they are damaged, or of another board.
 absl::StatusOr<BoardCredentials> OpenBoardCredentials(const std::string& folder,
                                                       const std::string& board_id);
-// NotFound: none were made yet.
+// Makes them (mode 0600) where there are none yet, else as Open. One caller at a time.
+absl::StatusOr<BoardCredentials> MakeBoardCredentials(const std::string& folder,
+                                                      const std::string& board_id);
+// As they are, unchecked. NotFound: none were made yet.
 absl::StatusOr<BoardCredentials> ReadBoardCredentials(const std::string& folder);
 
 }  // namespace synergy

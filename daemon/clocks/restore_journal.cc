@@ -1,7 +1,5 @@
 #include "daemon/clocks/restore_journal.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -123,14 +121,13 @@ absl::StatusOr<JournalContents> ReadJournal(const std::string& path) {
 absl::StatusOr<RestoreJournal> RestoreJournal::Open(const std::string& path) {
   if (absl::Status made = MakeFolder(FolderOf(path), 0700); !made.ok()) return made;
   const std::string lock = path + ".lock";
-  UniqueFd fd(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.ok()) return FileError("Opening", lock, errno);
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return FileError("Locking", lock, errno);
+  absl::StatusOr<std::optional<FileLock>> held = FileLock::TryTake(lock);
+  if (!held.ok()) return held.status();
+  if (!held->has_value()) {
     return absl::FailedPreconditionError(fmt::format(
         "Somebody else holds the lease of {}: wait until it ends, or stop that synergyd", path));
   }
-  return RestoreJournal(path, std::move(fd));
+  return RestoreJournal(path, **std::move(held));
 }
 
 absl::StatusOr<std::optional<JournalContents>> RestoreJournal::Read() const {

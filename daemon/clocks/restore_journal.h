@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/unique_fd.h"
+#include "common/file_lock.h"
 
 namespace synergy {
 
@@ -70,11 +70,11 @@ class RestoreJournal {
   const std::string& path() const { return path_; }
 
  private:
-  RestoreJournal(std::string path, UniqueFd lock)
+  RestoreJournal(std::string path, FileLock lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
-  UniqueFd lock_;
+  FileLock lock_;
 };
 
 }  // namespace synergy

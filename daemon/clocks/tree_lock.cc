@@ -1,7 +1,5 @@
 #include "daemon/clocks/tree_lock.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,10 +56,9 @@ absl::StatusOr<TreeLock> TreeLock::Take(TreeLockOptions options) {
   if (!error) options.journal = journal;
   const std::string path = fmt::format("{}/{}-{:x}-{:x}.lock", options.folder,
                                        NameOf(options.journal), root.st_dev, root.st_ino);
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.ok()) return FileError("Opening", path, errno);
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return FileError("Locking", path, errno);
+  absl::StatusOr<std::optional<FileLock>> lock = FileLock::TryTake(path);
+  if (!lock.ok()) return lock.status();
+  if (!lock->has_value()) {
     const Claimed by = ReadClaim(path);
     return absl::FailedPreconditionError(fmt::format(
         "The {} of {} are held by another synergyd{}: wait until its lease ends, or stop it",
@@ -69,7 +66,7 @@ absl::StatusOr<TreeLock> TreeLock::Take(TreeLockOptions options) {
         by.process.empty() ? std::string()
                            : fmt::format(" (process {}, journal {})", by.process, by.journal)));
   }
-  return TreeLock(std::move(options), path, std::move(fd));
+  return TreeLock(std::move(options), path, **std::move(lock));
 }
 
 absl::Status TreeLock::Claim() {
@@ -83,9 +80,9 @@ absl::Status TreeLock::Claim() {
   }
   const std::string claim =
       fmt::format("{}\n{}\n{}\n", getpid(), options_.boot_id, options_.journal);
-  if (ftruncate(fd_.get(), 0) != 0) return FileError("Writing", path_, errno);
-  if (lseek(fd_.get(), 0, SEEK_SET) != 0) return FileError("Writing", path_, errno);
-  return WriteAll(fd_.get(), claim, path_);
+  if (ftruncate(lock_.fd(), 0) != 0) return FileError("Writing", path_, errno);
+  if (lseek(lock_.fd(), 0, SEEK_SET) != 0) return FileError("Writing", path_, errno);
+  return WriteAll(lock_.fd(), claim, path_);
 }
 
 }  // namespace synergy

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/unique_fd.h"
+#include "common/file_lock.h"
 
 namespace synergy {
 
@@ -29,12 +29,12 @@ class TreeLock {
   absl::Status Claim();
 
  private:
-  TreeLock(TreeLockOptions options, std::string path, UniqueFd fd)
-      : options_(std::move(options)), path_(std::move(path)), fd_(std::move(fd)) {}
+  TreeLock(TreeLockOptions options, std::string path, FileLock lock)
+      : options_(std::move(options)), path_(std::move(path)), lock_(std::move(lock)) {}
 
   TreeLockOptions options_;
   std::string path_;
-  UniqueFd fd_;
+  FileLock lock_;
 };
 
 }  // namespace synergy

@@ -10,6 +10,7 @@ namespace synergy {
 struct Caller {
   v1::ControlRequest::Caller wire;  // what the root side is told
   v1::Role role = v1::ROLE_UNSPECIFIED;
+  std::string refused = {};  // why none of its calls is served; "": they are
 
   bool paired() const { return !wire.client_id().empty(); }
   // Of the client, or of the user: "uid:1000".

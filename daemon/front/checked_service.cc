@@ -63,6 +63,7 @@ grpc::Status CheckedService::Check(const char* method,
   const CallerScope scope(call.ok() ? (*call)->caller() : caller);
   if (!call.ok()) {
     spdlog::warn("{} from {} is refused: {}", method, context->peer(), call.status().ToString());
+    if (!caller.refused.empty()) return ToGrpc(call.status());  // of whom the log knows
     return handlers_.Refuse(method, call.status());
   }
   return (handlers_.*handler)(context, arguments...);

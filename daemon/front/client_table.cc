@@ -32,6 +32,7 @@ bool ClientTable::Knows(const std::string& client) const {
 
 absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
     Caller caller, v1::Role needed, const std::string& what, grpc::ServerContext* context) {
+  if (!caller.refused.empty()) return absl::ResourceExhaustedError(caller.refused);
   const absl::MutexLock lock(&mutex_);
   if (caller.paired()) {
     const auto role = roles_.find(caller.wire.client_id());

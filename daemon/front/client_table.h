@@ -51,7 +51,7 @@ class ClientTable {
   bool Knows(const std::string& client) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Begins a call of `caller`; a client's role is the table's. Unauthenticated: the client is not
   // known, or was revoked. PermissionDenied: the role is less than `needed` for `what`.
-  // ResourceExhausted: too many calls.
+  // ResourceExhausted: too many calls, or Caller::refused.
   absl::StatusOr<std::unique_ptr<Call>> Begin(Caller caller, v1::Role needed,
                                               const std::string& what, grpc::ServerContext* context)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -162,18 +162,16 @@ absl::StatusOr<v1::JobStatus> JobQueue::Submit(const v1::JobSpec& spec, const Un
   // Sent again while the first was being taken.
   if (auto before = FindToken(known, by)) return *std::move(before);
   if (absl::Status place = RequirePlace(by); !place.ok()) return place;
-  bool sync = false;
   std::vector<std::string> waiting;
   {
     absl::MutexLock lock(&mutex_);
-    sync = running_ == nullptr;
     waiting = table_.QueuedRunIds();
   }
   if (absl::Status room = store_->RequireRoom(waiting, predict_net, init_net); !room.ok()) {
     return room;
   }
   absl::StatusOr<v1::StoredJob> job =
-      store_->Add(known, by, predict_net, init_net, options_.space, sync, stop);
+      store_->Add(known, by, predict_net, init_net, options_.space, stop);
   if (!job.ok()) return job.status();
   absl::Status may_own;
   {

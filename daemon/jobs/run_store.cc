@@ -94,21 +94,19 @@ std::vector<v1::StoredJob> RunStore::Load() {
   return jobs;
 }
 
-absl::StatusOr<uint64_t> RunStore::TakeNumber(bool sync) {
+absl::StatusOr<uint64_t> RunStore::TakeNumber() {
   absl::MutexLock lock(&mutex_);
   const std::string path = state_dir_ + "/last_number";
   const uint64_t number = number_ + 1;
-  absl::Status status = ReplaceFile(path, fmt::format("{}\n", number), SyncIf(sync));
+  absl::Status status = ReplaceFile(path, fmt::format("{}\n", number), Sync::kYes);
   if (!status.ok()) return status;
-  if (!sync) unsynced_.push_back(path);
   number_ = number;
   return number;
 }
 
 absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const JobOwner& owner,
                                             const UniqueFd& predict_net, const UniqueFd& init_net,
-                                            const Space& space, bool sync,
-                                            const std::atomic<bool>* stop) {
+                                            const Space& space, const std::atomic<bool>* stop) {
   const absl::StatusOr<uint64_t> predict = SubmittedNetSize(predict_net, space.max_net_bytes);
   if (!predict.ok()) return predict.status();
   const absl::StatusOr<uint64_t> init = SubmittedNetSize(init_net, space.max_net_bytes);
@@ -127,7 +125,7 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const JobOw
   job.mutable_status()->set_submitted_unix_ns(WallTimeUnixNs());
   std::error_code error;
   do {
-    const absl::StatusOr<uint64_t> number = TakeNumber(sync);
+    const absl::StatusOr<uint64_t> number = TakeNumber();
     if (!number.ok()) return number.status();
     job.set_number(*number);
     job.mutable_status()->set_run_id(
@@ -135,7 +133,7 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const JobOw
   } while (fs::exists(Folder(job.status().run_id()).path, error));
 
   const std::string making = runs_dir_ + "/" + kMaking + job.status().run_id();
-  status = Make(RunFolder{making}, job, {predict_net, *predict}, {init_net, *init}, sync, stop);
+  status = Make(RunFolder{making}, job, {predict_net, *predict}, {init_net, *init}, stop);
   if (!status.ok()) {
     fs::remove_all(making, error);  // what stays is cleared at the next start
     return status;
@@ -144,7 +142,7 @@ absl::StatusOr<v1::StoredJob> RunStore::Add(const v1::JobSpec& spec, const JobOw
 }
 
 absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
-                            const Net& init, bool sync, const std::atomic<bool>* stop) {
+                            const Net& init, const std::atomic<bool>* stop) {
   const auto stopped = [&] { return stopped_ || (stop != nullptr && *stop); };
   const RunFolder folder = Folder(job.status().run_id());
   if (mkdir(making.path.c_str(), 0700) != 0) {
@@ -152,19 +150,15 @@ absl::Status RunStore::Make(const RunFolder& making, const v1::StoredJob& job, c
   }
   absl::Status status = LinkObjects(job.status().spec(), making, stop);
   if (status.ok()) {
-    status = CopySubmittedNet(predict.fd, predict.bytes, making.PredictNet(), sync, stopped);
+    status = CopySubmittedNet(predict.fd, predict.bytes, making.PredictNet(), stopped);
   }
-  if (status.ok()) status = CopySubmittedNet(init.fd, init.bytes, making.InitNet(), sync, stopped);
-  if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), SyncIf(sync));
+  if (status.ok()) status = CopySubmittedNet(init.fd, init.bytes, making.InitNet(), stopped);
+  if (status.ok()) status = ReplaceFile(making.Job(), job.SerializeAsString(), Sync::kYes);
   if (!status.ok()) return status;
   if (rename(making.path.c_str(), folder.path.c_str()) != 0) {
     return FileError("Renaming to", folder.path, errno);
   }
-  if (sync) return SyncPath(runs_dir_);
-  absl::MutexLock lock(&mutex_);
-  unsynced_.insert(unsynced_.end(),
-                   {folder.PredictNet(), folder.InitNet(), folder.Job(), folder.path, runs_dir_});
-  return absl::OkStatus();
+  return SyncPath(runs_dir_);
 }
 
 absl::Status RunStore::LinkObjects(const v1::JobSpec& spec, const RunFolder& folder,

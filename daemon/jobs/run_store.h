@@ -2,9 +2,9 @@
 // not there: it is made under a temporary name and renamed, files are replaced likewise, deletion
 // starts with a rename.
 //
-// Durability: nothing here calls fsync while a job measures (`sync` false); what was written
-// meanwhile is made durable by Sync() when the job has ended. A crash of the daemon alone loses
-// nothing either way.
+// Durability: a job is on the disk when Add returns. Otherwise nothing here calls fsync while a job
+// measures (`sync` false); what was written meanwhile is made durable by Sync() when the job has
+// ended. A crash of the daemon alone loses nothing either way.
 #pragma once
 
 #include <atomic>
@@ -51,8 +51,7 @@ class RunStore {
   // Unavailable: `stop` became true meanwhile.
   absl::StatusOr<v1::StoredJob> Add(const v1::JobSpec& spec, const JobOwner& owner,
                                     const UniqueFd& predict_net, const UniqueFd& init_net,
-                                    const Space& space, bool sync,
-                                    const std::atomic<bool>* stop = nullptr);
+                                    const Space& space, const std::atomic<bool>* stop = nullptr);
   // Nets that wait take at most half of the space that there is for them: ResourceExhausted.
   absl::Status RequireRoom(const std::vector<std::string>& waiting, const UniqueFd& predict_net,
                            const UniqueFd& init_net) const;
@@ -89,9 +88,9 @@ class RunStore {
   void ClearLeftovers();
   absl::Status LinkObjects(const v1::JobSpec& spec, const RunFolder& folder,
                            const std::atomic<bool>* stop);
-  absl::StatusOr<uint64_t> TakeNumber(bool sync);
+  absl::StatusOr<uint64_t> TakeNumber();
   absl::Status Make(const RunFolder& making, const v1::StoredJob& job, const Net& predict,
-                    const Net& init, bool sync, const std::atomic<bool>* stop);
+                    const Net& init, const std::atomic<bool>* stop);
 
   const std::string state_dir_;
   const std::string runs_dir_;

@@ -34,7 +34,7 @@ absl::StatusOr<uint64_t> SubmittedNetSize(const UniqueFd& net, uint64_t max_byte
 
 // By offset: whoever shares the descriptor may move its position.
 absl::Status CopySubmittedNet(const UniqueFd& net, uint64_t size, const std::string& path,
-                              bool sync, const std::function<bool()>& stopped) {
+                              const std::function<bool()>& stopped) {
   const UniqueFd out(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out.ok()) return FileError("Creating", path, errno);
   std::string buffer(kCopyBytes, '\0');
@@ -53,7 +53,7 @@ absl::Status CopySubmittedNet(const UniqueFd& net, uint64_t size, const std::str
     if (absl::Status status = WriteAll(out.get(), part, path); !status.ok()) return status;
     done += static_cast<uint64_t>(n);
   }
-  if (sync && fsync(out.get()) != 0) return FileError("Syncing", path, errno);
+  if (fsync(out.get()) != 0) return FileError("Syncing", path, errno);
   return absl::OkStatus();
 }
 

@@ -15,9 +15,9 @@ namespace synergy {
 // `max_bytes`.
 absl::StatusOr<uint64_t> SubmittedNetSize(const UniqueFd& net, uint64_t max_bytes);
 
-// Copies the first `size` bytes to the new file `path`. InvalidArgument: there are fewer by now;
-// Unavailable: `stopped` said so meanwhile; ResourceExhausted: the disk is full.
+// Copies the first `size` bytes to the new file `path`, durably. InvalidArgument: there are fewer
+// by now; Unavailable: `stopped` said so meanwhile; ResourceExhausted: the disk is full.
 absl::Status CopySubmittedNet(const UniqueFd& net, uint64_t size, const std::string& path,
-                              bool sync, const std::function<bool()>& stopped);
+                              const std::function<bool()>& stopped);
 
 }  // namespace synergy

@@ -111,7 +111,10 @@ void JudgePrecision(const RunFacts& facts, Judgement* judgement) {
       fmt::format(
           "{} after {} iterations in {:.0f} s, and {:.2g} % were asked for; {}", reached,
           last.iterations(), last.time_s(), 100 * target,
-          known ? fmt::format("allow more time (--max-time, {:g} s here)", facts.precision->max_s)
+          known ? fmt::format(
+                      "allow more time (--max-time, {:g} s here, which must hold another block of "
+                      "iterations and the decision after it)",
+                      facts.precision->max_s)
                 : "name another rail (--precision-rail), or measure a number of iterations"),
       judgement);
 }

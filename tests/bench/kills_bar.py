@@ -39,6 +39,10 @@ cpu-freq = "{clock}"
 VICTIMS = ("root", "front", "client", "connection")
 PHASES = ("uploading", "queued", "streaming", "acknowledging", "any")
 DONE, INTERRUPTED = 1, 3
+ENDED = (0, 1)  # a sweep; 1: not every job is done and good
+# Of runs that are INVALID: the machine had no time for a single reading; and what is never only that.
+STARVED = "few_readings"
+BROKEN = {"incomplete", "job_cancelled", "job_failed", "not_complete", "ring_garbage", "store_damaged"}
 
 
 class Wire:
@@ -103,7 +107,7 @@ class Bar:
             port = free.getsockname()[1]
         self.board = Board(listen=(f"127.0.0.1:{port}",))
         self.kills, self.phases, self.failures = collections.Counter(), collections.Counter(), []
-        self.over_tls = 0
+        self.over_tls = self.starved = 0
         self.said = ()
         self.client, self.sweeps, self.ends = None, 0, collections.Counter()
         self.board.start()
@@ -160,8 +164,8 @@ class Bar:
             if code is None:
                 return
             self.ends[code] += 1
-            if code == 0:
-                self.check_sweep()
+            if code in ENDED:
+                self.check_sweep(code)
                 self.client = None
             # Killed, lost the board for longer than it looks for it, or was just refused by one that goes down.
             elif code not in (-signal.SIGKILL, 3, 4, 5):
@@ -213,16 +217,32 @@ class Bar:
             self.phases[seen] += 1
             self.over_tls += self.sweeps % 2
 
-    def check_sweep(self):
+    def check_sweep(self, code):
+        """Each job is done once, and the client has ended with 1 only where a run is INVALID for want of readings."""
         sweep, jobs = self.query("SELECT max(sweep), jobs FROM sweeps")[0]
         attempts = collections.defaultdict(list)
-        for job, outcome in self.query(f"SELECT job, outcome FROM attempts WHERE sweep = {sweep} ORDER BY job, attempt"):
+        runs = {}
+        for job, outcome, run in self.query(
+                f"SELECT job, outcome, run FROM attempts WHERE sweep = {sweep} ORDER BY job, attempt"):
             attempts[job].append(outcome)
+            runs[job] = run
         if len(attempts) != jobs:
             self.failures.append(f"sweep {sweep}: {len(attempts)} of {jobs} jobs were attempted")
         for job, outcomes in attempts.items():
             if outcomes[-1] != DONE or any(outcome != INTERRUPTED for outcome in outcomes[:-1]):
                 self.failures.append(f"sweep {sweep}: the attempts at job {job} ended as {outcomes}")
+        invalid = 0
+        for run in runs.values():
+            shown = self.board.json("show", str(run), "--method", "integrate")
+            codes = {reason.split(":")[0] for reason in shown["reasons"]}
+            if shown["verdict"] == "INVALID":
+                invalid += 1
+                if STARVED not in codes or codes & BROKEN:
+                    self.failures.append(f"sweep {sweep}: run {run} is INVALID: {shown['reasons']}")
+        self.starved += invalid
+        if code != (1 if invalid else 0):
+            self.failures.append(f"sweep {sweep}: the client ended with {code}, {invalid} runs are INVALID: "
+                                 f"{' '.join(self.said)}")
 
     def check_all(self):
         log = self.board.log_text()
@@ -251,8 +271,8 @@ class Bar:
         until = time.monotonic() + 600
         while self.client is not None and self.sweeps == sweeps and time.monotonic() < until:
             code = self.client.poll()
-            if code == 0:
-                self.check_sweep()
+            if code in ENDED:
+                self.check_sweep(code)
                 break
             if code is not None:
                 self.tend_client()
@@ -266,7 +286,8 @@ class Bar:
         phases = ", ".join(f"{count} {phase}" for phase, count in sorted(self.phases.items()))
         runs = self.query("SELECT count(*), sum(interrupted) FROM runs")[0]
         return (f"{self.kills.total()} kills, {self.over_tls} of them over TLS ({victims}; seed {seed}) while {phases}: "
-                f"{self.sweeps} sweeps, {runs[0]} attempts, {runs[1]} of them interrupted; {len(self.failures)} failures")
+                f"{self.sweeps} sweeps, {runs[0]} attempts, {runs[1]} of them interrupted, {self.starved} without a reading; "
+                f"{len(self.failures)} failures")
 
 
 def main(kills, seed, seconds):

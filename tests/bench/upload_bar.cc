@@ -180,8 +180,9 @@ class Board {
  public:
   Board()
       : tcp_host_(fmt::format("127.0.0.1:{}", FreePort())),
-        process_({SYNERGYD, "--board", "sim:jetson-tx1", "--state", folder_.File("state"),
-                  "--libexec", SYNERGY_LIBEXEC, "--listen", unix_host_, "--listen", tcp_host_}) {}
+        process_({SYNERGYD, "--board", "sim:jetson-tx1", "--state",
+                  WithCredentials(folder_.File("state")), "--libexec", SYNERGY_LIBEXEC, "--listen",
+                  unix_host_, "--listen", tcp_host_}) {}
   ~Board() {
     process_.Signal(SIGTERM);
     process_.Wait();
@@ -215,7 +216,7 @@ class Board {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  // With a daemon that has its certificates; children inherit where the pairing is.
+  // Children inherit where the pairing is.
   void Pair() const {
     setenv("XDG_CONFIG_HOME", folder_.File("config").c_str(), 1);
     if (DeviceClient::Connect(tcp_host_).ok()) return;
@@ -235,6 +236,13 @@ class Board {
   }
 
  private:
+  static std::string WithCredentials(const std::string& state) {
+    const int code = ChildProcess({SYNERGYD, "credentials", "--state", state}).Wait();
+    if (code == 0) return state;
+    fmt::print(stderr, "synergyd credentials ended with {}\n", code);
+    std::exit(1);
+  }
+
   const TempFolder folder_;
   const std::string unix_host_ = "unix:" + folder_.File("d.sock");
   const std::string tcp_host_;

@@ -162,7 +162,7 @@ class DaemonTest : public testing::Test {
     spec.set_warmup(1);
     spec.set_threads(1);
     spec.set_batch(1);
-    const auto job = (*store)->Add(spec, {}, MemoryFile(net), MemoryFile(""), {}, false);
+    const auto job = (*store)->Add(spec, {}, MemoryFile(net), MemoryFile(""), {});
     EXPECT_TRUE(job.ok()) << job.status();
     return job->status().run_id();
   }
@@ -379,6 +379,40 @@ TEST_F(DaemonTest, UsageErrorsEndWithTwo) {
   EXPECT_EQ(Run({"--board", "sim:jetson-tx2", "--state", state_, "--listen", "unix:" + socket_}),
             2);
   EXPECT_THAT(Log(), HasSubstr("sim:jetson-tx1"));
+}
+
+TEST_F(DaemonTest, ListensOnTcpWithCredentialsAlone) {
+  const std::vector<std::string> tcp = {"--board", "sim:jetson-tx1", "--state",
+                                        state_,    "--listen",       "127.0.0.1:0"};
+  EXPECT_EQ(Run(tcp), 2);
+  EXPECT_THAT(Log(), AllOf(HasSubstr("no certificates"), HasSubstr(state_ + "/access"),
+                           HasSubstr("`synergyd credentials --state " + state_ + "`"),
+                           Not(HasSubstr("listening on"))));
+  EXPECT_FALSE(fs::exists(state_ + "/access/board.crt"));
+
+  ASSERT_EQ(Run({"credentials", "--state", state_}), 0);
+  const std::string certificate = ReadFile(state_ + "/access/board.crt", 1 << 16).value();
+  EXPECT_EQ(Run({"credentials", "--state", state_}), 0);
+  EXPECT_THAT(Log(), HasSubstr("already had its certificates"));
+  EXPECT_EQ(ReadFile(state_ + "/access/board.crt", 1 << 16).value(), certificate);
+  daemon_ = Spawn(tcp);
+  EXPECT_TRUE(Eventually(
+      [&] { return Log().find("listening on") != std::string::npos || daemon_->HasEnded(); }));
+  EXPECT_THAT(Log(), HasSubstr("listening on 127.0.0.1:"));
+}
+
+TEST_F(DaemonTest, CredentialsAreMadeForTheIdOfTheBoardAlsoWhileADaemonRuns) {
+  Start();
+  const std::string id = ReadFile(state_ + "/board_id", 64).value().substr(0, 32);
+  ASSERT_EQ(Run({"credentials", "--state", state_}), 0);
+  EXPECT_THAT(Log(), HasSubstr("the board " + id + " has its certificates"));
+  EXPECT_EQ(ReadFile(state_ + "/board_id", 64).value().substr(0, 32), id);
+
+  const std::string fresh = folder_.File("fresh");
+  ASSERT_EQ(Run({"credentials", "--state", fresh}), 0);
+  const std::string other = ReadFile(fresh + "/board_id", 64).value().substr(0, 32);
+  EXPECT_THAT(Log(), HasSubstr("the board " + other + " has its certificates"));
+  EXPECT_NE(other, id);
 }
 
 TEST_F(DaemonTest, AMissingDefaultIsNamed) {

@@ -205,6 +205,19 @@ class Access(unittest.TestCase):
         self.assertIn("certificates", done.stderr)
         self.assertNotIn("listening on", done.stderr)
 
+    def test_a_daemon_without_credentials_listens_on_no_network(self):
+        self.board.stop()
+        shutil.rmtree(pathlib.Path(self.board.state) / "access")
+        listen = ("--board", "sim:jetson-tx1", "--listen", self.board.host, "--listen", self.board.listen[1])
+        done = self.daemon(*listen)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(done.stderr, r"^\[.*this board has no certificates.*`synergyd credentials --state \S+`\n$")
+        done = self.daemon("credentials")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.board.start()
+        self.assertEqual(self.board.ctl("pair", self.tcp, self.pair()).returncode, 0)
+        self.assertIn(self.board.json("board")["board_id"], done.stdout)
+
     def test_a_watcher_runs_nothing(self):
         self.board.ctl("pair", self.tcp, self.pair("--role", "watch"))
         self.assertEqual(self.over_tcp("board").returncode, 0)

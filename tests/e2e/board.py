@@ -133,6 +133,9 @@ class Board(Client):
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def start(self):
+        if len(self.listen) > 1:
+            subprocess.run([BIN / "synergyd", "credentials", "--state", self.state], check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         listen = [flag for address in self.listen for flag in ("--listen", address)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(

@@ -240,6 +240,19 @@ class MeasuredGate(unittest.TestCase):
         newest = max(self.board.json("runs")["runs"], key=lambda run: run["number"])
         self.assertEqual(newest["state"], "CANCELLED")
 
+    def test_a_gate_that_loses_its_board_has_decided_nothing(self):
+        self.job("long", "", iterations=100000)
+        junit = self.board.scratch / "lost.xml"
+        with Board() as board:
+            gate = board.start_ctl("gate", self.board.scratch / "long.toml", self.board.scratch / "a.toml",
+                                   "--max-increase", "2%", "--junit", junit, "--store", board.store)
+            board.wait_until_measuring()
+            board.stop(signal.SIGKILL)
+            out, err = gate.communicate(timeout=60)
+        self.assertEqual(gate.returncode, 3, out + err)
+        self.assertIn("The gate has decided nothing.", err)
+        self.assertFalse(junit.exists())
+
     def test_what_cannot_be_is_refused_before_anything_is_measured(self):
         before = self.runs()
         limit = ("--max-increase", "2%")

@@ -78,6 +78,7 @@ class LabBoard(Client):
                 return
             self.stop()
         self.flags = flags
+        self.guest.run(f"synergyd credentials --state {STATE}")
         self.guest.run(f"setsid synergyd --board jetson-tx1 --state {STATE} --libexec /bin --listen 127.0.0.1:50051 "
                        f"{' '.join(flags)} >>{LOG} 2>&1 </dev/null &")
 
@@ -92,7 +93,7 @@ class LabBoard(Client):
         wait_for(ready, 90, "the daemon's start")
 
     def pair(self):
-        """Where the daemon has certificates already; the guest's state keeps the pairing."""
+        """The guest's state keeps the pairing."""
         text, _ = self.guest.attempt(f"synergyd pair --state {STATE} 2>/dev/null")
         if text.startswith("synergyctl pair "):
             self.ctl("pair", self.host, text.split()[3])

@@ -37,8 +37,13 @@ class AccessFolderTest : public testing::Test {
 
 TEST_F(AccessFolderTest, CertificatesAreMadeOnceAndArePrivate) {
   const auto folder = Open();
-  const BoardCredentials made = OpenBoardCredentials(folder->path(), "b1").value();
+  EXPECT_EQ(OpenBoardCredentials(folder->path(), "b1").status().code(),
+            absl::StatusCode::kNotFound);
+  const BoardCredentials made = MakeBoardCredentials(folder->path(), "b1").value();
   EXPECT_EQ(OpenBoardCredentials(folder->path(), "b1").value().board.certificate,
+            made.board.certificate);
+  EXPECT_FALSE(folder->MakeCredentials("b1").value());
+  EXPECT_EQ(MakeBoardCredentials(folder->path(), "b1").value().board.certificate,
             made.board.certificate);
   for (const auto& file : std::filesystem::directory_iterator(folder->path())) {
     EXPECT_EQ(file.status().permissions(), std::filesystem::perms(0600)) << file.path();
@@ -48,20 +53,20 @@ TEST_F(AccessFolderTest, CertificatesAreMadeOnceAndArePrivate) {
 
 TEST_F(AccessFolderTest, CertificatesOfAnotherBoardAndDamagedOnesAreNotUsed) {
   const auto folder = Open();
-  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
-  EXPECT_THAT(OpenBoardCredentials(folder->path(), "b2").status().ToString(),
+  ASSERT_TRUE(MakeBoardCredentials(folder->path(), "b1").ok());
+  EXPECT_THAT(MakeBoardCredentials(folder->path(), "b2").status().ToString(),
               HasSubstr("of the board b1"));
   const std::string key = MakeAuthority("b1").value().key;
   ASSERT_TRUE(ReplaceFile(folder->path() + "/board.key", key, Sync::kNo).ok());
-  EXPECT_EQ(OpenBoardCredentials(folder->path(), "b1").status().code(),
+  EXPECT_EQ(MakeBoardCredentials(folder->path(), "b1").status().code(),
             absl::StatusCode::kDataLoss);
 }
 
 TEST_F(AccessFolderTest, AMissingKeyIsSaidOnce) {
   const auto folder = Open();
-  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(folder->path(), "b1").ok());
   ASSERT_EQ(unlink((folder->path() + "/authority.key").c_str()), 0);
-  const absl::Status status = OpenBoardCredentials(folder->path(), "b1").status();
+  const absl::Status status = MakeBoardCredentials(folder->path(), "b1").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   const std::string text = status.ToString();
   EXPECT_THAT(text, HasSubstr("authority.key"));
@@ -69,11 +74,14 @@ TEST_F(AccessFolderTest, AMissingKeyIsSaidOnce) {
 }
 
 TEST_F(AccessFolderTest, NoCodeIsGivenOutBeforeThereIsACertificate) {
-  EXPECT_THAT(Open()->OpenPairing(v1::ROLE_RUN).status().ToString(), HasSubstr("--listen"));
+  EXPECT_THAT(Open()->OpenPairing(v1::ROLE_RUN).status().ToString(),
+              HasSubstr("`synergyd credentials`"));
+  EXPECT_TRUE(Open()->MakeCredentials("b1").value());
+  EXPECT_TRUE(Open()->OpenPairing(v1::ROLE_RUN).ok());
 }
 
 TEST_F(AccessFolderTest, ClientsStayAcrossRestartsUntilTheyAreRevoked) {
-  ASSERT_TRUE(OpenBoardCredentials(Open()->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(Open()->path(), "b1").ok());
   const std::string id = Pair(*Open()).value().client_id();
   const v1::ClientBook book = Open()->clients();
   ASSERT_EQ(book.clients_size(), 1);
@@ -86,7 +94,7 @@ TEST_F(AccessFolderTest, ClientsStayAcrossRestartsUntilTheyAreRevoked) {
 }
 
 TEST_F(AccessFolderTest, WhoReplacesAClientIsItsHeirAndOneHostAtATimeIs) {
-  ASSERT_TRUE(OpenBoardCredentials(Open()->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(Open()->path(), "b1").ok());
   const std::string first = Pair(*Open())->client_id(), other = Pair(*Open())->client_id();
   const std::string second = Pair(*Open(), first)->client_id();
   EXPECT_TRUE(Open()->Find(first)->revoked());
@@ -110,7 +118,7 @@ TEST_F(AccessFolderTest, WhoReplacesAClientIsItsHeirAndOneHostAtATimeIs) {
 
 TEST_F(AccessFolderTest, ARequestThatIsNoneGetsNoCertificateAndNoRecord) {
   const auto folder = Open();
-  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(folder->path(), "b1").ok());
   v1::PairRequest request;
   request.set_secret(ParsePairingCode(folder->OpenPairing(v1::ROLE_RUN).value()).value().secret);
   request.set_certificate_request_pem("no request");
@@ -120,7 +128,7 @@ TEST_F(AccessFolderTest, ARequestThatIsNoneGetsNoCertificateAndNoRecord) {
 
 TEST_F(AccessFolderTest, AnotherProcessesRevocationIsNoticed) {
   const auto folder = Open(), other = Open();
-  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(folder->path(), "b1").ok());
   const std::string id = Pair(*folder).value().client_id();
   absl::Notification revoked;
   const auto watch = AccessWatch::Start(*folder, [&] {
@@ -133,7 +141,7 @@ TEST_F(AccessFolderTest, AnotherProcessesRevocationIsNoticed) {
 
 TEST_F(AccessFolderTest, DamagedClientsLetNobodyIn) {
   const auto folder = Open();
-  ASSERT_TRUE(OpenBoardCredentials(folder->path(), "b1").ok());
+  ASSERT_TRUE(MakeBoardCredentials(folder->path(), "b1").ok());
   ASSERT_TRUE(Pair(*folder).ok());
   ASSERT_TRUE(ReplaceFile(folder->path() + "/clients", "clients {", Sync::kNo).ok());
   EXPECT_EQ(folder->Refresh().code(), absl::StatusCode::kDataLoss);

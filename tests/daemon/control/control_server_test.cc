@@ -213,7 +213,7 @@ TEST_F(ControlServerTest, AnAdminOpensAPairingButForNoOtherAdmin) {
   request.mutable_caller()->set_unix_role(v1::ROLE_ADMIN);
   EXPECT_THAT(Ask(request).text(), HasSubstr("does not listen on TCP"));
   ASSERT_TRUE(ReplaceFile(access_->path() + "/listening", "0.0.0.0:1234\n", Sync::kNo).ok());
-  ASSERT_TRUE(OpenBoardCredentials(access_->path(), "board").ok());
+  ASSERT_TRUE(MakeBoardCredentials(access_->path(), "board").ok());
   const v1::ControlEvent answer = Ask(request);
   EXPECT_EQ(answer.pairing().code().size(), kPairingCodeLetters) << answer.text();
   EXPECT_THAT(answer.pairing().host(), testing::EndsWith(":1234"));
@@ -309,7 +309,7 @@ TEST_F(ControlServerTest, TheAuditLogSaysWhoseRunWasAcknowledged) {
 TEST_F(ControlServerTest, TheAuditLogSaysFromWhereAPairingWasTried) {
   (void)Disconnect();
   access_ = AccessFolder::Open(folder_.path()).value();
-  ASSERT_TRUE(OpenBoardCredentials(access_->path(), "board").ok());
+  ASSERT_TRUE(MakeBoardCredentials(access_->path(), "board").ok());
   ASSERT_TRUE(access_->OpenPairing(v1::ROLE_RUN).ok());
   start_.access = access_.get();
   server_ = ControlServer::Create(start_, *queue_).value();

@@ -1,6 +1,7 @@
 // Who comes in by TCP and who does not: the front and the client, with a fake root side. Pairing is
 // in pairing_test.cc.
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -22,6 +23,7 @@
 #include "common/roles.h"
 #include "daemon/front/client_table.h"
 #include "daemon/front/front_server.h"
+#include "daemon/front/unix_servers.h"
 #include "fmt/format.h"
 #include "google/protobuf/descriptor.h"
 #include "synergy/v1/device.grpc.pb.h"
@@ -181,7 +183,7 @@ TEST_F(AccessTest, APairedBoardIsKnownUnderAnotherNameOfItsHost) {
 
 TEST_F(AccessTest, EveryRpcNamesItsRoleAndRefusesThoseBelowIt) {
   ASSERT_GE(Service().method_count(), 19);
-  int refused = 0;
+  size_t refused = 0;
   for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
     const auto channel = ChannelOf(root_.Pair(role));
     for (int i = 0; i < Service().method_count(); ++i) {
@@ -195,8 +197,8 @@ TEST_F(AccessTest, EveryRpcNamesItsRoleAndRefusesThoseBelowIt) {
       ++refused;
     }
   }
-  EXPECT_GE(refused, 12);
-  EXPECT_EQ(static_cast<int>(root_.refused().size()), refused) << "for the audit log";
+  EXPECT_GE(refused, 12u);
+  EXPECT_EQ(root_.WaitForRefused(refused).size(), refused) << "for the audit log";
   EXPECT_EQ(root_.asked(), 0);
 }
 
@@ -216,7 +218,9 @@ TEST_F(AccessTest, ARevokedClientMayNothing) {
   }
   EXPECT_THAT(root_.refused(), testing::Not(testing::Contains("over TLS")));
   ExpectNoRpcComesIn(ChannelOf(board));
-  EXPECT_THAT(root_.refused(), testing::Contains("over TLS")) << "for the audit log";
+  // For the audit log; behind the calls.
+  for (size_t i = 1; root_.WaitForRefused(i).back() != "over TLS"; ++i) {
+  }
   ASSERT_TRUE(StorePairing(board).ok());
   const absl::Status status = DeviceClient::Connect(root_.tcp_host()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
@@ -278,7 +282,7 @@ TEST_F(AccessTest, WatchersGetTheirRateAndNoMore) {
   const absl::Status status = client->Watch(100, nothing);
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(status.ToString(), HasSubstr("the role run"));
-  EXPECT_THAT(root_.refused(), testing::ElementsAre("WatchTelemetry"));
+  EXPECT_THAT(root_.WaitForRefused(1), testing::ElementsAre("WatchTelemetry"));
 }
 
 TEST_F(AccessTest, WatchersSeeNeitherPowerNorIterationBesideAJob) {
@@ -425,6 +429,28 @@ TEST_F(CallShareTest, UsersOfTheUnixSocketAreServedWhileOthersMakeAllCalls) {
   ASSERT_TRUE(client.ok()) << client.status();
   EXPECT_TRUE((*client)->List().ok());
   for (Follow& follow : follows) follow.context.TryCancel();
+}
+
+// A connection that was closed without a word looked like a board that is down.
+TEST_F(AccessTest, AUserOfTheUnixSocketTooManyIsToldSo) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string path = root_.unix_host().substr(std::string_view("unix:").size());
+  ASSERT_EQ(chmod(root_.folder().path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(path.c_str(), 0777), 0);
+  const uid_t first = 1001, last = first + UnixServers::kMaxUsers;
+  for (uid_t uid = first; uid < last; ++uid) ConnectAs(uid, path);
+  for (const uid_t uid : {last, last + 1, first, uid_t{0}}) {
+    const auto channel = grpc::CreateInsecureChannelFromFd("board", ConnectAs(uid, path).release());
+    grpc::ClientContext context;
+    v1::ListJobsResponse jobs;
+    const grpc::Status status = v1::Device::NewStub(channel)->ListJobs(&context, {}, &jobs);
+    if (uid < last) {
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    } else {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+      EXPECT_THAT(status.error_message(), HasSubstr("serves 16 users"));
+    }
+  }
 }
 
 TEST_F(AccessTest, AnAdminOpensAPairingFromAfar) {

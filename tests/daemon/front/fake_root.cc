@@ -87,7 +87,7 @@ FakeRoot::FakeRoot(v1::BoardInfo board, const std::vector<std::string>& rails)
   access_ = AccessFolder::Open(folder_.File("state"), [this] {
               return BootTime{.boot_id = "boot", .ns = boot_ns_};
             }).value();
-  credentials_ = OpenBoardCredentials(access_->path(), board_.board_id()).value();
+  credentials_ = MakeBoardCredentials(access_->path(), board_.board_id()).value();
   uint16_t port = 0;
   unix_host_ = "unix:" + folder_.File("d.sock");
   listeners_.push_back(ListenAt(folder_.File("d.sock")));
@@ -397,6 +397,13 @@ std::map<uint64_t, v1::ControlRequest::HoldClocks> FakeRoot::WaitForHolds(size_t
                          ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return holds_.size() == count; };
   mutex_.Await(absl::Condition(&there));
   return holds_;
+}
+
+std::vector<std::string> FakeRoot::WaitForRefused(size_t count) {
+  absl::MutexLock lock(&mutex_);
+  const auto there = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return refused_.size() >= count; };
+  mutex_.Await(absl::Condition(&there));
+  return refused_;
 }
 
 std::string FakeRoot::WaitForStranger() {

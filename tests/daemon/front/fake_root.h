@@ -72,6 +72,8 @@ class FakeRoot {
   int asked() const { return asked_; }
   // The calls that the front has refused, by their methods.
   std::vector<std::string> refused() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits for so many: the front tells of them without waiting for us.
+  std::vector<std::string> WaitForRefused(size_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for a connection that came to nothing: "127.0.0.1: why". Forgets those after it.
   std::string WaitForStranger() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
 #include "common/files.h"
 #include "common/records/chunk.h"
@@ -22,12 +25,32 @@
 #include "tests/support/small_disk.h"
 #include "tests/support/temp_folder.h"
 
+namespace {
+
+std::mutex synced_mutex;
+std::vector<std::string> synced;  // names of what was made durable, without their folders
+
+}  // namespace
+
+// In place of the C library's: does the same, and remembers.
+extern "C" int fsync(int fd) {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error);
+  {
+    const std::lock_guard lock(synced_mutex);
+    synced.push_back(path.filename());
+  }
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
+
 namespace synergy {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class JobQueueTest : public testing::Test {
  protected:
@@ -191,6 +214,27 @@ TEST_F(JobQueueTest, WaitingJobsSurviveARestartInOrder) {
   queue_->Start();
   news_.WaitFor(ids[1], v1::JOB_STATE_DONE);
   EXPECT_EQ(executor_.WaitForStarts(2), ids);
+}
+
+// What is not synced a power cut takes away.
+TEST_F(JobQueueTest, AJobIsOnTheDiskBeforeItIsAnsweredAlsoWhileAnotherRuns) {
+  Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  {
+    const std::lock_guard lock(synced_mutex);
+    synced.clear();
+  }
+  Submit();
+  {
+    const std::lock_guard lock(synced_mutex);
+    for (const char* name : {"predict_net.pb", "init_net.pb", "job.pb", "runs"}) {
+      EXPECT_THAT(synced, Contains(StartsWith(name)));
+    }
+    EXPECT_THAT(synced, Contains(StartsWith(".new-"))) << "the folder that has the names";
+  }
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
 }
 
 TEST_F(JobQueueTest, AJobThatRanWhenTheDaemonDiedIsClosedAsFailed) {

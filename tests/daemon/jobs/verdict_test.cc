@@ -54,7 +54,8 @@ TEST(Verdict, ARunThatIsNotPreciseEnoughIsSuspectAndSaysHowPreciseItIs) {
   EXPECT_THAT(judgement.reasons,
               ElementsAre("precision_not_reached: the widest interval is 3.1 % on VDD_IN after 412 "
                           "iterations in 60 s, and 2 % were asked for; allow more time "
-                          "(--max-time, 60 s here)"));
+                          "(--max-time, 60 s here, which must hold another block of iterations "
+                          "and the decision after it)"));
   EXPECT_THAT(Judge(Precise(0, "too few readings")).reasons,
               ElementsAre(AllOf(HasSubstr("VDD_IN"), HasSubstr("too few readings"))));
 }
