@@ -12,17 +12,39 @@ namespace {
 constexpr double kOutlier = 6;
 // More than this share are no outliers: the model does not hold, and the noise must say so.
 constexpr double kMostOutliers = 0.01;
-// How far the rows are from their predictions, in the standard deviation that most of them have;
-// 0 of those that were left out before.
+// Of one operator: fewer rows do not tell how far they lie by themselves.
+constexpr size_t kEnoughOfOne = 32;
+
+// Of which operator a row says most.
+size_t OperatorOf(const RegressionRows& rows, size_t row) {
+  const auto entries = rows.entries(row);
+  const auto most = std::ranges::max_element(entries, {}, [&](const RegressionRows::Entry& e) {
+    return e.parameter < rows.lines_from() ? e.weight : -1;
+  });
+  return most == entries.end() ? 0 : most->parameter;
+}
+
+// How far the rows are from their predictions, in the standard deviation that most of them have,
+// or most of their operator's: an operator whose power varies has no outliers by that. 0 of those
+// that were left out before.
 std::vector<double> Distances(const Eigen::VectorXd& p, const RegressionRows& rows) {
-  std::vector<double> off(rows.size());
+  std::vector<double> off(rows.size()), sample;
+  std::vector<std::vector<double>> of_operators(static_cast<size_t>(p.size()) + 1);
+  std::vector<size_t> operators(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     off[i] = rows.left_out(i) ? 0 : std::abs(rows.y(i) - rows.Predict(i, p));
+    operators[i] = OperatorOf(rows, i);
+    of_operators[operators[i]].push_back(off[i]);
   }
-  std::vector<double> sample;
   for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sample.push_back(off[i]);
   const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
-  for (size_t i = 0; i < off.size(); ++i) off[i] /= std::sqrt(sd * sd + rows.variance(i));
+  std::vector<double> sds;
+  for (std::vector<double>& own : of_operators) {
+    sds.push_back(own.size() < kEnoughOfOne ? sd : std::max(sd, StandardDeviation(&own)));
+  }
+  for (size_t i = 0; i < off.size(); ++i) {
+    off[i] /= std::sqrt(std::pow(sds[operators[i]], 2) + rows.variance(i));
+  }
   return off;
 }
 
