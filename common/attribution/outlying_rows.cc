@@ -12,39 +12,22 @@ namespace {
 constexpr double kOutlier = 6;
 // More than this share are no outliers: the model does not hold, and the noise must say so.
 constexpr double kMostOutliers = 0.01;
-// Of one operator: fewer rows do not tell how far they lie by themselves.
-constexpr size_t kEnoughOfOne = 32;
+// Of a normal distribution 0.27 % are beyond 3 standard deviations. Where powers vary, or where the
+// windows are not known, it is 8 to 28 % (the accuracy bars' boards): none that varies with them is
+// an outlier, only what no rail could do.
+constexpr double kWide = 3, kMostWide = 0.03, kFarOutlier = 60;
 
-// Of which operator a row says most.
-size_t OperatorOf(const RegressionRows& rows, size_t row) {
-  const auto entries = rows.entries(row);
-  const auto most = std::ranges::max_element(entries, {}, [&](const RegressionRows::Entry& e) {
-    return e.parameter < rows.lines_from() ? e.weight : -1;
-  });
-  return most == entries.end() ? 0 : most->parameter;
-}
-
-// How far the rows are from their predictions, in the standard deviation that most of them have,
-// or most of their operator's: an operator whose power varies has no outliers by that. 0 of those
-// that were left out before.
+// How far the rows are from their predictions, in the standard deviation that most of them have;
+// 0 of those that were left out before.
 std::vector<double> Distances(const Eigen::VectorXd& p, const RegressionRows& rows) {
-  std::vector<double> off(rows.size()), sample;
-  std::vector<std::vector<double>> of_operators(static_cast<size_t>(p.size()) + 1);
-  std::vector<size_t> operators(rows.size());
+  std::vector<double> off(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     off[i] = rows.left_out(i) ? 0 : std::abs(rows.y(i) - rows.Predict(i, p));
-    operators[i] = OperatorOf(rows, i);
-    of_operators[operators[i]].push_back(off[i]);
   }
+  std::vector<double> sample;
   for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sample.push_back(off[i]);
   const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
-  std::vector<double> sds;
-  for (std::vector<double>& own : of_operators) {
-    sds.push_back(own.size() < kEnoughOfOne ? sd : std::max(sd, StandardDeviation(&own)));
-  }
-  for (size_t i = 0; i < off.size(); ++i) {
-    off[i] /= std::sqrt(std::pow(sds[operators[i]], 2) + rows.variance(i));
-  }
+  for (size_t i = 0; i < off.size(); ++i) off[i] /= std::sqrt(sd * sd + rows.variance(i));
   return off;
 }
 
@@ -64,15 +47,19 @@ size_t OneIn(size_t rows) {
 
 uint64_t LeaveOutOutliers(const Eigen::VectorXd& p, RegressionRows* rows) {
   const std::vector<double> distances = Distances(p, *rows);
-  std::vector<size_t> outliers;
+  const auto share_beyond = [&distances](double limit) {
+    const auto beyond = std::ranges::count_if(distances, [limit](double d) { return d > limit; });
+    return static_cast<double>(beyond) / static_cast<double>(distances.size());
+  };
+  const double limit = share_beyond(kWide) > kMostWide ? kFarOutlier : kOutlier;
+  if (share_beyond(limit) > kMostOutliers) return 0;
+  uint64_t outliers = 0;
   for (size_t i = 0; i < distances.size(); ++i) {
-    if (distances[i] > kOutlier) outliers.push_back(i);
+    if (distances[i] <= limit) continue;
+    rows->LeaveOut(i);
+    ++outliers;
   }
-  if (static_cast<double>(outliers.size()) > kMostOutliers * static_cast<double>(rows->size())) {
-    return 0;
-  }
-  for (const size_t i : outliers) rows->LeaveOut(i);
-  return outliers.size();
+  return outliers;
 }
 
 }  // namespace synergy
