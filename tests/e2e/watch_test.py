@@ -142,12 +142,13 @@ class WatchTest(unittest.TestCase):
         terminal = self.watching()
         self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
         screen = terminal.show("squeezenet, measure", "energy per operator on VDD_IN", "conv", seconds=120)
-        by_energy = [line.split()[0] for line in screen.split("energy per operator")[1].splitlines()[1:4]]
+        self.assertRegex(screen, r"\(mJ, 95 %\) after \d+ iterations\n an inference +[\d.]+ ± [\d.]+\n")
+        by_energy = [line.split()[0] for line in screen.split("an inference")[1].splitlines()[1:4]]
         terminal.keys("s")
         terminal.show("energy per operator on VDD_IN")
 
         def first():
-            return [line.split()[0] for line in terminal.screen().split("energy per operator")[1].splitlines()[1:4]]
+            return [line.split()[0] for line in terminal.screen().split("an inference")[1].splitlines()[1:4]]
         wait_for(lambda: first() != by_energy, 30, "another order")
         self.assertIn("conv1", first()[0])
 
