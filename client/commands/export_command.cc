@@ -72,7 +72,9 @@ absl::Status CheckOptions(const ExportOptions& options) {
 absl::Status Write(const ExportOptions& options, const OpenedRun& opened, const RunReport& report,
                    std::atomic<bool>* writing, std::stop_token stop) {
   const ExportPlace place = PlaceOf(options);
-  const ExportedRun run{.number = opened.run.number, .report = report};
+  const auto meter = LoadMeterRails(*opened.store, opened.run.number);
+  if (!meter.ok()) return meter.status();
+  const ExportedRun run{.number = opened.run.number, .report = report, .meter = *meter};
   const std::unique_ptr<ExportWriter> writer =
       MakeExportWriter(options.traces.empty() ? options.format : "csv", place.is_folder, run);
   *writing = true;

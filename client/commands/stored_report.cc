@@ -130,4 +130,11 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const s
   return report;
 }
 
+absl::StatusOr<std::vector<RailPower>> LoadMeterRails(Store& store, int64_t number) {
+  std::string damage;
+  absl::StatusOr<std::optional<HostMeter>> meter = ReadMeter(store, number, &damage);
+  if (!meter.ok()) return meter.status();
+  return *meter ? std::move((*meter)->rails) : std::vector<RailPower>();
+}
+
 }  // namespace synergy

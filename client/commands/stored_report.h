@@ -1,12 +1,16 @@
 // From a stored run to its report.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/analysis/run_judgement.h"
 #include "client/analysis/run_report.h"
 #include "client/store/store.h"
+#include "common/attribution/run_data.h"
 
 namespace synergy {
 
@@ -23,5 +27,9 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
 // what the records are judged by, besides what the device said of them.
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method,
                                      const RecordLimits& limits = {});
+
+// What a meter on the host measured of the run, on the device's clock (HostMeter::rails); none
+// where there was no meter, or what it said is damaged.
+absl::StatusOr<std::vector<RailPower>> LoadMeterRails(Store& store, int64_t number);
 
 }  // namespace synergy

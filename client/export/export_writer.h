@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "client/analysis/run_report.h"
+#include "common/attribution/run_data.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -19,6 +21,9 @@ namespace synergy {
 struct ExportedRun {
   int64_t number = 0;  // in the store
   const RunReport& report;
+  // What a meter on the host measured, on the device's clock; outlives the writer. Rails without
+  // samples: its clock could not be brought over.
+  std::span<const RailPower> meter = {};
 };
 
 class ExportWriter {

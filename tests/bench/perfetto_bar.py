@@ -346,6 +346,8 @@ def check_timeline(line, stored, report, what):
     wanted = [("run", header["begin_ns"])] + [(n["code"], n["at_ns"]) for n in stored.of("notice")]
     wanted += [("clock moved", c["at_ns"]) for c in stored.of("clock_change")]
     wanted += [("end", e["end_ns"]) for e in stored.of("end")]
+    wanted += [(f"phase: {p['phase'][6:].lower()}", p["at_ns"]) for p in stored.of("phase")]
+    wanted += [(f"gap: {g['cause'][6:].lower()}", g["begin_ns"]) for g in stored.of("gap")]
     found = [(name, at) for track, at, name, _ in line.instants if name not in ("throttle", "clock unread")]
     expect(sorted(found), sorted(wanted), f"{what}: instants")
     return samples, sum(slices.values())

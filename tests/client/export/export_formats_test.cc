@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <clocale>
 #include <locale>
 #include <map>
@@ -61,6 +62,19 @@ TEST(ExportFormats, EveryFormatSaysThatARunIsSimulated) {
   ASSERT_EQ(files.size(), ExportFolderFiles().size());
   for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(files[i].starts_with("# SIMULATED")) << i;
   EXPECT_THAT(files[3], HasSubstr("simulated = true"));
+}
+
+TEST(ExportFormats, JsonLinesHaveTheReadingsOfAMeterOnTheHost) {
+  RunReport report = ReportOf(SampleChunks());
+  report.meter.emplace().add_segments();
+  const std::vector<RailPower> meter = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6.25}}}};
+  const auto writer = MakeExportWriter("jsonl", /*into_folder=*/false, {3, report, meter});
+  const json lines = Lines(Written(SampleChunks(), *writer).front());
+  EXPECT_EQ(std::ranges::count(lines, json{{"record", "meter_sample"},
+                                           {"rail", "meter:USB"},
+                                           {"at_ns", kSampleBeginNs + kMsNs},
+                                           {"power_w", 6.25}}),
+            1);
 }
 
 class GermanNumbers : public std::numpunct<char> {
