@@ -126,9 +126,8 @@ void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
       ->type_name("FILE");
   command
       ->add_option("--traces", options->traces,
-                   "Write the run's readings, markers and operators into this folder, as "
-                   "samples.csv, markers.csv, operators.csv and sensor.toml, which import reads "
-                   "(docs/traces.md)")
+                   "Write the run into this folder, as samples.csv, markers.csv, operators.csv, "
+                   "sensor.toml and records.jsonl, which import reads (docs/traces.md)")
       ->type_name("FOLDER");
   command->add_flag("--force", options->force, "Replace the traces that the folder has already");
   AddMethodOption(*command, &options->method);

@@ -14,7 +14,7 @@ class TraceFilesWriter : public ExportWriter {
   explicit TraceFilesWriter(const ExportedRun& run) : run_(run) {}
 
   static std::vector<std::string> FileNames() {
-    return {"samples.csv", "markers.csv", "operators.csv", "sensor.toml"};
+    return {"samples.csv", "markers.csv", "operators.csv", "sensor.toml", "records.jsonl"};
   }
 
   std::vector<std::string> files() const override { return FileNames(); }
@@ -22,7 +22,7 @@ class TraceFilesWriter : public ExportWriter {
   absl::Status Scan(const v1::Chunk& chunk) override { return traces_.Scan(chunk); }
   void Begin(Texts& out) override;
   absl::Status Write(const v1::Chunk& chunk, Texts& out) override {
-    return traces_.Write(chunk, &out[0], &out[1]);
+    return traces_.Write(chunk, &out[0], &out[1], &out[4]);
   }
   void End(Texts& out) override;
 
