@@ -139,10 +139,11 @@ absl::Status ShowBoards(const WatchOptions& options, std::stop_token stop) {
 
 absl::Status Watch(WatchOptions options) {
   std::stop_source stop;
-  const Interrupts interrupts([&stop](int nth) {
+  const auto on_signal = [&stop](int nth) {
     stop.request_stop();
     if (nth > 1) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
-  });
+  };
+  const Interrupts interrupts(on_signal, {SIGINT, SIGTERM, SIGQUIT});
   if (options.hosts.empty()) options.hosts.push_back(DefaultHost());
   const bool lines = options.json || options.once || !IsLiveTerminal();
   if (options.interval_s == 0) options.interval_s = lines ? kLinesInterval_s : kLiveInterval_s;

@@ -137,6 +137,11 @@ class WatchTest(unittest.TestCase):
         terminal.show("VDD_IN", without=["VDD_CPU"])
         terminal.keys("c")
         terminal.show("cores")
+        # Keys that come as sequences with digits and letters are none of these.
+        terminal.keys("0", "c")
+        terminal.show("VDD_IN", "VDD_CPU", "VDD_GPU", "energy per operator")
+        terminal.keys("Home", "End", "PPage", "F1", "F5", "Up", "C-Right", "p")
+        terminal.show("PAUSED", "VDD_IN", "VDD_CPU", "VDD_GPU", "30 s")
 
     def test_job_operator_and_energies_of_a_run_are_shown_and_sorted(self):
         terminal = self.watching()
@@ -153,7 +158,7 @@ class WatchTest(unittest.TestCase):
         self.assertIn("conv1", first()[0])
 
     def test_terminal_is_as_it_was_after_every_end(self):
-        for end in ("q", "C-c", "TERM"):
+        for end in ("q", "C-c", "C-\\", "TERM", "QUIT"):
             with self.subTest(end):
                 terminal = self.terminal() if end == "q" else terminal
                 before = terminal.tmux("display-message", "-p", "#{pane_tty}").strip()
@@ -161,16 +166,16 @@ class WatchTest(unittest.TestCase):
                 terminal.type(BIN / "synergyctl", "watch")
                 terminal.show("VDD_IN", "q quit")
                 self.assertEqual(terminal.modes(), "1 0")
-                if end == "TERM":
+                if end in ("TERM", "QUIT"):
                     pane = int(terminal.tmux("display-message", "-p", "#{pane_pid}"))
                     child = int(pathlib.Path(f"/proc/{pane}/task/{pane}/children").read_text().split()[0])
-                    os.kill(child, signal.SIGTERM)
+                    os.kill(child, signal.Signals[f"SIG{end}"])
                 else:
                     terminal.keys(end)
                 wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
                 terminal.keys("-l", "echo code=$?.")
                 terminal.keys("Enter")
-                terminal.show("code=0." if end == "q" else "code=130.")
+                terminal.show("code=0." if end in ("q", "C-\\") else "code=130.")
                 after = subprocess.run(["stty", "-F", before, "-a"], capture_output=True, text=True).stdout
                 self.assertEqual(after, modes)
                 terminal.type("clear")
