@@ -19,6 +19,7 @@
 #include "client/commands/output.h"
 #include "client/commands/quantities.h"
 #include "client/net/host_address.h"
+#include "client/watch/watch_json.h"
 
 namespace synergy {
 namespace {
@@ -42,7 +43,7 @@ bool IsFinal(const absl::Status& why) {
 class Lines {
  public:
   Lines(const WatchOptions& options, size_t boards)
-      : once_(options.once), left_(boards), done_(boards), capped_hz_(boards) {}
+      : once_(options.once), left_(boards), done_(boards), capped_hz_(boards), told_(boards) {}
 
   void Point(size_t board, const BoardState& state) {
     const std::lock_guard lock(mutex_);
@@ -52,7 +53,9 @@ class Lines {
                             state.host, state.capped_hz));
     }
     constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-    Note(WriteStdout(WatchJson(state).dump(-1, ' ', false, kReplace) + "\n"));
+    const auto solved = std::pair(state.run.run_id, state.run.solutions);
+    const bool is_new = std::exchange(told_[board], solved) != solved;
+    Note(WriteStdout(WatchJson(state, is_new).dump(-1, ' ', false, kReplace) + "\n"));
     if (once_) End(board);
     if (!StdoutIsRead()) {
       left_ = 0;
@@ -95,7 +98,8 @@ class Lines {
   std::condition_variable_any changed_;
   size_t left_;
   std::vector<bool> done_;
-  std::vector<double> capped_hz_;  // that was told
+  std::vector<double> capped_hz_;                       // that was told
+  std::vector<std::pair<std::string, uint64_t>> told_;  // the run and which of its solutions
   absl::Status status_;
 };
 
@@ -106,7 +110,7 @@ absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
     BoardWatch::Options board;
     board.host = options.hosts[i];
     board.rate_hz = 1 / options.interval_s;
-    board.records = BoardWatch::Options::Records::kNone;
+    if (options.once) board.records = BoardWatch::Options::Records::kNone;
     board.once = options.once;
     board.on_point = [&lines, i](const BoardState& state) { lines.Point(i, state); };
     board.on_lost = [&lines, i, host = options.hosts[i]](const absl::Status& why) {
@@ -114,7 +118,9 @@ absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
     };
     boards.push_back(std::make_unique<BoardWatch>(board));
   }
-  return lines.Await(stop);
+  const absl::Status ended = lines.Await(stop);
+  if (!options.once) LeaveAtOnce(ended);
+  return ended;
 }
 
 std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
@@ -128,13 +134,17 @@ std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
   return boards;
 }
 
+// Energies that are being solved, or a board that does not answer, would hold it up for seconds.
+[[noreturn]] void LeaveAtOnce(const absl::Status& status) {
+  if (!status.ok()) PrintError(status);
+  std::_Exit(static_cast<int>(ExitCodeOf(status)));
+}
+
 absl::Status ShowBoards(const WatchOptions& options, std::stop_token stop) {
   const std::vector<std::unique_ptr<BoardWatch>> boards = WatchAll(options);
   const absl::Status shown = ShowLive(boards, options.interval_s, stop);
   if (!shown.ok() && !absl::IsCancelled(shown)) return shown;
-  // Energies that are being solved, or a board that does not answer, would hold it up for seconds.
-  if (!shown.ok()) PrintError(shown);
-  std::_Exit(static_cast<int>(ExitCodeOf(shown)));
+  LeaveAtOnce(shown);
 }
 
 absl::Status Watch(WatchOptions options) {

@@ -220,6 +220,7 @@ class WatchTest(unittest.TestCase):
         self.assertIn("this client's role may watch at 5 Hz at most", lines.communicate(timeout=30)[1])
         for before, after in zip(points, points[1:]):
             self.assertAlmostEqual((after["begin_ns"] - before["begin_ns"]) * 1e-9, 0.2, 1)
+        self.assertIn("role run", points[-1]["records_why_not"])
         self.board = board
         terminal = self.terminal()
         terminal.type(f"{BIN / 'synergyctl'} watch --host {tcp}; echo ended with $?")
@@ -281,6 +282,26 @@ class WatchTest(unittest.TestCase):
             more = rail["energy_j"] - before["rails"][0]["energy_j"]
             self.assertAlmostEqual(more, rail["mean_w"] * (after["end_ns"] - after["begin_ns"]) * 1e-9, 9)
         self.assertTrue(lines[0]["simulated"])
+
+    def test_lines_have_the_energies_of_the_job_once_for_each_solution(self):
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        client = self.board.start_ctl("watch", "--interval", "100ms")
+        lines, end = [], time.monotonic() + 60
+        while sum(line["energies"] is not None for line in lines) < 2 and time.monotonic() < end:
+            lines.append(json.loads(client.stdout.readline()))
+        client.send_signal(signal.SIGTERM)
+        client.communicate(timeout=30)
+        self.assertEqual(client.returncode, 130)
+        solved = [line["energies"] for line in lines if line["energies"] is not None]
+        self.assertLess(len(solved), len(lines))
+        self.assertLess(solved[0]["iterations"], solved[1]["iterations"])
+        rail = solved[1]["rails"][0]
+        self.assertEqual((rail["rail"], rail["why_not"]), ("VDD_IN", None))
+        self.assertLess(rail["inference_j"]["ci95"][0], rail["inference_j"]["mean"])
+        self.assertEqual(len(rail["ops"]) + sum(len(group["ops"]) for group in rail["groups"]), 66)
+        self.assertGreater(lines[-1]["sampler"]["readings"], 1000)
+        self.assertIn("conv1", {line["job"]["op_name"] for line in lines if line["job"]} | {op["name"] for op in rail["ops"]})
+        self.assertTrue(any(line["job"]["op_name"] for line in lines if line["job"]))
 
     def test_once_gives_a_line_of_each_board(self):
         done = self.board.ctl("watch", "--once", "--host", self.board.host, "--host", self.board.host)
