@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -69,16 +70,28 @@ absl::Status CheckOptions(const ExportOptions& options) {
   return CheckPlace(options, PlaceOf(options));
 }
 
+// Files of a run that was there before, which this one has not: import would take them.
+void RemoveOthers(const std::string& folder, const std::vector<std::string>& files) {
+  std::error_code error;
+  for (const std::string& name : ExportFolderFiles()) {
+    if (std::ranges::find(files, name) != files.end()) continue;
+    std::filesystem::remove(std::filesystem::path(folder) / name, error);
+  }
+}
+
 absl::Status Write(const ExportOptions& options, const OpenedRun& opened, const RunReport& report,
                    std::atomic<bool>* writing, std::stop_token stop) {
   const ExportPlace place = PlaceOf(options);
-  const auto meter = LoadMeterRails(*opened.store, opened.run.number);
+  const auto meter = LoadMeter(*opened.store, opened.run.number);
   if (!meter.ok()) return meter.status();
-  const ExportedRun run{.number = opened.run.number, .report = report, .meter = *meter};
+  const ExportedRun run{
+      .number = opened.run.number, .report = report, .meter = *meter ? &**meter : nullptr};
   const std::unique_ptr<ExportWriter> writer =
       MakeExportWriter(options.traces.empty() ? options.format : "csv", place.is_folder, run);
   *writing = true;
-  return ExportRun(opened, *writer, place, std::move(stop));
+  const absl::Status written = ExportRun(opened, *writer, place, std::move(stop));
+  if (written.ok() && place.is_folder) RemoveOthers(place.path, writer->files());
+  return written;
 }
 
 absl::Status Export(const ExportOptions& options) {

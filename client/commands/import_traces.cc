@@ -14,6 +14,7 @@
 #include "client/commands/submission.h"
 #include "client/commands/trace_file.h"
 #include "client/commands/user_file.h"
+#include "client/traces/meter_trace.h"
 #include "client/traces/operator_rows.h"
 #include "client/traces/trace_run.h"
 #include "common/sha256.h"
@@ -26,6 +27,8 @@ constexpr uint64_t kMaxSensorFileBytes = 1u << 20;
 constexpr uint64_t kMaxOperatorFileBytes = 16u << 20;
 // Ten records a second of a day.
 constexpr uint64_t kMaxRecordsFileBytes = 1u << 30;
+// 10,000 readings a second of an hour.
+constexpr uint64_t kMaxMeterFileBytes = uint64_t{2} << 30;
 
 // Files of less are read before anybody wonders.
 constexpr uint64_t kProgressBytes = 64u << 20;
@@ -116,6 +119,24 @@ absl::StatusOr<std::string> ReadIfAny(const std::string& path, uint64_t most_byt
   return path.empty() ? std::string() : ReadUserFile(path, most_bytes);
 }
 
+// Absent where there are no such files.
+absl::StatusOr<std::optional<MeterTrace>> ReadMeter(const TraceFiles& files) {
+  if (files.meter.empty() || files.meter_record.empty()) return std::optional<MeterTrace>();
+  const absl::StatusOr<std::string> rows = ReadUserFile(files.meter, kMaxMeterFileBytes);
+  if (!rows.ok()) return rows.status();
+  const absl::StatusOr<std::string> record = ReadUserFile(files.meter_record, kMaxRecordsFileBytes);
+  if (!record.ok()) return record.status();
+  absl::StatusOr<MeterTrace> meter =
+      ParseMeterTrace(*rows, files.meter, *record, files.meter_record);
+  if (!meter.ok()) return Ending(ExitCode::kUsage, meter.status());
+  return std::optional(*std::move(meter));
+}
+
+absl::Status StoreMeter(const MeterTrace& meter, RunImport* import) {
+  const absl::Status stored = import->store().AppendMeterChunks(import->number(), meter.chunks);
+  return stored.ok() ? import->store().PutMeter(import->number(), meter.record) : stored;
+}
+
 v1::JobStatus StatusOf(const v1::RunHeader& header) {
   v1::JobStatus status;
   status.set_run_id(header.run_id());
@@ -145,6 +166,8 @@ TraceFiles TraceFilesOf(const std::string& folder) {
           .sensor = in_folder("sensor.toml", false),
           .operators = in_folder("operators.csv", false),
           .records = in_folder("records.jsonl", false),
+          .meter = in_folder("meter.csv", false),
+          .meter_record = in_folder("meter.json", false),
           .net = ""};
 }
 
@@ -157,6 +180,8 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
   if (!operator_text.ok()) return operator_text.status();
   const auto record_text = ReadIfAny(files.records, kMaxRecordsFileBytes);
   if (!record_text.ok()) return record_text.status();
+  const absl::StatusOr<std::optional<MeterTrace>> meter = ReadMeter(files);
+  if (!meter.ok()) return meter.status();
   absl::StatusOr<TraceFile> sample_file = TraceFile::Open(files.samples);
   if (!sample_file.ok()) return sample_file.status();
   absl::StatusOr<TraceFile> marker_file = TraceFile::Open(files.markers);
@@ -187,6 +212,7 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
   if (!import.ok()) return import.status();
   absl::Status stored = run->Write(TextOf(*sample_file, progress), TextOf(*marker_file, progress),
                                    [&](v1::Chunk chunk) { return import->Add(std::move(chunk)); });
+  if (stored.ok() && *meter) stored = StoreMeter(**meter, &*import);
   if (stored.ok()) {
     stored = import->Finish(run->is_whole() ? "" : files.records + " ends before the run does");
   }

@@ -16,7 +16,9 @@ struct TraceFiles {
   std::string sensor;     // "": there is none
   std::string operators;  // likewise
   std::string records;    // likewise
-  std::string net;        // "": as the sensor file says
+  std::string meter;      // likewise; of a meter on the host, which a folder alone can have
+  std::string meter_record;
+  std::string net;  // "": as the sensor file says
 };
 
 // Those of a folder that `export --traces` has written; what is not there is "".

@@ -49,9 +49,10 @@ absl::StatusOr<std::vector<StoredRun>> RunsOf(Store& store, const std::vector<st
 }
 
 absl::StatusOr<nlohmann::ordered_json> TimelineOf(const OpenedRun& run, const RunReport& report) {
-  const auto meter = LoadMeterRails(*run.store, run.run.number);
+  const auto meter = LoadMeter(*run.store, run.run.number);
   if (!meter.ok()) return meter.status();
-  RunTimeline timeline({.number = run.run.number, .report = report, .meter = *meter});
+  RunTimeline timeline(
+      {.number = run.run.number, .report = report, .meter = *meter ? &**meter : nullptr});
   const absl::StatusOr<uint64_t> whole = ScanRun(run, timeline, /*stop=*/{});
   if (!whole.ok()) return whole.status();
   ExportWriter::Texts texts(1);

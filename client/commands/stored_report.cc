@@ -89,9 +89,10 @@ absl::StatusOr<std::optional<HostMeter>> ReadMeter(Store& store, int64_t number,
     absl::StatusOr<std::optional<v1::MeterRecord>> record = store.Meter(number);
     if (!record.ok()) return record.status();
     if (!*record) return std::optional<HostMeter>();
-    const absl::StatusOr<std::vector<MeterRail>> rails = ReadMeterRails(store, number, **record);
+    absl::StatusOr<std::vector<MeterRail>> rails = ReadMeterRails(store, number, **record);
     if (!rails.ok()) return rails.status();
     HostMeter read{.record = **record, .rails = OnDeviceClock(*rails, **record)};
+    read.readings = *std::move(rails);
     for (RailPower& rail : read.rails) rail.rail = MeterRailName(rail.rail);
     return read;
   }();
@@ -130,11 +131,9 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const s
   return report;
 }
 
-absl::StatusOr<std::vector<RailPower>> LoadMeterRails(Store& store, int64_t number) {
+absl::StatusOr<std::optional<HostMeter>> LoadMeter(Store& store, int64_t number) {
   std::string damage;
-  absl::StatusOr<std::optional<HostMeter>> meter = ReadMeter(store, number, &damage);
-  if (!meter.ok()) return meter.status();
-  return *meter ? std::move((*meter)->rails) : std::vector<RailPower>();
+  return ReadMeter(store, number, &damage);
 }
 
 }  // namespace synergy

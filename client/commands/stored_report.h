@@ -3,14 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/analysis/host_meter.h"
 #include "client/analysis/run_judgement.h"
 #include "client/analysis/run_report.h"
 #include "client/store/store.h"
-#include "common/attribution/run_data.h"
 
 namespace synergy {
 
@@ -28,8 +28,8 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method,
                                      const RecordLimits& limits = {});
 
-// What a meter on the host measured of the run, on the device's clock (HostMeter::rails); none
-// where there was no meter, or what it said is damaged.
-absl::StatusOr<std::vector<RailPower>> LoadMeterRails(Store& store, int64_t number);
+// What a meter on the host measured of the run; absent where there was none, or what it said is
+// damaged.
+absl::StatusOr<std::optional<HostMeter>> LoadMeter(Store& store, int64_t number);
 
 }  // namespace synergy

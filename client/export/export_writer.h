@@ -6,13 +6,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/analysis/host_meter.h"
 #include "client/analysis/run_report.h"
-#include "common/attribution/run_data.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -21,9 +20,9 @@ namespace synergy {
 struct ExportedRun {
   int64_t number = 0;  // in the store
   const RunReport& report;
-  // What a meter on the host measured, on the device's clock; outlives the writer. Rails without
+  // What a meter on the host measured, which outlives the writer; null: nothing. Rails without
   // samples: its clock could not be brought over.
-  std::span<const RailPower> meter = {};
+  const HostMeter* meter = nullptr;
 };
 
 class ExportWriter {

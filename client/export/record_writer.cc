@@ -58,13 +58,15 @@ absl::Status RecordWriter::Scan(const v1::Chunk& chunk) {
 }
 
 void RecordWriter::WriteMeter(int64_t until_ns, std::string* out) {
-  next_sample_.resize(run_.meter.size());
-  for (size_t i = 0; i < run_.meter.size(); ++i) {
-    const std::vector<PowerSample>& samples = run_.meter[i].samples;
+  if (run_.meter == nullptr) return;
+  const std::vector<RailPower>& rails = run_.meter->rails;
+  next_sample_.resize(rails.size());
+  for (size_t i = 0; i < rails.size(); ++i) {
+    const std::vector<PowerSample>& samples = rails[i].samples;
     size_t& next = next_sample_[i];
     for (; next < samples.size() && samples[next].at_ns <= until_ns; ++next) {
       if (samples[next].at_ns < report().header.begin_ns()) continue;
-      MeterSample(run_.meter[i].rail, samples[next], out);
+      MeterSample(rails[i].rail, samples[next], out);
     }
   }
 }

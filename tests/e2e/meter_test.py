@@ -1,8 +1,9 @@
 """A meter on the host whose clock drifts and jumps, beside a simulated board."""
 import json
+import subprocess
 import unittest
 
-from board import BIN, Board
+from board import BIN, Board, without_identity
 
 DRIFT_PPM = 80
 OFFSET_S = 12345.678
@@ -80,6 +81,17 @@ class Meter(unittest.TestCase):
         page = self.board.ctl("report", number, "-o", "-")
         self.assertIn('"name":"meter:USB","step"', page.stdout)
         self.assertEqual(page.stderr, "")
+        # The folder of csv has all of it: the same run in another store.
+        folder, other = self.board.scratch / f"csv{number}", self.board.scratch / f"other{number}.db"
+        self.assertEqual(self.board.ctl("export", number, "--format", "csv", "-o", f"{folder}/").returncode, 0)
+        again = subprocess.run([BIN / "synergyctl", "import", folder, "--json", "--store", other], capture_output=True, text=True,
+                               timeout=60)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.maxDiff = None
+        self.assertEqual(without_identity(json.loads(again.stdout)), without_identity(run))
+        rows = (folder / "meter.csv").read_text().splitlines()
+        self.assertTrue(rows[0].startswith("# SIMULATED"), rows[0])
+        self.assertEqual(len(rows) - 2, run["meter"]["rails"][0]["readings"])
 
     def test_a_clock_that_drifts_is_brought_onto_the_boards_and_the_store_keeps_it(self):
         run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S))

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
+from board import without_identity
+
 BIN = pathlib.Path(os.environ["SYNERGY_BIN"]).resolve()
 SAMPLES = "rail,window_begin_ns,window_end_ns,power_w\n" + "".join(
     f"supply,{i * 1_000_000},{(i + 1) * 1_000_000},{5 + (i % 2) * 0.5}\n" for i in range(100))
@@ -328,13 +330,6 @@ class Traces(unittest.TestCase):
                 done = self.ctl("import", "--spool", path, store=store)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(self.rows("SELECT complete, abandoned FROM runs", store), [(1, 0)])
-
-
-def without_identity(document):
-    """A run's document without what tells it from another import of the same."""
-    run = {key: value for key, value in document["run"].items() if key not in ("number", "id", "board_id")}
-    run["board_title"] = run["board_title"].removesuffix(", imported")
-    return {**document, "run": run}
 
 
 def varint(value):

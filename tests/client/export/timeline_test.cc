@@ -207,10 +207,11 @@ TEST(Timeline, TheRailsOfAMeterOnTheHostStandBesideTheBoards) {
     return PowerSample{kSampleBeginNs + ms * kMsNs, watts};
   };
   // What it read before the run and after it is not the run's.
-  const std::vector<RailPower> meter = {{"meter:USB", {at(-1, 7), at(2, 8), at(5, 9), at(95, 7)}},
-                                        {"meter:HUB", {at(3, 0.5)}}};
+  const HostMeter meter = {.record = {},
+                           .rails = {{"meter:USB", {at(-1, 7), at(2, 8), at(5, 9), at(95, 7)}},
+                                     {"meter:HUB", {at(3, 0.5)}}}};
   std::vector<std::string> lines;
-  Timeline timeline({1, report, meter}, std::make_unique<Lines>(&lines));
+  Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
   EXPECT_EQ(timeline.left_out(), "");
   Written(SampleChunks(), timeline);
   std::erase_if(lines, [](const std::string& line) { return !line.starts_with("meter:"); });
@@ -221,10 +222,10 @@ TEST(Timeline, TheRailsOfAMeterOnTheHostStandBesideTheBoards) {
 TEST(Timeline, SaysThatAMeterWhoseClockIsNotKnownIsLeftOut) {
   const RunReport report = WithMeter(false);
   std::vector<std::string> lines;
-  const std::vector<RailPower> meter = {{"meter:USB", {}}};
-  Timeline timeline({1, report, meter}, std::make_unique<Lines>(&lines));
+  const HostMeter meter = {.record = {}, .rails = {{"meter:USB", {}}}};
+  Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
   EXPECT_THAT(timeline.left_out(), testing::HasSubstr("the host's meter are left out"));
-  Timeline exported({1, report, meter}, std::make_unique<ChromeWriter>());
+  Timeline exported({1, report, &meter}, std::make_unique<ChromeWriter>());
   EXPECT_THAT(Written(SampleChunks(), exported).front(),
               testing::HasSubstr("\"left_out\":\"the readings of the host's meter"));
 }

@@ -73,8 +73,8 @@ TEST(RunTimeline, CountsWhatItLeavesOut) {
 TEST(RunTimeline, HasTheRailsOfAMeterOnTheHost) {
   RunReport report = ReportOf(SampleChunks());
   report.meter.emplace().add_segments();
-  const std::vector<RailPower> meter = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6}}}};
-  RunTimeline timeline({.number = 3, .report = report, .meter = meter});
+  const HostMeter meter = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6}}}}};
+  RunTimeline timeline({.number = 3, .report = report, .meter = &meter});
   Written(SampleChunks(), timeline);
   const nlohmann::ordered_json json = timeline.Json();
   ASSERT_EQ(json["rails"].size(), 3);
