@@ -6,7 +6,6 @@
 
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
-#include "common/clock_comparison/meter_clock.h"
 #include "synergy/v1/meter.pb.h"
 #include "synergy/v1/records.pb.h"
 
@@ -14,8 +13,7 @@ namespace synergy {
 
 struct HostMeter {
   v1::MeterRecord record;
-  std::vector<RailPower> rails;          // on the device's clock; named "meter:NAME"
-  std::vector<MeterRail> readings = {};  // all of them, as the meter stamped them
+  std::vector<RailPower> rails;  // on the device's clock; named "meter:NAME"
 };
 
 std::string MeterRailName(const std::string& name);

@@ -14,6 +14,7 @@
 #include "client/commands/export_run.h"
 #include "client/commands/interrupts.h"
 #include "client/commands/presentation.h"
+#include "client/commands/stored_meter.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/export/export_formats.h"
@@ -82,7 +83,8 @@ void RemoveOthers(const std::string& folder, const std::vector<std::string>& fil
 absl::Status Write(const ExportOptions& options, const OpenedRun& opened, const RunReport& report,
                    std::atomic<bool>* writing, std::stop_token stop) {
   const ExportPlace place = PlaceOf(options);
-  const auto meter = LoadMeter(*opened.store, opened.run.number);
+  std::string damage;  // which the report has said
+  const auto meter = LoadMeter(*opened.store, opened.run.number, &damage);
   if (!meter.ok()) return meter.status();
   const ExportedRun run{
       .number = opened.run.number, .report = report, .meter = *meter ? &**meter : nullptr};

@@ -16,6 +16,7 @@
 #include "client/commands/interrupts.h"
 #include "client/commands/output.h"
 #include "client/commands/presentation.h"
+#include "client/commands/stored_meter.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/report/page/report_page.h"
@@ -49,7 +50,8 @@ absl::StatusOr<std::vector<StoredRun>> RunsOf(Store& store, const std::vector<st
 }
 
 absl::StatusOr<nlohmann::ordered_json> TimelineOf(const OpenedRun& run, const RunReport& report) {
-  const auto meter = LoadMeter(*run.store, run.run.number);
+  std::string damage;  // which the report has said
+  const auto meter = LoadMeter(*run.store, run.run.number, &damage);
   if (!meter.ok()) return meter.status();
   RunTimeline timeline(
       {.number = run.run.number, .report = report, .meter = *meter ? &**meter : nullptr});

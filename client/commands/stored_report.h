@@ -1,13 +1,9 @@
 // From a stored run to its report.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "client/analysis/host_meter.h"
 #include "client/analysis/run_judgement.h"
 #include "client/analysis/run_report.h"
 #include "client/store/store.h"
@@ -27,9 +23,5 @@ absl::StatusOr<OpenedRun> OpenRun(const std::string& store_option, const std::st
 // what the records are judged by, besides what the device said of them.
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method,
                                      const RecordLimits& limits = {});
-
-// What a meter on the host measured of the run; absent where there was none, or what it said is
-// damaged.
-absl::StatusOr<std::optional<HostMeter>> LoadMeter(Store& store, int64_t number);
 
 }  // namespace synergy

@@ -59,7 +59,7 @@ absl::Status RecordWriter::Scan(const v1::Chunk& chunk) {
 
 void RecordWriter::WriteMeter(int64_t until_ns, std::string* out) {
   if (run_.meter == nullptr) return;
-  const std::vector<RailPower>& rails = run_.meter->rails;
+  const std::vector<RailPower>& rails = run_.meter->host.rails;
   next_sample_.resize(rails.size());
   for (size_t i = 0; i < rails.size(); ++i) {
     const std::vector<PowerSample>& samples = rails[i].samples;

@@ -17,7 +17,7 @@ constexpr size_t kMeterRows = 65'536;  // written with each of the run's chunks
 }  // namespace
 
 TraceFilesWriter::TraceFilesWriter(const ExportedRun& run) : run_(run) {
-  if (run.meter != nullptr) meter_.emplace(run.meter->record, run.meter->readings);
+  if (run.meter != nullptr) meter_.emplace(run.meter->host.record, run.meter->readings);
 }
 
 std::vector<std::string> TraceFilesWriter::files() const {
@@ -34,7 +34,7 @@ void TraceFilesWriter::Begin(Texts& out) {
   out[2] += mark + OperatorHeaderLine() + traces_.OperatorRows();
   if (!meter_) return;
   out[5] += mark + MeterRows::HeaderLine();
-  out[6] += MeterRecordText(run_.meter->record);
+  out[6] += MeterRecordText(run_.meter->host.record);
 }
 
 absl::Status TraceFilesWriter::Write(const v1::Chunk& chunk, Texts& out) {

@@ -159,7 +159,7 @@ absl::Status TraceRun::SetRecords(TraceRecords records, const std::string& file)
   board->set_title(BoardTitle(board->title()));
   board->set_simulated(board->simulated() || header_.board().simulated());
   header_ = std::move(header);
-  if (records.operators) operators_ = *std::move(records.operators);
+  operators_ = std::move(records.operators).value_or(v1::OperatorTable());
   is_whole_ = records.end.has_value();
   if (is_whole_) end_ = *std::move(records.end);
   records_ = std::move(records.others);
@@ -286,7 +286,8 @@ absl::Status TraceRun::Write(const BlockText& samples, const BlockText& markers,
   *record.mutable_header() = header_;
   absl::Status status = stream.Add(record);
   *record.mutable_operators() = operators_;
-  if (status.ok()) status = stream.Add(record);
+  const bool has_operators = !records_ || !operators_.operators().empty();
+  if (status.ok() && has_operators) status = stream.Add(record);
   std::vector<TimedRecord> phases;
   for (const v1::PhaseChange& phase : phases_) {
     *phases.emplace_back(TimedRecord{.at_ns = phase.at_ns()}).record.mutable_phase() = phase;

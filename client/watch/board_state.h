@@ -29,7 +29,8 @@ struct WatchedRun {
   uint64_t readings = 0, fresh = 0, repeats = 0, missed = 0, failed = 0;
   uint64_t dropped = 0;                  // records that the board had no room for
   std::optional<LeastSquares> energies;  // of the part that is solved
-  uint64_t solutions = 0;                // how often they were
+  uint64_t iterations = 0;               // that are in them
+  uint64_t solutions = 0;                // how often they were solved
 };
 
 // A counter of throttling, or a state in which clocks are held down.

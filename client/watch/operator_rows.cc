@@ -55,7 +55,7 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
     return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}, {}};
   }
   result.title = fmt::format("energy per operator on {} (mJ, 95 %) after {} iterations",
-                             Printable(wanted, 16), run.energies->iterations);
+                             Printable(wanted, 16), run.iterations);
   result.inference_j = energy->inference_j;
   result.rows = KnownRows(run, *energy);
   if (order == OperatorOrder::kEnergy) {

@@ -120,7 +120,7 @@ ordered_json RailEnergyJson(const WatchedRun& run, const RailEnergy& rail) {
 ordered_json EnergiesJson(const WatchedRun& run) {
   if (!run.energies) return nullptr;
   ordered_json json;
-  json["iterations"] = run.energies->iterations;
+  json["iterations"] = run.iterations;
   json["rails"] = ordered_json::array();
   for (const RailEnergy& rail : run.energies->rails) {
     json["rails"].push_back(RailEnergyJson(run, rail));

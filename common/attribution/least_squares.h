@@ -12,7 +12,6 @@ namespace synergy {
 struct LeastSquares {
   std::vector<uint32_t> ops;      // indices in the net, as in RailEnergy::ops
   std::vector<RailEnergy> rails;  // in the board's order
-  uint64_t iterations = 0;        // that were measured to their end
 };
 
 // Never fails: a rail whose operators cannot be told apart says why not.

@@ -268,7 +268,6 @@ LeastSquares RunFit::Finish(const RunData& data) const {
   }
   LeastSquares result;
   result.ops = all.totals_.ops;
-  result.iterations = all.totals_.iterations;
   result.rails.resize(all.rails_.size());
   std::vector<RailFit> fits(all.rails_.size());
   for (size_t i = 0; i < all.cycles_.size(); ++i) {

@@ -67,8 +67,9 @@ TEST(ExportFormats, EveryFormatSaysThatARunIsSimulated) {
 TEST(ExportFormats, JsonLinesHaveTheReadingsOfAMeterOnTheHost) {
   RunReport report = ReportOf(SampleChunks());
   report.meter.emplace().add_segments();
-  const HostMeter meter = {.record = {},
-                           .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6.25}}}}};
+  const ExportedMeter meter = {
+      .host = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6.25}}}}},
+      .readings = {}};
   const auto writer = MakeExportWriter("jsonl", /*into_folder=*/false, {3, report, &meter});
   const json lines = Lines(Written(SampleChunks(), *writer).front());
   EXPECT_EQ(std::ranges::count(lines, json{{"record", "meter_sample"},

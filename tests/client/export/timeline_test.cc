@@ -207,9 +207,11 @@ TEST(Timeline, TheRailsOfAMeterOnTheHostStandBesideTheBoards) {
     return PowerSample{kSampleBeginNs + ms * kMsNs, watts};
   };
   // What it read before the run and after it is not the run's.
-  const HostMeter meter = {.record = {},
-                           .rails = {{"meter:USB", {at(-1, 7), at(2, 8), at(5, 9), at(95, 7)}},
-                                     {"meter:HUB", {at(3, 0.5)}}}};
+  const ExportedMeter meter = {
+      .host = {.record = {},
+               .rails = {{"meter:USB", {at(-1, 7), at(2, 8), at(5, 9), at(95, 7)}},
+                         {"meter:HUB", {at(3, 0.5)}}}},
+      .readings = {}};
   std::vector<std::string> lines;
   Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
   EXPECT_EQ(timeline.left_out(), "");
@@ -222,7 +224,8 @@ TEST(Timeline, TheRailsOfAMeterOnTheHostStandBesideTheBoards) {
 TEST(Timeline, SaysThatAMeterWhoseClockIsNotKnownIsLeftOut) {
   const RunReport report = WithMeter(false);
   std::vector<std::string> lines;
-  const HostMeter meter = {.record = {}, .rails = {{"meter:USB", {}}}};
+  const ExportedMeter meter = {.host = {.record = {}, .rails = {{"meter:USB", {}}}},
+                               .readings = {}};
   Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
   EXPECT_THAT(timeline.left_out(), testing::HasSubstr("the host's meter are left out"));
   Timeline exported({1, report, &meter}, std::make_unique<ChromeWriter>());

@@ -68,7 +68,7 @@ TEST(BoardState, LineHasTheSamplersHealthAndEnergiesOfTheRunThatIsFollowed) {
   state.run.operators.emplace_back().set_name("conv1");
   LeastSquares& energies = state.run.energies.emplace();
   energies.ops = {0, 1, 2};
-  energies.iterations = 12;
+  state.run.iterations = 12;
   energies.rails.resize(2);
   RailEnergy& rail = energies.rails.front();
   rail.rail = "VDD_IN";

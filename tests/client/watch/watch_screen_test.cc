@@ -29,7 +29,7 @@ void AddJob(BoardState* state) {
   }
   LeastSquares& energies = state->run.energies.emplace();
   energies.ops = {0, 1, 2};
-  energies.iterations = 11;
+  state->run.iterations = 11;
   RailEnergy& rail = energies.rails.emplace_back();
   rail.rail = "VDD_IN";
   rail.inference_j = Joules(0.0225, 0.001);
@@ -166,7 +166,7 @@ TEST(WatchScreen, OperatorsAreByEnergyOrInTheNetworksOrder) {
 
 TEST(WatchScreen, EnergiesSayAfterHowManyIterationsTheyWereSolved) {
   BoardState state = Watched();
-  state.run.energies->iterations = 1'234'567;
+  state.run.iterations = 1'234'567;
   EXPECT_TRUE(Contains(Draw(state, {}),
                        " energy per operator on VDD_IN (mJ, 95 %) after 1234567 iterations\n"));
   const std::string longest = "VDD_SYS_5V0_16CH";

@@ -73,7 +73,9 @@ TEST(RunTimeline, CountsWhatItLeavesOut) {
 TEST(RunTimeline, HasTheRailsOfAMeterOnTheHost) {
   RunReport report = ReportOf(SampleChunks());
   report.meter.emplace().add_segments();
-  const HostMeter meter = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6}}}}};
+  const ExportedMeter meter = {
+      .host = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6}}}}},
+      .readings = {}};
   RunTimeline timeline({.number = 3, .report = report, .meter = &meter});
   Written(SampleChunks(), timeline);
   const nlohmann::ordered_json json = timeline.Json();
