@@ -116,7 +116,8 @@ absl::Status SetRecords(const std::string& text, const TraceFiles& files, TraceR
 
 // "" where there is no file.
 absl::StatusOr<std::string> ReadIfAny(const std::string& path, uint64_t most_bytes) {
-  return path.empty() ? std::string() : ReadUserFile(path, most_bytes);
+  if (path.empty()) return std::string();
+  return ReadUserFile(path, most_bytes);
 }
 
 // Absent where there are no such files.

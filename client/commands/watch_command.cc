@@ -103,6 +103,12 @@ class Lines {
   absl::Status status_;
 };
 
+// Energies that are being solved, or a board that does not answer, would hold it up for seconds.
+[[noreturn]] void LeaveAtOnce(const absl::Status& status) {
+  if (!status.ok()) PrintError(status);
+  std::_Exit(static_cast<int>(ExitCodeOf(status)));
+}
+
 absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
   Lines lines(options, options.hosts.size());
   std::vector<std::unique_ptr<BoardWatch>> boards;
@@ -132,12 +138,6 @@ std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
     boards.push_back(std::make_unique<BoardWatch>(board));
   }
   return boards;
-}
-
-// Energies that are being solved, or a board that does not answer, would hold it up for seconds.
-[[noreturn]] void LeaveAtOnce(const absl::Status& status) {
-  if (!status.ok()) PrintError(status);
-  std::_Exit(static_cast<int>(ExitCodeOf(status)));
 }
 
 absl::Status ShowBoards(const WatchOptions& options, std::stop_token stop) {
