@@ -40,7 +40,9 @@ TEST(EstimatesText, NoHalfWidthIsShownAsZero) {
               HasSubstr("VDD_IN: 0.001000000 ± 0.000000020 mJ an inference"));
   OpReport op;
   op.result.mean_energy_j = {1e-7};
-  op.estimate = {OperatorEnergy{.energy_j = Estimate{1e-7, 0.99e-7, 1.01e-7}}};
+  OperatorEnergy energy;
+  energy.energy_j = Estimate{1e-7, 0.99e-7, 1.01e-7};
+  op.estimate = {energy};
   EXPECT_EQ(EnergyCell(report, op, 0), "0.0001000");
   EXPECT_EQ(IntervalCell(op, 0), "1.00");
   op.estimate[0]->energy_j = Estimate{0.1, 0.1 - 2.5e-6, 0.1 + 2.5e-6};

@@ -76,7 +76,7 @@ TEST(BoardState, LineHasTheSamplersHealthAndEnergiesOfTheRunThatIsFollowed) {
   rail.ops.resize(3);
   rail.ops[0].energy_j = Estimate{0.5, 0.4, 0.6};
   rail.ops[1].group = rail.ops[2].group = 0;
-  rail.groups = {{.ops = {1, 2}, .energy_j = {0.5, 0.4, 0.6}}};
+  rail.groups = {{.ops = {1, 2}, .energy_j = {0.5, 0.4, 0.6}, .more_iterations = {}}};
   energies.rails[1].rail = "VDD_CPU";
   energies.rails[1].why_not = "no readings";
   json = WatchJson(state, true);
