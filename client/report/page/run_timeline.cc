@@ -37,18 +37,18 @@ void RunTimeline::Value(const std::string& name, int64_t at_ns, double value, do
 
 void RunTimeline::Sample(const v1::ChannelInfo& channel, const Reading&,
                          const std::optional<RailPowerPoint>& power, std::string*) {
-  if (power) Power(channel.rail(), power->from_ns, power->power_w);
+  if (power) Power(channel.rail(), power->from_ns, power->power_w, &rails_);
 }
 
 void RunTimeline::MeterSample(const std::string& rail, const PowerSample& sample, std::string*) {
-  Power(rail, sample.at_ns, sample.power_w);
+  Power(rail, sample.at_ns, sample.power_w, &meter_);
 }
 
-void RunTimeline::Power(const std::string& rail, int64_t at_ns, double power_w) {
-  auto place = std::ranges::find(rails_, rail, [](const auto& one) { return one.first; });
-  if (place == rails_.end()) {
-    rails_.emplace_back(rail, PackedSeries(rail, kPowerStepW, begin_ns_));
-    place = rails_.end() - 1;
+void RunTimeline::Power(const std::string& rail, int64_t at_ns, double power_w, Rails* rails) {
+  auto place = std::ranges::find(*rails, rail, [](const auto& one) { return one.first; });
+  if (place == rails->end()) {
+    rails->emplace_back(rail, PackedSeries(rail, kPowerStepW, begin_ns_));
+    place = rails->end() - 1;
   }
   place->second.Add(at_ns, power_w);
 }
@@ -160,7 +160,9 @@ ordered_json RunTimeline::Json() const {
   ordered_json json;
   json["end_s"] = Seconds(end_ns());
   json["rails"] = ordered_json::array();
-  for (const auto& [name, values] : rails_) json["rails"].push_back(values.Json(kMostValues));
+  for (const Rails* rails : {&rails_, &meter_}) {
+    for (const auto& [name, values] : *rails) json["rails"].push_back(values.Json(kMostValues));
+  }
   json["clocks"] = JsonOf(clocks_);
   json["temperatures"] = JsonOf(temperatures_);
   json["threads"] = ordered_json::array();

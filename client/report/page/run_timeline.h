@@ -42,9 +42,10 @@ class RunTimeline : public RecordWriter {
     uint64_t left_out = 0;
   };
   using Series = std::map<std::string, PackedSeries>;
+  using Rails = std::vector<std::pair<std::string, PackedSeries>>;
 
   double Seconds(int64_t at_ns) const;
-  void Power(const std::string& rail, int64_t at_ns, double power_w);
+  void Power(const std::string& rail, int64_t at_ns, double power_w, Rails* rails);
   void Value(const std::string& name, int64_t at_ns, double value, double step, Series* series);
   static void Execution(int64_t begin_units, int64_t end_units, uint32_t op, Executed* executed);
   void EndPhase(int64_t at_ns);
@@ -53,7 +54,7 @@ class RunTimeline : public RecordWriter {
   static nlohmann::ordered_json JsonOf(const Series& series);
 
   const int64_t begin_ns_;
-  std::vector<std::pair<std::string, PackedSeries>> rails_;  // in the order of their first reading
+  Rails rails_, meter_;  // in the order of their first reading
   Series clocks_, temperatures_;
   std::map<uint32_t, Executed> threads_;
   Executed iterations_;

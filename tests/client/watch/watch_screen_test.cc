@@ -185,8 +185,8 @@ TEST(WatchScreen, NoIntervalIsShownAsZero) {
   rail.inference_j = Joules(0.157859, 0.00000045);
   rail.ops[2].energy_j = Joules(0.0000012, 0.0000000123);
   const Canvas canvas = Draw(state, {});
-  EXPECT_TRUE(Contains(canvas, " an inference                  157.85900 \u00b1 0.00045\n"));
-  EXPECT_TRUE(Contains(canvas, " pool1                           0.001200 \u00b1 0.000012"));
+  EXPECT_TRUE(Contains(canvas, "  157.85900 \u00b1 0.00045\n"));
+  EXPECT_TRUE(Contains(canvas, "  0.001200 \u00b1 0.000012"));
 }
 
 TEST(WatchScreen, LostBoardIsSaidAndItsLastPowersStay) {
