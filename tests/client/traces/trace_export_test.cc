@@ -200,7 +200,9 @@ TEST(TraceExport, OfARunThatIsNotWholeTheRecordsHaveNoEnd) {
   std::string records;
   Traces traces = ExportOf(chunks, &records);
   traces.records = records;
-  EXPECT_EQ(DataOf(traces).end(), nullptr);
+  const auto imported = ChunksOf(traces);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(Decoded(*imported).end(), nullptr);
 }
 
 TEST(TraceRecords, WhatIsNoRecordIsToldWithItsLine) {
