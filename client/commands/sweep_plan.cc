@@ -166,9 +166,9 @@ const MeasureOptions& SweepPlan::OptionsOf(uint32_t point) const {
 
 std::string SweepPlan::OutputsOf(size_t job) const {
   if (jobs.size() == 1 || result.outputs.empty()) return result.outputs;
-  const std::filesystem::path path(result.outputs);
-  return path.parent_path() /
-         fmt::format("{}.{}{}", path.stem().string(), job + 1, path.extension().string());
+  const std::filesystem::path all(result.outputs);
+  return all.parent_path() /
+         fmt::format("{}.{}{}", all.stem().string(), job + 1, all.extension().string());
 }
 
 absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
