@@ -18,6 +18,9 @@ struct PresentationOptions {
   bool pages = false;          // where it is long
 };
 
+// By --sort: "index", "time", "energy".
+void SortOps(const std::string& sort, RunReport* report);
+
 // The run's JSON document, with its number in the store.
 nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report);
 

@@ -12,6 +12,11 @@
 
 namespace synergy {
 
+// More attempts at a job that are interrupted than this, in one command, are a fault of the job.
+inline constexpr int kMaxInterrupted = 10;
+// Whether the attempt that this run was says nothing of its job, and another one is to be made.
+bool WasInterrupted(const StoredRun& run);
+
 // A job of the plan, with its attempts in their order.
 struct SweepJob {
   std::vector<StoredAttempt> attempts;

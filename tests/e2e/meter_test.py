@@ -101,6 +101,18 @@ class Meter(unittest.TestCase):
         self.assertTrue(run["run"]["simulated"])
         self.check_stored(run)
 
+    def test_each_job_of_a_file_has_its_meter(self):
+        path = self.board.scratch / "job.toml"
+        path.write_text(f'schema = 1\nname = "metered"\nnet = "squeezenet"\niterations = 60\nidle = 0\nrepetitions = 2\n'
+                        f'meter = "{self.command("--offset-s", str(OFFSET_S))}"\n')
+        done = self.board.ctl("submit", path, "--wait", "--sort", "index", "--json")
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        jobs = json.loads(done.stdout)["sweeps"][0]["jobs"]
+        self.assertEqual([job["state"] for job in jobs], ["done"] * 2)
+        for job in jobs:
+            self.check_energies(job["report"])
+            self.assertTrue(job["report"]["meter"]["clock"]["fitted"])
+
     def test_a_clock_that_jumps_is_put_right_where_it_jumped(self):
         for jump_ms in (50, -50):
             with self.subTest(jump_ms=jump_ms):

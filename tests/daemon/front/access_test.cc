@@ -240,6 +240,24 @@ TEST_F(AccessTest, AClientThatCallsWithoutEndIsToldSoAndOthersAreServed) {
   EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
 }
 
+TEST_F(AccessTest, AWatcherThatCallsWithoutEndCostsTheRootSideLittle) {
+  const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(v1::ROLE_WATCH)));
+  grpc::Status refused;
+  int served = 0;
+  for (int i = 0; i < 800; ++i) {
+    grpc::ClientContext context;
+    v1::ClockState clocks;
+    const grpc::Status status = stub->GetClocks(&context, {}, &clocks);
+    if (status.ok()) ++served;
+    if (!status.ok()) refused = status;
+  }
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(),
+              HasSubstr("Too many calls: the role watch may make 50 a second"));
+  EXPECT_EQ(root_.asked(), served);
+  EXPECT_GE(root_.WaitForRefused(10).size(), 10u) << "for the audit log";
+}
+
 TEST_F(AccessTest, RevokingEndsOpenStreamsAndLeavesThoseOfOthers) {
   const v1::PairedBoard board = root_.Pair(), other = root_.Pair();
   root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
