@@ -29,6 +29,7 @@ constexpr std::string_view kReasons[] = {
     "never_changed",
     "no_readings",
     "not_complete",
+    "operators_repeat",
     "other_processes",
     "overlap",
     "precision_not_reached",

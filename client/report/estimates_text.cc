@@ -104,7 +104,7 @@ std::string WhatWouldHelp(const GroupEnergy& group) {
   if (!group.more_iterations) return "the sensor's filter is slower than they are";
   if (*group.more_iterations > kMaxIterations)
     return "no run would be long enough to tell them apart";
-  return fmt::format("{} more iterations would tell them apart", *group.more_iterations);
+  return fmt::format("at least {} more iterations would tell them apart", *group.more_iterations);
 }
 
 std::string TogetherText(const RunReport& report, std::optional<size_t> only) {

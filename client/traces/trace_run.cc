@@ -19,6 +19,20 @@ double RateOf(const RailFacts& rail) {
          static_cast<double>(std::max<int64_t>(rail.end_ns - rail.begin_ns, 1));
 }
 
+// What lies between stamps costs, too: a day of nothing takes seconds, and tens of MB.
+constexpr int64_t kMostSpanNs = 2 * 24 * 3'600'000'000'000;
+
+absl::Status CheckSpan(const SampleTable& samples, const MarkerTable& markers) {
+  const int64_t begin = std::min(samples.begin_ns(), markers.begin_ns());
+  const int64_t end = std::max(samples.end_ns(), markers.end_ns());
+  if (end - begin <= kMostSpanNs) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "from the first stamp of {} and {}, {} ns, to the last one, {} ns, there are {:.1f} days, "
+      "and "
+      "a run has at most 2: is one of them wrong, or not in nanoseconds?",
+      samples.name(), markers.name(), begin, end, static_cast<double>(end - begin) / 86'400e9));
+}
+
 absl::Status CheckOneClock(const SampleTable& samples, const MarkerTable& markers) {
   if (samples.begin_ns() < markers.end_ns() && markers.begin_ns() < samples.end_ns()) {
     return absl::OkStatus();
@@ -88,6 +102,7 @@ TraceOrigin OriginOf(const SampleTable& samples, const MarkerTable& markers,
 absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& markers,
                                         const SensorFile& sensors, const TraceIdentity& identity) {
   if (absl::Status status = CheckOneClock(samples, markers); !status.ok()) return status;
+  if (absl::Status status = CheckSpan(samples, markers); !status.ok()) return status;
   TraceRun run(samples, markers);
   const TraceOrigin origin = OriginOf(samples, markers, sensors);
   v1::RunHeader& header = run.header_;

@@ -54,7 +54,7 @@ TEST(EstimatesText, NoHalfWidthIsShownAsZero) {
 TEST(EstimatesText, DoesNotAskForMoreIterationsThanARunMayHave) {
   GroupEnergy group;
   group.more_iterations = 300;
-  EXPECT_EQ(WhatWouldHelp(group), "300 more iterations would tell them apart");
+  EXPECT_EQ(WhatWouldHelp(group), "at least 300 more iterations would tell them apart");
   group.more_iterations = 502'502'714'765;
   EXPECT_EQ(WhatWouldHelp(group), "no run would be long enough to tell them apart");
 }
