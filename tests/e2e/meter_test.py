@@ -78,7 +78,7 @@ class Meter(unittest.TestCase):
         trace = json.loads(self.board.ctl("export", number, "--format", "chrome").stdout)["traceEvents"]
         values = [event for event in trace if event["name"] == "meter:USB (W)"]
         self.assertEqual([event["args"]["value"] for event in values], [line["power_w"] for line in samples])
-        page = self.board.ctl("report", number, "-o", "-")
+        page = self.board.ctl("report", number, "-o", "-", "--store", self.board.store)
         self.assertIn('"name":"meter:USB","step"', page.stdout)
         self.assertEqual(page.stderr, "")
         # The folder of csv has all of it: the same run in another store.
