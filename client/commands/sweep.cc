@@ -22,21 +22,6 @@ namespace {
 
 constexpr Nanoseconds kFullQueuePause = Seconds(1);
 
-std::string_view OutcomeText(AttemptOutcome outcome) {
-  switch (outcome) {
-    case AttemptOutcome::kDone:
-      return "done";
-    case AttemptOutcome::kFailed:
-      return "failed";
-    case AttemptOutcome::kInterrupted:
-      return "interrupted";
-    case AttemptOutcome::kCancelled:
-      return "cancelled";
-    default:
-      return "on the board";
-  }
-}
-
 }  // namespace
 
 absl::Status Sweep::Open() {
@@ -241,7 +226,7 @@ void Sweep::Announce(size_t i) {
   if (jobs_[i].outcome() == AttemptOutcome::kOpen) return;
   const std::string reason = FailureOf(*store_, jobs_[i]);
   PrintNote(fmt::format("run {}: {}{}; {} of {} jobs of sweep {} have ended",
-                        jobs_[i].attempts.back().run.value_or(0), OutcomeText(jobs_[i].outcome()),
+                        jobs_[i].attempts.back().run.value_or(0), OutcomeName(jobs_[i]),
                         reason.empty() ? "" : " (" + reason + ")", CountEnded(jobs_), jobs_.size(),
                         stored_.sweep));
 }

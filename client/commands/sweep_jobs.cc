@@ -24,6 +24,21 @@ absl::StatusOr<AttemptOutcome> OutcomeOf(Store& store, int64_t number) {
 
 }  // namespace
 
+std::string_view OutcomeName(const SweepJob& job) {
+  switch (job.outcome()) {
+    case AttemptOutcome::kDone:
+      return "done";
+    case AttemptOutcome::kFailed:
+      return "failed";
+    case AttemptOutcome::kInterrupted:
+      return "interrupted";
+    case AttemptOutcome::kCancelled:
+      return "cancelled";
+    default:
+      return job.on_board() ? "on board" : "not sent";
+  }
+}
+
 bool WasInterrupted(const StoredRun& run) { return run.abandoned || run.interrupted; }
 
 bool SweepJob::ended() const {

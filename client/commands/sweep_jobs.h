@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@ struct SweepJob {
   }
   size_t CountInterrupted() const;
 };
+
+// "not sent", "on board", "done".
+std::string_view OutcomeName(const SweepJob& job);
 
 // All `count` jobs of the sweep. Notes in the store how runs that are here wholly have ended: a run
 // that the user has deleted counts as cancelled.

@@ -20,21 +20,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string_view OutcomeName(const SweepJob& job) {
-  switch (job.outcome()) {
-    case AttemptOutcome::kDone:
-      return "done";
-    case AttemptOutcome::kFailed:
-      return "failed";
-    case AttemptOutcome::kInterrupted:
-      return "interrupted";
-    case AttemptOutcome::kCancelled:
-      return "cancelled";
-    default:
-      return job.on_board() ? "on board" : "not sent";
-  }
-}
-
 struct DoneJob {
   StoredRun run;
   RunReport report;
