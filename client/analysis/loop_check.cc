@@ -68,11 +68,17 @@ void AddLooped(const RunData& data, const RailPower& power, const std::vector<Be
   rail->looped_j = Times(*rail->looped_w, SecondsEach(first, last));
 }
 
-// Of two that are independent of each other.
+// Of two that are independent of each other, but for what has slowly drifted from one to the other.
 std::optional<Estimate> Difference(const std::optional<Estimate>& a,
-                                   const std::optional<Estimate>& b) {
+                                   const std::optional<Estimate>& b, double drift) {
   if (!a || !b) return std::nullopt;
-  return Around(a->mean - b->mean, std::hypot(a->half_width(), b->half_width()));
+  return Around(a->mean - b->mean, std::hypot(a->half_width(), b->half_width()) + drift);
+}
+
+// By how much the rail's power has drifted during the iterations, of which the loop sees the end.
+double DriftWatts(const RunReport& report, size_t rail) {
+  if (rail >= report.estimates.size() || !report.estimates[rail]) return 0;
+  return std::max(report.estimates[rail]->drift_w.mean, 0.0);
 }
 
 }  // namespace
@@ -101,8 +107,9 @@ std::optional<LoopCheck> CheckLoop(const RunData& data, const RunReport& report)
     if (rail.attributed_j && *check.network_time_s > 0) {
       rail.attributed_w = Times(*rail.attributed_j, 1 / *check.network_time_s);
     }
-    rail.difference_j = Difference(rail.looped_j, rail.attributed_j);
-    rail.difference_w = Difference(rail.looped_w, rail.attributed_w);
+    const double drift_w = DriftWatts(report, i);
+    rail.difference_j = Difference(rail.looped_j, rail.attributed_j, drift_w * check.time_s);
+    rail.difference_w = Difference(rail.looped_w, rail.attributed_w, drift_w);
     check.rails.push_back(std::move(rail));
   }
   return check;

@@ -144,6 +144,7 @@ class Assembly {
   }
   Estimate DynamicOf(uint32_t category, const Estimate& idle) const;
   void AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) const;
+  double MeanWatts(const RailEnergy& out) const;  // while operators run
   void AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) const;
   double Widest(const RailEnergy& out) const;
   std::optional<Estimate> PowerOf(uint32_t category) const;
@@ -186,6 +187,7 @@ Estimate Assembly::DynamicOf(uint32_t category, const Estimate& idle) const {
 }
 
 void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) const {
+  const double mean_w = std::max(MeanWatts(*out), 1e-12);
   GroupEnergy group;
   group.energy_j = out->moments.Sum(members);
   double factor = 1;
@@ -193,15 +195,22 @@ void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) c
     group.ops.push_back(totals_.ops[i]);
     out->ops[i].group = out->groups.size();
     const Estimate alone = out->moments.Sum(std::span(&i, 1));
-    // One that seems to cost nothing, or less, is looked at as if it had its part of the group.
-    const double part = group.energy_j.mean / static_cast<double>(members.size());
-    const double mean = alone.mean > 0 ? alone.mean : std::max(part, 1e-12);
+    // What noise has made large needs more than it seems to, so that no operator is taken for one
+    // of more than the network's mean power, nor for one that costs nothing.
+    const double usual = mean_w * SecondsPerInference(i);
+    const double mean = alone.mean > 0 ? std::min(alone.mean, usual) : usual;
     const double share = alone.half_width() / (kWidestAlone * mean);
     factor = std::max(factor, share * share);
   }
   const double more = (factor - 1) * static_cast<double>(totals_.iterations);
   group.more_iterations = static_cast<uint64_t>(std::ceil(std::min(more, 1e12)));
   out->groups.push_back(std::move(group));
+}
+
+double Assembly::MeanWatts(const RailEnergy& out) const {
+  double seconds = 0;
+  for (uint32_t i = 0; i < totals_.ops.size(); ++i) seconds += SecondsPerInference(i);
+  return seconds > 0 ? out.inference_j.mean / seconds : 0;
 }
 
 // In the order of the network, each as small as its interval allows; what is left at the end joins
