@@ -69,6 +69,23 @@ std::vector<const ComparedValue*> Judged(const Comparison& comparison, bool per_
   return judged;
 }
 
+// Where the mean of all pairs has left what the first ones said of it, they are not of one
+// increase: something changed on the way, and no interval holds. The one shown is of all pairs
+// alone.
+void JudgeSequence(const PairedSequence& sequence, double log_limit, GateRow* row) {
+  row->log = sequence.mean();
+  row->log_low = sequence.low();
+  row->log_high = sequence.high();
+  row->one_increase = row->log_low <= row->log && row->log <= row->log_high;
+  if (row->one_increase) {
+    row->decision = DecisionOf(*row, log_limit);
+  } else {
+    row->log_low = sequence.mean() - sequence.half_width();
+    row->log_high = sequence.mean() + sequence.half_width();
+  }
+  row->log_detectable = (row->log_high - row->log_low) / 2;
+}
+
 // Nothing: not known in each pair.
 std::optional<GateRow> PairedRow(const ComparedValue& of, const std::vector<Comparison>& pairs,
                                  double alpha, double log_limit) {
@@ -84,11 +101,7 @@ std::optional<GateRow> PairedRow(const ComparedValue& of, const std::vector<Comp
     row.log_baseline += share * value->increase->log_baseline;
     row.log_candidate += share * value->increase->log_candidate;
   }
-  row.log = sequence.mean();
-  row.log_low = sequence.low();
-  row.log_high = sequence.high();
-  row.log_detectable = sequence.half_width();
-  row.decision = DecisionOf(row, log_limit);
+  JudgeSequence(sequence, log_limit, &row);
   return row;
 }
 
@@ -145,6 +158,13 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
         PairedRow(*value, pairs, rule.point_alpha() / static_cast<double>(judged.size()),
                   std::log1p(rule.max_increase));
     if (row) {
+      if (!row->one_increase) {
+        result.notes.push_back(fmt::format(
+            "{}: the pairs are not of one increase: it changed while they were measured (clocks, "
+            "other work, a board that was cold at first), so nothing is decided by them; measure "
+            "again",
+            row->level == Level::kNetwork ? "network" : row->name));
+      }
       result.rows.push_back(*std::move(row));
     } else {
       result.unknown += value->level == Level::kOperator ? 1 : 0;

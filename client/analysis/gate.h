@@ -39,6 +39,7 @@ struct GateRow {
   // 80 % of the cases.
   double log = 0, log_low = 0, log_high = 0, log_detectable = 0;
   double log_baseline = 0, log_candidate = 0;
+  bool one_increase = true;  // false: the pairs contradict each other, and nothing is decided
 };
 
 struct GateResult {
@@ -52,7 +53,7 @@ struct GateResult {
   size_t unknown = 0;                     // operators that are not known alone in each run
   std::string spread = {};                // SpreadText, or how many pairs there were
   std::vector<std::string> against = {};  // why it is INCONCLUSIVE whatever the rows say
-  std::vector<std::string> notes = {};    // which runs, what differs, SUSPECT ones
+  std::vector<std::string> notes = {};    // pairs in doubt, which runs, what differs, SUSPECT
   std::string simulated = {};             // SimulatedNotice of a run
 };
 

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "common/sha256.h"
 
@@ -96,6 +99,26 @@ std::string IterationsOf(const RunReport& report) {
                        : fmt::to_string(report.attribution.iterations);
 }
 
+// Two readings of one clock differ by less: some CPUs say what they really run at, to the kHz.
+constexpr double kSameClock = 0.02;
+
+// Clocks whose highest in the measured phase was another in the other run.
+std::optional<RunDifference> RanDifferently(const RunReport& a, const RunReport& b) {
+  RunDifference difference{.what = "highest clock", .a = "", .b = ""};
+  for (const ClockRange& of_a : a.conditions.clocks) {
+    const auto of_b = std::ranges::find(b.conditions.clocks, of_a.clock, &ClockRange::clock);
+    if (of_b == b.conditions.clocks.end() || !of_a.highest_hz || !of_b->highest_hz) continue;
+    const auto hz_a = static_cast<double>(*of_a.highest_hz);
+    const auto hz_b = static_cast<double>(*of_b->highest_hz);
+    if (std::abs(hz_a - hz_b) <= kSameClock * std::max(hz_a, hz_b)) continue;
+    for (auto& [text, hz] : {std::pair(&difference.a, hz_a), std::pair(&difference.b, hz_b)}) {
+      *text += fmt::format("{}{} {:.0f} MHz", text->empty() ? "" : ", ", of_a.clock, 1e-6 * hz);
+    }
+  }
+  if (difference.a.empty()) return std::nullopt;
+  return difference;
+}
+
 }  // namespace
 
 std::string_view MetricName(Metric metric) {
@@ -161,6 +184,7 @@ std::vector<RunDifference> DifferencesOf(const RunReport& a, const RunReport& b)
   add("engine", engine(a), engine(b), false);
   add("threads", fmt::to_string(job_a.threads()), fmt::to_string(job_b.threads()), false);
   add("clocks", ClocksOf(a), ClocksOf(b), false);
+  if (const auto ran = RanDifferently(a, b)) differences.push_back(*ran);
   add("iterations", IterationsOf(a), IterationsOf(b), false);
   add("method", a.method, b.method, false);
   return differences;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -45,19 +46,19 @@ std::string Numbers(const std::vector<LoadedRun>& runs) {
 
 // "SUSPECT, other_processes: runs 1, 2, 4": the codes of SUSPECT runs, a line each.
 std::vector<std::string> SuspectCodes(const LoadedSides& sides) {
-  std::map<std::string, std::vector<int64_t>> by_code;
+  std::map<std::string, std::set<int64_t>> by_code;  // a code may be said of several rails
   for (const auto* side : {&sides.baseline, &sides.candidate}) {
     for (const LoadedRun& run : *side) {
       if (run.report.verdict != v1::VERDICT_SUSPECT) continue;
       for (const std::string& reason : run.report.reasons) {
-        by_code[reason.substr(0, reason.find(':'))].push_back(run.run.number);
+        by_code[reason.substr(0, reason.find(':'))].insert(run.run.number);
       }
     }
   }
   std::vector<std::string> lines;
-  for (auto& [code, numbers] : by_code) {
-    std::ranges::sort(numbers);
-    lines.push_back(fmt::format("SUSPECT, {}: {}", code, Numbered(numbers)));
+  for (const auto& [code, numbers] : by_code) {
+    lines.push_back(fmt::format("SUSPECT, {}: {}", code,
+                                Numbered(std::vector<int64_t>(numbers.begin(), numbers.end()))));
   }
   return lines;
 }
@@ -116,7 +117,9 @@ absl::StatusOr<GateResult> Judge(const GateTask& task, const LoadedSides& sides)
                           ? JudgePairs(runs, *rail, metric, settled.rule, settled.per_op, against)
                           : JudgeGate(CompareRuns(runs, *rail, metric, task.options.between_run),
                                       runs, settled.rule, settled.per_op, against);
-  result.notes = Notes(sides, task.options, sides.Differences());
+  for (std::string& note : Notes(sides, task.options, sides.Differences())) {
+    result.notes.push_back(std::move(note));
+  }
   result.simulated = sides.Simulated();
   return result;
 }

@@ -70,9 +70,16 @@ std::string ComparisonText(const Comparison& comparison, size_t width) {
     cells.insert(cells.begin(), {level, name});
     table.AddRow(std::move(cells));
   }
-  return fmt::format("{}{}{}\n{}", MetricName(comparison.metric),
-                     comparison.rail.empty() ? "" : " on ", Printable(comparison.rail),
-                     table.Text(width, 2));
+  std::string text = fmt::format("{}{}{}\n{}", MetricName(comparison.metric),
+                                 comparison.rail.empty() ? "" : " on ", Printable(comparison.rail),
+                                 table.Text(width, 2));
+  if (comparison.values.size() > 1) {
+    text += fmt::format(
+        "each interval stands alone: of {} one in 20 misses by chance (gate --per-op corrects for "
+        "their number)\n",
+        comparison.values.size());
+  }
+  return text;
 }
 
 std::string DifferencesText(const std::vector<RunDifference>& differences) {

@@ -121,8 +121,18 @@ std::string Xml(std::string_view text) {
   });
 }
 
+// Names that a change chooses make no markup, links or mentions in the request that shows them.
 std::string Cell(std::string_view text) {
-  return Replaced(text, [](char c) -> std::string_view { return c == '|' ? "\\|" : ""; });
+  return Replaced(text, [](char c) -> std::string_view {
+    if (c == '<') return "&lt;";
+    if (c == '>') return "&gt;";
+    if (c == '&') return "&amp;";
+    if (c == '@') return "&#64;";
+    if (c == '|') return "\\|";
+    if (c == '`') return "\\`";
+    if (c == '[') return "\\[";
+    return c == '\\' ? "\\\\" : "";
+  });
 }
 
 // As GitHub's runner reads messages of commands.
@@ -181,7 +191,8 @@ std::string GateMarkdown(const std::vector<GateResult>& points) {
     }
   }
   text += "\n";
-  for (const std::string& line : Remarks(points)) text += fmt::format("- {}\n", Printable(line));
+  for (const std::string& line : Remarks(points))
+    text += fmt::format("- {}\n", Cell(Printable(line)));
   return text;
 }
 
@@ -223,25 +234,28 @@ std::string WithoutWorkflowCommands(const std::string& text) {
 std::string GateAnnotations(const std::vector<GateResult>& points) {
   const GateDecision decision = DecisionOf(points);
   std::string text;
-  const auto add = [&](std::string_view kind, const std::string& said) {
-    text += fmt::format("::{} title=synergyctl gate {}{}::{}\n", kind, DecisionName(decision),
+  const auto add = [&](std::string_view kind, GateDecision of, const std::string& said) {
+    text += fmt::format("::{} title=synergyctl gate {}{}::{}\n", kind, DecisionName(of),
                         points.front().simulated.empty() ? "" : " (SIMULATED)", Message(said));
   };
   for (const GateResult& result : points) {
     for (const GateRow& row : result.rows) {
-      if (row.decision == GateDecision::kFail) add("error", RowSentence(result, row));
-      if (row.decision == GateDecision::kInconclusive) add("warning", RowSentence(result, row));
+      if (row.decision == GateDecision::kFail) add("error", row.decision, RowSentence(result, row));
+      if (row.decision == GateDecision::kInconclusive) {
+        add("warning", row.decision, RowSentence(result, row));
+      }
     }
     for (const std::string& line : result.against) {
-      add("warning", InPoint(result, Printable(line)));
+      add("warning", GateDecision::kInconclusive, InPoint(result, Printable(line)));
     }
     if (result.decision == GateDecision::kPass) {
-      add("notice", RuleText(points) + "; " + RowSentence(result, result.rows.front()));
+      add("notice", result.decision,
+          RuleText(points) + "; " + RowSentence(result, result.rows.front()));
     }
   }
   if (points.size() == 1) return text;
   const bool passed = decision == GateDecision::kPass, failed = decision == GateDecision::kFail;
-  add(failed ? "error" : (passed ? "notice" : "warning"),
+  add(failed ? "error" : (passed ? "notice" : "warning"), decision,
       RuleText(points) + ": " + CountText(points));
   return text;
 }

@@ -159,6 +159,25 @@ TEST(Gate, PairsCancelWhatMovesBoth) {
   EXPECT_THAT(unknown.against, ElementsAre(HasSubstr("network on VDD_GPU")));
 }
 
+// 30 % more in the first pairs, then none: two intervals that exclude each other.
+TEST(Gate, PairsThatAreNotOfOneIncreaseDecideNothing) {
+  std::vector<RunReport> a, b;
+  ComparedRuns runs;
+  for (int i = 0; i < 14; ++i) {
+    a.push_back(Report(1, 1));
+    b.push_back(Report((i < 4 ? 1.3 : 1) * (i % 2 == 0 ? 1.001 : 0.999), 1));
+  }
+  for (const RunReport& report : a) runs.baseline.push_back(&report);
+  for (const RunReport& report : b) runs.candidate.push_back(&report);
+  for (const double limit : {0.01, 0.12, 0.2, 0.9}) {
+    const GateResult result = JudgePairs(runs, "VDD_IN", Metric::kEnergy, {limit, 0.05}, false, {});
+    EXPECT_EQ(result.decision, GateDecision::kInconclusive) << limit;
+    EXPECT_LT(result.rows[0].log_low, result.rows[0].log);
+    EXPECT_GT(result.rows[0].log_high, result.rows[0].log);
+    EXPECT_THAT(result.notes, ElementsAre(HasSubstr("not of one increase")));
+  }
+}
+
 TEST(Gate, PairsOfOperatorsAreCorrectedForTheirNumber) {
   std::vector<RunReport> a, b;
   ComparedRuns runs;
@@ -219,6 +238,22 @@ TEST(DifferencesOf, NamesWhatDiffersAndWhatForbidsToCompare) {
     EXPECT_TRUE(difference.compares_otherwise);
   }
   EXPECT_THAT(what, ElementsAre("network", "batch"));
+}
+
+TEST(DifferencesOf, ClocksThatWereSeenAreOneWithinTwoPercent) {
+  RunReport a = Report(1, 1), b = Report(1, 1);
+  a.conditions.clocks = {
+      {.clock = "policy0", .lowest_hz = 102'000'000, .highest_hz = 1'734'000'000}};
+  b.conditions.clocks = {
+      {.clock = "policy0", .lowest_hz = 102'000'000, .highest_hz = 1'720'000'000}};
+  EXPECT_TRUE(DifferencesOf(a, b).empty());
+  b.conditions.clocks[0].highest_hz = 102'000'000;
+  ASSERT_EQ(DifferencesOf(a, b).size(), 1u);
+  EXPECT_EQ(DifferencesOf(a, b)[0].what, "highest clock");
+  EXPECT_EQ(DifferencesOf(a, b)[0].a, "policy0 1734 MHz");
+  EXPECT_EQ(DifferencesOf(a, b)[0].b, "policy0 102 MHz");
+  b.conditions.clocks[0].highest_hz.reset();
+  EXPECT_TRUE(DifferencesOf(a, b).empty()) << "it is not known";
 }
 
 TEST(DifferencesOf, IterationsOfAPrecisionAreTheBoards) {

@@ -49,7 +49,12 @@ TEST(GateText, BoundsThatSayNothingAreShort) {
 
 TEST(GateMarkdown, IsATableWhoseCellsHoldWhatTheyAreGiven) {
   EXPECT_THAT(GateMarkdown({Result()}),
-              AllOf(StartsWith("### FAIL: "), HasSubstr("| a<b>\\|\"c\" | FAIL |")));
+              AllOf(StartsWith("### FAIL: "), HasSubstr("| a&lt;b&gt;\\|\"c\" | FAIL |")));
+  GateResult result = Result();
+  result.rows[1].name = "@all [x](y) `z`";
+  result.notes = {"<img> differs"};
+  EXPECT_THAT(GateMarkdown({result}), AllOf(HasSubstr("| &#64;all \\[x](y) \\`z\\` | FAIL |"),
+                                            HasSubstr("- &lt;img&gt; differs\n")));
 }
 
 TEST(GateJunit, EscapesNamesAndCountsWhatDidNotPass) {
@@ -118,7 +123,7 @@ TEST(GateTexts, OfSeveralPointsShowEachAndTheWhole) {
   EXPECT_EQ(GateAnnotations(points),
             "::error title=synergyctl gate FAIL::squeezenet threads=1: a<b>|\"c\": +5.00 %25, "
             "interval +4.00 %25 to +6.00 %25\n"
-            "::notice title=synergyctl gate FAIL::energy on VDD_IN at most +2.00 %25, 2 points; "
+            "::notice title=synergyctl gate PASS::energy on VDD_IN at most +2.00 %25, 2 points; "
             "alexnet threads=1: +0.00 %25, interval -1.00 %25 to +1.01 %25\n"
             "::error title=synergyctl gate FAIL::energy on VDD_IN at most +2.00 %25, 2 points: "
             "1 PASS, 1 FAIL\n");
@@ -146,7 +151,10 @@ TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {
   EXPECT_THAT(ComparisonText(comparison, 0),
               AllOf(HasSubstr("energy on VDD_IN"), HasSubstr("1000 mJ"), HasSubstr("1100 mJ"),
                     HasSubstr("100 mJ ± 22 mJ"), HasSubstr("+10.0 %"),
-                    HasSubstr("+7.9 % to +12.2 %"), HasSubstr("not known alone in each run")));
+                    HasSubstr("+7.9 % to +12.2 %"), HasSubstr("not known alone in each run"),
+                    HasSubstr("each interval stands alone: of 2 one in 20 misses by chance")));
+  comparison.values.pop_back();
+  EXPECT_THAT(ComparisonText(comparison, 0), Not(HasSubstr("by chance")));
 }
 
 TEST(ComparisonText, ShowsAsManyDigitsAsAreKnown) {
