@@ -37,8 +37,8 @@ struct NamedValue {
 std::vector<NamedValue> ValuesOf(const RunReport& report, size_t rail, Metric metric);
 
 struct RunDifference {
-  // "network", "batch", "board", "engine", "threads", "clocks" (that were asked for), "highest clock"
-  // (of the measured phase), "iterations", "method"
+  // "network", "batch", "board", "engine", "threads", "clocks" (that were asked for), "highest
+  // clock" (of the measured phase), "iterations", "method"
   std::string what;
   std::string a, b;
   bool compares_otherwise = false;  // another network by its name, or another batch
