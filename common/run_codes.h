@@ -64,6 +64,7 @@ enum class NoticeCode {
   kNanWeights,
   kNoOutputs,
   kNoPauses,
+  kNotCounted,
   kRecordsDropped,
   kSimulated,
   kSourceStopped,
