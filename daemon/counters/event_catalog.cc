@@ -19,6 +19,8 @@ namespace {
 constexpr const char* kOfX86 = "cpu";  // its one core unit has no file that names CPUs
 // Documentation/arm64/perf.rst of Linux 5.17: config1:1.
 constexpr uint64_t kArmUserAccess = 2;
+// Those that PMCEID0_EL0 and PMCEID1_EL0 tell of.
+constexpr uint64_t kArmCommonEvents = 0x40;
 constexpr size_t kMaxCpuinfoBytes = 4u << 20;
 constexpr size_t kMaxNamesShown = 60;
 
@@ -120,6 +122,16 @@ absl::StatusOr<EventCatalog> EventCatalog::Read(const std::string& root,
   return catalog;
 }
 
+bool EventCatalog::HasCommon(const EventCode& code) const {
+  if (!IsArm(cpu_) || code.type != core_type_ || code.config >= kArmCommonEvents) return true;
+  const std::vector<std::string> names =
+      ListSysfs(fmt::format("{}/{}/events", devices_, core_unit_));
+  return names.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+           const absl::StatusOr<EventCode> named = OfSysfs(core_unit_, name);
+           return named.ok() && named->config == code.config;
+         });
+}
+
 EventCode EventCatalog::OfCore(EventCode code) const {
   if (user_access_ && code.type == core_type_) code.config1 |= kArmUserAccess;
   return code;
@@ -147,6 +159,12 @@ absl::StatusOr<EventCode> EventCatalog::OfSysfs(const std::string& unit,
 absl::StatusOr<NamedEvent> EventCatalog::Find(std::string_view name) const {
   NamedEvent event{.name = std::string(name), .unit = core_unit_, .code = {}};
   if (const auto generic = GenericEvent(name, cpu_, core_type_)) {
+    if (!HasCommon(*generic)) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{} cannot be counted: this processor has no such counter (the kernel names those that "
+          "it has in {}/{}/events)",
+          name, devices_, core_unit_));
+    }
     event.code = OfCore(*generic);
     if (generic->type == PERF_TYPE_SOFTWARE) event.unit = "software";
     return event;

@@ -28,7 +28,8 @@ class EventCatalog {
   static absl::StatusOr<EventCatalog> Read(const std::string& root, const std::vector<int>& cpus);
 
   // "simd", "cycles", "armv8_pmuv3/bus_access/" or "bus_access", "r74". NotFound: names what there
-  // is. InvalidArgument: what sysfs says of it cannot be read.
+  // is. FailedPrecondition: the core has it not. InvalidArgument: what sysfs says of it cannot be
+  // read.
   absl::StatusOr<NamedEvent> Find(std::string_view name) const;
 
   const std::string& core_unit() const { return core_unit_; }  // "": sysfs names none
@@ -38,6 +39,9 @@ class EventCatalog {
   explicit EventCatalog(std::string devices) : devices_(std::move(devices)) {}
   absl::StatusOr<EventCode> OfSysfs(const std::string& unit, const std::string& event) const;
   absl::Status Unknown(std::string_view name) const;
+  // Whether the core has this of the common events of its architecture: the kernel names those that
+  // it has, and takes the others nevertheless, whose counts stay 0.
+  bool HasCommon(const EventCode& code) const;
   // Of the core's unit: asks that programs may read the counter themselves, where they may.
   EventCode OfCore(EventCode code) const;
 

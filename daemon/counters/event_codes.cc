@@ -71,8 +71,6 @@ bool IsIn(const std::array<uint32_t, N>& parts, uint32_t part) {
   return std::ranges::find(parts, part) != parts.end();
 }
 
-bool IsArm(const CpuKind& cpu) { return cpu.implementer != 0 && cpu.implementer < kIntel; }
-
 // The tables of a core's unit; the first that has a name decides.
 std::vector<std::span<const Named>> TablesOf(const CpuKind& cpu) {
   if (cpu.implementer == kIntel) {

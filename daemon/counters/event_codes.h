@@ -31,6 +31,7 @@ struct CpuKind {
   friend bool operator==(const CpuKind&, const CpuKind&) = default;
 };
 inline constexpr uint32_t kIntel = 0x100, kAmd = 0x101;
+inline bool IsArm(const CpuKind& cpu) { return cpu.implementer != 0 && cpu.implementer < kIntel; }
 
 // Of the CPU with that number; what the text does not say is 0.
 CpuKind ParseCpuKind(std::string_view cpuinfo, int cpu);

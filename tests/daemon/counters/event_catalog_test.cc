@@ -78,6 +78,17 @@ TEST_F(EventCatalogTest, NamesOfTheKernelArePutIntoTheirFields) {
   EXPECT_EQ(of_unit->unit, "ddr_pmu");
 }
 
+TEST_F(EventCatalogTest, ACommonEventThatTheKernelDoesNotNameIsNotThere) {
+  WriteUnit("armv8_pmuv3", "8", "0");
+  WriteCores({"0xd07"});
+  EXPECT_TRUE(Read({0}).Find("bus").ok());
+  EXPECT_TRUE(Read({0}).Find("simd").ok()) << "beyond what the kernel is told of";
+  const absl::Status none = Read({0}).Find("instructions").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(none));
+  EXPECT_THAT(none.ToString(),
+              HasSubstr("instructions cannot be counted: this processor has no such counter"));
+}
+
 TEST_F(EventCatalogTest, RawCodesAreTheCoresAndWithoutAUnitThoseOfTheKernel) {
   EXPECT_EQ(Read({0}).Find("r1b")->code, (EventCode{.type = PERF_TYPE_RAW, .config = 0x1b}));
   WriteUnit("armv8_pmuv3", "8", "0");
