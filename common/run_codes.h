@@ -30,6 +30,7 @@ enum class ReasonCode {
   kNeverChanged,
   kNoReadings,
   kNotComplete,
+  kOperatorsRepeat,
   kOtherProcesses,
   kOverlap,
   kPrecisionNotReached,

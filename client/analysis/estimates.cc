@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "common/spec_validation.h"
+
 namespace synergy {
 namespace {
 
@@ -218,8 +220,8 @@ void AddEstimatesJson(const RunReport& report, ordered_json* document) {
       item["rail"] = report.rails()[rail];
       item["ops"] = group.ops;
       item["energy_j"] = EstimateJson(group.energy_j);
-      item["more_iterations"] =
-          group.more_iterations ? ordered_json(*group.more_iterations) : ordered_json(nullptr);
+      const bool helps = group.more_iterations.value_or(kMaxIterations + 1) <= kMaxIterations;
+      item["more_iterations"] = helps ? ordered_json(*group.more_iterations) : nullptr;
       groups.push_back(std::move(item));
     }
   }

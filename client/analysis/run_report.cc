@@ -10,6 +10,7 @@
 
 #include "client/analysis/estimates.h"
 #include "client/analysis/loop_check.h"
+#include "client/analysis/markers_check.h"
 #include "client/analysis/phase_energies.h"
 #include "client/analysis/readings_check.h"
 #include "common/run_codes.h"
@@ -254,6 +255,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   AddCounts(data, &report);
   Judge(data, &report);
   JudgeReadings(data, &report);
+  JudgeMarkers(&report);
   if (meter != nullptr) AddMeter(*meter, &report);
   return report;
 }

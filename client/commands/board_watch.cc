@@ -230,6 +230,8 @@ void BoardWatch::Solve(std::stop_token stop) {
     const absl::MutexLock lock(&mutex_);
     if (state_.run.run_id != run_id) continue;
     state_.run.energies = std::move(energies);
+    state_.run.iterations = estimator.iterations();
+    ++state_.run.solutions;
   }
 }
 

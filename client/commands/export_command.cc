@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "client/commands/export_run.h"
 #include "client/commands/interrupts.h"
 #include "client/commands/presentation.h"
+#include "client/commands/stored_meter.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/export/export_formats.h"
@@ -69,14 +71,29 @@ absl::Status CheckOptions(const ExportOptions& options) {
   return CheckPlace(options, PlaceOf(options));
 }
 
+// Files of a run that was there before, which this one has not: import would take them.
+void RemoveOthers(const std::string& folder, const std::vector<std::string>& files) {
+  std::error_code error;
+  for (const std::string& name : ExportFolderFiles()) {
+    if (std::ranges::find(files, name) != files.end()) continue;
+    std::filesystem::remove(std::filesystem::path(folder) / name, error);
+  }
+}
+
 absl::Status Write(const ExportOptions& options, const OpenedRun& opened, const RunReport& report,
                    std::atomic<bool>* writing, std::stop_token stop) {
   const ExportPlace place = PlaceOf(options);
-  const ExportedRun run{.number = opened.run.number, .report = report};
+  std::string damage;  // which the report has said
+  const auto meter = LoadMeter(*opened.store, opened.run.number, &damage);
+  if (!meter.ok()) return meter.status();
+  const ExportedRun run{
+      .number = opened.run.number, .report = report, .meter = *meter ? &**meter : nullptr};
   const std::unique_ptr<ExportWriter> writer =
       MakeExportWriter(options.traces.empty() ? options.format : "csv", place.is_folder, run);
   *writing = true;
-  return ExportRun(opened, *writer, place, std::move(stop));
+  const absl::Status written = ExportRun(opened, *writer, place, std::move(stop));
+  if (written.ok() && place.is_folder) RemoveOthers(place.path, writer->files());
+  return written;
 }
 
 absl::Status Export(const ExportOptions& options) {
@@ -124,9 +141,8 @@ void AddExportCommand(CLI::App& app, ChosenCommand* chosen) {
       ->type_name("FILE");
   command
       ->add_option("--traces", options->traces,
-                   "Write the run's readings, markers and operators into this folder, as "
-                   "samples.csv, markers.csv, operators.csv and sensor.toml, which import reads "
-                   "(docs/traces.md)")
+                   "Write the run into this folder, as samples.csv, markers.csv, operators.csv, "
+                   "sensor.toml and records.jsonl, which import reads (docs/traces.md)")
       ->type_name("FOLDER");
   command->add_flag("--force", options->force, "Replace the traces that the folder has already");
   AddMethodOption(*command, &options->method);

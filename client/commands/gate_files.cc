@@ -1,9 +1,13 @@
 #include "client/commands/gate_files.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "client/analysis/paired_sequence.h"
 #include "client/commands/compared_runs.h"
@@ -48,6 +52,18 @@ void NoteWhatIsNotUsed(const GatePlans& plans) {
   if (repetitions > 0 && repetitions != RepetitionsOf(plans.baseline)) note("repetitions", "are");
 }
 
+// A gate judges and shows in its own way, and brings nothing but records.
+void NoteKeysOfSubmit(const SweepPlan* plan) {
+  std::set<std::string> keys;
+  for (const std::string& argument :
+       plan == nullptr ? std::vector<std::string>() : plan->file.arguments) {
+    keys.insert(argument.substr(2, argument.find('=') - 2));
+  }
+  keys.erase("require-valid");
+  if (keys.empty()) return;
+  PrintNote(fmt::format("{}: a gate does not use {}", plan->path, fmt::join(keys, ", ")));
+}
+
 std::vector<const PlannedJob*> PointsOf(const SweepPlan& plan) {
   std::vector<const PlannedJob*> points;
   for (uint32_t point = 0; point < plan.file.points; ++point) points.push_back(&plan.Point(point));
@@ -70,6 +86,8 @@ absl::Status CheckPair(const SweepPlan& baseline, const SweepPlan& candidate, ui
 
 absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans& plans) {
   NoteWhatIsNotUsed(plans);
+  NoteKeysOfSubmit(plans.baseline);
+  NoteKeysOfSubmit(plans.candidate);
   const GateSettings agreed = SettingsOf(plans.baseline);
   const std::optional<double> limit = said.max_increase ? said.max_increase : agreed.max_increase;
   if (!limit) {
@@ -84,6 +102,7 @@ absl::StatusOr<SettledGate> SettleGate(const GateSettings& said, const GatePlans
       .metric = said.metric.value_or(agreed.metric.value_or(unsaid.metric)),
       .rail = said.rail.value_or(""),
       .per_op = said.per_op.value_or(agreed.per_op.value_or(unsaid.per_op)),
+      .require_valid = plans.baseline != nullptr && plans.baseline->result.require_valid,
       .runs = said.runs > 0 ? said.runs : RepetitionsOf(plans.baseline)};
   // Where the command line asks for times, the file's rail is of something else.
   if (!said.rail && said.metric != Metric::kTime) settled.rail = agreed.rail.value_or("");

@@ -34,7 +34,8 @@ struct SettledGate {
   Metric metric = Metric::kEnergy;
   std::string rail = {};
   bool per_op = false;
-  size_t runs = 0;  // 0: nobody says it
+  bool require_valid = false;  // of the baseline's file
+  size_t runs = 0;             // 0: nobody says it
 };
 
 // The command line, then [gate] and `repetitions` of the baseline's file. Of the candidate's they

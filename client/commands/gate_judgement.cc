@@ -33,17 +33,6 @@ absl::Status CheckDifferences(const std::vector<RunDifference>& differences) {
   return absl::OkStatus();
 }
 
-std::vector<std::string> Against(const LoadedSides& sides, const GateOptions& options) {
-  std::vector<std::string> against = sides.WithVerdict(v1::VERDICT_INVALID);
-  for (std::string& line : sides.Partial()) against.push_back(std::move(line));
-  if (options.require_valid) {
-    for (std::string& line : sides.WithVerdict(v1::VERDICT_SUSPECT)) {
-      against.push_back(std::move(line));
-    }
-  }
-  return against;
-}
-
 std::string Numbered(const std::vector<int64_t>& numbers) {
   return fmt::format("{} {}", numbers.size() == 1 ? "run" : "runs", fmt::join(numbers, ", "));
 }
@@ -97,6 +86,17 @@ struct GateTask {
   bool pairs = false;
 };
 
+std::vector<std::string> Against(const LoadedSides& sides, const GateTask& task) {
+  std::vector<std::string> against = sides.WithVerdict(v1::VERDICT_INVALID);
+  for (std::string& line : sides.Partial()) against.push_back(std::move(line));
+  if (task.options.require_valid || task.settled.require_valid) {
+    for (std::string& line : sides.WithVerdict(v1::VERDICT_SUSPECT)) {
+      against.push_back(std::move(line));
+    }
+  }
+  return against;
+}
+
 absl::StatusOr<std::string> RailOf(const SettledGate& settled, const RunReport& report) {
   if (settled.metric == Metric::kTime) return std::string();
   const absl::StatusOr<std::vector<std::string>> rails = RailsFor(report, settled.rail);
@@ -110,7 +110,7 @@ absl::StatusOr<GateResult> Judge(const GateTask& task, const LoadedSides& sides)
   const absl::StatusOr<std::string> rail = RailOf(settled, sides.baseline.front().report);
   if (!rail.ok()) return rail.status();
   const ComparedRuns runs = sides.runs();
-  const std::vector<std::string> against = Against(sides, task.options);
+  const std::vector<std::string> against = Against(sides, task);
   const Metric metric = settled.metric;
   GateResult result = task.pairs
                           ? JudgePairs(runs, *rail, metric, settled.rule, settled.per_op, against)
@@ -254,7 +254,7 @@ absl::StatusOr<JudgedGate> JudgeBesideStored(const GateTask& task, const SweepPl
     if (!run.ok()) return run.status();
     (measures_candidate ? sides.candidate : sides.baseline).push_back(*std::move(run));
     if (absl::Status status = Comparable(options, sides); !status.ok()) return status;
-    if (!Against(sides, options).empty()) break;
+    if (!Against(sides, task).empty()) break;
   }
   if (absl::Status status = LoadOthers(measurement.store(), task.settled.metric, &sides);
       !status.ok())

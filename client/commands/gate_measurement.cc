@@ -7,6 +7,7 @@
 #include "client/commands/exit_code.h"
 #include "client/commands/resume.h"
 #include "client/commands/stored_report.h"
+#include "client/commands/sweep_jobs.h"
 #include "client/commands/user_file.h"
 #include "client/store/removal.h"
 #include "client/store/store_path.h"
@@ -66,7 +67,7 @@ absl::StatusOr<GateSide> GateMeasurement::Prepare(const std::string& path,
   return Ending(ExitCodeOf(taken), absl::Status(taken.code(), what));
 }
 
-absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric metric) {
+absl::StatusOr<StoredRun> GateMeasurement::MeasureOnce(const GateSide& side) {
   if (interrupt_.interrupted()) return Interrupted();
   const absl::StatusOr<EnteredRun> entered =
       SubmitJob(side.options.job, side.options.model, side.job, *store_, *side.link, interrupt_);
@@ -81,11 +82,28 @@ absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric 
                                            });
   if (interrupt_.interrupted()) return Interrupted();
   if (!received.ok()) return Undecided(received);
-  absl::StatusOr<StoredRun> run = store_->Run(entered->number);
-  if (!run.ok()) return run.status();
-  absl::StatusOr<RunReport> report = LoadReport(*store_, *run, MethodFor(metric));
-  if (!report.ok()) return report.status();
-  return LoadedRun{*std::move(run), *std::move(report)};
+  return store_->Run(entered->number);
+}
+
+absl::StatusOr<LoadedRun> GateMeasurement::Measure(const GateSide& side, Metric metric) {
+  for (int interrupted = 0; interrupted < kMaxInterrupted; ++interrupted) {
+    absl::StatusOr<StoredRun> run = MeasureOnce(side);
+    if (run.ok() && !WasInterrupted(*run)) {
+      absl::StatusOr<RunReport> report = LoadReport(*store_, *run, MethodFor(metric));
+      if (!report.ok()) return report.status();
+      return LoadedRun{*std::move(run), *std::move(report)};
+    }
+    if (run.ok()) {
+      PrintNote(fmt::format("run {} was interrupted ({}): it is measured again", run->number,
+                            run->error));
+    } else if (!absl::IsAlreadyExists(run.status())) {
+      return run.status();
+    }
+  }
+  return Ending(ExitCode::kRefused,
+                absl::AbortedError(fmt::format("{} was interrupted {} times: see what brings the "
+                                               "board down. The gate has decided nothing.",
+                                               side.path, kMaxInterrupted)));
 }
 
 }  // namespace synergy

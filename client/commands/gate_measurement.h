@@ -36,8 +36,9 @@ class GateMeasurement {
   // Nothing is measured yet. `path`: of the job file, for people. kUsage, kNotReached, kRefused.
   absl::StatusOr<GateSide> Prepare(const std::string& path, const MeasureOptions& options);
 
-  // Measures, stores and solves one run, as far as the metric needs it. kInterrupted where the user
-  // ended it; one that the board did not finish is no error.
+  // Measures, stores and solves one run, as far as the metric needs it; again where the board or
+  // synergyd went down meanwhile, or the records are lost: such a run is stored as interrupted.
+  // kInterrupted where the user ended it; one that the board did not finish is no error.
   absl::StatusOr<LoadedRun> Measure(const GateSide& side, Metric metric);
 
  private:
@@ -46,6 +47,8 @@ class GateMeasurement {
         host_(std::move(host)),
         interrupts_([this](int nth) { interrupt_.OnSignal(nth); }) {}
 
+  // AlreadyExists: it ran, and its records are not to be had any more.
+  absl::StatusOr<StoredRun> MeasureOnce(const GateSide& side);
   absl::StatusOr<BoardLink*> LinkFor(const std::string& engine);
 
   const std::unique_ptr<Store> store_;

@@ -18,6 +18,7 @@ namespace synergy {
 namespace {
 
 struct ImportOptions {
+  std::string folder;
   TraceFiles traces;
   std::string spool;
   std::string store;
@@ -30,16 +31,22 @@ absl::Status CheckOptions(const ImportOptions& options) {
   const auto wrong = [](const char* what) {
     return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
   };
-  const bool any = !traces.samples.empty() || !traces.markers.empty() || !traces.sensor.empty() ||
-                   !traces.operators.empty() || !traces.net.empty();
+  const bool any_file = !traces.samples.empty() || !traces.markers.empty() ||
+                        !traces.sensor.empty() || !traces.operators.empty() ||
+                        !traces.records.empty();
   if (!options.spool.empty()) {
-    return any ? wrong(
-                     "--spool is a whole run: it takes no --samples, --markers, --sensor, "
-                     "--operators, --net")
+    return any_file || !traces.net.empty() || !options.folder.empty()
+               ? wrong("--spool is a whole run: it takes no FOLDER, no files and no --net")
                : absl::OkStatus();
   }
+  if (!options.folder.empty()) {
+    return any_file ? wrong(
+                          "a folder has its files: it takes no --samples, --markers, --sensor, "
+                          "--operators, --records")
+                    : absl::OkStatus();
+  }
   if (traces.samples.empty() || traces.markers.empty()) {
-    return wrong("--samples and --markers are needed, both, or --spool");
+    return wrong("a folder is needed, or --samples and --markers, both, or --spool");
   }
   return absl::OkStatus();
 }
@@ -61,6 +68,14 @@ absl::Status Present(const ImportOptions& options, RunImport& import) {
                                                run->number, reason)));
 }
 
+absl::StatusOr<RunImport> StoreRun(const ImportOptions& options, std::stop_token stop) {
+  if (!options.spool.empty()) return ImportSpool(options.spool, options.store, stop);
+  if (options.folder.empty()) return ImportTraces(options.traces, options.store, stop);
+  TraceFiles files = TraceFilesOf(options.folder);
+  files.net = options.traces.net;
+  return ImportTraces(files, options.store, stop);
+}
+
 absl::Status Import(const ImportOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   std::stop_source stop;
@@ -69,9 +84,7 @@ absl::Status Import(const ImportOptions& options) {
     stop.request_stop();
     if (nth > 1 || stored) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
   });
-  absl::StatusOr<RunImport> import =
-      options.spool.empty() ? ImportTraces(options.traces, options.store, stop.get_token())
-                            : ImportSpool(options.spool, options.store, stop.get_token());
+  absl::StatusOr<RunImport> import = StoreRun(options, stop.get_token());
   stored = true;
   return import.ok() ? Present(options, *import) : import.status();
 }
@@ -82,6 +95,11 @@ void AddImportCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<ImportOptions>();
   CLI::App* command = app.add_subcommand(
       "import", "Store what another meter or tool measured, or a run's records from a file");
+  command
+      ->add_option("folder", options->folder,
+                   "What export --traces or --format csv has written: the files below by their "
+                   "names there, as far as they are there")
+      ->type_name("FOLDER");
   command
       ->add_option("--samples", options->traces.samples,
                    "Power: rail,window_begin_ns,window_end_ns,power_w (docs/traces.md)")
@@ -99,6 +117,11 @@ void AddImportCommand(CLI::App& app, ChosenCommand* chosen) {
       ->add_option("--operators", options->traces.operators,
                    "What else is known of the operators: index,name,type, shapes and costs")
       ->type_name("FILE.csv");
+  command
+      ->add_option("--records", options->traces.records,
+                   "The run's other records, records.jsonl: clocks, temperatures, gaps, what the "
+                   "job was; samples and markers are then those of its channels and operators")
+      ->type_name("FILE.jsonl");
   command->add_option("--net", options->traces.net, "The network's name")->type_name("NAME");
   command
       ->add_option("--spool", options->spool,

@@ -1,4 +1,5 @@
-// `import --samples S.csv --markers M.csv`: what an external meter or tool recorded.
+// `import FOLDER`, `import --samples S.csv --markers M.csv`: what an external meter or tool
+// recorded.
 #pragma once
 
 #include <stop_token>
@@ -14,8 +15,14 @@ struct TraceFiles {
   std::string markers;
   std::string sensor;     // "": there is none
   std::string operators;  // likewise
-  std::string net;        // "": as the sensor file says
+  std::string records;    // likewise
+  std::string meter;      // likewise; of a meter on the host, which a folder alone can have
+  std::string meter_record;
+  std::string net;  // "": as the sensor file says
 };
+
+// Those of a folder that `export --traces` has written; what is not there is "".
+TraceFiles TraceFilesOf(const std::string& folder);
 
 // Stores the run. Bad files end in kUsage with their line, and nothing is stored then.
 absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::string& store_option,

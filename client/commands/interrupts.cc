@@ -10,13 +10,13 @@
 
 namespace synergy {
 
-Interrupts::Interrupts(std::function<void(int)> on_signal) : on_signal_(std::move(on_signal)) {
-  sigset_t both;
-  sigemptyset(&both);
-  sigaddset(&both, SIGINT);
-  sigaddset(&both, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &both, &before_);
-  signals_ = UniqueFd(signalfd(-1, &both, SFD_CLOEXEC));
+Interrupts::Interrupts(std::function<void(int)> on_signal, std::initializer_list<int> signals)
+    : on_signal_(std::move(on_signal)) {
+  sigset_t all;
+  sigemptyset(&all);
+  for (const int signal : signals) sigaddset(&all, signal);
+  pthread_sigmask(SIG_BLOCK, &all, &before_);
+  signals_ = UniqueFd(signalfd(-1, &all, SFD_CLOEXEC));
   stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
   thread_ = std::jthread([this] { Watch(); });
 }

@@ -49,6 +49,10 @@ absl::StatusOr<Job> PrepareJob(const MeasureOptions& options) {
   absl::StatusOr<InputValues> inputs = ReadInputValues(flags, model);
   if (!inputs.ok()) return inputs.status();
   job.inputs = *std::move(inputs);
+  job.files = job.loaded.files;
+  for (const std::string& flag : options.model.inputs) {
+    job.files.insert(flag.substr(flag.find('=') + 1));
+  }
   return job;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct Job {
   InputValues inputs;
   bool keep_outputs = false;
   std::optional<uint32_t> looped = {};  // index of the operator that JobOptions::loop names
+  std::set<std::string> files = {};     // that it was read from
 };
 
 // kUsage where the network needs more memory than the board has: `memory_bytes` of

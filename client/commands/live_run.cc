@@ -20,6 +20,7 @@ LiveRun::LiveRun(const std::string& host, std::string run_id, std::stop_token in
     const std::stop_callback at_interrupt(interrupt, [&stop] { stop.request_stop(); });
     const absl::Status shown = ShowLive(boards_, kLiveInterval_s, stop.get_token());
     held_.Release();
+    quit_ = !absl::IsCancelled(shown);
     if (!shown.ok() && !absl::IsCancelled(shown)) PrintError(shown);
   });
 }

@@ -1,6 +1,7 @@
 // `run --watch`: the live view while a run is received.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,9 +26,12 @@ class LiveRun {
   void Give(const v1::Chunk& chunk) { boards_.front()->Give(run_id_, chunk); }
   // The terminal is as it was.
   void End();
+  // The user has quit it, or there is no terminal any more.
+  bool was_quit() const { return quit_; }
 
  private:
   const std::string run_id_;
+  std::atomic<bool> quit_ = false;
   HeldStderr held_;
   std::vector<std::unique_ptr<BoardWatch>> boards_;
   std::jthread view_;

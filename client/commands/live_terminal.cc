@@ -32,7 +32,9 @@ absl::Status LiveTerminal::Open() {
   now.c_lflag &= static_cast<tcflag_t>(~(ICANON | ECHO));
   now.c_cc[VMIN] = 0;
   now.c_cc[VTIME] = 0;
-  now.c_cc[VSUSP] = _POSIX_VDISABLE;  // stopped, it would leave its screen behind
+  // Stopped, or dumping its core, it would leave its screen behind.
+  now.c_cc[VSUSP] = _POSIX_VDISABLE;
+  now.c_cc[VQUIT] = _POSIX_VDISABLE;
   tcsetattr(fd_.get(), TCSANOW, &now);
   pending_ = kBegin;
   Flush();
@@ -84,9 +86,9 @@ bool LiveTerminal::Flush() {
 char LiveTerminal::AwaitKey(MonotonicTime deadline) {
   const int64_t left_ms = std::max<int64_t>((deadline - RealClock().Now()).count, 0) / 1'000'000;
   pollfd readable = {fd_.get(), POLLIN, 0};
-  if (::poll(&readable, 1, static_cast<int>(left_ms)) <= 0) return '\0';
-  char key = '\0';
-  if (::read(fd_.get(), &key, 1) == 1) return key;
+  if (::poll(&readable, 1, static_cast<int>(left_ms)) <= 0) return keys_.Rest();
+  char byte = '\0';
+  if (::read(fd_.get(), &byte, 1) == 1) return keys_.Add(byte);
   gone_ = (readable.revents & (POLLHUP | POLLERR)) != 0 || gone_;
   return '\0';
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "client/watch/canvas.h"
+#include "client/watch/key_sequence.h"
 #include "common/clock.h"
 #include "common/unique_fd.h"
 
@@ -39,7 +40,7 @@ class LiveTerminal {
   uint64_t skipped() const { return skipped_; }
   bool gone() const { return gone_; }  // it was hung up
 
-  // A key, or '\0': none was pressed until then.
+  // A key, as KeySequence has them, or '\0': none was pressed until then.
   char AwaitKey(MonotonicTime deadline);
 
  private:
@@ -49,6 +50,7 @@ class LiveTerminal {
   UniqueFd fd_;  // non-blocking, a description of its own: the shell's is not touched
   std::optional<termios> before_;
   Canvas shown_;
+  KeySequence keys_;
   std::string pending_;
   uint64_t skipped_ = 0;
   bool gone_ = false;

@@ -109,7 +109,8 @@ void NoteWeightsThatAreNotFinite(Model* model) {
 struct Reading {
   InputShapes shapes;
   std::set<std::string> used_inputs{};
-  std::optional<int64_t> batch{};  // what an ONNX file's open first dimensions became
+  std::optional<int64_t> batch{};    // what an ONNX file's open first dimensions became
+  std::set<std::string> external{};  // files beside an ONNX file
 };
 
 absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, Reading* reading) {
@@ -124,7 +125,10 @@ absl::StatusOr<Model> ReadOnnx(const ModelOptions& options, Reading* reading) {
   onnx.on_batch = [reading](int64_t batch) { reading->batch = batch; };
   const auto external = OnnxExternalData(options.net);
   if (!external.ok()) return AboutFile(options.net, external.status());
-  onnx.read_external = *external;
+  onnx.read_external = [&](const OnnxExternalBytes& bytes) {
+    reading->external.insert(std::filesystem::path(options.net).parent_path() / bytes.location);
+    return (*external)(bytes);
+  };
   std::set<std::string> decided;
   onnx.input_value = [&](const std::string& input) -> absl::StatusOr<std::optional<OnnxConstant>> {
     const std::string* const flag = FindArrayFlag(options.inputs, input);
@@ -265,6 +269,9 @@ absl::StatusOr<LoadedModel> LoadFromFile(const ModelOptions& options) {
   if (!batch.ok()) return batch.status();
   LoadedModel loaded{*std::move(model), onnx ? "onnx" : "caffe2", *batch};
   loaded.used_inputs = std::move(reading.used_inputs);
+  loaded.files = std::move(reading.external);
+  loaded.files.insert(options.net);
+  if (!options.init.empty()) loaded.files.insert(options.init);
   return loaded;
 }
 

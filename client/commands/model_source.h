@@ -29,6 +29,7 @@ struct LoadedModel {
   uint32_t batch = 1;  // images an inference, as far as shapes tell
   // Those of ModelOptions::inputs that decided on shapes: the values are constants of the network.
   std::set<std::string> used_inputs{};
+  std::set<std::string> files{};  // that it was read from, but for those of inputs
 };
 // A name of the zoo is one; what has a '/' or '.' in it or is there as a file is a file: ONNX,
 // where its name ends in .onnx, or else a Caffe2 predict net. Errors end in kUsage.

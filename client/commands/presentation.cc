@@ -19,13 +19,15 @@ OpOrder OrderOf(const std::string& sort) {
 
 }  // namespace
 
+void SortOps(const std::string& sort, RunReport* report) { SortOps(OrderOf(sort), report); }
+
 nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report) {
   return RunDocument(run.number, report);
 }
 
 absl::Status PrintRun(const StoredRun& run, RunReport report, const PresentationOptions& options,
                       const std::optional<v1::RunTruth>& truth) {
-  SortOps(OrderOf(options.sort), &report);
+  SortOps(options.sort, &report);
   std::optional<TruthComparison> comparison;
   if (truth) comparison = CompareWithTruth(report, *truth);
   if (options.json) {

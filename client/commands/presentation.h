@@ -19,6 +19,9 @@ struct PresentationOptions {
   bool counts = false;         // a column for each counted event
 };
 
+// By --sort: "index", "time", "energy".
+void SortOps(const std::string& sort, RunReport* report);
+
 // The run's JSON document, with its number in the store.
 nlohmann::ordered_json RunDocument(const StoredRun& run, const RunReport& report);
 

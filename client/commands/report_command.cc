@@ -16,6 +16,7 @@
 #include "client/commands/interrupts.h"
 #include "client/commands/output.h"
 #include "client/commands/presentation.h"
+#include "client/commands/stored_meter.h"
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/report/page/report_page.h"
@@ -49,7 +50,11 @@ absl::StatusOr<std::vector<StoredRun>> RunsOf(Store& store, const std::vector<st
 }
 
 absl::StatusOr<nlohmann::ordered_json> TimelineOf(const OpenedRun& run, const RunReport& report) {
-  RunTimeline timeline({.number = run.run.number, .report = report});
+  std::string damage;  // which the report has said
+  const auto meter = LoadMeter(*run.store, run.run.number, &damage);
+  if (!meter.ok()) return meter.status();
+  RunTimeline timeline(
+      {.number = run.run.number, .report = report, .meter = *meter ? &**meter : nullptr});
   const absl::StatusOr<uint64_t> whole = ScanRun(run, timeline, /*stop=*/{});
   if (!whole.ok()) return whole.status();
   ExportWriter::Texts texts(1);

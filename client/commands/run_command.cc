@@ -24,6 +24,7 @@
 #include "client/commands/output_files.h"
 #include "client/commands/outputs_taker.h"
 #include "client/commands/presentation.h"
+#include "client/commands/result_options.h"
 #include "client/commands/resume.h"
 #include "client/commands/run_meter.h"
 #include "client/commands/stored_report.h"
@@ -38,15 +39,10 @@ namespace {
 struct RunOptions {
   std::string host;
   std::string store;
-  std::string method{kMethodLeastSquares};
   MeasureOptions measure;
-  std::string outputs;
-  std::string meter;  // exec:COMMAND; "": none
-  RecordLimits limits;
-  bool require_valid = false;
+  ResultOptions result = {.sort = "index"};
   bool detach = false;
-  bool watch = false;
-  PresentationOptions presentation;
+  bool json = false;
 };
 
 // What is sent and where outputs go to, with everything refused that can be refused here.
@@ -56,17 +52,17 @@ struct PreparedRun {
 };
 absl::StatusOr<PreparedRun> Prepare(const RunOptions& options) {
   PreparedRun run;
-  if (!options.meter.empty()) {
-    const absl::StatusOr<std::string> meter = MeterCommand(options.meter);
+  if (!options.result.meter.empty()) {
+    const absl::StatusOr<std::string> meter = MeterCommand(options.result.meter);
     if (!meter.ok()) return meter.status();
   }
   absl::StatusOr<Job> job = PrepareJob(options.measure);
   if (!job.ok()) return job.status();
   run.job = *std::move(job);
-  run.job.keep_outputs = !options.outputs.empty();
+  run.job.keep_outputs = !options.result.outputs.empty();
   if (!run.job.keep_outputs) return run;
   absl::StatusOr<std::map<std::string, std::string>> files =
-      PlanOutputFiles(options.outputs, run.job.loaded.model.outputs);
+      PlanOutputFiles(options.result.outputs, run.job.loaded.model.outputs);
   if (!files.ok()) return files.status();
   run.output_files = *std::move(files);
   return run;
@@ -96,15 +92,14 @@ absl::Status PresentResult(const RunOptions& options, Store& store, int64_t numb
                            const JobInterrupt& interrupt, const OutputsTaker& outputs) {
   const absl::StatusOr<StoredRun> run = store.Run(number);
   if (!run.ok()) return run.status();
-  const absl::StatusOr<RunReport> report = LoadReport(store, *run, options.method, options.limits);
+  const ResultOptions& result = options.result;
+  const absl::StatusOr<RunReport> report = LoadReport(store, *run, result.method, result.limits);
   if (interrupt.interrupted()) return InterruptedNote(*run, report, outputs.cut_off());
   if (!report.ok()) return report.status();
-  const absl::Status printed = PrintRun(*run, *report, options.presentation);
+  const absl::Status printed = PrintRun(*run, *report, {.json = options.json, .sort = result.sort});
   if (!printed.ok()) return printed;
   const absl::Status complete = Completeness(*run, *report);
-  const bool good = report->verdict == v1::VERDICT_VALID ||
-                    (report->verdict == v1::VERDICT_SUSPECT && !options.require_valid);
-  if (!complete.ok() || good) return complete;
+  if (!complete.ok() || IsGood(report->verdict, result.require_valid)) return complete;
   const std::string reason = report->reasons.empty() ? "no reason given" : report->reasons.front();
   if (report->verdict == v1::VERDICT_SUSPECT) {
     return Ending(ExitCode::kFailedCheck,
@@ -160,7 +155,7 @@ void CompleteEarlierRuns(Store& store, BoardLink& link, std::stop_token stop, bo
 // Null: it was not asked for, or there is no terminal for it.
 std::unique_ptr<LiveRun> WatchRun(const RunOptions& options, Store& store, int64_t number,
                                   std::stop_token interrupt) {
-  if (!options.watch || !IsLiveTerminal()) return nullptr;
+  if (!options.result.watch || !IsLiveTerminal()) return nullptr;
   const absl::StatusOr<StoredRun> run = store.Run(number);
   if (!run.ok()) return nullptr;  // ReceiveRun says why
   return std::make_unique<LiveRun>(options.host, run->run_id, interrupt);
@@ -214,7 +209,7 @@ absl::Status Run(const RunOptions& options) {
   if (!taken.ok()) return taken;
 
   const absl::StatusOr<std::unique_ptr<MeterSession>> meter =
-      StartMeter(options.meter, **link, &job);
+      StartMeter(options.result.meter, **link, &job);
   if (!meter.ok()) return meter.status();
   const absl::StatusOr<EnteredRun> entered =
       SubmitJob(job, model, run->job, **store, **link, interrupt);
@@ -240,39 +235,19 @@ void AddRunCommand(CLI::App& app, ChosenCommand* chosen) {
   CLI::App* command =
       app.add_subcommand("run", "Measure a network on a board: time and joules per operator");
   AddMeasureOptions(*command, &options->measure);
-  CLI::Option* const outputs =
-      command
-          ->add_option("--outputs", options->outputs,
-                       "Write what the network computed; of several outputs each to NAME.BLOB.npy")
-          ->type_name("NAME.npy");
-  AddMethodOption(*command, &options->method);
-  CLI::Option* const meter =
-      command
-          ->add_option(
-              "--meter", options->meter,
-              "A meter on this host beside the board's sensors: a program that prints a line "
-              "t_ns,rail,watts for each reading, stamped by its own clock")
-          ->type_name("exec:COMMAND");
-  AddLimitOption(*command, &options->limits);
-  CLI::Option* const require_valid = command->add_flag(
-      "--require-valid", options->require_valid,
-      "End with 1 where the run's verdict is not VALID, not only where it is INVALID");
-  CLI::Option* const watch =
-      command->add_flag("--watch", options->watch,
-                        "Show what synergyctl watch shows while it measures, on a terminal; q goes "
-                        "back to the line of progress");
+  AddBesideOptions(*command, &options->result);
+  AddJudgingOptions(*command, &options->result);
   command
       ->add_flag("--detach", options->detach,
                  "End as soon as the board has the job, and write the run's number: synergyctl "
                  "fetch brings what came of it")
-      ->excludes(outputs)
-      ->excludes(meter)
-      ->excludes(require_valid)
-      ->excludes(watch);
+      ->excludes(command->get_option("--outputs"))
+      ->excludes(command->get_option("--meter"))
+      ->excludes(command->get_option("--require-valid"))
+      ->excludes(command->get_option("--watch"));
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
-  AddJsonFlag(*command, &options->presentation.json);
-  AddSortOption(*command, &options->presentation.sort);
+  AddJsonFlag(*command, &options->json);
   command->callback([options, chosen] { *chosen = [options] { return Run(*options); }; });
 }
 

@@ -8,7 +8,7 @@
 
 #include "client/commands/exit_code.h"
 #include "client/commands/run_resolution.h"
-#include "client/meter/meter_fit.h"
+#include "client/commands/stored_meter.h"
 #include "client/store/store_path.h"
 #include "common/attribution/integrate.h"
 #include "common/attribution/run_data.h"
@@ -81,25 +81,6 @@ absl::Status NothingCame(const StoredRun& run) {
                                        "what is left of it.")));
 }
 
-// Absent where the run was measured without one. A damaged one is said in `damage`: what the board
-// measured is whole.
-absl::StatusOr<std::optional<HostMeter>> ReadMeter(Store& store, int64_t number,
-                                                   std::string* damage) {
-  const auto meter = [&]() -> absl::StatusOr<std::optional<HostMeter>> {
-    absl::StatusOr<std::optional<v1::MeterRecord>> record = store.Meter(number);
-    if (!record.ok()) return record.status();
-    if (!*record) return std::optional<HostMeter>();
-    const absl::StatusOr<std::vector<MeterRail>> rails = ReadMeterRails(store, number, **record);
-    if (!rails.ok()) return rails.status();
-    HostMeter read{.record = **record, .rails = OnDeviceClock(*rails, **record)};
-    for (RailPower& rail : read.rails) rail.rail = MeterRailName(rail.rail);
-    return read;
-  }();
-  if (!absl::IsDataLoss(meter.status())) return meter;
-  *damage = std::string(meter.status().message());
-  return std::optional<HostMeter>();
-}
-
 }  // namespace
 
 absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const std::string& method,
@@ -113,14 +94,14 @@ absl::StatusOr<RunReport> LoadReport(Store& store, const StoredRun& run, const s
     return said.empty() ? NothingCame(run) : Ending(ExitCode::kRefused, absl::DataLossError(said));
   }
   std::string meter_damage;
-  const absl::StatusOr<std::optional<HostMeter>> meter =
-      ReadMeter(store, run.number, &meter_damage);
-  if (!meter.ok()) return meter.status();
+  const auto loaded = LoadMeter(store, run.number, &meter_damage);
+  if (!loaded.ok()) return loaded.status();
+  const HostMeter* const meter = *loaded ? &(*loaded)->host : nullptr;
   std::optional<LeastSquares> least_squares;
   if (method == kMethodLeastSquares) least_squares = SolveLeastSquares(data);
   absl::StatusOr<RunReport> report =
-      BuildReport(data, *meter ? SolveWithMeter(data, **meter) : Solve(data), method,
-                  *meter ? &**meter : nullptr, least_squares ? &*least_squares : nullptr);
+      BuildReport(data, meter != nullptr ? SolveWithMeter(data, *meter) : Solve(data), method,
+                  meter, least_squares ? &*least_squares : nullptr);
   if (report.ok()) JudgeRecords(limits, &*report);
   if (report.ok() && !meter_damage.empty()) {
     report->reasons.push_back(Reason(ReasonCode::kStoreDamaged, meter_damage));

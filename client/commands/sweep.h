@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/commands/board_link.h"
+#include "client/commands/run_meter.h"
 #include "client/commands/sweep_jobs.h"
 #include "client/commands/sweep_plan.h"
 #include "client/store/run_claim.h"
@@ -24,15 +25,16 @@ namespace synergy {
 struct SweepOptions {
   std::string host;
   std::string store_path;
-  bool wait = false;  // until all has ended; otherwise until the board has queued what it takes
+  bool wait = false;   // until all has ended; otherwise until the board has queued what it takes
+  bool watch = false;  // shows each run while it is received, where there is a terminal
+  OpenSweep open = OpenSweep::kTakeUp;
 };
 
 // One thread uses it.
 class Sweep {
  public:
-  // More attempts that are interrupted than this, in one Run, are a fault of the job.
-  static constexpr int kMaxInterrupted = 10;
-  // Jobs that wait on the board while one is received, with `wait`.
+  // Jobs that wait on the board while one is received, with `wait`; none beside a meter, which is
+  // there for one run.
   static constexpr size_t kAhead = 4;
 
   // `plan` outlives it.
@@ -48,13 +50,19 @@ class Sweep {
 
  private:
   absl::Status Open();
-  absl::Status CheckPoints();
+  // Also what the points are made of.
+  absl::StatusOr<FileHashes> CheckPoints();
+  absl::StatusOr<Job> Prepare(size_t job);
   absl::Status LoadJobs();
   // Sends the next job, if there is one to be sent. False: there is none, or the board takes none
   // now.
   absl::StatusOr<bool> SendNext(std::stop_token stop);
   absl::Status Send(size_t job, const std::string& token, std::stop_token stop);
   absl::Status ReceiveOldest(std::stop_token stop);
+  absl::Status Receive(size_t job, std::stop_token stop);
+  // What came of a job's outputs, or of its meter: it keeps no other job from being measured.
+  void NoteBeside(size_t job, const absl::Status& status);
+  absl::Status RunToTheEnd(std::stop_token stop);
   absl::Status Step(std::stop_token stop, bool* done);
   void Announce(size_t job);
 
@@ -70,6 +78,10 @@ class Sweep {
   std::map<size_t, size_t> interrupted_before_;  // by job, when Run began
   std::optional<uint32_t> prepared_point_;
   Job prepared_;
+  std::map<uint32_t, std::vector<std::string>> outputs_;  // of the networks, by point
+  std::unique_ptr<MeterSession> meter_;                   // of the job that was sent last
+  bool watch_ = false;                                    // until the user quits it
+  absl::Status beside_;                                   // the first of NoteBeside
 };
 
 }  // namespace synergy

@@ -16,13 +16,30 @@ absl::StatusOr<AttemptOutcome> OutcomeOf(Store& store, int64_t number) {
   if (absl::IsNotFound(run.status())) return AttemptOutcome::kCancelled;  // deleted by the user
   if (!run.ok()) return run.status();
   if (run->unfinished()) return AttemptOutcome::kOpen;
-  if (run->abandoned || run->interrupted) return AttemptOutcome::kInterrupted;
+  if (WasInterrupted(*run)) return AttemptOutcome::kInterrupted;
   if (run->state == v1::JOB_STATE_DONE) return AttemptOutcome::kDone;
   return run->state == v1::JOB_STATE_CANCELLED ? AttemptOutcome::kCancelled
                                                : AttemptOutcome::kFailed;
 }
 
 }  // namespace
+
+std::string_view OutcomeName(const SweepJob& job) {
+  switch (job.outcome()) {
+    case AttemptOutcome::kDone:
+      return "done";
+    case AttemptOutcome::kFailed:
+      return "failed";
+    case AttemptOutcome::kInterrupted:
+      return "interrupted";
+    case AttemptOutcome::kCancelled:
+      return "cancelled";
+    default:
+      return job.on_board() ? "on board" : "not sent";
+  }
+}
+
+bool WasInterrupted(const StoredRun& run) { return run.abandoned || run.interrupted; }
 
 bool SweepJob::ended() const {
   return outcome() == AttemptOutcome::kDone || outcome() == AttemptOutcome::kFailed ||

@@ -5,12 +5,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/store/store.h"
 
 namespace synergy {
+
+// More attempts at a job that are interrupted than this, in one command, are a fault of the job.
+inline constexpr int kMaxInterrupted = 10;
+// Whether the attempt that this run was says nothing of its job, and another one is to be made.
+bool WasInterrupted(const StoredRun& run);
 
 // A job of the plan, with its attempts in their order.
 struct SweepJob {
@@ -27,6 +33,9 @@ struct SweepJob {
   }
   size_t CountInterrupted() const;
 };
+
+// "not sent", "on board", "done".
+std::string_view OutcomeName(const SweepJob& job);
 
 // All `count` jobs of the sweep. Notes in the store how runs that are here wholly have ended: a run
 // that the user has deleted counts as cancelled.

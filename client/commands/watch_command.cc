@@ -19,6 +19,7 @@
 #include "client/commands/output.h"
 #include "client/commands/quantities.h"
 #include "client/net/host_address.h"
+#include "client/watch/watch_json.h"
 
 namespace synergy {
 namespace {
@@ -42,7 +43,7 @@ bool IsFinal(const absl::Status& why) {
 class Lines {
  public:
   Lines(const WatchOptions& options, size_t boards)
-      : once_(options.once), left_(boards), done_(boards), capped_hz_(boards) {}
+      : once_(options.once), left_(boards), done_(boards), capped_hz_(boards), told_(boards) {}
 
   void Point(size_t board, const BoardState& state) {
     const std::lock_guard lock(mutex_);
@@ -52,7 +53,9 @@ class Lines {
                             state.host, state.capped_hz));
     }
     constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-    Note(WriteStdout(WatchJson(state).dump(-1, ' ', false, kReplace) + "\n"));
+    const auto solved = std::pair(state.run.run_id, state.run.solutions);
+    const bool is_new = std::exchange(told_[board], solved) != solved;
+    Note(WriteStdout(WatchJson(state, is_new).dump(-1, ' ', false, kReplace) + "\n"));
     if (once_) End(board);
     if (!StdoutIsRead()) {
       left_ = 0;
@@ -95,9 +98,16 @@ class Lines {
   std::condition_variable_any changed_;
   size_t left_;
   std::vector<bool> done_;
-  std::vector<double> capped_hz_;  // that was told
+  std::vector<double> capped_hz_;                       // that was told
+  std::vector<std::pair<std::string, uint64_t>> told_;  // the run and which of its solutions
   absl::Status status_;
 };
+
+// Energies that are being solved, or a board that does not answer, would hold it up for seconds.
+[[noreturn]] void LeaveAtOnce(const absl::Status& status) {
+  if (!status.ok()) PrintError(status);
+  std::_Exit(static_cast<int>(ExitCodeOf(status)));
+}
 
 absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
   Lines lines(options, options.hosts.size());
@@ -106,7 +116,7 @@ absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
     BoardWatch::Options board;
     board.host = options.hosts[i];
     board.rate_hz = 1 / options.interval_s;
-    board.records = BoardWatch::Options::Records::kNone;
+    if (options.once) board.records = BoardWatch::Options::Records::kNone;
     board.once = options.once;
     board.on_point = [&lines, i](const BoardState& state) { lines.Point(i, state); };
     board.on_lost = [&lines, i, host = options.hosts[i]](const absl::Status& why) {
@@ -114,7 +124,9 @@ absl::Status WriteLines(const WatchOptions& options, std::stop_token stop) {
     };
     boards.push_back(std::make_unique<BoardWatch>(board));
   }
-  return lines.Await(stop);
+  const absl::Status ended = lines.Await(stop);
+  if (!options.once) LeaveAtOnce(ended);
+  return ended;
 }
 
 std::vector<std::unique_ptr<BoardWatch>> WatchAll(const WatchOptions& options) {
@@ -132,17 +144,16 @@ absl::Status ShowBoards(const WatchOptions& options, std::stop_token stop) {
   const std::vector<std::unique_ptr<BoardWatch>> boards = WatchAll(options);
   const absl::Status shown = ShowLive(boards, options.interval_s, stop);
   if (!shown.ok() && !absl::IsCancelled(shown)) return shown;
-  // Energies that are being solved, or a board that does not answer, would hold it up for seconds.
-  if (!shown.ok()) PrintError(shown);
-  std::_Exit(static_cast<int>(ExitCodeOf(shown)));
+  LeaveAtOnce(shown);
 }
 
 absl::Status Watch(WatchOptions options) {
   std::stop_source stop;
-  const Interrupts interrupts([&stop](int nth) {
+  const auto on_signal = [&stop](int nth) {
     stop.request_stop();
     if (nth > 1) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
-  });
+  };
+  const Interrupts interrupts(on_signal, {SIGINT, SIGTERM, SIGQUIT});
   if (options.hosts.empty()) options.hosts.push_back(DefaultHost());
   const bool lines = options.json || options.once || !IsLiveTerminal();
   if (options.interval_s == 0) options.interval_s = lines ? kLinesInterval_s : kLiveInterval_s;

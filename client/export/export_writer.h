@@ -10,15 +10,24 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/analysis/host_meter.h"
 #include "client/analysis/run_report.h"
+#include "common/clock_comparison/meter_clock.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
+
+// What a meter on the host measured.
+struct ExportedMeter {
+  HostMeter host;  // its rails without samples: its clock could not be brought over
+  std::vector<MeterRail> readings;  // all of them, as the meter stamped them
+};
 
 // What is known of the run before its chunks come.
 struct ExportedRun {
   int64_t number = 0;  // in the store
   const RunReport& report;
+  const ExportedMeter* meter = nullptr;  // which outlives the writer; null: there was none
 };
 
 class ExportWriter {

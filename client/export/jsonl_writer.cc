@@ -113,6 +113,13 @@ void JsonlWriter::Sample(const ChannelInfo& channel, const Reading& reading,
                  FreshnessName(reading.freshness));
 }
 
+void JsonlWriter::MeterSample(const std::string& rail, const PowerSample& sample,
+                              std::string* out) {
+  fmt::format_to(std::back_inserter(*out),
+                 "{{\"record\":\"meter_sample\",\"rail\":{},\"at_ns\":{},\"power_w\":{}}}\n",
+                 JsonString(rail), sample.at_ns, JsonNumber(sample.power_w));
+}
+
 void JsonlWriter::Executions(const std::vector<Marker>& markers, std::string* out) {
   auto to = std::back_inserter(*out);
   for (const Marker& marker : markers) {

@@ -18,6 +18,7 @@ class JsonlWriter : public RecordWriter {
   void Start(std::string* out) override;
   void Sample(const v1::ChannelInfo& channel, const Reading& reading,
               const std::optional<RailPowerPoint>& power, std::string* out) override;
+  void MeterSample(const std::string& rail, const PowerSample& sample, std::string* out) override;
   void Executions(const std::vector<Marker>& markers, std::string* out) override;
   void Record(const v1::RunRecord& record, std::string* out) override;
   void Lost(uint32_t channel, uint64_t count, int64_t at_ns, std::string* out) override;

@@ -8,7 +8,10 @@
 namespace synergy {
 
 std::string RecordWriter::left_out() const {
-  return report().meter ? "the rails of the host's meter are left out" : "";
+  const auto& meter = report().meter;
+  if (!meter || meter->segments_size() > 0) return "";
+  return "the readings of the host's meter are left out: their time on the board's clock is not "
+         "known";
 }
 
 const v1::OperatorInfo* RecordWriter::FindOperator(uint32_t op) const {
@@ -54,6 +57,25 @@ absl::Status RecordWriter::Scan(const v1::Chunk& chunk) {
   return absl::OkStatus();
 }
 
+void RecordWriter::WriteMeter(int64_t until_ns, std::string* out) {
+  if (run_.meter == nullptr) return;
+  const std::vector<RailPower>& rails = run_.meter->host.rails;
+  next_sample_.resize(rails.size());
+  for (size_t i = 0; i < rails.size(); ++i) {
+    const std::vector<PowerSample>& samples = rails[i].samples;
+    size_t& next = next_sample_[i];
+    for (; next < samples.size() && samples[next].at_ns <= until_ns; ++next) {
+      if (samples[next].at_ns < report().header.begin_ns()) continue;
+      MeterSample(rails[i].rail, samples[next], out);
+    }
+  }
+}
+
+void RecordWriter::End(Texts& out) {
+  WriteMeter(end_ns_, &out.front());
+  Finish(&out.front());
+}
+
 absl::Status RecordWriter::WriteReadings(const v1::Chunk& chunk, uint64_t lost, std::string* out) {
   const auto channel =
       std::ranges::find(header_->channels(), chunk.channel(), &v1::ChannelInfo::channel);
@@ -66,6 +88,7 @@ absl::Status RecordWriter::WriteReadings(const v1::Chunk& chunk, uint64_t lost, 
   for (const Reading& reading : *readings) {
     Sample(*channel, reading, rail == rails_.end() ? std::nullopt : rail->At(reading), out);
   }
+  if (!readings->empty()) WriteMeter(readings->back().begin_ns, out);
   return absl::OkStatus();
 }
 

@@ -22,7 +22,7 @@ class RecordWriter : public ExportWriter {
   absl::Status Scan(const v1::Chunk& chunk) final;
   void Begin(Texts& out) final { Start(&out.front()); }
   absl::Status Write(const v1::Chunk& chunk, Texts& out) final;
-  void End(Texts& out) final { Finish(&out.front()); }
+  void End(Texts& out) final;
 
  protected:
   const RunReport& report() const { return run_.report; }
@@ -38,6 +38,10 @@ class RecordWriter : public ExportWriter {
   // `power`: of readings of a rail's power, current or counter where it is known (RailWatts::At).
   virtual void Sample(const v1::ChannelInfo& channel, const Reading& reading,
                       const std::optional<RailPowerPoint>& power, std::string* out) = 0;
+  // Of a meter on the host, within the run's time: its rails' readings in turns, behind the board's
+  // of the same time.
+  virtual void MeterSample(const std::string& rail, const PowerSample& sample,
+                           std::string* out) = 0;
   // Of one chunk, in the order of the store; without records of calibrations.
   virtual void Executions(const std::vector<Marker>& markers, std::string* out) = 0;
   virtual void Record(const v1::RunRecord& record, std::string* out) = 0;
@@ -49,6 +53,7 @@ class RecordWriter : public ExportWriter {
   void Note(const v1::RunRecord& record);
   absl::Status WriteReadings(const v1::Chunk& chunk, uint64_t lost, std::string* out);
   absl::Status WriteMarkers(const v1::Chunk& chunk, uint64_t lost, std::string* out);
+  void WriteMeter(int64_t until_ns, std::string* out);
 
   const ExportedRun run_;
   std::optional<v1::RunHeader> header_;
@@ -56,6 +61,7 @@ class RecordWriter : public ExportWriter {
   std::vector<RailWatts> rails_;
   int64_t end_ns_ = 0;
   std::map<uint32_t, uint64_t> next_sequence_;  // by channel; while written
+  std::vector<size_t> next_sample_;             // of each of the meter's rails, likewise
 };
 
 }  // namespace synergy

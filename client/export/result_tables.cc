@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "client/analysis/decimals.h"
 #include "client/analysis/estimates.h"
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
@@ -35,7 +36,7 @@ ResultCell Number(std::optional<double> value, double factor, int decimals) {
 ResultCell WithInterval(double mean, double half_width, double factor) {
   const double half = factor * half_width;
   if (!(half > 0) || !std::isfinite(half)) return Number(mean, factor, 3);
-  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 9);
+  const int decimals = DecimalsOf(factor * mean, half);
   return {.number = fmt::format("{:.{}f}", factor * mean, decimals),
           .half_width = fmt::format("{:.{}f}", half, decimals)};
 }

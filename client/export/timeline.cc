@@ -91,6 +91,7 @@ TrackArguments Timeline::Facts() const {
   facts.push_back({"method", report().method});
   facts.push_back({"verdict", std::string(VerdictName(report().verdict))});
   facts.push_back({"reasons", fmt::format("{}", fmt::join(report().reasons, "\n"))});
+  if (const std::string left = left_out(); !left.empty()) facts.push_back({"left_out", left});
   return facts;
 }
 
@@ -111,6 +112,10 @@ void Timeline::Start(std::string* out) {
 void Timeline::Sample(const v1::ChannelInfo& channel, const Reading&,
                       const std::optional<RailPowerPoint>& power, std::string* out) {
   if (power) Value(channel.rail() + " (W)", power->from_ns, power->power_w, out);
+}
+
+void Timeline::MeterSample(const std::string& rail, const PowerSample& sample, std::string* out) {
+  Value(rail + " (W)", sample.at_ns, sample.power_w, out);
 }
 
 size_t Timeline::Kept(uint32_t op) {
@@ -180,6 +185,8 @@ void Timeline::Add(const v1::Gap& gap, std::string* out) {
   writer_->Slice(track, gap.begin_ns(), end_ns, "gap", GapCauseName(gap.cause()),
                  {{"count", static_cast<int64_t>(gap.count())}, {"detail", gap.detail()}},
                  kNothingKept, out);
+  Instant(gap.begin_ns(), fmt::format("gap: {}", GapCauseName(gap.cause())),
+          {{"source", gap.source()}, {"count", static_cast<int64_t>(gap.count())}}, out);
 }
 
 void Timeline::Add(const v1::Conditions& conditions, std::string* out) {
@@ -237,6 +244,7 @@ void Timeline::Record(const v1::RunRecord& record, std::string* out) {
   if (record.has_phase()) {
     EndPhase(record.phase().at_ns(), out);
     phase_ = record.phase();
+    Instant(phase_->at_ns(), fmt::format("phase: {}", PhaseName(phase_->phase())), {}, out);
   }
   if (record.has_gap()) Add(record.gap(), out);
   if (record.has_notice()) {

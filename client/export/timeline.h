@@ -1,6 +1,6 @@
 // A run as a timeline: every rail's power, clocks and temperatures as values over time, operators
-// as slices on the worker's threads, phases, iterations and gaps as slices, all else that happened
-// as instants. docs/export.md says which track has what. Pure.
+// as slices on the worker's threads, phases, iterations and gaps as slices, and they and all else
+// that happened as instants. docs/export.md says which track has what. Pure.
 #pragma once
 
 #include <deque>
@@ -24,6 +24,7 @@ class Timeline : public RecordWriter {
   void Start(std::string* out) override;
   void Sample(const v1::ChannelInfo& channel, const Reading& reading,
               const std::optional<RailPowerPoint>& power, std::string* out) override;
+  void MeterSample(const std::string& rail, const PowerSample& sample, std::string* out) override;
   void Executions(const std::vector<Marker>& markers, std::string* out) override;
   void Record(const v1::RunRecord& record, std::string* out) override;
   void Lost(uint32_t channel, uint64_t count, int64_t at_ns, std::string* out) override;

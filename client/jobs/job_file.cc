@@ -56,6 +56,7 @@ class Reader {
     ReadGate(&file.gate);
     if (absl::Status status = table_.Finish(); !status.ok()) return status;
     Plan(order == "blocked", &file);
+    file.arguments = of_file_;
     return file;
   }
 
@@ -63,16 +64,19 @@ class Reader {
   void ReadKey(const JobKey& key) {
     if (!table_.Has(key.name)) return;
     TomlTable::Scalars values = table_.ScalarTexts(key.name);
+    std::vector<std::string>& arguments = key.of_file ? of_file_ : common_;
     if (key.kind == JobKey::Kind::kFlag) {
       if (values.texts != std::vector<std::string>{"true"} &&
           values.texts != std::vector<std::string>{"false"}) {
         table_.Fail(key.name, "must be true or false");
       } else if (values.texts[0] == "true") {
-        common_.push_back("--" + key.name);
+        arguments.push_back("--" + key.name);
       }
     } else if (key.kind == JobKey::Kind::kList || !values.is_list) {
-      for (const std::string& text : values.texts) common_.push_back(Argument(key.name, text));
+      for (const std::string& text : values.texts) arguments.push_back(Argument(key.name, text));
       if (key.name == kNet && !values.texts.empty()) net_ = values.texts[0];
+    } else if (key.of_file) {
+      table_.Fail(key.name, "must be one value: it holds for all jobs");
     } else {
       Axis& axis = axes_.emplace_back(Axis{key.name, {}});
       const std::string prefix = key.name == kNet ? "" : key.name + "=";
@@ -183,8 +187,9 @@ class Reader {
 
   TomlTable table_;
   const std::vector<JobKey>& keys_;
-  std::vector<std::string> common_;  // arguments of all jobs
-  std::string net_;                  // where it is one for all jobs
+  std::vector<std::string> common_;   // arguments of all jobs
+  std::vector<std::string> of_file_;  // JobFile::arguments
+  std::string net_;                   // where it is one for all jobs
   std::vector<Axis> axes_;
 };
 

@@ -23,6 +23,7 @@ struct JobKey {
   std::string name;  // without its dashes
   Kind kind = Kind::kValue;
   bool of_clocks = false;  // may stand in [[clocks]], and then not elsewhere
+  bool of_file = false;    // holds for all jobs alike: never an axis
 };
 
 // One job of the plan.
@@ -50,9 +51,10 @@ struct JobFile {
   uint32_t points = 0;
   std::optional<uint32_t> repetitions = {};  // 1 where the file does not say it
   std::vector<PlannedJob> jobs;  // in the order in which they run: the same for the same file
+  std::vector<std::string> arguments = {};  // of `run`, from keys that are of_file
   std::optional<JobFileGate> gate = {};
 
-  // Of the plan, hexadecimal: files with the same one have the same jobs in the same order.
+  // Of the jobs, hexadecimal: files with the same one have the same jobs in the same order.
   std::string Digest() const;
 };
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "common/clock_comparison/meter_clock.h"
 #include "common/exec_lines.h"
 #include "common/records/chunk.h"
 

@@ -15,8 +15,6 @@
 
 namespace synergy {
 
-// Of a reading in the store.
-inline constexpr double kMeterWattsPerStep = 1e-6;
 inline constexpr size_t kMostMeterRails = 16;
 
 // Thread-compatible. Memory is bounded as long as chunks are taken.

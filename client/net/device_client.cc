@@ -27,6 +27,7 @@ namespace {
 constexpr int kMaxReceiveBytes = 64 << 20;
 // The slowest link that a submission is meant for.
 constexpr double kSlowestBytesPerSecond = 1e6;
+constexpr Nanoseconds kTlsPatience = Seconds(5);  // of one connection
 
 // Keeps gRPC from shutting down with its last channel: that waits up to 10 s for a poller
 // (gRPC 1.51).
@@ -52,7 +53,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
   // The front is back within moments when it was restarted.
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Despite its name also how long connecting may take, the TLS handshake with it.
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, board == nullptr ? 100 : 5'000);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+              board == nullptr ? 100 : static_cast<int>(kTlsPatience.count / 1'000'000));
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   if (board == nullptr) {
     args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "synergyd");
@@ -93,10 +95,12 @@ void KeepGrpcQuiet() {
   if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
 }
 
-// The first call over TLS, which fails at once where the handshake does.
+// The first call over TLS, which fails at once where the handshake does; DeadlineExceeded where
+// that has taken too long.
 absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::string_view host,
                                                  Nanoseconds patience,
                                                  const v1::HandshakeRequest& request) {
+  const MonotonicTime begin = RealClock().Now();
   v1::HandshakeResponse response;
   const grpc::Status status = WhenNotBusy([&] {
     grpc::ClientContext context;
@@ -105,6 +109,12 @@ absl::StatusOr<v1::HandshakeResponse> ShakeHands(v1::Device::Stub& stub, std::st
   });
   if (status.ok()) return response;
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return FromGrpc(status, host);
+  if (RealClock().Now() - begin > kTlsPatience - Milliseconds(100)) {
+    return absl::DeadlineExceededError(fmt::format(
+        "synergyd at {} has not finished TLS within {:g} s: it is overloaded, or the network loses "
+        "what is sent; try again",
+        host, kTlsPatience.seconds()));
+  }
   return absl::UnavailableError(
       fmt::format("synergyd at {} does not take this host's certificate, or is not the board that "
                   "it claims to be, or goes down; where it stays so, pair again",
@@ -131,8 +141,18 @@ DeviceClient::DeviceClient(std::string host, std::unique_ptr<Wire> wire)
     : host_(std::move(host)), wire_(std::move(wire)) {}
 DeviceClient::~DeviceClient() = default;
 
+// One packet that is lost in the wrong place costs a connection more than its patience: a second
+// one is made.
 absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Connect(std::string_view host,
                                                                     Nanoseconds patience) {
+  auto client = ConnectOnce(host, patience);
+  if (absl::IsDeadlineExceeded(client.status())) client = ConnectOnce(host, patience);
+  if (!absl::IsDeadlineExceeded(client.status())) return client;
+  return absl::UnavailableError(client.status().message());
+}
+
+absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::ConnectOnce(std::string_view host,
+                                                                        Nanoseconds patience) {
   absl::StatusOr<HostAddress> address = ParseHost(host);
   if (!address.ok()) return address.status();
   absl::StatusOr<FoundDaemon> found = FindDaemon(*address, patience);

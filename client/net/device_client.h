@@ -161,6 +161,9 @@ class DeviceClient {
   struct Wire;  // the gRPC channel and stub
 
   DeviceClient(std::string host, std::unique_ptr<Wire> wire);
+  // DeadlineExceeded: the board did not finish TLS in time.
+  static absl::StatusOr<std::unique_ptr<DeviceClient>> ConnectOnce(std::string_view host,
+                                                                   Nanoseconds patience);
   // `board`: to speak by; null: a Unix socket.
   static absl::StatusOr<std::unique_ptr<DeviceClient>> Open(std::string_view host,
                                                             const std::string& target,

@@ -52,10 +52,7 @@ std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* 
       const std::optional<OperatorEnergy>& energy = op.estimate[rail];
       cells.push_back(IntervalCell(op, rail));
       cells.push_back(energy && energy->dynamic_j ? Scaled(energy->dynamic_j->mean, 1e3, 3) : "-");
-      cells.push_back(energy && energy->dynamic_j && energy->dynamic_j->mean > 0
-                          ? fmt::format("{:.2f}", 100 * energy->dynamic_j->half_width() /
-                                                      energy->dynamic_j->mean)
-                          : "-");
+      cells.push_back(energy ? HalfWidthPercent(energy->dynamic_j) : "-");
       cells.push_back(
           energy && energy->energy_j
               ? fmt::format("{:.4f}", 1e6 * energy->energy_j->mean * op.result.time_s.mean)

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "client/analysis/decimals.h"
 #include "client/analysis/estimates.h"
 #include "client/report/text_table.h"
 #include "common/spec_validation.h"
@@ -16,7 +17,8 @@ namespace {
 constexpr size_t kMostNames = 4;
 
 std::string Millijoules(const Estimate& e) {
-  return fmt::format("{:.3f} ± {:.3f} mJ", 1e3 * e.mean, 1e3 * e.half_width());
+  const double mean = 1e3 * e.mean, half = 1e3 * e.half_width();
+  return fmt::format("{0:.{2}f} ± {1:.{2}f} mJ", mean, half, DecimalsOf(mean, half, 3));
 }
 
 std::string NamesOf(const RunReport& report, const GroupEnergy& group) {
@@ -77,22 +79,32 @@ std::string Books(const RailEnergy& rail) {
 
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail) {
   const std::optional<double>& mean = op.result.mean_energy_j[rail];
-  if (mean) return fmt::format("{:.3f}", 1e3 * *mean);
+  if (mean) {
+    const bool known =
+        rail < op.estimate.size() && op.estimate[rail] && op.estimate[rail]->energy_j;
+    const double half = known ? op.estimate[rail]->energy_j->half_width() : 0;
+    return fmt::format("{:.{}f}", 1e3 * *mean, DecimalsOf(1e3 * *mean, 1e3 * half, 3));
+  }
   if (rail >= op.estimate.size() || !op.estimate[rail] || !op.estimate[rail]->group) return "-";
   return fmt::format("g{}", GroupId(report, rail, *op.estimate[rail]->group));
 }
 
 std::string IntervalCell(const OpReport& op, size_t rail) {
   if (rail >= op.estimate.size() || !op.estimate[rail] || !op.estimate[rail]->energy_j) return "-";
-  const Estimate& e = *op.estimate[rail]->energy_j;
-  return fmt::format("{:.2f}", 100 * e.half_width() / e.mean);
+  return HalfWidthPercent(op.estimate[rail]->energy_j);
+}
+
+std::string HalfWidthPercent(const std::optional<Estimate>& e) {
+  if (!e || !(e->mean > 0)) return "-";
+  const double percent = 100 * e->half_width() / e->mean;
+  return fmt::format("{:.{}f}", percent, DecimalsOf(100, percent, 2));
 }
 
 std::string WhatWouldHelp(const GroupEnergy& group) {
   if (!group.more_iterations) return "the sensor's filter is slower than they are";
   if (*group.more_iterations > kMaxIterations)
     return "no run would be long enough to tell them apart";
-  return fmt::format("{} more iterations would tell them apart", *group.more_iterations);
+  return fmt::format("at least {} more iterations would tell them apart", *group.more_iterations);
 }
 
 std::string TogetherText(const RunReport& report, std::optional<size_t> only) {

@@ -13,8 +13,10 @@ namespace synergy {
 // half-width of the 95 % interval in per cent.
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail);
 std::string IntervalCell(const OpReport& op, size_t rail);
+// The half-width in per cent of the mean, with two digits at least; "-" without either.
+std::string HalfWidthPercent(const std::optional<Estimate>& e);
 
-// "300 more iterations would tell them apart".
+// "at least 300 more iterations would tell them apart".
 std::string WhatWouldHelp(const GroupEnergy& group);
 
 // Both of all rails, or of one.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "client/analysis/decimals.h"
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
@@ -186,6 +187,18 @@ std::string Overlap(const RunReport& report) {
       Percent(share));
 }
 
+struct TimeText {
+  std::string mean, half_width;
+};
+
+TimeText TimeOf(const MeanWithInterval& time) {
+  const double mean = 1e3 * time.mean;
+  if (!time.ci95) return {fmt::format("{:.3f}", mean), kUnknown};
+  const double half = 1e3 * (time.ci95->high - time.mean);
+  const int decimals = DecimalsOf(mean, half, 3);
+  return {fmt::format("{:.{}f}", mean, decimals), fmt::format("{:.{}f}", half, decimals)};
+}
+
 std::string Operators(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {
@@ -203,10 +216,9 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
   TextTable table(std::move(columns));
   for (const OpReport& op : report.ops) {
     const MeanWithInterval& time = op.result.time_s;
+    const TimeText shown = TimeOf(time);
     std::vector<std::string> cells = {fmt::format("{}", op.info.index()), op.info.name(),
-                                      op.info.type(), fmt::format("{:.3f}", time.mean * 1e3)};
-    cells.push_back(time.ci95 ? fmt::format("{:.3f}", (time.ci95->high - time.mean) * 1e3)
-                              : kUnknown);
+                                      op.info.type(), shown.mean, shown.half_width};
     for (size_t i = 0; i < report.rails().size(); ++i) {
       cells.push_back(EnergyCell(report, op, i));
       if (!report.estimates.empty()) cells.push_back(IntervalCell(op, i));
@@ -228,10 +240,6 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
     table.AddRow(std::move(cells));
   }
   return table.Text(options.width, 2);
-}
-
-std::string HalfWidthPercent(const std::optional<Estimate>& e) {
-  return e && e->mean > 0 ? fmt::format("{:.2f}", 100 * e->half_width() / e->mean) : kUnknown;
 }
 
 // A row per operator type or module.
@@ -282,10 +290,11 @@ std::string Totals(const RunReport& report, const RunTextOptions& options) {
                        const PhaseEnergies::ByRail* known) {
     std::vector<std::string> cells = {name, fmt::format("{:.3f}", total.time_s)};
     for (size_t i = 0; i < report.rails().size(); ++i) {
-      cells.push_back(Scaled(total.energy_j[i], 1, 3));
-      if (!estimated) continue;
       const bool has = known != nullptr && i < known->size() && (*known)[i].has_value();
-      cells.push_back(has ? fmt::format("{:.3f}", (*known)[i]->half_width()) : kUnknown);
+      const double half = has ? (*known)[i]->half_width() : 0;
+      const int decimals = DecimalsOf(total.energy_j[i].value_or(0), half, 3);
+      cells.push_back(Scaled(total.energy_j[i], 1, decimals));
+      if (estimated) cells.push_back(has ? fmt::format("{:.{}f}", half, decimals) : kUnknown);
     }
     if (top) {
       cells.push_back(total.time_s > 0 ? Scaled(total.energy_j[*top], 1 / total.time_s, 2)
@@ -315,8 +324,9 @@ std::string OneInference(const RunReport& report, const RunTextOptions& options)
   const Attribution& attribution = report.attribution;
   if (!attribution.iteration_time_s || attribution.iterations == 0) return "";
   const MeanWithInterval& time = *attribution.iteration_time_s;
-  std::string text = fmt::format("one inference: {:.3f} ms", time.mean * 1e3);
-  if (time.ci95) text += fmt::format(" ± {:.3f}", (time.ci95->high - time.mean) * 1e3);
+  const TimeText shown = TimeOf(time);
+  std::string text = fmt::format("one inference: {} ms", shown.mean);
+  if (time.ci95) text += " ± " + shown.half_width;
   if (report.header.job().batch() > 1) {
     text += fmt::format(", {} images", report.header.job().batch());
   }

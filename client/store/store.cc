@@ -294,8 +294,8 @@ absl::Status Store::RemoveTag(const std::string& tag, std::optional<int64_t> num
   return DeleteTag(database_, tag, number);
 }
 
-absl::StatusOr<StoredSweep> Store::TakeUpSweep(const StoredSweep& wanted) {
-  return synergy::TakeUpSweep(database_, wanted);
+absl::StatusOr<StoredSweep> Store::TakeUpSweep(const StoredSweep& wanted, OpenSweep open) {
+  return synergy::TakeUpSweep(database_, wanted, open);
 }
 
 absl::Status Store::FinishSweep(int64_t sweep) { return synergy::FinishSweep(database_, sweep); }

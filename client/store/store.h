@@ -87,7 +87,8 @@ class Store {
 
   // Sweeps of job files (sweep_table.h). Each call is one transaction, durable when it returns;
   // PutRun notes the number of the run that an attempt became.
-  absl::StatusOr<StoredSweep> TakeUpSweep(const StoredSweep& wanted);
+  absl::StatusOr<StoredSweep> TakeUpSweep(const StoredSweep& wanted,
+                                          OpenSweep open = OpenSweep::kTakeUp);
   absl::Status FinishSweep(int64_t sweep);
   absl::StatusOr<std::vector<StoredAttempt>> Attempts(int64_t sweep);
   absl::Status AddAttempt(int64_t sweep, const StoredAttempt& attempt);

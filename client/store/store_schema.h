@@ -123,6 +123,15 @@ CREATE TABLE attempts (
   PRIMARY KEY (sweep, job, attempt)
 ) STRICT;
 )sql",
+    // 6: what was in the files of a sweep's networks and inputs when it was planned.
+    R"sql(
+CREATE TABLE sweep_files (
+  sweep  INTEGER NOT NULL REFERENCES sweeps (sweep) ON DELETE CASCADE,
+  path   TEXT NOT NULL,
+  sha256 TEXT NOT NULL,        -- hexadecimal
+  PRIMARY KEY (sweep, path)
+) STRICT;
+)sql",
 };
 
 }  // namespace synergy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@
 
 namespace synergy {
 
+// SHA-256 in hexadecimal digits, by absolute path.
+using FileHashes = std::map<std::string, std::string>;
+
 struct StoredSweep {
   int64_t sweep = 0;  // short, for people; of this store
   std::string board_id;
@@ -19,6 +23,7 @@ struct StoredSweep {
   std::string digest;  // of the plan
   int64_t jobs = 0;
   int64_t created_unix_ns = 0;
+  FileHashes files = {};  // of networks and inputs, when it was planned; empty also of older stores
 };
 
 // Numbers are stored: never changed.
@@ -38,8 +43,11 @@ struct StoredAttempt {
   AttemptOutcome outcome = AttemptOutcome::kOpen;
 };
 
-// The newest sweep of this board and plan that is not finished, or `wanted` as a new one.
-absl::StatusOr<StoredSweep> TakeUpSweep(Database& database, const StoredSweep& wanted);
+enum class OpenSweep { kTakeUp, kFinish };
+// The newest sweep of this board and plan that is not finished, or `wanted` as a new one. With
+// kFinish those that are not finished are from now on, and it is a new one.
+absl::StatusOr<StoredSweep> TakeUpSweep(Database& database, const StoredSweep& wanted,
+                                        OpenSweep open);
 absl::Status FinishSweep(Database& database, int64_t sweep);
 
 // By job and attempt.

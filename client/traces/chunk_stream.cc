@@ -40,6 +40,12 @@ absl::Status ChunkStream::Flush() {
   return status;
 }
 
+absl::Status ChunkStream::Skip(uint32_t channel, uint64_t count) {
+  absl::Status status = channel == kMarkersChannel ? FlushMarkers() : FlushReadings(channel);
+  next_sequence_[channel] += count;
+  return status;
+}
+
 absl::Status ChunkStream::Pass(int64_t at_ns) {
   if (since_ns_ == INT64_MIN) since_ns_ = at_ns;
   if (at_ns - since_ns_ < kChunkSpanNs) return absl::OkStatus();

@@ -30,6 +30,8 @@ class ChunkStream {
   absl::Status Add(const Marker& marker, int64_t at_ns);
   absl::Status Add(uint32_t channel, const Reading& reading, int64_t at_ns);
   absl::Status Flush();
+  // So many records of the channel are missing here.
+  absl::Status Skip(uint32_t channel, uint64_t count);
 
  private:
   absl::Status Send(uint32_t channel, uint32_t count, v1::Encoding encoding, std::string data);

@@ -36,7 +36,7 @@ absl::Status TraceCourse::Write(const BlockText& sample_text, const BlockText& m
     if (*reading == nullptr && *marker == nullptr) break;
     const bool take_marker =
         *reading == nullptr || (*marker != nullptr && (*marker)->At() < (*reading)->At());
-    absl::Status status = AddPhases(take_marker ? (*marker)->At() : (*reading)->At());
+    absl::Status status = AddRecords(take_marker ? (*marker)->At() : (*reading)->At());
     if (status.ok()) {
       status = take_marker ? AddMarker(**marker) : AddReading(**reading);
     }
@@ -48,19 +48,21 @@ absl::Status TraceCourse::Write(const BlockText& sample_text, const BlockText& m
     }
   }
   absl::Status status = AddNets(INT64_MAX);
-  return status.ok() ? AddPhases(INT64_MAX) : status;
+  return status.ok() ? AddRecords(INT64_MAX) : status;
 }
 
-absl::Status TraceCourse::AddPhases(int64_t until_ns) {
-  for (; phase_ < phases_.size() && phases_[phase_].at_ns() <= until_ns; ++phase_) {
-    v1::RunRecord record;
-    *record.mutable_phase() = phases_[phase_];
-    if (absl::Status status = stream_.Add(record); !status.ok()) return status;
+absl::Status TraceCourse::AddRecords(int64_t until_ns) {
+  for (; record_ < records_.size() && records_[record_].at_ns <= until_ns; ++record_) {
+    const TimedRecord& one = records_[record_];
+    const absl::Status status =
+        one.lost > 0 ? stream_.Skip(one.channel, one.lost) : stream_.Add(one.record);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
 absl::Status TraceCourse::AddNets(int64_t before_ns) {
+  if (has_nets_) return absl::OkStatus();
   const std::vector<IterationFacts>& all = markers_.iterations();
   for (; net_ < all.size() && all[net_].end_ns < before_ns; ++net_) {
     if (!all[net_].needs_net) continue;
@@ -114,7 +116,8 @@ absl::Status TraceCourse::AddMarker(const TraceMarker& row) {
 absl::Status TraceCourse::AddReading(const SampleReading& one) {
   const RailFacts& rail = samples_.rails()[one.rail];
   if (rail.kind == RawKind::kRaw) {
-    return stream_.Add(channels_[one.rail] + (one.is_voltage ? 1 : 0), one.reading, one.At());
+    const RailChannels& channels = channels_[one.rail];
+    return stream_.Add(one.is_voltage ? channels.voltage : channels.main, one.reading, one.At());
   }
   const Reading before = std::exchange(before_[one.rail], one.reading);
   if (rail.sensor.window.stamps_are_window() && before.begin_ns == one.reading.begin_ns &&
@@ -123,11 +126,11 @@ absl::Status TraceCourse::AddReading(const SampleReading& one) {
                   fmt::format("the rail '{}' has the window from {} to {} ns a second time",
                               rail.sensor.rail.name(), before.begin_ns, before.end_ns));
   }
-  absl::Status status = stream_.Add(channels_[one.rail], one.reading, one.At());
+  absl::Status status = stream_.Add(channels_[one.rail].main, one.reading, one.At());
   if (!status.ok() || rail.kind != RawKind::kCurrent) return status;
   Reading volts = one.reading;
   volts.raw = one.volts;
-  return stream_.Add(channels_[one.rail] + 1, volts, one.At());
+  return stream_.Add(channels_[one.rail].voltage, volts, one.At());
 }
 
 }  // namespace synergy

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/traces/operator_rows.h"
+#include "client/traces/trace_records.h"
 #include "client/traces/trace_rows.h"
 #include "common/printable.h"
 #include "common/records/chunk.h"
@@ -114,37 +115,53 @@ void TraceExport::WriteReading(const Reading& reading, Rail* rail, std::string* 
   ++rail->rows;
 }
 
-absl::Status TraceExport::Write(const v1::Chunk& chunk, std::string* samples,
-                                std::string* markers) {
-  if (chunk.channel() == kRunRecordsChannel) return absl::OkStatus();
-  if (chunk.channel() == kMarkersChannel) {
-    const auto all = DecodeMarkersUntrusted(chunk.data(), chunk.count());
-    if (!all.ok()) return all.status();
-    for (const Marker& marker : *all) {
-      if (marker.op < op_names_.size()) {
-        AppendMarkerLine(op_names_[marker.op], op_types_[marker.op], marker, markers);
-      } else if (marker.op < kOpClock) {
-        AppendMarkerLine(fmt::format("operator {}", marker.op), "unknown", marker, markers);
-      } else if (marker.op == kOpNet || marker.op == kOpLoad || marker.op == kOpInit) {
-        const std::string_view type = SpecialType(marker.op);
-        AppendMarkerLine(type.substr(1), type, marker, markers);
-      }
+absl::Status TraceExport::WriteMarkers(const v1::Chunk& chunk, uint64_t lost, std::string* out,
+                                       std::string* records) const {
+  const auto all = DecodeMarkersUntrusted(chunk.data(), chunk.count());
+  if (!all.ok()) return all.status();
+  if (lost > 0) AppendLostLine(chunk.channel(), lost, all->front().end_ns, records);
+  for (const Marker& marker : *all) {
+    if (marker.op < op_names_.size()) {
+      AppendMarkerLine(op_names_[marker.op], op_types_[marker.op], marker, out);
+    } else if (marker.op < kOpClock) {
+      AppendMarkerLine(fmt::format("operator {}", marker.op), "unknown", marker, out);
+    } else if (marker.op == kOpNet || marker.op == kOpLoad || marker.op == kOpInit) {
+      const std::string_view type = SpecialType(marker.op);
+      AppendMarkerLine(type.substr(1), type, marker, out);
     }
-    return absl::OkStatus();
   }
+  return absl::OkStatus();
+}
+
+absl::Status TraceExport::WriteReadings(const v1::Chunk& chunk, uint64_t lost, std::string* out,
+                                        std::string* records) {
   Rail* const rail = RailOf(chunk.channel());
-  if (rail == nullptr) return absl::OkStatus();
+  if (rail == nullptr || !rail->measured) return absl::OkStatus();  // voltages alone are no power
   const auto readings = DecodeReadingsUntrusted(chunk.data(), chunk.count());
   if (!readings.ok()) return readings.status();
+  if (lost > 0) AppendLostLine(chunk.channel(), lost, readings->front().begin_ns, records);
   for (const Reading& reading : *readings) {
-    if (!rail->measured) break;  // voltages alone are no power
     if (rail->watts.channel().channel() != chunk.channel()) {
       AppendRawLine(rail->watts.channel().rail(), reading, std::nullopt,
-                    ChannelInfo::QUANTITY_VOLTAGE, samples);
+                    ChannelInfo::QUANTITY_VOLTAGE, out);
     } else {
-      WriteReading(reading, rail, samples);
+      WriteReading(reading, rail, out);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status TraceExport::Write(const v1::Chunk& chunk, std::string* samples, std::string* markers,
+                                std::string* records) {
+  uint64_t& next = next_sequence_[chunk.channel()];
+  const uint64_t lost = chunk.first_sequence() > next ? chunk.first_sequence() - next : 0;
+  next = chunk.first_sequence() + chunk.count();
+  if (chunk.channel() == kMarkersChannel) return WriteMarkers(chunk, lost, markers, records);
+  if (chunk.channel() != kRunRecordsChannel) return WriteReadings(chunk, lost, samples, records);
+  const auto decoded = DecodeRunRecordsUntrusted(chunk.data(), chunk.count());
+  if (!decoded.ok()) return decoded.status();
+  if (lost > 0) AppendLostLine(chunk.channel(), lost, 0, records);
+  for (const v1::RunRecord& record : *decoded) AppendRecordLine(record, records);
   return absl::OkStatus();
 }
 

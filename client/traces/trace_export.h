@@ -1,6 +1,6 @@
-// A stored run as the traces that `import` reads: samples.csv, markers.csv, operators.csv and
-// sensor.toml (docs/traces.md). Pure. The run's chunks come twice, in order: first all to Scan,
-// then all to Write.
+// A stored run as the traces that `import` reads: samples.csv, markers.csv, operators.csv,
+// sensor.toml and records.jsonl (docs/traces.md). Pure. The run's chunks come twice, in order:
+// first all to Scan, then all to Write.
 //
 // A reading keeps its stamps, its whole number and its freshness. Currents, voltages and energy
 // counters are raw rows; beside a current stand its watts by the voltage of that time, beside an
@@ -26,8 +26,9 @@ class TraceExport {
  public:
   // DataLoss for what cannot be decoded.
   absl::Status Scan(const v1::Chunk& chunk);
-  // Appends the chunk's rows.
-  absl::Status Write(const v1::Chunk& chunk, std::string* samples, std::string* markers);
+  // Appends the chunk's rows, and lines of TraceRecords.
+  absl::Status Write(const v1::Chunk& chunk, std::string* samples, std::string* markers,
+                     std::string* records);
   // The rows of the phases and of the operators, after all chunks were scanned.
   std::string PhaseRows() const;
   std::string OperatorRows() const;
@@ -46,6 +47,10 @@ class TraceExport {
     uint64_t rows = 0;
   };
 
+  absl::Status WriteMarkers(const v1::Chunk& chunk, uint64_t lost, std::string* out,
+                            std::string* records) const;
+  absl::Status WriteReadings(const v1::Chunk& chunk, uint64_t lost, std::string* out,
+                             std::string* records);
   void TakeHeader(const v1::RunHeader& header);
   void TakeOperators(const v1::OperatorTable& table);
   Rail* RailOf(uint32_t channel);
@@ -57,8 +62,9 @@ class TraceExport {
   std::vector<std::string> op_types_;
   v1::OperatorTable operators_;
   std::vector<v1::PhaseChange> phases_;
-  int64_t end_ns_ = 0;       // of the run, or of what is there of it
-  std::vector<Rail> rails_;  // in the order of the header's channels
+  int64_t end_ns_ = 0;                          // of the run, or of what is there of it
+  std::vector<Rail> rails_;                     // in the order of the header's channels
+  std::map<uint32_t, uint64_t> next_sequence_;  // by channel; while written
 };
 
 }  // namespace synergy

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "client/traces/operator_rows.h"
-#include "client/traces/trace_course.h"
 #include "common/reading_counts.h"
 #include "common/records/chunk.h"
 #include "common/records/reading_span.h"
@@ -18,6 +17,20 @@ namespace {
 double RateOf(const RailFacts& rail) {
   return static_cast<double>(rail.readings) * 1e9 /
          static_cast<double>(std::max<int64_t>(rail.end_ns - rail.begin_ns, 1));
+}
+
+// What lies between stamps costs, too: a day of nothing takes seconds, and tens of MB.
+constexpr int64_t kMostSpanNs = 2 * 24 * 3'600'000'000'000;
+
+absl::Status CheckSpan(const SampleTable& samples, const MarkerTable& markers) {
+  const int64_t begin = std::min(samples.begin_ns(), markers.begin_ns());
+  const int64_t end = std::max(samples.end_ns(), markers.end_ns());
+  if (end - begin <= kMostSpanNs) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "from the first stamp of {} and {}, {} ns, to the last one, {} ns, there are {:.1f} days, "
+      "and "
+      "a run has at most 2: is one of them wrong, or not in nanoseconds?",
+      samples.name(), markers.name(), begin, end, static_cast<double>(end - begin) / 86'400e9));
 }
 
 absl::Status CheckOneClock(const SampleTable& samples, const MarkerTable& markers) {
@@ -42,6 +55,14 @@ v1::Window WindowOf(const RailFacts& rail) {
   return window;
 }
 
+// The recorded channel of what a rail's readings are; null: there is none.
+v1::ChannelInfo* FindChannel(const v1::ChannelInfo& wanted, v1::RunHeader* header) {
+  for (v1::ChannelInfo& channel : *header->mutable_channels()) {
+    if (channel.rail() == wanted.rail() && channel.quantity() == wanted.quantity()) return &channel;
+  }
+  return nullptr;
+}
+
 // Simulated boards are told by their names.
 std::string BoardName(const TraceOrigin& origin) {
   return origin.simulated && origin.board == TraceOrigin().board ? "sim:" + origin.board
@@ -49,9 +70,8 @@ std::string BoardName(const TraceOrigin& origin) {
 }
 
 // What was imported is never taken for what was measured here.
-std::string BoardTitle(const TraceOrigin& origin) {
-  const bool said = origin.title.find("imported") != std::string::npos;
-  return said ? origin.title : origin.title + ", imported";
+std::string BoardTitle(const std::string& title) {
+  return title.find("imported") != std::string::npos ? title : title + ", imported";
 }
 
 void AddPhase(v1::Phase phase, int64_t at_ns, std::vector<v1::PhaseChange>* phases) {
@@ -82,6 +102,7 @@ TraceOrigin OriginOf(const SampleTable& samples, const MarkerTable& markers,
 absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& markers,
                                         const SensorFile& sensors, const TraceIdentity& identity) {
   if (absl::Status status = CheckOneClock(samples, markers); !status.ok()) return status;
+  if (absl::Status status = CheckSpan(samples, markers); !status.ok()) return status;
   TraceRun run(samples, markers);
   const TraceOrigin origin = OriginOf(samples, markers, sensors);
   v1::RunHeader& header = run.header_;
@@ -97,7 +118,7 @@ absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& marke
   v1::BoardInfo* board = header.mutable_board();
   board->set_board_id(identity.board_id);
   board->set_name(BoardName(origin));
-  board->set_title(BoardTitle(origin));
+  board->set_title(BoardTitle(origin.title));
   board->set_simulated(origin.simulated);
   board->set_daemon_version(identity.importer);
   run.AddChannels();
@@ -129,13 +150,44 @@ absl::Status TraceRun::SetOperators(const v1::OperatorTable& operators, const st
   return merged.status();
 }
 
+absl::Status TraceRun::SetRecords(TraceRecords records, const std::string& file) {
+  v1::RunHeader& header = records.header;
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    for (const v1::ChannelInfo& made : header_.channels()) {
+      if (made.rail() != samples_.rails()[i].sensor.rail.name()) continue;
+      v1::ChannelInfo* const recorded = FindChannel(made, &header);
+      if (recorded == nullptr) {
+        return absl::InvalidArgumentError(
+            fmt::format("{}: the run has no channel of the rail '{}' with what {} says of it", file,
+                        made.rail(), samples_.name()));
+      }
+      const bool is_voltage = made.quantity() == v1::ChannelInfo::QUANTITY_VOLTAGE;
+      (is_voltage ? channels_[i].voltage : channels_[i].main) = recorded->channel();
+      if (recorded->scale() == made.scale()) continue;
+      recorded->set_scale(made.scale());  // of a step that no row can have
+      recorded->set_noise_steps(made.noise_steps());
+    }
+  }
+  header.set_run_id(header_.run_id());
+  v1::BoardInfo* board = header.mutable_board();
+  board->set_board_id(header_.board().board_id());
+  board->set_title(BoardTitle(board->title()));
+  board->set_simulated(board->simulated() || header_.board().simulated());
+  header_ = std::move(header);
+  operators_ = std::move(records.operators).value_or(v1::OperatorTable());
+  is_whole_ = records.end.has_value();
+  if (is_whole_) end_ = *std::move(records.end);
+  records_ = std::move(records.others);
+  return absl::OkStatus();
+}
+
 void TraceRun::AddChannels() {
   uint32_t next = kFirstSensorChannel;
   double slowest_hz = 0;
   for (const RailFacts& rail : samples_.rails()) {
     *header_.mutable_board()->add_rails() = rail.sensor.rail;
     slowest_hz = slowest_hz > 0 ? std::min(slowest_hz, RateOf(rail)) : RateOf(rail);
-    channels_.push_back(next);
+    channels_.push_back({next, next + 1});
     if (rail.kind == RawKind::kRaw) {
       next = AddRawChannels(rail, next);
       continue;
@@ -249,10 +301,17 @@ absl::Status TraceRun::Write(const BlockText& samples, const BlockText& markers,
   *record.mutable_header() = header_;
   absl::Status status = stream.Add(record);
   *record.mutable_operators() = operators_;
-  if (status.ok()) status = stream.Add(record);
-  TraceCourse course(samples_, markers_, phases_, channels_, stream);
+  const bool has_operators = !records_ || !operators_.operators().empty();
+  if (status.ok() && has_operators) status = stream.Add(record);
+  std::vector<TimedRecord> phases;
+  for (const v1::PhaseChange& phase : phases_) {
+    *phases.emplace_back(TimedRecord{.at_ns = phase.at_ns()}).record.mutable_phase() = phase;
+  }
+  TraceCourse course(samples_, markers_, records_ ? *records_ : phases, channels_,
+                     records_.has_value(), stream);
   if (status.ok()) status = course.Write(samples, markers);
   if (status.ok()) status = stream.Flush();
+  if (!is_whole_) return status;
   *record.mutable_end() = end_;
   return status.ok() ? stream.Add(record) : status;
 }

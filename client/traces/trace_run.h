@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "client/traces/sample_table.h"
 #include "client/traces/sensor_file.h"
 #include "client/traces/text_block.h"
+#include "client/traces/trace_course.h"
+#include "client/traces/trace_records.h"
 #include "synergy/v1/records.pb.h"
 
 namespace synergy {
@@ -43,6 +46,15 @@ class TraceRun {
   // errors.
   absl::Status SetOperators(const v1::OperatorTable& operators, const std::string& file);
 
+  // The run as its device told it: but for the identity, and that it was imported, all of its
+  // records are these then, and no phase, operator or end is made of the tables. After
+  // SetOperators. InvalidArgument where the samples' rails are none of its channels. `file` is for
+  // the errors.
+  absl::Status SetRecords(TraceRecords records, const std::string& file);
+
+  // Whether Write writes its end; else the records stop before it.
+  bool is_whole() const { return is_whole_; }
+
   // All chunks of the run, in order of time. Errors: of the texts and of the sink; InvalidArgument
   // with file and line where a rail has a window, or an operator an execution, twice.
   absl::Status Write(const BlockText& samples, const BlockText& markers,
@@ -60,9 +72,11 @@ class TraceRun {
   MarkerTable& markers_;
   v1::RunHeader header_;
   std::vector<v1::PhaseChange> phases_;
-  std::vector<uint32_t> channels_;  // by rail; of kCurrent the voltage's is the next
+  std::vector<RailChannels> channels_;  // by rail
   v1::RunEnd end_;
   v1::OperatorTable operators_;
+  bool is_whole_ = true;
+  std::optional<std::vector<TimedRecord>> records_;  // SetRecords'
 };
 
 }  // namespace synergy

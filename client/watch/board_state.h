@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +29,8 @@ struct WatchedRun {
   uint64_t readings = 0, fresh = 0, repeats = 0, missed = 0, failed = 0;
   uint64_t dropped = 0;                  // records that the board had no room for
   std::optional<LeastSquares> energies;  // of the part that is solved
+  uint64_t iterations = 0;               // that are in them
+  uint64_t solutions = 0;                // how often they were solved
 };
 
 // A counter of throttling, or a state in which clocks are held down.
@@ -76,8 +77,5 @@ struct TakenRecords {
 };
 // Takes in what has come of the run since the call before, and forgets the rest of `data`.
 void TakeRecords(RunData* data, TakenRecords* taken, BoardState* state);
-
-// One line of `watch --json` (docs/json.md), for the newest point.
-nlohmann::ordered_json WatchJson(const BoardState& state);
 
 }  // namespace synergy

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "common/printable.h"
@@ -17,12 +16,6 @@ std::string NameOf(const WatchedRun& run, uint32_t op) {
   if (op >= run.operators.size()) return fmt::format("operator {}", op);
   const v1::OperatorInfo& info = run.operators[op];
   return Printable(info.name().empty() ? info.type() : info.name(), kLongestName);
-}
-
-// As many as two digits of the half-width need.
-int Decimals(double half) {
-  if (!(half > 0)) return 3;
-  return std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 3);
 }
 
 std::vector<OperatorRow> KnownRows(const WatchedRun& run, const RailEnergy& rail) {
@@ -43,13 +36,12 @@ std::vector<OperatorRow> KnownRows(const WatchedRun& run, const RailEnergy& rail
 
 }  // namespace
 
-OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
-                    std::string_view sign) {
+OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
   const WatchedRun& run = state.run;
   OperatorRows result;
-  if (run.run_id.empty()) return {"energy per operator: while a job runs", "", {}};
+  if (run.run_id.empty()) return {"energy per operator: while a job runs", {}, {}};
   if (!run.why_not.empty()) {
-    return {"energy per operator: " + Printable(run.why_not, kLongestName), "", {}};
+    return {"energy per operator: " + Printable(run.why_not, kLongestName), {}, {}};
   }
   const std::string wanted = rail < state.history.rails().size() ? state.history.rails()[rail] : "";
   const RailEnergy* energy = nullptr;
@@ -58,15 +50,13 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
       if (one.rail == wanted) energy = &one;
     }
   }
-  if (energy == nullptr) return {"energy per operator: not known yet", "", {}};
+  if (energy == nullptr) return {"energy per operator: not known yet", {}, {}};
   if (!energy->why_not.empty()) {
-    return {"energy per operator: " + Printable(energy->why_not, kLongestName), "", {}};
+    return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}, {}};
   }
-  const double half_mj = 1e3 * energy->inference_j.half_width();
-  const int digits = Decimals(half_mj);
-  result.title = fmt::format("energy per operator on {} (mJ, 95 %)", Printable(wanted, 16));
-  result.inference = fmt::format("inference {:.{}f} {} {:.{}f} mJ", 1e3 * energy->inference_j.mean,
-                                 digits, sign, half_mj, digits);
+  result.title = fmt::format("energy per operator on {} (mJ, 95 %) after {} iterations",
+                             Printable(wanted, 16), run.iterations);
+  result.inference_j = energy->inference_j;
   result.rows = KnownRows(run, *energy);
   if (order == OperatorOrder::kEnergy) {
     std::ranges::stable_sort(result.rows, std::greater(),

@@ -1,8 +1,8 @@
 // The operators of the job that runs with what is known of their energy so far. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "client/watch/board_state.h"
@@ -15,13 +15,11 @@ struct OperatorRow {
   Estimate energy_j;  // of one execution; of a group, of all of its operators
 };
 struct OperatorRows {
-  std::string title;      // what they are, or why there are none
-  std::string inference;  // the energy of all of them; "" where there are none
+  std::string title;  // what they are and of how many iterations, or why there are none
+  std::optional<Estimate> inference_j;  // all of them; absent where there are none
   std::vector<OperatorRow> rows;
 };
 
-// `sign`: what stands between a value and its interval, "±".
-OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order,
-                    std::string_view sign);
+OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order);
 
 }  // namespace synergy

@@ -6,7 +6,10 @@ namespace synergy {
 namespace {
 
 constexpr int kShare = 50;  // one part in these
-constexpr Nanoseconds kShortest = Seconds(1);
+constexpr Nanoseconds kShortest = Seconds(1), kLongest = Seconds(30);
+// At least every so many times what a solution takes: numbers may not become older than that, and a
+// dear solution not cost more than a thirtieth of a core.
+constexpr int kLeastShare = 30;
 // While a run is young the next solution has about twice the readings.
 constexpr int kGrowth = 2;
 
@@ -14,7 +17,9 @@ constexpr int kGrowth = 2;
 
 void SolveBudget::Spend(MonotonicTime now, Nanoseconds added, Nanoseconds solved) {
   spent_ = spent_ + added + solved;
-  next_ = std::max(now + kShortest, begin_ + (spent_ + solved * kGrowth) * kShare);
+  const MonotonicTime affordable = begin_ + (spent_ + solved * kGrowth) * kShare;
+  const MonotonicTime latest = now + std::max(kLongest, solved * kLeastShare);
+  next_ = std::clamp(affordable, now + kShortest, latest);
 }
 
 }  // namespace synergy

@@ -1,5 +1,6 @@
-// When the energies of a run that is watched are solved again, so that it costs this host about a
-// fiftieth of a core, counted from the run's first records on. Pure.
+// When the energies of a run that is watched are solved again: as often as costs this host about a
+// fiftieth of a core, counted from the run's first records on, but in the end whatever it has cost
+// so far: numbers that nobody renews are no live view. Pure.
 #pragma once
 
 #include "common/clock.h"
@@ -14,7 +15,9 @@ class SolveBudget {
   // At `now` a solution was there; CPU time for taking in the records before it, and for itself.
   void Spend(MonotonicTime now, Nanoseconds added, Nanoseconds solved);
 
-  // Not before a second has passed, and what it is expected to cost is in the budget.
+  // Not before a second has passed, and what it is expected to cost is in the budget; but 30 s
+  // after the solution before at the latest, or, where that took more than a second, 30 times as
+  // long as it took.
   MonotonicTime next() const { return next_; }
 
  private:

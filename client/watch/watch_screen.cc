@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "client/analysis/decimals.h"
 #include "client/analysis/report_names.h"
 #include "client/watch/chart.h"
 #include "client/watch/fitting_text.h"
 #include "client/watch/operator_rows.h"
-#include "common/character_count.h"
 #include "common/printable.h"
 
 namespace synergy {
@@ -17,8 +17,9 @@ namespace {
 
 // Beside a chart; wider where it has two rows alone.
 constexpr size_t kLabelColumns = 26, kWideLabelColumns = 37;
-constexpr size_t kLeastOperatorRows = 5;
+constexpr size_t kLeastOperatorRows = 6;
 constexpr size_t kLongestName = 40;
+constexpr int kMostDecimals = 6;  // of millijoules: there is no room for more
 constexpr size_t kMostLostLines = 3;
 
 std::string Name(std::string_view untrusted) { return Printable(untrusted, kLongestName); }
@@ -104,7 +105,7 @@ class Drawing {
     }
     const size_t count = rails_.size();
     if (count == 0) return Line(" no live power yet");
-    // Besides charts: six lines, a blank one, the operators with their title.
+    // Besides charts: six lines, a blank one, the operators with their title and their sum.
     const size_t others = row_ + 6 + kLeastOperatorRows;
     const size_t room = pane_.rows > others ? pane_.rows - others : 0;
     const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / (count == 1 ? 2 : 4));
@@ -261,25 +262,29 @@ class Drawing {
 
   void Operators() {
     const size_t rail = rails_.empty() ? 0 : rails_.front();
-    const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
-    const OperatorRows rows = RowsOf(state_, rail, view_.order, sign);
-    const std::string whole = fmt::format(" {}; {}", rows.title, rows.inference);
-    const bool fits = !rows.inference.empty() && CharactersOf(whole) <= pane_.columns;
-    Line(fits ? whole : " " + rows.title, Ink::kBold);
+    const OperatorRows rows = RowsOf(state_, rail, view_.order);
+    Line(" " + rows.title, Ink::kBold);
     double full = 0;
     for (const OperatorRow& row : rows.rows) full = std::max(full, row.energy_j.high);
     const size_t name = std::clamp<size_t>(pane_.columns / 3, 28, kLongestName);
     const size_t bar = pane_.columns - name - 26;
+    if (rows.inference_j) Energy("an inference", *rows.inference_j, name, Ink::kBold);
     for (const OperatorRow& row : rows.rows) {
       if (row_ >= pane_.rows) return;
-      canvas_.Put(1, row_, ShortenedMiddle(row.name, name));
-      canvas_.Put(name + 2, row_,
-                  fmt::format("{:9.3f} {} {:.3f}", 1e3 * row.energy_j.mean, sign,
-                              1e3 * row.energy_j.half_width()));
-      canvas_.Put(name + 24, row_++,
+      canvas_.Put(name + 24, row_,
                   IntervalBar(row.energy_j.low, row.energy_j.high, full, bar, screen_.look.utf8),
                   RailInk(rail));
+      Energy(row.name, row.energy_j, name, Ink::kPlain);
     }
+  }
+
+  void Energy(const std::string& what, const Estimate& energy_j, size_t name_columns, Ink ink) {
+    canvas_.Put(1, row_, ShortenedMiddle(what, name_columns), ink);
+    const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
+    const double mean_mj = 1e3 * energy_j.mean, half_mj = 1e3 * energy_j.half_width();
+    const int decimals = std::min(DecimalsOf(mean_mj, half_mj, 3), kMostDecimals);
+    canvas_.Put(name_columns + 2, row_++,
+                fmt::format("{0:9.{3}f} {1} {2:.{3}f}", mean_mj, sign, half_mj, decimals), ink);
   }
 
   const BoardState& state_;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::array<double, 6> kSpans = {10, 30, 60, 120, 300, 600};
 
+constexpr char kControlBackslash = '\x1c';  // which is to end a program, as Ctrl-C
+
 double NextSpan(double span_s, bool longer) {
   const auto* at = std::ranges::find(kSpans, span_s);
   if (longer) return at + 1 < kSpans.end() ? at[1] : kSpans.back();
@@ -36,17 +38,16 @@ void ToggleRail(size_t rail, size_t rails, std::set<size_t>* shown) {
 }  // namespace
 
 void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
-  if (view->help && key != 'q') {
+  const bool quits = key == 'q' || key == kControlBackslash;
+  if (view->help && !quits) {
     view->help = false;
     return;
   }
   if (key >= '1' && key <= '9') {
     return ToggleRail(static_cast<size_t>(key - '1'), rails, &view->rails);
   }
+  if (quits) view->quit = true;
   switch (key) {
-    case 'q':
-      view->quit = true;
-      break;
     case 'p':
       view->paused = !view->paused;
       break;

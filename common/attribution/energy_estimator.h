@@ -2,6 +2,8 @@
 // much of the run as is there, bit by bit the same. Its memory does not grow with the run. Pure.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "common/attribution/least_squares.h"
 #include "common/attribution/run_data.h"
@@ -18,6 +20,8 @@ class EnergyEstimator {
 
   // Of all that was added. May be called again after more has come.
   LeastSquares Solve() const { return fit_.Finish(data_); }
+  // Measured to their end, of all that was added.
+  uint64_t iterations() const { return fit_.iterations(); }
 
  private:
   RunData data_;  // what no part has taken in yet

@@ -12,6 +12,11 @@ namespace {
 constexpr double kOutlier = 6;
 // More than this share are no outliers: the model does not hold, and the noise must say so.
 constexpr double kMostOutliers = 0.01;
+// Of a normal distribution 0.27 % are beyond 3 standard deviations. Where powers vary, or where the
+// windows are not known, it is 8 to 28 % (the accuracy bars' boards): none that varies with them is
+// an outlier, only what no rail could do.
+constexpr double kWide = 3, kMostWide = 0.03, kFarOutlier = 60;
+
 // How far the rows are from their predictions, in the standard deviation that most of them have;
 // 0 of those that were left out before.
 std::vector<double> Distances(const Eigen::VectorXd& p, const RegressionRows& rows) {
@@ -42,15 +47,19 @@ size_t OneIn(size_t rows) {
 
 uint64_t LeaveOutOutliers(const Eigen::VectorXd& p, RegressionRows* rows) {
   const std::vector<double> distances = Distances(p, *rows);
-  std::vector<size_t> outliers;
+  const auto share_beyond = [&distances](double limit) {
+    const auto beyond = std::ranges::count_if(distances, [limit](double d) { return d > limit; });
+    return static_cast<double>(beyond) / static_cast<double>(distances.size());
+  };
+  const double limit = share_beyond(kWide) > kMostWide ? kFarOutlier : kOutlier;
+  if (share_beyond(limit) > kMostOutliers) return 0;
+  uint64_t outliers = 0;
   for (size_t i = 0; i < distances.size(); ++i) {
-    if (distances[i] > kOutlier) outliers.push_back(i);
+    if (distances[i] <= limit) continue;
+    rows->LeaveOut(i);
+    ++outliers;
   }
-  if (static_cast<double>(outliers.size()) > kMostOutliers * static_cast<double>(rows->size())) {
-    return 0;
-  }
-  for (const size_t i : outliers) rows->LeaveOut(i);
-  return outliers.size();
+  return outliers;
 }
 
 }  // namespace synergy

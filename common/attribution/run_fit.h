@@ -31,6 +31,8 @@ class RunFit {
   void Trim(RunData* data);
   // Of all of `data`, which Advance() has seen as it is.
   LeastSquares Finish(const RunData& data) const;
+  // Measured to their end, likewise.
+  uint64_t iterations() const { return totals_.iterations + iteration_ends_.size(); }
 
  private:
   struct Rail {

@@ -22,6 +22,9 @@
 
 namespace synergy {
 
+// Of a reading in the store.
+inline constexpr double kMeterWattsPerStep = 1e-6;
+
 // Readings of a rail as the meter printed them, stamps on its own clock, which may go back where it
 // jumped.
 struct MeterRail {

@@ -62,6 +62,9 @@ grpc::Status CheckedService::Check(const char* method,
   const auto call = clients_.Begin(caller, needed, method, context);
   const CallerScope scope(call.ok() ? (*call)->caller() : caller);
   if (!call.ok()) {
+    if (absl::IsResourceExhausted(call.status()) && !clients_.IsWorthTelling(caller)) {
+      return ToGrpc(call.status());
+    }
     spdlog::warn("{} from {} is refused: {}", method, context->peer(), call.status().ToString());
     if (!caller.refused.empty()) return ToGrpc(call.status());  // of whom the log knows
     return handlers_.Refuse(method, call.status());

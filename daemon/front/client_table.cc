@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/fair_share.h"
+#include "common/protocol.h"
 #include "common/roles.h"
 #include "fmt/format.h"
 
@@ -42,6 +43,12 @@ absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
           "`synergyd pair` prints on the board");
     }
     caller.role = role->second;
+  }
+  if (caller.role < v1::ROLE_RUN && !watch_calls_.Admit(caller.id())) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{}: the role watch may make {:g} a second on this board; ask less often, or "
+                    "have the role run",
+                    kTooManyCalls, kWatchCallsASecond));
   }
   if (absl::Status may = CheckRole(needed, caller.role, what, caller.paired()); !may.ok())
     return may;

@@ -40,6 +40,7 @@ struct FrontServer::Parts {
   Parts(FrontStart start, TelemetryRingReader ring, std::unique_ptr<ControlChannel> channel,
         Clock& clock)
       : tls(std::move(start.tls)),
+        clients(clock),
         news(std::move(start.news)),
         telemetry(std::move(ring)),
         root(std::move(channel), news, kRootPatience,

@@ -75,7 +75,11 @@ absl::StatusOr<UniqueFd> RootClient::AskForFile(v1::ControlRequest request) {
 RootClient::Pending::~Pending() {
   if (id_ == 0) return;
   absl::MutexLock lock(&client_->mutex_);
-  client_->waiting_.erase(id_);
+  if (answer_.arrived || !sent_.ok()) {
+    client_->waiting_.erase(id_);
+  } else {
+    client_->waiting_[id_] = nullptr;
+  }
 }
 
 void RootClient::Begin(v1::ControlRequest request, std::span<const int> fds, Nanoseconds patience,
@@ -141,6 +145,10 @@ void RootClient::TakeAnswer(v1::ControlEvent event, std::vector<UniqueFd> fds) {
   const auto waiting = waiting_.find(event.id());
   if (waiting == waiting_.end()) {
     spdlog::warn("synergyd answered request {} too late, or twice", event.id());
+    return;
+  }
+  if (waiting->second == nullptr) {
+    waiting_.erase(waiting);
     return;
   }
   waiting->second->event = std::move(event);

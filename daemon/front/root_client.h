@@ -141,6 +141,7 @@ class RootClient {
   std::atomic<int> refusals_told_ = 0;
   mutable absl::Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  // Null: nobody wants the answer, which is to come all the same.
   std::unordered_map<uint64_t, Answer*> waiting_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   bool told_all_ ABSL_GUARDED_BY(mutex_) = false;

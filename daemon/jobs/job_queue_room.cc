@@ -143,9 +143,7 @@ v1::QuotaState JobQueue::DescribeQuotas(const JobOwner& by) {
 
 absl::Status JobQueue::SetQuotas(const v1::SetQuotasRequest& request) {
   absl::MutexLock files(&files_mutex_);
-  const bool sync = !IsRunningAJob();
-  if (absl::Status set = quotas_.SetUntrusted(request, sync); !set.ok()) return set;
-  if (!sync) store_->SyncLater(quotas_.path());
+  if (absl::Status set = quotas_.SetUntrusted(request); !set.ok()) return set;
   objects_->SetQuota(quotas_.limits().objects_bytes());
   absl::MutexLock lock(&mutex_);
   keep_quota_ = true;

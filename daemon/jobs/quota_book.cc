@@ -73,7 +73,7 @@ v1::QuotaState QuotaBook::Describe() const {
   return state;
 }
 
-absl::Status QuotaBook::SetUntrusted(const v1::SetQuotasRequest& request, bool sync) {
+absl::Status QuotaBook::SetUntrusted(const v1::SetQuotasRequest& request) {
   v1::Quotas asked = request.set();
   asked.DiscardUnknownFields();
   if (absl::Status valid = CheckUntrusted(asked); !valid.ok()) return valid;
@@ -84,8 +84,7 @@ absl::Status QuotaBook::SetUntrusted(const v1::SetQuotasRequest& request, bool s
   v1::StoredQuotas stored;
   if (!request.reset()) *stored.mutable_set() = set_;
   stored.mutable_set()->MergeFrom(asked);
-  absl::Status saved =
-      ReplaceFile(path_, stored.SerializeAsString(), sync ? Sync::kYes : Sync::kNo);
+  absl::Status saved = ReplaceFile(path_, stored.SerializeAsString(), Sync::kYes);
   if (saved.ok()) set_ = stored.set();
   return saved;
 }

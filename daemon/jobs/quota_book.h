@@ -25,12 +25,9 @@ class QuotaBook {
   v1::Quotas limits() const ABSL_LOCKS_EXCLUDED(mutex_);
   // All but what is used.
   v1::QuotaState Describe() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Holds on return, and is in the file. InvalidArgument: a value, or there is nothing to set; or
-  // the file's error: nothing has changed.
-  absl::Status SetUntrusted(const v1::SetQuotasRequest& request, bool sync)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-
-  const std::string& path() const { return path_; }
+  // Holds on return, and is on the disk, also while a job measures: it is a small file, and rare.
+  // InvalidArgument: a value, or there is nothing to set; or the file's error: nothing has changed.
+  absl::Status SetUntrusted(const v1::SetQuotasRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   const std::string path_;

@@ -107,6 +107,13 @@ class Client:
         wait_for(measuring, 60, "a measured iteration", self.POLL_SECONDS)
 
 
+def without_identity(document):
+    """A run's document without what tells it from another import of the same."""
+    run = {key: value for key, value in document["run"].items() if key not in ("number", "id", "board_id")}
+    run["board_title"] = run["board_title"].removesuffix(", imported")
+    return {**document, "run": run}
+
+
 class Board(Client):
     """`with Board() as board: board.ctl("run", ...)`. Leaves no process and no file behind."""
 

@@ -253,6 +253,30 @@ class MeasuredGate(unittest.TestCase):
         self.assertIn("The gate has decided nothing.", err)
         self.assertFalse(junit.exists())
 
+    def test_a_run_that_the_boards_restart_interrupts_is_measured_again(self):
+        self.job("mid", "", iterations=100)
+        with Board() as board:
+            gate = board.start_ctl("gate", self.board.scratch / "mid.toml", self.board.scratch / "mid.toml",
+                                   "--max-increase", "100%", "--metric", "time", "--runs", "4", "--json", "--store", board.store)
+            board.wait_until_measuring()
+            board.stop(signal.SIGKILL)
+            board.start()
+            out, err = gate.communicate(timeout=300)
+            self.assertIn(gate.returncode, (0, 1, 5), out + err)
+            self.assertRegex(err, r"run 1 was interrupted \(.+\): it is measured again")
+            result = json.loads(out)
+            runs = [run["number"] for side in ("baseline", "candidate") for run in result[side]["runs"]]
+            self.assertNotIn(1, runs)
+            self.assertGreaterEqual(len(runs), 6)
+            self.assertEqual(result["against"], [])
+            self.assertEqual(len(board.json("runs")["runs"]), len(runs) + 1, "the interrupted one is stored")
+
+    def test_a_gate_says_which_keys_of_submit_it_does_not_use(self):
+        self.job("shown", 'require-valid = true\nsort = "time"\noutputs = "scores.npy"\n', iterations=5)
+        done = self.gate("shown.toml", "a.toml", "--max-increase", "100%", "--runs", "3", "--json")
+        self.assertIn("shown.toml: a gate does not use outputs, sort", done.stderr)
+        self.assertFalse((self.board.scratch / "scores.npy").exists())
+
     def test_what_cannot_be_is_refused_before_anything_is_measured(self):
         before = self.runs()
         limit = ("--max-increase", "2%")

@@ -1,11 +1,15 @@
 """Job files, the queue and leases, from the command line to the board."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
+import textwrap
 import unittest
 
 from board import Board, wait_for
+from tensors import node, onnx, read_npy, tensor
 
 # The analysis is not what is tested.
 QUICK = ("--method", "integrate")
@@ -156,6 +160,63 @@ class JobsTest(unittest.TestCase):
         self.assertEqual({job["state"] for job in json.loads(done.stdout)["sweeps"][0]["jobs"]}, {"on board"})
         done = self.board.ctl("submit", path, "--wait", "--json", *QUICK)
         self.assertEqual({job["state"] for job in json.loads(done.stdout)["sweeps"][0]["jobs"]}, {"done"})
+
+    def test_what_run_writes_and_shows_a_job_file_does_too(self):
+        path = write(self.board, JOB_FILE.replace("repetitions = 2", 'outputs = "scores.npy"\nsort = "energy"\nmethod = "integrate"'))
+        refused = self.board.ctl("submit", path)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("outputs needs --wait", refused.stderr)
+        refused = self.board.ctl("submit", path, "--wait", "--host", self.board.host, "--host", "unix:/nowhere")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("give one --host", refused.stderr)
+        self.assertEqual(self.jobs()["jobs"], [])
+        done = self.board.ctl("submit", path, "--wait", "--json")
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        for job in json.loads(done.stdout)["sweeps"][0]["jobs"]:
+            energies = [op["energy_j"]["VDD_IN"]["mean"] or 0 for op in job["report"]["ops"]]
+            self.assertEqual(energies, sorted(energies, reverse=True))
+            self.assertEqual(job["report"]["run"]["number"], job["attempts"][-1]["run"])
+        scores = [read_npy(self.board.scratch / f"scores.{job}.npy") for job in (1, 2)]
+        self.assertEqual(scores[0][0], scores[1][0])
+        done = self.board.ctl("submit", path, "--wait", "--sort", "time")
+        self.assertEqual(done.stdout.count("± 95 %"), 2, "a table of operators for each job: " + done.stdout)
+
+    def test_a_network_that_has_changed_since_it_was_planned_is_noticed(self):
+        weights = self.board.scratch / "w.bin"
+        weights.write_bytes(bytes(4 * 64))
+        add = onnx([node("Add", ["x", "w"], ["y"])], [("x", [1, 64])], [("y", [1, 64])],
+                   [tensor("w", [1, 64], external="w.bin")])
+        model = self.board.scratch / "model.onnx"
+        model.write_bytes(add)
+        path = write(self.board, JOB_FILE.replace("squeezenet", "model.onnx").replace("threads = [1, 2]", "threads = 1"))
+        sent = self.board.ctl("submit", path, "--detach", "--json")
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        for file, then in ((weights, b"1" * 256), (model, onnx([node("Relu", ["x"], ["y"])], [("x", [1, 64])], [("y", [1, 64])]))):
+            before = file.read_bytes()
+            file.write_bytes(then)
+            changed = self.board.ctl("submit", path, "--wait")
+            self.assertEqual(changed.returncode, 2, changed.stdout + changed.stderr)
+            self.assertIn(f"{file}: it has changed since sweep 1 (two) was planned", changed.stderr)
+            self.assertIn("--restart", changed.stderr)
+            file.write_bytes(before)
+        weights.write_bytes(b"1" * 256)
+        anew = self.board.ctl("submit", path, "--restart", "--wait", "--json", *QUICK)
+        self.assertEqual(json.loads(anew.stdout)["sweeps"][0]["sweep"], 2, anew.stderr)
+        self.assertEqual([job["state"] for job in json.loads(anew.stdout)["sweeps"][0]["jobs"]], ["done"] * 2)
+        again = self.board.ctl("submit", path, "--json")
+        self.assertEqual(json.loads(again.stdout)["sweeps"][0]["sweep"], 3, "the first one is not taken up")
+
+    def test_the_examples_of_the_guides_are_taken(self):
+        """Their networks' files are not there, and one repetition is enough to see it."""
+        for page in ("jobs", "gate"):
+            guide = (pathlib.Path(__file__).parents[2] / "docs" / f"{page}.md").read_text()
+            (example,) = re.findall(r"(?m)^    schema = 1\n(?:(?:    .*)?\n)+", guide)
+            example = re.sub(r', "models/ours.onnx"|"model.onnx", ', "", textwrap.dedent(example))
+            example = re.sub(r"(threads = .*)\b4\b", rf"\g<1>{min(4, os.cpu_count())}", example)
+            path = write(self.board, re.sub(r"repetitions = \d+", "repetitions = 1", example), f"{page}.toml")
+            done = self.board.ctl("submit", path, "--detach", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual({job["state"] for job in json.loads(done.stdout)["sweeps"][0]["jobs"]}, {"on board"})
 
     def test_mistakes_in_a_file_are_said_before_anything_is_sent(self):
         for line, said in (("iteration = 3", "line 9"), ('engine = "nosuch"', "nosuch"),

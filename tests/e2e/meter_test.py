@@ -1,7 +1,9 @@
 """A meter on the host whose clock drifts and jumps, beside a simulated board."""
+import json
+import subprocess
 import unittest
 
-from board import BIN, Board
+from board import BIN, Board, without_identity
 
 DRIFT_PPM = 80
 OFFSET_S = 12345.678
@@ -59,9 +61,37 @@ class Meter(unittest.TestCase):
         self.assertIn("meter clock: ±", text)
         self.assertIn("meter:USB mJ", text)
         self.assertIn("meter:USB", self.board.ctl("export", number, "--format", "csv").stdout)
+        self.check_exported(run, number)
         listed = self.board.json("runs")["runs"]
         mine = next(r for r in listed if r["number"] == run["run"]["number"])
         self.assertGreater(mine["bytes"], 0)
+
+    def check_exported(self, run, number):
+        """Its readings are in the records and in the timeline, on the board's clock."""
+        lines = [json.loads(line) for line in self.board.ctl("export", number, "--format", "jsonl").stdout.splitlines()]
+        end_ns = next(line["end_ns"] for line in lines if line["record"] == "end")
+        samples = [line for line in lines if line["record"] == "meter_sample"]
+        self.assertGreater(len(samples), 100)
+        self.assertEqual({line["rail"] for line in samples}, {"meter:USB"})
+        self.assertEqual(sorted(line["at_ns"] for line in samples), [line["at_ns"] for line in samples])
+        self.assertLessEqual(samples[-1]["at_ns"], end_ns)
+        trace = json.loads(self.board.ctl("export", number, "--format", "chrome").stdout)["traceEvents"]
+        values = [event for event in trace if event["name"] == "meter:USB (W)"]
+        self.assertEqual([event["args"]["value"] for event in values], [line["power_w"] for line in samples])
+        page = self.board.ctl("report", number, "-o", "-", "--store", self.board.store)
+        self.assertIn('"name":"meter:USB","step"', page.stdout)
+        self.assertEqual(page.stderr, "")
+        # The folder of csv has all of it: the same run in another store.
+        folder, other = self.board.scratch / f"csv{number}", self.board.scratch / f"other{number}.db"
+        self.assertEqual(self.board.ctl("export", number, "--format", "csv", "-o", f"{folder}/").returncode, 0)
+        again = subprocess.run([BIN / "synergyctl", "import", folder, "--json", "--store", other], capture_output=True, text=True,
+                               timeout=60)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.maxDiff = None
+        self.assertEqual(without_identity(json.loads(again.stdout)), without_identity(run))
+        rows = (folder / "meter.csv").read_text().splitlines()
+        self.assertTrue(rows[0].startswith("# SIMULATED"), rows[0])
+        self.assertEqual(len(rows) - 2, run["meter"]["rails"][0]["readings"])
 
     def test_a_clock_that_drifts_is_brought_onto_the_boards_and_the_store_keeps_it(self):
         run = self.run_with("--drift-ppm", str(DRIFT_PPM), "--offset-s", str(OFFSET_S))
@@ -70,6 +100,18 @@ class Meter(unittest.TestCase):
         self.assertFalse([r for r in run["reasons"] if r.startswith("meter")], run["reasons"])
         self.assertTrue(run["run"]["simulated"])
         self.check_stored(run)
+
+    def test_each_job_of_a_file_has_its_meter(self):
+        path = self.board.scratch / "job.toml"
+        path.write_text(f'schema = 1\nname = "metered"\nnet = "squeezenet"\niterations = 60\nidle = 0\nrepetitions = 2\n'
+                        f'meter = "{self.command("--offset-s", str(OFFSET_S))}"\n')
+        done = self.board.ctl("submit", path, "--wait", "--sort", "index", "--json")
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        jobs = json.loads(done.stdout)["sweeps"][0]["jobs"]
+        self.assertEqual([job["state"] for job in jobs], ["done"] * 2)
+        for job in jobs:
+            self.check_energies(job["report"])
+            self.assertTrue(job["report"]["meter"]["clock"]["fitted"])
 
     def test_a_clock_that_jumps_is_put_right_where_it_jumped(self):
         for jump_ms in (50, -50):
@@ -86,6 +128,9 @@ class Meter(unittest.TestCase):
         self.assertTrue([r for r in run["reasons"] if r.startswith("meter_clock: ")])
         self.assertIsNone(run["totals"]["all"]["energy_j"]["meter:USB"])
         self.assertIsNotNone(run["totals"]["all"]["energy_j"]["VDD_IN"])
+        exported = self.board.ctl("export", str(run["run"]["number"]), "--format", "chrome")
+        self.assertIn("the readings of the host's meter are left out", exported.stderr)
+        self.assertIn("the readings of the host's meter are left out", json.loads(exported.stdout)["otherData"]["left_out"])
 
     def test_a_meter_that_dies_leaves_the_boards_own_numbers(self):
         run = self.run_with("--die")

@@ -15,7 +15,7 @@ SETTLED = "new Promise((done) => setTimeout(done, 200))"
 # Text that would act if any of it became markup, script, a style or an attribute.
 HOSTILE = ("<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "\"' onmouseover=window.hacked=1 x=\"",
            "<!--<script>", "javascript:window.hacked=1", "\u202egnp.exe\u2066", "&lt;b&gt; &amp;", "${window.hacked=1}",
-           "]]></svg><svg onload=window.hacked=1>")
+           "]]></svg><svg onload=window.hacked=1>", "W" * 40)
 # What other programs may send, though import takes no such name.
 WORSE = (*HOSTILE, "a\nb\r\n\tc\u2028d", "L" + "o" * 10000 + "ng", "\u05d0\u202e" * 300, "__proto__", "constructor", "")
 DATA = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.DOTALL)
@@ -196,6 +196,9 @@ class Report(unittest.TestCase):
         self.assertLess(browser.run("Math.max(...[...document.querySelectorAll('th, td, h1, li, svg text')].map((one) => "
                                     "one.textContent.length))"), 700)
         self.assertLessEqual(browser.run("document.documentElement.scrollWidth"), 1280)
+        # No name beside a bar is cut at the picture's left.
+        self.assertGreaterEqual(browser.run("Math.min(...[...document.querySelectorAll('svg .bar text')].map((one) => "
+                                            "one.getBBox().x))"), 0)
         self.assertGreater(browser.run("document.querySelectorAll('#timeline canvas').length"), 0)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
+from board import without_identity
+
 BIN = pathlib.Path(os.environ["SYNERGY_BIN"]).resolve()
 SAMPLES = "rail,window_begin_ns,window_end_ns,power_w\n" + "".join(
     f"supply,{i * 1_000_000},{(i + 1) * 1_000_000},{5 + (i % 2) * 0.5}\n" for i in range(100))
@@ -93,7 +95,7 @@ class Traces(unittest.TestCase):
         out = self.folder / "out"
         done = self.ctl("export", "1", "--traces", out)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(sorted(p.name for p in out.iterdir()), ["markers.csv", "operators.csv", "samples.csv", "sensor.toml"])
+        self.assertEqual(sorted(p.name for p in out.iterdir()), ["markers.csv", "operators.csv", "records.jsonl", "samples.csv", "sensor.toml"])
         other = self.folder / "other.db"
         second = self.import_json(*self.traces(out), "--sensor", out / "sensor.toml",
                                   "--operators", out / "operators.csv", store=other)
@@ -136,6 +138,27 @@ class Traces(unittest.TestCase):
                 self.assertEqual([op["energy_j"] for op in second["ops"]], [op["energy_j"] for op in first["ops"]])
                 for key in ("totals", "energy", "groups"):
                     self.assertEqual(second[key], first[key], key)
+                # With all that the folder has it is the same run to the last word.
+                third = self.import_json(out, store=self.folder / f"{number}c.db")
+                self.maxDiff = None
+                self.assertEqual(without_identity(third), without_identity(first))
+                self.assertTrue(third["run"]["id"].startswith("import-"))
+                again = self.ctl("import", out, store=self.folder / f"{number}c.db")
+                self.assertEqual(again.returncode, 4, again.stderr)
+
+    def test_an_export_of_a_run_that_is_not_whole_is_none_either(self):
+        spool, out = self.folder / "run.spool", self.folder / "out"
+        subprocess.run([BIN / "synergy-sim", "--board", "sim:jetson-tx1", "--net", "squeezenet", "--iterations", "20",
+                        "--seed", "1", "-o", spool], check=True, capture_output=True, timeout=60)
+        spool.write_bytes(spool.read_bytes()[:-20])
+        self.assertEqual(self.ctl("import", "--spool", spool).returncode, 5)
+        self.assertEqual(self.ctl("export", "1", "--traces", out).returncode, 5)
+        done = self.ctl("import", out, "--json", store=self.folder / "other.db")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        first, second = (json.loads(text) for text in (self.ctl("show", "1", "--json").stdout, done.stdout))
+        self.assertTrue(second["run"]["partial"])
+        self.assertEqual(second["ops"], first["ops"])
+        self.assertEqual(second["conditions"], first["conditions"])
 
     def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(self):
         cases = {
@@ -199,7 +222,8 @@ class Traces(unittest.TestCase):
         self.assertIn("markdown", wrong.stderr)
 
     def test_wrong_flags_are_bad_input(self):
-        for arguments in (["import"], ["import", "--samples", self.folder / "samples.csv"],
+        for arguments in (["import"], ["import", self.folder / "none"], ["import", self.folder, "--records", "x"],
+                          ["import", self.folder, "--spool", "x"], ["import", "--samples", self.folder / "samples.csv"],
                           ["import", "--spool", "x", "--net", "n"], ["import", "--spool", "x", "--operators", "o"], ["import", "--spool", self.folder],
                           ["import", "--spool", self.folder / "samples.csv"],
                           ["import", "--samples", "no", "--markers", "no"], ["export", "1"],

@@ -137,22 +137,28 @@ class WatchTest(unittest.TestCase):
         terminal.show("VDD_IN", without=["VDD_CPU"])
         terminal.keys("c")
         terminal.show("cores")
+        # Keys that come as sequences with digits and letters are none of these.
+        terminal.keys("0", "c")
+        terminal.show("VDD_IN", "VDD_CPU", "VDD_GPU", "energy per operator")
+        terminal.keys("Home", "End", "PPage", "F1", "F5", "Up", "C-Right", "p")
+        terminal.show("PAUSED", "VDD_IN", "VDD_CPU", "VDD_GPU", "30 s")
 
     def test_job_operator_and_energies_of_a_run_are_shown_and_sorted(self):
         terminal = self.watching()
         self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
         screen = terminal.show("squeezenet, measure", "energy per operator on VDD_IN", "conv", seconds=120)
-        by_energy = [line.split()[0] for line in screen.split("energy per operator")[1].splitlines()[1:4]]
+        self.assertRegex(screen, r"\(mJ, 95 %\) after \d+ iterations\n an inference +[\d.]+ ± [\d.]+\n")
+        by_energy = [line.split()[0] for line in screen.split("an inference")[1].splitlines()[1:4]]
         terminal.keys("s")
         terminal.show("energy per operator on VDD_IN")
 
         def first():
-            return [line.split()[0] for line in terminal.screen().split("energy per operator")[1].splitlines()[1:4]]
+            return [line.split()[0] for line in terminal.screen().split("an inference")[1].splitlines()[1:4]]
         wait_for(lambda: first() != by_energy, 30, "another order")
         self.assertIn("conv1", first()[0])
 
     def test_terminal_is_as_it_was_after_every_end(self):
-        for end in ("q", "C-c", "TERM"):
+        for end in ("q", "C-c", "C-\\", "TERM", "QUIT"):
             with self.subTest(end):
                 terminal = self.terminal() if end == "q" else terminal
                 before = terminal.tmux("display-message", "-p", "#{pane_tty}").strip()
@@ -160,16 +166,16 @@ class WatchTest(unittest.TestCase):
                 terminal.type(BIN / "synergyctl", "watch")
                 terminal.show("VDD_IN", "q quit")
                 self.assertEqual(terminal.modes(), "1 0")
-                if end == "TERM":
+                if end in ("TERM", "QUIT"):
                     pane = int(terminal.tmux("display-message", "-p", "#{pane_pid}"))
                     child = int(pathlib.Path(f"/proc/{pane}/task/{pane}/children").read_text().split()[0])
-                    os.kill(child, signal.SIGTERM)
+                    os.kill(child, signal.Signals[f"SIG{end}"])
                 else:
                     terminal.keys(end)
                 wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
                 terminal.keys("-l", "echo code=$?.")
                 terminal.keys("Enter")
-                terminal.show("code=0." if end == "q" else "code=130.")
+                terminal.show("code=0." if end in ("q", "C-\\") else "code=130.")
                 after = subprocess.run(["stty", "-F", before, "-a"], capture_output=True, text=True).stdout
                 self.assertEqual(after, modes)
                 terminal.type("clear")
@@ -214,6 +220,7 @@ class WatchTest(unittest.TestCase):
         self.assertIn("this client's role may watch at 5 Hz at most", lines.communicate(timeout=30)[1])
         for before, after in zip(points, points[1:]):
             self.assertAlmostEqual((after["begin_ns"] - before["begin_ns"]) * 1e-9, 0.2, 1)
+        self.assertIn("role run", points[-1]["records_why_not"])
         self.board = board
         terminal = self.terminal()
         terminal.type(f"{BIN / 'synergyctl'} watch --host {tcp}; echo ended with $?")
@@ -275,6 +282,26 @@ class WatchTest(unittest.TestCase):
             more = rail["energy_j"] - before["rails"][0]["energy_j"]
             self.assertAlmostEqual(more, rail["mean_w"] * (after["end_ns"] - after["begin_ns"]) * 1e-9, 9)
         self.assertTrue(lines[0]["simulated"])
+
+    def test_lines_have_the_energies_of_the_job_once_for_each_solution(self):
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        client = self.board.start_ctl("watch", "--interval", "100ms")
+        lines, end = [], time.monotonic() + 60
+        while sum(line["energies"] is not None for line in lines) < 2 and time.monotonic() < end:
+            lines.append(json.loads(client.stdout.readline()))
+        client.send_signal(signal.SIGTERM)
+        client.communicate(timeout=30)
+        self.assertEqual(client.returncode, 130)
+        solved = [line["energies"] for line in lines if line["energies"] is not None]
+        self.assertLess(len(solved), len(lines))
+        self.assertLess(solved[0]["iterations"], solved[1]["iterations"])
+        rail = solved[1]["rails"][0]
+        self.assertEqual((rail["rail"], rail["why_not"]), ("VDD_IN", None))
+        self.assertLess(rail["inference_j"]["ci95"][0], rail["inference_j"]["mean"])
+        self.assertEqual(len(rail["ops"]) + sum(len(group["ops"]) for group in rail["groups"]), 66)
+        self.assertGreater(lines[-1]["sampler"]["readings"], 1000)
+        self.assertIn("conv1", {line["job"]["op_name"] for line in lines if line["job"]} | {op["name"] for op in rail["ops"]})
+        self.assertTrue(any(line["job"]["op_name"] for line in lines if line["job"]))
 
     def test_once_gives_a_line_of_each_board(self):
         done = self.board.ctl("watch", "--once", "--host", self.board.host, "--host", self.board.host)

@@ -10,7 +10,7 @@ class Clocks(LabTest):
     def start_pin(self, *flags):
         pin = self.lab.start_ctl("clocks", "pin", *flags, "--", *WHILE_PARENT)
         self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
-        wait_for(lambda: self.lab.lease(), 60, "the lease")
+        self.lab.await_lease(pin)
         return pin
 
     def assert_put_back(self):

@@ -160,6 +160,15 @@ class LabBoard(Client):
         done = self.ctl("clocks", "--json")
         return json.loads(done.stdout)["lease"] if done.returncode == 0 else False
 
+    def await_lease(self, client):
+        """Returns when the clocks are held, for which `client` was started."""
+        def held():
+            if client.poll() is not None:
+                raise AssertionError(f"who was to hold the clocks ended with {client.returncode}: {client.communicate()}")
+            return self.lease()
+
+        wait_for(held, 90, "the lease")
+
     def settings(self):
         return self.cpufreq(), self.chip_settings()
 

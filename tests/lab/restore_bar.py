@@ -37,7 +37,7 @@ def kill_one(lab, number, seconds):
             client.send_signal(signal.SIGINT)
             time.sleep(random.uniform(0, 0.4))
     else:
-        wait_for(lambda: lab.lease(), 90, "the lease")
+        lab.await_lease(client)
         wait_for(lambda: lab.pids(victim), 90, f"the start of {victim}")
     lab.guest.run(f"for p in {' '.join(map(str, lab.pids(victim)))}; do kill -9 $p; done; true")
     if victim != "synergyd":  # the daemon lives, and ends the lease by itself
@@ -58,7 +58,7 @@ def main():
         begin = time.monotonic()
         lab.start()
         client = hold(lab, 0)
-        wait_for(lambda: lab.lease(), 90, "the lease")
+        lab.await_lease(client)
         seconds = time.monotonic() - begin
         end(client)
         lab.stop()

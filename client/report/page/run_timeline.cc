@@ -37,13 +37,20 @@ void RunTimeline::Value(const std::string& name, int64_t at_ns, double value, do
 
 void RunTimeline::Sample(const v1::ChannelInfo& channel, const Reading&,
                          const std::optional<RailPowerPoint>& power, std::string*) {
-  if (!power) return;
-  auto rail = std::ranges::find(rails_, channel.rail(), [](const auto& one) { return one.first; });
-  if (rail == rails_.end()) {
-    rails_.emplace_back(channel.rail(), PackedSeries(channel.rail(), kPowerStepW, begin_ns_));
-    rail = rails_.end() - 1;
+  if (power) Power(channel.rail(), power->from_ns, power->power_w, &rails_);
+}
+
+void RunTimeline::MeterSample(const std::string& rail, const PowerSample& sample, std::string*) {
+  Power(rail, sample.at_ns, sample.power_w, &meter_);
+}
+
+void RunTimeline::Power(const std::string& rail, int64_t at_ns, double power_w, Rails* rails) {
+  auto place = std::ranges::find(*rails, rail, [](const auto& one) { return one.first; });
+  if (place == rails->end()) {
+    rails->emplace_back(rail, PackedSeries(rail, kPowerStepW, begin_ns_));
+    place = rails->end() - 1;
   }
-  rail->second.Add(power->from_ns, power->power_w);
+  place->second.Add(at_ns, power_w);
 }
 
 void RunTimeline::Execution(int64_t begin_units, int64_t end_units, uint32_t op,
@@ -83,8 +90,22 @@ void RunTimeline::EndPhase(int64_t at_ns) {
 }
 
 void RunTimeline::Event(int64_t at_ns, const std::string& what, const std::string& text) {
-  if (events_.size() == kMostEvents) return;
+  if (events_.size() == kMostEvents) {
+    ++events_left_out_;
+    return;
+  }
   events_.push_back({{"at_s", Seconds(at_ns)}, {"what", what}, {"text", text}});
+}
+
+void RunTimeline::Gap(const v1::Gap& gap) {
+  if (gaps_.size() == kMostEvents) {
+    ++gaps_left_out_;
+    return;
+  }
+  gaps_.push_back({{"source", gap.source()},
+                   {"begin_s", Seconds(gap.begin_ns())},
+                   {"end_s", Seconds(std::max(gap.begin_ns(), gap.end_ns()))},
+                   {"cause", GapCauseName(gap.cause())}});
 }
 
 void RunTimeline::Record(const v1::RunRecord& record, std::string*) {
@@ -92,13 +113,7 @@ void RunTimeline::Record(const v1::RunRecord& record, std::string*) {
     EndPhase(record.phase().at_ns());
     phase_ = record.phase();
   }
-  if (record.has_gap() && gaps_.size() < kMostEvents) {
-    const v1::Gap& gap = record.gap();
-    gaps_.push_back({{"source", gap.source()},
-                     {"begin_s", Seconds(gap.begin_ns())},
-                     {"end_s", Seconds(std::max(gap.begin_ns(), gap.end_ns()))},
-                     {"cause", GapCauseName(gap.cause())}});
-  }
+  if (record.has_gap()) Gap(record.gap());
   if (record.has_notice()) {
     Event(record.notice().at_ns(), record.notice().code(), record.notice().text());
   }
@@ -145,7 +160,9 @@ ordered_json RunTimeline::Json() const {
   ordered_json json;
   json["end_s"] = Seconds(end_ns());
   json["rails"] = ordered_json::array();
-  for (const auto& [name, values] : rails_) json["rails"].push_back(values.Json(kMostValues));
+  for (const Rails* rails : {&rails_, &meter_}) {
+    for (const auto& [name, values] : *rails) json["rails"].push_back(values.Json(kMostValues));
+  }
   json["clocks"] = JsonOf(clocks_);
   json["temperatures"] = JsonOf(temperatures_);
   json["threads"] = ordered_json::array();
@@ -157,6 +174,9 @@ ordered_json RunTimeline::Json() const {
   json["phases"] = phases_;
   json["gaps"] = gaps_;
   json["events"] = events_;
+  json["gaps_left_out"] = gaps_left_out_;
+  json["events_left_out"] = events_left_out_;
+  json["left_out"] = left_out();
   return json;
 }
 

@@ -6,6 +6,7 @@ import { label } from "./text.js";
 import { scale, tickText } from "./scales.js";
 
 const WIDTH = 640, NAME = 22; // characters of a name beside a point
+const BAR_NAME = 30, BAR_LEFT = 196; // characters of one beside a bar, and where the bars begin
 export const COLORS = 8;
 
 export function colorClass(place) {
@@ -16,11 +17,27 @@ function root(description, height) {
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": description });
 }
 
+let canvas = null;
+function widthOf(text) { // as page.css has the texts of a picture
+  canvas ??= document.createElement("canvas").getContext("2d");
+  canvas.font = "13px system-ui, sans-serif";
+  return canvas.measureText(text).width;
+}
+
+// As much of a name as has room; `width`: of a text.
+export function fitting(name, most, room, width = widthOf) {
+  for (let characters = most; characters > 1; --characters) {
+    const text = label(name, characters);
+    if (width(text) <= room) return text;
+  }
+  return label(name, 1);
+}
+
 function barOf(item, y, left, x) {
   const from = x(0), to = x(item.value);
   const parts = [
     svg("title", {}, `${label(item.name, 200)}: ${item.shown}`),
-    svg("text", { x: left - 6, y: y + 13, class: "end" }, label(item.name, 24)),
+    svg("text", { x: left - 6, y: y + 13, class: "end" }, fitting(item.name, BAR_NAME, left - 8)),
     svg("rect", { x: Math.min(from, to), y: y + 3, width: Math.abs(to - from), height: 11, class: colorClass(item.color ?? 0) }),
   ];
   if (item.low !== null && item.low !== undefined) {
@@ -33,7 +50,7 @@ function barOf(item, y, left, x) {
 // items: {name, value, low, high, shown: the value with its unit, color}; at most the 30 largest have room.
 export function bars(description, unit, items) {
   const shown = items.slice(0, 30);
-  const left = 182, right = WIDTH - 24, height = 18 * shown.length + 34;
+  const left = BAR_LEFT, right = WIDTH - 24, height = 18 * shown.length + 34;
   const axis = scale(shown.flatMap((item) => [item.value, item.low ?? item.value, item.high ?? item.value]), { fromZero: true });
   const x = (value) => left + Math.max(0, Math.min(1, axis.at(value))) * (right - left);
   const plot = root(description, height);

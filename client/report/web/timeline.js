@@ -10,6 +10,7 @@ import { table } from "./table.js";
 import { duration, label, number } from "./text.js";
 
 const LANE = 15; // the height of a thread's operators
+const MOST_THREADS = 8; // that have one
 const DASHES = [undefined, [6, 3], [2, 2], [8, 3, 2, 3]];
 
 // Joules from the first value on: each holds until the next.
@@ -147,15 +148,27 @@ function rangeTable(rails, from, to) {
   ], rows);
 }
 
-function notesOf({ rails, threads }) {
-  const notes = [];
+// What of the run is not in the page, or not in the plot; texts.
+export function notesOf(timeline, meter) {
+  const { rails, threads } = timeline, notes = [];
   for (const rail of rails) {
     if (rail.thinned > 1) notes.push(`${label(rail.name)}: the lowest and the highest of each ${rail.thinned} readings are in this page`);
   }
   for (const thread of threads) {
     if (thread.left_out > 0) notes.push(`thread ${thread.thread}: its last ${thread.left_out} executions are not in this page`);
   }
-  return notes.map((note) => element("p", { class: "dim" }, note));
+  if (threads.length > MOST_THREADS) {
+    notes.push(`${threads.length - MOST_THREADS} of the ${threads.length} threads have no band above the plot: there is room for ${MOST_THREADS}`);
+  }
+  if (timeline.gaps_left_out > 0) notes.push(`${timeline.gaps_left_out} more gaps are not in this page: its first ${timeline.gaps.length} are`);
+  if (timeline.events_left_out > 0) {
+    notes.push(`${timeline.events_left_out} more events are not in this page: its first ${timeline.events.length} are`);
+  }
+  if (timeline.left_out) notes.push(label(timeline.left_out, 300));
+  if (meter && meter.clock.uncertainty_s !== null) {
+    notes.push(`rails of the host's meter: their time on the board's clock is known within ${duration(meter.clock.uncertainty_s)}`);
+  }
+  return notes;
 }
 
 function eventTable(timeline) {
@@ -173,7 +186,7 @@ export function timelineSection(run) {
   const rails = loadRails(timeline).filter((rail) => rail.times.length > 0);
   if (rails.length === 0) return section("timeline", "Power over time", element("p", {}, "No power was read."));
   const state = {
-    threads: timeline.threads.slice(0, 8).map(unpackExecutions), iterations: unpackExecutions(timeline.iterations),
+    threads: timeline.threads.slice(0, MOST_THREADS).map(unpackExecutions), iterations: unpackExecutions(timeline.iterations),
     phases: timeline.phases, gaps: timeline.gaps, operator: loadOperators(run.document),
   };
   state.top = LANE * (1 + state.threads.length);
@@ -193,5 +206,5 @@ export function timelineSection(run) {
     pointed: (at) => { pointed.textContent = pointedText(state, at); },
   });
   return section("timeline", "Power over time", plot.tools, figure(description, plot.root, legend(typeColors(run.document).names), pointed),
-    ...notesOf(timeline), stats, eventTable(timeline));
+    ...notesOf(timeline, run.document.meter).map((note) => element("p", { class: "dim" }, note)), stats, eventTable(timeline));
 }

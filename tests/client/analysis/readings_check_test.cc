@@ -27,6 +27,8 @@ struct Shape {
   int iterations = 8;
   int step_ms = 1;
   SensorFile sensors = {};
+  int without = -1;       // the row of a marker that is not there
+  int names = 1'000'000;  // so many operators have names of their own
 };
 
 RunReport ReportOf(const Shape& shape) {
@@ -41,7 +43,9 @@ RunReport ReportOf(const Shape& shape) {
   for (int i = 0; i < shape.iterations; ++i) {
     for (int op = 0; op < shape.operators; ++op) {
       const int64_t at = (40 + 40 * i) * int64_t{1'000'000} + op * length_ns;
-      traces.markers += fmt::format("op{},Conv,{},{},{}\n", op, i, at, at + length_ns);
+      if (i * shape.operators + op == shape.without) continue;
+      traces.markers +=
+          fmt::format("op{},Conv,{},{},{}\n", op % shape.names, i, at, at + length_ns);
     }
   }
   const RunData data = DataOf(traces);
@@ -53,6 +57,30 @@ TEST(ReadingsCheck, AnImportWithReadingsAllTheTimeIsValid) {
   EXPECT_EQ(report.verdict, v1::VERDICT_VALID);
   EXPECT_THAT(report.reasons, IsEmpty());
   EXPECT_THAT(ReportOf({.step_ms = 7}).reasons, IsEmpty()) << "gaps between all windows are none";
+}
+
+TEST(MarkersCheck, AnExecutionWithoutARowIsMissing) {
+  const RunReport report = ReportOf({.without = 13});
+  EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(report.reasons,
+              ElementsAre(AllOf(StartsWith("markers_missing: 1 operators ran more or less often"),
+                                HasSubstr("8 iterations ask for: op1 (7)."))));
+}
+
+TEST(MarkersCheck, OperatorsOfOneNameAreTold) {
+  const RunReport report = ReportOf({.names = 3});  // the fourth is called like the first
+  EXPECT_EQ(report.verdict, v1::VERDICT_SUSPECT);
+  EXPECT_THAT(report.reasons,
+              ElementsAre(AllOf(StartsWith("operators_repeat: 1 operators ran several times"),
+                                HasSubstr("op0 (16)"))));
+}
+
+TEST(MarkersCheck, StampsThatAreDaysApartAreRefused) {
+  const Traces traces{
+      "rail,window_begin_ns,window_end_ns,power_w\nsupply,0,1000000,5\n"
+      "supply,1000000000000000,1000000001000000,5\n",
+      "op,type,iteration,begin_ns,end_ns\nconv,Conv,0,0,1000000\n"};
+  EXPECT_THAT(ChunksOf(traces).status().ToString(), HasSubstr("there are 11.6 days"));
 }
 
 TEST(ReadingsCheck, FewerReadingsThanOperatorsAreFew) {

@@ -45,6 +45,14 @@ TEST_F(GateFiles, TooFewPairsToDecideAnythingAreRefused) {
   ExpectUsage(CheckRuns(settled, 5), "over 5 points: give --runs 4 or more");
 }
 
+TEST_F(GateFiles, RequireValidIsOfTheBaselinesFile) {
+  const SweepPlan with = File("a", "net = \"squeezenet\"\nrequire-valid = true\n");
+  const SweepPlan without = File("b", "net = \"squeezenet\"\n");
+  EXPECT_TRUE(SettleGate({.max_increase = 0.1}, {&with, &without})->require_valid);
+  EXPECT_FALSE(SettleGate({.max_increase = 0.1}, {&without, &with})->require_valid);
+  EXPECT_FALSE(SettleGate({.max_increase = 0.1}, {nullptr, &with})->require_valid);
+}
+
 TEST_F(GateFiles, KeysOfGateAreTheDefaultsOfTheOptions) {
   const SweepPlan file = Gate("a",
                               "max-increase = \"3%\"\nalpha = 0.01\nmetric = \"edp\"\n"

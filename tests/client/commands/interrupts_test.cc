@@ -37,6 +37,14 @@ TEST(Interrupts, CountsBothSignalsOnAThreadOfItsOwn) {
   EXPECT_FALSE(Blocked(SIGINT)) << "the mask is put back";
 }
 
+TEST(Interrupts, TakesOtherSignalsWhereTheyAreWanted) {
+  std::binary_semaphore called(0);
+  const Interrupts interrupts([&](int) { called.release(); }, {SIGQUIT});
+  EXPECT_FALSE(Blocked(SIGINT));
+  kill(getpid(), SIGQUIT);
+  called.acquire();
+}
+
 TEST(Interrupts, EndsWithoutASignal) {
   const Interrupts interrupts([](int) { ADD_FAILURE() << "nobody sent one"; });
 }

@@ -25,21 +25,63 @@ class SweepPlanTest : public testing::Test {
   TempFolder folder_;
 };
 
-TEST_F(SweepPlanTest, EveryOptionOfRunThatSaysWhatIsMeasuredIsAKey) {
+std::set<std::string> OptionsOf(void (*add)(CLI::App&, ChosenCommand*), const char* command) {
   CLI::App app;
   ChosenCommand chosen;
-  AddRunCommand(app, &chosen);
-  std::set<std::string> options, keys;
-  for (const CLI::Option* option : app.get_subcommand("run")->get_options()) {
-    options.insert(option->get_lnames().at(0));
+  add(app, &chosen);
+  std::set<std::string> options;
+  for (const CLI::Option* option : app.get_subcommand(command)->get_options()) {
+    if (!option->get_lnames().empty()) options.insert(option->get_lnames()[0]);
   }
-  // What belongs to one run on one host, or to how it is shown.
-  for (const char* other : {"help", "outputs", "meter", "require-valid", "detach", "host", "store",
-                            "watch", "json", "sort", "method", "limit"}) {
+  return options;
+}
+
+// docs/jobs.md has the list of those that are none.
+TEST_F(SweepPlanTest, EveryOptionOfRunIsAKeyOrOneOfSubmits) {
+  std::set<std::string> options = OptionsOf(AddRunCommand, "run"), keys;
+  const std::set<std::string> of_submit = OptionsOf(AddSubmitCommand, "submit");
+  for (const char* other : {"help", "host", "store", "detach", "json"}) {
     EXPECT_EQ(options.erase(other), 1u) << other;
+    EXPECT_TRUE(of_submit.contains(other)) << other;
   }
   for (const JobKey& key : JobFileKeys()) keys.insert(key.name);
   EXPECT_EQ(keys, options);
+}
+
+TEST_F(SweepPlanTest, HasHowAllJobsAreJudgedAndWhatIsKeptBesideThem) {
+  const auto plan = Read(
+      "net = \"squeezenet\"\nmethod = \"integrate\"\nlimit = \"overlap=2%\"\n"
+      "require-valid = true\nsort = \"energy\"\nwatch = true\noutputs = \"out/scores.npy\"\n"
+      "meter = \"exec:my meter\"\nrepetitions = 2\n");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->result.method, "integrate");
+  EXPECT_EQ(plan->result.limits.overlap, 0.02);
+  EXPECT_TRUE(plan->result.require_valid);
+  EXPECT_EQ(plan->result.sort, "energy");
+  EXPECT_TRUE(plan->result.watch);
+  EXPECT_EQ(plan->result.meter, "exec:my meter");
+  EXPECT_EQ(plan->OutputsOf(1), folder_.File("out/scores.2.npy"));
+  EXPECT_EQ(Read("net = \"squeezenet\"\noutputs = \"scores.npy\"\n")->OutputsOf(0),
+            folder_.File("scores.npy"));
+}
+
+TEST_F(SweepPlanTest, WhatRunRefusesOfThemIsRefused) {
+  for (const char* wrong : {"method = \"guess\"", "limit = \"overlap=much\"", "sort = \"name\"",
+                            "meter = \"my meter\"", "sort = [\"time\", \"energy\"]"}) {
+    const auto plan = Read(std::string("net = \"squeezenet\"\n") + wrong + "\n");
+    EXPECT_EQ(ExitCodeOf(plan.status()), ExitCode::kUsage) << wrong;
+    EXPECT_THAT(plan.status().ToString(), HasSubstr("job.toml: ")) << wrong;
+  }
+}
+
+// What is judged or shown otherwise is the same plan.
+TEST_F(SweepPlanTest, WhatIsKeptBesideTheRecordsIsOfThePlan) {
+  const auto digest = [&](const std::string& key) {
+    return Read("net = \"squeezenet\"\n" + key)->digest;
+  };
+  EXPECT_EQ(digest(""), digest("sort = \"time\"\nrequire-valid = true\n"));
+  EXPECT_NE(digest(""), digest("outputs = \"/tmp/a.npy\"\n"));
+  EXPECT_NE(digest(""), digest("meter = \"exec:true\"\n"));
 }
 
 TEST_F(SweepPlanTest, HasTheOptionsThatRunWouldHaveParsed) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <clocale>
 #include <locale>
 #include <map>
@@ -58,9 +59,24 @@ TEST(ExportFormats, EveryFormatSaysThatARunIsSimulated) {
   const RunReport report = ReportOf(SampleChunks());
   const auto files =
       Written(SampleChunks(), *MakeExportWriter("csv", /*into_folder=*/true, {1, report}));
-  ASSERT_EQ(files.size(), ExportFolderFiles().size());
+  ASSERT_EQ(files.size(), ExportFolderFiles().size() - 2) << "it has no meter";
   for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(files[i].starts_with("# SIMULATED")) << i;
   EXPECT_THAT(files[3], HasSubstr("simulated = true"));
+}
+
+TEST(ExportFormats, JsonLinesHaveTheReadingsOfAMeterOnTheHost) {
+  RunReport report = ReportOf(SampleChunks());
+  report.meter.emplace().add_segments();
+  const ExportedMeter meter = {
+      .host = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6.25}}}}},
+      .readings = {}};
+  const auto writer = MakeExportWriter("jsonl", /*into_folder=*/false, {3, report, &meter});
+  const json lines = Lines(Written(SampleChunks(), *writer).front());
+  EXPECT_EQ(std::ranges::count(lines, json{{"record", "meter_sample"},
+                                           {"rail", "meter:USB"},
+                                           {"at_ns", kSampleBeginNs + kMsNs},
+                                           {"power_w", 6.25}}),
+            1);
 }
 
 class GermanNumbers : public std::numpunct<char> {

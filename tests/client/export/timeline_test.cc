@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/export/chrome_writer.h"
 #include "fmt/format.h"
 #include "tests/client/export/exported.h"
 #include "tests/client/sample_run.h"
@@ -142,6 +143,8 @@ TEST(Timeline, PhasesLastUntilTheNextOneOrTheEnd) {
   const std::vector<std::string> lines = WithRecords(records);
   EXPECT_THAT(lines, Contains("phases: phase setup 0-50"));
   EXPECT_THAT(lines, Contains("phases: phase measure 50-90"));
+  EXPECT_THAT(lines, Contains("events: phase: setup 0"));
+  EXPECT_THAT(lines, Contains("events: phase: measure 50"));
 }
 
 TEST(Timeline, ClocksTemperaturesAndThrottlingAreSeen) {
@@ -186,8 +189,48 @@ TEST(Timeline, GapsAndNoticesAreSeen) {
   notice->set_text("words");
   const std::vector<std::string> lines = WithRecords(records);
   EXPECT_THAT(lines, Contains("gaps: ina3221: gap missed_tick 3-6 count=3 detail="));
+  EXPECT_THAT(lines, Contains("events: gap: missed_tick 3 source=ina3221 count=3"));
   EXPECT_THAT(lines, Contains("events: records_dropped 9 text=words"));
   EXPECT_THAT(TimelineOf(SampleChunks()), Not(Contains(testing::StartsWith("gaps"))));
+}
+
+RunReport WithMeter(bool is_fitted) {
+  RunReport report = ReportOf(SampleChunks());
+  report.meter.emplace();
+  if (is_fitted) report.meter->add_segments();
+  return report;
+}
+
+TEST(Timeline, TheRailsOfAMeterOnTheHostStandBesideTheBoards) {
+  const RunReport report = WithMeter(true);
+  const auto at = [](int64_t ms, double watts) {
+    return PowerSample{kSampleBeginNs + ms * kMsNs, watts};
+  };
+  // What it read before the run and after it is not the run's.
+  const ExportedMeter meter = {
+      .host = {.record = {},
+               .rails = {{"meter:USB", {at(-1, 7), at(2, 8), at(5, 9), at(95, 7)}},
+                         {"meter:HUB", {at(3, 0.5)}}}},
+      .readings = {}};
+  std::vector<std::string> lines;
+  Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
+  EXPECT_EQ(timeline.left_out(), "");
+  Written(SampleChunks(), timeline);
+  std::erase_if(lines, [](const std::string& line) { return !line.starts_with("meter:"); });
+  EXPECT_THAT(lines, testing::UnorderedElementsAre("meter:USB (W): 2 8", "meter:USB (W): 5 9",
+                                                   "meter:HUB (W): 3 0.5"));
+}
+
+TEST(Timeline, SaysThatAMeterWhoseClockIsNotKnownIsLeftOut) {
+  const RunReport report = WithMeter(false);
+  std::vector<std::string> lines;
+  const ExportedMeter meter = {.host = {.record = {}, .rails = {{"meter:USB", {}}}},
+                               .readings = {}};
+  Timeline timeline({1, report, &meter}, std::make_unique<Lines>(&lines));
+  EXPECT_THAT(timeline.left_out(), testing::HasSubstr("the host's meter are left out"));
+  Timeline exported({1, report, &meter}, std::make_unique<ChromeWriter>());
+  EXPECT_THAT(Written(SampleChunks(), exported).front(),
+              testing::HasSubstr("\"left_out\":\"the readings of the host's meter"));
 }
 
 TEST(Timeline, RecordsThatTheDeviceDroppedAreSeen) {

@@ -21,6 +21,9 @@ const std::vector<JobKey> kKeys = {
     {.name = "quick", .kind = JobKey::Kind::kFlag},
     {.name = "cpu-freq", .of_clocks = true},
     {.name = "governor", .of_clocks = true},
+    {.name = "sort", .of_file = true},
+    {.name = "limit", .kind = JobKey::Kind::kList, .of_file = true},
+    {.name = "watch", .kind = JobKey::Kind::kFlag, .of_file = true},
 };
 
 absl::StatusOr<JobFile> Parse(const std::string& keys) {
@@ -41,6 +44,19 @@ TEST(JobFile, ASingleJobHasTheArgumentsThatRunWouldHave) {
   EXPECT_THAT(file->jobs[0].arguments,
               ElementsAre("--net=a", "--iterations=50", "--input=x", "--input=y", "--quick"));
   EXPECT_EQ(file->jobs[0].label(), "a");
+}
+
+TEST(JobFile, WhatHoldsForAllJobsIsNoAxisAndInNoJob) {
+  const auto plain = Parse("net = \"a\"\nthreads = [1, 2]\n");
+  const auto file = Parse(
+      "net = \"a\"\nthreads = [1, 2]\nsort = \"time\"\nlimit = [\"a=1\", \"b=2\"]\nwatch = true\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(file->arguments, ElementsAre("--sort=time", "--limit=a=1", "--limit=b=2", "--watch"));
+  EXPECT_EQ(file->points, 2u);
+  EXPECT_EQ(file->jobs[0].arguments, plain->jobs[0].arguments);
+  EXPECT_EQ(file->Digest(), plain->Digest());
+  EXPECT_THAT(Parse("net = \"a\"\nsort = [\"time\"]\n").status().ToString(),
+              HasSubstr("job.toml: line 4: \"sort\" must be one value"));
 }
 
 TEST(JobFile, NoPointIsThereTwice) {

@@ -33,10 +33,28 @@ TEST(EstimatesText, SaysTheNoiseInWattsWhereThereIsNoStepWorthItsName) {
               AllOf(HasSubstr("\n  1338 readings, 0.01 W of noise\n"), Not(HasSubstr("step"))));
 }
 
+TEST(EstimatesText, NoHalfWidthIsShownAsZero) {
+  RunReport report = Report(0.038, 0.3);
+  report.estimates[0]->inference_j = {.mean = 1e-6, .low = 0.99998e-6, .high = 1.00002e-6};
+  EXPECT_THAT(EstimatesText(report),
+              HasSubstr("VDD_IN: 0.001000000 ± 0.000000020 mJ an inference"));
+  OpReport op;
+  op.result.mean_energy_j = {1e-7};
+  OperatorEnergy energy;
+  energy.energy_j = Estimate{1e-7, 0.99e-7, 1.01e-7};
+  op.estimate = {energy};
+  EXPECT_EQ(EnergyCell(report, op, 0), "0.0001000");
+  EXPECT_EQ(IntervalCell(op, 0), "1.00");
+  op.estimate[0]->energy_j = Estimate{0.1, 0.1 - 2.5e-6, 0.1 + 2.5e-6};
+  EXPECT_EQ(IntervalCell(op, 0), "0.0025");
+  op.result.mean_energy_j = {0.1};
+  EXPECT_EQ(EnergyCell(report, op, 0), "100.0000");
+}
+
 TEST(EstimatesText, DoesNotAskForMoreIterationsThanARunMayHave) {
   GroupEnergy group;
   group.more_iterations = 300;
-  EXPECT_EQ(WhatWouldHelp(group), "300 more iterations would tell them apart");
+  EXPECT_EQ(WhatWouldHelp(group), "at least 300 more iterations would tell them apart");
   group.more_iterations = 502'502'714'765;
   EXPECT_EQ(WhatWouldHelp(group), "no run would be long enough to tell them apart");
 }

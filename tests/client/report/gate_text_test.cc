@@ -144,9 +144,28 @@ TEST(ComparisonText, HasARowForEachValueAndADashForWhatIsNotKnown) {
   comparison.values = {{.level = Level::kNetwork, .increase = increase},
                        {.level = Level::kOperator, .name = "conv1"}};
   EXPECT_THAT(ComparisonText(comparison, 0),
-              AllOf(HasSubstr("energy on VDD_IN"), HasSubstr("1100 mJ"), HasSubstr("+10.00 %"),
-                    HasSubstr("+7.87 % to +12.18 %"), HasSubstr("100 mJ ± 21.56 mJ"),
-                    HasSubstr("not known alone in each run")));
+              AllOf(HasSubstr("energy on VDD_IN"), HasSubstr("1000 mJ"), HasSubstr("1100 mJ"),
+                    HasSubstr("100 mJ ± 22 mJ"), HasSubstr("+10.0 %"),
+                    HasSubstr("+7.9 % to +12.2 %"), HasSubstr("not known alone in each run")));
+}
+
+TEST(ComparisonText, ShowsAsManyDigitsAsAreKnown) {
+  Comparison comparison{.rail = "", .metric = Metric::kTime, .values = {}};
+  Increase increase;
+  increase.log_baseline = std::log(7.1234567e-3);
+  increase.log_candidate = increase.log_baseline + 1e-4;
+  increase.log = 1e-4;
+  increase.se_baseline = increase.se_candidate = 1e-6;
+  increase.se = std::sqrt(2) * 1e-6;
+  increase.degrees_of_freedom = 1e9;
+  comparison.values = {{.level = Level::kNetwork, .increase = increase}};
+  EXPECT_THAT(ComparisonText(comparison, 0),
+              AllOf(HasSubstr("7.123457 ms  7.124169 ms  0.000712 ms ± 0.000020 ms"),
+                    HasSubstr("+0.01000 %  +0.00972 % to +0.01028 %")));
+  // Runs that say the same to the last digit.
+  comparison.values[0].increase->se = comparison.values[0].increase->se_baseline =
+      comparison.values[0].increase->se_candidate = 0;
+  EXPECT_THAT(ComparisonText(comparison, 0), HasSubstr("7.123 ms   7.124 ms  0.0007124 ms ± 0 ms"));
 }
 
 TEST(GateText, NamesAreNoCommandsToARunner) {

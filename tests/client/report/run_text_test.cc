@@ -197,6 +197,15 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "SIMULATED: the powers come from a model of the board, not from a sensor.\n");
 }
 
+TEST(RunText, AShortOperatorsIntervalIsNotZero) {
+  RunReport report = SampleReport();
+  MeanWithInterval& time = report.ops[1].result.time_s;
+  time.mean = 2.345678e-6;
+  time.ci95 = {.low = time.mean - 0.21e-6, .high = time.mean + 0.21e-6};
+  EXPECT_THAT(RunText(report, {.number = 3, .extra_columns = {}}),
+              HasSubstr("1  relu1     Relu  0.00235  0.00021 "));
+}
+
 TEST(RunText, SaysForHowLongOperatorsOverlapped) {
   RunReport report = SampleReport();
   const std::string without = RunText(report, {.number = 3, .extra_columns = {}});

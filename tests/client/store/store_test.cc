@@ -79,6 +79,19 @@ TEST_F(StoreTest, ASweepIsTakenUpUntilItIsFinished) {
   EXPECT_NE(store->TakeUpSweep(wanted)->sweep, first);
 }
 
+TEST_F(StoreTest, ASweepKeepsTheFilesThatItWasPlannedWith) {
+  const auto store = Open();
+  const FileHashes planned = {{"/m/a.onnx", "01"}, {"/m/b.onnx", "02"}};
+  StoredSweep wanted = {.board_id = "b", .name = "n", .digest = "d", .jobs = 2, .files = planned};
+  const int64_t first = store->TakeUpSweep(wanted)->sweep;
+  wanted.files["/m/a.onnx"] = "03";
+  EXPECT_EQ(Open()->TakeUpSweep(wanted)->files, planned);
+  const auto anew = store->TakeUpSweep(wanted, OpenSweep::kFinish);
+  EXPECT_NE(anew->sweep, first);
+  EXPECT_EQ(anew->files, wanted.files);
+  EXPECT_EQ(store->TakeUpSweep(wanted)->sweep, anew->sweep) << "the first one is not taken up";
+}
+
 TEST_F(StoreTest, AnAttemptIsTheRunThatCameOfItsTokenAlsoWhenTheRunIsDeleted) {
   const auto store = Open();
   const int64_t sweep =
@@ -370,7 +383,7 @@ TEST_F(StoreTest, AStoreOfVersion1IsMigratedWithItsRuns) {
   EXPECT_TRUE(store->Run(number)->complete);
   EXPECT_TRUE(store->AddSubmission("board-1", {"token-a", 5}).ok());
   auto database = Database::Open(path_, Database::Mode::kExisting);
-  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 5);
+  EXPECT_EQ(*database->QueryInt("PRAGMA user_version"), 6);
 }
 
 std::vector<std::string> TagsOf(Store& store, int64_t number) { return store.Run(number)->tags; }

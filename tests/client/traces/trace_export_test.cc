@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/traces/trace_records.h"
 #include "client/traces/trace_rows.h"
 #include "common/attribution/integrate.h"
 #include "tests/client/sample_run.h"
@@ -16,7 +17,10 @@
 namespace synergy {
 namespace {
 
-Traces ExportOf(const std::vector<v1::Chunk>& chunks) {
+// `records`: takes what the other files do not have; null: they are looked at alone.
+Traces ExportOf(const std::vector<v1::Chunk>& chunks, std::string* records = nullptr) {
+  std::string left;
+  if (records == nullptr) records = &left;
   TraceExport traces;
   for (const v1::Chunk& chunk : chunks) {
     const absl::Status scanned = traces.Scan(chunk);
@@ -24,7 +28,7 @@ Traces ExportOf(const std::vector<v1::Chunk>& chunks) {
   }
   Traces texts{SampleHeaderLine(), MarkerHeaderLine() + traces.PhaseRows()};
   for (const v1::Chunk& chunk : chunks) {
-    EXPECT_TRUE(traces.Write(chunk, &texts.samples, &texts.markers).ok());
+    EXPECT_TRUE(traces.Write(chunk, &texts.samples, &texts.markers, records).ok());
   }
   const auto sensors = ParseSensorFile(SensorFileText(traces.Sensors()), "sensor.toml");
   EXPECT_TRUE(sensors.ok()) << sensors.status();
@@ -118,6 +122,119 @@ TEST(TraceExport, ACurrentAndItsVoltageComeBackAsTheyWere) {
               testing::HasSubstr("\nVDD_IN,1000000,1118000,3.8128,,unknown,current,100\n"));
   EXPECT_THAT(traces.samples,
               testing::HasSubstr("\nVDD_IN,4200000,4300000,,,fresh,voltage,2383\n"));
+}
+
+// A run with all that its device can tell, of which some records were dropped.
+std::vector<v1::Chunk> FullRun() {
+  std::vector<v1::RunRecord> records(5);
+  v1::Conditions* conditions = records[0].mutable_conditions();
+  conditions->set_at_ns(kSampleBeginNs);
+  conditions->add_frequencies()->set_clock("policy0");
+  conditions->mutable_frequencies(0)->set_hz(1'734'000'000);
+  conditions->add_temperatures()->set_zone("CPU-therm");
+  conditions->mutable_temperatures(0)->set_millidegrees(-41'500);
+  records[1].mutable_gap()->set_source("ina3221 \"0\"\n");
+  records[1].mutable_gap()->set_begin_ns(kSampleBeginNs + kMsNs);
+  records[1].mutable_gap()->set_end_ns(kSampleBeginNs + 2 * kMsNs);
+  records[1].mutable_gap()->set_count(uint64_t{1} << 60);
+  records[2].mutable_notice()->set_text("words");
+  records[3].mutable_clocks()->set_simulated(true);
+  records[4].mutable_chirp()->add_edge_ns(kSampleBeginNs + 5 * kMsNs);
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  v1::Chunk end = chunks.back();
+  chunks.pop_back();
+  uint64_t first = 0;
+  for (v1::Chunk& chunk : chunks) {
+    if (chunk.channel() == kRunRecordsChannel) first = chunk.first_sequence() + chunk.count();
+    if (chunk.channel() == kFirstSensorChannel + 1) chunk.set_first_sequence(7);
+  }
+  for (const v1::RunRecord& record : records) {
+    chunks.push_back(MakeChunk(chunks.size(), kRunRecordsChannel, first++, 1,
+                               v1::ENCODING_RUN_RECORDS, EncodeRunRecords({record})));
+  }
+  end.set_seq(chunks.size());
+  end.set_first_sequence(first);
+  chunks.push_back(end);
+  return chunks;
+}
+
+template <typename Messages>
+std::string BytesOf(const Messages& messages) {
+  std::string bytes;
+  for (const auto& message : messages) bytes += message.SerializeAsString() + "|";
+  return bytes;
+}
+
+TEST(TraceExport, WithItsRecordsImportGivesTheSameRun) {
+  const RunData before = Decoded(FullRun());
+  std::string records;
+  Traces traces = ExportOf(FullRun(), &records);
+  traces.records = records;
+  const RunData after = DataOf(traces);
+  EXPECT_EQ(after.readings(), before.readings());
+  ExpectSameMarkers(after, before);
+  v1::RunHeader header = *after.header();
+  EXPECT_EQ(header.run_id(), "import-1");
+  EXPECT_EQ(header.board().board_id(), "b");
+  EXPECT_EQ(header.board().title(), before.header()->board().title() + ", imported");
+  header.set_run_id(before.header()->run_id());
+  header.mutable_board()->set_board_id(before.header()->board().board_id());
+  header.mutable_board()->set_title(before.header()->board().title());
+  EXPECT_EQ(header.SerializeAsString(), before.header()->SerializeAsString());
+  EXPECT_EQ(BytesOf(after.operators()), BytesOf(before.operators()));
+  EXPECT_EQ(BytesOf(after.phases()), BytesOf(before.phases()));
+  EXPECT_EQ(BytesOf(after.conditions()), BytesOf(before.conditions()));
+  EXPECT_EQ(BytesOf(after.gaps()), BytesOf(before.gaps()));
+  EXPECT_EQ(BytesOf(after.notices()), BytesOf(before.notices()));
+  ASSERT_NE(after.end(), nullptr);
+  EXPECT_EQ(after.end()->SerializeAsString(), before.end()->SerializeAsString());
+  ASSERT_EQ(before.lost().size(), 1u);
+  ASSERT_EQ(after.lost().size(), 1u);
+  EXPECT_EQ(after.lost()[0].channel, kFirstSensorChannel + 1);
+  EXPECT_EQ(after.lost()[0].count, 7u);
+}
+
+TEST(TraceExport, OfARunThatIsNotWholeTheRecordsHaveNoEnd) {
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  chunks.pop_back();
+  std::string records;
+  Traces traces = ExportOf(chunks, &records);
+  traces.records = records;
+  const auto imported = ChunksOf(traces);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(Decoded(*imported).end(), nullptr);
+}
+
+TEST(TraceRecords, WhatIsNoRecordIsToldWithItsLine) {
+  std::string whole;
+  ExportOf(SampleChunks(), &whole);
+  const std::string header = whole.substr(0, whole.find('\n') + 1);
+  const auto error = [](const std::string& text) {
+    const auto parsed = ParseTraceRecords(text, "r.jsonl");
+    EXPECT_TRUE(absl::IsInvalidArgument(parsed.status())) << text;
+    return parsed.status().ToString();
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(error(""), HasSubstr("r.jsonl:1: there is no record"));
+  EXPECT_THAT(error(header + header), HasSubstr("r.jsonl:2: a run has one header"));
+  EXPECT_THAT(error("{\"notice\":{}}\n"), HasSubstr("r.jsonl:1: a run has one header"));
+  EXPECT_THAT(error(header + "{\"notise\":{}}\n"), HasSubstr("r.jsonl:2: no record"));
+  EXPECT_THAT(error(header + "{\"lost\":{\"channel\":-1,\"count\":1,\"at_ns\":1}}\n"),
+              HasSubstr("r.jsonl:2: no record"));
+  EXPECT_THAT(error(whole + "{\"notice\":{}}\n"), HasSubstr("behind the run's end"));
+}
+
+TEST(TraceExport, RecordsOfAnotherRunAreRefused) {
+  std::string records;
+  Traces traces = ExportOf(SampleChunks(), &records);
+  traces.records = records;
+  size_t at = 0;
+  while ((at = traces.records.find("VDD_CPU")) != std::string::npos) {
+    traces.records.replace(at, 7, "VDD_GPU");
+  }
+  const auto chunks = ChunksOf(traces);
+  ASSERT_TRUE(absl::IsInvalidArgument(chunks.status()));
+  EXPECT_THAT(chunks.status().ToString(), testing::HasSubstr("no channel of the rail 'VDD_CPU'"));
 }
 
 TEST(TraceExport, VoltagesAloneAreNoRail) {

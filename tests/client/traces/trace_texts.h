@@ -42,6 +42,7 @@ struct Traces {
   std::string markers;
   SensorFile sensors = {};
   size_t block_lines = 1000;
+  std::string records = {};  // "": without
 };
 
 // The chunks that import would store.
@@ -56,6 +57,12 @@ inline absl::StatusOr<std::vector<v1::Chunk>> ChunksOf(const Traces& traces) {
       TraceRun::Make(samples, markers, traces.sensors,
                      {.run_id = "import-1", .board_id = "b", .net = "", .importer = "test"});
   if (!run.ok()) return run.status();
+  if (!traces.records.empty()) {
+    absl::StatusOr<TraceRecords> records = ParseTraceRecords(traces.records, "records.jsonl");
+    if (!records.ok()) return records.status();
+    const absl::Status set = run->SetRecords(*std::move(records), "records.jsonl");
+    if (!set.ok()) return set;
+  }
   std::vector<v1::Chunk> chunks;
   absl::Status written = run->Write([&](size_t block) { return sample_blocks[block]; },
                                     [&](size_t block) { return marker_blocks[block]; },

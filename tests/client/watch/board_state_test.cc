@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "client/watch/watch_json.h"
 #include "common/records/chunk.h"
 
 namespace synergy {
@@ -30,7 +31,7 @@ BoardState Watched() {
 }
 
 TEST(BoardState, LineHasWattsJoulesAndNullsForWhatWasNotRead) {
-  const nlohmann::ordered_json json = WatchJson(Watched());
+  const nlohmann::ordered_json json = WatchJson(Watched(), true);
   EXPECT_EQ(json["rails"][0]["mean_w"], 6.0);
   EXPECT_EQ(json["rails"][0]["energy_j"], 6.0);
   EXPECT_TRUE(json["rails"][1]["mean_w"].is_null());
@@ -47,12 +48,51 @@ TEST(BoardState, LineSaysTheJobThatRuns) {
   state.point->set_run_id("r1");
   state.point->set_phase(v1::PHASE_MEASURE);
   state.point->set_iteration(12);
-  const nlohmann::ordered_json json = WatchJson(state);
+  const nlohmann::ordered_json json = WatchJson(state, true);
   EXPECT_EQ(json["job"]["net"], "squeezenet");
   EXPECT_EQ(json["job"]["phase"], "measure");
   EXPECT_EQ(json["job"]["iteration"], 12);
   EXPECT_TRUE(json["job"]["op"].is_null());
   EXPECT_EQ(json["queued"], 1);
+}
+
+TEST(BoardState, LineHasTheSamplersHealthAndEnergiesOfTheRunThatIsFollowed) {
+  BoardState state = Watched();
+  nlohmann::ordered_json json = WatchJson(state, true);
+  for (const char* key : {"sampler", "energies", "records_why_not"}) {
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  }
+  state.run.readings = 10;
+  state.run.fresh = 4;
+  state.run.missed = 2;
+  state.run.operators.emplace_back().set_name("conv1");
+  LeastSquares& energies = state.run.energies.emplace();
+  energies.ops = {0, 1, 2};
+  state.run.iterations = 12;
+  energies.rails.resize(2);
+  RailEnergy& rail = energies.rails.front();
+  rail.rail = "VDD_IN";
+  rail.inference_j = {1, 0.9, 1.1};
+  rail.ops.resize(3);
+  rail.ops[0].energy_j = Estimate{0.5, 0.4, 0.6};
+  rail.ops[1].group = rail.ops[2].group = 0;
+  rail.groups = {{.ops = {1, 2}, .energy_j = {0.5, 0.4, 0.6}, .more_iterations = {}}};
+  energies.rails[1].rail = "VDD_CPU";
+  energies.rails[1].why_not = "no readings";
+  json = WatchJson(state, true);
+  EXPECT_EQ(json["sampler"]["fresh"], 4);
+  EXPECT_EQ(json["sampler"]["missed"], 2);
+  EXPECT_EQ(json["energies"]["iterations"], 12);
+  const auto& in = json["energies"]["rails"][0];
+  EXPECT_EQ(in["inference_j"]["ci95"], (std::vector<double>{0.9, 1.1}));
+  ASSERT_EQ(in["ops"].size(), 1u);
+  EXPECT_EQ(in["ops"][0]["name"], "conv1");
+  EXPECT_EQ(in["ops"][0]["energy_j"]["mean"], 0.5);
+  EXPECT_EQ(in["groups"][0]["ops"], (std::vector<int>{1, 2}));
+  EXPECT_EQ(json["energies"]["rails"][1]["why_not"], "no readings");
+  EXPECT_TRUE(WatchJson(state, false)["energies"].is_null());
+  state.run.why_not = "needs the role run";
+  EXPECT_EQ(WatchJson(state, true)["records_why_not"], "needs the role run");
 }
 
 TEST(BoardState, OperatorsNameIsThatOfTheRunThatIsFollowed) {
@@ -115,7 +155,7 @@ TEST(BoardState, TemperaturesAndThrottlesAreThoseOfTheClocksWithoutAJobToo) {
   counter->set_value(8);
   TakeClocks(clocks, &state);
   EXPECT_EQ(Throttled(state), std::vector<std::string>{"cpu0 core_throttle_count +1"});
-  const nlohmann::ordered_json json = WatchJson(state);
+  const nlohmann::ordered_json json = WatchJson(state, true);
   EXPECT_EQ(json["temperatures"][0]["temperature_c"], 45.5);
   EXPECT_EQ(json["throttled"][0], "cpu0 core_throttle_count +1");
   clocks.clear_temperatures();
@@ -125,7 +165,7 @@ TEST(BoardState, TemperaturesAndThrottlesAreThoseOfTheClocksWithoutAJobToo) {
 
 TEST(BoardState, LineSaysWhatTheDaemonUsesOfACore) {
   BoardState state = Watched();
-  EXPECT_TRUE(WatchJson(state)["daemon_cores"].is_null());
+  EXPECT_TRUE(WatchJson(state, true)["daemon_cores"].is_null());
   v1::TelemetryPoint point = *state.point;
   point.set_daemon_cpu_ns(1'000);
   point.set_front_cpu_ns(1'000);
@@ -134,8 +174,8 @@ TEST(BoardState, LineSaysWhatTheDaemonUsesOfACore) {
   point.set_daemon_cpu_ns(200'001'000);
   point.set_front_cpu_ns(20'001'000);
   TakePoint(point, &state);
-  EXPECT_DOUBLE_EQ(WatchJson(state)["daemon_cores"].get<double>(), 0.1);
-  EXPECT_DOUBLE_EQ(WatchJson(state)["front_cores"].get<double>(), 0.01);
+  EXPECT_DOUBLE_EQ(WatchJson(state, true)["daemon_cores"].get<double>(), 0.1);
+  EXPECT_DOUBLE_EQ(WatchJson(state, true)["front_cores"].get<double>(), 0.01);
 }
 
 }  // namespace

@@ -37,5 +37,14 @@ TEST(SolveBudget, OneDearStepIsPaidBackAndNotExpectedAgain) {
   EXPECT_EQ(budget.next(), kBegin + Seconds(49));
 }
 
+TEST(SolveBudget, NumbersAreNotOlderThanHalfAMinuteWhateverWasSpent) {
+  SolveBudget budget(kBegin);
+  budget.Spend(kBegin + Seconds(10), Seconds(5), Milliseconds(700));
+  EXPECT_EQ(budget.next(), kBegin + Seconds(40));
+  // But they do not cost more than a thirtieth of a core either.
+  budget.Spend(budget.next(), Nanoseconds(), Seconds(2));
+  EXPECT_EQ(budget.next(), kBegin + Seconds(100));
+}
+
 }  // namespace
 }  // namespace synergy

@@ -29,6 +29,7 @@ void AddJob(BoardState* state) {
   }
   LeastSquares& energies = state->run.energies.emplace();
   energies.ops = {0, 1, 2};
+  state->run.iterations = 11;
   RailEnergy& rail = energies.rails.emplace_back();
   rail.rail = "VDD_IN";
   rail.inference_j = Joules(0.0225, 0.001);
@@ -163,15 +164,29 @@ TEST(WatchScreen, OperatorsAreByEnergyOrInTheNetworksOrder) {
   EXPECT_LT(in_order.find(" conv1 "), in_order.find(" relu1 "));
 }
 
-TEST(WatchScreen, AnInferencesEnergyStandsWithItsUnitOrNotAtAll) {
+TEST(WatchScreen, EnergiesSayAfterHowManyIterationsTheyWereSolved) {
+  BoardState state = Watched();
+  state.run.iterations = 1'234'567;
+  EXPECT_TRUE(Contains(Draw(state, {}),
+                       " energy per operator on VDD_IN (mJ, 95 %) after 1234567 iterations\n"));
+  const std::string longest = "VDD_SYS_5V0_16CH";
+  state.history = PowerHistory();
+  v1::TelemetryPoint point;
+  point.set_end_ns(kTenth_ns);
+  point.add_rails()->set_rail(longest);
+  state.history.Add(point);
+  state.run.energies->rails.front().rail = longest;
+  EXPECT_TRUE(Contains(Draw(state, {}), longest + " (mJ, 95 %) after 1234567 iterations\n"));
+}
+
+TEST(WatchScreen, NoIntervalIsShownAsZero) {
   BoardState state = Watched();
   RailEnergy& rail = state.run.energies->rails.front();
-  rail.inference_j = Joules(0.157859, 0.000045);
-  EXPECT_TRUE(
-      Contains(Draw(state, {}),
-               " energy per operator on VDD_IN (mJ, 95 %); inference 157.859 \u00b1 0.045 mJ\n"));
-  rail.inference_j = Joules(1e12, 1e6);
-  EXPECT_TRUE(Contains(Draw(state, {}), " energy per operator on VDD_IN (mJ, 95 %)\n"));
+  rail.inference_j = Joules(0.157859, 0.00000045);
+  rail.ops[2].energy_j = Joules(0.0000012, 0.0000000123);
+  const Canvas canvas = Draw(state, {});
+  EXPECT_TRUE(Contains(canvas, "  157.85900 \u00b1 0.00045\n"));
+  EXPECT_TRUE(Contains(canvas, "  0.001200 \u00b1 0.000012"));
 }
 
 TEST(WatchScreen, LostBoardIsSaidAndItsLastPowersStay) {

@@ -10,7 +10,11 @@ WatchView After(std::string_view keys, WatchView view = {}) {
   return view;
 }
 
-TEST(WatchView, QuitsByQ) { EXPECT_TRUE(After("q").quit); }
+TEST(WatchView, QuitsByQAndByControlBackslash) {
+  EXPECT_TRUE(After("q").quit);
+  EXPECT_TRUE(After("\x1c").quit);
+  EXPECT_TRUE(After("?\x1c").quit);
+}
 
 TEST(WatchView, SecondPauseGoesOn) {
   EXPECT_TRUE(After("p").paused);

@@ -106,6 +106,7 @@ TEST(EnergyEstimator, MaySolveOnTheWay) {
     EXPECT_LT(rail.widest, 0.8 * widest);
     widest = rail.widest;
   }
+  EXPECT_EQ(estimator.iterations(), 3'000u);
 }
 
 TEST(EnergyEstimator, WithoutAnOperatorItSaysWhy) {

@@ -12,6 +12,8 @@
 
 #include <list>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "client/net/board_pairing.h"
@@ -238,6 +240,25 @@ TEST_F(AccessTest, AClientThatCallsWithoutEndIsToldSoAndOthersAreServed) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("more than 1000 a second"));
   EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
+}
+
+TEST_F(AccessTest, AWatcherThatCallsWithoutEndCostsTheRootSideLittle) {
+  const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(v1::ROLE_WATCH)));
+  std::set<std::string> refusals;  // beside its own, that of any client where the machine is slow
+  int served = 0;
+  for (int i = 0; i < 800; ++i) {
+    grpc::ClientContext context;
+    v1::ClockState clocks;
+    const grpc::Status status = stub->GetClocks(&context, {}, &clocks);
+    if (status.ok()) ++served;
+    if (status.ok()) continue;
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    refusals.insert(status.error_message());
+  }
+  EXPECT_THAT(refusals,
+              testing::Contains(HasSubstr("Too many calls: the role watch may make 50 a second")));
+  EXPECT_EQ(root_.asked(), served);
+  EXPECT_GE(root_.WaitForRefused(10).size(), 10u) << "for the audit log";
 }
 
 TEST_F(AccessTest, RevokingEndsOpenStreamsAndLeavesThoseOfOthers) {

@@ -6,8 +6,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <functional>
 #include <thread>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "client/net/board_pairing.h"
@@ -94,6 +96,8 @@ class Listening {
   UniqueFd Accept() const {
     return UniqueFd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   }
+  // Whoever waits in Accept gets none.
+  void Stop() const { shutdown(socket_.get(), SHUT_RDWR); }
 
  private:
   const UniqueFd socket_;
@@ -279,6 +283,57 @@ TEST_F(PairingTest, WhoChangesWhatItRelaysIsNotTrusted) {
     }
   }
   EXPECT_GE(failed, 20);
+}
+
+// Hands on what comes, but loses the first connections whole that begin with TLS.
+class LossyRelay {
+ public:
+  LossyRelay(std::string board, int losses)
+      : board_(std::move(board)), losses_(losses), thread_([this] { Run(); }) {}
+  ~LossyRelay() { listening_.Stop(); }
+  LossyRelay(const LossyRelay&) = delete;
+  LossyRelay& operator=(const LossyRelay&) = delete;
+  const std::string& host() const { return listening_.host(); }
+
+ private:
+  void Run() {
+    for (UniqueFd client = listening_.Accept(); client.ok(); client = listening_.Accept()) {
+      threads_.emplace_back([this, client = std::move(client)] { Serve(client.get()); });
+    }
+  }
+  void Serve(int client) {
+    char first = 0;
+    if (recv(client, &first, 1, MSG_PEEK) != 1) return;
+    const UniqueFd board = ConnectRaw(board_);
+    const bool lost = first == 22 && losses_-- > 0;
+    pollfd pollers[2] = {{.fd = client, .events = POLLIN, .revents = 0},
+                         {.fd = board.get(), .events = POLLIN, .revents = 0}};
+    while (poll(pollers, 2, -1) > 0) {
+      const bool to_board = pollers[0].revents != 0;
+      char bytes[4096];
+      const ssize_t size = recv(to_board ? client : board.get(), bytes, sizeof(bytes), 0);
+      if (size <= 0) return;
+      if (!lost)
+        send(to_board ? board.get() : client, bytes, static_cast<size_t>(size), MSG_NOSIGNAL);
+    }
+  }
+
+  const std::string board_;
+  std::atomic<int> losses_;
+  Listening listening_;
+  std::vector<std::jthread> threads_;
+  std::jthread thread_;
+};
+
+TEST_F(PairingTest, AConnectionThatIsLostIsMadeAgainAndTwiceIsSaid) {
+  ASSERT_TRUE(PairBy(Code()).ok());
+  LossyRelay once(root_.tcp_host(), 1);
+  const auto client = DeviceClient::Connect(once.host());
+  EXPECT_TRUE(client.ok()) << client.status();
+  LossyRelay always(root_.tcp_host(), 99);
+  const absl::Status status = DeviceClient::Connect(always.host()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(status.ToString(), HasSubstr("has not finished TLS within 5 s"));
 }
 
 }  // namespace

@@ -7,8 +7,13 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
+
+#include "spdlog/sinks/ostream_sink.h"
+#include "spdlog/spdlog.h"
 
 namespace synergy {
 namespace {
@@ -125,6 +130,29 @@ TEST_F(RootClientTest, ARootThatHangsIsUnavailableInTimeAndALateAnswerHarmsNobod
   TellAndWait(JobEvent(0, "b", v1::JOB_STATE_RUNNING));
   EXPECT_TRUE(client_->lost().ok());
   EXPECT_EQ(client_->jobs().Find("a"), nullptr);
+}
+
+// Each refused stranger was logged as an answer that came too late, or twice.
+TEST_F(RootClientTest, AnAnswerThatNobodyWantsIsNotSaidToBeLate) {
+  Connect();
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  client_->TellStranger("192.0.2.1", "TLS failed");
+  client_->TellUnknown("laptop");
+  { const auto upload = client_->StartAppend(v1::ObjectRef(), 0, Memfd().get()); }
+  v1::ControlEvent answer;
+  for (int i = 0; i < 3; ++i) {
+    answer = Event(NextRequest().id());
+    ASSERT_TRUE(root_->Send(answer).ok());
+  }
+  TellAndWait(JobEvent(0, "a", v1::JOB_STATE_RUNNING));
+  EXPECT_EQ(log.str(), "");
+  ASSERT_TRUE(root_->Send(answer).ok());
+  TellAndWait(JobEvent(0, "b", v1::JOB_STATE_RUNNING));
+  EXPECT_THAT(log.str(), HasSubstr("too late, or twice"));
+  spdlog::set_default_logger(before);
 }
 
 TEST_F(RootClientTest, NewsFillTheBookOfJobs) {

@@ -237,6 +237,24 @@ TEST_F(JobQueueTest, AJobIsOnTheDiskBeforeItIsAnsweredAlsoWhileAnotherRuns) {
   executor_.Finish(v1::JOB_STATE_DONE);
 }
 
+TEST_F(JobQueueTest, QuotasAreOnTheDiskBeforeTheyAreAnsweredAlsoWhileAJobRuns) {
+  Submit();
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  {
+    const std::lock_guard lock(synced_mutex);
+    synced.clear();
+  }
+  v1::SetQuotasRequest request;
+  request.mutable_set()->set_jobs_per_client(3);
+  ASSERT_TRUE(queue_->SetQuotas(request).ok());
+  {
+    const std::lock_guard lock(synced_mutex);
+    EXPECT_THAT(synced, Contains(StartsWith("quotas.pb")));
+  }
+  executor_.Finish(v1::JOB_STATE_DONE);
+}
+
 TEST_F(JobQueueTest, AJobThatRanWhenTheDaemonDiedIsClosedAsFailed) {
   const std::string run_id = Submit();
   const std::string waiting = Submit();

@@ -51,7 +51,7 @@ TEST_F(QuotaBookTest, WhatAnAdminSetsHoldsOverTheDefaultsAndARestartUntilItIsRes
   request.mutable_set()->set_jobs_per_client(3);
   request.mutable_set()->set_watch_rate_hz(0);
   QuotaBook first = Open();
-  ASSERT_TRUE(first.SetUntrusted(request, true).ok());
+  ASSERT_TRUE(first.SetUntrusted(request).ok());
   EXPECT_EQ(first.limits().jobs_per_client(), 3u);
   QuotaBook second = Open();
   EXPECT_EQ(second.limits().jobs_per_client(), 3u);
@@ -62,7 +62,7 @@ TEST_F(QuotaBookTest, WhatAnAdminSetsHoldsOverTheDefaultsAndARestartUntilItIsRes
   request.Clear();
   request.set_reset(true);
   request.mutable_set()->set_records_bytes(2 * kMib);
-  ASSERT_TRUE(second.SetUntrusted(request, true).ok());
+  ASSERT_TRUE(second.SetUntrusted(request).ok());
   const QuotaBook third = Open();
   EXPECT_EQ(third.limits().jobs_per_client(), 64u);
   EXPECT_EQ(third.limits().records_bytes(), 2 * kMib);
@@ -90,7 +90,7 @@ TEST_F(QuotaBookTest, AValueThatIsNoneIsRefusedAndNothingOfTheRequestHolds) {
     if (request.set().ByteSizeLong() > 0 && !request.set().has_jobs_per_client()) {
       request.mutable_set()->set_jobs_per_client(5);
     }
-    const absl::Status status = book.SetUntrusted(request, true);
+    const absl::Status status = book.SetUntrusted(request);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << each.says;
     EXPECT_THAT(status.ToString(), HasSubstr(each.says));
   }
@@ -104,11 +104,11 @@ TEST_F(QuotaBookTest, WhatCannotBeWrittenDoesNotHold) {
   request.mutable_set()->set_jobs_per_client(3);
   {
     const FileSizeLimit full(0);
-    EXPECT_FALSE(book.SetUntrusted(request, true).ok());
+    EXPECT_FALSE(book.SetUntrusted(request).ok());
   }
   EXPECT_EQ(book.limits().jobs_per_client(), 64u);
   EXPECT_EQ(Open().limits().jobs_per_client(), 64u);
-  EXPECT_TRUE(book.SetUntrusted(request, true).ok());
+  EXPECT_TRUE(book.SetUntrusted(request).ok());
   EXPECT_EQ(book.limits().jobs_per_client(), 3u);
 }
 

@@ -39,7 +39,50 @@ TEST(RunTimeline, HasEveryReadingAndEveryExecution) {
   ASSERT_EQ(timeline["threads"].size(), 1);
   EXPECT_EQ(timeline["threads"][0]["count"], 6);  // loading and the init net are no operators
   EXPECT_EQ(timeline["iterations"]["count"], 3);
+  EXPECT_EQ(timeline["gaps_left_out"], 0);
+  EXPECT_EQ(timeline["events_left_out"], 0);
   EXPECT_DOUBLE_EQ(timeline["end_s"], 0.09);
+}
+
+TEST(RunTimeline, CountsWhatItLeavesOut) {
+  const RunReport report = ReportOf(SampleChunks());
+  RunTimeline timeline({.number = 3, .report = report});
+  std::vector<v1::RunRecord> records(5'007);
+  for (size_t i = 0; i < records.size(); ++i) {
+    const int64_t at_ns = kSampleBeginNs + static_cast<int64_t>(i);
+    if (i % 2 == 0) {
+      records[i].mutable_notice()->set_at_ns(at_ns);
+    } else {
+      records[i].mutable_gap()->set_begin_ns(at_ns);
+    }
+  }
+  std::vector<v1::Chunk> chunks = SampleChunks();
+  for (uint64_t first : {100'000u, 200'000u}) {
+    chunks.push_back(MakeChunk(chunks.size(), kRunRecordsChannel, first,
+                               static_cast<uint32_t>(records.size()), v1::ENCODING_RUN_RECORDS,
+                               EncodeRunRecords(records)));
+  }
+  Written(chunks, timeline);
+  const nlohmann::ordered_json json = timeline.Json();
+  EXPECT_EQ(json["gaps"].size(), 5'000);
+  EXPECT_EQ(json["gaps_left_out"], 6);
+  EXPECT_EQ(json["events"].size(), 5'000);
+  EXPECT_GE(json["events_left_out"], 8);  // lost records, too
+}
+
+TEST(RunTimeline, HasTheRailsOfAMeterOnTheHost) {
+  RunReport report = ReportOf(SampleChunks());
+  report.meter.emplace().add_segments();
+  const ExportedMeter meter = {
+      .host = {.record = {}, .rails = {{"meter:USB", {{kSampleBeginNs + kMsNs, 6}}}}},
+      .readings = {}};
+  RunTimeline timeline({.number = 3, .report = report, .meter = &meter});
+  Written(SampleChunks(), timeline);
+  const nlohmann::ordered_json json = timeline.Json();
+  ASSERT_EQ(json["rails"].size(), 3);
+  EXPECT_EQ(json["rails"][2]["name"], "meter:USB");
+  EXPECT_EQ(json["rails"][2]["count"], 1);
+  EXPECT_EQ(json["left_out"], "");
 }
 
 TEST(ReportPage, HoldsTheDocumentOfTheRun) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { fitting } from "../../../../client/report/web/charts.js";
 import { placeLabels } from "../../../../client/report/web/labels.js";
 
 const ALL = [0, 0, 640, 330];
@@ -23,4 +24,13 @@ test("a name does not lie on another point, nor beyond the plot", () => {
 test("where there is no place there is no name", () => {
   const crowd = Array.from({ length: 200 }, (_, i) => ({ px: 300 + i % 20, py: 100 + Math.floor(i / 20), text: `operator${i}` }));
   assert.ok(placeLabels(crowd, ALL).some((place) => place === null));
+});
+
+test("a name has as many characters as there is room for", () => {
+  const width = (text) => [...text].reduce((sum, character) => sum + (character === "W" ? 12 : 6), 0);
+  assert.equal(fitting("fire2/expand3x3", 30, 180, width), "fire2/expand3x3");
+  const wide = fitting("W".repeat(40), 30, 180, width);
+  assert.ok(width(wide) <= 180 && width(wide) > 180 - 13, wide);
+  assert.equal([...fitting("x".repeat(99), 30, 1000, width)].length, 30);
+  assert.equal([...fitting("WWW", 30, 3, width)].length, 1);
 });

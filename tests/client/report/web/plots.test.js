@@ -4,7 +4,7 @@ import test from "node:test";
 import { heldUntil } from "../../../../client/report/web/conditions.js";
 import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots.js";
 import { sorted } from "../../../../client/report/web/table.js";
-import { executedIn, integral, integralAt } from "../../../../client/report/web/timeline.js";
+import { executedIn, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
 
 const TYPES = [{ type: "Conv", time_s: 6, energy_j: { IN: 12 } }, { type: "MaxPool", time_s: 1, energy_j: { IN: 3 } },
   { type: "Relu", time_s: 3, energy_j: { IN: null } }];
@@ -52,4 +52,23 @@ test("what is not known is sorted to the end either way", () => {
   const rows = [{ v: 2 }, { v: null }, { v: 3 }];
   assert.deepEqual(sorted(rows, (row) => row.v, true).map((row) => row.v), [3, 2, null]);
   assert.deepEqual(sorted(rows, (row) => row.v, false).map((row) => row.v), [2, 3, null]);
+});
+
+test("what is not in the page is said", () => {
+  const whole = { rails: [{ name: "IN", thinned: 1 }], threads: [{ thread: 0, left_out: 0 }], gaps: [], events: [], gaps_left_out: 0,
+    events_left_out: 0, left_out: "" };
+  assert.deepEqual(notesOf(whole, null), []);
+  const threads = Array.from({ length: 11 }, (_, thread) => ({ thread, left_out: thread === 3 ? 5 : 0 }));
+  const cut = { rails: [{ name: "IN", thinned: 4 }], threads, gaps: [{}], gaps_left_out: 7, events: [{}, {}], events_left_out: 9,
+    left_out: "the readings of the host's meter are left out" };
+  assert.deepEqual(notesOf(cut, { clock: { uncertainty_s: 12e-6 } }), [
+    "IN: the lowest and the highest of each 4 readings are in this page",
+    "thread 3: its last 5 executions are not in this page",
+    "3 of the 11 threads have no band above the plot: there is room for 8",
+    "7 more gaps are not in this page: its first 1 are",
+    "9 more events are not in this page: its first 2 are",
+    "the readings of the host's meter are left out",
+    "rails of the host's meter: their time on the board's clock is known within 12.0 \u00b5s",
+  ]);
+  assert.equal(notesOf(whole, { clock: { uncertainty_s: null } }).length, 0);
 });
