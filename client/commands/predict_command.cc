@@ -29,6 +29,7 @@ struct PredictOptions {
   ModelOptions net;
   std::string model;
   std::string frequency;
+  std::optional<double> celsius;
   std::string board, engine;  // what it is to be predicted for, as far as it is said
   bool json = false;
 };
@@ -74,6 +75,32 @@ std::optional<double> FittedFrequency(const EnergyModel& model) {
   return std::nullopt;
 }
 
+// Where the model has a term of the temperature: the middle of those that it was fitted at.
+std::optional<double> FittedTemperature(const EnergyModel& model) {
+  for (const ModelPart& part : model.parts) {
+    for (const FeatureRange& range : part.hull) {
+      if (range.feature == "temperature") return 0.5 * (range.low + range.high);
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status SetTemperature(const EnergyModel& model, const PredictOptions& options,
+                            std::vector<FeatureTable>* tables) {
+  if (options.celsius && !(std::abs(*options.celsius) < 200)) {  // nor if it is no number
+    return Ending(ExitCode::kUsage,
+                  absl::InvalidArgumentError(
+                      fmt::format("--temperature {}: no CPU runs at that", *options.celsius)));
+  }
+  const std::optional<double> fitted = FittedTemperature(model);
+  for (FeatureTable& table : *tables) {
+    if (!fitted) break;
+    table.Set("temperature",
+              Eigen::VectorXd::Constant(table.rows(), options.celsius.value_or(*fitted)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<FeatureTable>> TablesOf(const PredictOptions& options,
                                                    std::optional<double> ghz) {
   std::vector<FeatureTable> tables;
@@ -103,8 +130,9 @@ absl::Status PredictCommand(const PredictOptions& options) {
     if (!frequency.ok()) return Ending(ExitCode::kUsage, frequency.status());
     ghz = 1e-6 * static_cast<double>(frequency->khz);
   }
-  const auto tables = TablesOf(options, ghz);
+  auto tables = TablesOf(options, ghz);
   if (!tables.ok()) return tables.status();
+  if (absl::Status set = SetTemperature(*model, options, &*tables); !set.ok()) return set;
   const std::vector<std::string> warnings = WarningsOf(*model, options, ghz);
   for (const std::string& warning : warnings) PrintNote(warning);
   const auto simulated = model->conditions.find("simulated");
@@ -147,6 +175,11 @@ void AddPredictCommand(CLI::App& app, ChosenCommand* chosen) {
   command
       ->add_option("--freq", options->frequency, "Of the CPU, such as 1.7GHz; default: the model's")
       ->type_name("FREQUENCY");
+  command
+      ->add_option("--temperature", options->celsius,
+                   "Of the CPU in Celsius, for models that know it; default: the middle of the "
+                   "model's")
+      ->type_name("CELSIUS");
   command->add_option("--board", options->board, "Warn where the model is of another one");
   command->add_option("--engine", options->engine, "Likewise");
   AddJsonFlag(*command, &options->json);

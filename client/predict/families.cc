@@ -52,6 +52,13 @@ bool Varies(const VectorXd* values) {
   return values != nullptr && values->maxCoeff() > 1.001 * values->minCoeff();
 }
 
+// Less says nothing of what leaks: a sensor's step is as much.
+constexpr double kLeastTemperatures = 2;  // K
+bool TemperatureVaries(const FeatureTable& table) {
+  const VectorXd* celsius = table.Find("temperature");
+  return celsius != nullptr && celsius->maxCoeff() - celsius->minCoeff() >= kLeastTemperatures;
+}
+
 // Power grows with the square of the voltage, which grows with the clock; what takes long at a slow
 // clock pays for leakage.
 std::vector<Term> OverClocks(const std::vector<Term>& terms, const FeatureTable& table,
@@ -103,6 +110,8 @@ std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
     terms = Terms({"time", "time*frequency", "macs", "bytes", "macs*frequency^2",
                    "bytes*frequency^2", "time*frequency^3"});
   }
+  // What leaks grows with the temperature; around any temperature in proportion.
+  if (TemperatureVaries(table)) terms.push_back(Terms({"time*temperature"}).front());
   plans.push_back({.terms = std::move(terms), .non_negative = true});
   return plans;
 }
@@ -263,6 +272,12 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   model.degree = options.degree;
   model.networks = DistinctNames(rows.networks);
   model.runs = DistinctNames(rows.runs);
+  if (options.family == Family::kPhysical && rows.Find("temperature") != nullptr &&
+      !TemperatureVaries(rows)) {
+    model.notes.push_back(
+        fmt::format("left out: 'time*temperature', these rows' temperatures are within {} K",
+                    kLeastTemperatures));
+  }
   std::vector<PartFit> fits;
   for (PartPlan& plan : PlansOf(options, rows)) {
     const bool is_chain = !IsOfOperators(options.family);

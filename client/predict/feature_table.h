@@ -35,6 +35,7 @@ OpClass ClassOfType(std::string_view type);
 //   kernel, stride, channels, groups    of a window: taps, step, input channels of a group, groups
 //   time            seconds
 //   frequency       GHz, of the CPU
+//   temperature     Celsius, of the CPU or, where its zone is not known, of the board
 //   others          counted events, by the names that they were counted with
 struct FeatureColumn {
   std::string name;

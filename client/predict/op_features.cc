@@ -187,6 +187,17 @@ std::optional<double> FrequencyOf(const RunReport& report) {
   return std::nullopt;
 }
 
+std::optional<double> TemperatureOf(const RunReport& report) {
+  const std::vector<TemperatureRange>& zones = report.conditions.temperatures;
+  if (zones.empty()) return std::nullopt;
+  const auto is_cpu = [](const TemperatureRange& range) {
+    return range.zone.find("CPU") != range.zone.npos || range.zone.find("cpu") != range.zone.npos;
+  };
+  const auto found = std::ranges::find_if(zones, is_cpu);
+  const TemperatureRange& zone = found == zones.end() ? zones.front() : *found;
+  return 0.5 * (zone.begin_c + zone.end_c);
+}
+
 namespace {
 
 // Of one inference, of events that were counted in all these operators.
@@ -247,6 +258,9 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
   SetCounts(report, ops, &more);
   more.Set("time", Eigen::Map<const VectorXd>(times.data(), count));
   if (const auto ghz = FrequencyOf(report)) more.Set("frequency", VectorXd::Constant(count, *ghz));
+  if (const auto celsius = TemperatureOf(report)) {
+    more.Set("temperature", VectorXd::Constant(count, *celsius));
+  }
   Append(std::move(more), table);
   return absl::OkStatus();
 }

@@ -27,4 +27,8 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
 // Of the CPU in the measured iterations, the mean of highest and lowest [GHz].
 std::optional<double> FrequencyOf(const RunReport& report);
 
+// Of the first zone that has the CPU in its name, else of the first one: the mean of the run's
+// begin and its end [Celsius]. Nothing: the run has no temperatures.
+std::optional<double> TemperatureOf(const RunReport& report);
+
 }  // namespace synergy

@@ -48,6 +48,14 @@ LinearOptions PartFit::options() const {
   return {.non_negative = std::vector<bool>(plan_.non_negative ? plan_.terms.size() : 0, true)};
 }
 
+// What the board was like matters where a term has it; of the operators everything does.
+bool PartFit::Looks(std::string_view feature) const {
+  return feature != "temperature" || std::ranges::any_of(plan_.terms, [&](const Term& term) {
+           return std::ranges::find(term.factors, feature, &Term::Factor::feature) !=
+                  term.factors.end();
+         });
+}
+
 void PartFit::AddUp() {
   const size_t networks = by_network_.size();
   std::vector<std::vector<Index>> rows(networks);
@@ -154,7 +162,9 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
     if (absl::Status status = out.LeaveOutTerms(notes); !status.ok()) return status;
   }
   if (absl::Status status = out.Fit(); !status.ok()) return status;
-  for (const FeatureColumn& column : rows.features) out.hull_.push_back(RangeOf(column));
+  for (const FeatureColumn& column : rows.features) {
+    if (out.Looks(column.name)) out.hull_.push_back(RangeOf(column));
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <Eigen/Dense>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,6 +39,7 @@ class PartFit {
  private:
   PartFit() = default;
   LinearOptions options() const;
+  bool Looks(std::string_view feature) const;  // whether it matters how far that reached
   absl::Status LeaveOutTerms(std::vector<std::string>* notes);
   void AddUp();
   absl::Status FindStrength();

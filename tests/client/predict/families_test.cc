@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <string>
+
 #include "tests/client/predict/synthetic_layers.h"
 
 namespace synergy {
@@ -157,6 +161,65 @@ TEST(Families, PhysicalPredictsAClockThatItWasNotFittedAt) {
     EXPECT_NEAR(predicted->runs[i].mean, measured, 0.03 * measured);
   }
   for (const ModelPart& part : model->parts) EXPECT_GE(part.coefficients.minCoeff(), 0);
+}
+
+// Every network and clock at a temperature of its own, with `watts_per_kelvin` of leakage.
+FeatureTable OverTemperatures(double watts_per_kelvin, double kelvins, uint64_t seed) {
+  FeatureTable table = OverClocks({0.6, 1.0, 1.7});
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> even(0, 1);
+  std::normal_distribution<double> normal;
+  std::map<std::string, double> of_run;
+  for (const std::string& run : table.runs) of_run.try_emplace(run, 40 + kelvins * even(random));
+  Eigen::VectorXd celsius(table.rows());
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    celsius[i] = of_run.at(table.runs[static_cast<size_t>(i)]);
+    table.energy_j[i] += watts_per_kelvin * (*table.Find("time"))[i] * celsius[i];
+    table.energy_j[i] *= 1 + 0.01 * normal(random);
+  }
+  table.Set("temperature", celsius);
+  return table;
+}
+
+TEST(Families, PhysicalRecoversWhatLeaksAtATemperature) {
+  int inside = 0, all = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto model = FitFamily(OverTemperatures(0.02, 40, seed), {.family = Family::kPhysical});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const ModelPart& part = model->parts.back();
+    ASSERT_EQ(part.target, "energy");
+    const double found = CoefficientOf(part, "time*temperature");
+    EXPECT_NEAR(found, 0.02, 0.002);
+    ++all;
+    inside += std::abs(found - 0.02) < 3 * SdOf(part, "time*temperature") ? 1 : 0;
+  }
+  EXPECT_GE(inside, 18) << "of " << all << " intervals of 99.7 %";
+}
+
+TEST(Families, PhysicalLeavesOutATemperatureThatDoesNotVaryAndSaysSo) {
+  const FeatureTable table = OverTemperatures(0.02, 1, 1);
+  const auto model = FitFamily(table, {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("left out: 'time*temperature', these rows' "
+                                               "temperatures are within 2 K")));
+  for (const ModelPart& part : model->parts) {
+    for (const Term& term : part.terms) EXPECT_NE(term.Text(), "time*temperature");
+    for (const FeatureRange& range : part.hull) EXPECT_NE(range.feature, "temperature");
+  }
+}
+
+TEST(Families, PhysicalFlagsATemperatureBeyondTheFit) {
+  const auto model = FitFamily(OverTemperatures(0.02, 40, 1), {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok());
+  FeatureTable other = OverClocks({1.0});
+  other.Set("temperature", Eigen::VectorXd::Constant(other.rows(), 60));
+  const auto warm = Predict(*model, other);
+  other.Set("temperature", Eigen::VectorXd::Constant(other.rows(), 95));
+  const auto hot = Predict(*model, other);
+  ASSERT_TRUE(warm.ok() && hot.ok());
+  EXPECT_THAT(warm->runs[0].beyond, testing::Not(Contains("temperature")));
+  EXPECT_THAT(hot->runs[0].beyond, Contains("temperature"));
+  EXPECT_GT(hot->runs[0].mean, 1.05 * warm->runs[0].mean);
 }
 
 // No time is known of it, so that its energy would be too small.

@@ -100,6 +100,19 @@ TEST(OpFeatures, AreWhatWasCountedOfAllOperatorsOfARun) {
   EXPECT_EQ(table.Find("simd"), nullptr) << "not of all runs";
 }
 
+TEST(OpFeatures, ATemperatureIsTheCpusOverTheRun) {
+  RunReport report = Measured({}, {{}});
+  EXPECT_EQ(TemperatureOf(report), std::nullopt);
+  report.conditions.temperatures = {
+      {.zone = "GPU-therm", .begin_c = 30, .end_c = 30, .highest_c = 30},
+      {.zone = "CPU-therm", .begin_c = 40, .end_c = 50, .highest_c = 60}};
+  EXPECT_EQ(TemperatureOf(report), 45);
+  FeatureTable table;
+  ASSERT_TRUE(AddRun(report, "VDD_IN", "run 1", &table).ok());
+  EXPECT_EQ(table.Find("temperature")->minCoeff(), 45);
+  EXPECT_EQ((*table.ByRun().Find("temperature"))[0], 45) << "no sum of operators";
+}
+
 TEST(ClassOfType, KnowsTypesOfCaffe2AndWordsOfTables) {
   EXPECT_EQ(ClassOfType("Conv"), OpClass::kConvolution);
   EXPECT_EQ(ClassOfType("conv"), OpClass::kConvolution);

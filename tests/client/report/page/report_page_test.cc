@@ -116,6 +116,37 @@ TEST(ReportPage, NoNameEndsItsData) {
   EXPECT_TRUE(name.starts_with("</script><script>alert(1)</script><!--<script>"));
 }
 
+nlohmann::ordered_json RowOfEnergy(double joules, const std::string& layer) {
+  return {{"layer", layer}, {"measured_j", joules}};
+}
+
+TEST(EvaluationPage, HoldsTheDocumentAndSaysThatItIsSimulated) {
+  nlohmann::ordered_json document;
+  document["families"] = {{{"family", "mac"},
+                           {"network_rows", {{{"run", "</script><b>"}}}},
+                           {"operator_rows", nlohmann::ordered_json::array()}}};
+  const std::string text = DataOf(EvaluationPage(document, "SIMULATED: a model's."));
+  EXPECT_EQ(std::ranges::count(text, '<'), 0);
+  const auto data = nlohmann::ordered_json::parse(text);
+  EXPECT_EQ(data["notice"], "SIMULATED: a model's.");
+  EXPECT_EQ(data["evaluation"]["families"][0]["network_rows"][0]["run"], "</script><b>");
+  EXPECT_EQ(data["evaluation"]["families"][0]["operator_rows_left_out"], 0);
+}
+
+TEST(EvaluationPage, HasTheOperatorsOfTheMostEnergyAndCountsTheOthers) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < kMostPageOperators + 5; ++i) {
+    rows.push_back(RowOfEnergy(static_cast<double>(i), "op" + std::to_string(i)));
+  }
+  nlohmann::ordered_json document;
+  document["families"] = {{{"operator_rows", std::move(rows)}}};
+  const auto data = nlohmann::ordered_json::parse(DataOf(EvaluationPage(document, "")));
+  const auto& family = data["evaluation"]["families"][0];
+  EXPECT_EQ(family["operator_rows_left_out"], 5);
+  ASSERT_EQ(family["operator_rows"].size(), kMostPageOperators);
+  for (const auto& row : family["operator_rows"]) EXPECT_GE(row["measured_j"], 5);
+}
+
 TEST(ReportPage, LoadsNothingFromElsewhere) {
   const std::string head(ReportPageHead()), tail(ReportPageTail());
   EXPECT_NE(head.find("default-src 'none'; script-src 'sha256-"), std::string::npos);
