@@ -5,7 +5,7 @@ import { choice, element, figure, markSimulated, replace, section } from "./dom.
 import { sorted, table } from "./table.js";
 import { label, number, percent } from "./text.js";
 
-const KINDS = ["inside of what it was fitted to", "extrapolates"];
+const KINDS = ["within what was fitted to", "extrapolates"];
 const NAMED = 5; // points with their names beside them: the worst
 
 export const familyName = ({ family, degree }) => (degree > 1 ? `${family} (degree ${degree})` : family);

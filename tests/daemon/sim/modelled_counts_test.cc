@@ -36,8 +36,12 @@ struct Counting {
 
   v1::EventCounts Of(uint32_t op, uint64_t number, int64_t duration_ns = 1000) const {
     v1::EventCounts rows;
-    counts.Add({.begin_ns = 500, .end_ns = 500 + duration_ns, .op = op, .iteration = 7}, number,
-               &rows);
+    Marker execution{};
+    execution.begin_ns = 500;
+    execution.end_ns = 500 + duration_ns;
+    execution.op = op;
+    execution.iteration = 7;
+    counts.Add(execution, number, &rows);
     return rows;
   }
 
