@@ -96,12 +96,12 @@ TEST_F(MarkerFeedTest, CountsAreNoMarkersAndAreGivenOnce) {
   EXPECT_EQ(feed_.Drain(&markers).markers, 1u);
   EXPECT_THAT(markers, SizeIs(1));
   const std::vector<v1::EventCounts> counts = feed_.TakeCounts();
-  ASSERT_THAT(counts, SizeIs(1));
+  ASSERT_EQ(counts.size(), 1u);
   EXPECT_THAT(counts[0].iteration(), ElementsAre(4u, 4u));
   EXPECT_THAT(counts[0].op(), ElementsAre(1u, 1u));
   EXPECT_THAT(counts[0].event(), ElementsAre(0u, 1u));
   EXPECT_THAT(counts[0].count(), ElementsAre(1000u, 2000u));
-  EXPECT_THAT(feed_.TakeCounts(), IsEmpty());
+  EXPECT_TRUE(feed_.TakeCounts().empty());
 }
 
 TEST_F(MarkerFeedTest, CountsThatNobodyAskedForAreGarbage) {

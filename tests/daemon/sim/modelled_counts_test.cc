@@ -1,5 +1,6 @@
 #include "daemon/sim/modelled_counts.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ v1::OperatorTable Table(int operators) {
   for (int i = 0; i < operators; ++i) {
     v1::OperatorInfo& op = *table.add_operators();
     op.set_index(static_cast<uint32_t>(i));
-    op.set_name("conv" + std::to_string(i));
+    op.set_name(fmt::format("conv{}", i));
     op.set_type("Conv");
     op.set_has_cost(true);
     op.set_macs(10'000'000);

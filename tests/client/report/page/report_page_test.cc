@@ -1,5 +1,6 @@
 #include "client/report/page/report_page.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -136,7 +137,7 @@ TEST(EvaluationPage, HoldsTheDocumentAndSaysThatItIsSimulated) {
 TEST(EvaluationPage, HasTheOperatorsOfTheMostEnergyAndCountsTheOthers) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (size_t i = 0; i < kMostPageOperators + 5; ++i) {
-    rows.push_back(RowOfEnergy(static_cast<double>(i), "op" + std::to_string(i)));
+    rows.push_back(RowOfEnergy(static_cast<double>(i), fmt::format("op{}", i)));
   }
   nlohmann::ordered_json document;
   document["families"] = {{{"operator_rows", std::move(rows)}}};
