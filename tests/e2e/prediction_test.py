@@ -175,6 +175,25 @@ class Prediction(unittest.TestCase):
         (self.folder / "bad.toml").write_text("version = 1\nfamily = 3\n")
         self.assertIn("bad.toml: line 2", self.ctl("predict", "--net", "nin", "--model", "bad.toml", code=2).stderr)
 
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_hostile_names_are_only_text_in_the_page(self):
+        hostile = ("<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "a<!--<script>")
+        rows = [f"{net},{layer},Conv,{macs},{macs * 1e-9}" for net in hostile
+                for macs, layer in enumerate(hostile, 1000)]
+        (self.folder / "hostile.csv").write_text("\n".join(["net,layer,type,macs,j", *rows]) + "\n")
+        self.ctl("evaluate", "--csv", "hostile.csv", "--map", "energy=j,network=net,layer=layer,type=type,macs=macs",
+                 "--family", "mac,layer-type", "-o", "hostile.html")
+        with Browser() as browser:
+            browser.open(self.folder / "hostile.html")
+            self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
+            browser.run("(() => { const one = document.querySelector('#family select'); one.value = '1';"
+                        "one.dispatchEvent(new Event('change')); })()")
+            self.assertIn(hostile[0], browser.run("document.querySelector('#family').textContent"))
+            self.assertEqual(browser.run("typeof window.hacked"), "undefined")
+            self.assertEqual(browser.run("document.querySelectorAll('img').length"), 0)
+            self.assertEqual(browser.run("document.querySelectorAll('script').length"), 2)
+            self.assertEqual(browser.complaints, [])
+
 
 if __name__ == "__main__":
     unittest.main()
