@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -36,13 +37,37 @@ struct PredictOptions {
 
 constexpr uint64_t kMostModelBytes = uint64_t{1} << 28;
 
+// Whether it was fitted to rows that have it.
+bool KnowsFeature(const EnergyModel& model, std::string_view feature) {
+  return std::ranges::any_of(model.parts, [&](const ModelPart& part) {
+    return std::ranges::find(part.hull, feature, &FeatureRange::feature) != part.hull.end();
+  });
+}
+
+// Whether its joules follow it.
+bool UsesFeature(const EnergyModel& model, std::string_view feature) {
+  return std::ranges::any_of(model.parts, [&](const ModelPart& part) {
+    return std::ranges::any_of(part.terms, [&](const Term& term) {
+      return std::ranges::find(term.factors, feature, &Term::Factor::feature) != term.factors.end();
+    });
+  });
+}
+
 // What the model was not fitted for.
 std::vector<std::string> WarningsOf(const EnergyModel& model, const PredictOptions& options,
                                     std::optional<double> ghz) {
   std::vector<std::string> warnings;
   const auto compare = [&](const char* what, const std::string& wanted) {
     const auto fitted = model.conditions.find(what);
-    if (wanted.empty() || fitted == model.conditions.end() || fitted->second == wanted) return;
+    if (wanted.empty()) return;
+    if (fitted == model.conditions.end()) {
+      warnings.push_back(fmt::format(
+          "WARNING: the model does not say for which {} it was fitted, so whether that is '{}' is "
+          "not known",
+          what, wanted));
+      return;
+    }
+    if (fitted->second == wanted) return;
     warnings.push_back(
         fmt::format("WARNING: the model was fitted for the {} '{}', not for '{}': "
                     "its energies may be far off",
@@ -50,6 +75,17 @@ std::vector<std::string> WarningsOf(const EnergyModel& model, const PredictOptio
   };
   compare("board", options.board);
   compare("engine", options.engine);
+  if (model.conditions.contains("batch")) {
+    compare("batch", fmt::to_string(std::max<uint32_t>(options.net.batch, 1)));
+  }
+  const bool knows_clocks = KnowsFeature(model, "frequency");
+  if (!options.frequency.empty() && !knows_clocks) {
+    warnings.push_back("WARNING: the model knows of no clocks: --freq changes nothing");
+  }
+  if (options.celsius && !KnowsFeature(model, "temperature")) {
+    warnings.push_back(
+        "WARNING: the model knows of no temperatures: --temperature changes nothing");
+  }
   for (const ModelPart& part : model.parts) {
     for (const FeatureRange& range : part.hull) {
       if (!ghz || range.feature != "frequency" || part.target != "energy") continue;
@@ -129,6 +165,12 @@ absl::Status PredictCommand(const PredictOptions& options) {
     const absl::StatusOr<Frequency> frequency = ParseFrequency(options.frequency);
     if (!frequency.ok()) return Ending(ExitCode::kUsage, frequency.status());
     ghz = 1e-6 * static_cast<double>(frequency->khz);
+  }
+  if (!ghz && UsesFeature(*model, "frequency")) {
+    return Ending(
+        ExitCode::kUsage,
+        absl::InvalidArgumentError(fmt::format(
+            "{} was fitted at several clocks: say at which one with --freq", options.model)));
   }
   auto tables = TablesOf(options, ghz);
   if (!tables.ok()) return tables.status();

@@ -278,6 +278,9 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
         fmt::format("left out: 'time*temperature', these rows' temperatures are within {} K",
                     kLeastTemperatures));
   }
+  if (options.family == Family::kPhysical && rows.Find("time") == nullptr) {
+    model.notes.emplace_back("left out: the static power, these rows have no times");
+  }
   std::vector<PartFit> fits;
   for (PartPlan& plan : PlansOf(options, rows)) {
     const bool is_chain = !IsOfOperators(options.family);
@@ -286,6 +289,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     if (known.empty() || !has_target || (is_chain && known.size() < plan.terms.size())) {
       return Missing(options, plan, rows);
     }
+    const bool can_vary = plan.op_class && plan.terms.size() > 1;
     plan.terms = known;
     std::vector<Index> of_class;
     for (Index i = 0; i < rows.rows(); ++i) {
@@ -295,6 +299,11 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     absl::StatusOr<PartFit> fit =
         PartFit::Make(std::move(plan), rows.Select(of_class), model.networks, &model.notes);
     if (!fit.ok()) return fit.status();
+    if (fit->is_constant() && can_vary) {
+      model.notes.push_back(
+          fmt::format("{}: only a constant is left: each operator of it is taken to cost the same",
+                      OpClassName(*fit->part().op_class)));
+    }
     model.parts.push_back(fit->part());
     fits.push_back(*std::move(fit));
   }

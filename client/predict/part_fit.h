@@ -33,6 +33,7 @@ class PartFit {
 
   // Of all rows.
   ModelPart part() const;
+  bool is_constant() const;  // whether it looks at no feature
   // As if `network` (its place) had not been there. Nothing: no rows are left, or too few.
   std::optional<ModelPart> Without(size_t network) const;
 

@@ -12,8 +12,10 @@
 namespace synergy {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 double CoefficientOf(const ModelPart& part, std::string_view term) {
   for (size_t i = 0; i < part.terms.size(); ++i) {
@@ -67,6 +69,66 @@ TEST(Families, NamesTermsThatTheRowsCannotTellApart) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: left out: 'im2col_bytes' is a sum of "
                                                "'bytes' in these rows")));
+}
+
+TEST(Families, NamesTermsThatTheRowsHardlyTellApart) {
+  FeatureTable table = MakeLayers({});
+  const auto notes_at = [&](double apart) {
+    Eigen::VectorXd alike = 2 * *table.Find("macs");
+    for (Eigen::Index i = 0; i < alike.size(); ++i) alike[i] *= 1 + (i % 2 == 0 ? apart : -apart);
+    table.Set("bytes", alike + Eigen::VectorXd::Constant(alike.size(), 1));
+    const auto model = FitFamily(table, {.family = Family::kLayerType});
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model->notes;
+  };
+  EXPECT_THAT(notes_at(1e-3),
+              Contains(AllOf(HasSubstr("convolution: '"), HasSubstr("hardly differ"),
+                             HasSubstr("'bytes'"), HasSubstr("'macs'"))));
+  EXPECT_THAT(notes_at(0.2), Not(Contains(HasSubstr("hardly differ"))));
+}
+
+TEST(Families, IndividualSaysThatItsPenaltyChooses) {
+  FeatureTable table = MakeLayers({});
+  table.Set("im2col_bytes", 2 * *table.Find("bytes"));
+  const auto model = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: the penalty chooses between terms, "
+                                               "'im2col_bytes' is a sum of 'bytes'")));
+}
+
+// Half of the rows are known to 0.2 %, half to 30 %.
+TEST(Families, WhatWasMeasuredBetterCountsMore) {
+  double squares_known = 0, squares_blind = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    FeatureTable table = MakeLayers({.noise = 0, .seed = seed});
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal;
+    for (Eigen::Index i = 0; i < table.rows(); ++i) {
+      const double energy = table.energy_j[i], sd = (i % 2 == 0 ? 0.002 : 0.3) * energy;
+      table.energy_sd_j[i] = sd;
+      table.energy_j[i] = std::max(0.1 * energy, energy + sd * normal(random));
+    }
+    const auto off = [&] {
+      const auto model = FitFamily(table, {.family = Family::kLayerType});
+      return CoefficientOf(PartOf(*model, OpClass::kConvolution), "macs") / 0.8e-9 - 1;
+    };
+    squares_known += std::pow(off(), 2);
+    table.energy_sd_j.setZero();
+    squares_blind += std::pow(off(), 2);
+  }
+  EXPECT_LT(squares_known, 0.01 * squares_blind);
+}
+
+TEST(Families, AClassWithoutCostsIsAConstant) {
+  FeatureTable table = MakeLayers({});
+  for (size_t i = 0; i < 2; ++i) {
+    table.types[i] = "Concat";
+    for (FeatureColumn& column : table.features) column.values[static_cast<Eigen::Index>(i)] = 0;
+  }
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("concat: only a constant is left")));
+  EXPECT_GT(CoefficientOf(PartOf(*model, OpClass::kConcat), "1"), 0);
 }
 
 TEST(Families, SaysWhichFeatureIsMissing) {
