@@ -38,9 +38,13 @@ struct Marker {
   uint16_t thread;     // lane
   uint8_t device;      // 0: CPU
   uint8_t phase;       // synergy.v1.Phase
-  uint32_t reserved;   // 0
+  // 0; 1 + i: no execution, but how often its event i happened in the one before it of the same
+  // operator, end_ns - begin_ns
+  uint32_t event;
 };
 static_assert(sizeof(Marker) == 32);
+
+inline constexpr uint32_t kMaxCountedEvents = 32;  // of a job
 
 // What a thread of the engine is executing, copied consistently out of its slot.
 struct CurrentOperator {

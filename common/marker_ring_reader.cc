@@ -59,7 +59,7 @@ absl::Status MarkerRingReader::TakeMarkers(uint32_t lane, uint64_t first, uint64
   for (size_t i = old_size; i < out->size(); ++i) {
     const Marker& m = (*out)[i];
     if (m.begin_ns >= 0 && m.end_ns >= m.begin_ns && m.thread == lane && m.phase < kPhaseLimit &&
-        m.reserved == 0) {
+        m.event <= kMaxCountedEvents) {
       continue;
     }
     status = absl::DataLossError(fmt::format(

@@ -21,21 +21,25 @@ class MarkerLane {
                 .thread = index_,
                 .device = 0,
                 .phase = phase,
-                .reserved = 0};
+                .event = 0};
     SetSlot(op, begin_ns);
   }
-  // Writes the marker of what Begin announced and clears the slot.
-  void End(int64_t end_ns) {
+  // Writes the marker of what Begin announced and clears the slot. False: it was dropped.
+  bool End(int64_t end_ns) {
     current_.end_ns = end_ns;
-    Write(current_);  // first: whoever reads the slot and then the ring misses nothing
+    // First: whoever reads the slot and then the ring misses nothing.
+    const bool written = Write(current_);
     SetSlot(kOpNone, end_ns);
+    return written;
   }
   // Writes a marker (its `thread` becomes this lane's) without touching the slot: whole iterations.
-  void Write(Marker marker) {
-    if (head_ - tail_ > mask_ && !MakeRoom()) return;
+  // False: it was dropped.
+  bool Write(Marker marker) {
+    if (head_ - tail_ > mask_ && !MakeRoom()) return false;
     marker.thread = index_;
     markers_[head_ & mask_] = marker;
     lane_->head.store(++head_, std::memory_order_release);
+    return true;
   }
   // What Begin announced last.
   const Marker& current() const { return current_; }

@@ -65,6 +65,7 @@ enum class NoticeCode {
   kNanWeights,
   kNoOutputs,
   kNoPauses,
+  kNotCounted,
   kRecordsDropped,
   kSimulated,
   kSourceStopped,

@@ -8,6 +8,7 @@
 #include "common/clock_request.h"
 #include "common/iteration_pause.h"
 #include "common/load_chirp.h"
+#include "common/marker_ring.h"
 #include "common/nearest_name.h"
 #include "common/precision_request.h"
 #include "common/printable.h"
@@ -23,6 +24,9 @@ constexpr size_t kMaxNameBytes = 200;
 constexpr std::string_view kAnew = "install it anew";  // some reasons say it
 constexpr size_t kMaxTokenBytes = 64;
 constexpr uint32_t kMaxWarmup = 1'000'000;
+constexpr size_t kMaxEventBytes = 64;
+constexpr std::string_view kEventLetters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
 constexpr double kMaxIdleS = 600;
 constexpr double kMaxCoolBelowC = 150;  // no silicon works beyond
 constexpr double kMaxCoolTimeoutS = 86400;
@@ -198,6 +202,30 @@ absl::Status CheckObjects(const v1::JobSpec& spec) {
   return absl::OkStatus();
 }
 
+// Whether they can be counted is seen on the device.
+absl::Status CheckEvents(const v1::JobSpec& spec, const SpecLimits& limits) {
+  if (spec.events().empty()) return absl::OkStatus();
+  if (!limits.knows_events) {
+    return absl::FailedPreconditionError(
+        "events: this board's daemon is older than counting: leave them out, or install a newer "
+        "one");
+  }
+  if (spec.events_size() > static_cast<int>(kMaxCountedEvents)) {
+    return Invalid("events: {} given; at most {}", spec.events_size(), kMaxCountedEvents);
+  }
+  std::set<std::string_view> names;
+  for (const std::string& event : spec.events()) {
+    if (event.empty() || event.size() > kMaxEventBytes ||
+        event.find_first_not_of(kEventLetters) != event.npos || event.front() == '/' ||
+        event.find("..") != event.npos) {
+      return Invalid("events: '{}' is no event's name: 1 to {} letters, digits and _-./",
+                     Printable(event, kMaxEventBytes), kMaxEventBytes);
+    }
+    if (!names.insert(event).second) return Invalid("events: {} is given twice", event);
+  }
+  return absl::OkStatus();
+}
+
 // Whether there are such clocks is seen on the device.
 absl::Status CheckClocks(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (!spec.has_clocks()) return absl::OkStatus();
@@ -265,6 +293,7 @@ absl::Status ValidateSpecUntrusted(const v1::JobSpec& spec, const SpecLimits& li
   if (absl::Status status = CheckObjects(spec); !status.ok()) return status;
   if (absl::Status status = CheckClocks(spec, limits); !status.ok()) return status;
   if (absl::Status status = CheckCooling(spec, limits); !status.ok()) return status;
+  if (absl::Status status = CheckEvents(spec, limits); !status.ok()) return status;
   if (spec.has_load_chirp()) {
     if (absl::Status status = ValidateChirpUntrusted(spec.load_chirp()); !status.ok())
       return status;

@@ -29,6 +29,7 @@ struct SpecLimits {
   std::string cannot_measure;            // why not, where it has none
   bool can_set_clocks = false;           // jobs may ask for clocks
   bool has_thermal_zones = false;        // jobs may wait until it is cool
+  bool knows_events = false;             // jobs may have events counted
 };
 
 inline constexpr uint32_t kMaxIterations = 10'000'000;

@@ -15,7 +15,7 @@
 
 namespace synergy {
 
-inline constexpr uint32_t kWorkerProtocolVersion = 4;
+inline constexpr uint32_t kWorkerProtocolVersion = 5;
 inline constexpr uint32_t kOldestWorkerProtocolVersion = 1;  // that the daemon speaks too
 inline constexpr size_t kMaxWorkerMessageBytes = size_t{64} << 20;
 

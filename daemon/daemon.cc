@@ -190,6 +190,7 @@ void Daemon::DescribeBoard(const std::string& board_id) {
   }
   info.set_daemon_version(SYNERGY_VERSION);
   info.set_submits_once(true);
+  info.set_knows_events(true);
   info.set_kernel(KernelName());
   if (geteuid() != 0) {
     info.add_cannot(
@@ -250,6 +251,7 @@ absl::Status Daemon::OpenQueue() {
   };
   options.limits.cpus = static_cast<uint32_t>(cpus_.size());
   options.limits.can_set_clocks = board_.info.can_set_clocks();
+  options.limits.knows_events = board_.info.knows_events();
   options.limits.has_thermal_zones = !board_.info.thermal_zones().empty();
   options.check_clocks = [this](const v1::ClockRequest& request) {
     return clocks_->Check(request);

@@ -66,6 +66,16 @@ std::string Row(const std::vector<std::string>& fields) {
   return fmt::format("{}\n", fmt::join(fields, ","));
 }
 
+// Of an execution; in the last columns.
+std::vector<std::string> CountedNames(const RunReport& report) {
+  std::vector<std::string> names;
+  if (!report.counted) return names;
+  for (const v1::CountedEvents::Event& event : report.counted->events()) {
+    names.push_back(event.name());
+  }
+  return names;
+}
+
 std::string HeaderRow(const RunReport& report) {
   std::vector<std::string> fields = {"index",
                                      "name",
@@ -89,6 +99,9 @@ std::string HeaderRow(const RunReport& report) {
     for (const std::string& rail : report.rails()) {
       fields.push_back(CsvField(fmt::format("{}_{}", quantity, rail)));
     }
+  }
+  for (const std::string& event : CountedNames(report)) {
+    fields.push_back(CsvField("count_" + event));
   }
   return Row(fields);
 }
@@ -143,6 +156,7 @@ std::string OpRow(const RunReport& report, const OpReport& op) {
   for (size_t column = 0; column < std::size(kEstimated); ++column) {
     for (const auto& of_rail : estimated) fields.push_back(of_rail[column]);
   }
+  for (const auto& count : op.counts) fields.push_back(count ? fmt::format("{}", count->mean) : "");
   return Row(fields);
 }
 

@@ -6,6 +6,7 @@
 
 #include "client/analysis/clock_json.h"
 #include "client/analysis/conditions_json.h"
+#include "client/analysis/counts_json.h"
 #include "client/analysis/estimates.h"
 #include "client/analysis/experiment_json.h"
 #include "client/analysis/meter_json.h"
@@ -75,6 +76,7 @@ ordered_json OpJson(const RunReport& report, const OpReport& op) {
   json["energy_share"] = EnergyByRail(report, op.result.energy_share);
   AddEstimateJson(report, op, &json);
   json["flops_per_s"] = OrNull(op.flops_per_s());
+  json["counters"] = CountsJson(report, op);
   return json;
 }
 
@@ -266,6 +268,7 @@ ordered_json ReportJson(const RunReport& report) {
   AddEstimatesJson(report, &json);
   json["precision"] = PrecisionJson(report);
   json["loop"] = LoopJson(report);
+  json["counters"] = CountedJson(report);
   json["iteration_time_s"] = report.attribution.iteration_time_s
                                  ? MeanJson(*report.attribution.iteration_time_s)
                                  : ordered_json(nullptr);

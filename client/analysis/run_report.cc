@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -160,6 +161,29 @@ void AddMeter(const HostMeter& meter, RunReport* report) {
   }
 }
 
+std::optional<MeanCount> MeanOf(const RunData& data, uint32_t op, uint32_t event) {
+  const auto found = data.counts().find({op, event});
+  if (found == data.counts().end()) return std::nullopt;
+  const EventTotals& totals = found->second;
+  const auto n = static_cast<double>(totals.executions);
+  MeanCount count{.mean = totals.sum / n, .sd = {}, .executions = totals.executions};
+  if (totals.executions > 1) {
+    const double variance = (totals.squares - n * count.mean * count.mean) / (n - 1);
+    count.sd = std::sqrt(std::max(variance, 0.0));
+  }
+  return count;
+}
+
+void AddCounts(const RunData& data, RunReport* report) {
+  if (data.counted() == nullptr) return;
+  report->counted = *data.counted();
+  for (OpReport& op : report->ops) {
+    for (int event = 0; event < report->counted->events_size(); ++event) {
+      op.counts.push_back(MeanOf(data, op.result.op, static_cast<uint32_t>(event)));
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view ModuleOf(std::string_view op_name) {
@@ -228,6 +252,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   report.conditions =
       ConditionsOf(data, meter == nullptr ? std::vector<RailPower>() : meter->rails);
   report.loop = CheckLoop(data, report);
+  AddCounts(data, &report);
   Judge(data, &report);
   JudgeReadings(data, &report);
   JudgeMarkers(&report);

@@ -23,6 +23,13 @@ namespace synergy {
 inline constexpr std::string_view kMethodLeastSquares = "least-squares";
 inline constexpr std::string_view kMethodIntegrate = "integrate";
 
+// How often an event happened in an execution of an operator.
+struct MeanCount {
+  double mean = 0;
+  std::optional<double> sd;  // of an execution; absent: there was one
+  uint64_t executions = 0;   // in which it was counted
+};
+
 // One operator: what it is, as the engine reported it, and what one execution costs.
 struct OpReport {
   v1::OperatorInfo info;  // index and a made-up name where the engine's table never came
@@ -30,6 +37,8 @@ struct OpReport {
   // By rail, of the method least-squares; no value where the rail's readings say nothing of
   // operators. Of an operator in a group `result` has no energy.
   std::vector<std::optional<OperatorEnergy>> estimate;
+  // By event of RunReport::counted; no value where it never was on the counters.
+  std::vector<std::optional<MeanCount>> counts = {};
 
   // Of the mean execution; absent where a part is unknown.
   std::optional<double> power_w(size_t rail) const;
@@ -134,7 +143,8 @@ struct RunReport {
   std::optional<v1::ClockLease> clocks;  // that the job asked for, and what it got
   RunConditions conditions;
   std::optional<LoopCheck> loop;
-  std::optional<v1::MeterRecord> meter;  // on the host; its rails are among rails()
+  std::optional<v1::CountedEvents> counted;  // absent: no events were
+  std::optional<v1::MeterRecord> meter;      // on the host; its rails are among rails()
 
   const std::vector<std::string>& rails() const { return attribution.rails; }
   // The rail that contains the others (the first such): what "the" energy of an operator is.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -6,14 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "client/analysis/report_json.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/feature_source.h"
 #include "client/commands/output.h"
 #include "client/commands/pager.h"
+#include "client/commands/user_file.h"
 #include "client/predict/evaluation.h"
 #include "client/predict/prediction_json.h"
+#include "client/report/page/report_page.h"
 #include "client/report/prediction_text.h"
 
 namespace synergy {
@@ -26,6 +30,7 @@ struct EvaluateOptions {
   int folds = 0;
   uint64_t seed = 1;
   std::vector<std::string> train, test;
+  std::string page;
   bool json = false;
 };
 
@@ -33,6 +38,12 @@ Split SplitOf(const EvaluateOptions& options) {
   if (!options.test.empty()) return TrainTest{options.train, options.test};
   if (options.folds > 0) return KFold{options.folds, options.seed};
   return LeaveOneNetworkOut{};
+}
+
+std::string SplitText(const EvaluateOptions& options) {
+  if (!options.test.empty()) return fmt::format("{}", fmt::join(options.test, ", "));
+  if (options.folds > 0) return fmt::format("one of {} parts of the rows at a time", options.folds);
+  return "one network at a time";
 }
 
 struct Evaluated {
@@ -65,7 +76,27 @@ absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
   return out;
 }
 
+nlohmann::ordered_json DocumentOf(const EvaluateOptions& options, const LoadedFeatures& loaded,
+                                  const std::vector<Evaluation>& evaluations) {
+  nlohmann::ordered_json document;
+  document["schema_version"] = kReportSchemaVersion;
+  document["simulated"] = !loaded.SimulatedNotice().empty();
+  document["rail"] = loaded.rail;
+  document["conditions"] = loaded.conditions;
+  document["left_out"] = SplitText(options);
+  document["families"] = nlohmann::ordered_json::array();
+  for (const Evaluation& evaluation : evaluations) {
+    document["families"].push_back(EvaluationJson(evaluation));
+  }
+  document["notes"] = loaded.notes;
+  return document;
+}
+
 absl::Status EvaluateCommand(const EvaluateOptions& options) {
+  const bool to_stdout = options.page == "-";
+  if (!options.page.empty() && !to_stdout) {
+    if (absl::Status status = CheckOutputPath(options.page); !status.ok()) return status;
+  }
   absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
   if (!loaded.ok()) return loaded.status();
   absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, loaded->table);
@@ -73,18 +104,15 @@ absl::Status EvaluateCommand(const EvaluateOptions& options) {
   std::vector<std::string>& notes = loaded->notes;
   notes.insert(notes.end(), evaluated->notes.begin(), evaluated->notes.end());
   const std::string simulated = loaded->SimulatedNotice();
+  if (!options.page.empty()) {
+    const std::string page =
+        EvaluationPage(DocumentOf(options, *loaded, evaluated->evaluations),
+                       std::string(absl::StripTrailingAsciiWhitespace(simulated)));
+    if (to_stdout) return WriteStdout(page);
+    if (absl::Status status = WriteOutputFile(options.page, {page}); !status.ok()) return status;
+  }
   if (options.json) {
-    nlohmann::ordered_json document;
-    document["schema_version"] = kReportSchemaVersion;
-    document["simulated"] = !simulated.empty();
-    document["rail"] = loaded->rail;
-    document["conditions"] = loaded->conditions;
-    document["families"] = nlohmann::ordered_json::array();
-    for (const Evaluation& evaluation : evaluated->evaluations) {
-      document["families"].push_back(EvaluationJson(evaluation));
-    }
-    document["notes"] = notes;
-    return WriteStdout(JsonText(document));
+    return WriteStdout(JsonText(DocumentOf(options, *loaded, evaluated->evaluations)));
   }
   std::string text = EvaluationsText(evaluated->evaluations, StdoutColumns());
   for (const std::string& note : notes) text += note + "\n";
@@ -119,6 +147,11 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
                           ->delimiter(',')
                           ->needs(train);
   train->needs(test);
+  command
+      ->add_option("-o,--output", options->page,
+                   "Write an HTML page, too: predicted against measured, with intervals (-: to "
+                   "stdout, instead of the table)")
+      ->type_name("FILE");
   AddJsonFlag(*command, &options->json);
   command->callback(
       [options, chosen] { *chosen = [options] { return EvaluateCommand(*options); }; });

@@ -53,6 +53,23 @@ void AddLoopFlags(CLI::App& command, JobOptions& options) {
       ->check(Parses(ParsePositive));
 }
 
+void AddEventFlags(CLI::App& command, JobOptions& options) {
+  CLI::Option* const events =
+      command
+          .add_option("--events", options.events,
+                      "Count these events of the CPU in each operator: cycles, instructions, simd, "
+                      "bus, mem, llc-miss, ..., what the kernel names, or raw codes (r74); more "
+                      "than it has counters for are counted by turns")
+          ->delimiter(',')
+          ->type_name("EVENT,...")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      .add_flag("--events-optional", options.events_optional,
+                "Measure without them where they cannot be counted, rather than refuse")
+      ->needs(events);
+}
+
 }  // namespace
 
 void AddExperimentFlags(CLI::App& command, JobOptions& options) {
@@ -83,6 +100,7 @@ void AddExperimentFlags(CLI::App& command, JobOptions& options) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddLoopFlags(command, options);
+  AddEventFlags(command, options);
 }
 
 absl::StatusOr<uint32_t> LoopedOperator(const Model& model, const std::string& text) {

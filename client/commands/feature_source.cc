@@ -13,6 +13,7 @@
 #include "client/commands/user_file.h"
 #include "client/predict/op_features.h"
 #include "client/predict/table_csv.h"
+#include "common/nearest_name.h"
 
 namespace synergy {
 namespace {
@@ -32,6 +33,15 @@ absl::StatusOr<LoadedFeatures> LoadCsv(const FeatureSourceOptions& options) {
   if (!table.ok()) return AboutFile(options.csv, table.status());
   LoadedFeatures loaded;
   loaded.table = *std::move(table);
+  const std::vector<std::string> known(std::begin(kFeatures), std::end(kFeatures));
+  for (const FeatureColumn& column : loaded.table.features) {
+    const std::string nearest = NearestName(column.name, known);
+    if (nearest.empty() || nearest == column.name) continue;
+    loaded.notes.push_back(
+        fmt::format("'{}' of the map is no feature of any family; did you mean "
+                    "'{}'?",
+                    column.name, nearest));
+  }
   return loaded;
 }
 
@@ -81,7 +91,12 @@ absl::Status AddStored(Store& store, const StoredRun& run, const FeatureSourceOp
   std::map<std::string, std::string> conditions = ConditionsOf(*report);
   if (loaded->conditions.empty()) loaded->conditions = conditions;
   for (auto& [key, value] : loaded->conditions) {
-    if (conditions[key] != value) value = "several";
+    if (conditions[key] == value || value == "several") continue;
+    if (key != "clocks") {
+      loaded->notes.push_back(
+          fmt::format("WARNING: one model of several: {} {} and {}", key, value, conditions[key]));
+    }
+    value = "several";
   }
   return absl::OkStatus();
 }

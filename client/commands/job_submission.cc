@@ -44,6 +44,8 @@ v1::JobSpec SpecOf(const JobOptions& options, const ModelOptions& net, const Job
     spec.mutable_loop()->set_op(*job.looped);
     spec.mutable_loop()->set_seconds(options.loop_s);
   }
+  for (const std::string& event : options.events) spec.add_events(event);
+  spec.set_events_optional(options.events_optional);
   spec.set_keep_outputs(job.keep_outputs);
   spec.set_net_type(model.predict.type());
   spec.set_model_source(job.loaded.source);
@@ -71,6 +73,7 @@ SpecLimits LimitsOf(const v1::BoardInfo& board) {
   limits.cpus = board.cpus();
   limits.can_set_clocks = board.can_set_clocks();
   limits.has_thermal_zones = board.thermal_zones_size() > 0;
+  limits.knows_events = board.knows_events();
   limits.can_measure = board.rails_size() > 0;
   limits.cannot_measure = fmt::format("This board ({}) cannot {}", board.name(),
                                       fmt::join(board.cannot(), "; it cannot "));
@@ -95,6 +98,7 @@ std::string InFlags(const std::string& text) {
                                     {"precision: "sv, "--precision: "sv},
                                     {"precision_rails: "sv, "--precision-rail: "sv},
                                     {"max_time_s: "sv, "--max-time: "sv},
+                                    {"events: "sv, "--events: "sv},
                                     {"loop.seconds: "sv, "--loop-time: "sv}}) {
     if (text.starts_with(field)) return fmt::format("{}{}", flag, text.substr(field.size()));
   }

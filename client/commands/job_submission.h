@@ -35,6 +35,8 @@ struct JobOptions {
   std::vector<std::string> precision_rails = {};
   std::string loop = {};                         // an operator that is repeated; "": none
   double loop_s = 0;                             // 0: LoopTimeFor the board
+  std::vector<std::string> events = {};          // that are counted of operators
+  bool events_optional = false;                  // measures without what cannot be counted
   v1::ClockRequest clocks = {};                  // empty: as they are
   std::optional<v1::LoadChirp> load_chirp = {};  // for a meter on this host
 };

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,11 +30,28 @@ struct PredictOptions {
   ModelOptions net;
   std::string model;
   std::string frequency;
+  std::optional<double> celsius;
   std::string board, engine;  // what it is to be predicted for, as far as it is said
   bool json = false;
 };
 
 constexpr uint64_t kMostModelBytes = uint64_t{1} << 28;
+
+// Whether it was fitted to rows that have it.
+bool KnowsFeature(const EnergyModel& model, std::string_view feature) {
+  return std::ranges::any_of(model.parts, [&](const ModelPart& part) {
+    return std::ranges::find(part.hull, feature, &FeatureRange::feature) != part.hull.end();
+  });
+}
+
+// Whether its joules follow it.
+bool UsesFeature(const EnergyModel& model, std::string_view feature) {
+  return std::ranges::any_of(model.parts, [&](const ModelPart& part) {
+    return std::ranges::any_of(part.terms, [&](const Term& term) {
+      return std::ranges::find(term.factors, feature, &Term::Factor::feature) != term.factors.end();
+    });
+  });
+}
 
 // What the model was not fitted for.
 std::vector<std::string> WarningsOf(const EnergyModel& model, const PredictOptions& options,
@@ -41,7 +59,15 @@ std::vector<std::string> WarningsOf(const EnergyModel& model, const PredictOptio
   std::vector<std::string> warnings;
   const auto compare = [&](const char* what, const std::string& wanted) {
     const auto fitted = model.conditions.find(what);
-    if (wanted.empty() || fitted == model.conditions.end() || fitted->second == wanted) return;
+    if (wanted.empty()) return;
+    if (fitted == model.conditions.end()) {
+      warnings.push_back(fmt::format(
+          "WARNING: the model does not say for which {} it was fitted, so whether that is '{}' is "
+          "not known",
+          what, wanted));
+      return;
+    }
+    if (fitted->second == wanted) return;
     warnings.push_back(
         fmt::format("WARNING: the model was fitted for the {} '{}', not for '{}': "
                     "its energies may be far off",
@@ -49,6 +75,17 @@ std::vector<std::string> WarningsOf(const EnergyModel& model, const PredictOptio
   };
   compare("board", options.board);
   compare("engine", options.engine);
+  if (model.conditions.contains("batch")) {
+    compare("batch", fmt::to_string(std::max<uint32_t>(options.net.batch, 1)));
+  }
+  const bool knows_clocks = KnowsFeature(model, "frequency");
+  if (!options.frequency.empty() && !knows_clocks) {
+    warnings.push_back("WARNING: the model knows of no clocks: --freq changes nothing");
+  }
+  if (options.celsius && !KnowsFeature(model, "temperature")) {
+    warnings.push_back(
+        "WARNING: the model knows of no temperatures: --temperature changes nothing");
+  }
   for (const ModelPart& part : model.parts) {
     for (const FeatureRange& range : part.hull) {
       if (!ghz || range.feature != "frequency" || part.target != "energy") continue;
@@ -72,6 +109,32 @@ std::optional<double> FittedFrequency(const EnergyModel& model) {
     }
   }
   return std::nullopt;
+}
+
+// Where the model has a term of the temperature: the middle of those that it was fitted at.
+std::optional<double> FittedTemperature(const EnergyModel& model) {
+  for (const ModelPart& part : model.parts) {
+    for (const FeatureRange& range : part.hull) {
+      if (range.feature == "temperature") return 0.5 * (range.low + range.high);
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status SetTemperature(const EnergyModel& model, const PredictOptions& options,
+                            std::vector<FeatureTable>* tables) {
+  if (options.celsius && !(std::abs(*options.celsius) < 200)) {  // nor if it is no number
+    return Ending(ExitCode::kUsage,
+                  absl::InvalidArgumentError(
+                      fmt::format("--temperature {}: no CPU runs at that", *options.celsius)));
+  }
+  const std::optional<double> fitted = FittedTemperature(model);
+  for (FeatureTable& table : *tables) {
+    if (!fitted) break;
+    table.Set("temperature",
+              Eigen::VectorXd::Constant(table.rows(), options.celsius.value_or(*fitted)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<FeatureTable>> TablesOf(const PredictOptions& options,
@@ -103,8 +166,15 @@ absl::Status PredictCommand(const PredictOptions& options) {
     if (!frequency.ok()) return Ending(ExitCode::kUsage, frequency.status());
     ghz = 1e-6 * static_cast<double>(frequency->khz);
   }
-  const auto tables = TablesOf(options, ghz);
+  if (!ghz && UsesFeature(*model, "frequency")) {
+    return Ending(
+        ExitCode::kUsage,
+        absl::InvalidArgumentError(fmt::format(
+            "{} was fitted at several clocks: say at which one with --freq", options.model)));
+  }
+  auto tables = TablesOf(options, ghz);
   if (!tables.ok()) return tables.status();
+  if (absl::Status set = SetTemperature(*model, options, &*tables); !set.ok()) return set;
   const std::vector<std::string> warnings = WarningsOf(*model, options, ghz);
   for (const std::string& warning : warnings) PrintNote(warning);
   const auto simulated = model->conditions.find("simulated");
@@ -147,6 +217,11 @@ void AddPredictCommand(CLI::App& app, ChosenCommand* chosen) {
   command
       ->add_option("--freq", options->frequency, "Of the CPU, such as 1.7GHz; default: the model's")
       ->type_name("FREQUENCY");
+  command
+      ->add_option("--temperature", options->celsius,
+                   "Of the CPU in Celsius, for models that know it; default: the middle of the "
+                   "model's")
+      ->type_name("CELSIUS");
   command->add_option("--board", options->board, "Warn where the model is of another one");
   command->add_option("--engine", options->engine, "Likewise");
   AddJsonFlag(*command, &options->json);

@@ -37,6 +37,7 @@ absl::Status PrintRun(const StoredRun& run, RunReport report, const Presentation
   }
   RunTextOptions text{.number = run.number,
                       .extra_columns = {},
+                      .counts = options.counts,
                       .color = StdoutHasColor(),
                       .width = StdoutColumns()};
   if (comparison) text.extra_columns = TruthColumns(report, *comparison);

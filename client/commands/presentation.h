@@ -16,6 +16,7 @@ struct PresentationOptions {
   bool json = false;
   std::string sort = "index";  // "index", "time", "energy"
   bool pages = false;          // where it is long
+  bool counts = false;         // a column for each counted event
 };
 
 // By --sort: "index", "time", "energy".

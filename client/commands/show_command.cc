@@ -70,6 +70,8 @@ void AddShowCommand(CLI::App& app, ChosenCommand* chosen) {
   AddStoreOption(*command, &options->store);
   AddJsonFlag(*command, &options->presentation.json);
   AddSortOption(*command, &options->presentation.sort);
+  command->add_flag("--counters", options->presentation.counts,
+                    "Also the events that were counted (run --events), of the mean execution");
   command->add_flag("--truth", options->truth,
                     "Simulated boards only: true joules and the error of the estimate");
   command->callback([options, chosen] { *chosen = [options] { return Show(*options); }; });

@@ -52,6 +52,13 @@ bool Varies(const VectorXd* values) {
   return values != nullptr && values->maxCoeff() > 1.001 * values->minCoeff();
 }
 
+// Less says nothing of what leaks: a sensor's step is as much.
+constexpr double kLeastTemperatures = 2;  // K
+bool TemperatureVaries(const FeatureTable& table) {
+  const VectorXd* celsius = table.Find("temperature");
+  return celsius != nullptr && celsius->maxCoeff() - celsius->minCoeff() >= kLeastTemperatures;
+}
+
 // Power grows with the square of the voltage, which grows with the clock; what takes long at a slow
 // clock pays for leakage.
 std::vector<Term> OverClocks(const std::vector<Term>& terms, const FeatureTable& table,
@@ -103,6 +110,8 @@ std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
     terms = Terms({"time", "time*frequency", "macs", "bytes", "macs*frequency^2",
                    "bytes*frequency^2", "time*frequency^3"});
   }
+  // What leaks grows with the temperature; around any temperature in proportion.
+  if (TemperatureVaries(table)) terms.push_back(Terms({"time*temperature"}).front());
   plans.push_back({.terms = std::move(terms), .non_negative = true});
   return plans;
 }
@@ -263,6 +272,15 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   model.degree = options.degree;
   model.networks = DistinctNames(rows.networks);
   model.runs = DistinctNames(rows.runs);
+  if (options.family == Family::kPhysical && rows.Find("temperature") != nullptr &&
+      !TemperatureVaries(rows)) {
+    model.notes.push_back(
+        fmt::format("left out: 'time*temperature', these rows' temperatures are within {} K",
+                    kLeastTemperatures));
+  }
+  if (options.family == Family::kPhysical && rows.Find("time") == nullptr) {
+    model.notes.emplace_back("left out: the static power, these rows have no times");
+  }
   std::vector<PartFit> fits;
   for (PartPlan& plan : PlansOf(options, rows)) {
     const bool is_chain = !IsOfOperators(options.family);
@@ -271,6 +289,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     if (known.empty() || !has_target || (is_chain && known.size() < plan.terms.size())) {
       return Missing(options, plan, rows);
     }
+    const bool can_vary = plan.op_class && plan.terms.size() > 1;
     plan.terms = known;
     std::vector<Index> of_class;
     for (Index i = 0; i < rows.rows(); ++i) {
@@ -280,6 +299,11 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     absl::StatusOr<PartFit> fit =
         PartFit::Make(std::move(plan), rows.Select(of_class), model.networks, &model.notes);
     if (!fit.ok()) return fit.status();
+    if (fit->is_constant() && can_vary) {
+      model.notes.push_back(
+          fmt::format("{}: only a constant is left: each operator of it is taken to cost the same",
+                      OpClassName(*fit->part().op_class)));
+    }
     model.parts.push_back(fit->part());
     fits.push_back(*std::move(fit));
   }

@@ -55,8 +55,8 @@ constexpr std::array<Word, 33> kWords = {{
 }};
 constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", "mul", "div",
                                                           "max", "mean", "min", "pow"};
-constexpr std::array<std::string_view, 6> kNotSums = {"kernel", "stride",    "channels",
-                                                      "groups", "frequency", "depthwise_share"};
+constexpr std::array<std::string_view, 7> kNotSums = {
+    "kernel", "stride", "channels", "groups", "frequency", "temperature", "depthwise_share"};
 
 template <typename T>
 std::vector<T> Picked(const std::vector<T>& values, std::span<const Index> rows) {

@@ -35,7 +35,11 @@ OpClass ClassOfType(std::string_view type);
 //   kernel, stride, channels, groups    of a window: taps, step, input channels of a group, groups
 //   time            seconds
 //   frequency       GHz, of the CPU
+//   temperature     Celsius, of the CPU or, where its zone is not known, of the board
 //   others          counted events, by the names that they were counted with
+inline constexpr std::string_view kFeatures[] = {
+    "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "kernel", "stride",
+    "channels", "groups", "time",  "frequency",    "temperature", "bus",    "simd"};
 struct FeatureColumn {
   std::string name;
   Eigen::VectorXd values;

@@ -19,6 +19,8 @@ using Eigen::VectorXd;
 
 // Of a column, in its own size, that the others do not explain: below, it is their sum.
 constexpr double kDependent = 1e-8;
+// Variance inflation above which two columns are called alike: standard errors are a hundredfold.
+constexpr double kMostInflation = 1e4;
 // A column's part in another's sum, relative to the largest one, that is named.
 constexpr double kNamedPart = 1e-3;
 constexpr int kStrengths = 25;
@@ -251,6 +253,22 @@ std::optional<Dependence> FindDependence(const Gram& gram, const std::vector<std
                       fmt::format("'{}' is a sum of {} in these rows", name, fmt::join(of, ", "))};
   }
   return std::nullopt;
+}
+
+std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names) {
+  const VectorXd inverse = ScalesOf(gram).cwiseInverse();
+  const MatrixXd scaled =
+      inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
+  Index column = 0, like = 0;
+  const double inflation = scaled.inverse().diagonal().maxCoeff(&column);
+  if (!(inflation > kMostInflation)) return std::nullopt;
+  VectorXd others = scaled.col(column).cwiseAbs();
+  others[column] = 0;
+  others.maxCoeff(&like);
+  return fmt::format(
+      "'{}' and '{}' hardly differ in these rows (the variance of a coefficient is {:.1e} times "
+      "what it would be otherwise): their energies are known together, and not each",
+      names[static_cast<size_t>(column)], names[static_cast<size_t>(like)], inflation);
 }
 
 absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::string>& names,

@@ -60,6 +60,10 @@ struct Dependence {
 };
 std::optional<Dependence> FindDependence(const Gram& gram, const std::vector<std::string>& names);
 
+// Which two columns nearly say the same, where coefficients are much less sure for it; nothing:
+// none do.
+std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names);
+
 // InvalidArgument: fewer rows than columns, or columns that are sums of others (FindDependence).
 absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::string>& names,
                                     const LinearOptions& options = {});

@@ -44,6 +44,7 @@ std::string PartText(const ModelPart& part) {
   for (const Term& term : part.terms) terms.push_back(term.Text());
   text += fmt::format("rows = {}\nratio_95 = [{}, {}]\nterms = {}\n", part.rows, part.ratio_low,
                       part.ratio_high, Quoted(terms));
+  text += fmt::format("ranges = {}\n", part.hull.size());
   text += fmt::format("coefficients = [{}]\nscales = [{}]\n", fmt::join(part.coefficients, ", "),
                       fmt::join(part.scales, ", "));
   // Of the upper triangle, row by row: those of coefficients at 0 are 0.
@@ -74,7 +75,18 @@ VectorXd VectorOf(TomlTable& table, std::string_view key, size_t count) {
     table.Fail(key, fmt::format("has {} numbers and should have {}", numbers.size(), count));
     return VectorXd::Zero(static_cast<Index>(count));
   }
+  if (!std::ranges::all_of(numbers, [](double number) { return std::isfinite(number); })) {
+    table.Fail(key, "has a number that is not finite");
+  }
   return Eigen::Map<const VectorXd>(numbers.data(), static_cast<Index>(count));
+}
+
+// Of tables that follow: a file that was cut between two of them ends as a whole one does.
+void CheckCount(TomlTable& table, std::string_view key, size_t count) {
+  const int64_t written = table.Integer(key, 0, int64_t{1} << 31);
+  if (static_cast<size_t>(written) == count) return;
+  table.Fail(key,
+             fmt::format("says {}, and {} follow: the file was cut, or changed", written, count));
 }
 
 void ReadTerms(TomlTable& table, ModelPart* part) {
@@ -102,6 +114,10 @@ ModelPart ReadPart(TomlTable table, TomlTable* parent) {
   const VectorXd ratios = VectorOf(table, "ratio_95", 2);
   part.ratio_low = ratios[0];
   part.ratio_high = ratios[1];
+  const bool is_known = part.ratio_low != 0 || part.ratio_high != 0;
+  if (is_known && !(part.ratio_low >= 0 && part.ratio_low <= 1 && part.ratio_high >= 1)) {
+    table.Fail("ratio_95", "must go from at most 1 to at least 1, or be [0, 0]");
+  }
   part.coefficients = VectorOf(table, "coefficients", count);
   part.scales = VectorOf(table, "scales", count);
   const VectorXd triangle = VectorOf(table, "covariance", count * (count + 1) / 2);
@@ -116,6 +132,7 @@ ModelPart ReadPart(TomlTable table, TomlTable* parent) {
     part.hull.push_back({range.Text("feature"), range.Number("low"), range.Number("high")});
     table.Fail(range.Finish());
   }
+  CheckCount(table, "ranges", part.hull.size());
   parent->Fail(table.Finish());
   return part;
 }
@@ -140,6 +157,10 @@ EnergyModel ReadModel(TomlTable& table) {
   for (TomlTable& part : table.Tables("part")) model.parts.push_back(ReadPart(part, &table));
   const bool has_energy = std::ranges::any_of(
       model.parts, [](const ModelPart& part) { return part.target == "energy"; });
+  CheckCount(table, "parts", model.parts.size());
+  if (!(model.network_log_half >= 0 && std::isfinite(model.network_log_half))) {
+    table.Fail("network_log_half_95", "must be 0 (not known) or above");
+  }
   if (!has_energy) table.Fail("part", "has none whose target is energy");
   return model;
 }
@@ -154,6 +175,7 @@ std::string ModelText(const EnergyModel& model) {
   text += fmt::format("version = {}\nfamily = {}\ndegree = {}\n", kModelVersion,
                       Quoted(FamilyName(model.family)), model.degree);
   if (!model.rail.empty()) text += fmt::format("rail = {}\n", Quoted(model.rail));
+  text += fmt::format("parts = {}\n", model.parts.size());
   text += fmt::format("network_log_half_95 = {}\nnetworks = {}\nruns = {}\n",
                       model.network_log_half, Quoted(model.networks), Quoted(model.runs));
   if (!model.notes.empty()) text += fmt::format("notes = {}\n", Quoted(model.notes));

@@ -9,7 +9,7 @@
 
 namespace synergy {
 
-inline constexpr int kModelVersion = 1;
+inline constexpr int kModelVersion = 2;  // 2: how many parts and ranges there are
 
 // Numbers are written so that they read back as they are.
 std::string ModelText(const EnergyModel& model);

@@ -187,6 +187,38 @@ std::optional<double> FrequencyOf(const RunReport& report) {
   return std::nullopt;
 }
 
+std::optional<double> TemperatureOf(const RunReport& report) {
+  const std::vector<TemperatureRange>& zones = report.conditions.temperatures;
+  if (zones.empty()) return std::nullopt;
+  const auto is_cpu = [](const TemperatureRange& range) {
+    return range.zone.find("CPU") != range.zone.npos || range.zone.find("cpu") != range.zone.npos;
+  };
+  const auto found = std::ranges::find_if(zones, is_cpu);
+  const TemperatureRange& zone = found == zones.end() ? zones.front() : *found;
+  return 0.5 * (zone.begin_c + zone.end_c);
+}
+
+namespace {
+
+// Of one inference, of events that were counted in all these operators.
+void SetCounts(const RunReport& report, const std::vector<const OpReport*>& ops,
+               FeatureTable* table) {
+  for (int event = 0; report.counted && event < report.counted->events_size(); ++event) {
+    VectorXd counts(static_cast<Index>(ops.size()));
+    bool all = true;
+    for (size_t i = 0; i < ops.size() && all; ++i) {
+      const std::optional<MeanCount>& count = ops[i]->counts[static_cast<size_t>(event)];
+      all = count.has_value();
+      if (!all) break;
+      counts[static_cast<Index>(i)] = count->mean * static_cast<double>(ops[i]->result.executions) /
+                                      static_cast<double>(report.attribution.iterations);
+    }
+    if (all) table->Set(report.counted->events(event).name(), std::move(counts));
+  }
+}
+
+}  // namespace
+
 absl::Status AddRun(const RunReport& report, const std::string& rail, const std::string& run,
                     FeatureTable* table) {
   const auto found = std::ranges::find(report.rails(), rail);
@@ -203,11 +235,13 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
   FeatureTable more;
   std::vector<OpRow> rows;
   std::vector<double> energies, deviations, times;
+  std::vector<const OpReport*> ops;
   for (size_t i = 0; i < report.ops.size(); ++i) {
     const OpReport& op = report.ops[i];
     const Energy energy = EnergyOf(*report.estimates[place], report, i, place);
     if (!(energy.mean_j > 0) || !op.info.has_cost()) continue;
     rows.push_back(RowOf(ShapeOf(op.info)));
+    ops.push_back(&op);
     more.layers.push_back(op.info.name());
     more.types.push_back(rows.back().type);
     energies.push_back(energy.mean_j);
@@ -221,8 +255,12 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
   more.energy_j = Eigen::Map<const VectorXd>(energies.data(), count);
   more.energy_sd_j = Eigen::Map<const VectorXd>(deviations.data(), count);
   SetColumns(rows, &more);
+  SetCounts(report, ops, &more);
   more.Set("time", Eigen::Map<const VectorXd>(times.data(), count));
   if (const auto ghz = FrequencyOf(report)) more.Set("frequency", VectorXd::Constant(count, *ghz));
+  if (const auto celsius = TemperatureOf(report)) {
+    more.Set("temperature", VectorXd::Constant(count, *celsius));
+  }
   Append(std::move(more), table);
   return absl::OkStatus();
 }

@@ -16,7 +16,8 @@ namespace synergy {
 // said. Copies of operators that do nothing in place are rows, too, with no bytes.
 FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz);
 
-// Adds a row for each operator of a run, with its energy on the rail and its time. Operators whose
+// Adds a row for each operator of a run, with its energy on the rail, its time and what was counted
+// of it. Operators whose
 // energies are known together only have a part of that, by their times, and all of it as standard
 // error. `run`: what the run is called. NotFound: it has no such rail, or no energies of operators
 // there; the message says why.
@@ -25,5 +26,9 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
 
 // Of the CPU in the measured iterations, the mean of highest and lowest [GHz].
 std::optional<double> FrequencyOf(const RunReport& report);
+
+// Of the first zone that has the CPU in its name, else of the first one: the mean of the run's
+// begin and its end [Celsius]. Nothing: the run has no temperatures.
+std::optional<double> TemperatureOf(const RunReport& report);
 
 }  // namespace synergy

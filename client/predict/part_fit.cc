@@ -20,6 +20,9 @@ constexpr double kLeastShare = 0.05;
 // Weights follow from what is predicted, not from what was measured: else rows that were measured
 // too low count more.
 constexpr int kRounds = 3;
+// Of a model, relative: where it seems to have less, measurements that say they are better are not
+// believed.
+constexpr double kLeastError = 1e-3;
 // In which the strength of a penalty is found.
 constexpr size_t kFolds = 6;
 // What kind a network is no coefficient tells: only as most networks are it is like them. This
@@ -36,6 +39,11 @@ FeatureRange RangeOf(const FeatureColumn& column) {
   return {.feature = column.name, .low = values[cut], .high = values[values.size() - 1 - cut]};
 }
 
+// "convolution: ", or nothing where it is of all.
+std::string OfClass(const PartPlan& plan) {
+  return plan.op_class ? fmt::format("{}: ", OpClassName(*plan.op_class)) : std::string();
+}
+
 }  // namespace
 
 std::vector<std::string> PartFit::names() const {
@@ -46,6 +54,18 @@ std::vector<std::string> PartFit::names() const {
 
 LinearOptions PartFit::options() const {
   return {.non_negative = std::vector<bool>(plan_.non_negative ? plan_.terms.size() : 0, true)};
+}
+
+// What the board was like matters where a term has it; of the operators everything does.
+bool PartFit::Looks(std::string_view feature) const {
+  return feature != "temperature" || std::ranges::any_of(plan_.terms, [&](const Term& term) {
+           return std::ranges::find(term.factors, feature, &Term::Factor::feature) !=
+                  term.factors.end();
+         });
+}
+
+bool PartFit::is_constant() const {
+  return std::ranges::all_of(plan_.terms, [](const Term& term) { return term.factors.empty(); });
 }
 
 void PartFit::AddUp() {
@@ -64,8 +84,7 @@ void PartFit::AddUp() {
 
 // Each time the first that the rows say nothing of.
 absl::Status PartFit::LeaveOutTerms(std::vector<std::string>* notes) {
-  const std::string of =
-      plan_.op_class ? fmt::format("{}: ", OpClassName(*plan_.op_class)) : std::string();
+  const std::string of = OfClass(plan_);
   const auto leave_out = [&](Index column, const std::string& why) {
     notes->push_back(fmt::format("{}left out: {}", of, why));
     plan_.terms.erase(plan_.terms.begin() + column);
@@ -74,6 +93,10 @@ absl::Status PartFit::LeaveOutTerms(std::vector<std::string>* notes) {
     x_.conservativeResize(Eigen::NoChange, x_.cols() - 1);
     AddUp();
   };
+  for (Index i = x_.cols() - 1; i >= 0 && x_.cols() > 1; --i) {
+    if (!x_.col(i).isZero(0)) continue;
+    leave_out(i, fmt::format("'{}' is 0 in every row", names()[static_cast<size_t>(i)]));
+  }
   const auto most = static_cast<Index>(std::max(1.0, static_cast<double>(x_.rows()) / kRowsATerm));
   while (x_.cols() > most) {
     leave_out(x_.cols() - 1, fmt::format("'{}', {} rows are too few for it",
@@ -82,6 +105,9 @@ absl::Status PartFit::LeaveOutTerms(std::vector<std::string>* notes) {
   while (const std::optional<Dependence> dependence = FindDependence(*all_, names())) {
     if (x_.cols() == 1) return absl::InvalidArgumentError(of + dependence->words);
     leave_out(dependence->column, dependence->words);
+  }
+  if (const std::optional<std::string> words = FindLikeness(*all_, names())) {
+    notes->push_back(of + *words);
   }
   return absl::OkStatus();
 }
@@ -124,7 +150,12 @@ absl::Status PartFit::Fit() {
     if (round + 1 == kRounds) break;
     const VectorXd found = x_ * fit_.coefficients;
     const double least = kLeastShare * y_.mean();
-    weights_ = (found.array().square() + sd_.array().square() + least * least).inverse();
+    const VectorXd scale = found.array().square() + least * least;
+    // The model's own relative error, beside what the measurements are off by.
+    const double own =
+        ((y_ - found).array().square() - sd_.array().square()).cwiseQuotient(scale.array()).mean();
+    const double variance = std::clamp(own, kLeastError * kLeastError, 1.0);
+    weights_ = (scale.array() + sd_.array().square() / variance).inverse();
     AddUp();
   }
   return absl::OkStatus();
@@ -152,9 +183,14 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
   out.AddUp();
   if (!out.plan_.penalty) {
     if (absl::Status status = out.LeaveOutTerms(notes); !status.ok()) return status;
+  } else if (const auto dependence = FindDependence(*out.all_, out.names())) {
+    notes->push_back(fmt::format("{}the penalty chooses between terms, {}", OfClass(out.plan_),
+                                 dependence->words));
   }
   if (absl::Status status = out.Fit(); !status.ok()) return status;
-  for (const FeatureColumn& column : rows.features) out.hull_.push_back(RangeOf(column));
+  for (const FeatureColumn& column : rows.features) {
+    if (out.Looks(column.name)) out.hull_.push_back(RangeOf(column));
+  }
   return out;
 }
 

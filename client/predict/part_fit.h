@@ -5,6 +5,7 @@
 #include <Eigen/Dense>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,12 +33,14 @@ class PartFit {
 
   // Of all rows.
   ModelPart part() const;
+  bool is_constant() const;  // whether it looks at no feature
   // As if `network` (its place) had not been there. Nothing: no rows are left, or too few.
   std::optional<ModelPart> Without(size_t network) const;
 
  private:
   PartFit() = default;
   LinearOptions options() const;
+  bool Looks(std::string_view feature) const;  // whether it matters how far that reached
   absl::Status LeaveOutTerms(std::vector<std::string>* notes);
   void AddUp();
   absl::Status FindStrength();

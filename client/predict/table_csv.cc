@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,8 @@ class Reader {
  public:
   static absl::StatusOr<Reader> Make(std::string_view header, const ColumnMap& map);
   absl::Status Add(std::string_view line);
+  // InvalidArgument: rows of several runs of a network, with nothing that tells them apart.
+  absl::Status CheckRuns() const;
   FeatureTable Table() &&;
 
  private:
@@ -119,9 +122,38 @@ absl::Status Reader::Add(std::string_view line) {
     return found == texts_.end() ? fallback : std::string(table_[found->second.column]);
   };
   out_.networks.push_back(text("network", ""));
-  out_.runs.push_back(text("run", out_.networks.back()));
+  const std::string run = text("run", "");
+  out_.runs.push_back(run.empty() ? out_.networks.back()
+                                  : fmt::format("{} ({})", out_.networks.back(), run));
   out_.layers.push_back(text("layer", ""));
   out_.types.push_back(text("type", ""));
+  return absl::OkStatus();
+}
+
+absl::Status Reader::CheckRuns() const {
+  if (texts_.contains("run")) return absl::OkStatus();
+  const bool has_parts = texts_.contains("layer") || texts_.contains("type");
+  const auto frequency = std::ranges::find(numbers_, "frequency", &Source::name);
+  std::map<std::string_view, size_t> first;
+  std::set<std::pair<std::string_view, std::string_view>> layers;
+  for (size_t row = 0; row < out_.networks.size(); ++row) {
+    const std::string &network = out_.networks[row], &layer = out_.layers[row];
+    const auto [at, is_new] = first.emplace(network, row);
+    std::string why;
+    if (!is_new && !has_parts) why = "is in several rows";
+    if (!layers.emplace(network, layer).second && !layer.empty()) {
+      why = fmt::format("has several rows of the layer '{}'", layer);
+    }
+    if (frequency != numbers_.end()) {
+      const auto& hz = values_[static_cast<size_t>(frequency - numbers_.begin())];
+      if (hz[row] != hz[at->second]) why = "has rows of several frequencies";
+    }
+    if (why.empty()) continue;
+    return absl::InvalidArgumentError(fmt::format(
+        "the network '{}' {}, which would be added up: map run=COLUMN, which tells its runs "
+        "apart{}",
+        network, why, has_parts ? "" : ", or layer=COLUMN or type=COLUMN if they are its layers"));
+  }
   return absl::OkStatus();
 }
 
@@ -182,6 +214,7 @@ absl::StatusOr<FeatureTable> ReadFeatureTable(std::string_view text, const Colum
     }
   }
   if (!reader) return absl::InvalidArgumentError("the file is empty; its first line names columns");
+  if (absl::Status status = reader->CheckRuns(); !status.ok()) return status;
   return std::move(*reader).Table();
 }
 

@@ -123,6 +123,23 @@ std::string Rails(const RunReport& report) {
   return text.empty() ? text : text + "\n";
 }
 
+std::string Counted(const v1::CountedEvents& counted) {
+  std::string names;
+  for (const v1::CountedEvents::Event& event : counted.events()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", Printable(event.name()));
+  }
+  const std::string turns =
+      counted.groups() > 1
+          ? fmt::format("; in {} groups by turns, each in its share of the iterations, and scaled",
+                        counted.groups())
+          : "";
+  return fmt::format(
+      "  counted  {} of {} thread{}{}; reading them takes {:.2f} us an operator, a marker without "
+      "{:.2f} us (show --counters)\n",
+      names, counted.threads(), counted.threads() == 1 ? "" : "s", turns,
+      1e6 * (counted.counted_marker_s() - counted.marker_s()), 1e6 * counted.marker_s());
+}
+
 std::string Header(const RunReport& report, const RunTextOptions& options) {
   const v1::BoardInfo& board = report.header.board();
   std::string text =
@@ -135,6 +152,7 @@ std::string Header(const RunReport& report, const RunTextOptions& options) {
           Sampling(report) + Channels(report);
   if (report.end) text += ObserverText(*report.end, report.busy_cores());
   if (report.meter) text += MeterText(*report.meter);
+  if (report.counted) text += Counted(*report.counted);
   text += fmt::format("  method   {}\n", report.method);
   text += fmt::format("  verdict  {}\n",
                       Colored(options, VerdictColor(report.verdict), VerdictName(report.verdict)));
@@ -192,6 +210,9 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
   if (top) columns.push_back({Printable(report.rails()[*top]) + " W"});
   for (const char* title : {"MMACs", "GFLOP/s", "share %"}) columns.push_back({title});
   for (const ExtraColumn& extra : options.extra_columns) columns.push_back({extra.title});
+  for (int i = 0; options.counts && report.counted && i < report.counted->events_size(); ++i) {
+    columns.push_back({Printable(report.counted->events(i).name())});
+  }
   TextTable table(std::move(columns));
   for (const OpReport& op : report.ops) {
     const MeanWithInterval& time = op.result.time_s;
@@ -212,6 +233,9 @@ std::string Operators(const RunReport& report, const RunTextOptions& options) {
     for (const ExtraColumn& extra : options.extra_columns) {
       const auto cell = extra.cells.find(op.info.index());
       cells.push_back(cell == extra.cells.end() ? kUnknown : cell->second);
+    }
+    for (size_t i = 0; options.counts && i < op.counts.size(); ++i) {
+      cells.push_back(op.counts[i] ? fmt::format("{:.6g}", op.counts[i]->mean) : kUnknown);
     }
     table.AddRow(std::move(cells));
   }

@@ -19,8 +19,9 @@ struct ExtraColumn {
 struct RunTextOptions {
   int64_t number = 0;  // of the run in the store
   std::vector<ExtraColumn> extra_columns;
-  bool color = false;  // ANSI colours for verdict and warnings
-  size_t width = 0;    // of the terminal, in characters; 0: tables may be as wide as they are
+  bool counts = false;  // a column for each event that was counted
+  bool color = false;   // ANSI colours for verdict and warnings
+  size_t width = 0;     // of the terminal, in characters; 0: tables may be as wide as they are
 };
 
 // Operators stand in the order of report.ops.

@@ -261,7 +261,7 @@ absl::StatusOr<std::vector<TraceMarker>> MarkerTable::Read(size_t block, std::st
                                       .thread = row->thread,
                                       .device = 0,
                                       .phase = row->phase,
-                                      .reserved = 0},
+                                      .event = 0},
                            .line = number});
         return absl::OkStatus();
       });

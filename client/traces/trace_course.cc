@@ -73,7 +73,7 @@ absl::Status TraceCourse::AddNets(int64_t before_ns) {
                         .thread = 0,
                         .device = 0,
                         .phase = all[net_].phase,
-                        .reserved = 0};
+                        .event = 0};
     if (absl::Status status = stream_.Add(net, net.end_ns); !status.ok()) return status;
   }
   return absl::OkStatus();

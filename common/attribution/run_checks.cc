@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "common/records/chunk.h"
@@ -66,6 +67,15 @@ absl::Status CheckOperators(const v1::OperatorTable& table) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckCounts(const v1::EventCounts& rows) {
+  const int count = rows.count_size();
+  if (rows.iteration_size() == count && rows.op_size() == count && rows.event_size() == count &&
+      std::ranges::all_of(rows.event(), [](uint32_t event) { return event < kMaxCountedEvents; })) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError("counts of events that are no rows");
 }
 
 absl::Status CheckMarkers(const std::vector<Marker>& markers) {

@@ -21,6 +21,7 @@ std::vector<std::string> RailNames(const v1::RunHeader& header);
 
 absl::Status CheckHeader(const v1::RunHeader& header);
 absl::Status CheckOperators(const v1::OperatorTable& table);
+absl::Status CheckCounts(const v1::EventCounts& rows);
 absl::Status CheckMarkers(const std::vector<Marker>& markers);
 // `last`: of the channel before them; null: none.
 absl::Status CheckReadings(const std::vector<Reading>& readings, const Reading* last);

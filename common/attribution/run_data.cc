@@ -148,6 +148,7 @@ absl::Status RunData::CheckRecords(const std::vector<v1::RunRecord>& records) co
     absl::Status status;
     if (record.has_header()) status = CheckHeader(record.header());
     if (record.has_operators()) status = CheckOperators(record.operators());
+    if (record.has_counts()) status = CheckCounts(record.counts());
     if (record.has_end() && i + 1 < records.size()) {
       status = absl::DataLossError("records follow the end of the run");
     }
@@ -200,6 +201,12 @@ void RunData::TakeRecord(v1::RunRecord record) {
       break;
     case v1::RunRecord::kChirp:
       chirps_.push_back(std::move(*record.mutable_chirp()));
+      break;
+    case v1::RunRecord::kCounted:
+      counted_ = std::move(*record.mutable_counted());
+      break;
+    case v1::RunRecord::kCounts:
+      AddCounts(record.counts(), &counts_);
       break;
     case v1::RunRecord::kEnd:
       end_ = std::move(*record.mutable_end());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/attribution/event_totals.h"
 #include "common/marker_ring.h"
 #include "common/records/readings.h"
 #include "synergy/v1/records.pb.h"
@@ -58,6 +59,9 @@ class RunData {
   const std::vector<v1::Conditions>& conditions() const { return conditions_; }
   const std::vector<v1::ClockChange>& clock_changes() const { return clock_changes_; }
   const std::vector<v1::ChirpPlayed>& chirps() const { return chirps_; }
+  // Null where no events are counted.
+  const v1::CountedEvents* counted() const { return counted_ ? &*counted_ : nullptr; }
+  const OperatorEvents& counts() const { return counts_; }
   const std::vector<LostRecords>& lost() const { return lost_; }
   // Null while the run goes on, and for ever where the daemon was killed.
   const v1::RunEnd* end() const { return end_ ? &*end_ : nullptr; }
@@ -110,6 +114,8 @@ class RunData {
   std::vector<v1::Conditions> conditions_;
   std::vector<v1::ClockChange> clock_changes_;
   std::vector<v1::ChirpPlayed> chirps_;
+  std::optional<v1::CountedEvents> counted_;
+  OperatorEvents counts_;
   std::optional<v1::RunEnd> end_;
   std::vector<Marker> markers_;
   std::map<uint32_t, std::vector<Reading>> readings_;  // every channel of the header

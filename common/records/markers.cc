@@ -43,7 +43,7 @@ bool TakeMarker(std::string_view* data, const Previous& previous, Marker* out) {
           .thread = static_cast<uint16_t>(thread),
           .device = static_cast<uint8_t>(device_phase / 8),
           .phase = static_cast<uint8_t>(device_phase % 8),
-          .reserved = 0};
+          .event = 0};
   out->end_ns = WrappingSum(out->begin_ns, static_cast<int64_t>(length));
   return out->end_ns >= out->begin_ns;
 }

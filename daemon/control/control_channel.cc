@@ -7,16 +7,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/descriptors.h"
 #include "fmt/format.h"
 
 namespace synergy {
 namespace {
-
-// Room for the descriptors of one packet, aligned as the kernel wants it.
-union FdBuffer {
-  cmsghdr align;
-  char bytes[CMSG_SPACE(kMaxControlFds * sizeof(int))];
-};
 
 absl::Status PeerGone(const char* what) {
   return absl::UnavailableError(
@@ -25,33 +20,6 @@ absl::Status PeerGone(const char* what) {
 
 absl::Status SystemError(const char* what, int error) {
   return absl::InternalError(fmt::format("{} the control channel: {}", what, strerror(error)));
-}
-
-void AttachFds(std::span<const int> fds, FdBuffer* buffer, msghdr* header) {
-  const size_t bytes = fds.size() * sizeof(int);
-  memset(buffer, 0, sizeof(*buffer));
-  header->msg_control = buffer->bytes;
-  header->msg_controllen = CMSG_SPACE(bytes);
-  cmsghdr* control = CMSG_FIRSTHDR(header);
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(bytes);
-  memcpy(CMSG_DATA(control), fds.data(), bytes);
-}
-
-// Takes every descriptor that came, so that none leaks whatever is thought of the packet
-// afterwards.
-void TakeFds(msghdr* header, std::vector<UniqueFd>* fds) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(header); control != nullptr;
-       control = CMSG_NXTHDR(header, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-      fds->emplace_back(fd);
-    }
-  }
 }
 
 }  // namespace
@@ -114,7 +82,7 @@ absl::Status ControlChannel::Receive(google::protobuf::MessageLite* message,
   header.msg_iov = &part;
   header.msg_iovlen = 1;
   header.msg_control = control.bytes;
-  header.msg_controllen = sizeof(control.bytes);
+  header.msg_controllen = CMSG_SPACE(kMaxControlFds * sizeof(int));
   ssize_t size = 0;
   do {
     size = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);

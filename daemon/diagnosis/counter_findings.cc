@@ -1,46 +1,11 @@
-#include <cerrno>
-#include <cstring>
-
 #include "common/sysfs.h"
+#include "daemon/counters/perf_kernel.h"
 #include "daemon/diagnosis/areas.h"
 #include "daemon/diagnosis/findings.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
 namespace synergy {
-namespace {
-
-// What perf_event_open(2) means by it.
-void FindError(const std::string& event, int error, const std::string& paranoid,
-               Findings& findings) {
-  switch (error) {
-    case ENOENT:
-    case EOPNOTSUPP:
-    case ENODEV:
-      return findings.Limited(
-          fmt::format("{} cannot be counted: this kernel sees no such counter in the processor, as "
-                      "in most virtual machines",
-                      event),
-          "give the virtual machine a PMU, or measure on the board itself; power is measured "
-          "without");
-    case EACCES:
-    case EPERM:
-      return findings.Limited(
-          fmt::format("{} may not be counted (kernel.perf_event_paranoid is {})", event, paranoid),
-          "sudo sysctl kernel.perf_event_paranoid=1, or start synergyd as root; in a container "
-          "also --cap-add PERFMON and a seccomp profile that has perf_event_open");
-    case ENOSYS:
-      return findings.Limited(
-          fmt::format("{} cannot be counted: this kernel has no perf_event_open", event),
-          "boot a kernel with CONFIG_PERF_EVENTS");
-    default:
-      return findings.Limited(
-          fmt::format("{} cannot be counted: {}", event, strerror(error)),
-          error == EBUSY ? "end what uses the counters (perf, a watchdog)" : std::string());
-  }
-}
-
-}  // namespace
 
 void FindCounters(const std::string& machine, const MachineFacts& facts, v1::Diagnosis& diagnosis) {
   Findings findings("counters", diagnosis);
@@ -56,7 +21,8 @@ void FindCounters(const std::string& machine, const MachineFacts& facts, v1::Dia
       findings.Limited(fmt::format("the counter of {} opens, but stands still", name),
                        "give the virtual machine a working PMU; power is measured without");
     } else {
-      FindError(name, event->error, paranoid, findings);
+      const PerfRefusal why = ExplainPerfError(name, event->error, paranoid);
+      findings.Limited(why.found, why.remedy);
     }
   }
   if (!counted.empty()) {

@@ -58,7 +58,7 @@ int64_t ChirpPlayer::End(size_t thread) {
                       .thread = static_cast<uint16_t>(kFirstThread + thread),
                       .device = 0,
                       .phase = static_cast<uint8_t>(v1::PHASE_IDLE),
-                      .reserved = 0});
+                      .event = 0});
   }
   busy_since_[thread].reset();
   return now_ns;

@@ -47,6 +47,30 @@ absl::Status CheckOperatorsUntrusted(const v1::OperatorTable& table, uint32_t co
   return absl::OkStatus();
 }
 
+v1::CountedEvents DescribeCounting(const EventGroups& groups, size_t threads,
+                                   const v1::WorkerEvent::Counting& counting) {
+  v1::CountedEvents counted;
+  uint32_t group = 0, in_group = 0;
+  for (size_t i = 0; i < groups.events.size(); ++i, ++in_group) {
+    if (in_group == groups.sizes[group]) {
+      ++group;
+      in_group = 0;
+    }
+    v1::CountedEvents::Event& event = *counted.add_events();
+    event.set_name(groups.events[i].name);
+    event.set_unit(groups.events[i].unit);
+    event.set_code(DescribeCode(groups.events[i].code));
+    event.set_group(group);
+    event.set_empty_count(counting.empty_counts(static_cast<int>(i)));
+  }
+  counted.set_groups(static_cast<uint32_t>(groups.sizes.size()));
+  counted.set_threads(static_cast<uint32_t>(threads));
+  counted.set_by_mapping(counting.by_mapping());
+  counted.set_marker_s(counting.marker_s());
+  counted.set_counted_marker_s(counting.counted_marker_s());
+  return counted;
+}
+
 }  // namespace
 
 EngineDriver::EngineDriver(const v1::JobSpec& spec, const EngineLimits& limits, MarkerFeed& feed,
@@ -83,7 +107,9 @@ absl::Status EngineDriver::CheckUnderstood() const {
   const bool packs = spec_.has_weights() || spec_.has_input_values() || spec_.keep_outputs();
   const char* lacks = packs && protocol_version_ < 2 ? "weights, values of inputs or outputs"
                       : spec_.has_loop() && protocol_version_ < 4 ? "repeated operators"
-                                                                  : nullptr;
+                      : !spec_.events().empty() && !spec_.events_optional() && !counts_events()
+                          ? "counted events"
+                          : nullptr;
   if (lacks == nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError(
       fmt::format("the engine {} speaks version {} of the engine protocol, which has no {}; use "
@@ -138,6 +164,34 @@ absl::Status EngineDriver::RunBlock(v1::Phase phase, uint32_t first, uint32_t co
     }
     return Drain();
   }
+}
+
+absl::StatusOr<v1::CountedEvents> EngineDriver::Count(const EventGroups& groups,
+                                                      const std::string& paranoid,
+                                                      PerfKernel& kernel) {
+  // What the first warm-up iteration has not started stays uncounted.
+  const absl::StatusOr<OpenedEvents> opened =
+      OpenEvents(groups, ThreadsOf(worker_->child().pid()), paranoid, kernel);
+  if (!opened.ok()) return opened.status();
+  v1::WorkerCommand command;
+  command.mutable_count()->mutable_group_events()->Assign(groups.sizes.begin(), groups.sizes.end());
+  command.mutable_count()->mutable_threads()->Assign(opened->threads.begin(),
+                                                     opened->threads.end());
+  std::vector<int> fds;
+  for (const UniqueFd& fd : opened->fds) fds.push_back(fd.get());
+  feed_.AllowCounts(static_cast<uint32_t>(groups.events.size()));
+  absl::Status sent = Send(command);
+  if (sent.ok()) sent = worker_->SendFds(fds);
+  if (absl::IsUnavailable(sent)) return Gone(sent);
+  if (!sent.ok()) return sent;
+  const absl::StatusOr<v1::WorkerEvent> event = Await(limits_.silence);
+  if (!event.ok()) return event.status();
+  const v1::WorkerEvent::Counting& counting = event->counting();
+  if (!event->has_counting() ||
+      counting.empty_counts_size() != static_cast<int>(groups.events.size())) {
+    return Unexpected(*event, "that it counts");
+  }
+  return DescribeCounting(groups, opened->threads.size(), counting);
 }
 
 absl::Status EngineDriver::Loop(uint32_t op, Nanoseconds least) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/run_codes.h"
+#include "daemon/counters/event_groups.h"
 #include "daemon/jobs/job_executor.h"
 #include "daemon/jobs/marker_feed.h"
 #include "daemon/jobs/worker_process.h"
@@ -53,6 +54,12 @@ class EngineDriver {
   bool makes_pauses() const { return protocol_version_ >= 3; }
   // Iterations [first, first + count), the measured ones each after its pause.
   absl::Status RunBlock(v1::Phase phase, uint32_t first, uint32_t count);
+  // Whether the engine counts events.
+  bool counts_events() const { return protocol_version_ >= 5; }
+  // Of the measured iterations that follow. FailedPrecondition, PermissionDenied: the kernel
+  // refuses it, and nothing has changed.
+  absl::StatusOr<v1::CountedEvents> Count(const EventGroups& groups, const std::string& paranoid,
+                                          PerfKernel& kernel);
   // Repeats the operator, which the net has, for that long.
   absl::Status Loop(uint32_t op, Nanoseconds least);
   // Until the job fails for want of time.

@@ -41,6 +41,9 @@ std::optional<std::string> MarkerCheck::KindComplaint(uint32_t op, uint32_t phas
 }
 
 std::optional<std::string> MarkerCheck::Complaint(const Marker& marker, MonotonicTime now) {
+  if (marker.event != 0 && marker.thread < lanes_.size()) {
+    return CountComplaint(marker, &lanes_[marker.thread]);
+  }
   if (marker.begin_ns < (begin_ - kClockSlack).ns || marker.end_ns > (now + kClockSlack).ns ||
       marker.end_ns < marker.begin_ns) {
     return fmt::format("from {} ns to {} ns, outside of the job's time", marker.begin_ns,
@@ -58,6 +61,25 @@ std::optional<std::string> MarkerCheck::Complaint(const Marker& marker, Monotoni
   if (auto complaint = OrderComplaint(marker, &lane)) return complaint;
   if (IsSetup(marker.op) && ++setup_markers_ > kMaxSetupMarkers) return "loading without an end";
   last_ns = marker.end_ns;
+  if (marker.op != kOpNet) {
+    lane.counted_op = marker.op;
+    lane.counted_order = Order(marker);
+    lane.counted_event = 0;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> MarkerCheck::CountComplaint(const Marker& marker,
+                                                       LaneState* lane) const {
+  if (marker.event > events_ || marker.phase != v1::PHASE_MEASURE) {
+    return fmt::format("a count of event {} where {} are counted, in phase {}", marker.event - 1,
+                       events_, marker.phase);
+  }
+  if (marker.op != lane->counted_op || Order(marker) != lane->counted_order ||
+      marker.event <= lane->counted_event || marker.end_ns < marker.begin_ns) {
+    return fmt::format("a count of event {} that is not the last operator's", marker.event - 1);
+  }
+  lane->counted_event = marker.event;
   return std::nullopt;
 }
 

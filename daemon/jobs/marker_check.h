@@ -33,6 +33,9 @@ class MarkerCheck {
   // Iterations [0, end) of WARMUP or MEASURE were asked for, or so many executions in LOOP.
   void AllowIterations(v1::Phase phase, uint32_t end);
 
+  // The engine was told to count so many events in PHASE_MEASURE.
+  void AllowCounts(uint32_t events) { events_ = events; }
+
   // What is wrong with the marker, nothing where it can be true. `now` is a time after it was
   // written. Markers of a lane are given in the order in which they were written.
   std::optional<std::string> Complaint(const Marker& marker, MonotonicTime now);
@@ -50,11 +53,16 @@ class MarkerCheck {
     uint64_t iteration = 0;  // Order() of the last operator
     uint64_t net_iteration = 0;
     uint64_t clocks = 0;
+    // Of the operator's marker that came last; its counts follow, each once.
+    uint32_t counted_op = 0;
+    uint64_t counted_order = 0;  // 0: there was none
+    uint32_t counted_event = 0;
     std::vector<uint64_t> ran_in;  // by operator, Order() of its last execution
   };
 
   std::optional<std::string> KindComplaint(uint32_t op, uint32_t phase, uint32_t iteration) const;
   std::optional<std::string> OrderComplaint(const Marker& marker, LaneState* lane) const;
+  std::optional<std::string> CountComplaint(const Marker& marker, LaneState* lane) const;
   std::optional<std::string> ClockComplaint(LaneState* lane, MonotonicTime now) const;
 
   const MonotonicTime begin_;
@@ -62,6 +70,7 @@ class MarkerCheck {
   bool setup_ = false;
   uint32_t setup_markers_ = 0;
   uint32_t operators_ = 0;
+  uint32_t events_ = 0;
   std::array<uint32_t, v1::Phase_ARRAYSIZE> iterations_ = {};
 };
 

@@ -6,6 +6,12 @@
 #include "fmt/format.h"
 
 namespace synergy {
+namespace {
+
+// Of at most 5 + 5 + 1 + 10 bytes each: below kMaxChunkDataBytes.
+constexpr int kMaxCountRows = 150'000;
+
+}  // namespace
 
 MarkerFeed::MarkerFeed(int ring_fd, const RingGeometry& geometry, MonotonicTime job_begin,
                        bool simulated, Clock& clock)
@@ -33,12 +39,18 @@ void MarkerFeed::AllowIterations(v1::Phase phase, uint32_t end) {
   check_.AllowIterations(phase, end);
 }
 
+void MarkerFeed::AllowCounts(uint32_t events) {
+  absl::MutexLock lock(&mutex_);
+  check_.AllowCounts(events);
+}
+
 void MarkerFeed::Distrust(std::string what) {
   if (activity_.garbage++ == 0) activity_.first_garbage = std::move(what);
 }
 
 void MarkerFeed::Take(const Marker& marker, MonotonicTime now) {
   if (auto complaint = check_.Complaint(marker, now)) return Distrust(*std::move(complaint));
+  if (marker.event != 0) return TakeCount(marker);
   ++activity_.markers;
   for_recorder_.push_back(marker);
   if (marker.op == kOpClock) {
@@ -53,6 +65,15 @@ void MarkerFeed::Take(const Marker& marker, MonotonicTime now) {
   }
   const bool setup = marker.op == kOpLoad || marker.op == kOpInit;
   if (simulated_ && (execution || setup)) for_simulation_.push_back(marker);
+}
+
+void MarkerFeed::TakeCount(const Marker& marker) {
+  if (counts_.empty() || counts_.back().op_size() >= kMaxCountRows) counts_.emplace_back();
+  v1::EventCounts& rows = counts_.back();
+  rows.add_iteration(marker.iteration);
+  rows.add_op(marker.op);
+  rows.add_event(marker.event - 1);
+  rows.add_count(static_cast<uint64_t>(marker.end_ns - marker.begin_ns));
 }
 
 // First the time, then the slots, then the markers: an operator that began before that time is in
@@ -99,6 +120,11 @@ MarkerFeed::Activity MarkerFeed::Drain(std::vector<Marker>* markers) {
   markers->swap(for_recorder_);
   for_recorder_.clear();
   return activity_;
+}
+
+std::vector<v1::EventCounts> MarkerFeed::TakeCounts() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(counts_, {});
 }
 
 std::vector<double> MarkerFeed::MeanTimes() {

@@ -15,6 +15,7 @@
 #include "common/marker_ring_reader.h"
 #include "daemon/jobs/marker_check.h"
 #include "daemon/power/board_simulation.h"
+#include "synergy/v1/records.pb.h"
 
 namespace synergy {
 
@@ -33,6 +34,8 @@ class MarkerFeed final : public ActivityFeed {
   void SetOperatorCount(uint32_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   void AllowIterations(v1::Phase phase, uint32_t end) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  void AllowCounts(uint32_t events) ABSL_LOCKS_EXCLUDED(mutex_);
+
   void Poll(Snapshot* snapshot) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Where the engine is and how far it came.
@@ -50,6 +53,9 @@ class MarkerFeed final : public ActivityFeed {
   // Drains the ring and replaces `markers` by those that the recorder has not had yet.
   Activity Drain(std::vector<Marker>* markers) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What was counted since the last call, in parts that a record can hold.
+  std::vector<v1::EventCounts> TakeCounts() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The mean time of an execution in the measured phase so far of each operator that had one, in
   // seconds, by index.
   std::vector<double> MeanTimes() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -57,6 +63,7 @@ class MarkerFeed final : public ActivityFeed {
  private:
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(const Marker& marker, MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeCount(const Marker& marker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Distrust(std::string what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const bool simulated_;
@@ -75,6 +82,7 @@ class MarkerFeed final : public ActivityFeed {
   };
   std::vector<Executed> executed_ ABSL_GUARDED_BY(mutex_);  // by operator, in the measured phase
   std::vector<Marker> for_simulation_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::EventCounts> counts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace synergy

@@ -122,6 +122,15 @@ absl::Status RunRecording::OnTick(const MarkerFeed::Activity& activity,
   return WriteStatus();
 }
 
+void RunRecording::RecordCounts(std::vector<v1::EventCounts> counts) {
+  for (v1::EventCounts& rows : counts) {
+    if (!recorder_) return;
+    v1::RunRecord record;
+    *record.mutable_counts() = std::move(rows);
+    recorder_->OnRecord(record);
+  }
+}
+
 absl::Status RunRecording::WriteStatus() const {
   const absl::Status status = recorder_->status();
   return status.ok() ? status : absl::Status(status.code(), UnwrittenText(status));

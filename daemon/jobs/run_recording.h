@@ -46,7 +46,9 @@ class RunRecording {
   // How many operators the net has, as soon as that is known; and what they are.
   void SetOperatorCount(uint32_t count) { operator_count_ = count; }
   void OnOperators(const v1::OperatorTable& operators);
-  // Nothing before Start. An error: the records cannot be written.
+  // Nothing before Start.
+  void RecordCounts(std::vector<v1::EventCounts> counts);
+  // Likewise. An error: the records cannot be written.
   absl::Status OnTick(const MarkerFeed::Activity& activity, const std::vector<Marker>& markers);
 
   double requested_hz() const { return header_.requested_hz(); }

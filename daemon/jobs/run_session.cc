@@ -20,6 +20,10 @@ namespace {
 // Lanes beside one for each thread of the job: those that the engine loads with.
 constexpr uint32_t kSpareLanes = 4;
 constexpr Nanoseconds kReadingStep = Milliseconds(2);
+// How much larger a ring is that holds counts behind the markers, a few for each.
+constexpr uint32_t kCountingRing = 4;
+// Of an engine, beside one for each thread of the job.
+constexpr uint32_t kSpareThreads = 16;
 
 // A pack that the job has not, which has no file, stays closed.
 absl::Status OpenPack(const std::string& path, bool expected, UniqueFd* fd) {
@@ -66,7 +70,8 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       watch_(parts, recording_) {}
 
 JobOutcome RunSession::Run() {
-  absl::Status result = Cool();
+  absl::Status result = PlanCounting();
+  if (result.ok()) result = Cool();
   if (result.ok()) result = TakeClocks();
   if (result.ok()) result = Start();
   if (!recording_.started()) {
@@ -137,6 +142,7 @@ absl::Status RunSession::Start() {
 
   RingGeometry geometry;
   geometry.lanes = std::max(geometry.lanes, job_.spec().threads() + kSpareLanes);
+  if (event_groups_) geometry.capacity *= kCountingRing;
   const absl::StatusOr<int> ring = CreateMarkerRing(geometry);
   if (!ring.ok()) return ring.status();
   ring_.reset(*ring);
@@ -146,6 +152,7 @@ absl::Status RunSession::Start() {
   }
   driver_.emplace(job_.spec(), options_.engine, *feed_, cancel_, clock_,
                   [this](const auto& activity, const auto& markers) {
+                    recording_.RecordCounts(feed_->TakeCounts());
                     return recording_.OnTick(activity, markers);
                   });
 
@@ -157,6 +164,9 @@ absl::Status RunSession::Start() {
   if (parts_.cgroup != nullptr) worker.cgroup = parts_.cgroup->path();
   worker.memory_limit = EngineMemoryLimit();
   worker.cpu_limit_s = CpuLimitS(job_.spec());
+  if (event_groups_) {
+    worker.more_files = (job_.spec().threads() + kSpareThreads) * event_groups_->events.size();
+  }
   const absl::StatusOr<v1::WorkerEvent::Hello> hello =
       driver_->Start(worker, ring_.get(), predict_net_.get(), init_net_.get(),
                      {.weights = weights_.get(), .inputs = input_values_.get()});
@@ -187,6 +197,7 @@ absl::Status RunSession::Conduct() {
   if (status = Load(); !status.ok()) return status;
   SetPhase(v1::PHASE_WARMUP);
   if (status = Warmup(); !status.ok()) return status;
+  if (status = BeginCounting(); !status.ok()) return status;
   BeginWatching();
   SetPhase(v1::PHASE_MEASURE);
   status = Measure();

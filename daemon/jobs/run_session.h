@@ -36,6 +36,12 @@ class RunSession {
   absl::Status Cool();
   // Before anything of the job runs, so that the idle phase has them, too.
   absl::Status TakeClocks();
+  // Where the job's events are to be counted: whether they can be, before anything runs.
+  absl::Status PlanCounting();
+  // For the measured phase that follows, and says so in the run.
+  absl::Status BeginCounting();
+  // What keeps events from being counted: nothing where the job can do without.
+  absl::Status NotCounted(const absl::Status& why);
   absl::Status Start();  // the engine, then the recording
   void RecordClocks();
   absl::Status Conduct();
@@ -95,6 +101,8 @@ class RunSession {
   std::optional<MarkerFeed> feed_;
   std::optional<ChirpPlayer> chirps_;  // where the job asks for a load pattern
   std::optional<EngineDriver> driver_;
+  std::optional<EventGroups> event_groups_;  // that are to be counted
+  std::string not_counted_;                  // why the job's events are not; "": they are
   RunFacts facts_;
   std::vector<std::string> precision_rails_;  // with a precision
   double warmup_iteration_s_ = 0;

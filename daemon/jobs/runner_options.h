@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "daemon/clocks/clock_control.h"
+#include "daemon/counters/perf_kernel.h"
 #include "daemon/jobs/engine_driver.h"
 #include "daemon/jobs/service_users.h"
 #include "daemon/jobs/verdict_limits.h"
@@ -53,6 +54,7 @@ struct RunnerParts {
   Sampler* sampler = nullptr;
   Telemetry* telemetry = nullptr;
   Clock* clock = nullptr;
+  PerfKernel* perf = &RealPerfKernel();                   // whose events jobs may have counted
   const std::atomic<uint64_t>* received_bytes = nullptr;  // of objects, by clients; null: none
   std::function<std::optional<pid_t>()> front_pid;   // of the living front; null: there is none
   std::vector<int> cpus;                             // that the daemon may use

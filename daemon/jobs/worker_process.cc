@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/descriptors.h"
 #include "common/files.h"
 #include "common/printable.h"
 #include "fmt/format.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr size_t kHalfLog = WorkerProcess::kMaxLogBytes / 2;
 constexpr size_t kMaxLineBytes = 200;
+constexpr uint64_t kUsualFiles = 64;    // as synergy-launcher has it
 constexpr size_t kPipeBytes = 1 << 20;  // the most that a pipe holds: 16 pages, of 64 KiB at most
 
 std::vector<std::string> LauncherArguments(const WorkerSpec& spec) {
@@ -34,6 +36,9 @@ std::vector<std::string> LauncherArguments(const WorkerSpec& spec) {
   if (!spec.cpus.empty()) add("--cpus", fmt::format("{}", fmt::join(spec.cpus, ",")));
   if (spec.memory_limit > 0) add("--memory-limit", fmt::format("{}", spec.memory_limit));
   if (spec.cpu_limit_s > 0) add("--cpu-limit", fmt::format("{}", spec.cpu_limit_s));
+  if (spec.more_files > 0) {
+    add("--file-limit", fmt::format("{}", kUsualFiles + spec.more_files));
+  }
   add("--oom-score-adj", "1000");  // rather the engine than the daemon
   if (!spec.cgroup.empty()) add("--cgroup", spec.cgroup);
   arguments.emplace_back("--");
@@ -104,6 +109,10 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Spawn(const Worker
 
 absl::Status WorkerProcess::Send(const v1::WorkerCommand& command, MonotonicTime deadline) {
   return SendFrame(control_.get(), command, deadline);
+}
+
+absl::Status WorkerProcess::SendFds(std::span<const int> fds) {
+  return synergy::SendFds(control_.get(), fds);
 }
 
 absl::StatusOr<std::optional<v1::WorkerEvent>> WorkerProcess::NextEvent() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct WorkerSpec {
   uint64_t memory_limit = 0;    // bytes
   std::string cgroup = {};      // a folder of cgroup v2 that it joins; "": none
   uint64_t cpu_limit_s = 0;     // over all threads: the last resort behind the job's time limit
+  uint64_t more_files = 0;      // that it may have open, beyond what any engine may
 };
 
 // Tensor packs that an engine gets; -1: none. Borrowed.
@@ -52,6 +54,8 @@ class WorkerProcess {
 
   // Unavailable: it is gone or does not read.
   absl::Status Send(const v1::WorkerCommand& command, MonotonicTime deadline);
+  // Behind what was sent.
+  absl::Status SendFds(std::span<const int> fds);
   // The next event if a whole one has come. Unavailable: the engine closed the connection;
   // DataLoss: what it sent is no event. Never waits.
   absl::StatusOr<std::optional<v1::WorkerEvent>> NextEvent();

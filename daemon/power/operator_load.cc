@@ -67,7 +67,7 @@ TypeClass ClassOf(std::string_view type) {
 // Traffic of dense arithmetic besides its tensors: the matrices are unrolled, packed and read
 // again. 0.2454 SIMD instructions a MAC, 0.06639 bus accesses a SIMD instruction, 16 bytes a bus
 // access.
-constexpr double kDenseBytesPerMac = 0.2454 * 0.06639 * 16;
+constexpr double kDenseBytesPerMac = kSimdPerOperation * 0.06639 * kBusBytes;
 
 constexpr double kCoreDramBytesPerS = 6e9;  // one core
 constexpr double kL2Bytes = 2.0 * 1024 * 1024;
@@ -76,11 +76,6 @@ constexpr double kL2BytesPerCycle = 8;  // one core
 // four.
 constexpr double kThreadEfficiency = 0.69;
 constexpr double kBytesPerElement = 4;
-
-double BusyCores(const CpuUse& use) {
-  const uint32_t threads = std::clamp(use.threads, 1u, use.cores);
-  return 1.0 + kThreadEfficiency * (threads - 1);
-}
 
 double TensorBytes(const google::protobuf::RepeatedPtrField<v1::TensorShape>& shapes) {
   double bytes = 0;
@@ -111,18 +106,21 @@ struct Roofline {
   double time_s = 0;
 };
 
+// What of the tensors the L2 cache cannot keep.
+double SpilledBytes(double tensor_bytes) {
+  return tensor_bytes * (tensor_bytes / (tensor_bytes + kL2Bytes));
+}
+
 Roofline RooflineOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const TypeClass type_class = ClassOf(op.type());
-  const double cores = BusyCores(use);
+  const double cores = CoresAtWork(use);
   const double tensor_bytes = BytesOf(op);
-  // What of the tensors the L2 cache cannot keep.
-  const double tensor_dram_bytes = tensor_bytes * (tensor_bytes / (tensor_bytes + kL2Bytes));
-  const double dram_bytes =
-      tensor_dram_bytes + kDenseBytesPerMac * static_cast<double>(std::max<int64_t>(op.macs(), 0));
+  const double tensor_dram_bytes = SpilledBytes(tensor_bytes);
+  const auto [operations, dram_bytes] = WorkOf(op);
   const double dram_rate = std::min(cores * kCoreDramBytesPerS, kDramBytesPerS);
   const double l2_rate = cores * kL2BytesPerCycle * use.frequency_hz;
   const double compute_s =
-      OperationsOf(op) / (cores * type_class.operations_per_cycle * use.frequency_hz);
+      operations / (cores * type_class.operations_per_cycle * use.frequency_hz);
   const double memory_s = dram_bytes / dram_rate + (tensor_bytes - tensor_dram_bytes) / l2_rate;
   // Arithmetic and memory overlap in part.
   return {
@@ -131,10 +129,21 @@ Roofline RooflineOf(const v1::OperatorInfo& op, const CpuUse& use) {
 
 }  // namespace
 
+double CoresAtWork(const CpuUse& use) {
+  const uint32_t threads = std::clamp(use.threads, 1u, use.cores);
+  return 1.0 + kThreadEfficiency * (threads - 1);
+}
+
+OperatorWork WorkOf(const v1::OperatorInfo& op) {
+  const auto macs = static_cast<double>(std::max<int64_t>(op.macs(), 0));
+  return {.operations = OperationsOf(op),
+          .memory_bytes = SpilledBytes(BytesOf(op)) + kDenseBytesPerMac * macs};
+}
+
 OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use) {
   const Roofline roofline = RooflineOf(op, use);
   OperatorLoad load{
-      .cores = BusyCores(use), .pipe_share = 1, .switching = ClassOf(op.type()).switching};
+      .cores = CoresAtWork(use), .pipe_share = 1, .switching = ClassOf(op.type()).switching};
   if (roofline.time_s > 0) {
     load.pipe_share = roofline.compute_s / roofline.time_s;
     load.dram_bytes_per_s = roofline.dram_bytes / roofline.time_s;
@@ -147,7 +156,7 @@ double SecondsOf(const v1::OperatorInfo& op, const CpuUse& use) {
 }
 
 OperatorLoad LoadOfUnknown(const CpuUse& use) {
-  const double cores = BusyCores(use);
+  const double cores = CoresAtWork(use);
   return {.cores = cores,
           .pipe_share = 0.8,
           .switching = 0.9,

@@ -13,6 +13,9 @@ namespace synergy {
 
 // Bandwidth of the memory, all cores together.
 inline constexpr double kDramBytesPerS = 15e9;
+// SIMD instructions of an operation, and bytes of an access of the bus.
+inline constexpr double kSimdPerOperation = 0.2454;
+inline constexpr double kBusBytes = 16;
 
 struct OperatorLoad {
   double cores = 1;       // cores kept busy, on average
@@ -29,6 +32,16 @@ struct CpuUse {
   uint32_t cores = 4;
   double frequency_hz = 0;
 };
+
+// How many cores that is worth.
+double CoresAtWork(const CpuUse& use);
+
+// One execution, at any clock.
+struct OperatorWork {
+  double operations = 0;    // MACs, or half the FLOPs where there are no MACs
+  double memory_bytes = 0;  // traffic to memory beyond the caches
+};
+OperatorWork WorkOf(const v1::OperatorInfo& op);
 
 OperatorLoad LoadOf(const v1::OperatorInfo& op, const CpuUse& use);
 // How long one execution takes by the same roofline: arithmetic and memory traffic, which overlap

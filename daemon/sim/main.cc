@@ -96,6 +96,10 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--jitter", run.jitter, "Of the operators' durations, relative")
       ->capture_default_str()
       ->check(NumberFrom(0, 1));
+  app.add_option("--events", run.events,
+                 "Count these of each operator, as modelled: simd, bus, llc-miss, cycles")
+      ->delimiter(',')
+      ->type_name("EVENT,...");
   app.add_option("--noise", flags->noise,
                  "Noise of each of the sensor's conversions, in steps: --fault noise:STEPS");
   app.add_option("--fault", flags->faults,

@@ -123,7 +123,7 @@ void ModelledWorker::Append(uint32_t op, uint32_t iteration, uint8_t phase, Mono
                       .thread = 0,
                       .device = 0,
                       .phase = phase,
-                      .reserved = 0};
+                      .event = 0};
   for_record_.push_back(marker);
   if (op != kOpNet) for_board_.push_back(marker);
 }

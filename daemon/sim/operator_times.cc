@@ -42,14 +42,17 @@ OperatorTimes::OperatorTimes(const v1::OperatorTable& operators, const CpuUse& u
 Nanoseconds OperatorTimes::Of(uint32_t op, uint64_t number) const {
   const Operator& o = operators_[op];
   double time_s = o.base_s * std::exp(jitter_ * NormalDraw(MixHash(o.key, kJitterKey), number));
-  if (o.at_cliff && UniformDraw(MixHash(o.key, kCliffKey), number) < kCliffShare) {
-    time_s *= kCliffFactor;
-  }
+  if (LosesCache(op, number)) time_s *= kCliffFactor;
   if (UniformDraw(MixHash(o.key, kPreemptedKey), number) < time_s * kPreemptionsPerS) {
     time_s -= kPreemptionS * std::log(UniformDraw(MixHash(o.key, kHowLongKey), number));
   }
   time_s += kDispatchS;
   return Nanoseconds{std::llround(std::max(time_s, kShortestS) * 1e9)};
+}
+
+bool OperatorTimes::LosesCache(uint32_t op, uint64_t number) const {
+  const Operator& o = operators_[op];
+  return o.at_cliff && UniformDraw(MixHash(o.key, kCliffKey), number) < kCliffShare;
 }
 
 }  // namespace synergy::sim

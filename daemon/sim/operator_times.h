@@ -43,6 +43,8 @@ class OperatorTimes {
   // Of execution `number` of the operator, counted from 0 over warm-up and measured iterations. At
   // least 1 us.
   Nanoseconds Of(uint32_t op, uint64_t number) const;
+  // Whether the cache was lost in that execution.
+  bool LosesCache(uint32_t op, uint64_t number) const;
 
  private:
   struct Operator {

@@ -20,6 +20,7 @@
 #include "daemon/sampling/run_recorder.h"
 #include "daemon/sampling/sampler.h"
 #include "daemon/sampling/spool.h"
+#include "daemon/sim/modelled_counts.h"
 #include "daemon/sim/modelled_worker.h"
 #include "daemon/sim/operator_table.h"
 #include "daemon/sim/output_files.h"
@@ -49,6 +50,7 @@ uint64_t RunKey(const VirtualRunOptions& options, uint32_t batch) {
   uint64_t key =
       options.looped ? MixHash(0, fmt::format("{} {}", *options.looped, options.loop_s)) : 0;
   if (options.slowest) key = MixHash(key, "slowest");
+  for (const std::string& event : options.events) key = MixHash(key, event);
   return MixHash(key, fmt::format("{} {} {} {} {} {} {} {} {} {} {}", options.seed,
                                   options.iterations, options.warmup, options.threads, batch,
                                   options.rate_hz, options.idle_s, options.longest_pause_s,
@@ -74,7 +76,7 @@ class Player {
   absl::Status SetClocks();
   v1::JobSpec Spec() const;
   v1::RunHeader Header();
-  void BeginRun(const std::string& run_id);
+  absl::Status BeginRun(const std::string& run_id);
   void Tick(MonotonicTime until);
   // Markers, and the phases that have begun by now.
   void Follow();
@@ -82,6 +84,7 @@ class Player {
   void EndMeasured(MonotonicTime at);
   void RecordPhase(v1::Phase phase, MonotonicTime at);
   void OnMeasured(const Marker& marker);
+  void RecordCounts();
   Nanoseconds Lateness() const;
   v1::RunEnd MakeEnd();
 
@@ -97,6 +100,7 @@ class Player {
   std::unique_ptr<RunRecorder> recorder_;
   std::optional<OperatorTimes> times_;
   std::optional<ModelledWorker> worker_;
+  std::optional<ModelledCounts> counts_;
 
   std::vector<CpuSpeed> speeds_;  // by policy
   std::optional<VirtualConditions> conditions_;
@@ -105,6 +109,7 @@ class Player {
   bool operators_told_ = false;
   uint64_t markers_ = 0;
   std::vector<double> durations_s_;  // of measured executions, by operator
+  v1::RunRecord counted_;            // of the iteration that runs
   MonotonicTime measured_from_;
   std::vector<ReadingTally::Rail> read_before_;
   RunFacts facts_;
@@ -123,6 +128,7 @@ v1::JobSpec Player::Spec() const {
   spec.set_idle_s(options_.idle_s);
   spec.set_longest_pause_s(options_.longest_pause_s);
   spec.set_model_source("zoo");
+  spec.mutable_events()->Assign(options_.events.begin(), options_.events.end());
   if (options_.looped) {
     spec.mutable_loop()->set_op(*options_.looped);
     spec.mutable_loop()->set_seconds(options_.loop_s);
@@ -167,8 +173,7 @@ absl::Status Player::Open(const std::string& spool) {
   auto recorder = RunRecorder::Start(header, *sampler_, *std::move(file));
   if (!recorder.ok()) return recorder.status();
   recorder_ = *std::move(recorder);
-  BeginRun(header.run_id());
-  return absl::OkStatus();
+  return BeginRun(header.run_id());
 }
 
 // All policies at what was asked for, or each at its fastest or slowest.
@@ -190,7 +195,7 @@ absl::Status Player::SetClocks() {
   return absl::OkStatus();
 }
 
-void Player::BeginRun(const std::string& run_id) {
+absl::Status Player::BeginRun(const std::string& run_id) {
   CpuUse use{.threads = options_.threads};
   int64_t fastest_khz = 0;
   for (const CpuSpeed& speed : speeds_) {
@@ -200,6 +205,12 @@ void Player::BeginRun(const std::string& run_id) {
   use.frequency_hz = 1e3 * static_cast<double>(fastest_khz);
   times_.emplace(operators_, use, options_.seed, options_.jitter,
                  ShareOfShortOperators(options_.faults));
+  if (!options_.events.empty()) {
+    absl::StatusOr<ModelledCounts> counts =
+        ModelledCounts::Make(options_.events, model_.name, operators_, use, options_.seed, *times_);
+    if (!counts.ok()) return counts.status();
+    counts_ = *std::move(counts);
+  }
   worker_.emplace(WorkPlan{.begin = clock_.Now() + Seconds(options_.idle_s),
                            .warmup = options_.warmup,
                            .iterations = options_.iterations,
@@ -226,6 +237,7 @@ void Player::BeginRun(const std::string& run_id) {
     record.mutable_notice()->set_text(std::move(line));
     recorder_->OnRecord(record);
   }
+  return absl::OkStatus();
 }
 
 void Player::RecordPhase(v1::Phase phase, MonotonicTime at) {
@@ -251,6 +263,11 @@ void Player::Tick(MonotonicTime until) {
 }
 
 void Player::BeginPhase(v1::Phase phase, MonotonicTime at) {
+  if (phase == v1::PHASE_MEASURE && counts_) {
+    v1::RunRecord record;
+    *record.mutable_counted() = counts_->Counted();
+    recorder_->OnRecord(record);
+  }
   RecordPhase(phase, at);
   if (phase == v1::PHASE_SETUP) {
     facts_.read_before = tally_->AllReadSince(kBegin, /*voltages=*/true);
@@ -279,6 +296,16 @@ void Player::EndMeasured(MonotonicTime at) {
 void Player::OnMeasured(const Marker& marker) {
   ++facts_.measured;
   durations_s_[marker.op] += Nanoseconds{marker.end_ns - marker.begin_ns}.seconds();
+  if (counts_) {
+    counts_->Add(marker, uint64_t{options_.warmup} + marker.iteration, counted_.mutable_counts());
+  }
+}
+
+// Of the iteration that has ended.
+void Player::RecordCounts() {
+  if (!counts_) return;
+  recorder_->OnRecord(counted_);
+  counted_.Clear();
 }
 
 void Player::Follow() {
@@ -305,6 +332,7 @@ void Player::Follow() {
       board_->simulation->SetOperators(operators_);
     }
     if (m.phase == v1::PHASE_MEASURE && m.op < durations_s_.size()) OnMeasured(m);
+    if (m.phase == v1::PHASE_MEASURE && m.op == kOpNet) RecordCounts();
   }
   recorder_->OnMarkers(markers);
 }

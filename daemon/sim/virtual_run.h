@@ -23,15 +23,16 @@ struct VirtualRunOptions {
   uint32_t iterations = 100;
   uint32_t warmup = 1;
   uint32_t threads = 1;
-  double rate_hz = 0;                   // 0: the board's default
-  double idle_s = 2;                    // before and after
-  std::optional<uint32_t> looped = {};  // an operator that is repeated behind the iterations
-  double loop_s = 2;                    // for at least so long
-  double longest_pause_s = 2e-3;        // before each measured iteration: common/iteration_pause.h
-  int64_t cpu_khz = 0;                  // of all cores; 0: each at its fastest
-  bool slowest = false;                 // then: each at its slowest
-  double energy_scale = 1;              // factor on the operators' dynamic power
-  double jitter = kJitter;              // of the operators' durations: operator_times.h
+  double rate_hz = 0;                    // 0: the board's default
+  double idle_s = 2;                     // before and after
+  std::optional<uint32_t> looped = {};   // an operator that is repeated behind the iterations
+  double loop_s = 2;                     // for at least so long
+  double longest_pause_s = 2e-3;         // before each measured iteration: common/iteration_pause.h
+  int64_t cpu_khz = 0;                   // of all cores; 0: each at its fastest
+  bool slowest = false;                  // then: each at its slowest
+  double energy_scale = 1;               // factor on the operators' dynamic power
+  double jitter = kJitter;               // of the operators' durations: operator_times.h
+  std::vector<std::string> events = {};  // that are counted: modelled_counts.h
   std::vector<SimulatedFault> faults = {};
 };
 

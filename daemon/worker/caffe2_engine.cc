@@ -1,5 +1,6 @@
 #include "daemon/worker/caffe2_engine.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/iteration_pause.h"
 #include "common/tensor_pack.h"
 #include "common/worker_protocol.h"
+#include "daemon/worker/event_counters.h"
 #include "daemon/worker/net_source.h"
 #include "daemon/worker/operator_hook.h"
 #include "daemon/worker/operator_report.h"
@@ -57,9 +59,12 @@ class Caffe2Engine final : public Engine {
   absl::Status Run(const v1::WorkerCommand::Run& run, const Report& report) override {
     const auto phase = static_cast<uint8_t>(run.phase());
     hook_->lane().Calibrate(phase);
+    const bool counted = counters_ && run.phase() == v1::PHASE_MEASURE;
+    hook_->SetCounters(counted ? &*counters_ : nullptr);
     const Nanoseconds longest_pause{static_cast<int64_t>(run.longest_pause_ns())};
     for (uint32_t i = 0; i < run.count(); ++i) {
       const uint32_t iteration = run.first_iteration() + i;
+      if (counted) counters_->Turn(iteration);
       Rest(PauseBefore(seed_, iteration, longest_pause));
       if (absl::Status s = RunOnce(phase, iteration); !s.ok()) return s;
       const bool now = run.phase() == v1::PHASE_WARMUP || i + 1 == run.count();
@@ -77,6 +82,7 @@ class Caffe2Engine final : public Engine {
     StampedLane& lane = hook_->lane();
     lane.Calibrate(kPhase);
     hook_->SetIteration(kPhase, 0);
+    hook_->SetCounters(nullptr);
     absl::Status status = model_.RunUpTo(loop.op());
     hook_->SetMuted(true);  // one marker for many executions
     const int64_t end_ns = lane.Now() + static_cast<int64_t>(loop.least_ns());
@@ -97,6 +103,15 @@ class Caffe2Engine final : public Engine {
     v1::WorkerEvent::LoopDone done;
     done.set_executions(executions);
     return done;
+  }
+
+  absl::StatusOr<v1::WorkerEvent::Counting> Count(const v1::WorkerCommand::Count& count,
+                                                  std::vector<UniqueFd> fds) override {
+    absl::StatusOr<EventCounters> counters =
+        EventCounters::Make(count, std::move(fds), /*of_all_threads=*/model_.is_simple());
+    if (!counters.ok()) return counters.status();
+    counters_.emplace(*std::move(counters));
+    return MeasureCounting(*counters_);
   }
 
   absl::StatusOr<v1::WorkerEvent::OutputsWritten> WriteOutputs() override {
@@ -150,7 +165,7 @@ class Caffe2Engine final : public Engine {
                     .thread = 0,
                     .device = 0,
                     .phase = phase,
-                    .reserved = 0};
+                    .event = 0};
     const absl::Status status = model_.Run();
     whole.end_ns = lane.Now();
     lane.Write(whole);
@@ -170,6 +185,7 @@ class Caffe2Engine final : public Engine {
   const MathBackend math_;
   Caffe2Model model_;        // its net's hook writes into the ring
   NetHook* hook_ = nullptr;  // the net's
+  std::optional<EventCounters> counters_;
   bool reported_ = false;
   uint64_t seed_ = 0;
 };

@@ -5,9 +5,11 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/unique_fd.h"
 #include "synergy/v1/records.pb.h"
 #include "synergy/v1/worker.pb.h"
 
@@ -35,6 +37,11 @@ class Engine {
 
   // Repeats an operator. After a Run.
   virtual absl::StatusOr<v1::WorkerEvent::LoopDone> Loop(const v1::WorkerCommand::Loop& loop) = 0;
+
+  // Counts events of the operators of measured iterations from now on. After a Run, once. `fds`: as
+  // the command says.
+  virtual absl::StatusOr<v1::WorkerEvent::Counting> Count(const v1::WorkerCommand::Count& count,
+                                                          std::vector<UniqueFd> fds) = 0;
 
   // Writes the predict net's outputs to the file that the engine was made with. After a Run.
   virtual absl::StatusOr<v1::WorkerEvent::OutputsWritten> WriteOutputs() = 0;

@@ -48,13 +48,14 @@ void OperatorHook::Start() {
     return;
   if (!seen_) [[unlikely]]
     Look(subject()->Inputs(), &inputs_);
+  net_->ReadCounters();
   net_->lane().Begin(index_, net_->iteration(), net_->phase());
 }
 
 void OperatorHook::Stop() {
   if (net_->muted()) [[unlikely]]
     return;
-  net_->lane().End();
+  if (net_->lane().End()) net_->WriteCounts();
   if (!seen_) [[unlikely]] {
     Look(subject()->Outputs(), &outputs_);
     seen_ = true;
@@ -65,6 +66,18 @@ NetHook::NetHook(caffe2::NetBase* net, MarkerRingWriter* ring, const StampedLane
     : OperatorAttachingNetObserver(net, this), ring_(ring), clock_(lane.clock()), id_(NextId()) {
   thread_.owner = id_;
   thread_.lane.emplace(lane);
+}
+
+void NetHook::WriteCounts() {
+  if (counters_ == nullptr) [[likely]]
+    return;
+  const CounterValues& begin = thread_.counted;
+  CounterValues end;
+  if (begin.enabled_ns == 0 || !counters_->Read(&end)) return;
+  if (end.enabled_ns - begin.enabled_ns != end.running_ns - begin.running_ns) return;
+  for (uint32_t i = 0; i < counters_->events(); ++i) {
+    thread_.lane->WriteCount(counters_->first_event() + i, end.counts[i] - begin.counts[i]);
+  }
 }
 
 void NetHook::ClaimLane() {

@@ -7,6 +7,7 @@
 
 #include "caffe2/observers/operator_attaching_net_observer.h"
 #include "common/marker_ring_writer.h"
+#include "daemon/worker/event_counters.h"
 #include "daemon/worker/stamped_lane.h"
 
 namespace synergy {
@@ -24,9 +25,12 @@ class NetHook;
 struct ThreadLane {
   uint64_t owner = 0;  // id of the NetHook that it was claimed for
   std::optional<StampedLane> lane;
+  // At the present operator's begin; enabled_ns 0: they could not be read.
+  CounterValues counted;
 };
 
-// One operator's observer. Start and Stop: no system call, no allocation, no lock; the very first
+// One operator's observer. Start and Stop: no allocation, no lock, and no system call unless
+// counters are read by one, outside of what the marker spans; the very first
 // execution also looks at the operator's tensors, outside of what the marker spans.
 class OperatorHook final : public caffe2::ObserverBase<caffe2::OperatorBase> {
  public:
@@ -65,6 +69,17 @@ class NetHook final : public caffe2::OperatorAttachingNetObserver<OperatorHook, 
   // Whether operators write markers and slots. Likewise.
   void SetMuted(bool muted) { muted_ = muted; }
   bool muted() const { return muted_; }
+  // Read around every operator from now on; null: none. Likewise.
+  void SetCounters(const EventCounters* counters) { counters_ = counters; }
+  // The calling thread's: around what its lane says between Begin and End.
+  void ReadCounters() {
+    if (counters_ == nullptr) [[likely]]
+      return;
+    lane();
+    if (!counters_->Read(&thread_.counted)) thread_.counted = {};
+  }
+  // What was counted since ReadCounters, behind the marker, unless the counters were taken away.
+  void WriteCounts();
   uint8_t phase() const { return phase_; }
   uint32_t iteration() const { return iteration_; }
 
@@ -89,6 +104,7 @@ class NetHook final : public caffe2::OperatorAttachingNetObserver<OperatorHook, 
   uint8_t phase_ = 0;
   uint32_t iteration_ = 0;
   bool muted_ = false;
+  const EventCounters* counters_ = nullptr;
 };
 
 }  // namespace synergy

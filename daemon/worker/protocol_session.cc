@@ -3,8 +3,12 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "common/descriptors.h"
 #include "common/iteration_pause.h"
+#include "common/marker_ring.h"
 #include "common/worker_protocol.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -16,6 +20,7 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 // Far above any text of ours; an exception's text holds whole operators.
 constexpr size_t kMaxErrorText = 4000;
+constexpr size_t kMaxCountedThreads = 1024;
 
 class Session {
  public:
@@ -50,6 +55,8 @@ class Session {
         return AnswerRun(command.run());
       case v1::WorkerCommand::kLoop:
         return AnswerLoop(command.loop());
+      case v1::WorkerCommand::kCount:
+        return AnswerCount(command.count());
       case v1::WorkerCommand::kWriteOutputs:
         return AnswerWriteOutputs();
       default:
@@ -118,6 +125,30 @@ class Session {
     return Send(event);
   }
 
+  absl::Status AnswerCount(const v1::WorkerCommand::Count& count) {
+    if (!ran_) return absl::FailedPreconditionError("the daemon sent Count before Run");
+    if (counting_) return absl::FailedPreconditionError("the daemon sent Count twice");
+    size_t events = 0;
+    for (const uint32_t of_group : count.group_events()) {
+      if (of_group < 1 || of_group > kMaxCountedEvents) events = kMaxCountedEvents;
+      events += of_group;
+    }
+    const auto threads = static_cast<size_t>(count.threads_size());
+    if (events < 1 || events > kMaxCountedEvents || threads < 1 || threads > kMaxCountedThreads) {
+      return absl::InvalidArgumentError(
+          fmt::format("Count of {} events in {} threads: 1 to {} events, 1 to {} threads", events,
+                      threads, kMaxCountedEvents, kMaxCountedThreads));
+    }
+    absl::StatusOr<std::vector<UniqueFd>> fds = ReceiveFds(fd_, events * threads);
+    if (!fds.ok()) return fds.status();
+    absl::StatusOr<v1::WorkerEvent::Counting> counting = engine_.Count(count, *std::move(fds));
+    if (!counting.ok()) return counting.status();
+    counting_ = true;
+    v1::WorkerEvent event;
+    *event.mutable_counting() = *std::move(counting);
+    return Send(event);
+  }
+
   absl::Status AnswerWriteOutputs() {
     if (!ran_) return absl::FailedPreconditionError("the daemon sent WriteOutputs before Run");
     absl::StatusOr<v1::WorkerEvent::OutputsWritten> written = engine_.WriteOutputs();
@@ -152,6 +183,7 @@ class Session {
   FrameReceiver receiver_;
   bool loaded_ = false;
   bool ran_ = false;
+  bool counting_ = false;
   bool sendable_ = true;
 };
 

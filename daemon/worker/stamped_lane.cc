@@ -15,7 +15,7 @@ void StampedLane::Calibrate(uint8_t phase) {
                .thread = 0,
                .device = 0,
                .phase = phase,
-               .reserved = 0});
+               .event = 0});
 }
 
 int64_t StampedLane::NowByCall() {

@@ -17,7 +17,8 @@ class StampedLane {
   void Begin(uint32_t op, uint32_t iteration, uint8_t phase) {
     lane_.Begin(op, iteration, phase, Now());
   }
-  void End() { lane_.End(Now()); }
+  // False: the marker was dropped.
+  bool End() { return lane_.End(Now()); }
 
   int64_t Now() {
     if (clock_.uses_counter()) [[likely]] {
@@ -30,6 +31,14 @@ class StampedLane {
   }
 
   void Write(const Marker& marker) { lane_.Write(marker); }
+  // How often an event happened in what End has ended.
+  void WriteCount(uint32_t event, uint64_t count) {
+    Marker marker = lane_.current();
+    marker.event = 1 + event;
+    marker.begin_ns = 0;
+    marker.end_ns = static_cast<int64_t>(count);
+    lane_.Write(marker);
+  }
 
   // Calibrates the clock and records it, as kOpClock.
   void Calibrate(uint8_t phase);

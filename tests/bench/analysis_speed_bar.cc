@@ -173,7 +173,7 @@ class Generator {
                           .thread = 0,
                           .device = 0,
                           .phase = v1::PHASE_MEASURE,
-                          .reserved = 0});
+                          .event = 0});
     };
     Run(now_ns_ + static_cast<int64_t>(1e6 * Even()), kOperators);
     const int64_t begin_ns = now_ns_;

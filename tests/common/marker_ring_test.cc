@@ -141,7 +141,7 @@ TEST_F(MarkerRing, WholeIterationsLeaveTheSlotAlone) {
               .thread = 9,
               .device = 0,
               .phase = kMeasure,
-              .reserved = 0});
+              .event = 0});
   std::vector<CurrentOperator> current;
   ASSERT_TRUE(reader_->ReadCurrentUntrusted(&current).ok());
   EXPECT_EQ(current[0].op, 5u);
@@ -280,16 +280,16 @@ TEST_F(MarkerRing, MarkersThatNoEngineWritesAreDataLoss) {
                     .thread = 0,
                     .device = 0,
                     .phase = kMeasure,
-                    .reserved = 0};
+                    .event = 0};
   Marker backwards = good;
   backwards.end_ns = 4;
   Marker negative = good;
   negative.begin_ns = -1;
   Marker phase = good;
   phase.phase = 200;
-  Marker reserved = good;
-  reserved.reserved = 1;
-  for (const Marker& bad : {backwards, negative, phase, reserved}) {
+  Marker event = good;
+  event.event = kMaxCountedEvents + 1;
+  for (const Marker& bad : {backwards, negative, phase, event}) {
     Open({.lanes = 1, .capacity = 8});
     MarkerLane lane = writer_->Claim();
     lane.Write(good);

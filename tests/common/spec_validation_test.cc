@@ -66,6 +66,27 @@ TEST(SpecValidation, TakesAGoodSpecAndTheLimitsThemselves) {
   EXPECT_TRUE(ValidateSpecUntrusted(spec, Limits()).ok()) << "a scalar";
 }
 
+TEST(SpecValidation, EventsHaveNamesEachOnceAndADaemonThatKnowsThem) {
+  SpecLimits limits = Limits();
+  v1::JobSpec spec = GoodSpec();
+  spec.add_events("armv8_pmuv3/bus_access/");
+  spec.add_events("r74");
+  EXPECT_TRUE(absl::IsFailedPrecondition(ValidateSpecUntrusted(spec, limits)));
+  limits.knows_events = true;
+  EXPECT_TRUE(ValidateSpecUntrusted(spec, limits).ok());
+  const auto refused = [&](const std::vector<std::string>& events) {
+    spec.mutable_events()->Assign(events.begin(), events.end());
+    const absl::Status status = ValidateSpecUntrusted(spec, limits);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    return std::string(status.message());
+  };
+  for (const char* name : {"", "a b", "/etc/passwd", "../../etc", "cycles\n"}) {
+    EXPECT_THAT(refused({name}), HasSubstr("is no event's name")) << name;
+  }
+  EXPECT_THAT(refused({"cycles", "bus", "cycles"}), HasSubstr("cycles is given twice"));
+  EXPECT_THAT(refused(std::vector<std::string>(33, "cycles")), HasSubstr("33 given; at most 32"));
+}
+
 TEST(SpecValidation, RefusesObjectsThatAreNone) {
   v1::JobSpec good = GoodSpec();
   good.mutable_weights()->set_sha256(std::string(32, 'h'));

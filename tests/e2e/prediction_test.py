@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from board import BIN
+from browser import CHROMIUM, Browser
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "prediction"
 TX1 = ("--csv", str(DATA / "tx1_openblas_networks.csv"), "--map", "energy=energy_mJ*1e-3,network=network,macs=macs")
@@ -20,7 +21,7 @@ class Prediction(unittest.TestCase):
         cls.folder = pathlib.Path(cls.scratch.name)
         for net in ("squeezenet", "squeezenet1.1", "resnet18", "mobilenet", "mobilenet_0.5", "googlenet"):
             subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", net, "--iterations", "20",
-                            "--threads", "4", "--idle", "0.5", "-o", net],
+                            "--threads", "4", "--idle", "0.5", "--events", "simd,bus", "-o", net],
                            cwd=cls.folder, check=True, stdout=subprocess.PIPE)
             cls.ctl("import", "--spool", net)
 
@@ -101,13 +102,66 @@ class Prediction(unittest.TestCase):
 
     def test_evaluate_has_all_families_that_runs_allow(self):
         result = self.document("evaluate", "--runs", "all")
-        self.assertEqual([f["family"] for f in result["families"]], ["mac", "layer-type", "individual", "physical"])
+        self.assertEqual([f["family"] for f in result["families"]],
+                         ["mac", "counters", "chain", "layer-type", "individual", "physical"])
         for family in result["families"]:
             networks = family["networks"]
             self.assertEqual(networks["count"] + networks["unknown"], 6)
             # Of resnet18 alone there are sums, of googlenet local normalisations.
-            self.assertEqual(networks["unknown"], 0 if family["family"] == "mac" else 2, family["family"])
+            self.assertEqual(networks["unknown"], 2 if family["operators"]["count"] else 0, family["family"])
         self.assertTrue(result["simulated"])
+        self.assertEqual(result["left_out"], "one network at a time")
+
+    def test_counts_of_virtual_time_are_shown_as_modelled(self):
+        run = json.loads(self.ctl("show", "1", "--json").stdout)
+        self.assertEqual([(e["name"], e["unit"]) for e in run["counters"]["events"]], [("simd", "modelled"), ("bus", "modelled")])
+        for op in run["ops"]:
+            self.assertEqual(op["counters"]["bus"]["executions"], 20)
+            self.assertFalse(op["counters"]["bus"]["scaled"])
+        self.assertIn("simd", self.ctl("show", "1", "--counters").stdout)
+
+    def test_a_model_of_the_chain_predicts_a_network_that_was_never_counted(self):
+        self.ctl("fit", "--runs", "all", "--family", "chain", "-o", "chain.toml")
+        (network,) = self.document("predict", "--net", "resnet34", "--model", "chain.toml")["networks"]
+        self.assertGreater(network["energy_j"]["mean"], 0)
+        self.ctl("fit", "--runs", "all", "--family", "counters", "-o", "counters.toml")
+        self.assertIn("needs bus", self.ctl("predict", "--net", "resnet34", "--model", "counters.toml", code=2).stderr)
+
+    def test_temperatures_enter_the_physical_model(self):
+        self.ctl("fit", "--runs", "all", "--family", "physical", "-o", "physical.toml")
+        args = ("predict", "--net", "resnet34", "--model", "physical.toml", "--json", "--temperature")
+        self.assertIn("no CPU runs at that", self.ctl(*args, "nan", code=2).stderr)
+        self.assertIn("networks", json.loads(self.ctl(*args, "40").stdout))
+
+    def test_an_evaluation_is_a_page_too(self):
+        self.ctl("evaluate", "--runs", "all", "-o", "page.html")
+        page = (self.folder / "page.html").read_text()
+        self.assertIn("SIMULATED", page)
+        self.assertEqual(self.ctl("evaluate", "--runs", "all", "-o", "-").stdout, page)
+        self.assertIn("nowhere", self.ctl("evaluate", "--runs", "all", "-o", "nowhere/page.html", code=2).stderr)
+        published = self.ctl("evaluate", *TX1, "-o", "published.html", "--json").stdout
+        self.assertEqual(json.loads(published)["families"][0]["family"], "mac")
+        self.assertIn('"notice":""', (self.folder / "published.html").read_text())
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_a_browser_shows_predicted_against_measured(self):
+        self.ctl("evaluate", "--runs", "all", "-o", "shown.html")
+        with Browser() as browser:
+            browser.open(self.folder / "shown.html")
+            self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
+            self.assertIn("SIMULATED", browser.run("document.querySelector('.notice').textContent"))
+            self.assertEqual(browser.run("document.querySelectorAll('#families figure svg[role=img]').length"), 6)
+            self.assertEqual(browser.run("document.querySelectorAll('#families figure svg')[0].querySelectorAll('.point').length"), 6)
+            self.assertGreater(browser.run("document.querySelectorAll('#families svg .whisker').length"), 20)
+            self.assertEqual(browser.run("document.querySelectorAll('#families table tbody tr').length"), 9)
+            self.assertEqual(browser.run("document.querySelectorAll('#family figure svg[role=img]').length"), 0)
+            browser.run("(() => { const one = document.querySelector('#family select'); one.value = '3';"
+                        "one.dispatchEvent(new Event('change')); })()")
+            self.assertIn("layer-type", browser.run("document.querySelector('#family figcaption').textContent"))
+            self.assertGreater(browser.run("document.querySelectorAll('#family .point').length"), 100)
+            self.assertLessEqual(browser.run("document.documentElement.scrollWidth"), 1280)
+            self.assertEqual(browser.complaints, [])
+            self.assertEqual([url[:5] for url in browser.requests()], ["file:"])
 
     def test_bad_input_writes_nothing(self):
         for text, args in (("say where the energies are", ("-o", "x.toml")),
@@ -120,6 +174,25 @@ class Prediction(unittest.TestCase):
         self.assertFalse((self.folder / "x.toml").exists())
         (self.folder / "bad.toml").write_text("version = 1\nfamily = 3\n")
         self.assertIn("bad.toml: line 2", self.ctl("predict", "--net", "nin", "--model", "bad.toml", code=2).stderr)
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_hostile_names_are_only_text_in_the_page(self):
+        hostile = ("<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "a<!--<script>")
+        rows = [f"{net},{layer},Conv,{macs},{macs * 1e-9}" for net in hostile
+                for macs, layer in enumerate(hostile, 1000)]
+        (self.folder / "hostile.csv").write_text("\n".join(["net,layer,type,macs,j", *rows]) + "\n")
+        self.ctl("evaluate", "--csv", "hostile.csv", "--map", "energy=j,network=net,layer=layer,type=type,macs=macs",
+                 "--family", "mac,layer-type", "-o", "hostile.html")
+        with Browser() as browser:
+            browser.open(self.folder / "hostile.html")
+            self.assertEqual(browser.run("document.documentElement.dataset.ready"), "yes")
+            browser.run("(() => { const one = document.querySelector('#family select'); one.value = '1';"
+                        "one.dispatchEvent(new Event('change')); })()")
+            self.assertIn(hostile[0], browser.run("document.querySelector('#family').textContent"))
+            self.assertEqual(browser.run("typeof window.hacked"), "undefined")
+            self.assertEqual(browser.run("document.querySelectorAll('img').length"), 0)
+            self.assertEqual(browser.run("document.querySelectorAll('script').length"), 2)
+            self.assertEqual(browser.complaints, [])
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ _boards = {}  # by their device trees
 def _board(clusters):
     """The one guest of a file with that device tree."""
     if clusters not in _boards:
-        _boards[clusters] = LabBoard(clusters, ("lease_steps",))
+        _boards[clusters] = LabBoard(clusters, ("count_steps", "lease_steps"))
         unittest.addModuleCleanup(_boards[clusters].close)
     return _boards[clusters]
 

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/iteration_pause.h"
 #include "common/marker_ring.h"
 #include "common/marker_ring_writer.h"
@@ -77,6 +78,7 @@ class FakeEngine {
       if (command.has_run()) Run(command.run());
       if (command.has_write_outputs()) WriteOutputs();
       if (command.has_loop()) Loop(command.loop());
+      if (command.has_count()) Count(command.count());
     }
   }
 
@@ -182,7 +184,7 @@ class FakeEngine {
                    .thread = 0,
                    .device = 0,
                    .phase = phase,
-                   .reserved = 0});
+                   .event = 0});
       if (phase == v1::PHASE_WARMUP && i == 0) SendOperators();
     }
     v1::WorkerEvent event;
@@ -208,11 +210,44 @@ class FakeEngine {
   void RunOperator(uint32_t op, uint32_t iteration, uint8_t phase) {
     const int64_t begin = Now();
     lane_.Begin(op, iteration, phase, begin);
-    if (Mode("flood") && phase == v1::PHASE_MEASURE) return lane_.End(begin);
+    if (Mode("flood") && phase == v1::PHASE_MEASURE) {
+      lane_.End(begin);
+      return;
+    }
     const bool here = op == Number("op", 1) && iteration == Number("iteration", 2);
     if (here && phase == v1::PHASE_MEASURE) Misbehave();
     RealClock().SleepUntil({begin + Number("op_us", 100) * int64_t{1000}});
     lane_.End(Now());
+    if (phase == v1::PHASE_MEASURE && !group_events_.empty()) WriteCounts(iteration);
+  }
+
+  // Of event i 100 (i + 1).
+  void WriteCounts(uint32_t iteration) {
+    const size_t group = iteration % group_events_.size();
+    uint32_t first = Mode("garbage_count") ? 7 : 0;
+    for (size_t i = 0; i < group; ++i) first += group_events_[i];
+    for (uint32_t event = first + 1; event <= first + group_events_[group]; ++event) {
+      Marker count = lane_.current();
+      count.begin_ns = 0;
+      count.end_ns = 100 * event;
+      count.event = event;
+      lane_.Write(count);
+    }
+  }
+
+  void Count(const v1::WorkerCommand::Count& command) {
+    if (hello_version_ < 5) std::exit(4);
+    group_events_.assign(command.group_events().begin(), command.group_events().end());
+    v1::WorkerEvent event;
+    for (const uint32_t of_group : group_events_) {
+      for (uint32_t i = 0; i < of_group; ++i) event.mutable_counting()->add_empty_counts(2);
+    }
+    event.mutable_counting()->set_marker_s(1e-7);
+    event.mutable_counting()->set_counted_marker_s(1e-6);
+    const auto threads = static_cast<size_t>(command.threads_size());
+    const auto events = static_cast<size_t>(event.counting().empty_counts_size());
+    if (!ReceiveFds(kWorkerControlFd, threads * events).ok()) std::exit(5);
+    Send(event);
   }
 
   static void Crash(int signal) {
@@ -231,7 +266,7 @@ class FakeEngine {
                   .thread = 0,
                   .device = 0,
                   .phase = v1::PHASE_MEASURE,
-                  .reserved = 0};
+                  .event = 0};
     if (Mode("garbage_op")) marker.op = 4711;
     if (Mode("garbage_end")) marker.end_ns = 0;
     if (marker.op != 0 || marker.end_ns == 0) lane_.Write(marker);
@@ -277,6 +312,7 @@ class FakeEngine {
 
   uint32_t hello_version_ = 0;
   uint64_t seed_ = 0;
+  std::vector<uint32_t> group_events_;  // that are counted
   const std::string name_;
   const std::map<std::string, uint32_t> words_;
   MarkerLane lane_;

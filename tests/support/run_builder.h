@@ -88,7 +88,7 @@ inline Marker OperatorMarker(uint32_t op, uint32_t iteration, int64_t begin_ns, 
           .thread = thread,
           .device = 0,
           .phase = static_cast<uint8_t>(phase),
-          .reserved = 0};
+          .event = 0};
 }
 
 }  // namespace synergy

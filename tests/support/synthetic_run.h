@@ -115,7 +115,7 @@ class SyntheticRunMaker {
             .thread = 0,
             .device = 0,
             .phase = v1::PHASE_MEASURE,
-            .reserved = 0};
+            .event = 0};
   }
 
   double DriftAt(double at) const { return o_.drift * o_.level_steps * (at / end_ - 0.5); }

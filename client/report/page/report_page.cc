@@ -1,6 +1,8 @@
 #include "client/report/page/report_page.h"
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "client/analysis/report_json.h"
 #include "client/analysis/simulated_notice.h"
@@ -29,6 +31,29 @@ ordered_json PublishedJson(const v1::JobSpec& job) {
   return json;
 }
 
+std::string PageOf(const ordered_json& document) {
+  const std::string data = document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  std::string page(ReportPageHead());
+  for (const char c : data) {
+    if (c == '<') {
+      page += "\\u003c";  // in JSON it occurs in texts alone
+    } else {
+      page += c;
+    }
+  }
+  return page += ReportPageTail();
+}
+
+void KeepMostEnergy(ordered_json* rows, size_t most) {
+  if (rows->size() <= most) return;
+  const auto first = rows->begin();
+  std::nth_element(first, first + static_cast<ptrdiff_t>(most), rows->end(),
+                   [](const ordered_json& a, const ordered_json& b) {
+                     return a["measured_j"].get<double>() > b["measured_j"].get<double>();
+                   });
+  rows->erase(first + static_cast<ptrdiff_t>(most), rows->end());
+}
+
 }  // namespace
 
 ordered_json PageRun(int64_t number, const RunReport& report, ordered_json timeline) {
@@ -46,16 +71,19 @@ ordered_json PageRun(int64_t number, const RunReport& report, ordered_json timel
 std::string ReportPage(const std::vector<ordered_json>& runs) {
   ordered_json document;
   document["runs"] = runs;
-  const std::string data = document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  std::string page(ReportPageHead());
-  for (const char c : data) {
-    if (c == '<') {
-      page += "\\u003c";  // in JSON it occurs in texts alone
-    } else {
-      page += c;
-    }
+  return PageOf(document);
+}
+
+std::string EvaluationPage(ordered_json document, const std::string& notice) {
+  for (ordered_json& family : document["families"]) {
+    const size_t all = family["operator_rows"].size();
+    KeepMostEnergy(&family["operator_rows"], kMostPageOperators);
+    family["operator_rows_left_out"] = all - family["operator_rows"].size();
   }
-  return page += ReportPageTail();
+  ordered_json page;
+  page["evaluation"] = std::move(document);
+  page["notice"] = notice;
+  return PageOf(page);
 }
 
 }  // namespace synergy

@@ -1,5 +1,5 @@
-// The page of `synergyctl report`: one HTML file with its script, its styles and its data, which
-// opens without a network. Pure.
+// The page of `synergyctl report` and of `evaluate -o`: one HTML file with its script, its styles
+// and its data, which opens without a network. Pure.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,12 @@ nlohmann::ordered_json PageRun(int64_t number, const RunReport& report,
 // The whole file, of at least one run. Whatever the runs' names hold, nothing of it ends the block
 // of data: "<" does not occur in it.
 std::string ReportPage(const std::vector<nlohmann::ordered_json>& runs);
+
+// Likewise of the document of `evaluate --json`. Of a family's operators those of the most energy
+// are in it, as many as a browser shows easily. `notice`: the sentence to show where energies are
+// simulated; "": they are not.
+inline constexpr size_t kMostPageOperators = 1000;
+std::string EvaluationPage(nlohmann::ordered_json document, const std::string& notice);
 
 // Of the file, around its data; made by client/report/web/bundle.py.
 std::string_view ReportPageHead();

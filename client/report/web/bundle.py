@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts the page of `synergyctl report` into one text, as C++ source.
+"""Puts the page of `synergyctl report` and `evaluate` into one text, as C++ source.
 
 usage: bundle.py NODE_MODULES OUTPUT.cc
 
@@ -14,7 +14,7 @@ import sys
 
 WEB = pathlib.Path(__file__).resolve().parent
 ORDER = ["text", "dom", "packed", "pyramid", "scales", "table", "labels", "charts", "seriesplot", "summary", "energy", "timeline",
-         "plots", "conditions", "comparison", "main"]
+         "plots", "conditions", "comparison", "evaluation", "main"]
 IMPORT = re.compile(r'^import (\{[^;}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:function|const) (\w+))", re.MULTILINE)
 DATA = "@DATA@"

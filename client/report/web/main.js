@@ -4,6 +4,7 @@ import { comparisonSection } from "./comparison.js";
 import { conditionsSection } from "./conditions.js";
 import { element, markSimulated, replace } from "./dom.js";
 import { energySection } from "./energy.js";
+import { evaluationSections, evaluationTitle } from "./evaluation.js";
 import { plotsSection } from "./plots.js";
 import { summarySection } from "./summary.js";
 import { label } from "./text.js";
@@ -47,16 +48,25 @@ function show(run, isOneOfMany, place) {
     links(sections), ...sections);
 }
 
-function start() {
-  const { runs } = JSON.parse(document.getElementById("data").textContent);
-  const title = runs.length > 1 ? `${runs.length} runs` : titleOf(runs[0]), notice = runs.map((run) => run.notice).find(Boolean);
-  const place = element("div");
+function fill(title, notice, ...parts) {
   document.title = `${title} - synergy report`;
   replace(document.getElementById("head"), element("h1", {}, element("bdi", {}, title)), themeSwitch());
-  replace(document.getElementById("main"), notice ? element("p", { class: "notice", role: "note" }, label(notice, 300)) : "",
-    runs.length > 1 ? comparisonSection(runs, (run) => show(run, true, place)) : "", place);
-  show(runs[0], runs.length > 1, place);
-  document.documentElement.dataset.ready = "yes";
+  replace(document.getElementById("main"), notice ? element("p", { class: "notice", role: "note" }, label(notice, 300)) : "", ...parts);
 }
 
-start();
+function startRuns({ runs }) {
+  const title = runs.length > 1 ? `${runs.length} runs` : titleOf(runs[0]), notice = runs.map((run) => run.notice).find(Boolean);
+  const place = element("div");
+  fill(title, notice, runs.length > 1 ? comparisonSection(runs, (run) => show(run, true, place)) : "", place);
+  show(runs[0], runs.length > 1, place);
+}
+
+function startEvaluation(data) {
+  const sections = evaluationSections(data);
+  fill(evaluationTitle(data.evaluation), data.notice, links(sections), ...sections);
+}
+
+const data = JSON.parse(document.getElementById("data").textContent);
+if (data.evaluation) startEvaluation(data);
+else startRuns(data);
+document.documentElement.dataset.ready = "yes";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <clocale>
+#include <cmath>
 #include <locale>
 
 #include "client/analysis/report_csv.h"
@@ -57,6 +58,59 @@ TEST(RunReport, OperatorsHaveTheirNamesAndCosts) {
   EXPECT_NEAR(*conv.power_w(0), 5, 1e-6);
   EXPECT_NEAR(*conv.flops_per_s(), 2e6 / 0.010, 1);
   EXPECT_FALSE(report.ops[1].flops_per_s().has_value()) << "nobody knows relu1's cost";
+}
+
+// Of conv1 in both iterations 100 and 300, of relu1 nothing; the second event never came on.
+std::vector<v1::Chunk> WithCounts() {
+  std::vector<v1::Chunk> chunks = Unended();
+  std::vector<v1::RunRecord> records(2);
+  v1::CountedEvents& counted = *records[0].mutable_counted();
+  counted.add_events()->set_name("simd");
+  counted.add_events()->set_name("unit/a,b/");
+  counted.set_groups(2);
+  counted.set_threads(1);
+  counted.set_marker_s(1e-7);
+  counted.set_counted_marker_s(1.1e-6);
+  v1::EventCounts& rows = *records[1].mutable_counts();
+  for (const uint32_t iteration : {0u, 1u}) {
+    rows.add_iteration(iteration);
+    rows.add_op(0);
+    rows.add_event(0);
+    rows.add_count(100 + 200 * iteration);
+  }
+  chunks.push_back(MakeChunk(chunks.size(), kRunRecordsChannel, 1000, 2, v1::ENCODING_RUN_RECORDS,
+                             EncodeRunRecords(records)));
+  return chunks;
+}
+
+TEST(RunReport, CountsAreMeansOfTheExecutionsInWhichTheyWereCounted) {
+  const RunReport report = ReportOf(WithCounts());
+  ASSERT_EQ(report.ops[0].counts.size(), 2u);
+  EXPECT_EQ(report.ops[0].counts[0]->mean, 200);
+  EXPECT_NEAR(*report.ops[0].counts[0]->sd, std::sqrt(20'000), 1e-9);
+  EXPECT_EQ(report.ops[0].counts[0]->executions, 2u);
+  EXPECT_FALSE(report.ops[0].counts[1].has_value());
+  const ordered_json json = ReportJson(report);
+  EXPECT_EQ(json["counters"]["groups"], 2);
+  EXPECT_EQ(json["counters"]["events"][0]["name"], "simd");
+  EXPECT_EQ(json["ops"][0]["counters"]["simd"]["mean"], 200);
+  EXPECT_EQ(json["ops"][0]["counters"]["simd"]["scaled"], false);
+  EXPECT_TRUE(json["ops"][1]["counters"]["simd"].is_null());
+  const std::string csv = ReportCsv(report);
+  EXPECT_THAT(csv, HasSubstr(",count_simd,\"count_unit/a,b/\"\n"));
+  EXPECT_THAT(csv, HasSubstr(",200,\n"));
+}
+
+TEST(RunReport, ACountOfSomeOfTheExecutionsIsScaled) {
+  RunReport report = ReportOf(WithCounts());
+  report.ops[0].counts[0]->executions = 1;
+  EXPECT_EQ(ReportJson(report)["ops"][0]["counters"]["simd"]["scaled"], true);
+}
+
+TEST(RunReport, WithoutCountsThereAreNone) {
+  const ordered_json json = ReportJson(ReportOf(SampleChunks()));
+  EXPECT_TRUE(json["counters"].is_null());
+  EXPECT_TRUE(json["ops"][0]["counters"].empty());
 }
 
 TEST(RunReport, TheTopRailIsTheOneThatContainsTheOthers) {

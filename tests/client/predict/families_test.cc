@@ -3,13 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <string>
+
 #include "tests/client/predict/synthetic_layers.h"
 
 namespace synergy {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 double CoefficientOf(const ModelPart& part, std::string_view term) {
   for (size_t i = 0; i < part.terms.size(); ++i) {
@@ -63,6 +69,66 @@ TEST(Families, NamesTermsThatTheRowsCannotTellApart) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: left out: 'im2col_bytes' is a sum of "
                                                "'bytes' in these rows")));
+}
+
+TEST(Families, NamesTermsThatTheRowsHardlyTellApart) {
+  FeatureTable table = MakeLayers({});
+  const auto notes_at = [&](double apart) {
+    Eigen::VectorXd alike = 2 * *table.Find("macs");
+    for (Eigen::Index i = 0; i < alike.size(); ++i) alike[i] *= 1 + (i % 2 == 0 ? apart : -apart);
+    table.Set("bytes", alike + Eigen::VectorXd::Constant(alike.size(), 1));
+    const auto model = FitFamily(table, {.family = Family::kLayerType});
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model->notes;
+  };
+  EXPECT_THAT(notes_at(1e-3),
+              Contains(AllOf(HasSubstr("convolution: '"), HasSubstr("hardly differ"),
+                             HasSubstr("'bytes'"), HasSubstr("'macs'"))));
+  EXPECT_THAT(notes_at(0.2), Not(Contains(HasSubstr("hardly differ"))));
+}
+
+TEST(Families, IndividualSaysThatItsPenaltyChooses) {
+  FeatureTable table = MakeLayers({});
+  table.Set("im2col_bytes", 2 * *table.Find("bytes"));
+  const auto model = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: the penalty chooses between terms, "
+                                               "'im2col_bytes' is a sum of 'bytes'")));
+}
+
+// Half of the rows are known to 0.2 %, half to 30 %.
+TEST(Families, WhatWasMeasuredBetterCountsMore) {
+  double squares_known = 0, squares_blind = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    FeatureTable table = MakeLayers({.noise = 0, .seed = seed});
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal;
+    for (Eigen::Index i = 0; i < table.rows(); ++i) {
+      const double energy = table.energy_j[i], sd = (i % 2 == 0 ? 0.002 : 0.3) * energy;
+      table.energy_sd_j[i] = sd;
+      table.energy_j[i] = std::max(0.1 * energy, energy + sd * normal(random));
+    }
+    const auto off = [&] {
+      const auto model = FitFamily(table, {.family = Family::kLayerType});
+      return CoefficientOf(PartOf(*model, OpClass::kConvolution), "macs") / 0.8e-9 - 1;
+    };
+    squares_known += std::pow(off(), 2);
+    table.energy_sd_j.setZero();
+    squares_blind += std::pow(off(), 2);
+  }
+  EXPECT_LT(squares_known, 0.01 * squares_blind);
+}
+
+TEST(Families, AClassWithoutCostsIsAConstant) {
+  FeatureTable table = MakeLayers({});
+  for (size_t i = 0; i < 2; ++i) {
+    table.types[i] = "Concat";
+    for (FeatureColumn& column : table.features) column.values[static_cast<Eigen::Index>(i)] = 0;
+  }
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("concat: only a constant is left")));
+  EXPECT_GT(CoefficientOf(PartOf(*model, OpClass::kConcat), "1"), 0);
 }
 
 TEST(Families, SaysWhichFeatureIsMissing) {
@@ -157,6 +223,65 @@ TEST(Families, PhysicalPredictsAClockThatItWasNotFittedAt) {
     EXPECT_NEAR(predicted->runs[i].mean, measured, 0.03 * measured);
   }
   for (const ModelPart& part : model->parts) EXPECT_GE(part.coefficients.minCoeff(), 0);
+}
+
+// Every network and clock at a temperature of its own, with `watts_per_kelvin` of leakage.
+FeatureTable OverTemperatures(double watts_per_kelvin, double kelvins, uint64_t seed) {
+  FeatureTable table = OverClocks({0.6, 1.0, 1.7});
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> even(0, 1);
+  std::normal_distribution<double> normal;
+  std::map<std::string, double> of_run;
+  for (const std::string& run : table.runs) of_run.try_emplace(run, 40 + kelvins * even(random));
+  Eigen::VectorXd celsius(table.rows());
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    celsius[i] = of_run.at(table.runs[static_cast<size_t>(i)]);
+    table.energy_j[i] += watts_per_kelvin * (*table.Find("time"))[i] * celsius[i];
+    table.energy_j[i] *= 1 + 0.01 * normal(random);
+  }
+  table.Set("temperature", celsius);
+  return table;
+}
+
+TEST(Families, PhysicalRecoversWhatLeaksAtATemperature) {
+  int inside = 0, all = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto model = FitFamily(OverTemperatures(0.02, 40, seed), {.family = Family::kPhysical});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const ModelPart& part = model->parts.back();
+    ASSERT_EQ(part.target, "energy");
+    const double found = CoefficientOf(part, "time*temperature");
+    EXPECT_NEAR(found, 0.02, 0.002);
+    ++all;
+    inside += std::abs(found - 0.02) < 3 * SdOf(part, "time*temperature") ? 1 : 0;
+  }
+  EXPECT_GE(inside, 18) << "of " << all << " intervals of 99.7 %";
+}
+
+TEST(Families, PhysicalLeavesOutATemperatureThatDoesNotVaryAndSaysSo) {
+  const FeatureTable table = OverTemperatures(0.02, 1, 1);
+  const auto model = FitFamily(table, {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->notes, Contains(HasSubstr("left out: 'time*temperature', these rows' "
+                                               "temperatures are within 2 K")));
+  for (const ModelPart& part : model->parts) {
+    for (const Term& term : part.terms) EXPECT_NE(term.Text(), "time*temperature");
+    for (const FeatureRange& range : part.hull) EXPECT_NE(range.feature, "temperature");
+  }
+}
+
+TEST(Families, PhysicalFlagsATemperatureBeyondTheFit) {
+  const auto model = FitFamily(OverTemperatures(0.02, 40, 1), {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok());
+  FeatureTable other = OverClocks({1.0});
+  other.Set("temperature", Eigen::VectorXd::Constant(other.rows(), 60));
+  const auto warm = Predict(*model, other);
+  other.Set("temperature", Eigen::VectorXd::Constant(other.rows(), 95));
+  const auto hot = Predict(*model, other);
+  ASSERT_TRUE(warm.ok() && hot.ok());
+  EXPECT_THAT(warm->runs[0].beyond, testing::Not(Contains("temperature")));
+  EXPECT_THAT(hot->runs[0].beyond, Contains("temperature"));
+  EXPECT_GT(hot->runs[0].mean, 1.05 * warm->runs[0].mean);
 }
 
 // No time is known of it, so that its energy would be too small.

@@ -43,7 +43,7 @@ std::string ErrorOf(std::string text, const std::string& from, const std::string
 
 TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   const std::string text = ModelText(Fitted());
-  EXPECT_THAT(ErrorOf(text, "version = 1", "version = 2"), HasSubstr("m.toml: version 2"));
+  EXPECT_THAT(ErrorOf(text, "version = 2", "version = 3"), HasSubstr("m.toml: version 3"));
   EXPECT_THAT(ErrorOf(text, "\"layer-type\"", "\"layers\""), HasSubstr("is no family"));
   EXPECT_THAT(ErrorOf(text, "\"macs\"", "\"macs^\""), HasSubstr("is no product of features"));
   EXPECT_THAT(ErrorOf(text, "coefficients = [", "coefficients = [1, "),
@@ -51,6 +51,31 @@ TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(ErrorOf(text, "target = \"energy\"", "target = \"energy\"\ncolour = 1"),
               HasSubstr("\"colour\" is no key"));
   EXPECT_THAT(ErrorOf(text, "[[part]]", "[[part"), HasSubstr("m.toml: line"));
+  EXPECT_THAT(ErrorOf(text, "network_log_half_95 = ", "network_log_half_95 = -"),
+              HasSubstr("must be 0 (not known) or above"));
+}
+
+// `text` with the first number behind `key` replaced.
+std::string ErrorWithNumber(std::string text, const std::string& key, const std::string& number) {
+  const size_t at = text.find(key + " = [") + key.size() + 4;
+  text.replace(at, text.find(',', at) - at, number);
+  return std::string(ParseModel(text, "m.toml").status().message());
+}
+
+TEST(ModelFile, NumbersThatCannotBeAreRefused) {
+  const std::string text = ModelText(Fitted());
+  EXPECT_THAT(ErrorWithNumber(text, "coefficients", "nan"), HasSubstr("not finite"));
+  EXPECT_THAT(ErrorWithNumber(text, "ratio_95", "5.0"),
+              HasSubstr("must go from at most 1 to at least 1"));
+}
+
+TEST(ModelFile, AFileThatWasCutIsNoModel) {
+  const std::string text = ModelText(Fitted());
+  const auto cut_at = [&](const char* table) {
+    return std::string(ParseModel(text.substr(0, text.rfind(table)), "m.toml").status().message());
+  };
+  EXPECT_THAT(cut_at("[[part]]"), HasSubstr("says 2, and 1 follow"));
+  EXPECT_THAT(cut_at("[[part.range]]"), HasSubstr("follow: the file was cut"));
 }
 
 }  // namespace

@@ -57,6 +57,62 @@ TEST(OpFeatures, GroupedConvolutionsAreNoDepthwiseOnes) {
   EXPECT_EQ(table.types[static_cast<size_t>(conv2)], "Conv");
 }
 
+// Two operators, measured twice, of which `counts` were counted of an execution.
+RunReport Measured(const std::vector<std::string>& events,
+                   const std::vector<std::vector<std::optional<MeanCount>>>& counts) {
+  RunReport report;
+  report.header.mutable_job()->set_net_name("net");
+  report.attribution.rails = {"VDD_IN"};
+  report.attribution.iterations = 2;
+  report.estimates.emplace_back(RailEnergy{});
+  report.counted.emplace();
+  for (const std::string& name : events) report.counted->add_events()->set_name(name);
+  for (uint32_t i = 0; i < counts.size(); ++i) {
+    OpReport op;
+    op.info.set_index(i);
+    op.info.set_type("Relu");
+    op.info.set_has_cost(true);
+    op.result.op = i;
+    op.result.executions = 2;
+    op.estimate.emplace_back(
+        OperatorEnergy{.energy_j = Estimate{1, 0.9, 1.1}, .dynamic_j = {}, .group = {}});
+    op.counts = counts[i];
+    report.ops.push_back(std::move(op));
+  }
+  return report;
+}
+
+TEST(OpFeatures, AreWhatWasCountedOfAllOperatorsOfARun) {
+  using Counts = std::vector<std::optional<MeanCount>>;
+  const MeanCount five{.mean = 5, .sd = {}, .executions = 2},
+      nine{.mean = 9, .sd = {}, .executions = 1};
+  FeatureTable table;
+  ASSERT_TRUE(AddRun(Measured({"simd", "bus"}, {Counts{five, nine}, Counts{nine, std::nullopt}}),
+                     "VDD_IN", "run 1", &table)
+                  .ok());
+  ASSERT_EQ(table.rows(), 2);
+  ASSERT_NE(table.Find("simd"), nullptr);
+  EXPECT_EQ((*table.Find("simd"))[0], 5);
+  EXPECT_EQ((*table.Find("simd"))[1], 9);
+  EXPECT_EQ(table.Find("bus"), nullptr) << "the second operator was never counted";
+  EXPECT_EQ((*table.ByRun().Find("simd"))[0], 14);
+  ASSERT_TRUE(AddRun(Measured({}, {Counts{}}), "VDD_IN", "run 2", &table).ok());
+  EXPECT_EQ(table.Find("simd"), nullptr) << "not of all runs";
+}
+
+TEST(OpFeatures, ATemperatureIsTheCpusOverTheRun) {
+  RunReport report = Measured({}, {{}});
+  EXPECT_EQ(TemperatureOf(report), std::nullopt);
+  report.conditions.temperatures = {
+      {.zone = "GPU-therm", .begin_c = 30, .end_c = 30, .highest_c = 30},
+      {.zone = "CPU-therm", .begin_c = 40, .end_c = 50, .highest_c = 60}};
+  EXPECT_EQ(TemperatureOf(report), 45);
+  FeatureTable table;
+  ASSERT_TRUE(AddRun(report, "VDD_IN", "run 1", &table).ok());
+  EXPECT_EQ(table.Find("temperature")->minCoeff(), 45);
+  EXPECT_EQ((*table.ByRun().Find("temperature"))[0], 45) << "no sum of operators";
+}
+
 TEST(ClassOfType, KnowsTypesOfCaffe2AndWordsOfTables) {
   EXPECT_EQ(ClassOfType("Conv"), OpClass::kConvolution);
   EXPECT_EQ(ClassOfType("conv"), OpClass::kConvolution);

@@ -49,5 +49,32 @@ TEST(TableCsv, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOf("energy=a,network=b", ""), HasSubstr("the file is empty"));
 }
 
+// Two clocks of two networks.
+constexpr std::string_view kRuns =
+    "net,f,e,m,pass\n"
+    "a,1,3,5,x\n"
+    "a,2,4,5,y\n"
+    "b,1,6,9,x\n"
+    "b,2,8,9,y\n";
+
+TEST(TableCsv, RunsOfDifferentNetworksAreDifferentRuns) {
+  const auto table =
+      ReadFeatureTable(kRuns, *ParseColumnMap("energy=e,network=net,run=pass,macs=m,frequency=f"));
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(table->runs, ElementsAre("a (x)", "a (y)", "b (x)", "b (y)"));
+  EXPECT_THAT(table->ByRun().energy_j, ElementsAre(3, 4, 6, 8));
+}
+
+TEST(TableCsv, RunsThatNothingTellsApartAreNotAddedUp) {
+  EXPECT_THAT(ErrorOf("energy=e,network=net,macs=m", kRuns),
+              HasSubstr("the network 'a' is in several rows, which would be added up: map "
+                        "run=COLUMN, which tells its runs apart, or layer=COLUMN"));
+  EXPECT_THAT(ErrorOf("energy=e,network=net,layer=pass,frequency=f", kRuns),
+              HasSubstr("'a' has rows of several frequencies"));
+  EXPECT_THAT(ErrorOf("energy=e,network=net,layer=m", kRuns),
+              HasSubstr("'a' has several rows of the layer '5'"));
+  EXPECT_EQ(ErrorOf("energy=e,network=net,layer=pass", kRuns), "");
+}
+
 }  // namespace
 }  // namespace synergy

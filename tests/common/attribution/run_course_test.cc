@@ -20,7 +20,7 @@ Marker Of(uint32_t op, int64_t begin_ms, int64_t end_ms, uint16_t thread = 0,
           .thread = thread,
           .device = 0,
           .phase = static_cast<uint8_t>(phase),
-          .reserved = 0};
+          .event = 0};
 }
 
 // Phases by their begins in ms; the last reading is at 100 ms.

@@ -53,6 +53,35 @@ class RunDataTest : public testing::Test {
   uint32_t current_, voltage_;
 };
 
+TEST_F(RunDataTest, AddsUpWhatWasCountedOfAnOperator) {
+  v1::RunRecord record;
+  for (const uint32_t iteration : {0u, 1u}) {
+    v1::EventCounts& rows = *record.mutable_counts();
+    rows.Clear();
+    for (const uint32_t event : {0u, 2u}) {
+      rows.add_iteration(iteration);
+      rows.add_op(5);
+      rows.add_event(event);
+      rows.add_count(10 * (iteration + 1) + event);
+    }
+    run_.Write(record);
+  }
+  const RunData data = Take(run_);
+  ASSERT_EQ(data.counts().size(), 2u);
+  const EventTotals& totals = data.counts().at({5, 2});
+  EXPECT_EQ(totals.executions, 2u);
+  EXPECT_EQ(totals.sum, 12 + 22);
+  EXPECT_EQ(totals.squares, 12 * 12 + 22 * 22);
+}
+
+TEST_F(RunDataTest, RefusesCountsThatAreNoRows) {
+  v1::RunRecord record;
+  record.mutable_counts()->add_op(1);
+  record.mutable_counts()->add_count(1);
+  run_.Write(record);
+  EXPECT_TRUE(absl::IsDataLoss(AddLast(run_)));
+}
+
 TEST_F(RunDataTest, KeepsEverythingThatTheChunksSay) {
   v1::RunRecord record;
   record.mutable_phase()->set_phase(v1::PHASE_SETUP);

@@ -51,7 +51,7 @@ std::vector<Marker> AnyMarkers(std::mt19937_64& random) {
               .thread = static_cast<uint16_t>(random()),
               .device = static_cast<uint8_t>(random()),
               .phase = static_cast<uint8_t>(random() % 8),
-              .reserved = 0};
+              .event = 0};
   }
   return markers;
 }
@@ -181,7 +181,7 @@ TEST(Markers, OfSuccessiveOperatorsTakeAtMostTenBytes) {
                        .thread = 0,
                        .device = 0,
                        .phase = 4,
-                       .reserved = 0});
+                       .event = 0});
     now += 1'501'000;
   }
   EXPECT_LE(EncodeMarkers(markers).size(), 10 * markers.size());
@@ -212,7 +212,7 @@ TEST(Markers, OneThatEndsBeforeItBeginsIsDataLoss) {
                             .thread = 0,
                             .device = 0,
                             .phase = 4,
-                            .reserved = 0};
+                            .event = 0};
   EXPECT_THAT(DecodeMarkersUntrusted(EncodeMarkers({backwards}), 1).status().ToString(),
               HasSubstr("marker 0 of 1 cannot be decoded"));
 }

@@ -47,7 +47,7 @@ class MarkerFeedTest : public testing::Test {
             .thread = 0,
             .device = 0,
             .phase = v1::PHASE_MEASURE,
-            .reserved = 0};
+            .event = 0};
   }
   // What the feed says of a marker that no honest engine writes.
   std::string Complaint(const Marker& marker) {
@@ -80,6 +80,46 @@ TEST_F(MarkerFeedTest, GivesEveryMarkerOnceToRecorderAndSimulation) {
   EXPECT_THAT(snapshot.completed, ElementsAre(Field(&Marker::op, 1u)));
   feed_.Drain(&markers);
   EXPECT_THAT(markers, IsEmpty());
+}
+
+TEST_F(MarkerFeedTest, CountsAreNoMarkersAndAreGivenOnce) {
+  feed_.AllowCounts(2);
+  RunOperator(1, 4);
+  Marker count = lane_.current();
+  count.begin_ns = 0;
+  for (const uint32_t event : {1u, 2u}) {
+    count.event = event;
+    count.end_ns = 1000 * event;
+    lane_.Write(count);
+  }
+  std::vector<Marker> markers;
+  EXPECT_EQ(feed_.Drain(&markers).markers, 1u);
+  EXPECT_THAT(markers, SizeIs(1));
+  const std::vector<v1::EventCounts> counts = feed_.TakeCounts();
+  ASSERT_EQ(counts.size(), 1u);
+  EXPECT_THAT(counts[0].iteration(), ElementsAre(4u, 4u));
+  EXPECT_THAT(counts[0].op(), ElementsAre(1u, 1u));
+  EXPECT_THAT(counts[0].event(), ElementsAre(0u, 1u));
+  EXPECT_THAT(counts[0].count(), ElementsAre(1000u, 2000u));
+  EXPECT_TRUE(feed_.TakeCounts().empty());
+}
+
+TEST_F(MarkerFeedTest, CountsThatNobodyAskedForAreGarbage) {
+  Marker count = Plausible();
+  count.event = 1;
+  EXPECT_THAT(Complaint(count), HasSubstr("a count of event 0 where 0 are counted"));
+}
+
+TEST_F(MarkerFeedTest, ACountComesOnceAndBehindItsOperator) {
+  feed_.AllowCounts(2);
+  Marker count = Plausible();
+  count.event = 1;
+  EXPECT_THAT(Complaint(count), HasSubstr("not the last operator's"));
+  RunOperator(0);
+  lane_.Write(count);
+  lane_.Write(count);
+  std::vector<Marker> markers;
+  EXPECT_EQ(feed_.Drain(&markers).garbage, 2u) << "the first, and the second of two alike";
 }
 
 TEST_F(MarkerFeedTest, ShowsWhatRunsAndSinceWhen) {

@@ -45,6 +45,7 @@ class MeasuringDevice {
     queue_options.state_dir = state_dir;
     queue_options.limits.engines = {{.name = "fake"}, {.name = "missing"}};
     queue_options.limits.can_measure = true;
+    queue_options.limits.knows_events = true;
     queue_options.limits.cpus = static_cast<uint32_t>(AvailableCpus().size());
     queue_options.board = board_.info;
     queue_options.space.min_free_bytes = 0;
@@ -64,6 +65,7 @@ class MeasuringDevice {
     parts.sampler = sampler_.get();
     parts.telemetry = telemetry_.get();
     parts.clocks = clocks;
+    parts.perf = perf;
     parts.clock = &RealClock();
     parts.received_bytes = &received_bytes_;
     parts.cpus = AvailableCpus();
@@ -132,6 +134,7 @@ class MeasuringDevice {
 
   RunnerOptions options;
   JobQueueOptions queue_options;
+  PerfKernel* perf = &RealPerfKernel();
   ClockControl* clocks = nullptr;  // that jobs may ask for; outlives this
   NewsLog news;
   std::vector<std::vector<int>> pinned;  // what the daemon was bound to, one after the other

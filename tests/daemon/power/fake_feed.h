@@ -24,7 +24,7 @@ class FakeFeed final : public ActivityFeed {
                        .thread = thread,
                        .device = 0,
                        .phase = phase,
-                       .reserved = 0});
+                       .event = 0});
   }
   // Called with each snapshot before it is told.
   void Distort(std::function<void(Snapshot&)> distort) { distort_ = std::move(distort); }

@@ -412,7 +412,7 @@ TEST_F(ModelTest, BooksCloseWithLateAndGarbledActivity) {
                                   .thread = 9,
                                   .device = 0,
                                   .phase = v1::PHASE_MEASURE,
-                                  .reserved = 0});
+                                  .event = 0});
   });
   const v1::RunTruth truth = Play(*model, feed, end, Microseconds(333), MakeRun(), MakeTable(10));
   EXPECT_GE(truth.operators_size(), 195);

@@ -128,6 +128,30 @@ TEST_F(VirtualRunTest, TheSameSeedGivesTheSameBytesAndAnotherDoesNot) {
   EXPECT_FALSE(Bytes("one.truth") == Bytes("other.truth"));
 }
 
+TEST_F(VirtualRunTest, CountsEventsOfEachMeasuredExecution) {
+  Play("uncounted");
+  options_.events = {"simd", "bus"};
+  Play("counted");
+  Play("again");
+  EXPECT_TRUE(Bytes("counted") == Bytes("again"));
+  const Records without = Read("uncounted"), with = Read("counted");
+  EXPECT_NE(without.header.run_id(), with.header.run_id());
+  EXPECT_EQ(without.markers.size(), with.markers.size());
+  EXPECT_EQ(without.end.end_ns(), with.end.end_ns()) << "counting costs nothing";
+  EXPECT_THAT(with.header.job().events(), testing::ElementsAre("simd", "bus"));
+  bool are_counted = false;
+  size_t rows = 0;
+  for (const v1::RunRecord& record : with.all) {
+    EXPECT_FALSE(record.has_counts() && !are_counted) << "what is counted is said before";
+    are_counted = are_counted || record.has_counted();
+    rows += static_cast<size_t>(record.counts().count_size());
+  }
+  EXPECT_EQ(rows, 2 * 4 * SqueezeNet().layers.size());
+  for (const v1::RunRecord& record : without.all) EXPECT_FALSE(record.has_counted());
+  options_.events = {"branches"};
+  ExpectRefused("--events branches");
+}
+
 TEST_F(VirtualRunTest, IsARunLikeAnyOther) {
   const VirtualRun run = Play("run");
   const Records records = Read("run");

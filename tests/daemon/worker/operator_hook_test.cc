@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 #include <thread>
 
 #include "common/marker_ring_reader.h"
 #include "common/unique_fd.h"
 #include "tests/daemon/worker/caffe2_workspace.h"
+#include "tests/daemon/worker/kernel_counters.h"
 #include "tests/support/allocation_count.h"
 
 namespace synergy {
@@ -97,6 +99,39 @@ TEST_F(OperatorHookTest, SlotNamesTheOperatorWhileItRuns) {
     EXPECT_GE(seen[op].begin_ns, before);
   }
   EXPECT_EQ(Current().op, kOpNone);
+}
+
+TEST_F(OperatorHookTest, CountsFollowTheMarkerOfTheirOperator) {
+  const auto counters =
+      OpenKernelCounters({1, 2}, {"page-faults", "task-clock", "minor-faults"}, true, {gettid()});
+  if (counters == nullptr) GTEST_SKIP() << "perf_event_open is not allowed here";
+  Create({MakeOp("Probe", {}, {"a"}), MakeOp("Relu", {"a"}, {"a"})});
+  Probe() = TouchPages;
+  ASSERT_TRUE(net_->Run());  // the first one looks at tensors
+  Take();
+  hook_->SetCounters(counters.get());
+  for (uint32_t iteration = 0; iteration < 2; ++iteration) {
+    counters->Turn(iteration);
+    hook_->SetIteration(kMeasure, iteration);
+    ASSERT_TRUE(net_->Run());
+  }
+  hook_->SetCounters(nullptr);
+  ASSERT_TRUE(net_->Run());
+  std::vector<std::array<uint32_t, 3>> seen;  // iteration, operator, event
+  std::vector<int64_t> counts;
+  for (const Marker& m : Take()) {
+    seen.push_back({m.iteration, m.op, m.event});
+    if (m.event != 0) counts.push_back(m.end_ns - m.begin_ns);
+  }
+  using Row = std::array<uint32_t, 3>;
+  EXPECT_THAT(seen, ElementsAre(Row{0, 0, 0}, Row{0, 0, 1}, Row{0, 1, 0}, Row{0, 1, 1},
+                                Row{1, 0, 0}, Row{1, 0, 2}, Row{1, 0, 3}, Row{1, 1, 0},
+                                Row{1, 1, 2}, Row{1, 1, 3}, Row{1, 0, 0}, Row{1, 1, 0}));
+  ASSERT_EQ(counts.size(), 6u);
+  EXPECT_GE(counts[0], static_cast<int64_t>(kTouchedPages));
+  EXPECT_LT(counts[1], static_cast<int64_t>(kTouchedPages)) << "Relu touches one float";
+  EXPECT_GT(counts[2], 0) << "ns on a CPU";
+  EXPECT_GE(counts[3], static_cast<int64_t>(kTouchedPages));
 }
 
 TEST_F(OperatorHookTest, MarkersComeInTheOrderOfExecution) {

@@ -1,5 +1,6 @@
 #include "client/report/page/report_page.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -114,6 +115,37 @@ TEST(ReportPage, NoNameEndsItsData) {
   const auto parsed = nlohmann::ordered_json::parse(data);
   const std::string name = parsed["runs"][0]["document"]["ops"][0]["name"];
   EXPECT_TRUE(name.starts_with("</script><script>alert(1)</script><!--<script>"));
+}
+
+nlohmann::ordered_json RowOfEnergy(double joules, const std::string& layer) {
+  return {{"layer", layer}, {"measured_j", joules}};
+}
+
+TEST(EvaluationPage, HoldsTheDocumentAndSaysThatItIsSimulated) {
+  nlohmann::ordered_json document;
+  document["families"] = {{{"family", "mac"},
+                           {"network_rows", {{{"run", "</script><b>"}}}},
+                           {"operator_rows", nlohmann::ordered_json::array()}}};
+  const std::string text = DataOf(EvaluationPage(document, "SIMULATED: a model's."));
+  EXPECT_EQ(std::ranges::count(text, '<'), 0);
+  const auto data = nlohmann::ordered_json::parse(text);
+  EXPECT_EQ(data["notice"], "SIMULATED: a model's.");
+  EXPECT_EQ(data["evaluation"]["families"][0]["network_rows"][0]["run"], "</script><b>");
+  EXPECT_EQ(data["evaluation"]["families"][0]["operator_rows_left_out"], 0);
+}
+
+TEST(EvaluationPage, HasTheOperatorsOfTheMostEnergyAndCountsTheOthers) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < kMostPageOperators + 5; ++i) {
+    rows.push_back(RowOfEnergy(static_cast<double>(i), fmt::format("op{}", i)));
+  }
+  nlohmann::ordered_json document;
+  document["families"] = {{{"operator_rows", std::move(rows)}}};
+  const auto data = nlohmann::ordered_json::parse(DataOf(EvaluationPage(document, "")));
+  const auto& family = data["evaluation"]["families"][0];
+  EXPECT_EQ(family["operator_rows_left_out"], 5);
+  ASSERT_EQ(family["operator_rows"].size(), kMostPageOperators);
+  for (const auto& row : family["operator_rows"]) EXPECT_GE(row["measured_j"], 5);
 }
 
 TEST(ReportPage, LoadsNothingFromElsewhere) {
