@@ -1,7 +1,8 @@
 #include "common/printable.h"
 
 #include <cstdint>
-#include <vector>
+
+#include "common/display_width.h"
 
 namespace synergy {
 namespace {
@@ -37,6 +38,8 @@ bool IsControl(std::string_view sequence) {
   return first == 0xC2 && static_cast<uint8_t>(sequence[1]) < 0xA0;
 }
 
+char32_t FirstCodePoint(std::string_view text) { return TakeCodePoint(&text); }
+
 }  // namespace
 
 std::string Printable(std::string_view untrusted, size_t max_bytes) {
@@ -56,18 +59,24 @@ std::string Printable(std::string_view untrusted, size_t max_bytes) {
   return text;
 }
 
-std::string ShortenedMiddle(std::string_view text, size_t max_characters) {
-  std::vector<size_t> begins;  // of characters
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) begins.push_back(i);
+std::string ShortenedMiddle(std::string_view text, size_t max_columns) {
+  if (ColumnsOf(text) <= max_columns) return std::string(text);
+  if (max_columns == 0) return "";
+  const size_t tail_columns = (max_columns - 1) / 2, head_columns = max_columns - 1 - tail_columns;
+  std::string_view rest = text;
+  for (size_t used = 0; !rest.empty();) {
+    std::string_view next = rest;
+    used += ColumnsOf(TakeCodePoint(&next));
+    if (used > head_columns) break;
+    rest = next;
   }
-  if (begins.size() <= max_characters) return std::string(text);
-  if (max_characters == 0) return "";
-  const size_t tail = (max_characters - 1) / 2, head = max_characters - 1 - tail;
-  std::string shortened(text.substr(0, begins[head]));
-  shortened += "\u2026";
-  if (tail > 0) shortened += text.substr(begins[begins.size() - tail]);
-  return shortened;
+  std::string shortened(text.substr(0, text.size() - rest.size()));
+  size_t left = ColumnsOf(rest);
+  // An accent stays with its letter, or goes with it.
+  while (!rest.empty() && (left > tail_columns || ColumnsOf(FirstCodePoint(rest)) == 0)) {
+    left -= ColumnsOf(TakeCodePoint(&rest));
+  }
+  return shortened.append("\u2026").append(rest);
 }
 
 }  // namespace synergy

@@ -11,7 +11,8 @@ namespace synergy {
 // end a space; cut between characters.
 std::string Printable(std::string_view untrusted, size_t max_bytes);
 
-// At most so many characters of such text, in whose middle an ellipsis stands for what is left out.
-std::string ShortenedMiddle(std::string_view text, size_t max_characters);
+// At most so many columns of such text (common/display_width.h), in whose middle an ellipsis stands
+// for what is left out.
+std::string ShortenedMiddle(std::string_view text, size_t max_columns);
 
 }  // namespace synergy

@@ -1,9 +1,12 @@
 #include "client/analysis/estimates.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -184,6 +187,30 @@ size_t GroupId(const RunReport& report, size_t rail, size_t group) {
     if (report.estimates[i]) id += report.estimates[i]->groups.size();
   }
   return id;
+}
+
+std::set<size_t> GroupIdsOf(const RunReport& report, std::string_view kind,
+                            const GroupReport& group, size_t rail) {
+  std::set<size_t> ids;
+  if (group.energy_j[rail]) return ids;
+  for (const OpReport& op : report.ops) {
+    const std::string_view name =
+        kind == "module" ? ModuleOf(op.info.name()) : std::string_view(op.info.type());
+    if (name != group.name || rail >= op.estimate.size() || !op.estimate[rail]) continue;
+    if (op.estimate[rail]->group) ids.insert(GroupId(report, rail, *op.estimate[rail]->group));
+  }
+  return ids;
+}
+
+std::string GroupsText(const std::set<size_t>& ids) {
+  constexpr size_t kMost = 2;  // a cell has no room for more
+  std::string text;
+  size_t shown = 0;
+  for (const size_t id : ids) {
+    if (shown++ == kMost) return text + fmt::format(" +{}", ids.size() - kMost);
+    text += fmt::format("{}g{}", text.empty() ? "" : " ", id);
+  }
+  return text;
 }
 
 void AddEstimateJson(const RunReport& report, const OpReport& op, ordered_json* json) {

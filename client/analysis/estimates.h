@@ -2,6 +2,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/analysis/run_report.h"
@@ -23,5 +26,10 @@ void AddEstimatesJson(const RunReport& report, nlohmann::ordered_json* document)
 
 // The id of a group, which counts over all rails.
 size_t GroupId(const RunReport& report, size_t rail, size_t group);
+// Of the operators of a type or a module (`kind`) that has no energy on a rail.
+std::set<size_t> GroupIdsOf(const RunReport& report, std::string_view kind,
+                            const GroupReport& group, size_t rail);
+// In the place of that energy: "g3", "g1 g2 +4"; "" of none.
+std::string GroupsText(const std::set<size_t>& ids);
 
 }  // namespace synergy

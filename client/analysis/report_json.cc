@@ -92,6 +92,10 @@ ordered_json GroupJson(const RunReport& report, const char* kind, const GroupRep
     json["energy_ci95_j"][report.rails()[i]] =
         estimate ? EstimateJson(*estimate)["ci95"] : ordered_json(nullptr);
   }
+  for (size_t i = 0; i < report.rails().size(); ++i) {
+    const std::set<size_t> ids = GroupIdsOf(report, kind, group, i);
+    if (!ids.empty()) json["groups"][report.rails()[i]] = ids;
+  }
   json["energy_share"] = EnergyByRail(report, group.energy_share);
   json["macs"] = OrNull(group.macs);
   return json;

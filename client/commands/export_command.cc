@@ -114,7 +114,13 @@ absl::Status Export(const ExportOptions& options) {
   const absl::StatusOr<RunReport> report = LoadReport(*opened->store, opened->run, options.method);
   if (!report.ok()) return report.status();
   const absl::Status written = Write(options, *opened, *report, &writing, stop.get_token());
-  return written.ok() ? Completeness(opened->run, *report) : written;
+  if (!written.ok()) return written;
+  if (options.format == "csv" && !place.path.empty() && !place.is_folder &&
+      !place.path.ends_with(".csv")) {
+    PrintNote(fmt::format("{0} is a table of operators; -o {0}/ writes the files that import reads",
+                          place.path));
+  }
+  return Completeness(opened->run, *report);
 }
 
 }  // namespace

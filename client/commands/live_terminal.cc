@@ -45,10 +45,14 @@ void LiveTerminal::Restore() {
   if (!before_) return;
   // What is left of a frame ends somewhere in a sequence: CAN ends that.
   pending_ = (pending_.empty() ? "" : "\x18") + std::string(kEnd);
-  const MonotonicTime limit = RealClock().Now() + kEndPatience;
-  while (!Flush() && !gone_ && RealClock().Now() < limit) {
-    pollfd writable = {fd_.get(), POLLOUT, 0};
-    ::poll(&writable, 1, 10);
+  if (!FlushFor(kEndPatience) && !gone_) {
+    // It was stopped, by Ctrl-S or because nobody reads it: what it has not taken is thrown away.
+    // A stop that no program has asked for ends with one that a program has asked for.
+    tcflow(fd_.get(), TCOOFF);
+    tcflow(fd_.get(), TCOON);
+    tcflush(fd_.get(), TCOFLUSH);
+    pending_ = "\x18" + std::string(kEnd);
+    FlushFor(kEndPatience);
   }
   tcsetattr(fd_.get(), TCSANOW, &*before_);
   before_.reset();
@@ -79,6 +83,16 @@ bool LiveTerminal::Flush() {
     if (written < 0 && errno != EAGAIN) gone_ = true;
     if (written <= 0) return false;
     pending_.erase(0, static_cast<size_t>(written));
+  }
+  return true;
+}
+
+bool LiveTerminal::FlushFor(Nanoseconds patience) {
+  const MonotonicTime limit = RealClock().Now() + patience;
+  while (!Flush()) {
+    if (gone_ || RealClock().Now() >= limit) return false;
+    pollfd writable = {fd_.get(), POLLOUT, 0};
+    ::poll(&writable, 1, 10);
   }
   return true;
 }

@@ -15,7 +15,9 @@
 
 namespace synergy {
 
-// Thread-compatible. Nothing waits for the terminal but the end, and that 200 ms at most.
+// Thread-compatible. Nothing waits for the terminal but the end, and that 200 ms at most; then
+// output that was stopped (Ctrl-S) goes on, without what stood in the terminal's buffer, and it
+// waits as long again.
 class LiveTerminal {
  public:
   explicit LiveTerminal(TerminalLook look) : look_(look), shown_(0, 0) {}
@@ -45,6 +47,7 @@ class LiveTerminal {
 
  private:
   bool Flush();
+  bool FlushFor(Nanoseconds patience);
 
   const TerminalLook look_;
   UniqueFd fd_;  // non-blocking, a description of its own: the shell's is not touched

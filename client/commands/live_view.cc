@@ -42,8 +42,8 @@ class Screens {
         std::optional<BoardState>& paused = paused_[pane.device];
         if (view.paused && !paused) paused = state;
         const BoardState& shown = paused ? *paused : state;
-        if (pane.device == view.device) rails_ = shown.history.rails().size();
-        canvas.Place(pane.column, pane.row, DrawPane(shown, view, screen, pane));
+        ShownBoard* const chosen = pane.device == view.device ? &shown_ : nullptr;
+        canvas.Place(pane.column, pane.row, DrawPane(shown, view, screen, pane, chosen));
       });
       for (size_t y = 0; pane.column > 0 && y < pane.rows; ++y) {
         const char32_t line = look_.utf8 ? U'\u2502' : U'|';
@@ -53,13 +53,13 @@ class Screens {
     DrawKeys(&canvas);
     return canvas;
   }
-  size_t rails() const { return rails_; }  // of the chosen board, as it was drawn last
+  const ShownBoard& shown() const { return shown_; }  // as it was drawn last
 
  private:
   const std::vector<std::unique_ptr<BoardWatch>>& boards_;
   const TerminalLook look_;
   std::vector<std::optional<BoardState>> paused_;
-  size_t rails_ = 0;
+  ShownBoard shown_;
 };
 
 // Why there is nothing left to watch: no board knows this client any more. OK: there is.
@@ -93,7 +93,7 @@ absl::Status ShowLive(const std::vector<std::unique_ptr<BoardWatch>>& boards, do
     terminal.Show(screens.Draw(size, terminal.skipped(), view));
     next = std::max(next + Seconds(interval_s), RealClock().Now());
     if (const char key = AwaitKey(terminal, size, next, stop); key != '\0') {
-      PressKey(key, boards.size(), screens.rails(), &view);
+      PressKey(key, boards.size(), screens.shown(), &view);
       next = RealClock().Now();  // what a key changes is shown at once
     }
     refused = RefusedByAll(boards);

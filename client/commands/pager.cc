@@ -13,11 +13,12 @@
 #include "client/report/text_table.h"
 #include "client/report/wrapped_text.h"
 #include "client/watch/terminal_look.h"
+#include "common/display_width.h"
 
 namespace synergy {
 namespace {
 
-constexpr int kNoSuchCommand = 127, kCannotRun = 126;  // of sh(1)
+constexpr int kCannotRun = 126;  // of sh(1)
 
 bool HasRoom(const std::string& text) {
   winsize size = {};
@@ -39,27 +40,26 @@ int Page(const std::string& text, const char* pager) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
-std::string ForTerminal(const std::string& whole) {
-  if (isatty(STDOUT_FILENO) != 1) return whole;
-  const std::string text = Wrapped(WithoutTurns(whole), StdoutColumns());
+std::string ForReader(const std::string& whole) {
+  const std::string visible = Visible(whole);
+  if (isatty(STDOUT_FILENO) != 1) return visible;
+  const std::string text = Wrapped(visible, StdoutColumns());
   const TerminalLook look = LookFrom([](const char* name) { return std::getenv(name); });
   return look.utf8 ? text : InAscii(text);
 }
 
 }  // namespace
 
-absl::Status WriteText(const std::string& text) { return WriteStdout(ForTerminal(text)); }
+absl::Status WriteText(const std::string& text) { return WriteStdout(ForReader(text)); }
 
 absl::Status WritePaged(const std::string& whole) {
-  const std::string text = ForTerminal(whole);
+  const std::string text = ForReader(whole);
   if (!StdoutIsTerminal() || HasRoom(text)) return WriteStdout(text);
   const char* pager = std::getenv("PAGER");
   if (pager == nullptr) pager = "less";
   if (*pager == '\0') return WriteStdout(text);
   ::setenv("LESS", "FRX", /*overwrite=*/0);  // colours, and no screen of its own
-  const int status = Page(text, pager);
-  if (status != kNoSuchCommand && status != kCannotRun) return absl::OkStatus();
-  return WriteStdout(text);
+  return Page(text, pager) == 0 ? absl::OkStatus() : WriteStdout(text);
 }
 
 }  // namespace synergy

@@ -1,5 +1,8 @@
 // `watch`: the live power of boards, on the terminal or as JSON lines.
 #include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdlib>
@@ -46,16 +49,22 @@ class Lines {
       : once_(options.once), left_(boards), done_(boards), capped_hz_(boards), told_(boards) {}
 
   void Point(size_t board, const BoardState& state) {
-    const std::lock_guard lock(mutex_);
-    if (done_[board] || left_ == 0) return;
-    if (std::exchange(capped_hz_[board], state.capped_hz) != state.capped_hz) {
-      PrintNote(fmt::format("{}: this client's role may watch at {:g} Hz at most, and so it does",
-                            state.host, state.capped_hz));
+    std::string note, line;
+    {
+      const std::lock_guard lock(mutex_);
+      if (done_[board] || left_ == 0) return;
+      if (std::exchange(capped_hz_[board], state.capped_hz) != state.capped_hz) {
+        note = fmt::format("{}: this client's role may watch at {:g} Hz at most, and so it does",
+                           state.host, state.capped_hz);
+      }
+      constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+      const auto solved = std::pair(state.run.run_id, state.run.solutions);
+      const bool is_new = std::exchange(told_[board], solved) != solved;
+      line = WatchJson(state, is_new).dump(-1, ' ', false, kReplace) + "\n";
     }
-    constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-    const auto solved = std::pair(state.run.run_id, state.run.solutions);
-    const bool is_new = std::exchange(told_[board], solved) != solved;
-    Note(WriteStdout(WatchJson(state, is_new).dump(-1, ' ', false, kReplace) + "\n"));
+    const absl::Status written = Write(note, line);
+    const std::lock_guard lock(mutex_);
+    Note(written);
     if (once_) End(board);
     if (!StdoutIsRead()) {
       left_ = 0;
@@ -63,15 +72,14 @@ class Lines {
     }
   }
   void Lost(size_t board, const std::string& host, const absl::Status& why) {
-    const std::lock_guard lock(mutex_);
-    if (once_) {
-      Note(why);
-      End(board);
-    } else if (ExitCodeOf(why) == ExitCode::kUsage || IsFinal(why)) {
-      Note(why);
-    } else {
+    const bool ends = once_ || ExitCodeOf(why) == ExitCode::kUsage || IsFinal(why);
+    if (!ends) {
       PrintNote(fmt::format("{}: {}; looking for it", host, std::string(why.message())));
+      return;
     }
+    const std::lock_guard lock(mutex_);
+    Note(why);
+    if (once_) End(board);
     changed_.notify_all();
   }
   // The first error, or OK once there is nothing to wait for.
@@ -83,6 +91,12 @@ class Lines {
   }
 
  private:
+  // Apart from mutex_: a terminal that was stopped keeps nobody else waiting.
+  absl::Status Write(const std::string& note, const std::string& line) {
+    const std::lock_guard lock(writing_);
+    if (!note.empty()) PrintNote(note);
+    return WriteStdout(line);
+  }
   void Note(const absl::Status& status) {
     if (status_.ok()) status_ = status;
     if (!status.ok()) changed_.notify_all();
@@ -94,6 +108,7 @@ class Lines {
   }
 
   const bool once_;
+  std::mutex writing_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   size_t left_;
@@ -103,9 +118,16 @@ class Lines {
   absl::Status status_;
 };
 
+// Within a while: its terminal has not been stopped (Ctrl-S).
+bool StderrTakesText() {
+  constexpr int kPatience_ms = 200;
+  pollfd end = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&end, 1, kPatience_ms) > 0;
+}
+
 // Energies that are being solved, or a board that does not answer, would hold it up for seconds.
 [[noreturn]] void LeaveAtOnce(const absl::Status& status) {
-  if (!status.ok()) PrintError(status);
+  if (!status.ok() && StderrTakesText()) PrintError(status);
   std::_Exit(static_cast<int>(ExitCodeOf(status)));
 }
 
@@ -153,9 +175,16 @@ absl::Status Watch(WatchOptions options) {
     stop.request_stop();
     if (nth > 1) std::_Exit(static_cast<int>(ExitCode::kInterrupted));
   };
-  const Interrupts interrupts(on_signal, {SIGINT, SIGTERM, SIGQUIT});
+  struct sigaction hang_up = {};
+  sigaction(SIGHUP, nullptr, &hang_up);
+  const bool no_hang_up = hang_up.sa_handler == SIG_IGN;  // nohup(1)
+  const Interrupts interrupts(on_signal, {SIGINT, SIGTERM, SIGQUIT, no_hang_up ? SIGTERM : SIGHUP});
   if (options.hosts.empty()) options.hosts.push_back(DefaultHost());
   const bool lines = options.json || options.once || !IsLiveTerminal();
+  if (lines && !options.json && !options.once && ::isatty(STDOUT_FILENO) == 1 &&
+      !StdoutIsTerminal()) {
+    PrintNote("this terminal has no screen that can be drawn on (TERM): a JSON line an interval");
+  }
   if (options.interval_s == 0) options.interval_s = lines ? kLinesInterval_s : kLiveInterval_s;
   return lines ? WriteLines(options, stop.get_token()) : ShowBoards(options, stop.get_token());
 }

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <utility>
 
 #include "client/analysis/report_csv.h"
 #include "client/analysis/report_json.h"
+#include "common/display_width.h"
 
 namespace synergy {
 namespace {
@@ -39,6 +43,38 @@ std::string MarkdownTable(const ResultTable& table) {
   return text;
 }
 
+// Of what is not itself; "": it is.
+std::string_view LatexSign(char32_t c) {
+  constexpr std::pair<char32_t, std::string_view> kSigns[] = {
+      {'\\', "\\textbackslash{}"},
+      {'~', "\\textasciitilde{}"},
+      {'^', "\\textasciicircum{}"},
+      {'<', "\\textless{}"},
+      {'>', "\\textgreater{}"},
+      {'|', "\\textbar{}"},
+      {'"', "\\textquotedbl{}"},
+      {'`', "\\textasciigrave{}"},
+      {'{', "\\{"},
+      {'}', "\\}"},
+      {'$', "\\$"},
+      {'&', "\\&"},
+      {'#', "\\#"},
+      {'%', "\\%"},
+      {'_', "\\_"},
+      {'[', "{[}"},  // behind a row's end these two are its arguments
+      {'*', "{*}"},
+      {0xB0, "$^{\\circ}$"},
+      {0xB1, "$\\pm$"},
+      {0xB5, "$\\mu$"},
+      {0x3BC, "$\\mu$"},
+      {0xD7, "$\\times$"},
+      {0xF7, "$\\div$"},
+      {0x2026, "\\ldots{}"},
+  };
+  const auto* const sign = std::ranges::find(kSigns, c, [](const auto& one) { return one.first; });
+  return sign == std::end(kSigns) ? "" : sign->second;
+}
+
 std::string LatexCell(const ResultCell& cell) {
   if (!cell.text.empty()) return LatexText(cell.text);
   if (cell.number.empty()) return "--";
@@ -46,17 +82,45 @@ std::string LatexCell(const ResultCell& cell) {
                                  : fmt::format("${} \\pm {}$", cell.number, cell.half_width);
 }
 
+// Two lines: what it is, and below it the unit.
+std::string LatexHead(const ResultTable& table) {
+  const auto line = [&](bool unit) {
+    return "    " +
+           Joined(
+               table.columns, " & ",
+               [&](const auto& column) {
+                 const size_t at = column.title.rfind(" (");
+                 if (unit && at == std::string::npos) return std::string();
+                 return LatexText(unit ? column.title.substr(at + 1) : column.title.substr(0, at));
+               }) +
+           " \\\\\n";
+  };
+  return "    \\toprule\n" + line(false) + line(true) + "    \\midrule\n";
+}
+
 std::string LatexTable(const RunResults& results, const ResultTable& table) {
-  std::string text = fmt::format(
-      "\n\\begin{{table}}\n  \\caption{{{}{}: {}.}}\n  \\centering\n  \\begin{{tabular}}{{",
-      results.notice.empty() ? "" : "SIMULATED. ", LatexText(results.title),
-      LatexText(table.caption));
-  for (const ResultTable::Column& column : table.columns) text += column.is_text ? 'l' : 'r';
-  text += "}\n    \\toprule\n    ";
-  text += Joined(table.columns, " & ", [](const auto& column) { return LatexText(column.title); });
-  text += " \\\\\n    \\midrule\n";
-  for (const auto& row : table.rows) text += "    " + Joined(row, " & ", LatexCell) + " \\\\\n";
-  return text + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n";
+  std::string columns;
+  for (const ResultTable::Column& column : table.columns) {
+    columns += column.wraps ? "p{0.4\\linewidth}" : column.is_text ? "l" : "r";
+  }
+  const std::string caption =
+      fmt::format("  \\caption{{{}{}: {}.}}", results.notice.empty() ? "" : "SIMULATED. ",
+                  LatexText(results.title), LatexText(table.caption));
+  std::string rows;
+  for (const auto& row : table.rows) rows += "    " + Joined(row, " & ", LatexCell) + " \\\\\n";
+  const std::string head = LatexHead(table);
+  if (table.is_long) {
+    return fmt::format(
+        "\n\\begingroup\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
+        "\\begin{{longtable}}{{{}}}\n{} \\\\\n{}    \\endfirsthead\n{}    \\endhead\n"
+        "    \\bottomrule\n    \\endfoot\n{}\\end{{longtable}}\n\\endgroup\n",
+        columns, caption, head, head, rows);
+  }
+  return fmt::format(
+      "\n\\begin{{table}}\n{}\n  \\centering\n  \\footnotesize\n  "
+      "\\setlength{{\\tabcolsep}}{{3pt}}\n"
+      "  \\begin{{tabular}}{{{}}}\n{}{}    \\bottomrule\n  \\end{{tabular}}\n\\end{{table}}\n",
+      caption, columns, head, rows);
 }
 
 }  // namespace
@@ -90,41 +154,21 @@ std::string MarkdownText(std::string_view text) {
 }
 
 std::string LatexText(std::string_view text) {
+  const std::string plain = TableText(text);
   std::string escaped;
-  for (const char c : TableText(text)) {
-    switch (c) {
-      case '\\':
-        escaped += "\\textbackslash{}";
-        break;
-      case '~':
-        escaped += "\\textasciitilde{}";
-        break;
-      case '^':
-        escaped += "\\textasciicircum{}";
-        break;
-      case '<':
-        escaped += "\\textless{}";
-        break;
-      case '>':
-        escaped += "\\textgreater{}";
-        break;
-      case '|':
-        escaped += "\\textbar{}";
-        break;
-      case '"':
-        escaped += "\\textquotedbl{}";
-        break;
-      case '{':
-      case '}':
-      case '$':
-      case '&':
-      case '#':
-      case '%':
-      case '_':
-        escaped += '\\';
-        [[fallthrough]];
-      default:
-        escaped += c;
+  char32_t before = 0;
+  for (std::string_view rest = plain; !rest.empty();) {
+    const std::string_view all = rest;
+    const char32_t c = TakeCodePoint(&rest);
+    // Fonts make one sign of two of these.
+    if (c == before && (c == '-' || c == ',' || c == '\'')) escaped += "{}";
+    before = c;
+    if (const std::string_view sign = LatexSign(c); !sign.empty()) {
+      escaped += sign;
+    } else if (c < 0x80 || (c >= 0xC0 && c <= 0xFF)) {
+      escaped += all.substr(0, all.size() - rest.size());
+    } else {  // of the encoding T1 not
+      escaped += fmt::format("{{[}}U+{:04X}]", static_cast<uint32_t>(c));
     }
   }
   return escaped;
@@ -143,7 +187,10 @@ std::string MarkdownDocument(const ExportedRun& run) {
 
 std::string LatexDocument(const ExportedRun& run) {
   const RunResults results = ResultsOf(run.report);
-  std::string text = "% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}\n";
+  std::string text =
+      "% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}, \\usepackage{longtable}\n"
+      "% The tables of operators are long, and wide: one column, in landscape where they need "
+      "it.\n";
   text += fmt::format("% {}\n", TableText(results.title));
   if (!results.notice.empty()) text += fmt::format("% {}\n", results.notice);
   for (const auto& [name, value] : results.facts) {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "client/analysis/decimals.h"
@@ -11,21 +9,17 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
+#include "common/display_width.h"
 #include "common/printable.h"
 
 namespace synergy {
 namespace {
 
-constexpr size_t kLongestText = 80;
-
-// U+061C, U+200E and F, U+202A to E, U+2066 to 9.
-constexpr std::array<std::string_view, 12> kDirectionMarks = {
-    "\xD8\x9C",     "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xAA", "\xE2\x80\xAB", "\xE2\x80\xAC",
-    "\xE2\x80\xAD", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA7", "\xE2\x81\xA8", "\xE2\x81\xA9"};
-
-bool StartsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+constexpr size_t kLongestName = 80;
 
 ResultCell Text(std::string_view text) { return {.text = std::string(text)}; }
+
+ResultCell Name(std::string_view name) { return Text(TableName(name)); }
 
 ResultCell Number(std::optional<double> value, double factor, int decimals) {
   if (!value) return {};
@@ -55,7 +49,7 @@ ResultCell Time(const MeanWithInterval& time) {
 std::vector<std::string> RailTitles(const RunReport& report, std::string_view unit) {
   std::vector<std::string> titles;
   for (const std::string& rail : report.rails())
-    titles.push_back(fmt::format("{} ({})", rail, unit));
+    titles.push_back(fmt::format("{} ({})", TableName(rail), unit));
   return titles;
 }
 
@@ -69,7 +63,8 @@ ResultCell MegaMacs(std::optional<int64_t> macs) {
 
 std::string ShareTitle(const RunReport& report) {
   const std::optional<size_t> top = report.top_rail();
-  return top ? fmt::format("share of {} (%)", report.rails()[*top]) : "share of time (%)";
+  return top ? fmt::format("share of {} (%)", TableName(report.rails()[*top]))
+             : "share of time (%)";
 }
 
 ResultCell Share(const RunReport& report, const RailEnergies& shares, double time_share) {
@@ -86,7 +81,7 @@ ResultTable InferenceTable(const RunReport& report) {
   for (size_t i = 0; i < report.per_inference.size(); ++i) {
     const InferenceReport& one = report.per_inference[i];
     table.rows.push_back(
-        {Text(report.rails()[i]),
+        {Name(report.rails()[i]),
          WithInterval(mean(one.energy_j), one.has_interval ? one.energy_j : std::nullopt, 1e3),
          Number(mean(one.inferences_per_j), 1, 3), Number(mean(one.gflops_per_s_per_w), 1, 3),
          Number(one.energy_delay_js, 1e3, 4)});
@@ -101,11 +96,14 @@ ResultTable TypeTable(const RunReport& report) {
   AddColumns(RailTitles(report, "mJ"), &table);
   AddColumns({"MMACs", ShareTitle(report)}, &table);
   for (const GroupReport& type : report.types) {
-    std::vector<ResultCell> row = {Text(type.name), Number(type.operators, 1, 0),
+    std::vector<ResultCell> row = {Name(type.name), Number(type.operators, 1, 0),
                                    Number(type.time_s, 1e3, 3)};
     for (size_t i = 0; i < report.rails().size(); ++i) {
       const bool known = i < type.estimate.size();
-      row.push_back(WithInterval(type.energy_j[i], known ? type.estimate[i] : std::nullopt, 1e3));
+      const std::string groups = GroupsText(GroupIdsOf(report, "type", type, i));
+      row.push_back(groups.empty() ? WithInterval(type.energy_j[i],
+                                                  known ? type.estimate[i] : std::nullopt, 1e3)
+                                   : Text(groups));
     }
     row.push_back(MegaMacs(type.macs));
     row.push_back(Share(report, type.energy_share, type.time_share));
@@ -127,12 +125,13 @@ ResultCell EnergyCell(const RunReport& report, const OpReport& op, size_t rail) 
 ResultTable OperatorTable(const RunReport& report) {
   ResultTable table{.caption = "Operators, one execution each",
                     .columns = {{"#"}, {"operator", true}, {"type", true}, {"time (ms)"}},
+                    .is_long = true,
                     .rows = {}};
   AddColumns(RailTitles(report, "mJ"), &table);
   AddColumns({"MMACs", "GFLOP/s", ShareTitle(report)}, &table);
   for (const OpReport& op : report.ops) {
-    std::vector<ResultCell> row = {Number(op.info.index(), 1, 0), Text(op.info.name()),
-                                   Text(op.info.type()), Time(op.result.time_s)};
+    std::vector<ResultCell> row = {Number(op.info.index(), 1, 0), Name(op.info.name()),
+                                   Name(op.info.type()), Time(op.result.time_s)};
     for (size_t i = 0; i < report.rails().size(); ++i) row.push_back(EnergyCell(report, op, i));
     row.push_back(op.info.has_cost() ? MegaMacs(op.info.macs()) : ResultCell());
     row.push_back(Number(op.flops_per_s(), 1e-9, 2));
@@ -145,7 +144,8 @@ ResultTable OperatorTable(const RunReport& report) {
 // What the operators named "g3" cost.
 ResultTable GroupTable(const RunReport& report) {
   ResultTable table{.caption = "Operators that are known together only, of one inference",
-                    .columns = {{"group", true}, {"rail", true}, {"operators (#)", true}},
+                    .columns = {{"group", true}, {"rail", true}, {"operators (#)", true, true}},
+                    .is_long = true,
                     .rows = {}};
   AddColumns({"energy (mJ)"}, &table);
   for (size_t rail = 0; rail < report.estimates.size(); ++rail) {
@@ -154,7 +154,7 @@ ResultTable GroupTable(const RunReport& report) {
     for (size_t i = 0; i < groups.size(); ++i) {
       const Estimate& energy = groups[i].energy_j;
       table.rows.push_back({Text(fmt::format("g{}", GroupId(report, rail, i))),
-                            Text(report.rails()[rail]),
+                            Name(report.rails()[rail]),
                             Text(fmt::format("{}", fmt::join(groups[i].ops, " "))),
                             WithInterval(energy.mean, energy.half_width(), 1e3)});
     }
@@ -164,30 +164,20 @@ ResultTable GroupTable(const RunReport& report) {
 
 }  // namespace
 
-std::string TableText(std::string_view text) {
-  std::string plain;
-  const std::string printable = Printable(text, text.size());
-  for (size_t at = 0; at < printable.size();) {
-    const std::string_view rest = std::string_view(printable).substr(at);
-    const auto mark = std::ranges::find_if(
-        kDirectionMarks, [&](std::string_view one) { return rest.starts_with(one); });
-    plain += mark == kDirectionMarks.end() ? printable[at] : '?';
-    at += mark == kDirectionMarks.end() ? 1 : mark->size();
-  }
-  if (plain.size() <= kLongestText) return plain;
-  size_t head = kLongestText / 2, tail = plain.size() - (kLongestText / 2 - 3);
-  while (!StartsCharacter(plain[head])) --head;
-  while (!StartsCharacter(plain[tail])) ++tail;
-  return plain.substr(0, head) + "..." + plain.substr(tail);
+std::string TableText(std::string_view text) { return Visible(Printable(text, text.size())); }
+
+std::string TableName(std::string_view name) {
+  return ShortenedMiddle(TableText(name), kLongestName);
 }
 
 RunResults ResultsOf(const RunReport& report) {
   const v1::RunHeader& header = report.header;
   const v1::JobSpec& job = header.job();
   RunResults results;
-  results.title = fmt::format("{} on {}", job.net_name(), header.board().title());
+  results.title =
+      fmt::format("{} on {}", TableName(job.net_name()), TableName(header.board().title()));
   results.notice = SimulatedNotice(header.board());
-  results.facts = {{"engine", job.engine()},
+  results.facts = {{"engine", TableName(job.engine())},
                    {"batch", fmt::format("{}", job.batch())},
                    {"threads", fmt::format("{}", job.threads())},
                    {"iterations", fmt::format("{}", report.attribution.iterations)},
@@ -202,7 +192,10 @@ RunResults ResultsOf(const RunReport& report) {
         {"time of an inference (ms)",
          cell.number + (cell.half_width.empty() ? "" : " ± ") + cell.half_width});
   }
-  results.facts.push_back({"intervals", "± is the half-width of the 95 % interval"});
+  results.facts.push_back(
+      {"intervals",
+       "± is the half-width of the 95 % interval of the mean of these iterations, "
+       "without the sensor's calibration and without how other runs differ"});
   for (ResultTable table :
        {InferenceTable(report), TypeTable(report), OperatorTable(report), GroupTable(report)}) {
     if (!table.rows.empty()) results.tables.push_back(std::move(table));

@@ -23,9 +23,11 @@ struct ResultTable {
   struct Column {
     std::string title;  // with its unit
     bool is_text = false;
+    bool wraps = false;  // it may be longer than a line
   };
   std::string caption;
   std::vector<Column> columns;
+  bool is_long = false;  // than a page, as that of the operators
   std::vector<std::vector<ResultCell>> rows;
 };
 
@@ -38,8 +40,9 @@ struct RunResults {
 
 RunResults ResultsOf(const RunReport& report);
 
-// One line without control characters and marks that turn the direction of what follows; longer
-// names are shortened in their middle.
+// One line without control characters and what is not seen (common/display_width.h).
 std::string TableText(std::string_view text);
+// Likewise, and a long one is shortened in its middle.
+std::string TableName(std::string_view name);
 
 }  // namespace synergy

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/analysis/decimals.h"
+#include "client/analysis/estimates.h"
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
@@ -257,7 +258,8 @@ std::string Groups(const RunReport& report, const RunTextOptions& options, const
     std::vector<std::string> cells = {group.name, fmt::format("{}", group.operators),
                                       fmt::format("{:.3f}", group.time_s * 1e3)};
     for (size_t i = 0; i < group.energy_j.size(); ++i) {
-      cells.push_back(Scaled(group.energy_j[i], 1e3, 3));
+      const std::string together = GroupsText(GroupIdsOf(report, kind, group, i));
+      cells.push_back(together.empty() ? Scaled(group.energy_j[i], 1e3, 3) : together);
       if (report.estimates.empty()) continue;
       const bool known = i < group.estimate.size() && group.energy_j[i].has_value();
       cells.push_back(known ? HalfWidthPercent(group.estimate[i]) : kUnknown);

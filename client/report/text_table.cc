@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_replace.h"
-#include "common/character_count.h"
 
 namespace synergy {
 namespace {
@@ -16,7 +15,7 @@ void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>
   for (const size_t i : places) {
     if (i != places.front()) line += "  ";
     const std::string cell = ShortenedMiddle(cells[i], widths[i]);
-    const std::string padding(widths[i] - CharactersOf(cell), ' ');
+    const std::string padding(widths[i] - ColumnsOf(cell), ' ');
     line += columns[i].align == TextTable::Align::kRight ? padding + cell : cell + padding;
   }
   line.erase(line.find_last_not_of(' ') + 1);
@@ -26,20 +25,15 @@ void AppendLine(const std::vector<std::string>& cells, const std::vector<size_t>
 }  // namespace
 
 std::string InAscii(std::string_view text) {
-  return absl::StrReplaceAll({text.data(), text.size()},
-                             {{"\u00b1 ", "+-"}, {"\u00b1", "+-"}, {"\u2026", "~"}});
-}
-
-std::string WithoutTurns(std::string_view text) {
-  return absl::StrReplaceAll({text.data(), text.size()}, {{"\u202a", "?"},
-                                                          {"\u202b", "?"},
-                                                          {"\u202c", "?"},
-                                                          {"\u202d", "?"},
-                                                          {"\u202e", "?"},
-                                                          {"\u2066", "?"},
-                                                          {"\u2067", "?"},
-                                                          {"\u2068", "?"},
-                                                          {"\u2069", "?"}});
+  const std::string with_signs =
+      absl::StrReplaceAll({text.data(), text.size()},
+                          {{"\u00b1 ", "+-"}, {"\u00b1", "+-"}, {"\u2026", "~"}, {"\u00b5", "u"}});
+  std::string ascii;
+  for (std::string_view rest = with_signs; !rest.empty();) {
+    const char32_t c = TakeCodePoint(&rest);
+    c < 0x80 ? ascii += static_cast<char>(c) : ascii.append(ColumnsOf(c), '?');
+  }
+  return ascii;
 }
 
 void TextTable::AddRow(std::vector<std::string> cells) {
@@ -79,9 +73,9 @@ std::vector<size_t> TextTable::Widths(size_t width, size_t keys) const {
   std::vector<size_t> widths, least;
   size_t all = 0, spare = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    widths.push_back(CharactersOf(columns_[i].title));
+    widths.push_back(ColumnsOf(columns_[i].title));
     least.push_back(std::max(widths[i], kLeastText));
-    for (const auto& row : rows_) widths[i] = std::max(widths[i], CharactersOf(row[i]));
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], ColumnsOf(row[i]));
     all += widths[i] + (i > 0 ? 2 : 0);
     if (columns_[i].align == Align::kRight || columns_[i].whole) least[i] = widths[i];
     spare += widths[i] - std::min(widths[i], least[i]);

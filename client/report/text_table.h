@@ -5,20 +5,19 @@
 #include <string_view>
 #include <vector>
 
+#include "common/display_width.h"
 #include "common/printable.h"
 
 namespace synergy {
 
-// Text of another process (names in a net, an engine's words) made fit for a terminal, cut after 4
-// KiB.
-inline std::string Printable(std::string_view untrusted) { return Printable(untrusted, 4096); }
+// Text of another process (names in a net, an engine's words) made fit for people: visible, cut
+// after 4 KiB.
+inline std::string Printable(std::string_view untrusted) {
+  return Visible(Printable(untrusted, 4096));
+}
 
-// The signs of tables, ± and that of a shortened name, in ASCII and as wide as they were.
+// In ASCII and as wide as it was: the signs of tables have others, all else is '?'.
 std::string InAscii(std::string_view text);
-
-// A '?' for each mark that turns the direction of the text behind it (Unicode's embeddings,
-// overrides and isolates), for a terminal.
-std::string WithoutTurns(std::string_view text);
 
 class TextTable {
  public:
@@ -37,10 +36,9 @@ class TextTable {
   void AddRow(std::vector<std::string> cells);
   size_t rows() const { return rows_.size(); }
 
-  // Title line, a rule, the rows; each line ends with a newline and has no blanks before it. A
-  // character counts as one column wide.
+  // Title line, a rule, the rows; each line ends with a newline and has no blanks before it.
   // `width`: of the terminal; 0: as wide as it is. Where that makes the table fit, columns to the
-  // left are shortened in the middle of their cells, to kLeastText characters at most. One that is
+  // left are shortened in the middle of their cells, to kLeastText columns at most. One that is
   // wider yet comes in parts below each other, each of which begins with the first `keys` columns;
   // what is to the left is shortened where one column beside these would not fit.
   std::string Text(size_t width = 0, size_t keys = 1) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/display_width.h"
+
 namespace synergy {
 namespace {
 
@@ -20,9 +22,9 @@ size_t NextCharacter(std::string_view line, size_t at, size_t* width) {
   if (line.substr(at, 2) == "\x1b[") {
     return std::min(line.find_first_of("ABCDEFGHJKSTfm", at + 2), line.size() - 1) + 1;
   }
-  ++*width;
-  for (++at; at < line.size() && (static_cast<unsigned char>(line[at]) & 0xc0) == 0x80;) ++at;
-  return at;
+  std::string_view rest = line.substr(at);
+  *width += ColumnsOf(TakeCodePoint(&rest));
+  return line.size() - rest.size();
 }
 
 void AppendWrapped(std::string_view line, size_t columns, std::string* text) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/display_width.h"
+
 namespace synergy {
 namespace {
 
@@ -13,15 +15,8 @@ bool IsOneColumn(char32_t glyph) {
          glyph == 0x2026 || (glyph >= 0x2500 && glyph <= 0x28FF);
 }
 
-// Takes one code point off valid UTF-8.
 char32_t TakeGlyph(std::string_view* text) {
-  const auto first = static_cast<unsigned char>(text->front());
-  const size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  char32_t glyph = length == 1 ? first : first & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length && i < text->size(); ++i) {
-    glyph = (glyph << 6) | (static_cast<unsigned char>((*text)[i]) & 0x3Fu);
-  }
-  text->remove_prefix(std::min(length, text->size()));
+  const char32_t glyph = TakeCodePoint(text);
   return IsOneColumn(glyph) ? glyph : U'?';
 }
 
@@ -47,6 +42,12 @@ void AppendGlyph(char32_t glyph, std::string* text) {
 }
 
 }  // namespace
+
+std::string OneColumnEach(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) AppendGlyph(TakeGlyph(&text), &plain);
+  return plain;
+}
 
 Canvas::Canvas(size_t columns, size_t rows)
     : columns_(columns), rows_(rows), cells_(columns * rows) {}

@@ -11,6 +11,9 @@
 
 namespace synergy {
 
+// UTF-8 as a canvas has it: glyphs that may be more or less than a column wide are '?'.
+std::string OneColumnEach(std::string_view text);
+
 struct Cell {
   char32_t glyph = U' ';
   Ink ink = Ink::kPlain;
@@ -26,8 +29,8 @@ class Canvas {
   const Cell& at(size_t column, size_t row) const { return cells_[row * columns_ + column]; }
 
   void Set(size_t column, size_t row, Cell cell);  // nothing, beyond the edges
-  // UTF-8 from there on, cut at the right edge; the column behind it. Glyphs that may be more or
-  // less than a column wide become '?'.
+  // UTF-8 from there on, cut at the right edge; the column behind it. As
+  // OneColumnEach has it.
   size_t Put(size_t column, size_t row, std::string_view text, Ink ink = Ink::kPlain);
   void Fill(size_t row, Ink ink);  // gives the whole row this ink
   // Another canvas, its upper left corner there; what is beyond the edges is cut off.

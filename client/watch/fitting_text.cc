@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "common/character_count.h"
+#include "common/display_width.h"
 #include "common/printable.h"
 
 namespace synergy {
@@ -20,7 +20,7 @@ std::string FittingItems(const std::vector<std::string>& items, size_t columns) 
                                         items.begin() + static_cast<ptrdiff_t>(shown));
     std::string text = fmt::format("{}", fmt::join(some, "  "));
     if (shown < items.size()) text += fmt::format("  +{}", items.size() - shown);
-    if (CharactersOf(text) <= columns) return text;
+    if (ColumnsOf(text) <= columns) return text;
   }
   return items.empty() ? "" : fmt::format("+{}", items.size());
 }
@@ -31,7 +31,7 @@ std::vector<std::string> FittingLines(std::string_view text, size_t columns, siz
     const size_t blank = rest.find(' ');
     const std::string word(rest.substr(0, blank));
     rest.remove_prefix(blank == rest.npos ? rest.size() : blank + 1);
-    if (!lines.empty() && CharactersOf(lines.back()) + 1 + CharactersOf(word) <= columns) {
+    if (!lines.empty() && ColumnsOf(lines.back()) + 1 + ColumnsOf(word) <= columns) {
       lines.back() += " " + word;
     } else {
       lines.push_back(word);
@@ -41,7 +41,7 @@ std::vector<std::string> FittingLines(std::string_view text, size_t columns, siz
 }
 
 std::string FittingTitle(const std::string& host, const std::string& title, size_t columns) {
-  const size_t rest = 2 + CharactersOf(title);
+  const size_t rest = 2 + ColumnsOf(title);
   const size_t room = columns > rest ? columns - rest : 0;
   const std::string shown = ShortenedMiddle(host, std::max(room, kLeastHost));
   return ShortenedMiddle(fmt::format("{}  {}", shown, title), columns);

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace synergy {
 
-// Escape, or a key that is a sequence.
+// Escape, or a key that is a sequence and none of the following.
 inline constexpr char kOtherKey = '\x1b';
+// What Ctrl-P, N, B and F are, with which less(1) does the same.
+inline constexpr char kUpKey = '\x10', kDownKey = '\x0e';
+inline constexpr char kPageUpKey = '\x02', kPageDownKey = '\x06';
 
 // Thread-compatible.
 class KeySequence {
@@ -23,9 +27,11 @@ class KeySequence {
     kEscape,  // ESC was the last byte
     kRested,  // likewise, and it was told as a key
     kCsi,     // ESC [, parameters and intermediates
-    kLast     // one byte more: ESC O, and the ESC [ [ of Linux' console
+    kSs3,     // ESC O, one byte more
+    kLast     // ESC [ [ of Linux' console, likewise
   };
   State state_ = State::kNone;
+  std::string parameters_;  // of a CSI, its first
 };
 
 }  // namespace synergy

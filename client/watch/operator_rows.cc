@@ -54,7 +54,7 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
   if (!energy->why_not.empty()) {
     return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}, {}};
   }
-  result.title = fmt::format("energy per operator on {} (mJ, 95 %) after {} iterations",
+  result.title = fmt::format("energy per operator on {} (mJ; mean of {} iterations, 95 %)",
                              Printable(wanted, 16), run.iterations);
   result.inference_j = energy->inference_j;
   result.rows = KnownRows(run, *energy);

@@ -17,12 +17,15 @@ namespace {
 
 // Beside a chart; wider where it has two rows alone.
 constexpr size_t kLabelColumns = 26, kWideLabelColumns = 37;
+constexpr size_t kMostChartRows = 6;  // the operators have the rest
 constexpr size_t kLeastOperatorRows = 6;
 constexpr size_t kLongestName = 40;
 constexpr int kMostDecimals = 6;  // of millijoules: there is no room for more
 constexpr size_t kMostLostLines = 3;
 
-std::string Name(std::string_view untrusted) { return Printable(untrusted, kLongestName); }
+std::string Name(std::string_view untrusted) {
+  return OneColumnEach(Printable(untrusted, kLongestName));
+}
 
 Ink RailInk(size_t rail) {
   constexpr Ink kInks[] = {Ink::kFirst, Ink::kSecond, Ink::kThird};
@@ -38,7 +41,9 @@ class Drawing {
         screen_(screen),
         pane_(pane),
         rails_(ShownRails(view, pane.device, state.history.rails().size())),
-        canvas_(pane.columns, pane.rows) {}
+        canvas_(pane.columns, pane.rows) {
+    shown_.rails = state.history.rails().size();
+  }
 
   Canvas Draw() {
     if (pane_.columns < kLeastColumns || pane_.rows < kLeastRows) {
@@ -62,6 +67,8 @@ class Drawing {
     view_.cores ? Cores() : Operators();
     return std::move(canvas_);
   }
+
+  const ShownBoard& shown() const { return shown_; }
 
  private:
   void Title() {
@@ -88,9 +95,14 @@ class Drawing {
           " + -   zoom into time, and out", " r     all rails, or one after the other",
           " 1-9   hide the rail with this number, or show it again; 0: all",
           " c     cores and their clocks instead of operators",
-          " s     operators by energy, or as the network has them", " tab   the next board", "",
-          " Rails: power now; mean (least..most) over the time shown; J since watch began.",
-          " Operators: mJ of one execution with 95 % intervals, on the first rail shown.",
+          " s     operators by energy, or as the network has them",
+          " up, down, page up, page down: the operators before these, and behind",
+          " tab   the next board", "",
+          " Rails: power now; mean (least..most) over the time shown; J since watch began",
+          "   (of the time in which the board was lost there are none).",
+          " Operators: mJ of one execution, on the first rail shown: the mean of the",
+          "   iterations so far and the 95 % interval of this mean; how well the sensor is",
+          "   calibrated and how much other runs differ is not in it.",
           " * pinned clock: its limits leave it one frequency.", "", " any key: back"}) {
       Line(line);
     }
@@ -98,7 +110,7 @@ class Drawing {
 
   void Rails() {
     if (!state_.lost.empty()) {
-      const std::string lost = "LOST: " + Printable(state_.lost, 4 * pane_.columns);
+      const std::string lost = "LOST: " + OneColumnEach(Printable(state_.lost, 4 * pane_.columns));
       for (const std::string& line : FittingLines(lost, pane_.columns - 2, kMostLostLines)) {
         Line(" " + line, Ink::kWarning);
       }
@@ -108,7 +120,7 @@ class Drawing {
     // Besides charts: six lines, a blank one, the operators with their title and their sum.
     const size_t others = row_ + 6 + kLeastOperatorRows;
     const size_t room = pane_.rows > others ? pane_.rows - others : 0;
-    const size_t height = std::clamp<size_t>(room / count, 2, pane_.rows / (count == 1 ? 2 : 4));
+    const size_t height = std::clamp<size_t>(room / count, 2, kMostChartRows);
     const size_t most = std::max<size_t>(1, room / height);
     for (size_t i = 0; i < std::min(count, most); ++i) Rail(rails_[i], height);
     if (count > most) Line(fmt::format(" {} rails more: r or 1-9", count - most), Ink::kDim);
@@ -269,8 +281,16 @@ class Drawing {
     const size_t name = std::clamp<size_t>(pane_.columns / 3, 28, kLongestName);
     const size_t bar = pane_.columns - name - 26;
     if (rows.inference_j) Energy("an inference", *rows.inference_j, name, Ink::kBold);
-    for (const OperatorRow& row : rows.rows) {
-      if (row_ >= pane_.rows) return;
+    shown_.operators = rows.rows.size();
+    shown_.operator_rows = pane_.rows - std::min(row_, pane_.rows);
+    const size_t first = view_.device == pane_.device ? FirstOperator(view_, shown_) : 0;
+    const size_t end = std::min(first + shown_.operator_rows, shown_.operators);
+    if (end - first < shown_.operators) {
+      canvas_.Put(name + 24, row_ - 1, fmt::format("{}-{} of {}", first + 1, end, shown_.operators),
+                  Ink::kDim);
+    }
+    for (size_t i = first; i < end; ++i) {
+      const OperatorRow& row = rows.rows[i];
       canvas_.Put(name + 24, row_,
                   IntervalBar(row.energy_j.low, row.energy_j.high, full, bar, screen_.look.utf8),
                   RailInk(rail));
@@ -279,7 +299,7 @@ class Drawing {
   }
 
   void Energy(const std::string& what, const Estimate& energy_j, size_t name_columns, Ink ink) {
-    canvas_.Put(1, row_, ShortenedMiddle(what, name_columns), ink);
+    canvas_.Put(1, row_, ShortenedMiddle(OneColumnEach(what), name_columns), ink);
     const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
     const double mean_mj = 1e3 * energy_j.mean, half_mj = 1e3 * energy_j.half_width();
     const int decimals = std::min(DecimalsOf(mean_mj, half_mj, 3), kMostDecimals);
@@ -293,20 +313,24 @@ class Drawing {
   const Pane& pane_;
   const std::vector<size_t> rails_;  // that are shown
   Canvas canvas_;
+  ShownBoard shown_;
   size_t row_ = 0;
 };
 
 }  // namespace
 
 Canvas DrawPane(const BoardState& state, const WatchView& view, const WatchScreen& screen,
-                const Pane& pane) {
-  return Drawing(state, view, screen, pane).Draw();
+                const Pane& pane, ShownBoard* shown) {
+  Drawing drawing(state, view, screen, pane);
+  Canvas canvas = drawing.Draw();
+  if (shown != nullptr) *shown = drawing.shown();
+  return canvas;
 }
 
 void DrawKeys(Canvas* canvas) {
   if (canvas->columns() < kLeastColumns || canvas->rows() <= kLeastRows) return;
   canvas->Put(0, canvas->rows() - 1,
-              "q quit  p pause  +/- zoom  r 1-9 rails  c cores  s sort  tab device  ? help",
+              "q quit  p pause  +/- zoom  r 1-9 rails  c cores  s sort  up/down  tab  ? help",
               Ink::kDim);
 }
 

@@ -18,8 +18,9 @@ struct WatchScreen {
 };
 
 // As large as the pane. A board that is not the chosen one of `view` shows all of its rails.
+// `shown`: what of it keys may change; null: nobody asks.
 Canvas DrawPane(const BoardState& state, const WatchView& view, const WatchScreen& screen,
-                const Pane& pane);
+                const Pane& pane, ShownBoard* shown = nullptr);
 // The last row: what keys there are.
 void DrawKeys(Canvas* canvas);
 

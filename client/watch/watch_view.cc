@@ -5,6 +5,8 @@
 #include <iterator>
 #include <numeric>
 
+#include "client/watch/key_sequence.h"
+
 namespace synergy {
 namespace {
 
@@ -37,15 +39,21 @@ void ToggleRail(size_t rail, size_t rails, std::set<size_t>* shown) {
 
 }  // namespace
 
-void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
+size_t FirstOperator(const WatchView& view, const ShownBoard& shown) {
+  const size_t beyond = shown.operators - std::min(shown.operators, shown.operator_rows);
+  return std::min(view.first_operator, beyond);
+}
+
+void PressKey(char key, size_t devices, const ShownBoard& shown, WatchView* view) {
   const bool quits = key == 'q' || key == kControlBackslash;
   if (view->help && !quits) {
     view->help = false;
     return;
   }
   if (key >= '1' && key <= '9') {
-    return ToggleRail(static_cast<size_t>(key - '1'), rails, &view->rails);
+    return ToggleRail(static_cast<size_t>(key - '1'), shown.rails, &view->rails);
   }
+  view->first_operator = FirstOperator(*view, shown);
   if (quits) view->quit = true;
   switch (key) {
     case 'p':
@@ -58,7 +66,7 @@ void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
       view->span_s = NextSpan(view->span_s, true);
       break;
     case 'r':
-      NextRail(rails, &view->rails);
+      NextRail(shown.rails, &view->rails);
       break;
     case '0':
       view->rails.clear();
@@ -69,10 +77,24 @@ void PressKey(char key, size_t devices, size_t rails, WatchView* view) {
     case 's':
       view->order =
           view->order == OperatorOrder::kEnergy ? OperatorOrder::kNetwork : OperatorOrder::kEnergy;
+      view->first_operator = 0;
+      break;
+    case kUpKey:
+      view->first_operator -= std::min<size_t>(view->first_operator, 1);
+      break;
+    case kDownKey:
+      ++view->first_operator;
+      break;
+    case kPageUpKey:
+      view->first_operator -= std::min(view->first_operator, shown.operator_rows);
+      break;
+    case kPageDownKey:
+      view->first_operator += shown.operator_rows;
       break;
     case '\t':
       view->device = devices == 0 ? 0 : (view->device + 1) % devices;
       view->rails.clear();
+      view->first_operator = 0;
       break;
     case '?':
       view->help = true;

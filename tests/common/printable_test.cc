@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/display_width.h"
+
 namespace synergy {
 namespace {
 
@@ -31,12 +33,21 @@ TEST(Printable, CutsBetweenCharacters) {
   EXPECT_EQ(Printable("abc", 0), "");
 }
 
+TEST(Visible, WhatIsNotSeenIsAQuestionMark) {
+  EXPECT_EQ(Visible("a\u202eb\u2066c\u200bd\u2028e\ufeff"), "a?b?c?d?e?");
+  EXPECT_EQ(Visible("\u0301"), "?") << "an accent without a letter";
+  EXPECT_EQ(Visible("e\u0301 漢字 \u05d0 🙂"), "e\u0301 漢字 \u05d0 🙂");
+}
+
 TEST(ShortenedMiddle, KeepsBeginAndEnd) {
   EXPECT_EQ(ShortenedMiddle("conv1", 5), "conv1");
   EXPECT_EQ(ShortenedMiddle("inception_relu", 9), "ince\u2026relu");
   EXPECT_EQ(ShortenedMiddle("inception_relu", 8), "ince\u2026elu");
   EXPECT_EQ(ShortenedMiddle("\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc", 3), "\u00e4\u2026\u00fc");
   EXPECT_EQ(ShortenedMiddle("ab", 1), "\u2026");
+  EXPECT_EQ(ShortenedMiddle("漢字漢字", 7), "漢…字") << "two columns each";
+  EXPECT_EQ(ShortenedMiddle("e\u0301e\u0301e\u0301", 3), "e\u0301e\u0301e\u0301");
+  EXPECT_EQ(ShortenedMiddle("abcde\u0301e\u0301", 3), "a\u2026e\u0301");
   EXPECT_EQ(ShortenedMiddle("ab", 0), "");
 }
 

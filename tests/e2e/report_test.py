@@ -129,6 +129,21 @@ class Report(unittest.TestCase):
             self.assertEqual(browser.complaints, [])
 
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_a_comparison_says_where_numbers_come_from_and_what_their_intervals_are(self):
+        self.simulate()
+        self.import_hostile()
+        with Browser() as browser:
+            browser.open(self.page("1", "2"))
+            table = "document.querySelectorAll('#comparison table')[0]"
+            origins = f"[...{table}.querySelectorAll('tbody tr')].map((tr) => tr.querySelectorAll('td, th')[3].textContent)"
+            self.assertEqual(browser.run(origins), ["SIMULATED", "imported"])
+            self.assertIn("95 % interval of the mean of these iterations", browser.run(f"{table}.caption.textContent"))
+            mark = "getComputedStyle(%s, '::before').content"
+            self.assertIn("SIMULATED", browser.run(mark % f"{table}.caption"))
+            self.assertEqual(browser.run(mark % "document.querySelector('.published caption')"), "none")
+            self.assertEqual(browser.complaints, [])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
     def test_tables_sort_and_colours_switch(self):
         self.simulate()
         with Browser() as browser:

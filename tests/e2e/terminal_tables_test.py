@@ -3,10 +3,16 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import unicodedata
 import unittest
 
 from board import BIN, wait_for
 from watch_test import Terminal
+
+
+def columns_of(text):
+    """On a terminal."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 class Folder:
@@ -72,6 +78,35 @@ class TablesTest(unittest.TestCase):
                     self.assertEqual([len(line) for line in ascii_lines if "+-" in line and "  " in line],
                                      [len(line) for line in lines if "±" in line and "  " in line])
 
+    def test_columns_stand_below_each_other_whatever_the_names_are(self):
+        names = ("plain", "畳み込み層の畳み込み層の畳み込み層の畳み込み層", "e\u0301" * 30, "\u200b\u200d", "\u202egnp", "😀" * 20)
+        folder = self.folder.scratch
+        with open(folder / "markers.csv", "w", encoding="utf-8") as file:
+            file.write("op,type,iteration,begin_ns,end_ns\n")
+            for iteration in range(4):
+                for i, name in enumerate(names):
+                    begin = (iteration * 10 + i + 1) * 50_000_000
+                    file.write(f"{name},Conv,{iteration},{begin},{begin + 40_000_000}\n")
+        with open(folder / "samples.csv", "w", encoding="utf-8") as file:
+            file.write("rail,window_begin_ns,window_end_ns,power_w\n")
+            file.writelines(f"in,{ms * 1_000_000},{(ms + 2) * 1_000_000},{2 + ms % 100 / 50}\n" for ms in range(0, 2500, 2))
+        environment = self.folder.environment()
+        subprocess.run([BIN.resolve() / "synergyctl", "import", "--samples", folder / "samples.csv", "--markers",
+                        folder / "markers.csv"], check=True, capture_output=True, env=environment)
+        lines = self.written("", "show", "last")
+        first = next(i for i, line in enumerate(lines) if "operator" in line and "type" in line)
+        ends = {columns_of(line[:line.index("Conv")]) for line in lines[first + 2:first + 2 + len(names)]}
+        self.assertEqual(len(ends), 1, lines[first:])
+        piped = subprocess.run([BIN.resolve() / "synergyctl", "show", "last"], check=True, capture_output=True, text=True,
+                               env=environment).stdout
+        for text in ("\n".join(lines), piped):
+            self.assertNotIn("\u202e", text)
+            self.assertNotIn("\u200b", text)
+            self.assertIn("?gnp", text)
+        self.terminal.type("export LC_ALL=C")
+        for line in self.written("", "show", "last"):
+            self.assertTrue(line.isascii(), line)
+
     def test_long_lists_go_through_the_pager_and_short_ones_do_not(self):
         paged = self.written("sed s/^/PAGED:/", "show", "last")
         self.assertGreater(len(paged), 100)
@@ -80,6 +115,10 @@ class TablesTest(unittest.TestCase):
 
     def test_pager_that_is_none_leaves_the_text_to_the_terminal(self):
         self.assertTrue(any("SIMULATED" in line for line in self.written("/nowhere/pager", "show", "last")))
+
+    def test_pager_that_fails_leaves_the_text_to_the_terminal(self):
+        self.assertTrue(any("SIMULATED" in line for line in self.written("false", "show", "last")))
+        self.assertEqual(self.written("true", "show", "last"), [])
 
     def test_pager_that_ends_early_is_no_error(self):
         self.assertLess(len(self.written("head -n 3", "show", "last")), 10)

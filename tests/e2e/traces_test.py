@@ -217,6 +217,9 @@ class Traces(unittest.TestCase):
         again = self.ctl("export", "1", "--format", "csv", "-o", self.folder / "new")
         self.assertEqual(again.returncode, 2)
         self.assertIn("--force", again.stderr)
+        for name, says in (("table", True), ("table.csv", False)):
+            done = self.ctl("export", "1", "--format", "csv", "-o", self.folder / name)
+            self.assertEqual((done.returncode, f"{name}/ writes the files that import reads" in done.stderr), (0, says))
         wrong = self.ctl("export", "1", "--format", "perfeto")
         self.assertEqual(wrong.returncode, 2)
         self.assertIn("markdown", wrong.stderr)

@@ -147,7 +147,7 @@ class WatchTest(unittest.TestCase):
         terminal = self.watching()
         self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
         screen = terminal.show("squeezenet, measure", "energy per operator on VDD_IN", "conv", seconds=120)
-        self.assertRegex(screen, r"\(mJ, 95 %\) after \d+ iterations\n an inference +[\d.]+ ± [\d.]+\n")
+        self.assertRegex(screen, r"\(mJ; mean of \d+ iterations, 95 %\)\n an inference +[\d.]+ ± [\d.]+ +1-4 of \d+\n")
         by_energy = [line.split()[0] for line in screen.split("an inference")[1].splitlines()[1:4]]
         terminal.keys("s")
         terminal.show("energy per operator on VDD_IN")
@@ -156,6 +156,23 @@ class WatchTest(unittest.TestCase):
             return [line.split()[0] for line in terminal.screen().split("an inference")[1].splitlines()[1:4]]
         wait_for(lambda: first() != by_energy, 30, "another order")
         self.assertIn("conv1", first()[0])
+        second = first()[1]
+        terminal.keys("Down")
+        terminal.show(" 2-5 of ")
+        wait_for(lambda: first()[0] == second, 30, "the next operator")
+        terminal.keys("NPage")
+        terminal.show(" 6-9 of ")
+        terminal.keys("PPage", "Up")
+        terminal.show(" 1-4 of ")
+
+    def test_terminal_without_a_screen_says_why_there_are_lines(self):
+        for term in ("dumb", ""):
+            terminal = self.terminal() if term == "dumb" else terminal
+            terminal.type("clear")
+            terminal.type(f"TERM={term} {BIN / 'synergyctl'} watch | head -c 0; TERM={term} {BIN / 'synergyctl'} watch")
+            self.assertEqual(terminal.show("no screen that can be drawn on", "begin_ns").count("no screen"), 1)
+            terminal.keys("C-c")
+            terminal.show("watching was stopped")
 
     def test_terminal_is_as_it_was_after_every_end(self):
         for end in ("q", "C-c", "C-\\", "TERM", "QUIT"):
@@ -338,7 +355,7 @@ class Pty:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.process = subprocess.Popen([BIN / "synergyctl", "watch", *args], stdin=slave, stdout=slave,
-                                        stderr=subprocess.DEVNULL,
+                                        stderr=slave,
                                         env=board.environment(LC_ALL="C.UTF-8", TERM="xterm-256color"))
         os.close(slave)
 
@@ -404,6 +421,41 @@ class WrittenTest(unittest.TestCase):
             terminal.process.terminate()
             terminal.read(0.5)
             self.assertEqual(terminal.process.wait(10), 130)
+
+    def test_stopped_terminal_keeps_no_end_waiting_and_is_as_it_was(self):
+        ends = {"q": 0, signal.SIGTERM: 130, signal.SIGHUP: 130}
+        with Board() as board:
+            for args in ((), ("--json",)):
+                for end, code in ends.items():
+                    if args and end == "q":
+                        continue
+                    with self.subTest(args=args, end=end):
+                        terminal = Pty(board, "--interval", "10ms", *args)
+                        try:
+                            self.assertIn(b"VDD_IN", terminal.read(2))
+                            os.write(terminal.master, b"\x13")  # Ctrl-S
+                            terminal.read(1)
+                            self.assertEqual(terminal.read(1), b"")
+                            if end == "q":
+                                os.write(terminal.master, b"q")
+                            else:
+                                terminal.process.send_signal(end)
+                            self.assertEqual(terminal.process.wait(3), code)
+                            if not args:
+                                self.assertIn(b"\x1b[m\x1b[?25h\x1b[?1049l", terminal.read(1))
+                        finally:
+                            terminal.close()
+
+    def test_nobody_reads_and_it_is_told_to_end(self):
+        with Board() as board:
+            terminal = Pty(board, "--interval", "10ms")
+            self.addCleanup(terminal.close)
+            terminal.read(1)
+            os.write(terminal.master, b"?x" * 200)
+            time.sleep(1)
+            terminal.process.terminate()
+            self.assertEqual(terminal.process.wait(3), 130)
+            self.assertTrue(terminal.read(1).rstrip().endswith(b"watching was stopped"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/simulated_notice.h"
 #include "client/models/zoo.h"
+#include "common/reading_counts.h"
 
 namespace synergy {
 namespace {
@@ -59,6 +60,7 @@ void KeepMostEnergy(ordered_json* rows, size_t most) {
 ordered_json PageRun(int64_t number, const RunReport& report, ordered_json timeline) {
   ordered_json run;
   run["notice"] = SimulatedNotice(report.header.board());
+  run["imported"] = report.header.clock() == kImportedClock;
   run["rail_names"] = report.rails();
   const std::optional<size_t> top = report.top_rail();
   run["top_rail"] = top ? ordered_json(report.rails()[*top]) : ordered_json(nullptr);

@@ -110,7 +110,7 @@ export function scatter(description, xTitle, yTitle, points, { xLog = true, yLog
     svg("text", { transform: `translate(14 ${bottom / 2}) rotate(-90)`, class: "middle" }, yTitle));
   if (roof) plot.append(svg("path", { class: "frontier", d: roofPath(roof, x, y, xAxis) }));
   const at = known.map((point) => ({ px: x(point.x), py: y(point.y), text: point.named ? label(point.name, NAME) : "" }));
-  const places = placeLabels(at, [left + 2, 0, WIDTH, bottom]);
+  const places = placeLabels(at, [left + 2, 4, WIDTH - 2, bottom], widthOf);
   plot.append(...known.map((point, i) => pointOf(point, at[i].px, at[i].py, y, places[i])));
   return plot;
 }

@@ -2,9 +2,9 @@
 
 import { bars, legend, scatter } from "./charts.js";
 import { choice, element, figure, markSimulated, replace, section } from "./dom.js";
-import { half, verdictOf } from "./summary.js";
+import { half, originOf, verdictOf } from "./summary.js";
 import { table } from "./table.js";
-import { label, number, withInterval } from "./text.js";
+import { INTERVAL, label, number, withInterval } from "./text.js";
 
 const TOP = "the one that contains the others";
 
@@ -27,11 +27,11 @@ const energyText = (row) => withInterval(row.energy === null ? null : 1e3 * row.
 const timeText = (row) => withInterval(row.time === null ? null : 1e3 * row.time, 1e3 * row.timeHalf);
 
 function runsTable(rows) {
-  return table("The runs, one inference each (\u00b1: half of the 95 % interval)", [
+  return table(`The runs, one inference each (${INTERVAL})`, [
     { title: "run", value: (row) => row.run.document.run.number },
     { title: "network", value: (row) => row.run.document.run.net, isName: true },
     { title: "board", value: (row) => row.run.document.run.board_title, isText: true },
-    { title: "measured", value: (row) => row.run.document.run.simulated ? "SIMULATED" : "live", isText: true },
+    { title: "origin", value: (row) => originOf(row.run), isText: true },
     { title: "engine", value: (row) => row.run.document.run.engine, isText: true },
     { title: "batch", value: (row) => row.run.document.run.batch }, { title: "threads", value: (row) => row.run.document.run.threads },
     { title: "verdict", value: (row) => row.run.document.verdict, isText: true },
@@ -77,10 +77,10 @@ function sources(rows) {
   const known = new Map(rows.filter((row) => row.run.published_accuracy)
     .map(({ run }) => [run.document.run.net, run.published_accuracy]));
   if (known.size === 0) return element("p", { class: "dim" }, "No accuracy was published for these networks, or these are not the zoo's.");
-  return table("Published accuracy, of trained weights, from one crop; it was not measured here", [
+  return element("div", { class: "published" }, table("Published accuracy, of trained weights, from one crop; it was not measured here", [
     { title: "network", value: ([name]) => name, isName: true }, { title: "data", value: ([, one]) => one.data, isText: true },
     { title: "source", value: ([, one]) => one.source, isText: true, most: 200 },
-    { title: "paper", value: ([, one]) => one.paper, isText: true, most: 200 }], [...known]);
+    { title: "paper", value: ([, one]) => one.paper, isText: true, most: 200 }], [...known]));
 }
 
 function drawn(runs, rail) {

@@ -4,18 +4,25 @@ import { bars } from "./charts.js";
 import { choice, element, figure, replace, section } from "./dom.js";
 import { half } from "./summary.js";
 import { sorted, table } from "./table.js";
-import { number, percent, withInterval } from "./text.js";
+import { INTERVAL, number, percent, withInterval } from "./text.js";
 
-// {mean, low, high, group}, in joules; mean is null where it is not known alone.
+// {mean, low, high, group}, in joules; mean is null where it is not known alone but in groups.
 export function energyOf(op, rail) {
   const energy = op.energy_j?.[rail];
   if (!energy || energy.mean === null || energy.mean === undefined) return { mean: null, group: energy?.group ?? null };
   return { mean: energy.mean, low: energy.ci95?.[0] ?? null, high: energy.ci95?.[1] ?? null, group: null };
 }
 
+// "1 g2 +4"; null: of no group.
+export function groupsText(ids) {
+  if (ids.length === 0) return null;
+  return ids.slice(0, 2).join(" g") + (ids.length > 2 ? ` +${ids.length - 2}` : "");
+}
+
 function groupEnergyOf(group, rail) {
   const mean = group.energy_j?.[rail] ?? null, ci95 = group.energy_ci95_j?.[rail] ?? null;
-  return { mean, low: mean === null ? null : ci95?.[0] ?? null, high: mean === null ? null : ci95?.[1] ?? null, group: null };
+  if (mean === null) return { mean, group: groupsText(group.groups?.[rail] ?? []) };
+  return { mean, low: ci95?.[0] ?? null, high: ci95?.[1] ?? null, group: null };
 }
 
 export function energyText(energy) {
@@ -42,7 +49,7 @@ function barsOf(title, unit, rows) {
 }
 
 function opTable(rail, rows) {
-  return table(`Operators, one execution each, on ${rail}`, [
+  return table(`Operators, one execution each, on ${rail} (${INTERVAL})`, [
     { title: "#", value: (row) => row.op.index },
     { title: "operator", value: (row) => row.name, isName: true },
     { title: "type", value: (row) => row.op.type, isText: true },
@@ -71,7 +78,7 @@ function togetherTable(document, rail) {
   if (groups.length === 0) return "";
   return table(`Operators that ${rail} tells only together, of one inference`, [
     { title: "group", value: (group) => group.id, show: (group) => `g${group.id}`, isName: true },
-    { title: "operators (#)", value: (group) => group.ops.join(" "), isText: true, most: 200 },
+    { title: "operators (#)", value: (group) => group.ops.join(" "), isText: true, most: Infinity },
     { title: "energy (mJ)", value: (group) => group.energy_j.mean,
       show: (group) => withInterval(1e3 * group.energy_j.mean, 1e3 * half(group.energy_j.ci95)) },
   ], groups);

@@ -42,6 +42,18 @@ export function scale(values, { isLog = false, fromZero = false } = {}) {
   return { marks, at };
 }
 
+function decimalsOf(value) {
+  const [digits, exponent] = Number(value.toPrecision(12)).toExponential().split("e");
+  return Math.max(0, (digits.split(".")[1]?.length ?? 0) - Number(exponent));
+}
+
+// Marks of one axis, with as many digits behind the point each; null stays.
+export function tickTexts(marks) {
+  const known = marks.filter((mark) => mark !== null), decimals = Math.max(0, ...known.map(decimalsOf));
+  const areLong = decimals > 9 || known.some((mark) => Math.abs(mark) >= 1e6);
+  return marks.map((mark) => (mark === null ? null : areLong ? tickText(Number(mark.toPrecision(12))) : mark.toFixed(decimals)));
+}
+
 export function tickText(value) {
   if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4)) return value.toExponential(0);
   return String(value);

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { columnsOf, countIn, valuesIn } from "./pyramid.js";
-import { tickText } from "./scales.js";
+import { tickTexts } from "./scales.js";
 import { duration } from "./text.js";
 
 export function color(name) {
@@ -42,14 +42,14 @@ function drawColumns(u, place) {
 function optionsOf(plot, width) {
   const stepped = uPlot.paths.stepped({ align: 1 });
   // Not uPlot's own texts, which follow the browser's language.
-  const texts = (u, marks) => marks.map((mark) => (mark === null ? null : tickText(Number(mark.toPrecision(12)))));
+  const texts = (u, marks) => tickTexts(marks);
   const axis = { values: texts, stroke: () => color("--ink"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
   return {
     width, height: plot.height, padding: [plot.top + 8, 12, 0, 0],
     cursor: { drag: { x: true, y: false, setScale: false }, focus: { prox: 30 } },
     legend: { markers: { stroke: (u, place) => (place > 0 ? `var(--c${plot.series[place - 1].color})` : "transparent") } },
     scales: { x: { time: false }, y: { range: (u, low, high) => plot.rangeOf(low ?? 0, high ?? 1) } },
-    axes: [{ ...axis, label: "time since the run's begin (s)", labelSize: 22 }, { ...axis, label: plot.unit, labelSize: 22, size: 64 }],
+    axes: [{ ...axis, space: 80, label: "time since the run's begin (s)", labelSize: 22 }, { ...axis, label: plot.unit, labelSize: 22, size: 64 }],
     series: [{ label: "at (s)", value: (u, value) => (value === null ? "" : value.toFixed(6)) }, ...plot.series.map((one) => ({
       label: one.name, stroke: () => color(`--c${one.color}`), width: 1, spanGaps: true, points: { show: false },
       dash: one.dash, value: (u, value) => (value === null || value === undefined ? "" : value.toFixed(3)),

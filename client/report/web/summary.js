@@ -2,7 +2,7 @@
 
 import { element, section } from "./dom.js";
 import { table } from "./table.js";
-import { duration, label, number, withInterval } from "./text.js";
+import { INTERVAL, duration, label, number, withInterval } from "./text.js";
 
 const SIGNS = { VALID: "\u2713", SUSPECT: "!", INVALID: "\u2717" };
 
@@ -29,9 +29,15 @@ function clockText(clock) {
   return clock.lowest_hz === clock.highest_hz ? mhz(clock.lowest_hz) : `${mhz(clock.lowest_hz)} to ${mhz(clock.highest_hz)}`;
 }
 
-function measuredFacts({ run, method, iteration_time_s: time }) {
+// Where the numbers of a run come from.
+export function originOf(run) {
+  if (run.document.run.simulated) return "SIMULATED";
+  return run.imported ? "imported" : "measured";
+}
+
+function measuredFacts(origin, { run, method, iteration_time_s: time }) {
   return facts("What was measured", [
-    ["board", `${run.board_title} (${run.board})`], ["measured", run.simulated ? "no: SIMULATED" : "yes"],
+    ["board", `${run.board_title} (${run.board})`], ["origin", origin],
     ["kernel", run.kernel], ["network", run.net], ["model from", run.model.source],
     ["engine", `${run.engine}, ${run.engine_version}`],
     ["batch", run.batch], ["threads", run.threads],
@@ -83,7 +89,7 @@ function inferenceTable(run) {
   const rows = run.rail_names.filter((rail) => per.energy_j?.[rail]);
   const shown = (values, factor) => (rail) =>
     withInterval(mean(values, rail) === null ? null : factor * mean(values, rail), factor * half(values?.[rail]?.ci95));
-  return table("One inference, by rail (\u00b1: half of the 95 % interval)", [
+  return table(`One inference, by rail (${INTERVAL})`, [
     { title: "rail", value: (rail) => rail, isName: true },
     { title: "energy (mJ)", value: (rail) => mean(per.energy_j, rail), show: shown(per.energy_j, 1e3) },
     { title: "inferences per J", value: (rail) => mean(per.inferences_per_j, rail), show: shown(per.inferences_per_j, 1) },
@@ -105,7 +111,7 @@ export function summarySection(run) {
     element("p", {}, "Verdict: ", verdictOf(document), document.run.partial ? " (partial: not all that was asked for is here)" : ""),
     ...texts("Why", document.reasons),
     inferenceTable(run),
-    element("div", { class: "columns" }, measuredFacts(document), conditionFacts(document)),
+    element("div", { class: "columns" }, measuredFacts(originOf(run), document), conditionFacts(document)),
     samplingTable(document),
     ...texts("Notices", document.notices.map((notice) => `${notice.code}: ${notice.text}`)));
 }

@@ -1,7 +1,11 @@
 // Texts and numbers for people. Numbers do not follow the browser's language.
 
-// Controls, and the marks that turn the direction of what follows them.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+// Controls, line ends and Unicode's format characters, which are not seen but turn, join or part what is beside them; and an
+// accent without a letter.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|^\p{M}/gu;
+
+// What \u00b1 is beside an energy.
+export const INTERVAL = "\u00b1: half of the 95 % interval of the mean of these iterations, without the sensor's calibration and without how other runs differ";
 
 export function visible(text) {
   return String(text ?? "").replace(UNSEEN, "\ufffd");
@@ -19,7 +23,7 @@ export function label(text, most = 60) {
 export function number(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "";
   if (value === 0) return "0";
-  const size = Math.floor(Math.log10(Math.abs(value)));
+  const size = Math.floor(Math.log10(Number(Math.abs(value).toPrecision(digits)))); // of what is shown: 999.6 may be 1000
   if (size < -5 || size > 8) return value.toExponential(digits - 1);
   return value.toFixed(Math.min(9, Math.max(0, digits - 1 - size)));
 }
@@ -37,7 +41,7 @@ export function percent(share, digits = 1) {
 }
 
 export function duration(seconds) {
-  if (seconds < 1e-3) return `${number(1e6 * seconds, 3)} \u00b5s`;
-  if (seconds < 1) return `${number(1e3 * seconds, 3)} ms`;
+  if (seconds < 0.9995e-3) return `${number(1e6 * seconds, 3)} \u00b5s`;
+  if (seconds < 0.9995) return `${number(1e3 * seconds, 3)} ms`;
   return `${number(seconds, 3)} s`;
 }

@@ -90,8 +90,21 @@ TEST(Estimates, ATypeOrModuleWithAPartOfAGroupHasNoEnergyAndNoInterval) {
       EXPECT_EQ(group["energy_j"]["VDD_IN"], nullptr) << kind;
       EXPECT_EQ(group["energy_ci95_j"]["VDD_IN"], nullptr) << kind;
       EXPECT_EQ(group["energy_share"]["VDD_IN"], nullptr) << kind;
+      EXPECT_EQ(group["groups"], (ordered_json{{"VDD_IN", {1}}})) << kind;
     }
   }
+}
+
+TEST(Estimates, InThePlaceOfAnEnergyAreTheGroupsThatHaveIt) {
+  RunReport report = ReportOf(Grouped("VDD_IN"));
+  EXPECT_EQ(GroupIdsOf(report, "type", report.types[0], 0), (std::set<size_t>{1}));
+  EXPECT_EQ(GroupIdsOf(report, "module", report.modules[0], 0), (std::set<size_t>{1}));
+  EXPECT_TRUE(GroupIdsOf(report, "type", report.types[0], 1).empty()) << "this rail says nothing";
+  report = ReportOf(Known("VDD_IN"));
+  EXPECT_TRUE(GroupIdsOf(report, "type", report.types[0], 0).empty());
+  EXPECT_EQ(GroupsText({}), "");
+  EXPECT_EQ(GroupsText({3}), "g3");
+  EXPECT_EQ(GroupsText({1, 3, 4, 8}), "g1 g3 +2");
 }
 
 TEST(Estimates, ATypeOrModuleWithAllOfAGroupHasItsEnergy) {

@@ -7,12 +7,14 @@
 #include <regex>
 #include <sstream>
 
+#include "common/display_width.h"
 #include "tests/client/export/exported.h"
 #include "tests/client/sample_run.h"
 
 namespace synergy {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -40,19 +42,41 @@ TEST(LatexDocument, NamesAreNoCommands) {
             "\\textquotedbl{} ");
 }
 
-TEST(TableText, IsShortOneLineAndTurnsNoText) {
+TEST(LatexDocument, WhatFontsHaveNotIsNamedAndNoTwoSignsBecomeOne) {
+  EXPECT_EQ(LatexText("\u00e4\u65e5\u05d0"), "\u00e4{[}U+65E5]{[}U+05D0]");
+  EXPECT_EQ(LatexText("a\u200bb\u0301"), "a?b{[}U+0301]");
+  EXPECT_EQ(LatexText("--- ,, ''`"), "-{}-{}- ,{}, '{}'\\textasciigrave{}");
+  EXPECT_EQ(LatexText("5 \u00b5s \u00b1 1\u2026"), "5 $\\mu$s $\\pm$ 1\\ldots{}");
+  EXPECT_EQ(LatexText("[2pt]*"), "{[}2pt]{*}") << "behind a row's end it would be its argument";
+}
+
+TEST(TableText, IsOneLineAndTurnsNoText) {
   EXPECT_EQ(TableText("a\xE2\x80\xAE"
                       "b\xE2\x81\xA6"
-                      "c"),
-            "a?b?c");
-  const std::string shortened = TableText("begin" + std::string(10'000, 'x') + "end");
-  EXPECT_LE(shortened.size(), 80u);
+                      "c\n"),
+            "a?b?c ");
+  const std::string reason = std::string(200, 'x') + " 12.345 ms";
+  EXPECT_EQ(TableText(reason), reason);
+}
+
+TEST(TableName, IsShort) {
+  const std::string shortened = TableName("begin" + std::string(10'000, 'x') + "end");
+  EXPECT_EQ(ColumnsOf(shortened), 80u);
   EXPECT_TRUE(shortened.starts_with("beginx") && shortened.ends_with("xend")) << shortened;
-  std::string hebrew;
-  for (int i = 0; i < 1000; ++i) hebrew += "\xD7\xA9";
-  const std::string cut = TableText(hebrew);
-  EXPECT_LE(cut.size(), 84u);
-  EXPECT_EQ(std::count(cut.begin(), cut.end(), '\xD7'), std::count(cut.begin(), cut.end(), '\xA9'));
+}
+
+TEST(Documents, ReasonsAreWholeAndOnlyNamesAreShort) {
+  RunReport report = ReportOf(SampleChunks());
+  const std::string reason =
+      "clocks_moved: " + std::string(200, 'x') + " moved 12.345 times; check";
+  report.reasons = {reason};
+  report.ops[0].info.set_name("begin" + std::string(300, 'x') + "end");
+  const ExportedRun run{3, report};
+  for (const std::string& text : {MarkdownDocument(run), LatexDocument(run)}) {
+    EXPECT_THAT(text, AnyOf(HasSubstr(reason), HasSubstr(MarkdownText(reason))));
+    EXPECT_THAT(text, Not(HasSubstr(std::string(300, 'x'))));
+    EXPECT_THAT(text, HasSubstr("xend"));
+  }
 }
 
 TEST(MarkdownDocument, HasATablePerQuestionWithUnitsAndIntervals) {
@@ -86,12 +110,29 @@ TEST(MarkdownDocument, EveryRowHasAsManyCellsAsItsHeader) {
 
 TEST(LatexDocument, HasBooktabsTables) {
   const std::string text = Exported(SampleChunks(), "latex");
+  EXPECT_TRUE(
+      text.starts_with("% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}, "
+                       "\\usepackage{longtable}\n"));
   EXPECT_THAT(text, HasSubstr("% SIMULATED: "));
-  EXPECT_THAT(text, HasSubstr("\\caption{SIMULATED. tiny on Jetson TX1 (simulated): Operators, one "
-                              "execution each.}"));
-  EXPECT_THAT(text, HasSubstr("\\begin{tabular}{rllrrrrrr}\n    \\toprule\n    \\# & operator & "));
-  EXPECT_THAT(text, HasSubstr("    $0$ & conv1 & Conv & $10.000$ & "));
+  EXPECT_THAT(text, HasSubstr("\\begin{table}\n  \\caption{SIMULATED. tiny on Jetson TX1 "
+                              "(simulated): One inference, by rail.}"));
   EXPECT_THAT(text, HasSubstr("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"));
+}
+
+TEST(LatexDocument, OperatorsGoOverPagesEachOfWhichHasTheHead) {
+  const std::string text = Exported(SampleChunks(), "latex");
+  const std::string head =
+      "    \\toprule\n"
+      "    \\# & operator & type & time & VDD\\_IN & VDD\\_CPU & MMACs & GFLOP/s & share of "
+      "VDD\\_IN "
+      "\\\\\n     &  &  & (ms) & (mJ) & (mJ) &  &  & (\\%) \\\\\n    \\midrule\n";
+  EXPECT_THAT(text, HasSubstr("\\begingroup\n\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n"
+                              "\\begin{longtable}{rllrrrrrr}\n  \\caption{SIMULATED. tiny on "
+                              "Jetson TX1 (simulated): Operators, one execution each.} \\\\\n" +
+                              head + "    \\endfirsthead\n" + head +
+                              "    \\endhead\n    \\bottomrule\n    \\endfoot\n"
+                              "    $0$ & conv1 & Conv & $10.000$ & "));
+  EXPECT_THAT(text, HasSubstr("\\end{longtable}\n\\endgroup\n"));
 }
 
 TEST(LatexDocument, BracesAreBalancedAndLinesAreWholeWhateverTheNames) {

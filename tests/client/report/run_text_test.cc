@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "client/report/text_table.h"
-#include "common/character_count.h"
+#include "common/display_width.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/sample_run.h"
@@ -230,10 +230,9 @@ TEST(RunText, LongOperatorNamesAndWideNumbersKeepTheColumns) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(table, line);) lines.push_back(line);
   ASSERT_EQ(lines.size(), 4u) << text;
-  for (const std::string& line : lines)
-    EXPECT_EQ(CharactersOf(line), CharactersOf(lines[0])) << text;
+  for (const std::string& line : lines) EXPECT_EQ(ColumnsOf(line), ColumnsOf(lines[0])) << text;
   EXPECT_THAT(text, HasSubstr("987654321012.35"));
-  const size_t macs = CharactersOf(lines[0].substr(0, lines[0].find("MMACs") + 5));
+  const size_t macs = ColumnsOf(lines[0].substr(0, lines[0].find("MMACs") + 5));
   EXPECT_EQ(lines[2].find("987654321012.35") + 15, macs) << text;
   EXPECT_EQ(lines[3][macs - 1], '-') << text;
 }

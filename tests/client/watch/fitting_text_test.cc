@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/character_count.h"
+#include "common/display_width.h"
 
 namespace synergy {
 namespace {
@@ -26,7 +26,7 @@ TEST(FittingText, OfATitleTheHostIsShortenedFirst) {
   EXPECT_EQ(FittingTitle("tx1.local", "Jetson TX1", 30), "tx1.local  Jetson TX1");
   EXPECT_EQ(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 30),
             "unix:/run\u2026gyd.sock  Jetson TX1");
-  EXPECT_EQ(CharactersOf(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 20)), 20u);
+  EXPECT_EQ(ColumnsOf(FittingTitle("unix:/run/synergy/synergyd.sock", "Jetson TX1", 20)), 20u);
 }
 
 }  // namespace

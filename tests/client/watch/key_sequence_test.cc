@@ -24,12 +24,19 @@ TEST(KeySequence, LettersAndDigitsAreKeys) { EXPECT_EQ(KeysOf("q1?+"), "q1?+"); 
 TEST(KeySequence, NoPartOfASequenceIsAKey) {
   EXPECT_EQ(KeysOf("\x1b[1~s"), ".s");            // Home
   EXPECT_EQ(KeysOf("\x1b[4~"), ".");              // End
-  EXPECT_EQ(KeysOf("\x1b[A\x1b[B"), "..");        // arrows
+  EXPECT_EQ(KeysOf("\x1b[C\x1b[D"), "..");        // arrows
   EXPECT_EQ(KeysOf("\x1b[1;5C"), ".");            // Ctrl and an arrow
   EXPECT_EQ(KeysOf("\x1bOP\x1bOS1"), "..1");      // F1, F4
   EXPECT_EQ(KeysOf("\x1b[[A\x1b[15~"), "..");     // F1 of Linux' console, F5
   EXPECT_EQ(KeysOf("\x1b[?62;c\x1b[2 q"), "..");  // answers
-  EXPECT_EQ(KeysOf("\x1b[1\x1b[6~p"), ".p");      // one that was cut off
+  EXPECT_EQ(KeysOf("\x1b[1\x1b[2~p"), ".p");      // one that was cut off
+}
+
+TEST(KeySequence, UpAndDownAreKeys) {
+  const std::string keys{kUpKey, kDownKey, kPageUpKey, kPageDownKey};
+  EXPECT_EQ(KeysOf("\x1b[A\x1b[B\x1b[5~\x1b[6~"), keys);
+  EXPECT_EQ(KeysOf("\x1bOA\x1bOB"), keys.substr(0, 2)) << "with application cursor keys";
+  EXPECT_EQ(KeysOf("\x1b[1;5A\x1b[55~\x1b[5;2~"), "...") << "others";
 }
 
 TEST(KeySequence, WithAltAKeyIsTheSame) { EXPECT_EQ(KeysOf("\x1bq"), "q"); }

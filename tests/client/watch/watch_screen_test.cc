@@ -168,7 +168,7 @@ TEST(WatchScreen, EnergiesSayAfterHowManyIterationsTheyWereSolved) {
   BoardState state = Watched();
   state.run.iterations = 1'234'567;
   EXPECT_TRUE(Contains(Draw(state, {}),
-                       " energy per operator on VDD_IN (mJ, 95 %) after 1234567 iterations\n"));
+                       " energy per operator on VDD_IN (mJ; mean of 1234567 iterations, 95 %)\n"));
   const std::string longest = "VDD_SYS_5V0_16CH";
   state.history = PowerHistory();
   v1::TelemetryPoint point;
@@ -176,7 +176,65 @@ TEST(WatchScreen, EnergiesSayAfterHowManyIterationsTheyWereSolved) {
   point.add_rails()->set_rail(longest);
   state.history.Add(point);
   state.run.energies->rails.front().rail = longest;
-  EXPECT_TRUE(Contains(Draw(state, {}), longest + " (mJ, 95 %) after 1234567 iterations\n"));
+  EXPECT_TRUE(Contains(Draw(state, {}), longest + " (mJ; mean of 1234567 iterations, 95 %)\n"));
+}
+
+// The rows of operators, and what the list says of itself.
+BoardState WithOperators(size_t count) {
+  BoardState state = Watched();
+  RailEnergy& rail = state.run.energies->rails.front();
+  state.run.operators.assign(count, {});
+  state.run.energies->ops.resize(count);
+  rail.ops.assign(count, {});
+  for (uint32_t i = 0; i < count; ++i) {
+    state.run.operators[i].set_name("op" + std::to_string(i));
+    state.run.energies->ops[i] = i;
+    rail.ops[i].energy_j = Joules(1 - 0.01 * i, 0.001);
+  }
+  return state;
+}
+
+TEST(WatchScreen, ListOfOperatorsSaysWhichItShowsAndScrolls) {
+  const BoardState state = WithOperators(66);
+  WatchView view;
+  const Canvas top = Draw(state, view);
+  EXPECT_TRUE(Contains(top, " 1-4 of 66\n op0 "));
+  EXPECT_FALSE(Contains(top, " op4 "));
+  view.first_operator = 4;
+  const Canvas next = Draw(state, view);
+  EXPECT_TRUE(Contains(next, " 5-8 of 66\n op4 "));
+  EXPECT_TRUE(Contains(next, "\n op7 "));
+  view.first_operator = 1000;
+  EXPECT_TRUE(Contains(Draw(state, view), " 63-66 of 66\n op62 "));
+  view.device = 1;
+  EXPECT_TRUE(Contains(Draw(state, view), " 1-4 of 66\n")) << "the other board's list is chosen";
+}
+
+TEST(WatchScreen, LargeTerminalIsTheOperatorsAndChartsHaveSixRowsEach) {
+  EXPECT_TRUE(Contains(Draw(WithOperators(66), {}, 200, 60), " 1-31 of 66\n"));
+  EXPECT_FALSE(Contains(Draw(WithOperators(31), {}, 200, 60), " of 31")) << "all are there";
+}
+
+TEST(WatchScreen, NamesOfAnyScriptLeaveColumnsWhereTheyAre) {
+  BoardState state = Watched();
+  const auto column = [&](const char* name) {
+    state.run.operators[1].set_name(name);
+    const Canvas canvas = Draw(state, {});
+    for (size_t y = 0; y < canvas.rows(); ++y) {
+      std::string row;
+      for (size_t x = 0; x < canvas.columns(); ++x) {
+        row += static_cast<char>(canvas.at(x, y).glyph < 0x80 ? canvas.at(x, y).glyph : U'#');
+      }
+      if (const size_t at = row.find("12.500 #"); at != row.npos) return at;
+    }
+    return std::string::npos;
+  };
+  const size_t plain = column("relu1");
+  EXPECT_NE(plain, std::string::npos);
+  EXPECT_EQ(column("\u7573\u307f\u8fbc\u307f\u5c64\u306e\u6d3b\u6027\u5316"), plain);
+  EXPECT_EQ(column("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301"
+                   "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301"),
+            plain);
 }
 
 TEST(WatchScreen, NoIntervalIsShownAsZero) {

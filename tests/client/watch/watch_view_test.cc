@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "client/watch/key_sequence.h"
+
 namespace synergy {
 namespace {
 
 WatchView After(std::string_view keys, WatchView view = {}) {
-  for (const char key : keys) PressKey(key, 2, 3, &view);
+  for (const char key : keys)
+    PressKey(key, 2, {.rails = 3, .operators = 66, .operator_rows = 4}, &view);
   return view;
 }
 
@@ -55,6 +58,17 @@ TEST(WatchView, AnyKeyLeavesTheHelpAndDoesNothingElse) {
   EXPECT_FALSE(After("?p").help);
   EXPECT_FALSE(After("?p").paused);
   EXPECT_TRUE(After("?q").quit);
+}
+
+TEST(WatchView, OperatorsScrollByOneAndByTheScreenAndEndAtBothEnds) {
+  const auto first = [](std::string keys) { return After(keys).first_operator; };
+  const std::string up(1, kUpKey), down(1, kDownKey), before(1, kPageUpKey), next(1, kPageDownKey);
+  EXPECT_EQ(first(down + down + up), 1u);
+  EXPECT_EQ(first(next + next + before + down), 5u);
+  EXPECT_EQ(first(up + before), 0u);
+  EXPECT_EQ(first(std::string(100, kPageDownKey) + up), 61u) << "62 is the last with a full list";
+  EXPECT_EQ(first(next + "s"), 0u);
+  EXPECT_EQ(first(next + "\t"), 0u);
 }
 
 TEST(WatchView, KeysWithoutAMeaningChangeNothing) {

@@ -31,6 +31,13 @@ std::string DataOf(const std::string& page) {
                      page.size() - ReportPageHead().size() - ReportPageTail().size());
 }
 
+TEST(ReportPage, SaysWhichRunsWereImported) {
+  RunReport report = ReportOf(SampleChunks());
+  EXPECT_EQ(PageRun(3, report, nullptr)["imported"], false);
+  report.header.set_clock("imported");
+  EXPECT_EQ(PageRun(3, report, nullptr)["imported"], true);
+}
+
 TEST(RunTimeline, HasEveryReadingAndEveryExecution) {
   const std::vector<v1::Chunk> chunks = SampleChunks();
   const nlohmann::ordered_json timeline = TimelineOf(chunks, ReportOf(chunks));

@@ -3,8 +3,8 @@ import test from "node:test";
 
 import { reader, unpackExecutions, unpackSeries } from "../../../../client/report/web/packed.js";
 import { columnsOf, countIn, extremes, lowerBound, makePyramid, valuesIn } from "../../../../client/report/web/pyramid.js";
-import { logTicks, scale, ticks } from "../../../../client/report/web/scales.js";
-import { label, number, withInterval } from "../../../../client/report/web/text.js";
+import { logTicks, scale, tickTexts, ticks } from "../../../../client/report/web/scales.js";
+import { duration, label, number, withInterval } from "../../../../client/report/web/text.js";
 
 function near(actual, expected) {
   assert.equal(actual.length, expected.length);
@@ -83,6 +83,9 @@ test("texts are one line without controls or marks that turn them, and short", (
   assert.equal(label("a\nb\u202ec\u0000"), "a\ufffdb\ufffdc\ufffd");
   assert.equal([...label("\u{1f600}".repeat(5000), 11)].length, 11);
   assert.equal(label("beginning and end", 9), "begi\u2026 end");
+  assert.equal(label("\u200b\u200d\u00ad"), "\ufffd\ufffd\ufffd");
+  assert.equal(label("\u0301\u0301"), "\ufffd\u0301");
+  assert.equal(label("e\u0301"), "e\u0301");
 });
 
 test("numbers have as many digits as their interval leaves", () => {
@@ -90,4 +93,15 @@ test("numbers have as many digits as their interval leaves", () => {
   assert.equal(withInterval(12.3456, null), "12.35");
   assert.equal(number(0.000123456), "0.0001235");
   assert.equal(number(NaN), "");
+});
+
+test("a unit has less than a thousand of the smaller one", () => {
+  assert.deepEqual([0.0009994, 0.0009996, 0.001, 0.9996].map(duration), ["999 \u00b5s", "1.00 ms", "1.00 ms", "1.00 s"]);
+});
+
+test("marks of an axis have as many digits each", () => {
+  assert.deepEqual(tickTexts([12.34567, 12.3457, null, 12.34573]), ["12.34567", "12.34570", null, "12.34573"]);
+  assert.deepEqual(tickTexts([0, 0.00001, 0.00002]), ["0.00000", "0.00001", "0.00002"]);
+  assert.deepEqual(tickTexts([0, 5, 10]), ["0", "5", "10"]);
+  assert.deepEqual(tickTexts([0, 2e6]), ["0", "2e+6"]);
 });

@@ -3,11 +3,24 @@ import test from "node:test";
 
 import { heldUntil } from "../../../../client/report/web/conditions.js";
 import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots.js";
+import { energyText, groupsText } from "../../../../client/report/web/energy.js";
+import { originOf } from "../../../../client/report/web/summary.js";
 import { sorted } from "../../../../client/report/web/table.js";
 import { executedIn, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
 
 const TYPES = [{ type: "Conv", time_s: 6, energy_j: { IN: 12 } }, { type: "MaxPool", time_s: 1, energy_j: { IN: 3 } },
   { type: "Relu", time_s: 3, energy_j: { IN: null } }];
+
+test("a run is simulated, imported or measured", () => {
+  const run = (simulated, imported) => ({ imported, document: { run: { simulated } } });
+  assert.deepEqual([run(true, true), run(true, false), run(false, true), run(false, false)].map(originOf),
+    ["SIMULATED", "SIMULATED", "imported", "measured"]);
+});
+
+test("in the place of an energy that a type has not are its groups", () => {
+  assert.deepEqual([[], [3], [1, 2], [1, 2, 5, 7]].map((ids) => energyText({ mean: null, group: groupsText(ids) })),
+    ["", "g3", "g1 g2", "g1 g2 +2"]);
+});
 
 test("kinds are the published figures'", () => {
   assert.deepEqual(["Conv", "ConvTranspose", "AveragePool", "FC", "ConstantFill"].map(kindOf),
