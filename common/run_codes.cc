@@ -23,11 +23,11 @@ constexpr std::string_view kReasons[] = {
 static_assert(std::size(kReasons) == static_cast<size_t>(ReasonCode::kWindowsUnsure) + 1);
 
 constexpr std::string_view kNotices[] = {
-    "clock_astray",    "clock_moved", "clocks_differ",  "clocks_left",        "core_switched",
-    "cores_shared",    "engine_end",  "engine_note",    "inputs_overwritten", "limits_moved",
-    "nan_outputs",     "nan_weights", "no_outputs",     "no_pauses",          "not_counted",
-    "records_dropped", "simulated",   "source_stopped", "spool_failed",       "strays_killed",
-    "upload_meanwhile"};
+    "clock_astray",  "clock_moved",     "clocks_differ", "clocks_held",    "clocks_left",
+    "core_switched", "cores_shared",    "engine_end",    "engine_note",    "inputs_overwritten",
+    "limits_moved",  "nan_outputs",     "nan_weights",   "no_outputs",     "no_pauses",
+    "not_counted",   "records_dropped", "simulated",     "source_stopped", "spool_failed",
+    "strays_killed", "upload_meanwhile"};
 static_assert(std::size(kNotices) == static_cast<size_t>(NoticeCode::kUploadMeanwhile) + 1);
 
 }  // namespace

@@ -54,6 +54,7 @@ enum class NoticeCode {
   kClockAstray,
   kClockMoved,
   kClocksDiffer,
+  kClocksHeld,
   kClocksLeft,
   kCoreSwitched,
   kCoresShared,

@@ -241,6 +241,13 @@ absl::Status Daemon::OpenQueue() {
     return owner_id.empty() || owner_id.starts_with("uid:") ||
            IsOwned(access_->clients(), owner_id);
   };
+  options.on_evicted = [this](const v1::JobStatus& job) {
+    access_->Audit(
+        {.who = "synergyd",
+         .what = "evicting the run",
+         .subject = fmt::format("{} of {}, {} of {} chunks were acknowledged", job.run_id(),
+                                job.owner(), job.acknowledged(), job.chunks())});
+  };
   options.objects.received_bytes = &received_bytes_;
   options.limits.engines = engines_;
   options.limits.libexec_dir = options_.libexec_dir;

@@ -30,6 +30,22 @@ std::shared_ptr<DeviceClient> BoardLink::client() const {
 
 absl::StatusOr<std::vector<v1::JobStatus>> BoardLink::List() { return client()->List(); }
 
+absl::StatusOr<v1::QueueState> BoardLink::Queue() {
+  absl::StatusOr<v1::QueueState> queue = client()->DescribeQueue();
+  if (absl::IsUnimplemented(queue.status())) return v1::QueueState();  // a daemon of before
+  return queue;
+}
+
+absl::StatusOr<BoardJobs> BoardLink::Jobs() {
+  absl::StatusOr<std::vector<v1::JobStatus>> jobs = List();
+  if (!jobs.ok()) return FromDevice(jobs.status());
+  const absl::StatusOr<v1::QueueState> queue = Queue();
+  if (!queue.ok()) return FromDevice(queue.status());
+  return BoardJobs{.board_id = board_.board_id(),
+                   .jobs = *std::move(jobs),
+                   .evicted = {queue->evicted().begin(), queue->evicted().end()}};
+}
+
 absl::StatusOr<v1::JobStatus> BoardLink::Follow(const std::string& run_id, uint64_t from_seq,
                                                 const DeviceClient::Follower& follower,
                                                 std::stop_token stop) {

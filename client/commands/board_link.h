@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "client/commands/run_resolution.h"
 #include "client/commands/run_transfer.h"
 #include "client/net/device_client.h"
 
@@ -28,6 +29,9 @@ class BoardLink final : public RunSource {
   std::shared_ptr<DeviceClient> client() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<std::vector<v1::JobStatus>> List() override;
+  absl::StatusOr<v1::QueueState> Queue() override;
+  // What can be asked for by name (run_resolution.h).
+  absl::StatusOr<BoardJobs> Jobs();
   absl::StatusOr<v1::JobStatus> Follow(const std::string& run_id, uint64_t from_seq,
                                        const DeviceClient::Follower& follower,
                                        std::stop_token stop) override;

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -20,7 +22,8 @@ namespace {
 struct CancelOptions {
   std::string host;
   std::string store;
-  std::string run;
+  std::vector<std::string> runs;
+  bool mine = false;
 };
 
 // The runs of this store, if there is one: jobs can be cancelled from any host.
@@ -33,36 +36,76 @@ absl::StatusOr<std::vector<StoredRun>> RunsOfStore(const std::string& option) {
   return (*store)->Runs();
 }
 
+// Of this store, and not ended. The last one first, so that none begins meanwhile.
+std::vector<v1::JobStatus> JobsOfStore(const BoardJobs& board,
+                                       const std::vector<StoredRun>& stored) {
+  std::vector<v1::JobStatus> own;
+  for (const v1::JobStatus& job : board.jobs | std::views::reverse) {
+    const bool ours = std::ranges::any_of(stored, [&](const StoredRun& run) {
+      return run.board_id == board.board_id && run.run_id == job.run_id();
+    });
+    const bool goes_on =
+        job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING;
+    if (ours && goes_on) own.push_back(job);
+  }
+  return own;
+}
+
+// All that are meant, or none.
+absl::StatusOr<std::vector<v1::JobStatus>> Meant(const CancelOptions& options,
+                                                 const BoardJobs& board,
+                                                 const std::vector<StoredRun>& stored) {
+  if (options.mine) return JobsOfStore(board, stored);
+  std::vector<v1::JobStatus> jobs;
+  for (const std::string& run : options.runs) {
+    const absl::StatusOr<v1::JobStatus> job = ResolveJob(board, stored, run);
+    if (!job.ok()) {
+      return Ending(
+          absl::IsFailedPrecondition(job.status()) ? ExitCode::kRefused : ExitCode::kUsage,
+          job.status());
+    }
+    jobs.push_back(*job);
+  }
+  return jobs;
+}
+
 absl::Status Cancel(const CancelOptions& options) {
+  if (options.mine != options.runs.empty()) {
+    return Ending(ExitCode::kUsage,
+                  absl::InvalidArgumentError("name the jobs to cancel, or give --mine"));
+  }
   const absl::StatusOr<std::vector<StoredRun>> stored = RunsOfStore(options.store);
   if (!stored.ok()) return stored.status();
   const absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
-  if (!jobs.ok()) return FromDevice(jobs.status());
-  const absl::StatusOr<v1::JobStatus> job =
-      ResolveJob(*jobs, *stored, (*link)->board().board_id(), options.run);
-  if (!job.ok()) {
-    return Ending(absl::IsFailedPrecondition(job.status()) ? ExitCode::kRefused : ExitCode::kUsage,
-                  job.status());
+  const absl::StatusOr<BoardJobs> board = (*link)->Jobs();
+  if (!board.ok()) return board.status();
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = Meant(options, *board, *stored);
+  if (!jobs.ok()) return jobs.status();
+  if (jobs->empty()) PrintNote("nothing to cancel: no job of this store waits or runs there");
+  for (const v1::JobStatus& job : *jobs) {
+    const absl::StatusOr<v1::JobStatus> cancelled = (*link)->client()->Cancel(job.run_id());
+    if (!cancelled.ok()) return FromDevice(cancelled.status());
+    const absl::Status written =
+        WriteStdout(fmt::format("cancelled {} ({}); synergyctl fetch brings its records\n",
+                                Printable(job.run_id()), Printable(job.spec().net_name())));
+    if (!written.ok()) return written;
   }
-  const absl::StatusOr<v1::JobStatus> cancelled = (*link)->client()->Cancel(job->run_id());
-  if (!cancelled.ok()) return FromDevice(cancelled.status());
-  return WriteStdout(fmt::format("cancelled {} ({}); synergyctl fetch brings its records\n",
-                                 Printable(job->run_id()), Printable(job->spec().net_name())));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 void AddCancelCommand(CLI::App& app, ChosenCommand* chosen) {
   auto options = std::make_shared<CancelOptions>();
-  CLI::App* command = app.add_subcommand("cancel", "End a queued or running job on the board");
+  CLI::App* command = app.add_subcommand("cancel", "End queued or running jobs on the board");
   command
-      ->add_option("run", options->run,
-                   "Number or tag of the run in the store, or its id (or the beginning of it) as "
-                   "synergyctl board shows it")
-      ->type_name("RUN")
-      ->required();
+      ->add_option("run", options->runs,
+                   "Numbers or tags of runs in the store, or ids (or their beginnings) as "
+                   "synergyctl jobs shows them")
+      ->type_name("RUN");
+  command->add_flag("--mine", options->mine,
+                    "All jobs on the board that this store's commands have started");
   AddHostOption(*command, &options->host);
   AddStoreOption(*command, &options->store);
   command->callback([options, chosen] { *chosen = [options] { return Cancel(*options); }; });

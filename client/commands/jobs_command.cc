@@ -64,11 +64,10 @@ bool Pause(std::stop_token stop, Nanoseconds span) {
   return !stop.stop_requested();
 }
 
-absl::StatusOr<std::string> QueueText(DeviceClient& client, bool json) {
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = client.List();
+absl::StatusOr<std::string> QueueText(BoardLink& link, bool json) {
+  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = link.List();
   if (!jobs.ok()) return FromDevice(jobs.status());
-  absl::StatusOr<v1::QueueState> queue = client.DescribeQueue();
-  if (absl::IsUnimplemented(queue.status())) queue = v1::QueueState();  // a daemon of before
+  const absl::StatusOr<v1::QueueState> queue = link.Queue();
   if (!queue.ok()) return FromDevice(queue.status());
   if (!json) return JobListText(*jobs, *queue);
   nlohmann::ordered_json document = JobListJson(*jobs, *queue);
@@ -82,7 +81,7 @@ absl::Status ShowQueue(const QueueOptions& options) {
   if (!link.ok()) return link.status();
   std::string shown;
   do {
-    const absl::StatusOr<std::string> text = QueueText(*(*link)->client(), options.json);
+    const absl::StatusOr<std::string> text = QueueText(**link, options.json);
     if (!text.ok()) return text.status();
     if (*text == shown) continue;
     shown = *text;
@@ -112,10 +111,9 @@ absl::StatusOr<FoundJob> FindJob(const QueueOptions& options) {
   if (!stored.ok()) return stored.status();
   absl::StatusOr<std::unique_ptr<BoardLink>> link = BoardLink::Open(options.host);
   if (!link.ok()) return link.status();
-  const absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
-  if (!jobs.ok()) return FromDevice(jobs.status());
-  const absl::StatusOr<v1::JobStatus> job =
-      ResolveBoardJob(*jobs, *stored, (*link)->board().board_id(), options.job);
+  const absl::StatusOr<BoardJobs> board = (*link)->Jobs();
+  if (!board.ok()) return board.status();
+  const absl::StatusOr<v1::JobStatus> job = ResolveBoardJob(*board, *stored, options.job);
   if (!job.ok()) {
     return Ending(absl::IsFailedPrecondition(job.status()) ? ExitCode::kRefused : ExitCode::kUsage,
                   job.status());

@@ -48,6 +48,7 @@ std::string PhaseText(const v1::JobStatus& status, bool begun) {
 std::string StateText(const v1::JobStatus& status, bool begun) {
   switch (status.state()) {
     case v1::JOB_STATE_QUEUED:
+      if (!status.waits_for().empty()) return "queued, waits for " + Printable(status.waits_for());
       return fmt::format("queued, {} before it", status.queue_position());
     case v1::JOB_STATE_RUNNING:
       return PhaseText(status, begun);

@@ -8,6 +8,7 @@
 #include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 #include "client/commands/output.h"
+#include "client/commands/run_resolution.h"
 #include "client/report/text_table.h"
 
 namespace synergy {
@@ -19,7 +20,7 @@ using nlohmann::ordered_json;
 std::string MinuteText(int64_t unix_ns) { return UtcText(unix_ns).substr(0, 16) + "Z"; }
 
 std::string StateText(const StoredRun& run) {
-  std::string text(StateName(run.state));
+  std::string text(IsEvicted(run) ? "EVICTED" : StateName(run.state));
   if (run.abandoned) return text + ", incomplete";
   if (!run.complete) return text + ", unfinished";
   return run.unfinished() ? text + ", not told" : text;
@@ -72,6 +73,7 @@ ordered_json RunListJson(const std::vector<StoredRun>& runs) {
     json["error"] = run.error.empty() ? ordered_json(nullptr) : ordered_json(run.error);
     json["complete"] = run.complete;
     json["unfinished"] = run.unfinished();
+    json["evicted"] = IsEvicted(run);
     json["chunks"] = run.next_seq;
     json["bytes"] = run.bytes;
     json["tags"] = run.tags;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/run_report.h"
 
@@ -49,7 +50,8 @@ absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::st
   if (text == "last") return runs.back();
   int64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_number = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  const bool is_number =
+      parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number > 0;
   std::vector<const StoredRun*> beginning;
   for (const StoredRun& run : runs) {
     if ((is_number && run.number == number) || run.run_id == text) return run;
@@ -70,44 +72,62 @@ absl::StatusOr<StoredRun> ResolveRun(const std::vector<StoredRun>& runs, std::st
   }
   std::string candidates;
   for (const StoredRun* run : beginning) {
-    candidates +=
-        fmt::format("{}{} ({})", candidates.empty() ? "" : ", ", run->run_id, run->number);
+    candidates += (candidates.empty() ? "" : ", ") + run->run_id;
+    if (run->number > 0) candidates += fmt::format(" ({})", run->number);
   }
   return absl::InvalidArgumentError(
       fmt::format("'{}' may be any of {}: give more of it, or the number.", text, candidates));
 }
 
-absl::StatusOr<v1::JobStatus> ResolveBoardJob(const std::vector<v1::JobStatus>& jobs,
+std::string WhyEvicted(std::span<const v1::EvictedRun> evicted, std::string_view run_id) {
+  const auto run = std::ranges::find(evicted, run_id, &v1::EvictedRun::run_id);
+  if (run == evicted.end()) return "";
+  return fmt::format(
+      "{} at {} by its quota of ended jobs' records (synergyctl quota), when {} of its {} chunks "
+      "had been fetched",
+      kEvicted, UtcText(run->evicted_unix_s() * 1'000'000'000), run->acknowledged(), run->chunks());
+}
+
+absl::StatusOr<v1::JobStatus> ResolveBoardJob(const BoardJobs& board,
                                               const std::vector<StoredRun>& stored,
-                                              const std::string& board_id, std::string_view text) {
+                                              std::string_view text) {
   std::vector<StoredRun> candidates;
-  for (const v1::JobStatus& job : jobs) {
+  const auto add = [&](const std::string& run_id) {
     const bool known = std::any_of(stored.begin(), stored.end(), [&](const StoredRun& run) {
-      return run.board_id == board_id && run.run_id == job.run_id();
+      return run.board_id == board.board_id && run.run_id == run_id;
     });
-    if (known) continue;
-    candidates.emplace_back().run_id = job.run_id();
-    candidates.back().number = -1;  // no number in this store
-  }
+    if (!known) candidates.emplace_back().run_id = run_id;  // without a number in this store
+  };
+  for (const v1::JobStatus& job : board.jobs) add(job.run_id());
+  for (const v1::EvictedRun& run : board.evicted) add(run.run_id());
   for (const StoredRun& run : stored) {
-    if (run.board_id == board_id) candidates.push_back(run);
+    if (run.board_id == board.board_id) candidates.push_back(run);
   }
   if (candidates.empty()) {
     return absl::NotFoundError(fmt::format("there is no run '{}': the board has no jobs.", text));
   }
   const absl::StatusOr<StoredRun> run = ResolveRun(candidates, text);
+  if (absl::IsNotFound(run.status())) {
+    return absl::NotFoundError(
+        fmt::format("there is no job '{}'. JOB is an id, or the beginning of one, as synergyctl "
+                    "jobs lists them, "
+                    "or the number or tag of its run (synergyctl runs).",
+                    text));
+  }
   if (!run.ok()) return run.status();
-  for (const v1::JobStatus& job : jobs) {
+  for (const v1::JobStatus& job : board.jobs) {
     if (job.run_id() == run->run_id) return job;
   }
-  return absl::FailedPreconditionError(
-      fmt::format("run {} is no longer on the board: it ended before.", run->run_id));
+  const std::string evicted = WhyEvicted(board.evicted, run->run_id);
+  return absl::FailedPreconditionError(fmt::format("run {} is no longer on the board: {}.",
+                                                   run->run_id,
+                                                   evicted.empty() ? "it ended before" : evicted));
 }
 
-absl::StatusOr<v1::JobStatus> ResolveJob(const std::vector<v1::JobStatus>& jobs,
+absl::StatusOr<v1::JobStatus> ResolveJob(const BoardJobs& board,
                                          const std::vector<StoredRun>& stored,
-                                         const std::string& board_id, std::string_view text) {
-  absl::StatusOr<v1::JobStatus> job = ResolveBoardJob(jobs, stored, board_id, text);
+                                         std::string_view text) {
+  absl::StatusOr<v1::JobStatus> job = ResolveBoardJob(board, stored, text);
   if (!job.ok() || job->state() == v1::JOB_STATE_QUEUED || job->state() == v1::JOB_STATE_RUNNING) {
     return job;
   }

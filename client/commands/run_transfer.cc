@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/run_resolution.h"
 #include "client/store/truth_store.h"
 
 namespace synergy {
@@ -16,6 +17,16 @@ constexpr size_t kMaxBatchBytes = 4u << 20;
 constexpr Nanoseconds kReconnectEvery = Milliseconds(250);
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+std::string WhyGone(RunSource& source, const StoredRun& run, const absl::Status& missing) {
+  std::string evicted;
+  if (const absl::StatusOr<v1::QueueState> queue = source.Queue(); queue.ok()) {
+    const std::vector<v1::EvictedRun> runs(queue->evicted().begin(), queue->evicted().end());
+    evicted = WhyEvicted(runs, run.run_id);
+  }
+  if (!evicted.empty()) return evicted;
+  return fmt::format("the board no longer has the rest of it ({})", Message(missing));
+}
 
 bool ContactLost(const absl::Status& status) { return ExitCodeOf(status) == ExitCode::kNotReached; }
 
@@ -110,8 +121,7 @@ absl::Status RunTransfer::FollowToTheEnd(const StoredRun& run, std::stop_token s
   if (!kept.ok()) return kept;
   if (!taken.ok()) return taken;
   if (absl::IsNotFound(last.status()) || absl::IsOutOfRange(last.status())) {
-    return Abandon(
-        run, fmt::format("the board no longer has the rest of it ({})", Message(last.status())));
+    return Abandon(run, WhyGone(source_, run, last.status()));
   }
   if (!last.ok()) return FromDevice(last.status());
   if (const auto put = store_.PutRun(board_, *last); !put.ok()) return StoreError(put.status());

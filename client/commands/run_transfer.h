@@ -23,6 +23,7 @@ class RunSource {
  public:
   virtual ~RunSource() = default;
   virtual absl::StatusOr<std::vector<v1::JobStatus>> List() = 0;
+  virtual absl::StatusOr<v1::QueueState> Queue() = 0;  // empty of daemons that know none
   virtual absl::StatusOr<v1::JobStatus> Follow(const std::string& run_id, uint64_t from_seq,
                                                const DeviceClient::Follower& follower,
                                                std::stop_token stop) = 0;

@@ -61,6 +61,11 @@ v1::ClockState ClockControl::Describe() {
 
 bool ClockControl::CanSet() { return options_.cannot_set.empty() && clocks_.Any(); }
 
+ClockControl::Holding ClockControl::Holder() {
+  const absl::MutexLock lock(&mutex_);
+  return holding_;
+}
+
 absl::Status ClockControl::Check(const v1::ClockRequest& request) {
   if (!options_.cannot_set.empty()) return absl::FailedPreconditionError(options_.cannot_set);
   if (absl::Status valid = ValidateClockRequestUntrusted(request); !valid.ok()) return valid;
@@ -115,6 +120,7 @@ absl::Status ClockControl::Reserve(const v1::ClockRequest& request, const std::s
   held_.emplace();
   held_->set_holder(holder);
   *held_->mutable_asked() = request;
+  holding_ = {.holder = holder, .asked = request, .held = true, .changes = holding_.changes + 1};
   return absl::OkStatus();
 }
 
@@ -141,6 +147,7 @@ absl::StatusOr<std::unique_ptr<ClockHold>> ClockControl::Take(const v1::ClockReq
   hold->lease_.mutable_notes()->Assign(notes.begin(), notes.end());
   const absl::MutexLock lock(&mutex_);
   held_ = hold->lease_;
+  ++holding_.changes;  // what was written since it was reserved counts as well
   return hold;
 }
 
@@ -175,6 +182,8 @@ absl::StatusOr<ClockTrial> ClockControl::Try(const std::string& holder) {
 void ClockControl::Released() {
   const absl::MutexLock lock(&mutex_);
   held_.reset();
+  holding_.held = false;
+  ++holding_.changes;
 }
 
 }  // namespace synergy

@@ -2,6 +2,7 @@
 // request can be met, and the one lease on them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,14 @@ class ClockControl {
   }
   // Something can be set here.
   bool CanSet();
+  // Who had the lease last, and what tells whether one began or ended between two calls.
+  struct Holding {
+    std::string holder = {};  // "": nobody had it
+    v1::ClockRequest asked = {};
+    bool held = false;     // still
+    uint64_t changes = 0;  // counts begins and ends
+  };
+  Holding Holder() ABSL_LOCKS_EXCLUDED(mutex_);
   // OK where Take could meet the request now, whoever holds the lease. InvalidArgument with the
   // table where there is no such frequency, governor or core; FailedPrecondition where this board
   // cannot do it at all.
@@ -115,8 +124,9 @@ class ClockControl {
   const SettableClocks clocks_;
   absl::Mutex mutex_;
   std::optional<v1::ClockLease> held_ ABSL_GUARDED_BY(mutex_);  // nothing: nobody has the lease
-  bool trying_ ABSL_GUARDED_BY(mutex_) = false;                 // it is had for a trial
-  absl::Mutex heat_mutex_;  // some zones take milliseconds to read
+  Holding holding_ ABSL_GUARDED_BY(mutex_);
+  bool trying_ ABSL_GUARDED_BY(mutex_) = false;  // it is had for a trial
+  absl::Mutex heat_mutex_;                       // some zones take milliseconds to read
   std::optional<Conditions> heat_ ABSL_GUARDED_BY(heat_mutex_);  // since it was asked for first
 };
 

@@ -18,9 +18,10 @@ constexpr size_t kMaxLineBytes = 500;
 
 }  // namespace
 
-absl::StatusOr<v1::ControlEvent> ClockHolds::Handle(const v1::ControlRequest& request) {
+absl::StatusOr<v1::ControlEvent> ClockHolds::Handle(const v1::ControlRequest& request,
+                                                    std::unique_ptr<ClockGrant> grant) {
   if (clocks_ == nullptr) return absl::FailedPreconditionError("This daemon knows no clocks");
-  if (request.has_hold_clocks()) return Hold(request.hold_clocks());
+  if (request.has_hold_clocks()) return Hold(request.hold_clocks(), std::move(grant));
   if (request.has_release_clocks()) return Release(request.release_clocks().hold());
   if (request.get_clocks().has_wanted()) {
     const absl::Status possible = clocks_->Check(request.get_clocks().wanted());
@@ -36,7 +37,7 @@ v1::ControlEvent ClockHolds::Release(uint64_t number) {
   v1::ClockRelease& released = *event.mutable_released();
   const auto hold = holds_.find(number);
   if (hold == holds_.end()) return event;
-  const std::vector<std::string> left = hold->second->Release();
+  const std::vector<std::string> left = hold->second.clocks->Release();
   holds_.erase(hold);
   for (const std::string& line : left) {
     spdlog::warn("{}", line);
@@ -47,7 +48,8 @@ v1::ControlEvent ClockHolds::Release(uint64_t number) {
   return event;
 }
 
-absl::StatusOr<v1::ControlEvent> ClockHolds::Hold(const v1::ControlRequest::HoldClocks& asked) {
+absl::StatusOr<v1::ControlEvent> ClockHolds::Hold(const v1::ControlRequest::HoldClocks& asked,
+                                                  std::unique_ptr<ClockGrant> grant) {
   absl::Status valid = ValidateClockRequestUntrusted(asked.clocks());
   if (!valid.ok()) return valid;
   if (holds_.contains(asked.hold())) {
@@ -59,7 +61,7 @@ absl::StatusOr<v1::ControlEvent> ClockHolds::Hold(const v1::ControlRequest::Hold
   if (!hold.ok()) return hold.status();
   v1::ControlEvent event;
   *event.mutable_lease() = (*hold)->lease();
-  holds_[asked.hold()] = *std::move(hold);
+  holds_[asked.hold()] = {.grant = std::move(grant), .clocks = *std::move(hold)};
   return event;
 }
 

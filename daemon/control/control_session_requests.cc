@@ -307,12 +307,14 @@ void ControlSession::AnswerLease(const v1::ControlRequest& request) {
 }
 
 void ControlSession::HandleClocks(const v1::ControlRequest& request) {
-  if (request.has_hold_clocks()) {
-    absl::Status free = queue_.CheckReserved(OwnerOf(request));
-    if (!free.ok()) return Answer(request.id(), free);
-  }
   const bool taken = clock_work_.Push([this, request] {
-    absl::StatusOr<v1::ControlEvent> event = holds_.Handle(request);
+    std::unique_ptr<ClockGrant> grant;
+    if (request.has_hold_clocks()) {
+      absl::StatusOr<std::unique_ptr<ClockGrant>> granted = queue_.GrantClocks(OwnerOf(request));
+      if (!granted.ok()) return Answer(request.id(), granted.status());
+      grant = *std::move(granted);
+    }
+    absl::StatusOr<v1::ControlEvent> event = holds_.Handle(request, std::move(grant));
     if (!event.ok() || event->event_case() == v1::ControlEvent::EVENT_NOT_SET) {
       return Answer(request.id(), event.status());
     }

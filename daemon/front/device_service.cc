@@ -166,10 +166,14 @@ grpc::Status DeviceService::SubmitJob(grpc::ServerContext* context,
 
 namespace {
 
-// Power beside what ran meanwhile tells of the net, and so does how long its iterations take.
+// Power beside what ran meanwhile tells of the net, and so does how long its iterations take, also
+// by how fast records come.
 void HideFromWatchers(v1::JobStatus* job) {
   job->clear_power_w();
   job->clear_iteration();
+  if (HasEnded(*job)) return;
+  job->clear_chunks();
+  job->clear_acknowledged();
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -53,8 +54,27 @@ struct JobQueueOptions {
   // False of a client who may not come any more, at the latest when EndAllOf is called for it. It
   // is called with the queue locked. Empty: everybody may.
   std::function<bool(const std::string& owner_id)> may_own = {};
+  // Told of each run whose records make room.
+  std::function<void(const v1::JobStatus&)> on_evicted = {};
   RunStore::Space space;
   ObjectStoreOptions objects;
+};
+
+class JobQueue;
+
+// That a client may hold the clocks (JobQueue::GrantClocks). Does not outlive the queue.
+class ClockGrant {
+ public:
+  ~ClockGrant();
+  ClockGrant(const ClockGrant&) = delete;
+  ClockGrant& operator=(const ClockGrant&) = delete;
+
+ private:
+  friend class JobQueue;
+  ClockGrant(JobQueue& queue, JobOwner by) : queue_(queue), by_(std::move(by)) {}
+
+  JobQueue& queue_;
+  const JobOwner by_;
 };
 
 // Thread-safe.
@@ -129,8 +149,11 @@ class JobQueue {
   // oldest records as soon as no job runs, objects when others need their room.
   absl::Status SetQuotas(const v1::SetQuotasRequest& request)
       ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
-  // FailedPrecondition where somebody else's lease keeps this client from using the device.
-  absl::Status CheckReserved(const JobOwner& by) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets this client hold the clocks: as long as the grant lives nobody else's job begins.
+  // FailedPrecondition where somebody else's lease keeps it from using the device, and, but for an
+  // admin, where somebody else's job runs.
+  absl::StatusOr<std::unique_ptr<ClockGrant>> GrantClocks(const JobOwner& by)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Read-only descriptors of the spool, of the truth, of the outputs and of what the engine
   // printed. Unavailable: the job still waits, it has none yet.
@@ -141,6 +164,7 @@ class JobQueue {
   absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  friend class ClockGrant;
   JobQueue(JobQueueOptions options, std::unique_ptr<ObjectStore> objects,
            std::unique_ptr<RunStore> store, JobExecutor& executor, Clock& clock);
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -189,7 +213,7 @@ class JobQueue {
   JobTable table_ ABSL_GUARDED_BY(mutex_);
   LeaseBook leases_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<CancelToken> running_ ABSL_GUARDED_BY(mutex_);  // null: nothing runs
-  std::optional<std::string> running_owner_ ABSL_GUARDED_BY(mutex_);
+  std::vector<const ClockGrant*> clock_grants_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool unsynced_objects_ ABSL_GUARDED_BY(mutex_) = true;   // a dead daemon may have left some
   std::set<std::string> unsaved_ ABSL_GUARDED_BY(mutex_);  // ended runs, but not on the disk

@@ -57,19 +57,23 @@ void JobQueue::KeepQuota() {
         job.status().chunks());
     const absl::Status evicted = Forget(job, /*evicted=*/true);
     if (!evicted.ok()) return spdlog::error("Evicting: {}", evicted.ToString());
+    if (options_.on_evicted) options_.on_evicted(job.status());
     absl::MutexLock lock(&mutex_);
     table_.Remove(job.number());
   }
 }
 
 void JobQueue::AdvanceLeases() {
-  leases_.Advance(running_owner_);
-  const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
-  if (reserved) {
-    table_.Reserve(JobTable::Reserved{reserved->owner_id, reserved->text});
-  } else {
-    table_.Reserve(std::nullopt);
+  const v1::StoredJob* running = table_.Running();
+  leases_.Advance(running == nullptr ? std::nullopt : std::optional(running->owner_id()));
+  std::vector<JobTable::Reserved> reserved;
+  if (const std::optional<LeaseBook::Reserved> lease = leases_.reserved()) {
+    reserved.push_back({lease->owner_id, lease->text});
   }
+  for (const ClockGrant* grant : clock_grants_) {
+    reserved.push_back({grant->by_.id, fmt::format("the clocks of {}", grant->by_.name)});
+  }
+  table_.Reserve(std::move(reserved));
   table_.NumberTheQueue();
 }
 
@@ -112,14 +116,32 @@ v1::QueueState JobQueue::Describe() {
   return state;
 }
 
-absl::Status JobQueue::CheckReserved(const JobOwner& by) {
+absl::StatusOr<std::unique_ptr<ClockGrant>> JobQueue::GrantClocks(const JobOwner& by) {
   absl::MutexLock lock(&mutex_);
   AdvanceLeases();
   const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
-  if (!reserved || reserved->owner_id == by.id) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      fmt::format("The board is kept for another client by {}: synergyctl jobs shows for how long",
-                  reserved->text));
+  if (reserved && reserved->owner_id != by.id) {
+    return absl::FailedPreconditionError(fmt::format(
+        "The board is kept for another client by {}: synergyctl jobs shows for how long",
+        reserved->text));
+  }
+  const v1::StoredJob* running = table_.Running();
+  if (running != nullptr && running->owner_id() != by.id && by.role != v1::ROLE_ADMIN) {
+    return absl::FailedPreconditionError(fmt::format(
+        "The board runs a job of {}, whose clocks an admin alone may move: wait until it has ended "
+        "(synergyctl jobs shows it), or keep the board for yourself (synergyctl lease take --wait)",
+        running->status().owner()));
+  }
+  std::unique_ptr<ClockGrant> grant(new ClockGrant(*this, by));
+  clock_grants_.push_back(grant.get());
+  AdvanceLeases();
+  return grant;
+}
+
+ClockGrant::~ClockGrant() {
+  absl::MutexLock lock(&queue_.mutex_);
+  std::erase(queue_.clock_grants_, this);
+  queue_.AdvanceLeases();
 }
 
 v1::Quotas JobQueue::DefaultQuotas(const JobQueueOptions& options, const ObjectStore& objects) {

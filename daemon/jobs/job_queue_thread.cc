@@ -103,7 +103,6 @@ std::optional<v1::StoredJob> JobQueue::TakeNext() {
   v1::StoredJob* job = table_.NextQueued();
   if (job == nullptr || stopping_) return std::nullopt;
   running_ = std::make_shared<CancelToken>();
-  running_owner_ = job->owner_id();
   table_.TookTurn(*job);
   job->mutable_status()->set_state(v1::JOB_STATE_RUNNING);
   job->mutable_status()->set_phase(v1::PHASE_IDLE);
@@ -185,7 +184,6 @@ void JobQueue::End(uint64_t number, const JobOutcome& outcome) {
   if (outcome.has_truth && !stopping_) store_->SyncLater(folder.Truth());
   if (outcome.has_outputs && !stopping_) store_->SyncLater(folder.Outputs());
   running_ = nullptr;
-  running_owner_.reset();
   const uint64_t acknowledged = table_.at(number).status().acknowledged();  // may have moved
   status.set_acknowledged(std::min(acknowledged, status.chunks()));
   table_.Announce(table_.Put(std::move(job)));

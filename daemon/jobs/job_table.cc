@@ -46,6 +46,19 @@ const v1::StoredJob* JobTable::FindToken(std::string_view owner_id, std::string_
   return nullptr;
 }
 
+const v1::StoredJob* JobTable::Running() const {
+  const auto running = std::ranges::find_if(jobs_, [](const auto& entry) {
+    return entry.second.status().state() == v1::JOB_STATE_RUNNING;
+  });
+  return running == jobs_.end() ? nullptr : &running->second;
+}
+
+const JobTable::Reserved* JobTable::KeepsOut(const v1::StoredJob& job) const {
+  const auto reserved = std::ranges::find_if(
+      reserved_, [&](const Reserved& entry) { return entry.owner_id != job.owner_id(); });
+  return reserved == reserved_.end() ? nullptr : &*reserved;
+}
+
 std::vector<v1::StoredJob*> JobTable::QueueOrder() {
   std::vector<v1::StoredJob*> waiting, order;
   for (auto& [number, job] : jobs_) {
@@ -55,8 +68,8 @@ std::vector<v1::StoredJob*> JobTable::QueueOrder() {
   uint64_t turn = last_turn_;
   while (!waiting.empty()) {
     const auto next = std::ranges::min_element(waiting, {}, [&](const v1::StoredJob* job) {
-      return std::tuple(IsKeptOut(*job), -job->status().spec().priority(), turns[job->owner_id()],
-                        job->number());
+      return std::tuple(KeepsOut(*job) != nullptr, -job->status().spec().priority(),
+                        turns[job->owner_id()], job->number());
     });
     turns[(*next)->owner_id()] = ++turn;
     order.push_back(*next);
@@ -67,7 +80,7 @@ std::vector<v1::StoredJob*> JobTable::QueueOrder() {
 
 v1::StoredJob* JobTable::NextQueued() {
   const std::vector<v1::StoredJob*> order = QueueOrder();
-  return order.empty() || IsKeptOut(*order.front()) ? nullptr : order.front();
+  return order.empty() || KeepsOut(*order.front()) != nullptr ? nullptr : order.front();
 }
 
 void JobTable::TookTurn(const v1::StoredJob& job) { turns_[job.owner_id()] = ++last_turn_; }
@@ -114,7 +127,8 @@ void JobTable::NumberTheQueue() {
   uint32_t position = 0;
   for (v1::StoredJob* job : QueueOrder()) {
     ++position;
-    const std::string waits_for = IsKeptOut(*job) ? reserved_->reason : "";
+    const Reserved* kept_out = KeepsOut(*job);
+    const std::string waits_for = kept_out != nullptr ? kept_out->reason : "";
     v1::JobStatus& status = *job->mutable_status();
     if (status.queue_position() == position && status.waits_for() == waits_for) continue;
     status.set_queue_position(position);

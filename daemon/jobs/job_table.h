@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,12 +49,14 @@ class JobTable {
   v1::StoredJob* NextQueued();
   // Its owner has had a turn.
   void TookTurn(const v1::StoredJob& job);
-  // From now on only this client's jobs may run, and the others wait for `reason`.
+  // From now on only the jobs of a client whom all of these are of may run, and the others wait for
+  // the `reason` of the first that is not theirs.
   struct Reserved {
     std::string owner_id;
     std::string reason;
   };
-  void Reserve(std::optional<Reserved> reserved) { reserved_ = std::move(reserved); }
+  void Reserve(std::vector<Reserved> reserved) { reserved_ = std::move(reserved); }
+  const v1::StoredJob* Running() const;  // null: none does
   std::vector<std::string> QueuedRunIds() const;
   std::vector<std::string> UnendedOf(std::string_view owner_id) const;  // run ids
   size_t CountQueued(std::string_view owner_id) const;
@@ -69,14 +70,13 @@ class JobTable {
   void Announce(const v1::StoredJob& job) const;
 
  private:
-  bool IsKeptOut(const v1::StoredJob& job) const {
-    return reserved_.has_value() && job.owner_id() != reserved_->owner_id;
-  }
+  // Null: nothing does.
+  const Reserved* KeepsOut(const v1::StoredJob& job) const;
 
   std::map<uint64_t, v1::StoredJob> jobs_;  // by number
   std::map<std::string, uint64_t> turns_;   // when each client had his last one: counts them
   uint64_t last_turn_ = 0;
-  std::optional<Reserved> reserved_;
+  std::vector<Reserved> reserved_;
   JobListener* listener_ = nullptr;
 };
 

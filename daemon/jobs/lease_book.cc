@@ -50,6 +50,10 @@ absl::StatusOr<v1::DeviceLease> LeaseBook::TakeUntrusted(const std::string& id, 
         CheckOwner(by, found->stored.owner_id(), found->stored.lease().owner(), "Taking a lease");
     if (!own.ok()) return own;
     found->seen = clock_.Now();
+    if (found->stored.unclaimed()) {
+      found->stored.clear_unclaimed();
+      Save();
+    }
     return Describe(*found);
   }
   const auto own = static_cast<size_t>(std::ranges::count_if(
@@ -97,13 +101,15 @@ bool LeaseBook::ReleaseAllOf(const std::string& owner_id) {
 bool LeaseBook::Advance(const std::optional<std::string>& running) {
   const MonotonicTime now = clock_.Now();
   bool changed = std::erase_if(leases_, [&](const Entry& entry) {
-                   return entry.stored.lease().held() ? now.ns >= entry.stored.end_ns()
-                                                      : now - entry.seen >= kForgetAfter;
+                   const bool held = entry.stored.lease().held();
+                   if (held && now.ns >= entry.stored.end_ns()) return true;
+                   return (!held || entry.stored.unclaimed()) && now - entry.seen >= kForgetAfter;
                  }) > 0;
   if (!leases_.empty() && !leases_.front().stored.lease().held()) {
     v1::StoredLeases::Lease& first = leases_.front().stored;
     if (!running.has_value() || *running == first.owner_id()) {
       first.mutable_lease()->set_held(true);
+      first.set_unclaimed(true);
       first.set_end_ns((now + Seconds(first.lease().for_s())).ns);
       spdlog::info("{} has the board for {:.0f} s", first.lease().owner(), first.lease().for_s());
       changed = true;

@@ -22,7 +22,8 @@ class LeaseBook {
   static constexpr size_t kMaxLeases = 32;
   static constexpr size_t kMaxLeasesOfOne = 8;  // of one client
   static constexpr double kLongestS = 24 * 3600;
-  static constexpr Nanoseconds kForgetAfter = Seconds(10);  // one that waits and does not ask
+  // One that waits and does not ask, also where it has begun since, which he does not know then.
+  static constexpr Nanoseconds kForgetAfter = Seconds(10);
 
   // Reads what is there, where it is of this boot: leases outlive the daemon, not the board.
   LeaseBook(std::string path, std::string boot_id, Clock& clock);
@@ -54,7 +55,7 @@ class LeaseBook {
  private:
   struct Entry {
     v1::StoredLeases::Lease stored;
-    MonotonicTime seen;  // of one that waits: when it was last asked for
+    MonotonicTime seen;  // when it was last asked for
   };
   std::vector<Entry>::iterator Find(std::string_view id);
   v1::DeviceLease Describe(const Entry& entry) const;

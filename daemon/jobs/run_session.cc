@@ -110,13 +110,22 @@ absl::Status RunSession::TakeClocks() {
 }
 
 void RunSession::RecordClocks() {
-  if (clocks_ == nullptr) return;
+  if (clocks_ == nullptr) return NoteHolder();
   v1::RunRecord record;
   *record.mutable_clocks() = clocks_->lease();
   recording_.Record(record);
   for (std::string& line : DescribeDifferences(clocks_->lease())) {
     recording_.AddNotice(NoticeCode::kClocksDiffer, std::move(line));
   }
+}
+
+void RunSession::NoteHolder() {
+  if (parts_.clocks == nullptr) return;
+  const ClockControl::Holding holding = parts_.clocks->Holder();
+  if (!holding.held) return;
+  recording_.AddNotice(NoticeCode::kClocksHeld,
+                       fmt::format("{} held the clocks when the job began: {}", holding.holder,
+                                   DescribeClockRequest(holding.asked)));
 }
 
 absl::Status RunSession::Start() {

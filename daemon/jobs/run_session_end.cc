@@ -16,6 +16,7 @@ void RunSession::BeginWatching() {
     const std::optional<Conditions::Zone> hottest = conditions_->BeginMeasuring();
     const double gate_c = job_.spec().cool_below_c();
     if (hottest && gate_c > 0) facts_.began_at = {hottest->name, hottest->celsius, gate_c};
+    clock_changes_ = parts_.clocks->Holder().changes;
   }
   watch_.Begin();
 }
@@ -29,6 +30,17 @@ void RunSession::EndWatching() {
   ConditionRecorder::Seen conditions = conditions_->EndMeasuring(options_.limits.clock_away);
   facts_.moved_clocks = std::move(conditions.moved);
   facts_.throttled = std::move(conditions.throttled);
+  JudgeHolder();
+}
+
+void RunSession::JudgeHolder() {
+  const ClockControl::Holding holding = parts_.clocks->Holder();
+  if (holding.changes == clock_changes_) return;
+  facts_.moved_clocks.push_back(
+      {.code = ReasonCode::kClockMoved,
+       .text = fmt::format("{} {} the clocks in the measured phase, so that parts of it ran at "
+                           "different ones",
+                           holding.holder, holding.held ? "took" : "let go of")});
 }
 
 void RunSession::NoteUploads(uint64_t bytes) {

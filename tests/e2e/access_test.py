@@ -1,7 +1,9 @@
 """Pairing over TCP, roles and revocation, with the programs that a user has."""
+import json
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -85,6 +87,50 @@ class Access(unittest.TestCase):
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("the role admin", done.stderr)
         self.assertEqual(self.board.json("jobs")["jobs"], [])
+
+    def pin_over_tcp(self):
+        pin = self.board.start_ctl("clocks", "pin", "--host", self.tcp, "--cpu", "1224MHz", "--", *WHILE_PARENT)
+        self.addCleanup(lambda: (pin.kill(), pin.wait(), pin.communicate()))
+        wait_for(lambda: self.board.clocks()["lease"], 20, "the lease")
+        return pin
+
+    def test_a_job_waits_while_another_client_holds_the_clocks(self):
+        self.board.ctl("pair", self.tcp, self.pair())
+        pin = self.pin_over_tcp()
+        path = self.board.scratch / "pin.toml"
+        path.write_text('schema = 1\nname = "n"\nnet = "squeezenet"\niterations = 2\nwarmup = 1\nidle = 0\n'
+                        'cpu-freq = ["1224MHz", "max"]\n')
+        sweep = self.board.start_ctl("submit", path, "--wait", "--json", "--method", "integrate")
+        self.addCleanup(lambda: (sweep.kill(), sweep.wait(), sweep.communicate()))
+        job = wait_for(lambda: self.board.json("jobs")["jobs"], 20, "a job that waits")[0]
+        self.assertEqual(job["state"], "QUEUED")
+        self.assertRegex(job["waits_for"], r"^the clocks of \S+ \([0-9a-f]{4}\)$")
+        self.assertIn("waits    the clocks of", self.board.ctl("job", "show", job["id"]).stdout)
+        own = self.over_tcp("run", "--net", "squeezenet", "--iterations", "2", "--json")
+        self.assertEqual(own.returncode, 0, own.stderr)
+        self.assertIn("clocks_held", [notice["code"] for notice in json.loads(own.stdout)["notices"]])
+        self.assertEqual({job["state"] for job in self.board.json("jobs")["jobs"]}, {"QUEUED"})
+        pin.kill()
+        out, err = sweep.communicate(timeout=120)
+        self.assertIn("waits for the clocks of", err)
+        self.assertEqual([job["state"] for job in json.loads(out)["sweeps"][0]["jobs"]], ["done"] * 2, err)
+
+    def test_nobody_but_an_admin_moves_the_clocks_under_anothers_job(self):
+        self.board.ctl("pair", self.tcp, self.pair())
+        self.board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
+        self.board.wait_until_measuring()
+        refused = self.board.ctl("clocks", "pin", "--host", self.tcp, "--cpu", "102MHz", "--", "true")
+        self.assertEqual(refused.returncode, 4, refused.stderr)
+        self.assertIn("runs a job of user root", refused.stderr)
+        self.board.ctl("job", "cancel", self.board.json("jobs")["jobs"][0]["id"])
+        others = self.board.start_ctl("run", "--host", self.tcp, "--net", "squeezenet", "--iterations", "1000000")
+        self.board.wait_until_measuring()
+        self.assertEqual(self.board.ctl("clocks", "pin", "--cpu", "102MHz", "--", "true").returncode, 0)
+        others.send_signal(signal.SIGINT)
+        others.communicate(timeout=60)
+        run = json.loads(self.board.ctl("show", "last", "--json").stdout)
+        self.assertNotEqual(run["verdict"], "VALID")
+        self.assertRegex(" ".join(run["reasons"]), r"clock_moved: \S+ \(clocks pin -- true\) let go of the clocks")
 
     def test_watching_ends_when_the_client_is_revoked(self):
         self.board.ctl("pair", self.tcp, self.pair())

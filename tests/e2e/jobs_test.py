@@ -8,7 +8,7 @@ import subprocess
 import textwrap
 import unittest
 
-from board import Board, wait_for
+from board import BIN, Board, wait_for
 from tensors import node, onnx, read_npy, tensor
 
 # The analysis is not what is tested.
@@ -268,6 +268,41 @@ class JobsTest(unittest.TestCase):
         self.assertIn("CANCELLED", fetched.stdout)
         self.assertEqual([job["id"] for job in self.jobs()["jobs"]], [jobs[1]["id"]])
         self.assertTrue(number and waiting)
+
+    def test_what_was_evicted_is_said_by_every_command_about_it(self):
+        self.board.stop()
+        self.board.flags += ["--records-quota", "1K"]
+        self.board.start()
+        for _ in range(3):
+            self.board.ctl("run", "--net", "squeezenet", "--iterations", "2", "--detach")
+        gone = wait_for(lambda: self.board.json("jobs")["evicted"], 120, "an eviction")[0]["id"]
+        wait_for(lambda: self.board.log_text().count(": done") == 3, 120, "the end of all")
+        for command in ("show", "logs", "fetch", "cancel"):
+            done = self.board.ctl("job", command, gone, "--store", self.board.store)
+            self.assertEqual(done.returncode, 4, (command, done.stderr))
+            self.assertRegex(done.stderr, rf"run {gone} is no longer on the board: evicted from the board at \d{{4}}-")
+        fetched = self.board.ctl("fetch")
+        self.assertIn("stays incomplete: evicted from the board at ", fetched.stderr)
+        self.assertIn("EVICTED, incomplete", self.board.ctl("runs").stdout)
+        stored = {run["id"]: run for run in self.board.json("runs")["runs"]}
+        self.assertTrue(stored[gone]["evicted"])
+        audit = (pathlib.Path(self.board.state) / "access/audit.log").read_text()
+        self.assertIn(f"synergyd: evicting the run {gone} of user root, 0 of ", audit)
+
+    def test_all_jobs_of_a_store_are_cancelled_at_once(self):
+        self.board.ctl("submit", write(self.board, JOB_FILE.replace("iterations = 5", "iterations = 1000000")), "--detach")
+        self.board.wait_until_measuring()
+        subprocess.run([BIN / "synergyctl", "run", "--net", "squeezenet", "--iterations", "1", "--idle", "0", "--detach",
+                        "--store", self.board.scratch / "other.db"], env=self.board.environment(), check=True)
+        self.assertEqual(self.board.ctl("cancel").returncode, 2)
+        ids = [job["id"] for job in self.jobs()["jobs"]]
+        done = self.board.ctl("job", "cancel", ids[1], ids[2], "--store", self.board.store)
+        self.assertEqual((done.returncode, done.stdout.count("cancelled ")), (0, 2), done.stderr)
+        done = self.board.ctl("job", "cancel", "--mine", "--store", self.board.store)
+        self.assertEqual((done.returncode, done.stdout.count("cancelled ")), (0, 2), done.stderr)
+        wait_for(lambda: {job["state"] for job in self.jobs()["jobs"]} == {"CANCELLED", "DONE"}, 60, "their end")
+        self.assertEqual(self.board.log_text().count(": started"), 2, "of those that waited none was begun")
+        self.assertIn("nothing to cancel", self.board.ctl("cancel", "--mine").stderr)
 
     def test_a_lease_is_shown_and_ends_by_itself(self):
         lease = self.board.ctl("lease", "take", "--for", "60")

@@ -62,19 +62,38 @@ TEST(ResolveJob, TakesRunsOfThisBoardInTheStoreAndJobsThatTheStoreDoesNotHave) {
   std::vector<StoredRun> stored = Runs();
   for (StoredRun& run : stored) run.board_id = "here";
   stored[0].board_id = "elsewhere";
-  const std::vector<v1::JobStatus> jobs = {Job("20240501-aa22", v1::JOB_STATE_RUNNING),
-                                           Job("3foreign", v1::JOB_STATE_QUEUED),
-                                           Job("4foreign", v1::JOB_STATE_DONE)};
-  EXPECT_EQ(ResolveJob(jobs, stored, "here", "2")->run_id(), "20240501-aa22");
-  EXPECT_EQ(ResolveJob(jobs, stored, "here", "3f")->run_id(), "3foreign");
-  EXPECT_EQ(ResolveJob(jobs, {}, "here", "2024")->run_id(), "20240501-aa22");
-  EXPECT_TRUE(absl::IsNotFound(ResolveJob(jobs, stored, "here", "1").status()))
-      << "a run of another board";
-  EXPECT_TRUE(absl::IsNotFound(ResolveJob({}, {}, "here", "last").status()));
-  const absl::Status ended = ResolveJob(jobs, stored, "here", "4foreign").status();
+  const BoardJobs here = {
+      .board_id = "here",
+      .jobs = {Job("20240501-aa22", v1::JOB_STATE_RUNNING), Job("3foreign", v1::JOB_STATE_QUEUED),
+               Job("4foreign", v1::JOB_STATE_DONE)}};
+  EXPECT_EQ(ResolveJob(here, stored, "2")->run_id(), "20240501-aa22");
+  EXPECT_EQ(ResolveJob(here, stored, "3f")->run_id(), "3foreign");
+  EXPECT_EQ(ResolveJob(here, {}, "2024")->run_id(), "20240501-aa22");
+  EXPECT_TRUE(absl::IsNotFound(ResolveJob(here, stored, "1").status())) << "of another board";
+  EXPECT_TRUE(absl::IsNotFound(ResolveJob({.board_id = "here"}, {}, "last").status()));
+  const absl::Status ended = ResolveJob(here, stored, "4foreign").status();
   EXPECT_TRUE(absl::IsFailedPrecondition(ended));
   EXPECT_THAT(ended.ToString(), HasSubstr("DONE"));
-  EXPECT_TRUE(absl::IsFailedPrecondition(ResolveJob(jobs, stored, "here", "3").status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ResolveJob(here, stored, "3").status()));
+}
+
+TEST(ResolveJob, OneThatWasEvictedIsKnown) {
+  v1::EvictedRun evicted;
+  evicted.set_run_id("5gone");
+  evicted.set_chunks(3);
+  const BoardJobs here = {.board_id = "here", .evicted = {evicted}};
+  const absl::Status gone = ResolveBoardJob(here, {}, "5g").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(gone));
+  EXPECT_THAT(gone.ToString(), HasSubstr("run 5gone is no longer on the board: evicted"));
+}
+
+TEST(ResolveJob, WhatTheStoreDoesNotHaveHasNoNumber) {
+  const BoardJobs here = {.board_id = "here",
+                          .jobs = {Job("2a", v1::JOB_STATE_QUEUED), Job("2b", v1::JOB_STATE_DONE)}};
+  EXPECT_THAT(ResolveBoardJob(here, {}, "2").status().ToString(), HasSubstr("any of 2a, 2b:"));
+  EXPECT_TRUE(absl::IsNotFound(ResolveBoardJob(here, {}, "0").status()));
+  const absl::Status unknown = ResolveBoardJob(here, {}, "3").status();
+  EXPECT_THAT(unknown.ToString(), HasSubstr("synergyctl jobs lists them"));
 }
 
 TEST(ResolveRun, RefusesWhatIsUnknownOrCouldBeSeveral) {

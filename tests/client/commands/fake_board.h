@@ -25,6 +25,8 @@ class FakeBoard : public RunSource {
     return jobs;
   }
 
+  absl::StatusOr<v1::QueueState> Queue() override { return queue; }
+
   absl::StatusOr<v1::JobStatus> Follow(const std::string&, uint64_t from_seq,
                                        const DeviceClient::Follower& follower,
                                        std::stop_token stop) override {
@@ -96,6 +98,7 @@ class FakeBoard : public RunSource {
   std::vector<std::string> output_parts;
   std::string log;
   bool forgotten = false;
+  v1::QueueState queue;
   bool is_others = false;  // and not ours to acknowledge
   int away_for = 0;        // reconnects that fail
 

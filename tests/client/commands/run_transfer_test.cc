@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "client/commands/exit_code.h"
+#include "client/commands/run_list.h"
+#include "client/commands/run_resolution.h"
 #include "client/store/sqlite.h"
 #include "client/store/truth_store.h"
 #include "gmock/gmock.h"
@@ -197,6 +199,19 @@ TEST_F(RunTransferTest, ABoardThatForgotTheRestAbandonsTheRun) {
   EXPECT_TRUE(Stored().abandoned);
   EXPECT_FALSE(Stored().unfinished());
   EXPECT_THAT(Stored().error, HasSubstr("no longer has the rest"));
+}
+
+TEST_F(RunTransferTest, ARunThatTheBoardHasEvictedSaysSo) {
+  board_.forgotten = true;
+  v1::EvictedRun& evicted = *board_.queue.add_evicted();
+  evicted.set_run_id(Stored().run_id);
+  evicted.set_evicted_unix_s(1'700'000'000);
+  evicted.set_chunks(7);
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(IsEvicted(Stored()));
+  EXPECT_THAT(Stored().error, HasSubstr("at 2023-11-14T22:13:20.000Z by its quota"));
+  EXPECT_THAT(Stored().error, HasSubstr("0 of its 7 chunks"));
+  EXPECT_THAT(RunListText({Stored()}), HasSubstr("EVICTED, incomplete"));
 }
 
 TEST_F(RunTransferTest, ARunWithoutItsEndRecordSaysWhatTheBoardSaid) {

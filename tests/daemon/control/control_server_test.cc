@@ -475,6 +475,26 @@ TEST_F(ControlServerTest, ClocksAreHeldForAFrontAndPutBackWhenItIsGone) {
   EXPECT_FALSE(Ask(get).clocks().has_lease());
 }
 
+TEST_F(ControlServerTest, ClocksOfOneClientAndJobsOfAnotherKeepEachOtherWaiting) {
+  Next();
+  v1::ControlRequest hold, release;
+  hold.mutable_hold_clocks()->set_hold(1);
+  hold.mutable_hold_clocks()->mutable_clocks()->mutable_cpu()->set_khz(1224000);
+  hold.mutable_caller()->set_uid(54321);
+  hold.mutable_caller()->set_unix_role(v1::ROLE_RUN);
+  release.mutable_release_clocks()->set_hold(1);
+  EXPECT_EQ(Ask(hold).code(), 0u);
+  EXPECT_EQ(Submit().job().waits_for(), "the clocks of user 54321");
+  EXPECT_EQ(Ask(release).code(), 0u);
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  const v1::ControlEvent refused = Ask(hold);
+  EXPECT_EQ(refused.code(), static_cast<uint32_t>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(refused.text(), HasSubstr("runs a job of user root"));
+  EXPECT_EQ(kernel_.Snapshot(), clocks_before_);
+  executor_.Finish(v1::JOB_STATE_DONE);
+}
+
 TEST_F(ControlServerTest, ARequestThatIsNoneIsAnsweredAsUnknown) {
   Next();
   EXPECT_EQ(Ask(v1::ControlRequest()).code(),

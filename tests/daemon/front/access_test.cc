@@ -310,6 +310,8 @@ TEST_F(AccessTest, WatchersSeeNeitherPowerNorIterationBesideAJob) {
   v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
   job.set_power_w(5);
   job.set_iteration(7);
+  job.set_chunks(9);
+  job.set_acknowledged(8);
   root_.SetJob(job);
   for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN}) {
     const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair(role)));
@@ -327,6 +329,9 @@ TEST_F(AccessTest, WatchersSeeNeitherPowerNorIterationBesideAJob) {
     EXPECT_EQ(job.power_w(), power_w);
     EXPECT_EQ(all.jobs(0).iteration(), role == v1::ROLE_RUN ? 7u : 0u);
     EXPECT_EQ(job.iteration(), all.jobs(0).iteration());
+    EXPECT_EQ(job.chunks(), role == v1::ROLE_RUN ? 9u : 0u) << "how fast they grow tells as much";
+    EXPECT_EQ(job.acknowledged(), role == v1::ROLE_RUN ? 8u : 0u);
+    EXPECT_EQ(all.jobs(0).chunks(), job.chunks());
   }
 }
 

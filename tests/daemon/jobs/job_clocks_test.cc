@@ -100,6 +100,39 @@ TEST_F(JobClocksTest, AJobFailsWithTheHolderWhereTheClocksAreTaken) {
   ExpectPutBack();
 }
 
+TEST_F(JobClocksTest, ARunUnderSomebodyElsesClocksSaysWhose) {
+  Start();
+  EXPECT_THAT(Codes(device_.Records(device_.Run("op_us 100").run_id())),
+              Not(Contains("clocks_held")));
+  auto hold = control_->Take(Pinned().clocks(), "ann@lab");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  const v1::JobStatus job = device_.Run("op_us 100");
+  const RunData data = device_.Records(job.run_id());
+  EXPECT_THAT(Codes(data), Contains("clocks_held"));
+  EXPECT_THAT(std::vector(data.end()->reasons().begin(), data.end()->reasons().end()),
+              Not(Contains(HasSubstr("ann@lab"))));
+}
+
+TEST_F(JobClocksTest, ClocksThatSomebodyTakesOrLetsGoOfMeanwhileMakeTheRunSuspect) {
+  Start();
+  std::unique_ptr<ClockHold> hold;
+  for (const char* did : {"took", "let go of"}) {
+    const std::string run_id = device_.Submit("op_us 100", MeasuringDevice::Spec(1'000'000));
+    device_.news.WaitForPhase(run_id, v1::PHASE_MEASURE);
+    if (hold == nullptr) {
+      hold = control_->Take(Pinned().clocks(), "ann@lab").value();
+    } else {
+      hold.reset();
+    }
+    ASSERT_TRUE(device_.queue().Cancel(run_id).ok());
+    device_.WaitForEnd(run_id);
+    const RunData data = device_.Records(run_id);
+    EXPECT_NE(data.end()->verdict(), v1::VERDICT_VALID);
+    EXPECT_THAT(std::vector(data.end()->reasons().begin(), data.end()->reasons().end()),
+                Contains(HasSubstr(fmt::format("clock_moved: ann@lab {} the clocks", did))));
+  }
+}
+
 TEST_F(JobClocksTest, WhatSomebodyElseChangedMeanwhileIsLeftAndToldInTheRun) {
   Start();
   const std::string run_id = device_.Submit("op_us 100", Pinned(1'000'000));

@@ -378,6 +378,8 @@ TEST_F(JobQueueTest, OneClientCannotFillTheQueue) {
 
 TEST_F(JobQueueTest, TheOldestEndedRunsAreEvictedBeyondTheQuotaAndThatIsKnown) {
   options_.records_quota_bytes = 1;  // the last one stays whatever it takes
+  std::vector<std::string> evicted;
+  options_.on_evicted = [&](const v1::JobStatus& job) { evicted.push_back(job.run_id()); };
   Restart();
   const std::string first = Submit(), second = Submit();
   executor_.Finish(v1::JOB_STATE_DONE);
@@ -386,6 +388,7 @@ TEST_F(JobQueueTest, TheOldestEndedRunsAreEvictedBeyondTheQuotaAndThatIsKnown) {
   news_.WaitFor(second, v1::JOB_STATE_DONE);
   queue_->Stop();
   EXPECT_THAT(news_.removed(), ElementsAre(first));
+  EXPECT_THAT(evicted, ElementsAre(first));
   EXPECT_FALSE(std::filesystem::exists(Folder(first).path));
   EXPECT_EQ(Get(second).state(), v1::JOB_STATE_DONE);
   Restart();
@@ -406,8 +409,8 @@ TEST_F(JobQueueTest, ALeaseKeepsOthersJobsWaitingUntilItsEnd) {
   const std::string bobs = submit(bob);
   EXPECT_TRUE(queue_->TakeLease("l1", 60, ann)->held());
   EXPECT_EQ(Get(bobs).waits_for(), "the lease of user ann");
-  EXPECT_EQ(queue_->CheckReserved(bob).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(queue_->CheckReserved(ann).ok());
+  EXPECT_EQ(queue_->GrantClocks(bob).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(queue_->GrantClocks(ann).ok());
   EXPECT_FALSE(queue_->TakeLease("l2", 60, bob)->held());
   Restart();
   EXPECT_EQ(Get(bobs).waits_for(), "the lease of user ann") << "a restart ends no lease";
@@ -442,6 +445,47 @@ TEST_F(JobQueueTest, ALeaseBeginsWhenTheRunningJobOfAnotherHasEndedAndEndsByItse
   EXPECT_EQ(queue_->Describe().leases_size(), 0);
   executor_.Finish(v1::JOB_STATE_DONE);
   news_.WaitFor(waiting, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, WhoHoldsTheClocksKeepsOthersJobsWaitingAndNotHisOwn) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  auto grant = queue_->GrantClocks(ann);
+  ASSERT_TRUE(grant.ok()) << grant.status();
+  const std::string bobs = submit(bob), anns = submit(ann);
+  EXPECT_EQ(Get(bobs).waits_for(), "the clocks of user ann");
+  EXPECT_EQ(Get(anns).waits_for(), "");
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(anns, v1::JOB_STATE_DONE);
+  EXPECT_EQ(Get(bobs).state(), v1::JOB_STATE_QUEUED);
+  ASSERT_TRUE(queue_->TakeLease("l1", 60, bob)->held());
+  EXPECT_EQ(Get(bobs).waits_for(), "the clocks of user ann") << "a lease ends nobody's clocks";
+  grant->reset();
+  EXPECT_EQ(Get(bobs).waits_for(), "");
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(bobs, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, UnderAnothersRunningJobOnlyAnAdminGetsTheClocks) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN}, root = {"uid:0", "user root"};
+  const std::string run_id =
+      queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, ann)->run_id();
+  EXPECT_TRUE(queue_->GrantClocks(bob).ok()) << "it only waits";
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  const absl::Status refused = queue_->GrantClocks(bob).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(refused.ToString(), HasSubstr("runs a job of user ann"));
+  EXPECT_TRUE(queue_->GrantClocks(ann).ok());
+  EXPECT_TRUE(queue_->GrantClocks(root).ok());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(run_id, v1::JOB_STATE_DONE);
+  EXPECT_TRUE(queue_->GrantClocks(bob).ok());
 }
 
 TEST_F(JobQueueTest, OfAClientWhoMayNotComeAnyMoreNothingIsLeft) {
@@ -493,6 +537,36 @@ TEST_F(JobQueueTest, ALeaseThatWaitsAndIsNotAskedForIsForgotten) {
   EXPECT_EQ(queue_->Describe().leases_size(), 1);
   EXPECT_EQ(queue_->TakeLease("l2", -1, bob).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(queue_->TakeLease("l;", 60, bob).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(JobQueueTest, ALeaseWhoseWaiterHasDiedWhenItBeginsIsForgotten) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  const auto submit = [&](const JobOwner& by) {
+    return queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, by)->run_id();
+  };
+  const std::string running = submit(bob), waiting = submit(bob);
+  queue_->Start();
+  executor_.WaitForStarts(1);
+  ASSERT_FALSE(queue_->TakeLease("dead", 24 * 3600, ann)->held());
+  ASSERT_FALSE(queue_->TakeLease("alive", 60, ann)->held());
+  executor_.Finish(v1::JOB_STATE_DONE);
+  news_.WaitFor(running, v1::JOB_STATE_DONE);
+  ASSERT_TRUE(queue_->Describe().leases(0).held());
+  queue_->Stop();
+  Restart();
+  clock_.Advance(Seconds(6));
+  EXPECT_FALSE(queue_->TakeLease("alive", 60, ann)->held());
+  clock_.Advance(Seconds(6));
+  EXPECT_TRUE(queue_->TakeLease("alive", 60, ann)->held()) << "nobody has claimed the other one";
+  clock_.Advance(Seconds(30));
+  EXPECT_EQ(queue_->Describe().leases_size(), 1) << "this one was claimed";
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  EXPECT_EQ(Get(waiting).state(), v1::JOB_STATE_QUEUED);
+  clock_.Advance(Seconds(31));
+  EXPECT_EQ(queue_->Describe().leases_size(), 0);
+  news_.WaitFor(waiting, v1::JOB_STATE_DONE);
 }
 
 TEST_F(JobQueueTest, OneClientsLeasesLeaveRoomForOthers) {
