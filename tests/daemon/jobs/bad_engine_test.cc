@@ -109,7 +109,7 @@ TEST_F(BadEngine, AnEngineThatEndsEarlyIsNamedWithItsExitCode) {
 
 TEST_F(BadEngine, AnEngineOfAnotherVersionIsRefused) {
   EXPECT_THAT(RunBad("wrong_version 1").error(),
-              AllOf(HasSubstr("version 7"), HasSubstr("this synergyd versions 1 to 4")));
+              AllOf(HasSubstr("version 7"), HasSubstr("this synergyd versions 1 to 5")));
 }
 
 TEST_F(BadEngine, AnEngineOfAnotherNameIsRefused) {
