@@ -31,11 +31,13 @@ class Counters(unittest.TestCase):
             task_clock = op["counters"]["task-clock"]
             self.assertEqual(task_clock["executions"], op["executions"])
             self.assertIs(task_clock["scaled"], False)
-            threads = run["run"]["threads"]
-            self.assertLess(task_clock["mean"] * 1e-9, threads * op["time_s"]["mean"] * 1.5 + 20e-6, op["name"])
+        # Of the whole network: in an operator of some us, the reads of the counts themselves are as long as it is, and
+        # longer on a machine with other work to do.
         of_net = sum(op["counters"]["task-clock"]["mean"] for op in run["ops"]) * 1e-9
-        # A machine with other work to do gives the threads a part of the time: far more than another unit would be off.
-        self.assertGreater(of_net, 0.05 * sum(op["time_s"]["mean"] for op in run["ops"]))
+        took = sum(op["time_s"]["mean"] for op in run["ops"])
+        self.assertLess(of_net, run["run"]["threads"] * took * 1.5)
+        # Such a machine gives the threads a part of the time: far more than another unit would be off.
+        self.assertGreater(of_net, 0.05 * took)
 
     def test_each_operator_has_its_counts(self):
         run = self.run_counting(",".join(KERNELS))

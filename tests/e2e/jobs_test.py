@@ -67,8 +67,9 @@ class JobsTest(unittest.TestCase):
         self.board.ctl("job", "cancel", self.jobs()["jobs"][0]["id"], "--store", self.board.store)
         done = self.board.ctl("submit", path, *hosts, "--wait", "--json", *QUICK)
         self.assertIn(done.returncode, (0, 1), done.stderr)
-        for host in (self.board.host, other.host):
-            self.assertRegex(done.stderr, rf"(?m)^synergyctl: {host}: run \d+: done")
+        self.assertRegex(done.stderr, rf"(?m)^synergyctl: {self.board.host}: run \d+: done")
+        # The first client may have brought all of the other board's runs before it was killed.
+        self.assertRegex(done.stderr, rf"(?m)^synergyctl: {other.host}: (run \d+: done|.* 4 of them have ended)")
         self.assertRegex(done.stderr, rf"(?m)^{self.board.host}: squeezenet: ")
         self.assertNotRegex(done.stderr, r"(?m)^squeezenet: ")
         sweeps = json.loads(done.stdout)["sweeps"]
