@@ -49,7 +49,7 @@ class Screen:
             return
         if not self.reached or self.reached[-1][1] < int(job[1]):
             self.reached.append((now, int(job[1])))
-        solved = re.search(r"after (\d+) iterations", screen)
+        solved = re.search(r"mean of (\d+) iterations", screen)
         self.iterations = int(solved[1]) if solved else None
         since = next((at for at, iteration in self.reached if iteration > (self.iterations or 0)), now)
         self.oldest_s = max(self.oldest_s, now - since)
