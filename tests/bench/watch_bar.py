@@ -6,7 +6,6 @@ said the iterations that they are said to be of.
 
 usage: watch_bar.py SECONDS TURNS SECONDS_WITH_JOB
 """
-import codecs
 import pathlib
 import re
 import sys
@@ -16,32 +15,21 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from board import Board  # noqa: E402
 from board_bars import cpu_seconds  # noqa: E402
-from watch_test import Pty  # noqa: E402
+from watch_test import Cells, Pty  # noqa: E402
 
 MOST_OF_HOST, MOST_OF_BOARD = 0.05, 0.01  # of a core
 OLDEST_S = 35  # of energies, as docs/watch.md says
 
 
-class Screen:
-    """What the bytes of a view show, and how old the energies on it were at the worst."""
-
-    WRITTEN = re.compile("\x1b\\[(\\d+);(\\d+)H|\x1b\\[[\\d;?]*[A-Za-z]|([^\x1b])")
+class Screen(Cells):
+    """What a view shows, and how old the energies on it were at the worst."""
 
     def __init__(self):
-        self.decoder, self.rest = codecs.getincrementaldecoder("utf-8")(), ""
-        self.cells, self.at = [[" "] * 80 for _ in range(24)], (0, 0)
+        super().__init__()
         self.reached, self.oldest_s, self.iterations = [], 0.0, None
 
     def feed(self, written):
-        text = self.rest + self.decoder.decode(written)
-        text, self.rest = re.fullmatch("(.*?)(\x1b[^A-Za-z]*)?", text, re.DOTALL).groups("")
-        for part in self.WRITTEN.finditer(text):
-            row, column = self.at
-            if part[1]:
-                self.at = int(part[1]) - 1, int(part[2]) - 1
-            elif part[3] and row < 24 and column < 80:
-                self.cells[row][column], self.at = part[3], (row, column + 1)
-        self.look("\n".join("".join(line) for line in self.cells))
+        self.look(super().feed(written).text())
 
     def look(self, screen):
         now, job = time.monotonic(), re.search(r"measure (\d+) of", screen)
