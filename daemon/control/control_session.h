@@ -31,8 +31,8 @@ namespace synergy {
 // Thread-safe.
 class ControlSession {
  public:
-  // Submissions that may wait while one is being copied.
-  static constexpr size_t kMaxSubmissions = 4;
+  // Submissions that may wait while one is being copied; the front bounds what memory they hold.
+  static constexpr size_t kMaxSubmissions = 64;
   // Parts of objects, and questions after objects, that may wait while one is being written.
   static constexpr size_t kMaxAppends = 64;
   // Engines that may wait while one is asked.

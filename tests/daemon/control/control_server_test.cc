@@ -187,6 +187,25 @@ TEST_F(ControlServerTest, AnswersASubmissionAndTellsTheJobsNews) {
   }
 }
 
+TEST_F(ControlServerTest, TakesTheSubmissionsOfManyClientsAtOnce) {
+  constexpr uint64_t kClients = 32;
+  const UniqueFd predict = MemoryFile(std::string(1 << 20, 'p'));
+  const UniqueFd init = MemoryFile("");
+  const int nets[] = {predict.get(), init.get()};
+  for (uint64_t id = 1; id <= kClients; ++id) {
+    v1::ControlRequest request = SubmitRequest();
+    request.set_id(id);
+    request.mutable_caller()->set_unix_role(v1::ROLE_RUN);
+    ASSERT_TRUE(channel_->Send(request, nets).ok());
+  }
+  for (uint64_t answered = 0; answered < kClients;) {
+    const v1::ControlEvent event = Next();
+    if (event.id() == 0) continue;  // news
+    ++answered;
+    EXPECT_EQ(event.code(), 0u) << event.text();
+  }
+}
+
 TEST_F(ControlServerTest, ARequestOfNobodyIsNotDone) {
   Next();
   v1::ControlRequest request = SubmitRequest();
