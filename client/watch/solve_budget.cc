@@ -8,8 +8,8 @@ namespace {
 constexpr int kShare = 50;  // one part in these
 constexpr Nanoseconds kShortest = Seconds(1), kLongest = Seconds(30);
 // At least every so many times what a solution takes: numbers may not become older than that, and a
-// dear solution not cost more than a thirtieth of a core.
-constexpr int kLeastShare = 30;
+// dear solution not cost more than this part of a core: all of the view is to cost a twentieth.
+constexpr int kLeastShare = 45;
 // While a run is young the next solution has about twice the readings.
 constexpr int kGrowth = 2;
 

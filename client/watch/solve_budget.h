@@ -16,8 +16,7 @@ class SolveBudget {
   void Spend(MonotonicTime now, Nanoseconds added, Nanoseconds solved);
 
   // Not before a second has passed, and what it is expected to cost is in the budget; but 30 s
-  // after the solution before at the latest, or, where that took more than a second, 30 times as
-  // long as it took.
+  // after the solution before at the latest, or, where that is longer, 45 times as long as it took.
   MonotonicTime next() const { return next_; }
 
  private:

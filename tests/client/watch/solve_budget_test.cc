@@ -39,11 +39,11 @@ TEST(SolveBudget, OneDearStepIsPaidBackAndNotExpectedAgain) {
 
 TEST(SolveBudget, NumbersAreNotOlderThanHalfAMinuteWhateverWasSpent) {
   SolveBudget budget(kBegin);
-  budget.Spend(kBegin + Seconds(10), Seconds(5), Milliseconds(700));
+  budget.Spend(kBegin + Seconds(10), Seconds(5), Milliseconds(600));
   EXPECT_EQ(budget.next(), kBegin + Seconds(40));
-  // But they do not cost more than a thirtieth of a core either.
+  // But they do not cost more than a 45th of a core either.
   budget.Spend(budget.next(), Nanoseconds(), Seconds(2));
-  EXPECT_EQ(budget.next(), kBegin + Seconds(100));
+  EXPECT_EQ(budget.next(), kBegin + Seconds(130));
 }
 
 }  // namespace
