@@ -462,12 +462,34 @@ TEST_F(JobQueueTest, WhoHoldsTheClocksKeepsOthersJobsWaitingAndNotHisOwn) {
   queue_->Start();
   news_.WaitFor(anns, v1::JOB_STATE_DONE);
   EXPECT_EQ(Get(bobs).state(), v1::JOB_STATE_QUEUED);
-  ASSERT_TRUE(queue_->TakeLease("l1", 60, bob)->held());
-  EXPECT_EQ(Get(bobs).waits_for(), "the clocks of user ann") << "a lease ends nobody's clocks";
   grant->reset();
   EXPECT_EQ(Get(bobs).waits_for(), "");
   executor_.Finish(v1::JOB_STATE_DONE);
   news_.WaitFor(bobs, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, ALeaseWaitsForTheClocksOfAnotherAndNotForItsOwn) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  auto grant = queue_->GrantClocks(ann);
+  ASSERT_TRUE(grant.ok()) << grant.status();
+  const auto bobs = queue_->TakeLease("l1", 60, bob);
+  ASSERT_TRUE(bobs.ok()) << bobs.status();
+  EXPECT_FALSE(bobs->held()) << "he would measure at ann's clocks";
+  EXPECT_EQ(bobs->waits_for(), "the clocks of user ann");
+  EXPECT_EQ(queue_->GrantClocks(ann).status().code(), absl::StatusCode::kFailedPrecondition)
+      << "he is next";
+  const std::string anns =
+      queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, ann)->run_id();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(anns, v1::JOB_STATE_DONE);  // she may hold them until it has ended
+  EXPECT_FALSE(queue_->TakeLease("l1", 60, bob)->held());
+  grant->reset();
+  EXPECT_TRUE(queue_->TakeLease("l1", 60, bob)->held());
+  ASSERT_TRUE(queue_->ReleaseLease("l1", bob).ok());
+  grant = queue_->GrantClocks(ann);
+  EXPECT_TRUE(queue_->TakeLease("l2", 60, ann)->held());
 }
 
 TEST_F(JobQueueTest, UnderAnothersRunningJobOnlyAnAdminGetsTheClocks) {
