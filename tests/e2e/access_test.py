@@ -158,8 +158,12 @@ class Access(unittest.TestCase):
         old = self.daemon("clients", "list").stdout.split()[0]
         self.assertEqual(self.daemon("pair", "--replaces", "nobody").returncode, 1)
         self.board.ctl("pair", self.tcp, self.pair())
-        refused = self.over_tcp("job", "cancel", job["id"])
+        self.over_tcp("run", "--net", "squeezenet", "--iterations", "2", "--detach", "--store", self.board.store)
+        own = self.board.json("jobs")["jobs"][1]["id"]
+        refused = self.over_tcp("job", "cancel", job["id"], own)
         self.assertEqual(refused.returncode, 4, "without --replaces it is another client's")
+        self.assertIn(f"{job['id']} (squeezenet): ", refused.stderr)
+        self.assertIn(f"cancelled {own}", refused.stdout, "the others are cancelled all the same")
         self.board.ctl("pair", self.tcp, self.pair("--replaces", old[:6]))
         self.assertRegex(self.daemon("clients", "list").stdout, rf"(?m)^{old} .*\(revoked\)$")
         self.assertEqual(self.board.json("jobs")["jobs"][0]["state"], "RUNNING", "the old one's end is not its jobs'")
