@@ -69,6 +69,8 @@ class ClockGrant {
   ClockGrant(const ClockGrant&) = delete;
   ClockGrant& operator=(const ClockGrant&) = delete;
 
+  const std::string& name() const { return by_.name; }  // of the client, as the board knows it
+
  private:
   friend class JobQueue;
   ClockGrant(JobQueue& queue, JobOwner by) : queue_(queue), by_(std::move(by)) {}

@@ -140,7 +140,8 @@ class Access(unittest.TestCase):
         others.communicate(timeout=60)
         run = json.loads(self.board.ctl("show", "last", "--json").stdout)
         self.assertNotEqual(run["verdict"], "VALID")
-        self.assertRegex(" ".join(run["reasons"]), r"clock_moved: \S+ \(clocks pin -- true\) let go of the clocks")
+        self.assertRegex(" ".join(run["reasons"]),
+                         r"clock_moved: user root: \S+ \(clocks pin -- true\) let go of the clocks")
 
     def test_watching_ends_when_the_client_is_revoked(self):
         self.board.ctl("pair", self.tcp, self.pair())
