@@ -101,7 +101,7 @@ class JobQueue {
   // spec or a net; NotFound: it names an object that is not on this device; FailedPrecondition:
   // this board cannot measure; ResourceExhausted: queue, net size or disk; Unavailable: `stop`
   // became true, or the daemon goes down; PermissionDenied: the priority is for admins;
-  // Unauthenticated: it was revoked since it asked, here and of TakeLease. A token
+  // Unauthenticated: it was revoked since it asked, here, of TakeLease and of GrantClocks. A token
   // that the client has used before is answered with that job, or AlreadyExists where it is gone.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net,

@@ -127,6 +127,7 @@ v1::QueueState JobQueue::Describe() {
 
 absl::StatusOr<std::unique_ptr<ClockGrant>> JobQueue::GrantClocks(const JobOwner& by) {
   absl::MutexLock lock(&mutex_);
+  if (absl::Status may_own = RequireMayOwn(by); !may_own.ok()) return may_own;
   AdvanceLeases();
   const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
   if (reserved && reserved->owner_id != by.id) {

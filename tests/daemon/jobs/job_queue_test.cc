@@ -544,6 +544,7 @@ TEST_F(JobQueueTest, WhoIsRevokedWhileItsJobIsTakenQueuesNothing) {
   };
   EXPECT_EQ(submit(ann).code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(queue_->TakeLease("l1", 60, ann).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(queue_->GrantClocks(ann).status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(queue_->List().size(), 0u);
   EXPECT_TRUE(std::filesystem::is_empty(folder_.File("runs")));
   EXPECT_TRUE(submit(bob).ok());
