@@ -121,8 +121,9 @@ class JobQueue {
   bool IsToBeAsked(const std::string& engine) { return engines_.IsToBeAsked(engine); }
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // NotFound for a run that is not on this device, here and below.
-  absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // NotFound for a run that is not on this device, here and below, with what became of it.
+  absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // Whether it is here and another client's.
   bool IsOthers(std::string_view run_id, const JobOwner& by) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
@@ -159,11 +160,15 @@ class JobQueue {
 
   // Read-only descriptors of the spool, of the truth, of the outputs and of what the engine
   // printed. Unavailable: the job still waits, it has none yet.
-  absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // FailedPrecondition: the job left no outputs.
-  absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
 
  private:
   friend class ClockGrant;
@@ -209,7 +214,7 @@ class JobQueue {
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
   // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the
   // running job reports under that one.
-  absl::Mutex files_mutex_ ABSL_ACQUIRED_AFTER(submit_mutex_) ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable absl::Mutex files_mutex_ ABSL_ACQUIRED_AFTER(submit_mutex_) ABSL_ACQUIRED_BEFORE(mutex_);
   GoneRuns gone_ ABSL_GUARDED_BY(files_mutex_);
   mutable absl::Mutex mutex_;
   JobTable table_ ABSL_GUARDED_BY(mutex_);

@@ -46,6 +46,7 @@ extern "C" int fsync(int fd) {
 namespace synergy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -398,6 +399,32 @@ TEST_F(JobQueueTest, TheOldestEndedRunsAreEvictedBeyondTheQuotaAndThatIsKnown) {
   EXPECT_EQ(state.evicted(0).chunks(), 2u);
   EXPECT_EQ(state.evicted(0).acknowledged(), 0u);
   EXPECT_GT(state.evicted(0).bytes(), 0u);
+}
+
+TEST_F(JobQueueTest, OfARunThatIsGoneItIsSaidWhatBecameOfIt) {
+  options_.records_quota_bytes = 1;
+  Restart();
+  const std::string first = Submit(), second = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(second, v1::JOB_STATE_DONE);
+  queue_->Stop();
+  ASSERT_TRUE(queue_->Acknowledge(second, 2).ok());
+  Restart();
+  const auto evicted =
+      AllOf(HasSubstr(first), HasSubstr("evicted at 20"), HasSubstr("Z by the quota"),
+            HasSubstr("0 of 2 chunks had been acknowledged"));
+  for (const absl::Status& status :
+       {queue_->Get(first).status(), queue_->Cancel(first).status(), queue_->Acknowledge(first, 1),
+        queue_->OpenRun(first).status(), queue_->OpenTruth(first).status(),
+        queue_->OpenOutputs(first).status(), queue_->OpenLog(first).status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(status.ToString(), evicted);
+  }
+  EXPECT_THAT(queue_->Get(second).status().ToString(),
+              HasSubstr("all its records were acknowledged"));
+  EXPECT_THAT(queue_->Get("other").status().ToString(), HasSubstr("There is no run 'other'"));
 }
 
 TEST_F(JobQueueTest, ALeaseKeepsOthersJobsWaitingUntilItsEnd) {
