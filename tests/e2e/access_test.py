@@ -159,7 +159,8 @@ class Access(unittest.TestCase):
         old = self.daemon("clients", "list").stdout.split()[0]
         self.assertEqual(self.daemon("pair", "--replaces", "nobody").returncode, 1)
         self.board.ctl("pair", self.tcp, self.pair())
-        self.over_tcp("run", "--net", "squeezenet", "--iterations", "2", "--detach", "--store", self.board.store)
+        sent = self.over_tcp("run", "--net", "squeezenet", "--iterations", "2", "--detach")
+        self.assertEqual(sent.returncode, 0, sent.stderr)
         own = self.board.json("jobs")["jobs"][1]["id"]
         refused = self.over_tcp("job", "cancel", job["id"], own)
         self.assertEqual(refused.returncode, 4, "without --replaces it is another client's")
