@@ -195,9 +195,21 @@ GateDecision DecisionOf(const std::vector<GateResult>& points) {
                                                               : GateDecision::kInconclusive;
 }
 
+GateResult NotMeasured(const GateResult& failed, std::string point) {
+  return {
+      .rule = failed.rule,
+      .point = std::move(point),
+      .measured = false,
+      .metric = failed.metric,
+      .rail = failed.rail,
+      .against = {fmt::format("not measured: {} had failed, and with it the gate", failed.point)},
+      .simulated = failed.simulated};
+}
+
 ordered_json GateJson(const GateResult& result) {
   ordered_json json;
   json["simulated"] = !result.simulated.empty();
+  json["measured"] = result.measured;
   json["decision"] = DecisionName(result.decision);
   json["metric"] = MetricName(result.metric);
   json["rail"] = result.rail.empty() ? ordered_json(nullptr) : ordered_json(result.rail);

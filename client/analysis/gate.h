@@ -45,6 +45,7 @@ struct GateRow {
 struct GateResult {
   GateRule rule;
   std::string point = {};  // of a matrix: its label; "" of the only one
+  bool measured = true;    // false: the gate had failed before it came to this point
   Metric metric = Metric::kEnergy;
   std::string rail = {};
   GateDecision decision = GateDecision::kInconclusive;
@@ -69,6 +70,9 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
 
 // Of all points: FAIL where one fails, PASS where all pass.
 GateDecision DecisionOf(const std::vector<GateResult>& points);
+// Of a point that was not measured any more: not decided, for `failed` had settled the whole. No
+// error rate suffers: each point is tested at its part of alpha whatever becomes of the others.
+GateResult NotMeasured(const GateResult& failed, std::string point);
 
 // Of one point: its alpha is the part that it was judged with.
 nlohmann::ordered_json GateJson(const GateResult& result);

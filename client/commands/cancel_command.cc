@@ -69,6 +69,19 @@ absl::StatusOr<std::vector<v1::JobStatus>> Meant(const CancelOptions& options,
   return jobs;
 }
 
+absl::Status CancelOne(DeviceClient& client, const v1::JobStatus& job) {
+  const std::string name =
+      fmt::format("{} ({})", Printable(job.run_id()), Printable(job.spec().net_name()));
+  const absl::StatusOr<v1::JobStatus> now = client.Cancel(job.run_id());
+  if (!now.ok()) {
+    return FromDevice(absl::Status(
+        now.status().code(), fmt::format("{}: {}", name, std::string(now.status().message()))));
+  }
+  const bool ended = now->state() == v1::JOB_STATE_DONE || now->state() == v1::JOB_STATE_FAILED;
+  return WriteStdout(fmt::format("{} {}; synergyctl fetch brings its records\n",
+                                 ended ? "had ended before:" : "cancelled", name));
+}
+
 absl::Status Cancel(const CancelOptions& options) {
   if (options.mine != options.runs.empty()) {
     return Ending(ExitCode::kUsage,
@@ -83,15 +96,14 @@ absl::Status Cancel(const CancelOptions& options) {
   const absl::StatusOr<std::vector<v1::JobStatus>> jobs = Meant(options, *board, *stored);
   if (!jobs.ok()) return jobs.status();
   if (jobs->empty()) PrintNote("nothing to cancel: no job of this store waits or runs there");
+  absl::Status failed;  // the first one that did
   for (const v1::JobStatus& job : *jobs) {
-    const absl::StatusOr<v1::JobStatus> cancelled = (*link)->client()->Cancel(job.run_id());
-    if (!cancelled.ok()) return FromDevice(cancelled.status());
-    const absl::Status written =
-        WriteStdout(fmt::format("cancelled {} ({}); synergyctl fetch brings its records\n",
-                                Printable(job.run_id()), Printable(job.spec().net_name())));
-    if (!written.ok()) return written;
+    const absl::Status cancelled = CancelOne(*(*link)->client(), job);
+    if (ExitCodeOf(cancelled) == ExitCode::kNotReached) return cancelled;
+    if (!failed.ok() && !cancelled.ok()) PrintNote(std::string(cancelled.message()));
+    failed.Update(cancelled);
   }
-  return absl::OkStatus();
+  return failed;
 }
 
 }  // namespace

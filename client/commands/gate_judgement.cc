@@ -233,6 +233,11 @@ absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoin
     absl::StatusOr<JudgedPoint> one = JudgeInTurns(task, point, measurement);
     if (!one.ok()) return one.status();
     judged.push_back(*std::move(one));
+    if (judged.back().result.decision == GateDecision::kFail) break;
+  }
+  const GateResult last = judged.back().result;
+  for (size_t i = judged.size(); i < points.size(); ++i) {
+    judged.push_back({.sides = {}, .result = NotMeasured(last, points[i].label)});
   }
   return judged;
 }

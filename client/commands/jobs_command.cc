@@ -185,8 +185,10 @@ absl::Status TakeLease(const QueueOptions& options) {
     if (options.wait && Pause(stop.token(), Seconds(1))) continue;
     (*link)->client()->ReleaseLease(short_id).IgnoreError();  // it is dropped anyway
     if (stop.token().stop_requested()) return absl::CancelledError("stopped");
-    return Ending(ExitCode::kRefused, absl::FailedPreconditionError(
-                                          "the board is in use: --wait waits until it is free"));
+    return Ending(
+        ExitCode::kRefused,
+        absl::FailedPreconditionError(fmt::format(
+            "the board is in use (it waits for {}): --wait waits until it is free", waits_for)));
   }
 }
 

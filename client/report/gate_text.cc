@@ -44,9 +44,13 @@ std::string CountText(const std::vector<GateResult>& points) {
   std::vector<std::string> counts;
   for (const GateDecision decision :
        {GateDecision::kPass, GateDecision::kFail, GateDecision::kInconclusive}) {
-    const auto count = std::ranges::count(points, decision, &GateResult::decision);
+    const auto count = std::ranges::count_if(points, [decision](const GateResult& point) {
+      return point.measured && point.decision == decision;
+    });
     if (count > 0) counts.push_back(fmt::format("{} {}", count, DecisionName(decision)));
   }
+  const auto left = std::ranges::count(points, false, &GateResult::measured);
+  if (left > 0) counts.push_back(fmt::format("{} not measured", left));
   return fmt::format("{}", fmt::join(counts, ", "));
 }
 
@@ -197,7 +201,7 @@ std::string GateMarkdown(const std::vector<GateResult>& points) {
 }
 
 std::string GateJunit(const std::vector<GateResult>& points) {
-  size_t tests = 0, failures = 0, errors = 0;
+  size_t tests = 0, failures = 0, errors = 0, skipped = 0;
   std::string cases;
   const auto add = [&](const std::string& name, GateDecision decision, const std::string& said) {
     ++tests;
@@ -212,6 +216,15 @@ std::string GateJunit(const std::vector<GateResult>& points) {
                          Xml(fmt::format("{}: {}", DecisionName(decision), said)));
   };
   for (const GateResult& result : points) {
+    if (!result.measured) {
+      ++tests;
+      ++skipped;
+      cases += fmt::format(
+          "  <testcase classname=\"synergy.gate\" name=\"{}\"><skipped message=\"{}\"/>"
+          "</testcase>\n",
+          Xml(Printable(result.point)), Xml(Printable(result.against.front())));
+      continue;
+    }
     for (const GateRow& row : result.rows) {
       add(NameOf(result, row), row.decision, RowSentence(result, row));
     }
@@ -223,8 +236,9 @@ std::string GateJunit(const std::vector<GateResult>& points) {
   for (const std::string& line : Remarks(points)) remarks += Xml(Printable(line)) + "\n";
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" "
-      "failures=\"{}\" errors=\"{}\">\n{}  <system-out>{}</system-out>\n</testsuite>\n",
-      Xml(RuleText(points)), tests, failures, errors, cases, remarks);
+      "failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}  "
+      "<system-out>{}</system-out>\n</testsuite>\n",
+      Xml(RuleText(points)), tests, failures, errors, skipped, cases, remarks);
 }
 
 std::string WithoutWorkflowCommands(const std::string& text) {
@@ -245,6 +259,7 @@ std::string GateAnnotations(const std::vector<GateResult>& points) {
         add("warning", row.decision, RowSentence(result, row));
       }
     }
+    if (!result.measured) continue;  // what failed says it
     for (const std::string& line : result.against) {
       add("warning", GateDecision::kInconclusive, InPoint(result, Printable(line)));
     }

@@ -37,6 +37,8 @@ Need NeedOf(const v1::ControlRequest& request) {
       return {"reading a run's log", v1::ROLE_RUN};
     case v1::ControlRequest::kDescribeQueue:
       return {"describing the queue", v1::ROLE_WATCH};
+    case v1::ControlRequest::kGetJob:
+      return {"asking for a job", v1::ROLE_WATCH};
     case v1::ControlRequest::kTakeLease:
       return {"taking a lease on the board", v1::ROLE_RUN};
     case v1::ControlRequest::kReleaseLease:

@@ -55,9 +55,11 @@ absl::StatusOr<v1::ControlEvent> ClockHolds::Hold(const v1::ControlRequest::Hold
   if (holds_.contains(asked.hold())) {
     return absl::InvalidArgumentError("there is a hold of this number already");
   }
-  const std::string holder = Printable(asked.holder(), kMaxHolderBytes);
-  absl::StatusOr<std::unique_ptr<ClockHold>> hold =
-      clocks_->Take(asked.clocks(), holder.empty() ? "synergyctl clocks pin" : holder);
+  std::string holder = Printable(asked.holder(), kMaxHolderBytes);
+  if (holder.empty()) holder = "synergyctl clocks pin";
+  // What a client calls itself may be another's name.
+  if (grant != nullptr) holder = fmt::format("{}: {}", grant->name(), holder);
+  absl::StatusOr<std::unique_ptr<ClockHold>> hold = clocks_->Take(asked.clocks(), holder);
   if (!hold.ok()) return hold.status();
   v1::ControlEvent event;
   *event.mutable_lease() = (*hold)->lease();

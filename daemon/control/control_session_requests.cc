@@ -52,6 +52,9 @@ void ControlSession::Dispatch(const v1::ControlRequest& request, std::vector<Uni
     case v1::ControlRequest::kCancel:
       AnswerJob(id, queue_.Cancel(request.cancel().run_id(), OwnerOf(request)));
       break;
+    case v1::ControlRequest::kGetJob:
+      AnswerJob(id, queue_.Get(request.get_job().run_id()));
+      break;
     case v1::ControlRequest::kOpenRun:
       AnswerFile(id, queue_.OpenRun(request.open_run().run_id()));
       break;

@@ -189,14 +189,11 @@ grpc::Status DeviceService::ListJobs(grpc::ServerContext*, const v1::ListJobsReq
 
 grpc::Status DeviceService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
                                    v1::JobStatus* response) {
-  const std::shared_ptr<const TrackedJob> job = root_.jobs().Find(request->run_id());
-  if (!job) {
-    return ToGrpc(absl::NotFoundError(
-        fmt::format("There is no run {} on this device", request->run_id().substr(0, 64))));
-  }
-  *response = job->status();
-  if (OnlyWatches()) HideFromWatchers(response);
-  return grpc::Status::OK;
+  const std::shared_ptr<const TrackedJob> known = root_.jobs().Find(request->run_id());
+  absl::StatusOr<v1::JobStatus> job =
+      known ? known->status() : root_.GetJob(request->run_id());  // who says what became of it
+  if (job.ok() && OnlyWatches()) HideFromWatchers(&*job);
+  return Reply(std::move(job), response);
 }
 
 grpc::Status DeviceService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,

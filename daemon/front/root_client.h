@@ -59,6 +59,8 @@ class RootClient {
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net);
   absl::StatusOr<v1::JobStatus> Cancel(const std::string& run_id);
+  // NotFound says what became of it.
+  absl::StatusOr<v1::JobStatus> GetJob(const std::string& run_id);
   absl::Status Acknowledge(const std::string& run_id, uint64_t next_seq);
   absl::StatusOr<UniqueFd> OpenRun(const std::string& run_id);
   absl::StatusOr<UniqueFd> OpenTruth(const std::string& run_id);

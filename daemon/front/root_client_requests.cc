@@ -36,6 +36,12 @@ absl::StatusOr<v1::JobStatus> RootClient::Cancel(const std::string& run_id) {
   return AskForJob(std::move(request), {}, patience_);
 }
 
+absl::StatusOr<v1::JobStatus> RootClient::GetJob(const std::string& run_id) {
+  v1::ControlRequest request;
+  request.mutable_get_job()->set_run_id(run_id);
+  return AskForJob(std::move(request), {}, patience_);
+}
+
 absl::Status RootClient::Acknowledge(const std::string& run_id, uint64_t next_seq) {
   v1::ControlRequest request;
   request.mutable_acknowledge()->set_run_id(run_id);

@@ -81,7 +81,8 @@ absl::Status RunFollower::SendStatusIfDue(const v1::JobStatus& job, FollowSink& 
 absl::Status RunFollower::Follow(const std::string& run_id, uint64_t from_seq, FollowSink& sink) {
   const std::shared_ptr<const TrackedJob> tracked = root_.jobs().Find(run_id);
   if (!tracked) {
-    return absl::NotFoundError(fmt::format("There is no run {} on this device", run_id));
+    const absl::Status gone = root_.GetJob(run_id).status();
+    return gone.ok() ? absl::UnavailableError("The run is only just known: follow it again") : gone;
   }
   next_seq_ = from_seq;
   while (!sink.Cancelled()) {

@@ -1,9 +1,14 @@
 #include "daemon/jobs/gone_runs.h"
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "common/files.h"
+#include "common/printable.h"
 #include "daemon/jobs/run_header.h"
+#include "daemon/jobs/run_id.h"
+#include "fmt/chrono.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
 
@@ -54,6 +59,25 @@ std::optional<std::string> GoneRuns::Find(std::string_view owner_id, std::string
     if (gone.owner_id() == owner_id && gone.token() == token) return gone.run().run_id();
   }
   return std::nullopt;
+}
+
+absl::Status GoneRuns::WhyGone(std::string_view run_id) const {
+  const auto gone = std::ranges::find(
+      runs_.runs(), run_id, [](const v1::GoneRuns::Run& run) { return run.run().run_id(); });
+  if (gone == runs_.runs().end()) {
+    return absl::NotFoundError(
+        fmt::format("There is no run '{}' on this device", Printable(run_id, kMaxRunIdBytes)));
+  }
+  if (!gone->evicted()) {
+    return absl::NotFoundError(fmt::format(
+        "The run {} is no longer on this device: all its records were acknowledged", run_id));
+  }
+  const v1::EvictedRun& run = gone->run();
+  return absl::NotFoundError(fmt::format(
+      "The run {} is no longer on this device: its records were evicted at {:%Y-%m-%dT%H:%M:%SZ} "
+      "by the quota of ended jobs' records, when {} of {} chunks had been acknowledged",
+      run_id, fmt::gmtime(static_cast<time_t>(run.evicted_unix_s())), run.acknowledged(),
+      run.chunks()));
 }
 
 std::vector<v1::EvictedRun> GoneRuns::Evicted() const {

@@ -28,6 +28,8 @@ class GoneRuns {
 
   // Its run_id; nothing where no such job is remembered.
   std::optional<std::string> Find(std::string_view owner_id, std::string_view token) const;
+  // What became of a run that is not on the device: NotFound in any case.
+  absl::Status WhyGone(std::string_view run_id) const;
   std::vector<v1::EvictedRun> Evicted() const;  // the last kEvictedShown, oldest first
 
  private:

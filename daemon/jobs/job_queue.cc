@@ -226,10 +226,13 @@ std::vector<v1::JobStatus> JobQueue::List() const {
 }
 
 absl::StatusOr<v1::JobStatus> JobQueue::Get(std::string_view run_id) const {
-  absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<uint64_t> number = table_.Find(run_id);
-  if (!number.ok()) return number.status();
-  return table_.at(*number).status();
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<uint64_t> number = table_.Find(run_id);
+    if (number.ok()) return table_.at(*number).status();
+  }
+  absl::MutexLock files(&files_mutex_);
+  return gone_.WhyGone(run_id);
 }
 
 bool JobQueue::IsOthers(std::string_view run_id, const JobOwner& by) const {
@@ -247,7 +250,7 @@ absl::StatusOr<v1::JobStatus> JobQueue::Cancel(std::string_view run_id, const Jo
   {
     absl::MutexLock lock(&mutex_);
     const absl::StatusOr<uint64_t> found = table_.Find(run_id);
-    if (!found.ok()) return found.status();
+    if (!found.ok()) return gone_.WhyGone(run_id);
     number = *found;
     v1::JobStatus& status = *table_.at(number).mutable_status();
     absl::Status own =
@@ -288,7 +291,7 @@ absl::Status JobQueue::Acknowledge(std::string_view run_id, uint64_t next_seq, c
   {
     absl::MutexLock lock(&mutex_);
     const absl::StatusOr<uint64_t> number = table_.Find(run_id);
-    if (!number.ok()) return number.status();
+    if (!number.ok()) return gone_.WhyGone(run_id);
     v1::JobStatus& status = *table_.at(*number).mutable_status();
     absl::Status own =
         CheckOwner(by, table_.at(*number).owner_id(), status.owner(), "Acknowledging a run");

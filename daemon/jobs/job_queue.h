@@ -69,6 +69,8 @@ class ClockGrant {
   ClockGrant(const ClockGrant&) = delete;
   ClockGrant& operator=(const ClockGrant&) = delete;
 
+  const std::string& name() const { return by_.name; }  // of the client, as the board knows it
+
  private:
   friend class JobQueue;
   ClockGrant(JobQueue& queue, JobOwner by) : queue_(queue), by_(std::move(by)) {}
@@ -99,7 +101,7 @@ class JobQueue {
   // spec or a net; NotFound: it names an object that is not on this device; FailedPrecondition:
   // this board cannot measure; ResourceExhausted: queue, net size or disk; Unavailable: `stop`
   // became true, or the daemon goes down; PermissionDenied: the priority is for admins;
-  // Unauthenticated: it was revoked since it asked, here and of TakeLease. A token
+  // Unauthenticated: it was revoked since it asked, here, of TakeLease and of GrantClocks. A token
   // that the client has used before is answered with that job, or AlreadyExists where it is gone.
   absl::StatusOr<v1::JobStatus> Submit(const v1::JobSpec& spec, const UniqueFd& predict_net,
                                        const UniqueFd& init_net,
@@ -119,8 +121,9 @@ class JobQueue {
   bool IsToBeAsked(const std::string& engine) { return engines_.IsToBeAsked(engine); }
   // Oldest first.
   std::vector<v1::JobStatus> List() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // NotFound for a run that is not on this device, here and below.
-  absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // NotFound for a run that is not on this device, here and below, with what became of it.
+  absl::StatusOr<v1::JobStatus> Get(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // Whether it is here and another client's.
   bool IsOthers(std::string_view run_id, const JobOwner& by) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A waiting job ends at once, a running one within 2 s; of an ended one the answer is its status.
@@ -157,11 +160,15 @@ class JobQueue {
 
   // Read-only descriptors of the spool, of the truth, of the outputs and of what the engine
   // printed. Unavailable: the job still waits, it has none yet.
-  absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenRun(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  absl::StatusOr<UniqueFd> OpenTruth(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
   // FailedPrecondition: the job left no outputs.
-  absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<UniqueFd> OpenOutputs(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
+  absl::StatusOr<UniqueFd> OpenLog(std::string_view run_id) const
+      ABSL_LOCKS_EXCLUDED(files_mutex_, mutex_);
 
  private:
   friend class ClockGrant;
@@ -207,7 +214,7 @@ class JobQueue {
       ABSL_ACQUIRED_BEFORE(mutex_);  // one submission at a time: keeps the order
   // Held while the files of jobs that do not run are changed, so that mutex_ need not be: the
   // running job reports under that one.
-  absl::Mutex files_mutex_ ABSL_ACQUIRED_AFTER(submit_mutex_) ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable absl::Mutex files_mutex_ ABSL_ACQUIRED_AFTER(submit_mutex_) ABSL_ACQUIRED_BEFORE(mutex_);
   GoneRuns gone_ ABSL_GUARDED_BY(files_mutex_);
   mutable absl::Mutex mutex_;
   JobTable table_ ABSL_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 // job_queue.cc and job_queue_thread.cc.
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/jobs/job_queue.h"
@@ -65,14 +66,22 @@ void JobQueue::KeepQuota() {
 
 void JobQueue::AdvanceLeases() {
   const v1::StoredJob* running = table_.Running();
-  leases_.Advance(running == nullptr ? std::nullopt : std::optional(running->owner_id()));
+  std::vector<LeaseBook::Reserved> uses;
+  if (running != nullptr) uses.push_back({running->owner_id(), "the end of the running job"});
   std::vector<JobTable::Reserved> reserved;
-  if (const std::optional<LeaseBook::Reserved> lease = leases_.reserved()) {
-    reserved.push_back({lease->owner_id, lease->text});
-  }
   for (const ClockGrant* grant : clock_grants_) {
-    reserved.push_back({grant->by_.id, fmt::format("the clocks of {}", grant->by_.name)});
+    const std::string text = fmt::format("the clocks of {}", grant->by_.name);
+    uses.push_back({grant->by_.id, text});
+    reserved.push_back({grant->by_.id, text});
   }
+  leases_.Advance(uses);
+  // Where it waits for somebody's clocks his jobs go on: he may hold them until these have ended.
+  const std::optional<LeaseBook::Reserved> lease = leases_.reserved();
+  const bool others_clocks =
+      lease && std::ranges::any_of(clock_grants_, [&](const ClockGrant* grant) {
+        return grant->by_.id != lease->owner_id;
+      });
+  if (lease && !others_clocks) reserved.insert(reserved.begin(), {lease->owner_id, lease->text});
   table_.Reserve(std::move(reserved));
   table_.NumberTheQueue();
 }
@@ -118,6 +127,7 @@ v1::QueueState JobQueue::Describe() {
 
 absl::StatusOr<std::unique_ptr<ClockGrant>> JobQueue::GrantClocks(const JobOwner& by) {
   absl::MutexLock lock(&mutex_);
+  if (absl::Status may_own = RequireMayOwn(by); !may_own.ok()) return may_own;
   AdvanceLeases();
   const std::optional<LeaseBook::Reserved> reserved = leases_.reserved();
   if (reserved && reserved->owner_id != by.id) {

@@ -98,7 +98,7 @@ bool LeaseBook::ReleaseAllOf(const std::string& owner_id) {
   return had_any;
 }
 
-bool LeaseBook::Advance(const std::optional<std::string>& running) {
+bool LeaseBook::Advance(const std::vector<Reserved>& uses) {
   const MonotonicTime now = clock_.Now();
   bool changed = std::erase_if(leases_, [&](const Entry& entry) {
                    const bool held = entry.stored.lease().held();
@@ -107,7 +107,10 @@ bool LeaseBook::Advance(const std::optional<std::string>& running) {
                  }) > 0;
   if (!leases_.empty() && !leases_.front().stored.lease().held()) {
     v1::StoredLeases::Lease& first = leases_.front().stored;
-    if (!running.has_value() || *running == first.owner_id()) {
+    const auto other = std::ranges::find_if(
+        uses, [&](const Reserved& use) { return use.owner_id != first.owner_id(); });
+    waits_for_ = other == uses.end() ? "" : other->text;
+    if (waits_for_.empty()) {
       first.mutable_lease()->set_held(true);
       first.set_unclaimed(true);
       first.set_end_ns((now + Seconds(first.lease().for_s())).ns);
@@ -132,7 +135,7 @@ v1::DeviceLease LeaseBook::Describe(const Entry& entry) const {
   } else if (leases_.front().stored.lease().id() != described.id()) {
     described.set_waits_for(reserved()->text);
   } else {
-    described.set_waits_for("the end of the running job");
+    described.set_waits_for(waits_for_);
   }
   return described;
 }

@@ -40,15 +40,16 @@ class LeaseBook {
   // True where there were any.
   bool ReleaseAllOf(const std::string& owner_id);
 
-  // Ends what is over, forgets who does not ask, and begins the first lease where nobody's job
-  // runs but its own: `running` is the running job's owner. True where something changed.
-  bool Advance(const std::optional<std::string>& running);
-
-  // Of the first one; nothing: the device is anybody's.
   struct Reserved {
     std::string owner_id;
     std::string text;  // "the lease of ann@laptop"
   };
+  // Ends what is over, forgets who does not ask, and begins the first lease where only its owner
+  // uses the device: `uses` are the running job and who holds the clocks. True where something
+  // changed.
+  bool Advance(const std::vector<Reserved>& uses);
+
+  // Of the first one; nothing: the device is anybody's.
   std::optional<Reserved> reserved() const;
   std::vector<v1::DeviceLease> Describe() const;  // in their order
 
@@ -66,6 +67,7 @@ class LeaseBook {
   const std::string boot_id_;
   Clock& clock_;
   std::vector<Entry> leases_;
+  std::string waits_for_;  // the first one, as long as it is not held
 };
 
 }  // namespace synergy

@@ -110,7 +110,10 @@ absl::Status RunSession::TakeClocks() {
 }
 
 void RunSession::RecordClocks() {
-  if (clocks_ == nullptr) return NoteHolder();
+  if (parts_.clocks == nullptr) return;
+  const ClockControl::Holding holding = parts_.clocks->Holder();
+  clock_changes_ = holding.changes;
+  if (clocks_ == nullptr) return NoteHolder(holding);
   v1::RunRecord record;
   *record.mutable_clocks() = clocks_->lease();
   recording_.Record(record);
@@ -119,9 +122,7 @@ void RunSession::RecordClocks() {
   }
 }
 
-void RunSession::NoteHolder() {
-  if (parts_.clocks == nullptr) return;
-  const ClockControl::Holding holding = parts_.clocks->Holder();
+void RunSession::NoteHolder(const ClockControl::Holding& holding) {
   if (!holding.held) return;
   recording_.AddNotice(NoticeCode::kClocksHeld,
                        fmt::format("{} held the clocks when the job began: {}", holding.holder,

@@ -45,7 +45,9 @@ class RunSession {
   absl::Status Start();  // the engine, then the recording
   void RecordClocks();
   // Somebody else's, under which the job runs.
-  void NoteHolder();
+  void NoteHolder(const ClockControl::Holding& holding);
+  // Where somebody's lease on the clocks began or ended since.
+  void JudgeHolder();
   absl::Status Conduct();
   absl::Status CoolAgain();
   absl::Status Baseline();
@@ -63,8 +65,6 @@ class RunSession {
   // What the board does besides, from before the measured phase to its end.
   void BeginWatching();
   void EndWatching();
-  // Where somebody's lease on the clocks began or ended meanwhile.
-  void JudgeHolder();
   // Clients' uploads disturb what is measured meanwhile: the run says so.
   void NoteUploads(uint64_t bytes);
   absl::Status Tail();
@@ -95,7 +95,7 @@ class RunSession {
   const CorePlan cores_;
 
   std::unique_ptr<ClockHold> clocks_;  // null: the job asked for none
-  uint64_t clock_changes_ = 0;         // of ClockControl::Holding, when the measured phase began
+  uint64_t clock_changes_ = 0;         // of ClockControl::Holding, when the recording began
   UniqueFd predict_net_;
   UniqueFd init_net_;
   UniqueFd weights_;       // closed: none

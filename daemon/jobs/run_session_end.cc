@@ -16,7 +16,6 @@ void RunSession::BeginWatching() {
     const std::optional<Conditions::Zone> hottest = conditions_->BeginMeasuring();
     const double gate_c = job_.spec().cool_below_c();
     if (hottest && gate_c > 0) facts_.began_at = {hottest->name, hottest->celsius, gate_c};
-    clock_changes_ = parts_.clocks->Holder().changes;
   }
   watch_.Begin();
 }
@@ -30,17 +29,18 @@ void RunSession::EndWatching() {
   ConditionRecorder::Seen conditions = conditions_->EndMeasuring(options_.limits.clock_away);
   facts_.moved_clocks = std::move(conditions.moved);
   facts_.throttled = std::move(conditions.throttled);
-  JudgeHolder();
 }
 
 void RunSession::JudgeHolder() {
+  if (parts_.clocks == nullptr) return;
   const ClockControl::Holding holding = parts_.clocks->Holder();
   if (holding.changes == clock_changes_) return;
   facts_.moved_clocks.push_back(
       {.code = ReasonCode::kClockMoved,
-       .text = fmt::format("{} {} the clocks in the measured phase, so that parts of it ran at "
-                           "different ones",
-                           holding.holder, holding.held ? "took" : "let go of")});
+       .text = fmt::format(
+           "{} {} the clocks while this run was recorded, so that parts of it, or its idle "
+           "power, are of different ones",
+           holding.holder, holding.held ? "took" : "let go of")});
 }
 
 void RunSession::NoteUploads(uint64_t bytes) {
@@ -86,6 +86,7 @@ void RunSession::Stop(const absl::Status& result) {
     recording_.AddNotice(NoticeCode::kEngineEnd, std::string(stopped.message()));
   }
   std::vector<v1::SourceStats> sources = recording_.StopReadings();
+  JudgeHolder();
   conditions_.reset();  // before the clocks move back
   ReleaseClocks();
   if (facts_.sources.empty()) facts_.sources = std::move(sources);

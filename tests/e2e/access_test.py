@@ -110,7 +110,17 @@ class Access(unittest.TestCase):
         self.assertEqual(own.returncode, 0, own.stderr)
         self.assertIn("clocks_held", [notice["code"] for notice in json.loads(own.stdout)["notices"]])
         self.assertEqual({job["state"] for job in self.board.json("jobs")["jobs"]}, {"QUEUED"})
+        refused = self.board.ctl("lease", "take", "--for", "60")
+        self.assertEqual(refused.returncode, 4, "the board would be measured under somebody's pin")
+        self.assertRegex(refused.stderr, r"in use \(it waits for the clocks of \S+ \([0-9a-f]{4}\)\)")
+        lease = self.board.start_ctl("lease", "take", "--for", "60", "--wait")
+        self.addCleanup(lambda: (lease.kill(), lease.wait(), lease.communicate()))
+        wait_for(lambda: self.board.json("jobs")["leases"], 20, "a lease that waits")
+        own = self.over_tcp("run", "--net", "squeezenet", "--iterations", "2")
+        self.assertEqual(own.returncode, 0, f"who holds the clocks ends what he does with them: {own.stderr}")
+        self.assertIsNone(lease.poll())
         pin.kill()
+        self.assertRegex(lease.communicate(timeout=60)[0], r"^\w{8}\n$")
         out, err = sweep.communicate(timeout=120)
         self.assertIn("waits for the clocks of", err)
         self.assertEqual([job["state"] for job in json.loads(out)["sweeps"][0]["jobs"]], ["done"] * 2, err)
@@ -130,7 +140,8 @@ class Access(unittest.TestCase):
         others.communicate(timeout=60)
         run = json.loads(self.board.ctl("show", "last", "--json").stdout)
         self.assertNotEqual(run["verdict"], "VALID")
-        self.assertRegex(" ".join(run["reasons"]), r"clock_moved: \S+ \(clocks pin -- true\) let go of the clocks")
+        self.assertRegex(" ".join(run["reasons"]),
+                         r"clock_moved: user root: \S+ \(clocks pin -- true\) let go of the clocks")
 
     def test_watching_ends_when_the_client_is_revoked(self):
         self.board.ctl("pair", self.tcp, self.pair())
@@ -148,8 +159,13 @@ class Access(unittest.TestCase):
         old = self.daemon("clients", "list").stdout.split()[0]
         self.assertEqual(self.daemon("pair", "--replaces", "nobody").returncode, 1)
         self.board.ctl("pair", self.tcp, self.pair())
-        refused = self.over_tcp("job", "cancel", job["id"])
+        sent = self.over_tcp("run", "--net", "squeezenet", "--iterations", "2", "--detach")
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        own = self.board.json("jobs")["jobs"][1]["id"]
+        refused = self.over_tcp("job", "cancel", job["id"], own)
         self.assertEqual(refused.returncode, 4, "without --replaces it is another client's")
+        self.assertIn(f"{job['id']} (squeezenet): ", refused.stderr)
+        self.assertIn(f"cancelled {own}", refused.stdout, "the others are cancelled all the same")
         self.board.ctl("pair", self.tcp, self.pair("--replaces", old[:6]))
         self.assertRegex(self.daemon("clients", "list").stdout, rf"(?m)^{old} .*\(revoked\)$")
         self.assertEqual(self.board.json("jobs")["jobs"][0]["state"], "RUNNING", "the old one's end is not its jobs'")

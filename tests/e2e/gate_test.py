@@ -139,7 +139,8 @@ class MeasuredGate(unittest.TestCase):
         cls.board.__enter__()
         matrix = "threads = [1, 2]\nrepetitions = 20\n[gate]\nmax-increase = \"100%\"\nmetric = \"time\"\n"
         for name, more in (("a", ""), ("b", "threads = 1\n"), ("more", "batch = 4\n"), ("bad", "iteration = 3\n"),
-                           ("matrix", matrix), ("matrix2", "priority = 0\n" + matrix)):
+                           ("matrix", matrix), ("matrix2", "priority = 0\n" + matrix),
+                           ("matrix4", "batch = 4\n" + matrix)):
             cls.job(name, more)
 
     @classmethod
@@ -206,6 +207,23 @@ class MeasuredGate(unittest.TestCase):
         self.assertLess(len(runs), 2 * 2 * 20, "each stops early")
         cases = xml.etree.ElementTree.parse(report).getroot().findall("testcase")
         self.assertEqual([case.get("name") for case in cases], ["squeezenet threads=1", "squeezenet threads=2"])
+
+    def test_the_first_point_that_fails_ends_the_gate(self):
+        before = self.runs()
+        sides = [self.board.scratch / f"{name}.toml" for name in ("matrix", "matrix4")]
+        report = self.board.scratch / "failed.xml"
+        done = self.board.ctl("gate", *sides, "--force", "--max-increase", "50%", "--store", self.board.store, "--json",
+                              "--junit", report, timeout=500)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual([(point["decision"], point["measured"]) for point in result["points"]],
+                         [("FAIL", True), ("INCONCLUSIVE", False)])
+        self.assertEqual(result["points"][1]["baseline"]["runs"], [])
+        self.assertIn("squeezenet threads=1 had failed", result["points"][1]["against"][0])
+        self.assertEqual(self.runs() - before, 2 * len(result["points"][0]["baseline"]["runs"]))
+        suite = xml.etree.ElementTree.parse(report).getroot()
+        self.assertEqual([(case.get("name"), [child.tag for child in case]) for case in suite.findall("testcase")],
+                         [("squeezenet threads=1", ["failure"]), ("squeezenet threads=2", ["skipped"])])
 
     def test_what_is_not_decided_by_then_is_inconclusive(self):
         done = self.gate("a.toml", "b.toml", "--max-increase", "0%", "--alpha", "1%", "--runs", "4")

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "client/report/comparison_text.h"
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -128,6 +129,23 @@ TEST(GateTexts, OfSeveralPointsShowEachAndTheWhole) {
             "::error title=synergyctl gate FAIL::energy on VDD_IN at most +2.00 %25, 2 points: "
             "1 PASS, 1 FAIL\n");
   EXPECT_EQ(GateLine(points[1]), "alexnet threads=1: +0.00 %, interval -1.00 % to +1.01 %: PASS");
+}
+
+TEST(GateTexts, OfAPointThatWasLeftOutSayItIsNotDecided) {
+  std::vector<GateResult> points = TwoPoints();
+  points[1] = NotMeasured(points[0], points[1].point);
+  constexpr char kWhy[] = "not measured: squeezenet threads=1 had failed, and with it the gate";
+  EXPECT_THAT(GateText(points, 0),
+              AllOf(StartsWith("FAIL: "), HasSubstr("1 FAIL, 1 not measured; each point"),
+                    HasSubstr(fmt::format("alexnet threads=1: {}\n", kWhy))));
+  EXPECT_THAT(GateMarkdown(points), HasSubstr(fmt::format("- alexnet threads=1: {}\n", kWhy)));
+  EXPECT_THAT(
+      GateJunit(points),
+      AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\""),
+            HasSubstr(fmt::format("name=\"alexnet threads=1\"><skipped message=\"{}\"/>", kWhy))));
+  EXPECT_THAT(GateAnnotations(points), Not(HasSubstr("alexnet")));
+  EXPECT_FALSE(GateJson(points[1])["measured"].get<bool>());
+  EXPECT_EQ(GateJson(points[1])["decision"], "INCONCLUSIVE");
 }
 
 TEST(GateTexts, WithoutAnyNumberSayWhy) {

@@ -502,7 +502,8 @@ TEST_F(ControlServerTest, ClocksOfOneClientAndJobsOfAnotherKeepEachOtherWaiting)
   hold.mutable_caller()->set_uid(54321);
   hold.mutable_caller()->set_unix_role(v1::ROLE_RUN);
   release.mutable_release_clocks()->set_hold(1);
-  EXPECT_EQ(Ask(hold).code(), 0u);
+  hold.mutable_hold_clocks()->set_holder("bob@lab");
+  EXPECT_EQ(Ask(hold).lease().holder(), "user 54321: bob@lab") << "whatever he calls himself";
   EXPECT_EQ(Submit().job().waits_for(), "the clocks of user 54321");
   EXPECT_EQ(Ask(release).code(), 0u);
   queue_->Start();

@@ -325,6 +325,13 @@ v1::ControlEvent FakeRoot::Handle(const v1::ControlRequest& request,
       job->set_state(v1::JOB_STATE_CANCELLED);
       *event.mutable_job() = *job;
     }
+  } else if (request.has_get_job()) {
+    const auto job = std::ranges::find(jobs_, request.get_job().run_id(), &v1::JobStatus::run_id);
+    if (job == jobs_.end()) {
+      Fail(absl::StatusCode::kNotFound, "no such run: it was evicted", &event);
+    } else {
+      *event.mutable_job() = *job;
+    }
   } else if (request.has_acknowledge()) {
     acknowledged_[request.acknowledge().run_id()] = request.acknowledge().next_seq();
   } else if (request.has_open_run()) {

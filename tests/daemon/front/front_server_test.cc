@@ -193,7 +193,9 @@ TEST_P(FrontServerTest, ListsGetsAndCancelsJobs) {
   EXPECT_EQ((*jobs)[1].run_id(), "a");
   EXPECT_EQ(client_->Cancel("a")->state(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(client_->Cancel("x").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(client_->Get("x").status().code(), absl::StatusCode::kNotFound);
+  const absl::Status gone = client_->Get("x").status();
+  EXPECT_EQ(gone.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(gone.ToString(), HasSubstr("it was evicted")) << "synergyd knows what became of it";
 }
 
 TEST_P(FrontServerTest, FollowsAnEndedRunFromAnySeq) {
@@ -285,7 +287,9 @@ TEST_P(FrontServerTest, AStopFromAnotherThreadEndsFollowingAndWatching) {
 
 TEST_P(FrontServerTest, AnUnknownRunIsNotFoundAndASeqBeyondTheEndOutOfRange) {
   Followed got;
-  EXPECT_EQ(client_->Follow("x", 0, got.Sink()).status().code(), absl::StatusCode::kNotFound);
+  const absl::Status gone = client_->Follow("x", 0, got.Sink()).status();
+  EXPECT_EQ(gone.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(gone.ToString(), HasSubstr("it was evicted")) << "synergyd knows what became of it";
   root_.AppendChunks("r", 2);
   SetJob(JobOf("r", v1::JOB_STATE_DONE, 2));
   EXPECT_EQ(client_->Follow("r", 3, got.Sink()).status().code(), absl::StatusCode::kOutOfRange);

@@ -133,6 +133,22 @@ TEST_F(JobClocksTest, ClocksThatSomebodyTakesOrLetsGoOfMeanwhileMakeTheRunSuspec
   }
 }
 
+// What it burns idle would be of other clocks than what it measures.
+TEST_F(JobClocksTest, ClocksThatSomebodyTakesBeforeTheMeasuredPhaseMakeTheRunSuspect) {
+  Start();
+  v1::JobSpec spec = MeasuringDevice::Spec();
+  spec.set_warmup(5000);
+  const std::string run_id = device_.Submit("op_us 100", spec);
+  device_.news.WaitForPhase(run_id, v1::PHASE_WARMUP);
+  const auto hold = control_->Take(Pinned().clocks(), "ann@lab");
+  ASSERT_TRUE(hold.ok()) << hold.status();
+  ASSERT_EQ(device_.WaitForEnd(run_id).state(), v1::JOB_STATE_DONE);
+  const RunData data = device_.Records(run_id);
+  EXPECT_NE(data.end()->verdict(), v1::VERDICT_VALID);
+  EXPECT_THAT(std::vector(data.end()->reasons().begin(), data.end()->reasons().end()),
+              Contains(HasSubstr("clock_moved: ann@lab took the clocks while this run")));
+}
+
 TEST_F(JobClocksTest, WhatSomebodyElseChangedMeanwhileIsLeftAndToldInTheRun) {
   Start();
   const std::string run_id = device_.Submit("op_us 100", Pinned(1'000'000));

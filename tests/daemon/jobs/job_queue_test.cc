@@ -46,6 +46,7 @@ extern "C" int fsync(int fd) {
 namespace synergy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -400,6 +401,32 @@ TEST_F(JobQueueTest, TheOldestEndedRunsAreEvictedBeyondTheQuotaAndThatIsKnown) {
   EXPECT_GT(state.evicted(0).bytes(), 0u);
 }
 
+TEST_F(JobQueueTest, OfARunThatIsGoneItIsSaidWhatBecameOfIt) {
+  options_.records_quota_bytes = 1;
+  Restart();
+  const std::string first = Submit(), second = Submit();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(second, v1::JOB_STATE_DONE);
+  queue_->Stop();
+  ASSERT_TRUE(queue_->Acknowledge(second, 2).ok());
+  Restart();
+  const auto evicted =
+      AllOf(HasSubstr(first), HasSubstr("evicted at 20"), HasSubstr("Z by the quota"),
+            HasSubstr("0 of 2 chunks had been acknowledged"));
+  for (const absl::Status& status :
+       {queue_->Get(first).status(), queue_->Cancel(first).status(), queue_->Acknowledge(first, 1),
+        queue_->OpenRun(first).status(), queue_->OpenTruth(first).status(),
+        queue_->OpenOutputs(first).status(), queue_->OpenLog(first).status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(status.ToString(), evicted);
+  }
+  EXPECT_THAT(queue_->Get(second).status().ToString(),
+              HasSubstr("all its records were acknowledged"));
+  EXPECT_THAT(queue_->Get("other").status().ToString(), HasSubstr("There is no run 'other'"));
+}
+
 TEST_F(JobQueueTest, ALeaseKeepsOthersJobsWaitingUntilItsEnd) {
   const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
                  bob = {"uid:2", "user bob", v1::ROLE_RUN};
@@ -462,12 +489,34 @@ TEST_F(JobQueueTest, WhoHoldsTheClocksKeepsOthersJobsWaitingAndNotHisOwn) {
   queue_->Start();
   news_.WaitFor(anns, v1::JOB_STATE_DONE);
   EXPECT_EQ(Get(bobs).state(), v1::JOB_STATE_QUEUED);
-  ASSERT_TRUE(queue_->TakeLease("l1", 60, bob)->held());
-  EXPECT_EQ(Get(bobs).waits_for(), "the clocks of user ann") << "a lease ends nobody's clocks";
   grant->reset();
   EXPECT_EQ(Get(bobs).waits_for(), "");
   executor_.Finish(v1::JOB_STATE_DONE);
   news_.WaitFor(bobs, v1::JOB_STATE_DONE);
+}
+
+TEST_F(JobQueueTest, ALeaseWaitsForTheClocksOfAnotherAndNotForItsOwn) {
+  const JobOwner ann = {"uid:1", "user ann", v1::ROLE_RUN},
+                 bob = {"uid:2", "user bob", v1::ROLE_RUN};
+  auto grant = queue_->GrantClocks(ann);
+  ASSERT_TRUE(grant.ok()) << grant.status();
+  const auto bobs = queue_->TakeLease("l1", 60, bob);
+  ASSERT_TRUE(bobs.ok()) << bobs.status();
+  EXPECT_FALSE(bobs->held()) << "he would measure at ann's clocks";
+  EXPECT_EQ(bobs->waits_for(), "the clocks of user ann");
+  EXPECT_EQ(queue_->GrantClocks(ann).status().code(), absl::StatusCode::kFailedPrecondition)
+      << "he is next";
+  const std::string anns =
+      queue_->Submit(Spec(), MemoryFile("net"), MemoryFile(""), nullptr, ann)->run_id();
+  executor_.Finish(v1::JOB_STATE_DONE);
+  queue_->Start();
+  news_.WaitFor(anns, v1::JOB_STATE_DONE);  // she may hold them until it has ended
+  EXPECT_FALSE(queue_->TakeLease("l1", 60, bob)->held());
+  grant->reset();
+  EXPECT_TRUE(queue_->TakeLease("l1", 60, bob)->held());
+  ASSERT_TRUE(queue_->ReleaseLease("l1", bob).ok());
+  grant = queue_->GrantClocks(ann);
+  EXPECT_TRUE(queue_->TakeLease("l2", 60, ann)->held());
 }
 
 TEST_F(JobQueueTest, UnderAnothersRunningJobOnlyAnAdminGetsTheClocks) {
@@ -522,6 +571,7 @@ TEST_F(JobQueueTest, WhoIsRevokedWhileItsJobIsTakenQueuesNothing) {
   };
   EXPECT_EQ(submit(ann).code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(queue_->TakeLease("l1", 60, ann).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(queue_->GrantClocks(ann).status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(queue_->List().size(), 0u);
   EXPECT_TRUE(std::filesystem::is_empty(folder_.File("runs")));
   EXPECT_TRUE(submit(bob).ok());
