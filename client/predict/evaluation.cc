@@ -169,15 +169,16 @@ absl::StatusOr<Evaluation> Evaluate(const FeatureTable& table, const FitOptions&
                                     const Split& split) {
   // A network's rows may lie in several folds: families of whole networks see the networks as rows.
   const bool by_row = std::holds_alternative<KFold>(split);
-  const FeatureTable rows = by_row && !IsOfOperators(options.family) ? table.ByRun() : table;
-  const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
-  if (!folds.ok()) return folds.status();
   Evaluation out;
   out.options = options;
+  const FeatureTable known = RowsFor(options, table, &out.notes);
+  const FeatureTable rows = by_row && !IsOfOperators(options.family) ? known.ByRun() : known;
+  const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
+  if (!folds.ok()) return folds.status();
   const absl::StatusOr<EnergyModel> all = FitFamily(rows, options);
   if (!all.ok()) return all.status();
   out.complexity = all->complexity();
-  out.notes = all->notes;
+  out.notes.insert(out.notes.end(), all->notes.begin(), all->notes.end());
   for (const Fold& fold : *folds) {
     if (absl::Status status = PredictFold(rows, options, fold, &out); !status.ok()) return status;
   }

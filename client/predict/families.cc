@@ -1,6 +1,7 @@
 #include "client/predict/families.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -262,12 +263,44 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
   return left_out;
 }
 
+constexpr std::string_view kCounts[] = {"bus", "simd"};
+
 }  // namespace
+
+FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
+                     std::vector<std::string>* notes) {
+  FeatureTable out = table;
+  if (options.family != Family::kCounters && options.family != Family::kChain) {
+    std::erase_if(out.features, [](const FeatureColumn& c) { return IsCounted(c.name); });
+    return out;
+  }
+  std::vector<Index> kept;
+  std::vector<std::string> without;
+  for (Index i = 0; i < table.rows(); ++i) {
+    const bool has = std::ranges::all_of(kCounts, [&](std::string_view name) {
+      const VectorXd* counts = table.Find(name);
+      return counts == nullptr || !std::isnan((*counts)[i]);
+    });
+    if (has) kept.push_back(i);
+    if (!has) without.push_back(table.runs[static_cast<size_t>(i)]);
+  }
+  if (without.empty()) return out;
+  if (kept.empty()) {  // no run has all: those that are in none are missing
+    std::erase_if(out.features, [](const FeatureColumn& c) { return c.values.hasNaN(); });
+    return out;
+  }
+  without = DistinctNames(without);
+  notes->push_back(fmt::format("left out: {} of {} runs, which have no counts of {}: {}",
+                               without.size(), DistinctNames(table.runs).size(),
+                               fmt::join(kCounts, " and "), fmt::join(without, ", ")));
+  return table.Select(kept);
+}
 
 absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOptions& options) {
   if (absl::Status good = Check(table, options); !good.ok()) return good;
-  const FeatureTable rows = IsOfOperators(options.family) ? table : table.ByRun();
   EnergyModel model;
+  FeatureTable rows = RowsFor(options, table, &model.notes);
+  if (!IsOfOperators(options.family)) rows = rows.ByRun();
   model.family = options.family;
   model.degree = options.degree;
   model.networks = DistinctNames(rows.networks);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -104,6 +105,11 @@ OpClass ClassOfType(std::string_view type) {
     if (lower == word) return OpClass::kElementwise;
   }
   return OpClass::kOther;
+}
+
+bool IsCounted(std::string_view feature) {
+  const bool is_known = std::ranges::find(kFeatures, feature) != std::end(kFeatures);
+  return !is_known || feature == "bus" || feature == "simd";
 }
 
 bool AddsUp(std::string_view feature) {

@@ -36,7 +36,8 @@ OpClass ClassOfType(std::string_view type);
 //   time            seconds
 //   frequency       GHz, of the CPU
 //   temperature     Celsius, of the CPU or, where its zone is not known, of the board
-//   others          counted events, by the names that they were counted with
+//   others          counted events, by the names that they were counted with; NaN in the rows of
+//                   runs that have none
 inline constexpr std::string_view kFeatures[] = {
     "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "kernel", "stride",
     "channels", "groups", "time",  "frequency",    "temperature", "bus",    "simd"};
@@ -46,6 +47,8 @@ struct FeatureColumn {
 };
 // Whether a network's is the sum of its operators'.
 bool AddsUp(std::string_view feature);
+// Whether it is a counted event, or no feature that families are made of.
+bool IsCounted(std::string_view feature);
 
 struct FeatureTable {
   // By row. `runs`: rows of one are the operators of one network, measured together; a network may

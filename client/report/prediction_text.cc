@@ -134,7 +134,11 @@ std::string EvaluationsText(const std::vector<Evaluation>& evaluations, size_t w
   std::string text =
       "errors, in % of what was measured, of what was left out of the fit:\n" + table.Text(width);
   for (const Evaluation& evaluation : evaluations) {
-    if (evaluation.by_class.empty()) continue;
+    if (evaluation.by_class.empty()) {
+      const std::string notes = NotesText(evaluation.notes);
+      if (!notes.empty()) text += fmt::format("\n{}:\n{}", NameOf(evaluation.options), notes);
+      continue;
+    }
     std::vector<TextTable::Column> of_class = {
         {.title = NameOf(evaluation.options), .align = Align::kLeft}};
     for (TextTable::Column& column : FigureColumns("operators")) {

@@ -78,6 +78,17 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
 }
 
+TEST(Evaluation, SaysWhichRunsHadNoCounts) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd simd = *table.Find("simd");
+  simd.head(30).setConstant(std::nan(""));
+  table.Set("simd", simd);
+  const auto result = Evaluate(table, {.family = Family::kCounters}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->of_runs.count, 11u);
+  EXPECT_THAT(result->notes, testing::Contains(HasSubstr("no counts of bus and simd: net0")));
+}
+
 TEST(Evaluation, OneNetworkCannotBeLeftOut) {
   const auto result = Evaluate(MakeLayers({.networks = 1}), {}, LeaveOneNetworkOut{});
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("at least two networks"));

@@ -140,6 +140,30 @@ TEST(Families, SaysWhichFeatureIsMissing) {
               HasSubstr("the family counters needs the feature bus"));
 }
 
+TEST(Families, RunsWithoutCountsAreLeftOutOfThoseThatNeedThem) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd bus = *table.Find("bus");
+  bus.segment(60, 30).setConstant(std::nan(""));  // of net2
+  table.Set("bus", bus);
+  for (const Family family : {Family::kCounters, Family::kChain}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->networks.size(), 11u);
+    EXPECT_THAT(model->notes,
+                Contains("left out: 1 of 12 runs, which have no counts of bus and simd: net2"));
+    EXPECT_TRUE(std::isfinite(model->parts.back().coefficients.sum()));
+  }
+  for (const Family family : {Family::kMac, Family::kLayerType, Family::kIndividual}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->networks.size(), 12u);
+    EXPECT_THAT(model->notes, Not(Contains(HasSubstr("counts"))));
+  }
+  table.Set("bus", Eigen::VectorXd::Constant(table.rows(), std::nan("")));
+  EXPECT_THAT(std::string(FitFamily(table, {.family = Family::kChain}).status().message()),
+              HasSubstr("the family chain needs the feature bus"));
+}
+
 TEST(Families, RefusesEnergiesThatAreNone) {
   FeatureTable table = MakeLayers({});
   table.energy_j[3] = 0;
