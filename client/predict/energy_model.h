@@ -66,7 +66,10 @@ struct EnergyModel {
 struct Prediction {
   double mean = 0, low = 0, high = 0;  // J; low and high are the mean where they are not known
   std::vector<std::string> beyond;     // features that lie outside of what the model was fitted to
-  bool is_known = true;                // false: no part of the model is of this operator
+  // False: no part of the model is of this operator, or of one of the network, whose mean is that
+  // of the others then.
+  bool is_known = true;
+  std::vector<std::string> unknown_classes;  // which these are
 };
 
 struct Predictions {

@@ -107,6 +107,17 @@ OpClass ClassOfType(std::string_view type) {
   return OpClass::kOther;
 }
 
+std::vector<OpClass> ClassesOf(std::span<const std::string> types) {
+  std::map<std::string_view, OpClass> known;  // many rows are of few types
+  std::vector<OpClass> classes;
+  for (const std::string& type : types) {
+    const auto [at, is_new] = known.emplace(type, OpClass::kOther);
+    if (is_new) at->second = ClassOfType(type);
+    classes.push_back(at->second);
+  }
+  return classes;
+}
+
 bool IsCounted(std::string_view feature) {
   const bool is_known = std::ranges::find(kFeatures, feature) != std::end(kFeatures);
   return !is_known || feature == "bus" || feature == "simd";

@@ -27,6 +27,8 @@ std::string_view OpClassName(OpClass op_class);
 // By an operator's type in Caffe2, or a word that a table has for it ("conv", "pool", "fc").
 OpClass ClassOfType(std::string_view type);
 
+std::vector<OpClass> ClassesOf(std::span<const std::string> types);
+
 // The features that families are made of. What a source does not have is absent.
 //   macs, flops     multiply-accumulates and floating-point operations (common/op_cost.h)
 //   bytes           distinct bytes read and written (likewise)

@@ -100,6 +100,18 @@ class Prediction(unittest.TestCase):
         (network,) = self.document("predict", "--net", "mobilenet_v2", "--model", "mac.toml")["networks"]
         self.assertIn("depthwise_share", network["extrapolates"])
 
+    def test_depthwise_networks_are_not_predicted_without_any_to_fit_to(self):
+        self.ctl("fit", "--runs", "1,2,3,6", "--family", "layer-type", "-o", "dense.toml")
+        (network,) = self.document("predict", "--net", "mobilenet", "--model", "dense.toml")["networks"]
+        self.assertIsNone(network["energy_j"]["mean"])
+        self.assertEqual(network["not_predicted"], ["depthwise"])
+        known = [op["energy_j"]["mean"] for op in network["ops"] if "not_predicted" not in op]
+        self.assertEqual(len(network["ops"]) - len(known), 13)
+        self.assertAlmostEqual(network["others_j"], sum(known))
+        text = self.ctl("predict", "--net", "mobilenet", "--model", "dense.toml").stdout
+        self.assertIn("mobilenet is not predicted: the model was fitted to no operator of the class depthwise; the others take", text)
+        self.assertNotIn("not_predicted", self.document("predict", "--net", "nin", "--model", "dense.toml")["networks"][0])
+
     def test_evaluate_has_all_families_that_runs_allow(self):
         result = self.document("evaluate", "--runs", "all")
         self.assertEqual([f["family"] for f in result["families"]],

@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -368,7 +369,49 @@ TEST(Families, WhatNoPartKnowsIsNotPredicted) {
   ASSERT_TRUE(predicted.ok());
   EXPECT_FALSE(predicted->rows[0].is_known);
   EXPECT_FALSE(predicted->runs[0].is_known);
+  EXPECT_THAT(predicted->rows[0].unknown_classes, ElementsAre("local-normalisation"));
+  EXPECT_THAT(predicted->runs[0].unknown_classes, ElementsAre("local-normalisation"));
   EXPECT_TRUE(predicted->runs[1].is_known);
+}
+
+// No convolution tells what a depthwise one costs: it is said, and no other class stands in.
+TEST(Families, ADepthwiseConvolutionIsNotPredictedByOthers) {
+  FeatureTable table = MakeLayers({});
+  for (const Family family : {Family::kLayerType, Family::kIndividual}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok());
+    FeatureTable other = table;
+    other.types[0] = other.types[1] = "DepthwiseConv";
+    const auto predicted = Predict(*model, other);
+    ASSERT_TRUE(predicted.ok()) << predicted.status();
+    const Prediction& network = predicted->runs[0];
+    EXPECT_FALSE(network.is_known);
+    EXPECT_THAT(network.unknown_classes, ElementsAre("depthwise"));
+    double others = 0;
+    for (size_t i = 2; i < 30; ++i) others += predicted->rows[i].mean;
+    EXPECT_NEAR(network.mean, others, 1e-12);
+  }
+}
+
+// A feature that no term has says nothing of a network's energy, and flags nothing.
+TEST(Families, NetworksAreFlaggedByWhatTheirTermsHaveAlone) {
+  const FeatureTable table = MakeLayers({});
+  FeatureTable other = table;
+  for (FeatureColumn& column : other.features) {
+    if (column.name == "bytes") column.values *= 1000;
+  }
+  for (const Family family : {Family::kMac, Family::kCounters, Family::kChain}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const Prediction& run : Predict(*model, other)->runs) EXPECT_TRUE(run.beyond.empty());
+  }
+  const auto chain = FitFamily(table, {.family = Family::kChain});
+  for (FeatureColumn& column : other.features) {
+    if (column.name == "macs") column.values *= 1000;
+  }
+  for (const Prediction& run : Predict(*chain, other)->runs) {
+    EXPECT_THAT(run.beyond, ElementsAre("macs")) << "what it computes from them is none";
+  }
 }
 
 }  // namespace
