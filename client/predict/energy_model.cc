@@ -23,6 +23,7 @@ constexpr double kShareBeyond = 0.05;
 struct ClassParts {
   std::vector<const ModelPart*> parts;
   const ModelPart* of_energy = nullptr;
+  const ModelPart* of_interval = nullptr;  // the class's own, else that of the energy
   bool is_known = false;  // whether there is a part for each of the model's targets
 };
 
@@ -35,7 +36,9 @@ ClassParts PartsOf(const EnergyModel& model, OpClass op_class) {
     known.insert(part.target);
     out.parts.push_back(&part);
     if (part.target == "energy") out.of_energy = &part;
+    if (part.op_class && part.ratio_high > 0) out.of_interval = &part;
   }
+  if (out.of_interval == nullptr) out.of_interval = out.of_energy;
   out.is_known = out.of_energy != nullptr && known.size() == targets.size();
   return out;
 }
@@ -110,9 +113,9 @@ Prediction PredictionOf(const Computed& computed, Index row) {
     return out;
   }
   out.mean = computed.energy_j[row];
-  const bool has_interval = parts.of_energy->ratio_high > 0;
-  out.low = out.mean * (has_interval ? parts.of_energy->ratio_low : 1);
-  out.high = out.mean * (has_interval ? parts.of_energy->ratio_high : 1);
+  const bool has_interval = parts.of_interval->ratio_high > 0;
+  out.low = out.mean * (has_interval ? parts.of_interval->ratio_low : 1);
+  out.high = out.mean * (has_interval ? parts.of_interval->ratio_high : 1);
   out.beyond = Beyond(parts, computed.table, row);
   return out;
 }

@@ -39,8 +39,8 @@ struct ModelPart {
   Eigen::MatrixXd covariance;
   Eigen::VectorXd scales;  // root mean squares of the terms, weighted as in the fit
   uint64_t rows = 0;
-  // What was measured over what was predicted when its network was left out: the shares within
-  // which 95 % were. 0: not known.
+  // Energies measured over what was predicted of them when their network was left out: the shares
+  // within which 95 % were, of the part's class. 0: not known; of a class then those of all.
   double ratio_low = 0, ratio_high = 0;
   std::vector<FeatureRange> hull;
 

@@ -193,10 +193,14 @@ struct LeftOut {
   std::vector<double> log_ratios;           // of networks
 };
 
+// Fewer, and 2.5 % of them are less than one row: a class that has the interval of all keeps it.
+constexpr size_t kRowsOfInterval = 39;
+
 void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
   for (size_t i = 0; i < model->parts.size(); ++i) {
     std::vector<double> ratios = left_out.ratios[i];
-    if (ratios.size() < 2) continue;
+    const bool is_energy = model->parts[i].target == "energy";
+    if (ratios.size() < (is_energy ? 2 : kRowsOfInterval)) continue;
     std::ranges::sort(ratios);
     const double outside = 0.5 * (1 - kInside) * static_cast<double>(ratios.size() + 1);
     const auto cut = static_cast<size_t>(std::max(0.0, std::floor(outside) - 1));
@@ -211,15 +215,14 @@ void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
       StudentTQuantile(0.5 * (1 + kInside), count) * std::sqrt(squares / count * (1 + 1 / count));
 }
 
-// Which part of the model an operator's energy comes from.
-size_t PartOf(const EnergyModel& model, const std::string& type) {
+// Which parts of the model an operator's interval could be of.
+std::vector<size_t> PartsOf(const EnergyModel& model, OpClass op_class) {
+  std::vector<size_t> parts;
   for (size_t i = 0; i < model.parts.size(); ++i) {
     const ModelPart& part = model.parts[i];
-    if (part.target == "energy" && (!part.op_class || *part.op_class == ClassOfType(type))) {
-      return i;
-    }
+    if (part.op_class ? *part.op_class == op_class : part.target == "energy") parts.push_back(i);
   }
-  return model.parts.size();
+  return parts;
 }
 
 void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* left_out) {
@@ -233,11 +236,13 @@ void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* lef
     left_out->log_ratios.push_back(std::log(ratio));
     if (predicted->rows.empty()) left_out->ratios.back().push_back(ratio);
   }
+  const std::vector<OpClass> classes = ClassesOf(rows.types);
   for (size_t i = 0; i < predicted->rows.size(); ++i) {
     const Prediction& row = predicted->rows[i];
     if (!row.is_known || !(row.mean > 0)) continue;
-    left_out->ratios[PartOf(model, rows.types[i])].push_back(rows.energy_j[static_cast<Index>(i)] /
-                                                             row.mean);
+    for (const size_t part : PartsOf(model, classes[i])) {
+      left_out->ratios[part].push_back(rows.energy_j[static_cast<Index>(i)] / row.mean);
+    }
   }
 }
 

@@ -309,6 +309,29 @@ TEST(Families, PhysicalFlagsATemperatureBeyondTheFit) {
   EXPECT_GT(hot->runs[0].mean, 1.05 * warm->runs[0].mean);
 }
 
+// What pooling costs is known to 2 %, what a convolution does to 30 %.
+TEST(Families, PhysicalHasAnIntervalForEachClassThatHasEnoughRows) {
+  FeatureTable table = OverClocks({0.6, 1.0, 1.7});
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    const bool is_pool = table.types[static_cast<size_t>(i)] == "MaxPool";
+    table.energy_j[i] *= std::exp((is_pool ? 0.02 : 0.3) * normal(random));
+  }
+  table.types[0] = table.types[30] = "FC";  // in two networks
+  const auto model = FitFamily(table, {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  const auto width = [&](size_t row) {
+    return predicted->rows[row].high / predicted->rows[row].low;
+  };
+  EXPECT_GT(width(1), 2.0) << "a convolution";
+  EXPECT_LT(width(4), 1.5 * width(1) / 2) << "pooling";
+  const ModelPart& all = model->parts.back();
+  EXPECT_NEAR(width(0), all.ratio_high / all.ratio_low, 1e-9) << "two rows have that of all";
+}
+
 // No time is known of it, so that its energy would be too small.
 TEST(Families, PhysicalDoesNotPredictAClassThatItHasNoTimesOf) {
   const auto model = FitFamily(OverClocks({1.0}), {.family = Family::kPhysical});
