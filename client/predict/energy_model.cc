@@ -180,6 +180,11 @@ size_t EnergyModel::complexity() const {
   return sum;
 }
 
+CoefficientError EnergyModel::ErrorOf(const ModelPart& part, Index term) const {
+  if (part.coefficients[term] != 0) return {.sd = std::sqrt(part.covariance(term, term))};
+  return {.sd = std::nullopt, .at_bound = family != Family::kIndividual};  // Lasso's has no bound
+}
+
 VectorXd ValuesOf(const ModelPart& part, const FeatureTable& table) {
   VectorXd values = VectorXd::Zero(table.rows());
   for (size_t i = 0; i < part.terms.size(); ++i) {

@@ -47,6 +47,12 @@ struct ModelPart {
   size_t complexity() const;  // coefficients that are not 0
 };
 
+// How sure a coefficient is.
+struct CoefficientError {
+  std::optional<double> sd;  // nothing: it stands at 0, and how sure that is nobody knows
+  bool at_bound = false;     // there, since it may not be negative
+};
+
 struct EnergyModel {
   Family family = Family::kMac;
   int degree = 1;
@@ -61,6 +67,7 @@ struct EnergyModel {
   std::vector<std::string> notes;  // what was left out, and why
 
   size_t complexity() const;
+  CoefficientError ErrorOf(const ModelPart& part, Eigen::Index term) const;
 };
 
 struct Prediction {

@@ -81,9 +81,12 @@ ordered_json ModelJson(const EnergyModel& model) {
     of_part["terms"] = ordered_json::array();
     for (size_t i = 0; i < part.terms.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(i);
-      of_part["terms"].push_back({{"term", part.terms[i].Text()},
-                                  {"coefficient", part.coefficients[at]},
-                                  {"standard_error", std::sqrt(part.covariance(at, at))}});
+      const CoefficientError error = model.ErrorOf(part, at);
+      of_part["terms"].push_back(
+          {{"term", part.terms[i].Text()},
+           {"coefficient", part.coefficients[at]},
+           {"standard_error", error.sd ? ordered_json(*error.sd) : ordered_json(nullptr)},
+           {"at_bound", error.at_bound}});
     }
     json["parts"].push_back(std::move(of_part));
   }

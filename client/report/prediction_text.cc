@@ -106,10 +106,12 @@ std::string ModelText(const EnergyModel& model, size_t width) {
     for (size_t i = 0; i < part.terms.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(i);
       if (part.coefficients[at] == 0 && part.terms.size() > 8) continue;  // of a Lasso
-      table.AddRow({i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
-                    fmt::format("{:.4g}", part.coefficients[at]),
-                    fmt::format("{:.2g}", std::sqrt(part.covariance(at, at))),
-                    i == 0 ? fmt::format("{}", part.rows) : ""});
+      const CoefficientError error = model.ErrorOf(part, at);
+      table.AddRow(
+          {i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
+           fmt::format("{:.4g}{}", part.coefficients[at], error.at_bound ? " (bound)" : ""),
+           error.sd ? fmt::format("{:.2g}", *error.sd) : "-",
+           i == 0 ? fmt::format("{}", part.rows) : ""});
     }
   }
   std::string text = table.Text(width);

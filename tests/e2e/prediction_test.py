@@ -89,6 +89,15 @@ class Prediction(unittest.TestCase):
         self.assertIn("SIMULATED", text)
         self.assertIn("bytes", text, "far beyond what was fitted")
 
+    def test_coefficients_at_their_bound_have_no_standard_error(self):
+        fitted = self.document("fit", "--runs", "all", "--family", "physical", "-o", "bound.toml")["model"]
+        terms = [term for part in fitted["parts"] for term in part["terms"]]
+        self.assertTrue(any(term["at_bound"] for term in terms))
+        for term in terms:
+            self.assertEqual(term["at_bound"], term["coefficient"] == 0)
+            self.assertEqual(term["at_bound"], term["standard_error"] is None)
+        self.assertRegex(self.ctl("fit", "--runs", "all", "--family", "physical", "-o", "bound.toml").stdout, r"0 \(bound\) +- ")
+
     def test_another_board_or_clock_warns(self):
         self.ctl("fit", "--runs", "all", "--family", "layer-type", "-o", "warned.toml")
         done = self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--board", "Jetson Nano", "--freq", "3GHz")

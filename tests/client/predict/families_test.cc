@@ -187,6 +187,31 @@ TEST(Families, ChainGoesFromMacsToEnergy) {
   }
 }
 
+TEST(Families, ACoefficientAtItsBoundHasNoStandardError) {
+  FeatureTable table = MakeLayers({});
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    if (table.types[static_cast<size_t>(i)] != "Conv") continue;
+    table.energy_j[i] -= 0.2e-9 * (*table.Find("bytes"))[i];  // -0.05 nJ a byte
+    table.energy_j[i] += 600e-6;
+  }
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ModelPart& conv = PartOf(*model, OpClass::kConvolution);
+  for (size_t i = 0; i < conv.terms.size(); ++i) {
+    const CoefficientError error = model->ErrorOf(conv, static_cast<Eigen::Index>(i));
+    EXPECT_EQ(error.at_bound, conv.terms[i].Text() == "bytes");
+    EXPECT_EQ(error.sd.has_value(), !error.at_bound);
+  }
+  const auto lasso = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(lasso.ok());
+  for (const ModelPart& part : lasso->parts) {
+    for (Eigen::Index i = 0; i < part.coefficients.size(); ++i) {
+      EXPECT_FALSE(lasso->ErrorOf(part, i).at_bound) << "a penalty is none";
+      EXPECT_EQ(lasso->ErrorOf(part, i).sd.has_value(), part.coefficients[i] != 0);
+    }
+  }
+}
+
 TEST(Families, IndividualFindsWhatMatters) {
   const FeatureTable table = MakeLayers({});
   const auto model = FitFamily(table, {.family = Family::kIndividual});
