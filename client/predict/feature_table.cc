@@ -59,6 +59,10 @@ constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", 
 constexpr std::array<std::string_view, 7> kNotSums = {
     "kernel", "stride", "channels", "groups", "frequency", "temperature", "depthwise_share"};
 
+// Whose names begin otherwise than those of their siblings.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kSiblings = {
+    {{"wide_resnet", "resnet"}, {"googlenet", "inception"}}};
+
 template <typename T>
 std::vector<T> Picked(const std::vector<T>& values, std::span<const Index> rows) {
   std::vector<T> picked;
@@ -107,6 +111,18 @@ OpClass ClassOfType(std::string_view type) {
   return OpClass::kOther;
 }
 
+std::string ArchitectureOfName(std::string_view network) {
+  std::string letters;
+  for (const auto& [beginning, architecture] : kSiblings) {
+    if (network.starts_with(beginning)) return std::string(architecture);
+  }
+  for (const char c : network) {
+    if (std::isalpha(static_cast<unsigned char>(c)) == 0) break;
+    letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return letters.empty() ? std::string(network) : letters;
+}
+
 std::vector<OpClass> ClassesOf(std::span<const std::string> types) {
   std::map<std::string_view, OpClass> known;  // many rows are of few types
   std::vector<OpClass> classes;
@@ -146,9 +162,11 @@ FeatureTable FeatureTable::Select(std::span<const Index> rows) const {
                    .runs = Picked(runs, rows),
                    .layers = Picked(layers, rows),
                    .types = Picked(types, rows),
+                   .architectures = {},
                    .energy_j = energy_j(rows),
                    .energy_sd_j = energy_sd_j(rows),
                    .features = {}};
+  if (!architectures.empty()) out.architectures = Picked(architectures, rows);
   for (const FeatureColumn& column : features) {
     out.features.push_back({column.name, column.values(rows)});
   }

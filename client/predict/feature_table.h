@@ -52,12 +52,17 @@ bool AddsUp(std::string_view feature);
 // Whether it is a counted event, or no feature that families are made of.
 bool IsCounted(std::string_view feature);
 
+// Networks of one kind, which share their blocks: the letters that the name begins with
+// ("resnet50", "squeezenet1.1", "mobilenet_v2"), but for what the zoo calls otherwise. Lower case.
+std::string ArchitectureOfName(std::string_view network);
+
 struct FeatureTable {
   // By row. `runs`: rows of one are the operators of one network, measured together; a network may
   // have several, at other clocks.
   std::vector<std::string> networks, runs, layers, types;
-  Eigen::VectorXd energy_j;     // of one execution; above 0 where it is to be fitted
-  Eigen::VectorXd energy_sd_j;  // its standard error; 0: not known
+  std::vector<std::string> architectures;  // empty: as the networks' names say
+  Eigen::VectorXd energy_j;                // of one execution; above 0 where it is to be fitted
+  Eigen::VectorXd energy_sd_j;             // its standard error; 0: not known
   std::vector<FeatureColumn> features;
 
   Eigen::Index rows() const { return energy_j.size(); }

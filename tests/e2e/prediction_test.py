@@ -133,6 +133,20 @@ class Prediction(unittest.TestCase):
         self.assertTrue(result["simulated"])
         self.assertEqual(result["left_out"], "one network at a time")
 
+    def test_an_architecture_is_left_out_with_its_networks(self):
+        result = self.document("evaluate", "--runs", "all", "--leave-out", "architecture", "--family", "mac")
+        self.assertEqual(result["left_out"], "one architecture at a time")
+        self.assertEqual([row["network"] for row in result["families"][0]["network_rows"]],
+                         ["squeezenet", "squeezenet1.1", "resnet18", "mobilenet", "mobilenet_0.5", "googlenet"])
+        (self.folder / "kinds.csv").write_text("net,kind,macs,j\n" + "".join(
+            f"n{i},{kind},{i + 1},{(2 if kind == 'old' else 3) * (i + 1)}\n" for i, kind in enumerate(["old"] * 4 + ["new"] * 4)))
+        mapped = ("evaluate", "--csv", "kinds.csv", "--map", "energy=j,network=net,macs=macs,architecture=kind", "--family", "mac")
+        (family,) = self.document(*mapped, "--leave-out", "architecture")["families"]
+        for row in family["network_rows"]:
+            old = int(row["network"][1:]) < 4
+            self.assertAlmostEqual(row["predicted_j"]["mean"] / row["measured_j"], 3 / 2 if old else 2 / 3, places=6)
+        self.assertIn("excludes", self.ctl(*mapped, "--leave-out", "network", "--k-fold", "2", code=2).stderr)
+
     def test_counts_of_virtual_time_are_shown_as_modelled(self):
         run = json.loads(self.ctl("show", "1", "--json").stdout)
         self.assertEqual([(e["name"], e["unit"]) for e in run["counters"]["events"]], [("simd", "modelled"), ("bus", "modelled")])

@@ -451,13 +451,17 @@ TEST(Families, NetworksAreFlaggedByWhatTheirTermsHaveAlone) {
   for (const Family family : {Family::kMac, Family::kCounters, Family::kChain}) {
     const auto model = FitFamily(table, {.family = family});
     ASSERT_TRUE(model.ok()) << model.status();
-    for (const Prediction& run : Predict(*model, other)->runs) EXPECT_TRUE(run.beyond.empty());
+    const auto predicted = Predict(*model, other);
+    ASSERT_TRUE(predicted.ok()) << predicted.status();
+    for (const Prediction& run : predicted->runs) EXPECT_TRUE(run.beyond.empty());
   }
   const auto chain = FitFamily(table, {.family = Family::kChain});
   for (FeatureColumn& column : other.features) {
     if (column.name == "macs") column.values *= 1000;
   }
-  for (const Prediction& run : Predict(*chain, other)->runs) {
+  const auto predicted = Predict(*chain, other);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  for (const Prediction& run : predicted->runs) {
     EXPECT_THAT(run.beyond, ElementsAre("macs")) << "what it computes from them is none";
   }
 }
