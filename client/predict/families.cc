@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -78,10 +79,11 @@ std::vector<Term> Known(std::vector<Term> terms, const FeatureTable& table) {
   return terms;
 }
 
-std::vector<Index> RowsOf(const FeatureTable& table, OpClass op_class) {
+// Of the class; without one all.
+std::vector<Index> RowsOf(const std::vector<OpClass>& classes, std::optional<OpClass> op_class) {
   std::vector<Index> rows;
-  for (size_t i = 0; i < table.types.size(); ++i) {
-    if (ClassOfType(table.types[i]) == op_class) rows.push_back(static_cast<Index>(i));
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (!op_class || classes[i] == *op_class) rows.push_back(static_cast<Index>(i));
   }
   return rows;
 }
@@ -96,11 +98,12 @@ std::vector<PartPlan> MacPlans(int degree) {
   return {plan};
 }
 
-std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
+std::vector<PartPlan> PhysicalPlans(const FeatureTable& table,
+                                    const std::vector<OpClass>& classes) {
   std::vector<PartPlan> plans;
   const bool has_times = table.Find("time") != nullptr;
   for (const OpClass op_class : kClasses) {
-    if (!has_times || RowsOf(table, op_class).empty()) continue;
+    if (!has_times || RowsOf(classes, op_class).empty()) continue;
     plans.push_back({.target = "time",
                      .op_class = op_class,
                      .terms = OverClocks(FewTerms(op_class), table, {"frequency^-1"}),
@@ -117,7 +120,8 @@ std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
   return plans;
 }
 
-std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& table) {
+std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& table,
+                              const std::vector<OpClass>& classes) {
   switch (options.family) {
     case Family::kMac:
       return MacPlans(options.degree);
@@ -128,14 +132,14 @@ std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& tab
               {.target = "bus", .terms = Terms({"simd"})},
               {.terms = Terms({"bus", "simd"})}};
     case Family::kPhysical:
-      return PhysicalPlans(table);
+      return PhysicalPlans(table, classes);
     default:
       break;
   }
   std::vector<PartPlan> plans;
   const bool is_individual = options.family == Family::kIndividual;
   for (const OpClass op_class : kClasses) {
-    if (RowsOf(table, op_class).empty()) continue;
+    if (RowsOf(classes, op_class).empty()) continue;
     PartPlan plan;
     plan.op_class = op_class;
     if (is_individual) {
@@ -250,20 +254,20 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
                  const FeatureTable& table) {
   LeftOut left_out;
   left_out.ratios.resize(fits.size());
+  std::map<std::string_view, std::vector<Index>> rows_of;
+  for (Index i = 0; i < table.rows(); ++i) {
+    rows_of[table.networks[static_cast<size_t>(i)]].push_back(i);
+  }
   for (size_t network = 0; network < model.networks.size(); ++network) {
-    EnergyModel rest = model;
-    rest.parts.clear();
+    EnergyModel rest;
+    rest.family = model.family;
     for (const PartFit& fit : fits) {
       if (std::optional<ModelPart> part = fit.Without(network)) {
         rest.parts.push_back(*std::move(part));
       }
     }
     if (rest.parts.size() < fits.size()) continue;  // what it alone has cannot be told without it
-    std::vector<Index> rows;
-    for (Index i = 0; i < table.rows(); ++i) {
-      if (table.networks[static_cast<size_t>(i)] == model.networks[network]) rows.push_back(i);
-    }
-    AddLeftOut(rest, table.Select(rows), &left_out);
+    AddLeftOut(rest, table.Select(rows_of.at(model.networks[network])), &left_out);
   }
   return left_out;
 }
@@ -319,8 +323,9 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   if (options.family == Family::kPhysical && rows.Find("time") == nullptr) {
     model.notes.emplace_back("left out: the static power, these rows have no times");
   }
+  const std::vector<OpClass> classes = ClassesOf(rows.types);
   std::vector<PartFit> fits;
-  for (PartPlan& plan : PlansOf(options, rows)) {
+  for (PartPlan& plan : PlansOf(options, rows, classes)) {
     const bool is_chain = !IsOfOperators(options.family);
     const std::vector<Term> known = Known(plan.terms, rows);
     const bool has_target = plan.target == "energy" || rows.Find(plan.target) != nullptr;
@@ -329,11 +334,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     }
     const bool can_vary = plan.op_class && plan.terms.size() > 1;
     plan.terms = known;
-    std::vector<Index> of_class;
-    for (Index i = 0; i < rows.rows(); ++i) {
-      const std::string& type = rows.types[static_cast<size_t>(i)];
-      if (!plan.op_class || *plan.op_class == ClassOfType(type)) of_class.push_back(i);
-    }
+    const std::vector<Index> of_class = RowsOf(classes, plan.op_class);
     absl::StatusOr<PartFit> fit =
         PartFit::Make(std::move(plan), rows.Select(of_class), model.networks, &model.notes);
     if (!fit.ok()) return fit.status();

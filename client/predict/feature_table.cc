@@ -210,8 +210,9 @@ FeatureTable FeatureTable::ByRun() const {
   const VectorXd* macs = Find("macs");
   if (macs == nullptr || (macs->array() <= 0).all()) return out;
   VectorXd depthwise = *macs;
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (ClassOfType(types[i]) != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
+  const std::vector<OpClass> classes = ClassesOf(types);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
   }
   out.Set("depthwise_share", sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
   return out;

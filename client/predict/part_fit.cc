@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace synergy {
@@ -172,9 +173,10 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
   const bool is_energy = out.plan_.target == "energy";
   out.y_ = is_energy ? rows.energy_j : *rows.Find(out.plan_.target);
   out.sd_ = is_energy ? rows.energy_sd_j : VectorXd(VectorXd::Zero(rows.rows()));
+  std::map<std::string_view, size_t> place;
+  for (size_t i = 0; i < networks.size(); ++i) place[networks[i]] = i;
   for (const std::string& network : rows.networks) {
-    out.network_of_row_.push_back(
-        static_cast<size_t>(std::ranges::find(networks, network) - networks.begin()));
+    out.network_of_row_.push_back(place.at(network));
   }
   out.by_network_.resize(networks.size(), Gram(0));
   out.x_.resize(rows.rows(), static_cast<Index>(out.plan_.terms.size()));
