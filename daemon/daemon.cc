@@ -263,6 +263,7 @@ absl::Status Daemon::OpenQueue() {
   options.check_clocks = [this](const v1::ClockRequest& request) {
     return clocks_->Check(request);
   };
+  options.check_events = [this](const v1::JobSpec& spec) { return runner_->CheckEvents(spec); };
   options.limits.can_measure = sampler_->source_count() > 0;
   if (!options.limits.can_measure) {
     options.limits.cannot_measure = fmt::format("This board ({}) cannot {}", board_.info.name(),

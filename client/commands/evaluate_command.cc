@@ -23,10 +23,13 @@
 namespace synergy {
 namespace {
 
+constexpr const char* kArchitecture = "architecture";
+
 struct EvaluateOptions {
   FeatureSourceOptions source;
   std::vector<std::string> families;  // none: all
   int degree = 1;
+  std::string leave_out = "network";
   int folds = 0;
   uint64_t seed = 1;
   std::vector<std::string> train, test;
@@ -37,13 +40,14 @@ struct EvaluateOptions {
 Split SplitOf(const EvaluateOptions& options) {
   if (!options.test.empty()) return TrainTest{options.train, options.test};
   if (options.folds > 0) return KFold{options.folds, options.seed};
+  if (options.leave_out == kArchitecture) return LeaveOneArchitectureOut{};
   return LeaveOneNetworkOut{};
 }
 
 std::string SplitText(const EvaluateOptions& options) {
   if (!options.test.empty()) return fmt::format("{}", fmt::join(options.test, ", "));
   if (options.folds > 0) return fmt::format("one of {} parts of the rows at a time", options.folds);
-  return "one network at a time";
+  return fmt::format("one {} at a time", options.leave_out);
 }
 
 struct Evaluated {
@@ -132,16 +136,25 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
       ->check(CLI::Range(1, kMostDegree))
       ->capture_default_str();
+  CLI::Option* leave_out =
+      command
+          ->add_option("--leave-out", options->leave_out,
+                       "What is left out in turns: a network, or an architecture with all of its "
+                       "networks")
+          ->check(CLI::IsMember({"network", kArchitecture}))
+          ->capture_default_str();
   CLI::Option* folds =
       command
           ->add_option("--k-fold", options->folds,
                        "Leave out so many parts of the rows in turns, instead of networks")
+          ->excludes(leave_out)
           ->check(CLI::Range(2, 1000));
   command->add_option("--seed", options->seed, "That the parts are drawn with")
       ->needs(folds)
       ->capture_default_str();
   CLI::Option* train = command->add_option("--train", options->train, "Networks to fit to")
                            ->delimiter(',')
+                           ->excludes(leave_out)
                            ->excludes(folds);
   CLI::Option* test = command->add_option("--test", options->test, "Networks to predict")
                           ->delimiter(',')

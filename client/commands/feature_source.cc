@@ -134,9 +134,10 @@ void AddFeatureSourceOptions(CLI::App& command, FeatureSourceOptions* options) {
           ->excludes(runs);
   CLI::Option* map =
       command
-          .add_option("--map", options->map,
-                      "Its columns: energy=COLUMN,network=COLUMN[,layer=,type=,macs=,bytes=,...]; "
-                      "COLUMN*1e-3 scales")
+          .add_option(
+              "--map", options->map,
+              "Its columns: energy=COLUMN,network=COLUMN[,layer=,type=,architecture=,macs=,...]; "
+              "COLUMN*1e-3 scales")
           ->type_name("MAP")
           ->needs(csv);
   csv->needs(map);

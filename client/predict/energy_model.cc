@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace synergy {
@@ -18,23 +19,45 @@ constexpr std::string_view kNames[] = {"mac",        "counters",   "chain",
 // Of a network's energy, predicted in operators beyond the hull: more, and the network is beyond.
 constexpr double kShareBeyond = 0.05;
 
-bool IsOf(const ModelPart& part, const std::string& type) {
-  return !part.op_class || *part.op_class == ClassOfType(type);
+// What computes operators of a class.
+struct ClassParts {
+  std::vector<const ModelPart*> parts;
+  const ModelPart* of_energy = nullptr;
+  const ModelPart* of_interval = nullptr;  // the class's own, else that of the energy
+  bool is_known = false;  // whether there is a part for each of the model's targets
+};
+
+ClassParts PartsOf(const EnergyModel& model, OpClass op_class) {
+  ClassParts out;
+  std::set<std::string_view> targets, known;
+  for (const ModelPart& part : model.parts) {
+    targets.insert(part.target);
+    if (part.op_class && *part.op_class != op_class) continue;
+    known.insert(part.target);
+    out.parts.push_back(&part);
+    if (part.target == "energy") out.of_energy = &part;
+    if (part.op_class && part.ratio_high > 0) out.of_interval = &part;
+  }
+  if (out.of_interval == nullptr) out.of_interval = out.of_energy;
+  out.is_known = out.of_energy != nullptr && known.size() == targets.size();
+  return out;
 }
 
 // A table of networks, or of operators, with the features that parts of the model add to it.
 struct Computed {
   FeatureTable table;
   VectorXd energy_j;
-  std::vector<const ModelPart*> part;  // of the energy, by row; null: none is of the row
+  std::vector<OpClass> classes;  // by row
+  std::map<OpClass, ClassParts> parts;
 };
 
 absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
-  Computed out{.table = std::move(table), .energy_j = {}, .part = {}};
+  Computed out{.table = std::move(table), .energy_j = {}, .classes = {}, .parts = {}};
   out.energy_j = VectorXd::Zero(out.table.rows());
-  out.part.resize(static_cast<size_t>(out.table.rows()));
-  std::map<std::string_view, std::vector<uint8_t>>
-      known;  // by target, whether a part is of the row
+  out.classes = ClassesOf(out.table.types);
+  for (const OpClass op_class : out.classes) {
+    if (!out.parts.contains(op_class)) out.parts[op_class] = PartsOf(model, op_class);
+  }
   for (const ModelPart& part : model.parts) {
     for (const Term& term : part.terms) {
       if (term.IsKnown(out.table)) continue;
@@ -44,53 +67,56 @@ absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
     }
     std::vector<Index> rows;
     for (Index i = 0; i < out.table.rows(); ++i) {
-      if (IsOf(part, out.table.types[static_cast<size_t>(i)])) rows.push_back(i);
+      if (!part.op_class || *part.op_class == out.classes[static_cast<size_t>(i)]) {
+        rows.push_back(i);
+      }
     }
-    std::vector<uint8_t>& of_target = known[part.target];
-    of_target.resize(out.part.size());
-    for (const Index row : rows) of_target[static_cast<size_t>(row)] = 1;
     const VectorXd values = ValuesOf(part, out.table.Select(rows)).cwiseMax(0);
     if (part.target == "energy") {
-      for (size_t i = 0; i < rows.size(); ++i) {
-        out.energy_j[rows[i]] = values[static_cast<Index>(i)];
-        out.part[static_cast<size_t>(rows[i])] = &part;
-      }
+      out.energy_j(rows) = values;
       continue;
     }
     const VectorXd* before = out.table.Find(part.target);
     VectorXd all = before != nullptr && part.op_class ? *before : VectorXd::Zero(out.table.rows());
-    for (size_t i = 0; i < rows.size(); ++i) all[rows[i]] = values[static_cast<Index>(i)];
+    all(rows) = values;
     out.table.Set(part.target, std::move(all));
-  }
-  for (const auto& [target, rows] : known) {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i] == 0) out.part[i] = nullptr;
-    }
   }
   return out;
 }
 
-std::vector<std::string> Beyond(const ModelPart& part, const FeatureTable& table, Index row) {
+// Features that were given, not computed.
+std::vector<std::string> Beyond(const ClassParts& parts, const FeatureTable& table, Index row) {
   std::vector<std::string> beyond;
-  for (const FeatureRange& range : part.hull) {
-    const VectorXd* values = table.Find(range.feature);
-    if (values == nullptr) continue;
-    const double value = (*values)[row], slack = 1e-9 * std::abs(value);
-    if (value < range.low - slack || value > range.high + slack) beyond.push_back(range.feature);
+  for (const ModelPart* part : parts.parts) {
+    for (const FeatureRange& range : part->hull) {
+      const VectorXd* values = table.Find(range.feature);
+      if (values == nullptr) continue;
+      const bool is_computed =
+          std::ranges::find(parts.parts, range.feature, &ModelPart::target) != parts.parts.end();
+      const double value = (*values)[row], slack = 1e-9 * std::abs(value);
+      const bool is_in = value >= range.low - slack && value <= range.high + slack;
+      if (is_in || is_computed || std::ranges::find(beyond, range.feature) != beyond.end())
+        continue;
+      beyond.push_back(range.feature);
+    }
   }
   return beyond;
 }
 
 Prediction PredictionOf(const Computed& computed, Index row) {
   Prediction out;
-  const ModelPart* part = computed.part[static_cast<size_t>(row)];
-  out.is_known = part != nullptr;
-  if (!out.is_known) return out;
+  const OpClass op_class = computed.classes[static_cast<size_t>(row)];
+  const ClassParts& parts = computed.parts.at(op_class);
+  out.is_known = parts.is_known;
+  if (!out.is_known) {
+    out.unknown_classes.emplace_back(OpClassName(op_class));
+    return out;
+  }
   out.mean = computed.energy_j[row];
-  const bool has_interval = part->ratio_high > 0;
-  out.low = out.mean * (has_interval ? part->ratio_low : 1);
-  out.high = out.mean * (has_interval ? part->ratio_high : 1);
-  out.beyond = Beyond(*part, computed.table, row);
+  const bool has_interval = parts.of_interval->ratio_high > 0;
+  out.low = out.mean * (has_interval ? parts.of_interval->ratio_low : 1);
+  out.high = out.mean * (has_interval ? parts.of_interval->ratio_high : 1);
+  out.beyond = Beyond(parts, computed.table, row);
   return out;
 }
 
@@ -113,6 +139,10 @@ Predictions SumUp(const EnergyModel& model, const Computed& computed) {
     const size_t run = place.at(computed.table.runs[static_cast<size_t>(i)]);
     out.runs[run].mean += row.mean;
     out.runs[run].is_known = out.runs[run].is_known && row.is_known;
+    for (const std::string& op_class : row.unknown_classes) {
+      std::vector<std::string>& classes = out.runs[run].unknown_classes;
+      if (std::ranges::find(classes, op_class) == classes.end()) classes.push_back(op_class);
+    }
     for (const std::string& feature : row.beyond) beyond_j[run][feature] += row.mean;
     out.rows.push_back(std::move(row));
   }
@@ -148,6 +178,11 @@ size_t EnergyModel::complexity() const {
   size_t sum = 0;
   for (const ModelPart& part : parts) sum += part.complexity();
   return sum;
+}
+
+CoefficientError EnergyModel::ErrorOf(const ModelPart& part, Index term) const {
+  if (part.coefficients[term] != 0) return {.sd = std::sqrt(part.covariance(term, term))};
+  return {.sd = std::nullopt, .at_bound = family != Family::kIndividual};  // Lasso's has no bound
 }
 
 VectorXd ValuesOf(const ModelPart& part, const FeatureTable& table) {

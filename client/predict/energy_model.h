@@ -39,12 +39,18 @@ struct ModelPart {
   Eigen::MatrixXd covariance;
   Eigen::VectorXd scales;  // root mean squares of the terms, weighted as in the fit
   uint64_t rows = 0;
-  // What was measured over what was predicted when its network was left out: the shares within
-  // which 95 % were. 0: not known.
+  // Energies measured over what was predicted of them when their network was left out: the shares
+  // within which 95 % were, of the part's class. 0: not known; of a class then those of all.
   double ratio_low = 0, ratio_high = 0;
   std::vector<FeatureRange> hull;
 
   size_t complexity() const;  // coefficients that are not 0
+};
+
+// How sure a coefficient is.
+struct CoefficientError {
+  std::optional<double> sd;  // nothing: it stands at 0, and how sure that is nobody knows
+  bool at_bound = false;     // there, since it may not be negative
 };
 
 struct EnergyModel {
@@ -61,12 +67,16 @@ struct EnergyModel {
   std::vector<std::string> notes;  // what was left out, and why
 
   size_t complexity() const;
+  CoefficientError ErrorOf(const ModelPart& part, Eigen::Index term) const;
 };
 
 struct Prediction {
   double mean = 0, low = 0, high = 0;  // J; low and high are the mean where they are not known
   std::vector<std::string> beyond;     // features that lie outside of what the model was fitted to
-  bool is_known = true;                // false: no part of the model is of this operator
+  // False: no part of the model is of this operator, or of one of the network, whose mean is that
+  // of the others then.
+  bool is_known = true;
+  std::vector<std::string> unknown_classes;  // which these are
 };
 
 struct Predictions {

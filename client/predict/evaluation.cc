@@ -1,6 +1,7 @@
 #include "client/predict/evaluation.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +41,31 @@ absl::StatusOr<std::vector<Fold>> FoldsOf(const FeatureTable& table, const Leave
     folds.push_back(FoldOf(
         table, [&](const std::string& n) { return n != out; },
         [&](const std::string& n) { return n == out; }));
+  }
+  return folds;
+}
+
+absl::StatusOr<std::vector<Fold>> FoldsOf(const FeatureTable& table,
+                                          const LeaveOneArchitectureOut&) {
+  std::vector<std::string> of_row = table.architectures;
+  if (of_row.empty()) {
+    for (const std::string& network : table.networks) {
+      of_row.push_back(ArchitectureOfName(network));
+    }
+  }
+  const std::vector<std::string> architectures = DistinctNames(of_row);
+  if (architectures.size() < 2) {
+    return absl::InvalidArgumentError(
+        fmt::format("leaving one architecture out needs at least two, and all networks are of '{}'",
+                    fmt::join(architectures, "")));
+  }
+  std::vector<Fold> folds;
+  for (const std::string& out : architectures) {
+    Fold fold;
+    for (size_t i = 0; i < of_row.size(); ++i) {
+      (of_row[i] == out ? fold.test : fold.train).push_back(static_cast<Index>(i));
+    }
+    folds.push_back(std::move(fold));
   }
   return folds;
 }
@@ -169,15 +195,16 @@ absl::StatusOr<Evaluation> Evaluate(const FeatureTable& table, const FitOptions&
                                     const Split& split) {
   // A network's rows may lie in several folds: families of whole networks see the networks as rows.
   const bool by_row = std::holds_alternative<KFold>(split);
-  const FeatureTable rows = by_row && !IsOfOperators(options.family) ? table.ByRun() : table;
-  const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
-  if (!folds.ok()) return folds.status();
   Evaluation out;
   out.options = options;
+  const FeatureTable known = RowsFor(options, table, &out.notes);
+  const FeatureTable rows = by_row && !IsOfOperators(options.family) ? known.ByRun() : known;
+  const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
+  if (!folds.ok()) return folds.status();
   const absl::StatusOr<EnergyModel> all = FitFamily(rows, options);
   if (!all.ok()) return all.status();
   out.complexity = all->complexity();
-  out.notes = all->notes;
+  out.notes.insert(out.notes.end(), all->notes.begin(), all->notes.end());
   for (const Fold& fold : *folds) {
     if (absl::Status status = PredictFold(rows, options, fold, &out); !status.ok()) return status;
   }

@@ -15,6 +15,8 @@ namespace synergy {
 
 // What is left out of the fit, and predicted.
 struct LeaveOneNetworkOut {};
+// With all its siblings: what a network of a new kind is predicted like.
+struct LeaveOneArchitectureOut {};
 struct KFold {
   int folds = 10;  // of rows, at least 2; drawn with the seed
   uint64_t seed = 1;
@@ -22,7 +24,7 @@ struct KFold {
 struct TrainTest {
   std::vector<std::string> train, test;  // networks
 };
-using Split = std::variant<LeaveOneNetworkOut, KFold, TrainTest>;
+using Split = std::variant<LeaveOneNetworkOut, LeaveOneArchitectureOut, KFold, TrainTest>;
 
 // Of relative errors |predicted - measured| / measured, of what was predicted.
 struct ErrorFigures {

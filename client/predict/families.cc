@@ -1,9 +1,11 @@
 #include "client/predict/families.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -77,10 +79,11 @@ std::vector<Term> Known(std::vector<Term> terms, const FeatureTable& table) {
   return terms;
 }
 
-std::vector<Index> RowsOf(const FeatureTable& table, OpClass op_class) {
+// Of the class; without one all.
+std::vector<Index> RowsOf(const std::vector<OpClass>& classes, std::optional<OpClass> op_class) {
   std::vector<Index> rows;
-  for (size_t i = 0; i < table.types.size(); ++i) {
-    if (ClassOfType(table.types[i]) == op_class) rows.push_back(static_cast<Index>(i));
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (!op_class || classes[i] == *op_class) rows.push_back(static_cast<Index>(i));
   }
   return rows;
 }
@@ -95,11 +98,12 @@ std::vector<PartPlan> MacPlans(int degree) {
   return {plan};
 }
 
-std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
+std::vector<PartPlan> PhysicalPlans(const FeatureTable& table,
+                                    const std::vector<OpClass>& classes) {
   std::vector<PartPlan> plans;
   const bool has_times = table.Find("time") != nullptr;
   for (const OpClass op_class : kClasses) {
-    if (!has_times || RowsOf(table, op_class).empty()) continue;
+    if (!has_times || RowsOf(classes, op_class).empty()) continue;
     plans.push_back({.target = "time",
                      .op_class = op_class,
                      .terms = OverClocks(FewTerms(op_class), table, {"frequency^-1"}),
@@ -116,7 +120,8 @@ std::vector<PartPlan> PhysicalPlans(const FeatureTable& table) {
   return plans;
 }
 
-std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& table) {
+std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& table,
+                              const std::vector<OpClass>& classes) {
   switch (options.family) {
     case Family::kMac:
       return MacPlans(options.degree);
@@ -127,14 +132,14 @@ std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& tab
               {.target = "bus", .terms = Terms({"simd"})},
               {.terms = Terms({"bus", "simd"})}};
     case Family::kPhysical:
-      return PhysicalPlans(table);
+      return PhysicalPlans(table, classes);
     default:
       break;
   }
   std::vector<PartPlan> plans;
   const bool is_individual = options.family == Family::kIndividual;
   for (const OpClass op_class : kClasses) {
-    if (RowsOf(table, op_class).empty()) continue;
+    if (RowsOf(classes, op_class).empty()) continue;
     PartPlan plan;
     plan.op_class = op_class;
     if (is_individual) {
@@ -192,10 +197,14 @@ struct LeftOut {
   std::vector<double> log_ratios;           // of networks
 };
 
+// Fewer, and 2.5 % of them are less than one row: a class that has the interval of all keeps it.
+constexpr size_t kRowsOfInterval = 39;
+
 void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
   for (size_t i = 0; i < model->parts.size(); ++i) {
     std::vector<double> ratios = left_out.ratios[i];
-    if (ratios.size() < 2) continue;
+    const bool is_energy = model->parts[i].target == "energy";
+    if (ratios.size() < (is_energy ? 2 : kRowsOfInterval)) continue;
     std::ranges::sort(ratios);
     const double outside = 0.5 * (1 - kInside) * static_cast<double>(ratios.size() + 1);
     const auto cut = static_cast<size_t>(std::max(0.0, std::floor(outside) - 1));
@@ -210,15 +219,14 @@ void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
       StudentTQuantile(0.5 * (1 + kInside), count) * std::sqrt(squares / count * (1 + 1 / count));
 }
 
-// Which part of the model an operator's energy comes from.
-size_t PartOf(const EnergyModel& model, const std::string& type) {
+// Which parts of the model an operator's interval could be of.
+std::vector<size_t> PartsOf(const EnergyModel& model, OpClass op_class) {
+  std::vector<size_t> parts;
   for (size_t i = 0; i < model.parts.size(); ++i) {
     const ModelPart& part = model.parts[i];
-    if (part.target == "energy" && (!part.op_class || *part.op_class == ClassOfType(type))) {
-      return i;
-    }
+    if (part.op_class ? *part.op_class == op_class : part.target == "energy") parts.push_back(i);
   }
-  return model.parts.size();
+  return parts;
 }
 
 void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* left_out) {
@@ -232,11 +240,13 @@ void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* lef
     left_out->log_ratios.push_back(std::log(ratio));
     if (predicted->rows.empty()) left_out->ratios.back().push_back(ratio);
   }
+  const std::vector<OpClass> classes = ClassesOf(rows.types);
   for (size_t i = 0; i < predicted->rows.size(); ++i) {
     const Prediction& row = predicted->rows[i];
     if (!row.is_known || !(row.mean > 0)) continue;
-    left_out->ratios[PartOf(model, rows.types[i])].push_back(rows.energy_j[static_cast<Index>(i)] /
-                                                             row.mean);
+    for (const size_t part : PartsOf(model, classes[i])) {
+      left_out->ratios[part].push_back(rows.energy_j[static_cast<Index>(i)] / row.mean);
+    }
   }
 }
 
@@ -244,30 +254,62 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
                  const FeatureTable& table) {
   LeftOut left_out;
   left_out.ratios.resize(fits.size());
+  std::map<std::string_view, std::vector<Index>> rows_of;
+  for (Index i = 0; i < table.rows(); ++i) {
+    rows_of[table.networks[static_cast<size_t>(i)]].push_back(i);
+  }
   for (size_t network = 0; network < model.networks.size(); ++network) {
-    EnergyModel rest = model;
-    rest.parts.clear();
+    EnergyModel rest;
+    rest.family = model.family;
     for (const PartFit& fit : fits) {
       if (std::optional<ModelPart> part = fit.Without(network)) {
         rest.parts.push_back(*std::move(part));
       }
     }
     if (rest.parts.size() < fits.size()) continue;  // what it alone has cannot be told without it
-    std::vector<Index> rows;
-    for (Index i = 0; i < table.rows(); ++i) {
-      if (table.networks[static_cast<size_t>(i)] == model.networks[network]) rows.push_back(i);
-    }
-    AddLeftOut(rest, table.Select(rows), &left_out);
+    AddLeftOut(rest, table.Select(rows_of.at(model.networks[network])), &left_out);
   }
   return left_out;
 }
 
+constexpr std::string_view kCounts[] = {"bus", "simd"};
+
 }  // namespace
+
+FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
+                     std::vector<std::string>* notes) {
+  FeatureTable out = table;
+  if (options.family != Family::kCounters && options.family != Family::kChain) {
+    std::erase_if(out.features, [](const FeatureColumn& c) { return IsCounted(c.name); });
+    return out;
+  }
+  std::vector<Index> kept;
+  std::vector<std::string> without;
+  for (Index i = 0; i < table.rows(); ++i) {
+    const bool has = std::ranges::all_of(kCounts, [&](std::string_view name) {
+      const VectorXd* counts = table.Find(name);
+      return counts == nullptr || !std::isnan((*counts)[i]);
+    });
+    if (has) kept.push_back(i);
+    if (!has) without.push_back(table.runs[static_cast<size_t>(i)]);
+  }
+  if (without.empty()) return out;
+  if (kept.empty()) {  // no run has all: those that are in none are missing
+    std::erase_if(out.features, [](const FeatureColumn& c) { return c.values.hasNaN(); });
+    return out;
+  }
+  without = DistinctNames(without);
+  notes->push_back(fmt::format("left out: {} of {} runs, which have no counts of {}: {}",
+                               without.size(), DistinctNames(table.runs).size(),
+                               fmt::join(kCounts, " and "), fmt::join(without, ", ")));
+  return table.Select(kept);
+}
 
 absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOptions& options) {
   if (absl::Status good = Check(table, options); !good.ok()) return good;
-  const FeatureTable rows = IsOfOperators(options.family) ? table : table.ByRun();
   EnergyModel model;
+  FeatureTable rows = RowsFor(options, table, &model.notes);
+  if (!IsOfOperators(options.family)) rows = rows.ByRun();
   model.family = options.family;
   model.degree = options.degree;
   model.networks = DistinctNames(rows.networks);
@@ -281,8 +323,9 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   if (options.family == Family::kPhysical && rows.Find("time") == nullptr) {
     model.notes.emplace_back("left out: the static power, these rows have no times");
   }
+  const std::vector<OpClass> classes = ClassesOf(rows.types);
   std::vector<PartFit> fits;
-  for (PartPlan& plan : PlansOf(options, rows)) {
+  for (PartPlan& plan : PlansOf(options, rows, classes)) {
     const bool is_chain = !IsOfOperators(options.family);
     const std::vector<Term> known = Known(plan.terms, rows);
     const bool has_target = plan.target == "energy" || rows.Find(plan.target) != nullptr;
@@ -291,11 +334,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     }
     const bool can_vary = plan.op_class && plan.terms.size() > 1;
     plan.terms = known;
-    std::vector<Index> of_class;
-    for (Index i = 0; i < rows.rows(); ++i) {
-      const std::string& type = rows.types[static_cast<size_t>(i)];
-      if (!plan.op_class || *plan.op_class == ClassOfType(type)) of_class.push_back(i);
-    }
+    const std::vector<Index> of_class = RowsOf(classes, plan.op_class);
     absl::StatusOr<PartFit> fit =
         PartFit::Make(std::move(plan), rows.Select(of_class), model.networks, &model.notes);
     if (!fit.ok()) return fit.status();

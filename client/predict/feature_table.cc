@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -58,6 +59,10 @@ constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", 
 constexpr std::array<std::string_view, 7> kNotSums = {
     "kernel", "stride", "channels", "groups", "frequency", "temperature", "depthwise_share"};
 
+// Whose names begin otherwise than those of their siblings.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kSiblings = {
+    {{"wide_resnet", "resnet"}, {"googlenet", "inception"}}};
+
 template <typename T>
 std::vector<T> Picked(const std::vector<T>& values, std::span<const Index> rows) {
   std::vector<T> picked;
@@ -106,6 +111,34 @@ OpClass ClassOfType(std::string_view type) {
   return OpClass::kOther;
 }
 
+std::string ArchitectureOfName(std::string_view network) {
+  std::string letters;
+  for (const auto& [beginning, architecture] : kSiblings) {
+    if (network.starts_with(beginning)) return std::string(architecture);
+  }
+  for (const char c : network) {
+    if (std::isalpha(static_cast<unsigned char>(c)) == 0) break;
+    letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return letters.empty() ? std::string(network) : letters;
+}
+
+std::vector<OpClass> ClassesOf(std::span<const std::string> types) {
+  std::map<std::string_view, OpClass> known;  // many rows are of few types
+  std::vector<OpClass> classes;
+  for (const std::string& type : types) {
+    const auto [at, is_new] = known.emplace(type, OpClass::kOther);
+    if (is_new) at->second = ClassOfType(type);
+    classes.push_back(at->second);
+  }
+  return classes;
+}
+
+bool IsCounted(std::string_view feature) {
+  const bool is_known = std::ranges::find(kFeatures, feature) != std::end(kFeatures);
+  return !is_known || feature == "bus" || feature == "simd";
+}
+
 bool AddsUp(std::string_view feature) {
   return std::ranges::find(kNotSums, feature) == kNotSums.end();
 }
@@ -129,9 +162,11 @@ FeatureTable FeatureTable::Select(std::span<const Index> rows) const {
                    .runs = Picked(runs, rows),
                    .layers = Picked(layers, rows),
                    .types = Picked(types, rows),
+                   .architectures = {},
                    .energy_j = energy_j(rows),
                    .energy_sd_j = energy_sd_j(rows),
                    .features = {}};
+  if (!architectures.empty()) out.architectures = Picked(architectures, rows);
   for (const FeatureColumn& column : features) {
     out.features.push_back({column.name, column.values(rows)});
   }
@@ -175,8 +210,9 @@ FeatureTable FeatureTable::ByRun() const {
   const VectorXd* macs = Find("macs");
   if (macs == nullptr || (macs->array() <= 0).all()) return out;
   VectorXd depthwise = *macs;
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (ClassOfType(types[i]) != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
+  const std::vector<OpClass> classes = ClassesOf(types);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
   }
   out.Set("depthwise_share", sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
   return out;

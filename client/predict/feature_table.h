@@ -27,6 +27,8 @@ std::string_view OpClassName(OpClass op_class);
 // By an operator's type in Caffe2, or a word that a table has for it ("conv", "pool", "fc").
 OpClass ClassOfType(std::string_view type);
 
+std::vector<OpClass> ClassesOf(std::span<const std::string> types);
+
 // The features that families are made of. What a source does not have is absent.
 //   macs, flops     multiply-accumulates and floating-point operations (common/op_cost.h)
 //   bytes           distinct bytes read and written (likewise)
@@ -36,7 +38,8 @@ OpClass ClassOfType(std::string_view type);
 //   time            seconds
 //   frequency       GHz, of the CPU
 //   temperature     Celsius, of the CPU or, where its zone is not known, of the board
-//   others          counted events, by the names that they were counted with
+//   others          counted events, by the names that they were counted with; NaN in the rows of
+//                   runs that have none
 inline constexpr std::string_view kFeatures[] = {
     "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "kernel", "stride",
     "channels", "groups", "time",  "frequency",    "temperature", "bus",    "simd"};
@@ -46,13 +49,20 @@ struct FeatureColumn {
 };
 // Whether a network's is the sum of its operators'.
 bool AddsUp(std::string_view feature);
+// Whether it is a counted event, or no feature that families are made of.
+bool IsCounted(std::string_view feature);
+
+// Networks of one kind, which share their blocks: the letters that the name begins with
+// ("resnet50", "squeezenet1.1", "mobilenet_v2"), but for what the zoo calls otherwise. Lower case.
+std::string ArchitectureOfName(std::string_view network);
 
 struct FeatureTable {
   // By row. `runs`: rows of one are the operators of one network, measured together; a network may
   // have several, at other clocks.
   std::vector<std::string> networks, runs, layers, types;
-  Eigen::VectorXd energy_j;     // of one execution; above 0 where it is to be fitted
-  Eigen::VectorXd energy_sd_j;  // its standard error; 0: not known
+  std::vector<std::string> architectures;  // empty: as the networks' names say
+  Eigen::VectorXd energy_j;                // of one execution; above 0 where it is to be fitted
+  Eigen::VectorXd energy_sd_j;             // its standard error; 0: not known
   std::vector<FeatureColumn> features;
 
   Eigen::Index rows() const { return energy_j.size(); }

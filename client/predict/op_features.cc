@@ -113,12 +113,20 @@ void Append(FeatureTable more, FeatureTable* table) {
   append(more.runs, &table->runs);
   append(more.layers, &table->layers);
   append(more.types, &table->types);
-  std::vector<FeatureColumn> common;
+  // What is the same of all rows, and whatever was counted of some.
+  const VectorXd none_before = VectorXd::Constant(table->rows(), std::nan(""));
+  const VectorXd none_more = VectorXd::Constant(more.rows(), std::nan(""));
+  std::vector<FeatureColumn> joined;
   for (FeatureColumn& column : table->features) {
     const VectorXd* also = more.Find(column.name);
-    if (also != nullptr) common.push_back({column.name, Joined(column.values, *also)});
+    if (also == nullptr && IsCounted(column.name)) also = &none_more;
+    if (also != nullptr) joined.push_back({column.name, Joined(column.values, *also)});
   }
-  table->features = std::move(common);
+  for (FeatureColumn& column : more.features) {
+    if (table->Find(column.name) != nullptr || !IsCounted(column.name)) continue;
+    joined.push_back({column.name, Joined(none_before, column.values)});
+  }
+  table->features = std::move(joined);
   table->energy_j = Joined(table->energy_j, more.energy_j);
   table->energy_sd_j = Joined(table->energy_sd_j, more.energy_sd_j);
 }

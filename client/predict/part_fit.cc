@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 namespace synergy {
@@ -30,6 +31,8 @@ constexpr size_t kFolds = 6;
 constexpr double kCutOff = 0.25;
 // Features that say what kind of a network it is.
 constexpr std::string_view kKinds[] = {"depthwise_share"};
+// What a whole network's energy depends on whether or not a term has it.
+constexpr std::string_view kOfNetworks[] = {"depthwise_share", "frequency"};
 
 FeatureRange RangeOf(const FeatureColumn& column) {
   VectorXd values = column.values;
@@ -56,12 +59,13 @@ LinearOptions PartFit::options() const {
   return {.non_negative = std::vector<bool>(plan_.non_negative ? plan_.terms.size() : 0, true)};
 }
 
-// What the board was like matters where a term has it; of the operators everything does.
+// What a term has matters; besides, of operators of a class everything but how warm the board was.
 bool PartFit::Looks(std::string_view feature) const {
-  return feature != "temperature" || std::ranges::any_of(plan_.terms, [&](const Term& term) {
-           return std::ranges::find(term.factors, feature, &Term::Factor::feature) !=
-                  term.factors.end();
-         });
+  const bool is_in_term = std::ranges::any_of(plan_.terms, [&](const Term& term) {
+    return std::ranges::find(term.factors, feature, &Term::Factor::feature) != term.factors.end();
+  });
+  if (is_in_term || plan_.op_class) return is_in_term || feature != "temperature";
+  return std::ranges::find(kOfNetworks, feature) != std::end(kOfNetworks);
 }
 
 bool PartFit::is_constant() const {
@@ -169,9 +173,10 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
   const bool is_energy = out.plan_.target == "energy";
   out.y_ = is_energy ? rows.energy_j : *rows.Find(out.plan_.target);
   out.sd_ = is_energy ? rows.energy_sd_j : VectorXd(VectorXd::Zero(rows.rows()));
+  std::map<std::string_view, size_t> place;
+  for (size_t i = 0; i < networks.size(); ++i) place[networks[i]] = i;
   for (const std::string& network : rows.networks) {
-    out.network_of_row_.push_back(
-        static_cast<size_t>(std::ranges::find(networks, network) - networks.begin()));
+    out.network_of_row_.push_back(place.at(network));
   }
   out.by_network_.resize(networks.size(), Gram(0));
   out.x_.resize(rows.rows(), static_cast<Index>(out.plan_.terms.size()));

@@ -20,6 +20,13 @@ ordered_json PredictionJson(const Prediction& prediction) {
   return json;
 }
 
+// Classes of operators that the model was fitted to none of, and what the others of a network take.
+void AddUnknown(const Prediction& prediction, bool is_network, ordered_json* json) {
+  if (prediction.is_known) return;
+  (*json)["not_predicted"] = prediction.unknown_classes;
+  if (is_network) (*json)["others_j"] = prediction.mean;
+}
+
 ordered_json FiguresJson(const ErrorFigures& figures) {
   ordered_json json;
   json["count"] = figures.count;
@@ -49,6 +56,7 @@ ordered_json RowJson(const PredictedRow& row) {
   json["measured_j"] = row.measured_j;
   json["predicted_j"] = PredictionJson(row.prediction);
   json["extrapolates"] = row.prediction.beyond;
+  AddUnknown(row.prediction, row.type == "network" && row.layer.empty(), &json);
   return json;
 }
 
@@ -73,9 +81,12 @@ ordered_json ModelJson(const EnergyModel& model) {
     of_part["terms"] = ordered_json::array();
     for (size_t i = 0; i < part.terms.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(i);
-      of_part["terms"].push_back({{"term", part.terms[i].Text()},
-                                  {"coefficient", part.coefficients[at]},
-                                  {"standard_error", std::sqrt(part.covariance(at, at))}});
+      const CoefficientError error = model.ErrorOf(part, at);
+      of_part["terms"].push_back(
+          {{"term", part.terms[i].Text()},
+           {"coefficient", part.coefficients[at]},
+           {"standard_error", error.sd ? ordered_json(*error.sd) : ordered_json(nullptr)},
+           {"at_bound", error.at_bound}});
     }
     json["parts"].push_back(std::move(of_part));
   }
@@ -109,13 +120,16 @@ ordered_json PredictionsJson(const Predictions& predictions, const FeatureTable&
     network["network"] = predictions.run_names[i];
     network["energy_j"] = PredictionJson(predictions.runs[i]);
     network["extrapolates"] = predictions.runs[i].beyond;
+    AddUnknown(predictions.runs[i], true, &network);
     network["ops"] = ordered_json::array();
     for (size_t k = 0; k < predictions.rows.size(); ++k) {
       if (table.runs[k] != predictions.run_names[i]) continue;
-      network["ops"].push_back({{"name", table.layers[k]},
-                                {"type", table.types[k]},
-                                {"energy_j", PredictionJson(predictions.rows[k])},
-                                {"extrapolates", predictions.rows[k].beyond}});
+      ordered_json op = {{"name", table.layers[k]},
+                         {"type", table.types[k]},
+                         {"energy_j", PredictionJson(predictions.rows[k])},
+                         {"extrapolates", predictions.rows[k].beyond}};
+      AddUnknown(predictions.rows[k], false, &op);
+      network["ops"].push_back(std::move(op));
     }
     networks.push_back(std::move(network));
   }

@@ -16,7 +16,8 @@
 namespace synergy {
 namespace {
 
-constexpr std::array<std::string_view, 4> kTexts = {"network", "run", "layer", "type"};
+constexpr std::array<std::string_view, 5> kTexts = {"network", "run", "layer", "type",
+                                                    "architecture"};
 
 std::string_view Trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -127,6 +128,9 @@ absl::Status Reader::Add(std::string_view line) {
                                   : fmt::format("{} ({})", out_.networks.back(), run));
   out_.layers.push_back(text("layer", ""));
   out_.types.push_back(text("type", ""));
+  const std::string architecture = text("architecture", "");
+  out_.architectures.push_back(architecture.empty() ? ArchitectureOfName(out_.networks.back())
+                                                    : architecture);
   return absl::OkStatus();
 }
 

@@ -11,10 +11,10 @@
 namespace synergy {
 
 // What a table's columns are: "energy" [J] and "network", which must be there, "layer", "type",
-// "run", "energy_sd" [J], "frequency" [GHz], "time" [s], and features by their names
-// (feature_table.h) or any other for counted events. Rows of one network and run are added up;
-// where a network has several runs, "run" must tell them apart, by any name within the network. A
-// value may be scaled: "energy" -> "measured_mJ*1e-3".
+// "run", "architecture", "energy_sd" [J], "frequency" [GHz], "time" [s], and features by their
+// names (feature_table.h) or any other for counted events. Rows of one network and run are added
+// up; where a network has several runs, "run" must tell them apart, by any name within the network.
+// A value may be scaled: "energy" -> "measured_mJ*1e-3".
 using ColumnMap = std::map<std::string, std::string>;
 
 // "energy=measured_mJ*1e-3,network=net,macs=MACs". InvalidArgument: what is wrong with it.

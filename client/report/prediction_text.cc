@@ -44,6 +44,12 @@ std::vector<std::string> EnergyCells(const Prediction& prediction) {
           has_interval ? cell(prediction.high) : "-"};
 }
 
+// Features beyond the fit, or why there is no prediction.
+std::string BeyondText(const Prediction& prediction) {
+  if (prediction.is_known) return Printed(prediction.beyond);
+  return "not predicted: fitted to no " + Printed(prediction.unknown_classes);
+}
+
 std::string NotesText(const std::vector<std::string>& notes) {
   std::string text;
   for (const std::string& note : notes) text += "  " + Printable(note) + "\n";
@@ -80,7 +86,7 @@ std::string NetworksText(const Evaluation& evaluation, size_t width) {
     cells.push_back(row.prediction.is_known
                         ? fmt::format("{:+.1f}", 100 * (row.prediction.mean / row.measured_j - 1))
                         : "-");
-    cells.push_back(Printed(row.prediction.beyond));
+    cells.push_back(BeyondText(row.prediction));
     table.AddRow(std::move(cells));
   }
   return table.Text(width);
@@ -100,10 +106,12 @@ std::string ModelText(const EnergyModel& model, size_t width) {
     for (size_t i = 0; i < part.terms.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(i);
       if (part.coefficients[at] == 0 && part.terms.size() > 8) continue;  // of a Lasso
-      table.AddRow({i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
-                    fmt::format("{:.4g}", part.coefficients[at]),
-                    fmt::format("{:.2g}", std::sqrt(part.covariance(at, at))),
-                    i == 0 ? fmt::format("{}", part.rows) : ""});
+      const CoefficientError error = model.ErrorOf(part, at);
+      table.AddRow(
+          {i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
+           fmt::format("{:.4g}{}", part.coefficients[at], error.at_bound ? " (bound)" : ""),
+           error.sd ? fmt::format("{:.2g}", *error.sd) : "-",
+           i == 0 ? fmt::format("{}", part.rows) : ""});
     }
   }
   std::string text = table.Text(width);
@@ -134,7 +142,11 @@ std::string EvaluationsText(const std::vector<Evaluation>& evaluations, size_t w
   std::string text =
       "errors, in % of what was measured, of what was left out of the fit:\n" + table.Text(width);
   for (const Evaluation& evaluation : evaluations) {
-    if (evaluation.by_class.empty()) continue;
+    if (evaluation.by_class.empty()) {
+      const std::string notes = NotesText(evaluation.notes);
+      if (!notes.empty()) text += fmt::format("\n{}:\n{}", NameOf(evaluation.options), notes);
+      continue;
+    }
     std::vector<TextTable::Column> of_class = {
         {.title = NameOf(evaluation.options), .align = Align::kLeft}};
     for (TextTable::Column& column : FigureColumns("operators")) {
@@ -155,6 +167,24 @@ std::string EvaluationsText(const std::vector<Evaluation>& evaluations, size_t w
   return text;
 }
 
+namespace {
+
+// What is known of networks that are not predicted.
+std::string UnknownText(const Predictions& predictions) {
+  std::string text;
+  for (size_t i = 0; i < predictions.runs.size(); ++i) {
+    const Prediction& run = predictions.runs[i];
+    if (run.is_known) continue;
+    text += fmt::format(
+        "{} is not predicted: the model was fitted to no operator of the class {}; the others take "
+        "{:.4g} mJ\n",
+        Printable(predictions.run_names[i]), Printed(run.unknown_classes), 1e3 * run.mean);
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string PredictionsText(const Predictions& predictions, const FeatureTable& table,
                             size_t width) {
   std::vector<TextTable::Column> columns = {{.title = "network", .align = Align::kLeft},
@@ -166,20 +196,21 @@ std::string PredictionsText(const Predictions& predictions, const FeatureTable& 
   for (size_t i = 0; i < predictions.runs.size(); ++i) {
     std::vector<std::string> cells = {Printable(predictions.run_names[i])};
     for (std::string& cell : EnergyCells(predictions.runs[i])) cells.push_back(std::move(cell));
-    cells.push_back(Printed(predictions.runs[i].beyond));
+    cells.push_back(BeyondText(predictions.runs[i]));
     networks.AddRow(std::move(cells));
   }
-  if (predictions.runs.size() != 1 || predictions.rows.empty()) return networks.Text(width);
+  const std::string of_networks = networks.Text(width) + UnknownText(predictions);
+  if (predictions.runs.size() != 1 || predictions.rows.empty()) return of_networks;
   columns.front().title = "operator";
   columns.insert(columns.begin() + 1, {.title = "type", .align = Align::kLeft});
   TextTable operators(std::move(columns));
   for (size_t i = 0; i < predictions.rows.size(); ++i) {
     std::vector<std::string> cells = {Printable(table.layers[i]), Printable(table.types[i])};
     for (std::string& cell : EnergyCells(predictions.rows[i])) cells.push_back(std::move(cell));
-    cells.push_back(Printed(predictions.rows[i].beyond));
+    cells.push_back(BeyondText(predictions.rows[i]));
     operators.AddRow(std::move(cells));
   }
-  return operators.Text(width) + "\n" + networks.Text(width);
+  return operators.Text(width) + "\n" + of_networks;
 }
 
 }  // namespace synergy

@@ -3,8 +3,9 @@
 // Sources: Arm Cortex-A53, A57, A72, A76 and A78 Technical Reference Manuals, "PMU events"; Intel
 // Software Developer's Manual vol. 3B ch. 20 and its event files (perfmon); AMD Processor
 // Programming References of families 17h and 19h; Linux uapi/linux/perf_event.h for those that the
-// kernel itself maps. Kryo's numbers are not published: there the common events of the architecture
-// and raw numbers are what there is.
+// kernel itself maps. Kryo has the common events of the architecture, as its kernel's driver maps
+// them (perf_event_kryo.c and soc/qcom/perf_event_kryo.h, The Linux Foundation, 2015, in kernels
+// for the MSM8996); its own are raw numbers 1RCCG of that driver, whose meaning is not published.
 #pragma once
 
 #include <cstdint>

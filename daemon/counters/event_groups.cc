@@ -70,6 +70,20 @@ absl::StatusOr<EventGroups> PlanEventGroups(const EventCatalog& catalog,
   return groups;
 }
 
+absl::Status CheckEvents(const EventCatalog& catalog, const std::vector<std::string>& names,
+                         const std::string& paranoid, PerfKernel& kernel) {
+  for (const std::string& name : names) {
+    const absl::StatusOr<NamedEvent> event = catalog.Find(name);
+    if (absl::IsNotFound(event.status())) {
+      return absl::InvalidArgumentError(event.status().message());
+    }
+    if (!event.ok()) return event.status();
+    if (kernel.Open(event->code, 0, -1).ok() || errno == EBUSY) continue;
+    return Refusal(*event, errno, paranoid);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<OpenedEvents> OpenEvents(const EventGroups& groups,
                                         const std::vector<pid_t>& threads,
                                         const std::string& paranoid, PerfKernel& kernel) {

@@ -27,6 +27,11 @@ absl::StatusOr<EventGroups> PlanEventGroups(const EventCatalog& catalog,
                                             const std::vector<std::string>& names,
                                             const std::string& paranoid, PerfKernel& kernel);
 
+// Whether each could be counted, tried alone: what others count now may have ended when it is.
+// Errors as above, but InvalidArgument of a name that nobody knows.
+absl::Status CheckEvents(const EventCatalog& catalog, const std::vector<std::string>& names,
+                         const std::string& paranoid, PerfKernel& kernel);
+
 // What was opened of one process: for each thread the events of all groups, in their order.
 struct OpenedEvents {
   std::vector<pid_t> threads;

@@ -113,6 +113,7 @@ SpecLimits JobQueue::Limits(const v1::JobSpec& spec, bool idle) {
 
 absl::Status JobQueue::Possible(const v1::JobSpec& spec, bool idle) {
   absl::Status valid = ValidateSpecUntrusted(spec, Limits(spec, idle));
+  if (valid.ok() && options_.check_events) valid = options_.check_events(spec);
   if (!valid.ok() || !spec.has_clocks() || !options_.check_clocks) return valid;
   return options_.check_clocks(spec.clocks());
 }

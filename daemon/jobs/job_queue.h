@@ -44,6 +44,8 @@ struct JobQueueOptions {
   EngineAsker ask_engine;  // empty: those are what there is
   // Whether the board has the clocks that a job asks for; empty: no job can ask.
   std::function<absl::Status(const v1::ClockRequest&)> check_clocks;
+  // Whether the events of a job could be counted; empty: that is seen when it runs.
+  std::function<absl::Status(const v1::JobSpec&)> check_events = {};
   v1::BoardInfo board;    // for the header of runs that never started
   size_t capacity = 256;  // jobs that wait
   // What holds where no admin has set anything else (quota_book.h), and that of `objects`.
@@ -177,7 +179,7 @@ class JobQueue {
   void Recover() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<v1::StoredJob> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
-  // What ValidateSpecUntrusted says, and the board's clocks.
+  // What ValidateSpecUntrusted says, the board's clocks and its events.
   absl::Status Possible(const v1::JobSpec& spec, bool idle);
   // What can run, with the spec's engine asked again where that is due.
   SpecLimits Limits(const v1::JobSpec& spec, bool idle);

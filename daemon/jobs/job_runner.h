@@ -18,6 +18,11 @@ class JobRunner final : public JobExecutor {
     return RunSession(options_, parts_, job, folder, cancel, progress).Run();
   }
 
+  // Whether its events can be counted, or it can do without.
+  absl::Status CheckEvents(const v1::JobSpec& spec) const {
+    return RunSession::CheckEvents(parts_, spec);
+  }
+
  private:
   const RunnerOptions options_;
   const RunnerParts parts_;

@@ -65,9 +65,13 @@ RunSession::RunSession(const RunnerOptions& options, const RunnerParts& parts,
       cancel_(cancel),
       progress_(progress),
       clock_(*parts.clock),
-      cores_(PlanCores(CpusOf(parts, job.spec()), job.spec().threads())),
+      cores_(CoresOf(parts, job.spec())),
       recording_(options, parts, job, folder, cores_, progress),
       watch_(parts, recording_) {}
+
+CorePlan RunSession::CoresOf(const RunnerParts& parts, const v1::JobSpec& spec) {
+  return PlanCores(CpusOf(parts, spec), spec.threads());
+}
 
 JobOutcome RunSession::Run() {
   absl::Status result = PlanCounting();

@@ -32,7 +32,11 @@ class RunSession {
 
   JobOutcome Run();
 
+  // Whether a job's events could be counted here, or it can do without; from any thread.
+  static absl::Status CheckEvents(const RunnerParts& parts, const v1::JobSpec& spec);
+
  private:
+  static CorePlan CoresOf(const RunnerParts& parts, const v1::JobSpec& spec);
   absl::Status Cool();
   // Before anything of the job runs, so that the idle phase has them, too.
   absl::Status TakeClocks();

@@ -16,14 +16,29 @@ std::string Paranoid() {
   return ReadSysfs("/proc/sys/kernel/perf_event_paranoid").value_or("unknown");
 }
 
+absl::StatusOr<EventCatalog> CatalogOf(const RunnerParts& parts, const CorePlan& cores) {
+  return EventCatalog::Read("", cores.job.empty() ? parts.cpus : cores.job);
+}
+
+absl::Status Refused(const absl::Status& why) {
+  return absl::Status(why.code(), fmt::format("{} (--events-optional measures without)",
+                                              std::string(why.message())));
+}
+
 }  // namespace
 
+absl::Status RunSession::CheckEvents(const RunnerParts& parts, const v1::JobSpec& spec) {
+  if (spec.events().empty() || spec.events_optional()) return absl::OkStatus();
+  const absl::StatusOr<EventCatalog> catalog = CatalogOf(parts, CoresOf(parts, spec));
+  if (!catalog.ok()) return Refused(catalog.status());
+  const absl::Status good = synergy::CheckEvents(
+      *catalog, {spec.events().begin(), spec.events().end()}, Paranoid(), *parts.perf);
+  return good.ok() ? good : Refused(good);
+}
+
 absl::Status RunSession::NotCounted(const absl::Status& why) {
-  const std::string text(why.message());
-  if (!job_.spec().events_optional()) {
-    return absl::Status(why.code(), fmt::format("{} (--events-optional measures without)", text));
-  }
-  not_counted_ = text;
+  if (!job_.spec().events_optional()) return Refused(why);
+  not_counted_ = std::string(why.message());
   event_groups_.reset();
   return absl::OkStatus();
 }
@@ -31,8 +46,7 @@ absl::Status RunSession::NotCounted(const absl::Status& why) {
 absl::Status RunSession::PlanCounting() {
   const auto& events = job_.spec().events();
   if (events.empty()) return absl::OkStatus();
-  const absl::StatusOr<EventCatalog> catalog =
-      EventCatalog::Read("", cores_.job.empty() ? parts_.cpus : cores_.job);
+  const absl::StatusOr<EventCatalog> catalog = CatalogOf(parts_, cores_);
   if (!catalog.ok()) return NotCounted(catalog.status());
   absl::StatusOr<EventGroups> groups =
       PlanEventGroups(*catalog, {events.begin(), events.end()}, Paranoid(), *parts_.perf);

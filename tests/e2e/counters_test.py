@@ -68,10 +68,15 @@ class Counters(unittest.TestCase):
         for op in run["ops"]:
             self.assertLess(op["counters"]["task-clock"]["mean"] * 1e-9, op["time_s"]["mean"] * 1.5 + 20e-6)
 
+    def runs(self):
+        return [run["number"] for run in self.board.json("runs")["runs"]]
+
     def test_unknown_names_are_refused_with_those_that_are_there(self):
+        before = self.runs()
         done = self.board.ctl("run", "--net", "squeezenet", "--events", "task-clok")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("no event task-clok can be counted here; did you mean task-clock?", done.stderr)
+        self.assertEqual(self.runs(), before, "nothing was made of it")
         done = self.board.ctl("run", "--net", "squeezenet", "--events", "a b")
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("--events: 'a b' is no event's name", done.stderr)
@@ -83,8 +88,10 @@ class Counters(unittest.TestCase):
             busy = [op for op in run["ops"] if op["type"] == "Conv"]
             self.assertTrue(all(op["counters"]["cycles"]["mean"] > 1000 for op in busy))
             return
+        before = self.runs()
         done = self.board.ctl("run", "--net", "squeezenet", "--events", "cycles")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual(self.runs(), before, "nothing was made of it")
         self.assertIn("cycles cannot be counted: this kernel sees no such counter", done.stderr)
         self.assertIn("--events-optional measures without", done.stderr)
         run = self.run_counting("cycles,task-clock", "--events-optional")

@@ -89,6 +89,15 @@ class Prediction(unittest.TestCase):
         self.assertIn("SIMULATED", text)
         self.assertIn("bytes", text, "far beyond what was fitted")
 
+    def test_coefficients_at_their_bound_have_no_standard_error(self):
+        fitted = self.document("fit", "--runs", "all", "--family", "physical", "-o", "bound.toml")["model"]
+        terms = [term for part in fitted["parts"] for term in part["terms"]]
+        self.assertTrue(any(term["at_bound"] for term in terms))
+        for term in terms:
+            self.assertEqual(term["at_bound"], term["coefficient"] == 0)
+            self.assertEqual(term["at_bound"], term["standard_error"] is None)
+        self.assertRegex(self.ctl("fit", "--runs", "all", "--family", "physical", "-o", "bound.toml").stdout, r"0 \(bound\) +- ")
+
     def test_another_board_or_clock_warns(self):
         self.ctl("fit", "--runs", "all", "--family", "layer-type", "-o", "warned.toml")
         done = self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--board", "Jetson Nano", "--freq", "3GHz")
@@ -99,6 +108,18 @@ class Prediction(unittest.TestCase):
         self.ctl("fit", "--runs", "1,2,3,6", "--family", "mac", "-o", "mac.toml")
         (network,) = self.document("predict", "--net", "mobilenet_v2", "--model", "mac.toml")["networks"]
         self.assertIn("depthwise_share", network["extrapolates"])
+
+    def test_depthwise_networks_are_not_predicted_without_any_to_fit_to(self):
+        self.ctl("fit", "--runs", "1,2,3,6", "--family", "layer-type", "-o", "dense.toml")
+        (network,) = self.document("predict", "--net", "mobilenet", "--model", "dense.toml")["networks"]
+        self.assertIsNone(network["energy_j"]["mean"])
+        self.assertEqual(network["not_predicted"], ["depthwise"])
+        known = [op["energy_j"]["mean"] for op in network["ops"] if "not_predicted" not in op]
+        self.assertEqual(len(network["ops"]) - len(known), 13)
+        self.assertAlmostEqual(network["others_j"], sum(known))
+        text = self.ctl("predict", "--net", "mobilenet", "--model", "dense.toml").stdout
+        self.assertIn("mobilenet is not predicted: the model was fitted to no operator of the class depthwise; the others take", text)
+        self.assertNotIn("not_predicted", self.document("predict", "--net", "nin", "--model", "dense.toml")["networks"][0])
 
     def test_evaluate_has_all_families_that_runs_allow(self):
         result = self.document("evaluate", "--runs", "all")
@@ -112,6 +133,20 @@ class Prediction(unittest.TestCase):
         self.assertTrue(result["simulated"])
         self.assertEqual(result["left_out"], "one network at a time")
 
+    def test_an_architecture_is_left_out_with_its_networks(self):
+        result = self.document("evaluate", "--runs", "all", "--leave-out", "architecture", "--family", "mac")
+        self.assertEqual(result["left_out"], "one architecture at a time")
+        self.assertEqual([row["network"] for row in result["families"][0]["network_rows"]],
+                         ["squeezenet", "squeezenet1.1", "resnet18", "mobilenet", "mobilenet_0.5", "googlenet"])
+        (self.folder / "kinds.csv").write_text("net,kind,macs,j\n" + "".join(
+            f"n{i},{kind},{i + 1},{(2 if kind == 'old' else 3) * (i + 1)}\n" for i, kind in enumerate(["old"] * 4 + ["new"] * 4)))
+        mapped = ("evaluate", "--csv", "kinds.csv", "--map", "energy=j,network=net,macs=macs,architecture=kind", "--family", "mac")
+        (family,) = self.document(*mapped, "--leave-out", "architecture")["families"]
+        for row in family["network_rows"]:
+            old = int(row["network"][1:]) < 4
+            self.assertAlmostEqual(row["predicted_j"]["mean"] / row["measured_j"], 3 / 2 if old else 2 / 3, places=6)
+        self.assertIn("excludes", self.ctl(*mapped, "--leave-out", "network", "--k-fold", "2", code=2).stderr)
+
     def test_counts_of_virtual_time_are_shown_as_modelled(self):
         run = json.loads(self.ctl("show", "1", "--json").stdout)
         self.assertEqual([(e["name"], e["unit"]) for e in run["counters"]["events"]], [("simd", "modelled"), ("bus", "modelled")])
@@ -119,6 +154,25 @@ class Prediction(unittest.TestCase):
             self.assertEqual(op["counters"]["bus"]["executions"], 20)
             self.assertFalse(op["counters"]["bus"]["scaled"])
         self.assertIn("simd", self.ctl("show", "1", "--counters").stdout)
+
+    def test_one_run_without_counts_takes_the_counted_ones_from_no_family(self):
+        store = self.folder / "mixed.sqlite"
+        for net in ("squeezenet", "mobilenet", "googlenet"):
+            self.ctl("import", "--spool", net, "--store", str(store))
+        subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", "nin", "--iterations", "10",
+                        "--threads", "4", "--idle", "0.5", "-o", "uncounted"], cwd=self.folder, check=True, stdout=subprocess.PIPE)
+        self.ctl("import", "--spool", "uncounted", "--store", str(store))
+        note = "left out: 1 of 4 runs, which have no counts of bus and simd: nin (run 4)"
+        args = ("evaluate", "--runs", "all", "--store", str(store))
+        families = {f["family"]: f for f in self.document(*args)["families"]}
+        self.assertIn(note, families["counters"]["notes"])
+        self.assertEqual(families["counters"]["networks"]["count"], 3)
+        self.assertIn(note, families["chain"]["notes"])
+        self.assertEqual(families["mac"]["networks"]["count"], 4)
+        self.assertEqual(families["mac"]["notes"], [])
+        self.assertIn(note, self.ctl(*args).stdout)
+        fitted = self.document("fit", "--runs", "all", "--store", str(store), "--family", "chain", "-o", "mixed.toml")
+        self.assertIn(note, fitted["model"]["notes"])
 
     def test_a_model_of_the_chain_predicts_a_network_that_was_never_counted(self):
         self.ctl("fit", "--runs", "all", "--family", "chain", "-o", "chain.toml")

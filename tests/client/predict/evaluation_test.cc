@@ -78,6 +78,48 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
 }
 
+TEST(Evaluation, SaysWhichRunsHadNoCounts) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd simd = *table.Find("simd");
+  simd.head(30).setConstant(std::nan(""));
+  table.Set("simd", simd);
+  const auto result = Evaluate(table, {.family = Family::kCounters}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->of_runs.count, 11u);
+  EXPECT_THAT(result->notes, testing::Contains(HasSubstr("no counts of bus and simd: net0")));
+}
+
+TEST(Evaluation, AnArchitectureIsLeftOutWithAllOfItsNetworks) {
+  FeatureTable table = MakeLayers({});
+  for (size_t i = 0; i < table.networks.size(); ++i) {
+    table.architectures.push_back(i / 30 < 4 ? "first" : i / 30 < 8 ? "second" : "third");
+  }
+  // Each of the first costs more by half: their siblings alone would tell.
+  table.energy_j.head(120) *= 1.5;
+  const FitOptions options{.family = Family::kLayerType};
+  const auto networks = Evaluate(table, options, LeaveOneNetworkOut{});
+  const auto architectures = Evaluate(table, options, LeaveOneArchitectureOut{});
+  ASSERT_TRUE(networks.ok() && architectures.ok()) << architectures.status();
+  EXPECT_EQ(architectures->of_runs.count, 12u);
+  const auto off = [](const Evaluation& of) {
+    return of.runs.front().prediction.mean / of.runs.front().measured_j - 1;
+  };
+  EXPECT_LT(off(*architectures), off(*networks) - 0.05);
+  table.architectures.clear();  // "net0" and its like are all of "net"
+  EXPECT_THAT(std::string(Evaluate(table, options, LeaveOneArchitectureOut{}).status().message()),
+              HasSubstr("all networks are of 'net'"));
+}
+
+TEST(Evaluation, NamesSayTheArchitecture) {
+  for (const auto& [network, architecture] :
+       {std::pair("resnet50_v1.5", "resnet"), std::pair("wide_resnet50_2", "resnet"),
+        std::pair("squeezenet1.1", "squeezenet"), std::pair("mobilenet_v2", "mobilenet"),
+        std::pair("inception_v3", "inception"), std::pair("googlenet", "inception"),
+        std::pair("VGG16", "vgg"), std::pair("nin", "nin"), std::pair("3d", "3d")}) {
+    EXPECT_EQ(ArchitectureOfName(network), architecture);
+  }
+}
+
 TEST(Evaluation, OneNetworkCannotBeLeftOut) {
   const auto result = Evaluate(MakeLayers({.networks = 1}), {}, LeaveOneNetworkOut{});
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("at least two networks"));

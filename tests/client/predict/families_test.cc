@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -140,6 +141,30 @@ TEST(Families, SaysWhichFeatureIsMissing) {
               HasSubstr("the family counters needs the feature bus"));
 }
 
+TEST(Families, RunsWithoutCountsAreLeftOutOfThoseThatNeedThem) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd bus = *table.Find("bus");
+  bus.segment(60, 30).setConstant(std::nan(""));  // of net2
+  table.Set("bus", bus);
+  for (const Family family : {Family::kCounters, Family::kChain}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->networks.size(), 11u);
+    EXPECT_THAT(model->notes,
+                Contains("left out: 1 of 12 runs, which have no counts of bus and simd: net2"));
+    EXPECT_TRUE(std::isfinite(model->parts.back().coefficients.sum()));
+  }
+  for (const Family family : {Family::kMac, Family::kLayerType, Family::kIndividual}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->networks.size(), 12u);
+    EXPECT_THAT(model->notes, Not(Contains(HasSubstr("counts"))));
+  }
+  table.Set("bus", Eigen::VectorXd::Constant(table.rows(), std::nan("")));
+  EXPECT_THAT(std::string(FitFamily(table, {.family = Family::kChain}).status().message()),
+              HasSubstr("the family chain needs the feature bus"));
+}
+
 TEST(Families, RefusesEnergiesThatAreNone) {
   FeatureTable table = MakeLayers({});
   table.energy_j[3] = 0;
@@ -159,6 +184,31 @@ TEST(Families, ChainGoesFromMacsToEnergy) {
   for (size_t i = 0; i < 12; ++i) {
     const double measured = networks.energy_j[static_cast<Eigen::Index>(i)];
     EXPECT_NEAR(predicted->runs[i].mean, measured, 0.25 * measured);
+  }
+}
+
+TEST(Families, ACoefficientAtItsBoundHasNoStandardError) {
+  FeatureTable table = MakeLayers({});
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    if (table.types[static_cast<size_t>(i)] != "Conv") continue;
+    table.energy_j[i] -= 0.2e-9 * (*table.Find("bytes"))[i];  // -0.05 nJ a byte
+    table.energy_j[i] += 600e-6;
+  }
+  const auto model = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ModelPart& conv = PartOf(*model, OpClass::kConvolution);
+  for (size_t i = 0; i < conv.terms.size(); ++i) {
+    const CoefficientError error = model->ErrorOf(conv, static_cast<Eigen::Index>(i));
+    EXPECT_EQ(error.at_bound, conv.terms[i].Text() == "bytes");
+    EXPECT_EQ(error.sd.has_value(), !error.at_bound);
+  }
+  const auto lasso = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(lasso.ok());
+  for (const ModelPart& part : lasso->parts) {
+    for (Eigen::Index i = 0; i < part.coefficients.size(); ++i) {
+      EXPECT_FALSE(lasso->ErrorOf(part, i).at_bound) << "a penalty is none";
+      EXPECT_EQ(lasso->ErrorOf(part, i).sd.has_value(), part.coefficients[i] != 0);
+    }
   }
 }
 
@@ -284,6 +334,29 @@ TEST(Families, PhysicalFlagsATemperatureBeyondTheFit) {
   EXPECT_GT(hot->runs[0].mean, 1.05 * warm->runs[0].mean);
 }
 
+// What pooling costs is known to 2 %, what a convolution does to 30 %.
+TEST(Families, PhysicalHasAnIntervalForEachClassThatHasEnoughRows) {
+  FeatureTable table = OverClocks({0.6, 1.0, 1.7});
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    const bool is_pool = table.types[static_cast<size_t>(i)] == "MaxPool";
+    table.energy_j[i] *= std::exp((is_pool ? 0.02 : 0.3) * normal(random));
+  }
+  table.types[0] = table.types[30] = "FC";  // in two networks
+  const auto model = FitFamily(table, {.family = Family::kPhysical});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto predicted = Predict(*model, table);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  const auto width = [&](size_t row) {
+    return predicted->rows[row].high / predicted->rows[row].low;
+  };
+  EXPECT_GT(width(1), 2.0) << "a convolution";
+  EXPECT_LT(width(4), 1.5 * width(1) / 2) << "pooling";
+  const ModelPart& all = model->parts.back();
+  EXPECT_NEAR(width(0), all.ratio_high / all.ratio_low, 1e-9) << "two rows have that of all";
+}
+
 // No time is known of it, so that its energy would be too small.
 TEST(Families, PhysicalDoesNotPredictAClassThatItHasNoTimesOf) {
   const auto model = FitFamily(OverClocks({1.0}), {.family = Family::kPhysical});
@@ -344,7 +417,53 @@ TEST(Families, WhatNoPartKnowsIsNotPredicted) {
   ASSERT_TRUE(predicted.ok());
   EXPECT_FALSE(predicted->rows[0].is_known);
   EXPECT_FALSE(predicted->runs[0].is_known);
+  EXPECT_THAT(predicted->rows[0].unknown_classes, ElementsAre("local-normalisation"));
+  EXPECT_THAT(predicted->runs[0].unknown_classes, ElementsAre("local-normalisation"));
   EXPECT_TRUE(predicted->runs[1].is_known);
+}
+
+// No convolution tells what a depthwise one costs: it is said, and no other class stands in.
+TEST(Families, ADepthwiseConvolutionIsNotPredictedByOthers) {
+  FeatureTable table = MakeLayers({});
+  for (const Family family : {Family::kLayerType, Family::kIndividual}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok());
+    FeatureTable other = table;
+    other.types[0] = other.types[1] = "DepthwiseConv";
+    const auto predicted = Predict(*model, other);
+    ASSERT_TRUE(predicted.ok()) << predicted.status();
+    const Prediction& network = predicted->runs[0];
+    EXPECT_FALSE(network.is_known);
+    EXPECT_THAT(network.unknown_classes, ElementsAre("depthwise"));
+    double others = 0;
+    for (size_t i = 2; i < 30; ++i) others += predicted->rows[i].mean;
+    EXPECT_NEAR(network.mean, others, 1e-12);
+  }
+}
+
+// A feature that no term has says nothing of a network's energy, and flags nothing.
+TEST(Families, NetworksAreFlaggedByWhatTheirTermsHaveAlone) {
+  const FeatureTable table = MakeLayers({});
+  FeatureTable other = table;
+  for (FeatureColumn& column : other.features) {
+    if (column.name == "bytes") column.values *= 1000;
+  }
+  for (const Family family : {Family::kMac, Family::kCounters, Family::kChain}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto predicted = Predict(*model, other);
+    ASSERT_TRUE(predicted.ok()) << predicted.status();
+    for (const Prediction& run : predicted->runs) EXPECT_TRUE(run.beyond.empty());
+  }
+  const auto chain = FitFamily(table, {.family = Family::kChain});
+  for (FeatureColumn& column : other.features) {
+    if (column.name == "macs") column.values *= 1000;
+  }
+  const auto predicted = Predict(*chain, other);
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  for (const Prediction& run : predicted->runs) {
+    EXPECT_THAT(run.beyond, ElementsAre("macs")) << "what it computes from them is none";
+  }
 }
 
 }  // namespace

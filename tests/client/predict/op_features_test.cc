@@ -97,7 +97,14 @@ TEST(OpFeatures, AreWhatWasCountedOfAllOperatorsOfARun) {
   EXPECT_EQ(table.Find("bus"), nullptr) << "the second operator was never counted";
   EXPECT_EQ((*table.ByRun().Find("simd"))[0], 14);
   ASSERT_TRUE(AddRun(Measured({}, {Counts{}}), "VDD_IN", "run 2", &table).ok());
-  EXPECT_EQ(table.Find("simd"), nullptr) << "not of all runs";
+  ASSERT_NE(table.Find("simd"), nullptr) << "one run without takes them from no other";
+  EXPECT_EQ((*table.Find("simd"))[1], 9);
+  EXPECT_TRUE(table.Find("simd")->tail(table.rows() - 2).array().isNaN().all());
+  FeatureTable behind;
+  ASSERT_TRUE(AddRun(Measured({}, {Counts{}}), "VDD_IN", "run 2", &behind).ok());
+  ASSERT_TRUE(AddRun(Measured({"simd"}, {Counts{five}}), "VDD_IN", "run 3", &behind).ok());
+  EXPECT_TRUE(std::isnan((*behind.Find("simd"))[0]));
+  EXPECT_EQ((*behind.Find("simd"))[behind.rows() - 1], 5);
 }
 
 TEST(OpFeatures, ATemperatureIsTheCpusOverTheRun) {

@@ -32,6 +32,17 @@ TEST(EventCodes, CortexA57HasWhatItsManualSays) {
   EXPECT_EQ(Config("cycles", kA57), 0x11u);
 }
 
+TEST(EventCodes, KryoHasTheArchitecturesEventsAndItsOwnAsRawCodes) {
+  for (const auto& [name, code] : {std::pair("cycles", 0x11), std::pair("instructions", 0x08),
+                                   std::pair("branch-misses", 0x10), std::pair("mem", 0x13),
+                                   std::pair("bus", 0x19), std::pair("llc-miss", 0x17)}) {
+    EXPECT_EQ(GenericEvent(name, kKryo, 7)->config, static_cast<uint64_t>(code)) << name;
+  }
+  const auto own = RawEvent("r12453", 7);  // register 2, code 0x45, group 3
+  ASSERT_TRUE(own.has_value());
+  EXPECT_EQ(own->config, 0x12453u);
+}
+
 TEST(EventCodes, CortexA53AndKryoHaveNoEventOfSimd) {
   for (const CpuKind& cpu : {kA53, kKryo}) {
     EXPECT_FALSE(GenericEvent("simd", cpu, kCoreType).has_value());

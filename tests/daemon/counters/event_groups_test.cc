@@ -57,6 +57,20 @@ TEST(EventGroups, EachRefusalHasItsLine) {
   EXPECT_THAT(Refused(ENOSYS), HasSubstr("CONFIG_PERF_EVENTS"));
 }
 
+TEST(EventGroups, AreCheckedAloneBeforeTheyAreCounted) {
+  const EventCatalog catalog = EventCatalog::Read(kNoRoot, {0}).value();
+  FakePerf kernel;
+  const std::vector<std::string> many = {"r1", "r2", "r3", "r4", "r5"};
+  EXPECT_TRUE(CheckEvents(catalog, many, "2", kernel).ok());
+  kernel.refused[4] = EBUSY;
+  EXPECT_TRUE(CheckEvents(catalog, many, "2", kernel).ok()) << "others may end until then";
+  kernel.refused[4] = ENOENT;
+  EXPECT_THAT(CheckEvents(catalog, many, "2", kernel).ToString(),
+              HasSubstr("FAILED_PRECONDITION: r4 cannot be counted"));
+  EXPECT_THAT(CheckEvents(catalog, {"r1", "task-clok"}, "2", kernel).ToString(),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("did you mean task-clock?")));
+}
+
 TEST(EventGroups, EveryThreadHasEveryGroupUnderALeaderOfItsOwn) {
   FakePerf kernel;
   kernel.counters = 2;

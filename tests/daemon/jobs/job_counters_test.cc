@@ -83,6 +83,26 @@ TEST_F(JobCountersTest, WhatCannotBeCountedIsRefusedBeforeAnythingRuns) {
   EXPECT_THAT(unknown.error(), HasSubstr("no event no-such can be counted here"));
 }
 
+TEST_F(JobCountersTest, WhatIsKnownBeforehandNotToBeCountedIsNoJob) {
+  kernel_.refused[2] = ENOENT;
+  RunnerParts parts;
+  parts.perf = &kernel_;
+  parts.cpus = AvailableCpus();
+  device_.queue_options.check_events = [parts](const v1::JobSpec& spec) {
+    return RunSession::CheckEvents(parts, spec);
+  };
+  Start();
+  const auto submit = [&](const v1::JobSpec& spec) {
+    return device_.queue().Submit(spec, MemoryFile("operators 3"), MemoryFile("")).status();
+  };
+  EXPECT_THAT(submit(Counting({"r1", "r2"})).ToString(),
+              AllOf(HasSubstr("FAILED_PRECONDITION: r2 cannot be counted"),
+                    HasSubstr("--events-optional measures without")));
+  EXPECT_THAT(submit(Counting({"no-such"})).ToString(), HasSubstr("INVALID_ARGUMENT: no event"));
+  EXPECT_TRUE(device_.news.news().empty());
+  EXPECT_EQ(device_.Run("operators 3", Counting({"r1", "r2"}, true)).state(), v1::JOB_STATE_DONE);
+}
+
 TEST_F(JobCountersTest, OptionalEventsAreLeftOutAndTheRunSaysSo) {
   kernel_.refused[2] = EACCES;
   Start();
