@@ -44,9 +44,11 @@ std::vector<std::string> EnergyCells(const Prediction& prediction) {
           has_interval ? cell(prediction.high) : "-"};
 }
 
-// Features beyond the fit, or why there is no prediction.
+// Features beyond the fit, or why there is no prediction, or none that can be.
 std::string BeyondText(const Prediction& prediction) {
-  if (prediction.is_known) return Printed(prediction.beyond);
+  std::vector<std::string> beyond = prediction.beyond;
+  if (prediction.is_below_zero) beyond.emplace_back("below 0: counts as 0");
+  if (prediction.is_known) return Printed(beyond);
   return "not predicted: fitted to no " + Printed(prediction.unknown_classes);
 }
 
@@ -110,7 +112,9 @@ std::string ModelText(const EnergyModel& model, size_t width) {
       table.AddRow(
           {i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
            fmt::format("{:.4g}{}", part.coefficients[at], error.at_bound ? " (bound)" : ""),
-           error.sd ? fmt::format("{:.2g}", *error.sd) : "-",
+           error.sd                       ? fmt::format("{:.2g}", *error.sd)
+           : part.coefficients[at] == 0.0 ? "-"
+                                          : "not known",
            i == 0 ? fmt::format("{}", part.rows) : ""});
     }
   }
