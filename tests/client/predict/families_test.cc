@@ -88,6 +88,23 @@ TEST(Families, NamesTermsThatTheRowsHardlyTellApart) {
   EXPECT_THAT(notes_at(0.2), Not(Contains(HasSubstr("hardly differ"))));
 }
 
+// One row alone tells flops from bytes, and counts less the surer what is predicted of it is.
+TEST(Families, TermsThatLaterWeightsDoNotTellApartAreNoError) {
+  for (double apart = 1e-5; apart < 0.1; apart *= 4) {
+    FeatureTable table = MakeLayers({});
+    Eigen::VectorXd flops = *table.Find("bytes") / 8;
+    flops[4] *= 1 + apart;
+    table.energy_j[4] *= 0.02;
+    table.Set("flops", flops);
+    for (const Family family : {Family::kLayerType, Family::kIndividual}) {
+      const auto model = FitFamily(table, {.family = family});
+      ASSERT_TRUE(model.ok()) << apart << ": " << model.status();
+      EXPECT_GT(model->network_log_half, 0);
+      for (const ModelPart& part : model->parts) EXPECT_GT(part.ratio_high, 1);
+    }
+  }
+}
+
 TEST(Families, IndividualNamesTermsThatTheRowsCannotTellApart) {
   FeatureTable table = MakeLayers({});
   table.Set("im2col_bytes", 2 * *table.Find("bytes"));

@@ -45,7 +45,8 @@ void Append(const FeatureTable& more, FeatureTable* table) {
   table->energy_sd_j = below(table->energy_sd_j, more.energy_sd_j);
 }
 
-// A roofline's seconds, with an error of each operator that no term has.
+// A roofline's seconds, with what no term has: a cache's cliff, and what single operators are off
+// by.
 FeatureTable RowsOf(const std::vector<std::string>& networks, std::mt19937_64* random) {
   std::normal_distribution<double> normal;
   FeatureTable table;
@@ -55,8 +56,9 @@ FeatureTable RowsOf(const std::vector<std::string>& networks, std::mt19937_64* r
       VectorXd time(rows.rows()), energy(rows.rows());
       for (Eigen::Index i = 0; i < rows.rows(); ++i) {
         const double arithmetic = (*rows.Find("flops"))[i] / (8e9 * ghz);
-        const double traffic = (*rows.Find("bytes"))[i] / 6e9;
-        time[i] = 2e-6 + std::max(arithmetic, traffic) * std::exp(0.2 * normal(*random));
+        const double bytes = (*rows.Find("bytes"))[i];
+        const double traffic = bytes / (bytes < 2e6 ? 20e9 : 5e9);
+        time[i] = 1e-5 + std::max(arithmetic, traffic) * std::exp(0.5 * normal(*random));
         energy[i] = time[i] * (1.5 + 1.1 * std::pow(ghz, 3)) * std::exp(0.02 * normal(*random));
       }
       rows.networks.assign(rows.networks.size(), network);
