@@ -22,6 +22,7 @@ std::optional<double> LogHalf95(const std::vector<LogRatio>& ratios);
 // enough, else by LogHalf95.
 struct RatioRange {
   double low = 0, high = 0;
+  friend bool operator==(const RatioRange&, const RatioRange&) = default;
 };
 std::optional<RatioRange> RatioRange95(const std::vector<LogRatio>& ratios);
 
