@@ -52,7 +52,7 @@ std::string SplitText(const EvaluateOptions& options) {
 
 struct Evaluated {
   std::vector<Evaluation> evaluations;
-  std::vector<std::string> notes;
+  std::vector<std::pair<Family, std::string>> not_evaluated;  // and why
 };
 
 // All families, but for those that these rows do not have the features for; or those asked for.
@@ -73,15 +73,14 @@ absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
     }
     if (are_chosen) return Ending(ExitCode::kUsage, evaluation.status());
     if (!first) first = evaluation.status();
-    out.notes.push_back(
-        fmt::format("{}: {}", FamilyName(family), std::string(evaluation.status().message())));
+    out.not_evaluated.emplace_back(family, std::string(evaluation.status().message()));
   }
   if (out.evaluations.empty()) return Ending(ExitCode::kUsage, *first);
   return out;
 }
 
 nlohmann::ordered_json DocumentOf(const EvaluateOptions& options, const LoadedFeatures& loaded,
-                                  const std::vector<Evaluation>& evaluations) {
+                                  const Evaluated& evaluated) {
   nlohmann::ordered_json document;
   document["schema_version"] = kReportSchemaVersion;
   document["simulated"] = !loaded.SimulatedNotice().empty();
@@ -89,8 +88,12 @@ nlohmann::ordered_json DocumentOf(const EvaluateOptions& options, const LoadedFe
   document["conditions"] = loaded.conditions;
   document["left_out"] = SplitText(options);
   document["families"] = nlohmann::ordered_json::array();
-  for (const Evaluation& evaluation : evaluations) {
+  for (const Evaluation& evaluation : evaluated.evaluations) {
     document["families"].push_back(EvaluationJson(evaluation));
+  }
+  document["not_evaluated"] = nlohmann::ordered_json::array();
+  for (const auto& [family, reason] : evaluated.not_evaluated) {
+    document["not_evaluated"].push_back({{"family", FamilyName(family)}, {"reason", reason}});
   }
   document["notes"] = loaded.notes;
   return document;
@@ -105,21 +108,22 @@ absl::Status EvaluateCommand(const EvaluateOptions& options) {
   if (!loaded.ok()) return loaded.status();
   absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, loaded->table);
   if (!evaluated.ok()) return evaluated.status();
-  std::vector<std::string>& notes = loaded->notes;
-  notes.insert(notes.end(), evaluated->notes.begin(), evaluated->notes.end());
   const std::string simulated = loaded->SimulatedNotice();
   if (!options.page.empty()) {
     const std::string page =
-        EvaluationPage(DocumentOf(options, *loaded, evaluated->evaluations),
+        EvaluationPage(DocumentOf(options, *loaded, *evaluated),
                        std::string(absl::StripTrailingAsciiWhitespace(simulated)));
     if (to_stdout) return WriteStdout(page);
     if (absl::Status status = WriteOutputFile(options.page, {page}); !status.ok()) return status;
   }
   if (options.json) {
-    return WriteStdout(JsonText(DocumentOf(options, *loaded, evaluated->evaluations)));
+    return WriteStdout(JsonText(DocumentOf(options, *loaded, *evaluated)));
   }
   std::string text = EvaluationsText(evaluated->evaluations, StdoutColumns());
-  for (const std::string& note : notes) text += note + "\n";
+  for (const auto& [family, reason] : evaluated->not_evaluated) {
+    text += fmt::format("{} is not evaluated: {}\n", FamilyName(family), reason);
+  }
+  for (const std::string& note : loaded->notes) text += note + "\n";
   return WritePaged(text + simulated);
 }
 

@@ -47,14 +47,17 @@ ClassParts PartsOf(const EnergyModel& model, OpClass op_class) {
 struct Computed {
   FeatureTable table;
   VectorXd energy_j;
-  std::vector<OpClass> classes;  // by row
+  std::vector<OpClass> classes;     // by row
+  std::vector<bool> is_below_zero;  // likewise: of its energy
   std::map<OpClass, ClassParts> parts;
 };
 
 absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
-  Computed out{.table = std::move(table), .energy_j = {}, .classes = {}, .parts = {}};
+  Computed out{
+      .table = std::move(table), .energy_j = {}, .classes = {}, .is_below_zero = {}, .parts = {}};
   out.energy_j = VectorXd::Zero(out.table.rows());
   out.classes = ClassesOf(out.table.types);
+  out.is_below_zero.resize(out.classes.size());
   for (const OpClass op_class : out.classes) {
     if (!out.parts.contains(op_class)) out.parts[op_class] = PartsOf(model, op_class);
   }
@@ -71,9 +74,13 @@ absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
         rows.push_back(i);
       }
     }
-    const VectorXd values = ValuesOf(part, out.table.Select(rows)).cwiseMax(0);
+    const VectorXd sums = ValuesOf(part, out.table.Select(rows));
+    const VectorXd values = sums.cwiseMax(0);
     if (part.target == "energy") {
       out.energy_j(rows) = values;
+      for (size_t i = 0; i < rows.size(); ++i) {
+        out.is_below_zero[static_cast<size_t>(rows[i])] = sums[static_cast<Index>(i)] < 0;
+      }
       continue;
     }
     const VectorXd* before = out.table.Find(part.target);
@@ -113,6 +120,7 @@ Prediction PredictionOf(const Computed& computed, Index row) {
     return out;
   }
   out.mean = computed.energy_j[row];
+  out.is_below_zero = computed.is_below_zero[static_cast<size_t>(row)];
   const bool has_interval = parts.of_interval->ratio_high > 0;
   out.low = out.mean * (has_interval ? parts.of_interval->ratio_low : 1);
   out.high = out.mean * (has_interval ? parts.of_interval->ratio_high : 1);
@@ -139,6 +147,7 @@ Predictions SumUp(const EnergyModel& model, const Computed& computed) {
     const size_t run = place.at(computed.table.runs[static_cast<size_t>(i)]);
     out.runs[run].mean += row.mean;
     out.runs[run].is_known = out.runs[run].is_known && row.is_known;
+    out.runs[run].is_below_zero = out.runs[run].is_below_zero || row.is_below_zero;
     for (const std::string& op_class : row.unknown_classes) {
       std::vector<std::string>& classes = out.runs[run].unknown_classes;
       if (std::ranges::find(classes, op_class) == classes.end()) classes.push_back(op_class);
@@ -181,7 +190,9 @@ size_t EnergyModel::complexity() const {
 }
 
 CoefficientError EnergyModel::ErrorOf(const ModelPart& part, Index term) const {
-  if (part.coefficients[term] != 0) return {.sd = std::sqrt(part.covariance(term, term))};
+  const double variance = part.covariance(term, term);
+  if (variance > 0) return {.sd = std::sqrt(variance)};
+  if (part.coefficients[term] != 0) return {};
   return {.sd = std::nullopt, .at_bound = family != Family::kIndividual};  // Lasso's has no bound
 }
 

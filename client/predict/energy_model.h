@@ -36,8 +36,8 @@ struct ModelPart {
   std::optional<OpClass> op_class;  // nothing: all
   std::vector<Term> terms;
   Eigen::VectorXd coefficients;  // J, or the target's unit, by that of the term
-  Eigen::MatrixXd covariance;
-  Eigen::VectorXd scales;  // root mean squares of the terms, weighted as in the fit
+  Eigen::MatrixXd covariance;    // 0 of what is not known
+  Eigen::VectorXd scales;        // root mean squares of the terms, weighted as in the fit
   uint64_t rows = 0;
   // Energies measured over what was predicted of them when their network was left out: the shares
   // within which 95 % were, of the part's class. 0: not known; of a class then those of all.
@@ -49,7 +49,7 @@ struct ModelPart {
 
 // How sure a coefficient is.
 struct CoefficientError {
-  std::optional<double> sd;  // nothing: it stands at 0, and how sure that is nobody knows
+  std::optional<double> sd;  // nothing: not known; it stands at 0, or there were too few rows
   bool at_bound = false;     // there, since it may not be negative
 };
 
@@ -77,6 +77,8 @@ struct Prediction {
   // of the others then.
   bool is_known = true;
   std::vector<std::string> unknown_classes;  // which these are
+  // The model's sum is below 0, of it or of an operator of the network, and counts as 0.
+  bool is_below_zero = false;
 };
 
 struct Predictions {

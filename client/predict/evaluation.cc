@@ -141,12 +141,11 @@ ErrorFigures FiguresOf(std::vector<const PredictedRow*> rows) {
     squares += std::pow(row->measured_j - measured, 2);
     left += off * off;
     out.mean += errors.back() / static_cast<double>(out.count);
-    // Nothing costs nothing: that is no interval that could be called missing.
-    if (row->prediction.high > row->prediction.low || row->prediction.mean <= 0) {
-      ++out.with_interval;
-    }
-    out.inside += row->prediction.high > row->prediction.low &&
-                  row->measured_j >= row->prediction.low && row->measured_j <= row->prediction.high;
+    const bool has_interval = row->prediction.high > row->prediction.low;
+    out.with_interval += has_interval ? 1 : 0;
+    out.inside += has_interval && row->measured_j >= row->prediction.low &&
+                  row->measured_j <= row->prediction.high;
+    out.below_zero += row->prediction.is_below_zero ? 1 : 0;
     out.beyond += row->prediction.beyond.empty() ? 0 : 1;
   }
   double spread = 0;

@@ -33,8 +33,9 @@ struct ErrorFigures {
   double mean = 0, sd = 0, median = 0, p90 = 0, worst = 0;
   double r_squared = 0;  // of energies
   size_t with_interval = 0;
-  size_t inside = 0;  // how many of these lie within it
-  size_t beyond = 0;  // how many were flagged as extrapolations
+  size_t inside = 0;      // how many of these lie within it
+  size_t below_zero = 0;  // how many were predicted below 0, which counts as 0
+  size_t beyond = 0;      // how many were flagged as extrapolations
   double accuracy() const { return 1 - mean; }
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "client/analysis/student_t.h"
+#include "client/predict/intervals.h"
 #include "client/predict/part_fit.h"
 
 namespace synergy {
@@ -193,30 +194,51 @@ absl::Status Missing(const FitOptions& options, const PartPlan& plan, const Feat
 
 // What one network left out says of the others' model.
 struct LeftOut {
-  std::vector<std::vector<double>> ratios;  // by part: measured over predicted
-  std::vector<double> log_ratios;           // of networks
+  std::vector<std::vector<LogRatio>> ratios;  // by part
+  std::vector<double> log_ratios;             // of networks
+  std::map<OpClass, size_t> without_ratio;    // operators that were predicted at 0, or below
+  std::set<std::string> not_predicted;        // networks: a class of operators was theirs alone
+  // By part, terms that the other networks do not tell apart: without which network which.
+  std::vector<std::vector<std::string>> fewer_terms;
 };
-
-// Fewer, and 2.5 % of them are less than one row: a class that has the interval of all keeps it.
-constexpr size_t kRowsOfInterval = 39;
 
 void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
   for (size_t i = 0; i < model->parts.size(); ++i) {
-    std::vector<double> ratios = left_out.ratios[i];
-    const bool is_energy = model->parts[i].target == "energy";
-    if (ratios.size() < (is_energy ? 2 : kRowsOfInterval)) continue;
-    std::ranges::sort(ratios);
-    const double outside = 0.5 * (1 - kInside) * static_cast<double>(ratios.size() + 1);
-    const auto cut = static_cast<size_t>(std::max(0.0, std::floor(outside) - 1));
-    model->parts[i].ratio_low = std::min(1.0, ratios[cut]);
-    model->parts[i].ratio_high = std::max(1.0, ratios[ratios.size() - 1 - cut]);
+    ModelPart& part = model->parts[i];
+    // A class that has the interval of all keeps it.
+    if (part.target != "energy" && left_out.ratios[i].size() < kRowsOfShares) continue;
+    const RatioRange range = RatioRange95(left_out.ratios[i]).value_or(RatioRange{});
+    part.ratio_low = range.low;
+    part.ratio_high = range.high;
   }
   const auto count = static_cast<double>(left_out.log_ratios.size());
   if (count < 2) return;
   double squares = 0;
   for (const double ratio : left_out.log_ratios) squares += ratio * ratio;
-  model->network_log_half =
+  const double half =
       StudentTQuantile(0.5 * (1 + kInside), count) * std::sqrt(squares / count * (1 + 1 / count));
+  if (half <= kMostLogHalf) model->network_log_half = half;
+}
+
+void NoteLeftOut(const LeftOut& left_out, EnergyModel* model) {
+  for (size_t i = 0; i < model->parts.size(); ++i) {
+    const ModelPart& part = model->parts[i];
+    if (left_out.fewer_terms[i].empty()) continue;
+    const std::string of = part.op_class ? fmt::format("{}: ", OpClassName(*part.op_class)) : "";
+    model->notes.push_back(fmt::format("{}left out, too, where a network is: {}", of,
+                                       fmt::join(left_out.fewer_terms[i], "; ")));
+  }
+  if (!left_out.not_predicted.empty() && !left_out.log_ratios.empty()) {
+    model->notes.push_back(
+        fmt::format("the interval of networks does not tell of {}, which the others cannot predict",
+                    fmt::join(left_out.not_predicted, ", ")));
+  }
+  for (const auto& [op_class, count] : left_out.without_ratio) {
+    model->notes.push_back(
+        fmt::format("{}: without their network {} operators are predicted at 0 J or less, which "
+                    "the interval does not tell of",
+                    OpClassName(op_class), count));
+  }
 }
 
 // Which parts of the model an operator's interval could be of.
@@ -229,23 +251,33 @@ std::vector<size_t> PartsOf(const EnergyModel& model, OpClass op_class) {
   return parts;
 }
 
-void AddLeftOut(const EnergyModel& model, const FeatureTable& rows, LeftOut* left_out) {
-  const absl::StatusOr<Predictions> predicted = Predict(model, rows);
+// `rest`: the model without the network.
+void AddLeftOut(const EnergyModel& model, const EnergyModel& rest, const FeatureTable& rows,
+                size_t network, LeftOut* left_out) {
+  const absl::StatusOr<Predictions> predicted = Predict(rest, rows);
   if (!predicted.ok()) return;
   const FeatureTable networks = rows.ByRun();
   for (size_t i = 0; i < predicted->runs.size(); ++i) {
     const Prediction& run = predicted->runs[i];
-    if (!run.is_known || !(run.mean > 0)) continue;
-    const double ratio = networks.energy_j[static_cast<Index>(i)] / run.mean;
-    left_out->log_ratios.push_back(std::log(ratio));
-    if (predicted->rows.empty()) left_out->ratios.back().push_back(ratio);
+    if (!run.is_known || !(run.mean > 0)) {
+      left_out->not_predicted.insert(model.networks[network]);
+      continue;
+    }
+    const double ratio = std::log(networks.energy_j[static_cast<Index>(i)] / run.mean);
+    left_out->log_ratios.push_back(ratio);
+    if (predicted->rows.empty()) left_out->ratios.back().push_back({network, ratio});
   }
   const std::vector<OpClass> classes = ClassesOf(rows.types);
   for (size_t i = 0; i < predicted->rows.size(); ++i) {
     const Prediction& row = predicted->rows[i];
-    if (!row.is_known || !(row.mean > 0)) continue;
+    if (!row.is_known) continue;
+    if (!(row.mean > 0)) {
+      ++left_out->without_ratio[classes[i]];
+      continue;
+    }
+    const double ratio = std::log(rows.energy_j[static_cast<Index>(i)] / row.mean);
     for (const size_t part : PartsOf(model, classes[i])) {
-      left_out->ratios[part].push_back(rows.energy_j[static_cast<Index>(i)] / row.mean);
+      left_out->ratios[part].push_back({network, ratio});
     }
   }
 }
@@ -254,6 +286,7 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
                  const FeatureTable& table) {
   LeftOut left_out;
   left_out.ratios.resize(fits.size());
+  left_out.fewer_terms.resize(fits.size());
   std::map<std::string_view, std::vector<Index>> rows_of;
   for (Index i = 0; i < table.rows(); ++i) {
     rows_of[table.networks[static_cast<size_t>(i)]].push_back(i);
@@ -261,13 +294,18 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
   for (size_t network = 0; network < model.networks.size(); ++network) {
     EnergyModel rest;
     rest.family = model.family;
-    for (const PartFit& fit : fits) {
-      if (std::optional<ModelPart> part = fit.Without(network)) {
+    for (size_t i = 0; i < fits.size(); ++i) {
+      std::vector<std::string> fewer;
+      if (std::optional<ModelPart> part = fits[i].Without(network, &fewer)) {
         rest.parts.push_back(*std::move(part));
       }
+      if (fewer.empty()) continue;
+      left_out.fewer_terms[i].push_back(
+          fmt::format("without {} {}", model.networks[network], fmt::join(fewer, ", ")));
     }
-    if (rest.parts.size() < fits.size()) continue;  // what it alone has cannot be told without it
-    AddLeftOut(rest, table.Select(rows_of.at(model.networks[network])), &left_out);
+    // Of operators of a class that it alone has nothing is known without it.
+    if (rest.parts.size() < fits.size() && !IsOfOperators(model.family)) continue;
+    AddLeftOut(model, rest, table.Select(rows_of.at(model.networks[network])), network, &left_out);
   }
   return left_out;
 }
@@ -346,7 +384,9 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     model.parts.push_back(fit->part());
     fits.push_back(*std::move(fit));
   }
-  SetIntervals(LeaveOut(model, fits, rows), &model);
+  const LeftOut left_out = LeaveOut(model, fits, rows);
+  SetIntervals(left_out, &model);
+  NoteLeftOut(left_out, &model);
   if (!(model.network_log_half > 0)) {
     model.notes.emplace_back("no intervals: fewer than two networks can be left out and predicted");
   }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -17,17 +16,16 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Of a column, in its own size, that the others do not explain: below, it is their sum.
-constexpr double kDependent = 1e-8;
 // Variance inflation above which two columns are called alike: standard errors are a hundredfold.
 constexpr double kMostInflation = 1e4;
 // A column's part in another's sum, relative to the largest one, that is named.
 constexpr double kNamedPart = 1e-3;
 constexpr int kStrengths = 25;
 constexpr double kWeakest = 1e-4;
-// Of the coordinates' descent: until none moves by more than this share of the largest one.
-constexpr int kMostSweeps = 500;
-constexpr double kSettled = 1e-5;
+// A coefficient of a Lasso that moves what is predicted by less than this share of it is nothing.
+constexpr double kNothing = 1e-6;
+// Of the sum of squares: less than that is left by rounding alone.
+constexpr double kRounding = 1e-14;
 
 bool IsNonNegative(const LinearOptions& options, Index column) {
   return !options.non_negative.empty() && options.non_negative[static_cast<size_t>(column)];
@@ -50,144 +48,180 @@ std::vector<Index> NotZero(const VectorXd& coefficients) {
   return kept;
 }
 
-// Minimises b^T xx b / 2 - xy^T b + ridge b^T b / 2 + lasso |b|, column by column, from `b` on.
-void Descend(const MatrixXd& xx, const VectorXd& xy, double ridge, double lasso,
-             const LinearOptions& options, VectorXd* b) {
-  VectorXd gradient = xy - xx * *b;
-  for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-    double moved = 0;
-    for (Index i = 0; i < b->size(); ++i) {
-      const double own = xx(i, i);
-      if (!(own > 0)) continue;
-      const double towards = gradient[i] + own * (*b)[i];
-      double to = std::copysign(std::max(std::abs(towards) - lasso, 0.0), towards) / (own + ridge);
-      if (IsNonNegative(options, i)) to = std::max(to, 0.0);
-      const double step = to - (*b)[i];
-      if (step == 0) continue;
-      (*b)[i] = to;
-      gradient -= step * xx.col(i);
-      moved = std::max(moved, std::abs(step));
-    }
-    if (moved <= kSettled * std::max(b->cwiseAbs().maxCoeff(), kSettled)) return;
-  }
+// Products of columns that are scaled to a root mean square of 1.
+MatrixXd ScaledProducts(const Gram& gram, const VectorXd& scales) {
+  const VectorXd inverse = scales.cwiseInverse();
+  return inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
 }
 
-// Least squares of these columns alone; the others stay at 0.
-VectorXd SolveFor(const Gram& gram, const std::vector<Index>& columns) {
-  VectorXd b = VectorXd::Zero(gram.columns());
-  if (columns.empty()) return b;
-  const MatrixXd products = gram.xx()(columns, columns);
-  const VectorXd right = gram.xy()(columns);
-  const VectorXd found = products.ldlt().solve(right);
-  b(columns) = found;
-  return b;
-}
-
-// The active set of Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter 23.
-VectorXd SolveNonNegative(const Gram& gram, const LinearOptions& options) {
-  const VectorXd scales = ScalesOf(gram);
-  std::vector<bool> is_free(static_cast<size_t>(gram.columns()));
-  for (Index i = 0; i < gram.columns(); ++i) {
-    is_free[static_cast<size_t>(i)] = !IsNonNegative(options, i);
-  }
-  const auto columns = [&] {
-    std::vector<Index> free;
-    for (Index i = 0; i < gram.columns(); ++i) {
-      if (is_free[static_cast<size_t>(i)]) free.push_back(i);
+// Minimises b^T xx b / 2 - xy^T b + lasso |b|, by the active set of Lawson and Hanson, "Solving
+// Least Squares Problems" (1974), chapter 23: exact after finitely many steps. With a penalty a
+// coefficient that is not 0 has a sign, which it keeps until it is 0, as one that may not be
+// negative does; `b` is where it begins.
+class ActiveSet {
+ public:
+  ActiveSet(const MatrixXd& xx, const VectorXd& xy, double lasso, const LinearOptions& options,
+            VectorXd* b)
+      : xx_(xx), xy_(xy), lasso_(lasso), options_(options), b_(*b) {
+    signs_ = b_.cwiseSign();
+    for (Index i = 0; i < b_.size(); ++i) {
+      if (!IsBound(i)) signs_[i] = 1;
     }
-    return free;
-  };
-  VectorXd b = SolveFor(gram, columns());
-  const double tolerance = 1e-10 * std::sqrt(std::max(gram.yy() * std::max(gram.rows(), 1.0), 0.0));
-  for (Index round = 0; round < 3 * gram.columns() + 1; ++round) {
-    const VectorXd gains = (gram.xy() - gram.xx() * b).cwiseQuotient(scales);
+    barred_.resize(static_cast<size_t>(b_.size()));
+  }
+
+  // False: it gave up.
+  bool Solve(double tolerance) {
+    Settle();
+    for (Index round = 0; round < 10 * b_.size() + 10; ++round) {
+      const Index next = Best(tolerance);
+      if (next < 0) return true;
+      Enter(next);
+    }
+    return false;
+  }
+
+ private:
+  bool IsBound(Index i) const { return lasso_ > 0 || IsNonNegative(options_, i); }
+
+  // Which column at 0 would gain most; -1: none.
+  Index Best(double tolerance) const {
+    const VectorXd gradient = xy_ - xx_ * b_;
     Index best = -1;
-    for (Index i = 0; i < gram.columns(); ++i) {
-      if (is_free[static_cast<size_t>(i)] || !(gains[i] > tolerance)) continue;
-      if (best < 0 || gains[i] > gains[best]) best = i;
+    double most = tolerance;
+    for (Index i = 0; i < b_.size(); ++i) {
+      if (signs_[i] != 0 || barred_[static_cast<size_t>(i)]) continue;
+      const double gain =
+          (IsNonNegative(options_, i) ? gradient[i] : std::abs(gradient[i])) - lasso_;
+      if (gain <= most) continue;
+      best = i;
+      most = gain;
     }
-    if (best < 0) break;
-    is_free[static_cast<size_t>(best)] = true;
+    return best;
+  }
+
+  // A column that is a sum of those that are in stays out: they do as well.
+  void Enter(Index next) {
+    const std::vector<Index> active = NotZero(signs_);
+    const VectorXd towards = xx_.col(next)(active);
+    const MatrixXd products = xx_(active, active);
+    const double own =
+        xx_(next, next) - (active.empty() ? 0 : towards.dot(products.ldlt().solve(towards)));
+    barred_[static_cast<size_t>(next)] = !(own > kSingular * xx_(next, next));
+    if (barred_[static_cast<size_t>(next)]) return;
+    signs_[next] = xy_[next] > xx_.col(next).dot(b_) ? 1 : -1;
+    Settle();
+    barred_[static_cast<size_t>(next)] = signs_[next] == 0;
+  }
+
+  // To the least of the columns that are in; those that reach 0 on the way leave.
+  void Settle() {
     for (;;) {
-      const VectorXd target = SolveFor(gram, columns());
+      const std::vector<Index> active = NotZero(signs_);
+      if (active.empty()) return;
+      const MatrixXd products = xx_(active, active);
+      const VectorXd right = (xy_ - lasso_ * signs_)(active);
+      const VectorXd target = products.ldlt().solve(right);
       double share = 1;
       Index border = -1;
-      for (Index i = 0; i < gram.columns(); ++i) {
-        if (!is_free[static_cast<size_t>(i)] || !IsNonNegative(options, i) || target[i] > 0)
-          continue;
-        const double to_border = b[i] / (b[i] - target[i]);
+      for (size_t k = 0; k < active.size(); ++k) {
+        const Index i = active[k];
+        const double to = target[static_cast<Index>(k)];
+        if (!IsBound(i) || to * signs_[i] > 0) continue;
+        const double to_border = b_[i] == to ? 0 : b_[i] / (b_[i] - to);
         if (border >= 0 && to_border >= share) continue;
         share = to_border;
         border = i;
       }
-      b += share * (target - b);
-      if (border < 0) break;
-      b[border] = 0;
-      is_free[static_cast<size_t>(border)] = false;
+      b_(active) += share * (target - b_(active));
+      if (border < 0) return;
+      b_[border] = signs_[border] = 0;
     }
   }
-  return b;
-}
 
-void AddUncertainty(const Gram& gram, LinearFit* fit) {
-  const std::vector<Index> kept = NotZero(fit->coefficients);
-  fit->freedom = gram.rows() - static_cast<double>(kept.size());
-  fit->residual_variance = fit->freedom > 0 ? gram.Residual(fit->coefficients) / fit->freedom : 0;
-  fit->covariance = MatrixXd::Zero(gram.columns(), gram.columns());
-  if (kept.empty()) return;
-  const auto count = static_cast<Index>(kept.size());
-  const MatrixXd products = gram.xx()(kept, kept);
-  const MatrixXd inverse = products.ldlt().solve(MatrixXd::Identity(count, count));
-  fit->covariance(kept, kept) = fit->residual_variance * inverse;
+  const MatrixXd& xx_;
+  const VectorXd& xy_;
+  const double lasso_;
+  const LinearOptions& options_;
+  VectorXd& b_;
+  VectorXd signs_;  // of the columns that are in; 0: it is not
+  std::vector<bool> barred_;
+};
+
+// Of coefficients that are as small as rounding leaves them.
+double ToleranceOf(const Gram& gram) {
+  return 1e-10 * std::sqrt(std::max(gram.yy() / std::max(gram.rows(), 1.0), 0.0));
 }
 
 // Of an information that is penalised by `ridge`, which is no knowledge of the rows.
-void AddPenalisedUncertainty(const Gram& gram, Penalty penalty, const VectorXd& ridge,
-                             LinearFit* fit) {
-  AddUncertainty(gram, fit);
-  if (penalty != Penalty::kRidge) return;
+void AddUncertainty(const Gram& gram, const VectorXd& ridge, LinearFit* fit) {
+  fit->covariance = MatrixXd::Zero(gram.columns(), gram.columns());
   const std::vector<Index> kept = NotZero(fit->coefficients);
-  if (kept.empty()) return;
-  const MatrixXd products = gram.xx()(kept, kept);
+  fit->freedom = gram.rows();
+  const VectorXd inverse = ScalesOf(gram).cwiseInverse()(kept);
+  const MatrixXd products = inverse.asDiagonal() * gram.xx()(kept, kept) * inverse.asDiagonal();
   MatrixXd penalised = products;
-  penalised.diagonal() += ridge(kept);
+  penalised.diagonal() += ridge(kept).cwiseProduct(inverse.cwiseAbs2());
   const Eigen::LDLT<MatrixXd> solver(penalised);
-  const MatrixXd half = solver.solve(products);
-  fit->freedom = gram.rows() - half.trace();
-  fit->residual_variance = fit->freedom > 0 ? gram.Residual(fit->coefficients) / fit->freedom : 0;
-  const MatrixXd covariance = fit->residual_variance * solver.solve(half.transpose());
-  fit->covariance(kept, kept) = covariance;
+  const MatrixXd half = kept.empty() ? products : MatrixXd(solver.solve(products));
+  fit->freedom -= half.trace();
+  if (!(fit->freedom > 1e-6)) {
+    fit->freedom = 0;
+    return;
+  }
+  fit->residual_variance =
+      std::max(gram.Residual(fit->coefficients), kRounding * gram.yy()) / fit->freedom;
+  if (kept.empty()) return;
+  const MatrixXd covariance = fit->residual_variance * inverse.asDiagonal() *
+                              solver.solve(half.transpose()) * inverse.asDiagonal();
+  fit->covariance(kept, kept) = 0.5 * (covariance + covariance.transpose());
 }
 
 // From the strongest penalty to weaker ones, each from the coefficients of the one before.
 class PenalisedPath {
  public:
   PenalisedPath(const Gram& gram, Penalty penalty, const LinearOptions& options)
-      : penalty_(penalty), options_(options), inverse_(ScalesOf(gram).cwiseInverse()) {
-    xx_ = inverse_.asDiagonal() * gram.xx() * inverse_.asDiagonal();
-    xy_ = inverse_.cwiseProduct(gram.xy());
-    strongest_ = xy_.cwiseAbs().maxCoeff();
-    scaled_ = VectorXd::Zero(xy_.size());
-  }
+      : penalty_(penalty),
+        options_(options),
+        scales_(ScalesOf(gram)),
+        xx_(ScaledProducts(gram, scales_)),
+        xy_(gram.xy().cwiseQuotient(scales_) / std::max(gram.rows(), 1.0)),
+        tolerance_(ToleranceOf(gram)),
+        strongest_(xy_.cwiseAbs().maxCoeff()),
+        scaled_(VectorXd::Zero(xy_.size())) {}
 
-  void MoveTo(double strength) {
+  // False: the coefficients did not settle.
+  bool MoveTo(double strength) {
     const double size = strength * strongest_;
-    Descend(xx_, xy_, penalty_ == Penalty::kRidge ? size : 0,
-            penalty_ == Penalty::kLasso ? size : 0, options_, &scaled_);
+    if (penalty_ == Penalty::kLasso) {
+      return ActiveSet(xx_, xy_, size, options_, &scaled_).Solve(tolerance_);
+    }
+    MatrixXd penalised = xx_;
+    penalised.diagonal().array() += size;
+    return ActiveSet(penalised, xy_, 0, options_, &scaled_).Solve(tolerance_);
   }
-  VectorXd coefficients() const { return inverse_.cwiseProduct(scaled_); }
+  VectorXd coefficients() const { return scaled_.cwiseQuotient(scales_); }
+  // Without those of a Lasso that change nothing.
+  VectorXd LastingCoefficients(const Gram& gram) const {
+    const double least =
+        kNothing * std::sqrt(std::max(gram.yy(), 0.0) / std::max(gram.rows(), 1.0));
+    if (penalty_ != Penalty::kLasso) return coefficients();
+    return (scaled_.array().abs() < least).select(0, coefficients());
+  }
   // What a ridge of this strength adds to the diagonal of the products.
-  VectorXd ridge(double strength) const {
-    return strength * strongest_ * inverse_.cwiseInverse().cwiseAbs2();
+  VectorXd ridge(double strength, double rows) const {
+    if (penalty_ == Penalty::kLasso) return VectorXd::Zero(xy_.size());
+    return strength * strongest_ * std::max(rows, 1.0) * scales_.cwiseAbs2();
   }
 
  private:
   const Penalty penalty_;
   const LinearOptions& options_;
-  const VectorXd inverse_;
-  MatrixXd xx_;
-  VectorXd xy_, scaled_;
-  double strongest_ = 0;
+  const VectorXd scales_;
+  const MatrixXd xx_;
+  const VectorXd xy_;
+  const double tolerance_, strongest_;
+  VectorXd scaled_;
 };
 
 }  // namespace
@@ -207,13 +241,21 @@ void Gram::Add(const MatrixXd& x, const VectorXd& y, const VectorXd& weights) {
   rows_ += static_cast<double>(x.rows());
 }
 
-Gram Gram::Without(const Gram& part) const {
-  Gram rest = *this;
-  rest.xx_ -= part.xx_;
-  rest.xy_ -= part.xy_;
-  rest.yy_ -= part.yy_;
-  rest.rows_ -= part.rows_;
-  return rest;
+Gram Gram::Columns(const std::vector<Index>& columns) const {
+  Gram of(0);
+  of.xx_ = xx_(columns, columns);
+  of.xy_ = xy_(columns);
+  of.yy_ = yy_;
+  of.rows_ = rows_;
+  return of;
+}
+
+Gram SumWithout(const std::vector<Gram>& grams, size_t out) {
+  Gram sum(grams[out].columns());
+  for (size_t i = 0; i < grams.size(); ++i) {
+    if (i != out && grams[i].rows() > 0) sum.Add(grams[i]);
+  }
+  return sum;
 }
 
 double Gram::Residual(const VectorXd& coefficients) const {
@@ -222,43 +264,55 @@ double Gram::Residual(const VectorXd& coefficients) const {
 
 size_t LinearFit::complexity() const { return NotZero(coefficients).size(); }
 
-// Columns are taken in their order: the later one is named.
-std::optional<Dependence> FindDependence(const Gram& gram, const std::vector<std::string>& names) {
-  const VectorXd scales = ScalesOf(gram);
-  const VectorXd inverse = scales.cwiseInverse();
-  const MatrixXd scaled =
-      inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
-  std::vector<Index> kept;
+namespace {
+
+// `parts`: of the kept columns in it.
+std::string SumText(const std::string& name, const std::vector<std::string>& names,
+                    const std::vector<Index>& kept, const VectorXd& parts) {
+  std::vector<std::string> of;
+  const double most = parts.cwiseAbs().maxCoeff();
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (std::abs(parts[static_cast<Index>(i)]) > kNamedPart * most) {
+      of.push_back("'" + names[static_cast<size_t>(kept[i])] + "'");
+    }
+  }
+  return fmt::format("'{}' is a sum of {} in these rows", name, fmt::join(of, ", "));
+}
+
+}  // namespace
+
+// Cholesky's decomposition, which passes over the columns that are sums of those before.
+ChosenColumns ChooseColumns(const Gram& gram, const std::vector<std::string>& names,
+                            double least_own) {
+  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
+  MatrixXd lower = MatrixXd::Zero(gram.columns(), gram.columns());
+  ChosenColumns chosen;
   for (Index column = 0; column < gram.columns(); ++column) {
     const std::string& name = names[static_cast<size_t>(column)];
-    if (scaled(column, column) == 0) {
-      return Dependence{column, fmt::format("'{}' is 0 in every row", name)};
-    }
-    const MatrixXd known = scaled(kept, kept);
-    const VectorXd towards = scaled.col(column)(kept);
-    const VectorXd parts = kept.empty() ? towards : VectorXd(known.ldlt().solve(towards));
-    const double left = scaled(column, column) - parts.dot(towards);
-    if (left > kDependent * scaled(column, column)) {
-      kept.push_back(column);
+    const auto count = static_cast<Index>(chosen.kept.size());
+    if (!(scaled(column, column) > 0)) {
+      chosen.left_out.push_back({column, true, fmt::format("'{}' is 0 in every row", name)});
       continue;
     }
-    std::vector<std::string> of;
-    const double most = parts.size() == 0 ? 0 : parts.cwiseAbs().maxCoeff();
-    for (size_t i = 0; i < kept.size(); ++i) {
-      if (std::abs(parts[static_cast<Index>(i)]) > kNamedPart * most) {
-        of.push_back("'" + names[static_cast<size_t>(kept[i])] + "'");
-      }
+    const MatrixXd known = lower.topLeftCorner(count, count);
+    const VectorXd towards = scaled.col(column)(chosen.kept);
+    const VectorXd row = known.triangularView<Eigen::Lower>().solve(towards);
+    const double own = scaled(column, column) - row.squaredNorm();
+    if (own > least_own * scaled(column, column)) {
+      lower.row(count).head(count) = row.transpose();
+      lower(count, count) = std::sqrt(own);
+      chosen.kept.push_back(column);
+      continue;
     }
-    return Dependence{column,
-                      fmt::format("'{}' is a sum of {} in these rows", name, fmt::join(of, ", "))};
+    const VectorXd parts = known.transpose().triangularView<Eigen::Upper>().solve(row);
+    chosen.left_out.push_back({column, false, SumText(name, names, chosen.kept, parts)});
   }
-  return std::nullopt;
+  return chosen;
 }
 
 std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names) {
-  const VectorXd inverse = ScalesOf(gram).cwiseInverse();
-  const MatrixXd scaled =
-      inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
+  if (gram.columns() < 2) return std::nullopt;
+  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
   Index column = 0, like = 0;
   const double inflation = scaled.inverse().diagonal().maxCoeff(&column);
   if (!(inflation > kMostInflation)) return std::nullopt;
@@ -279,24 +333,30 @@ absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::str
                     "fewer features",
                     gram.rows(), gram.columns()));
   }
-  if (const std::optional<Dependence> dependence = FindDependence(gram, names)) {
+  const ChosenColumns chosen = ChooseColumns(gram, names, kSingular);
+  if (!chosen.left_out.empty()) {
     return absl::InvalidArgumentError(
-        dependence->words +
+        chosen.left_out.front().words +
         ", so its coefficient cannot be told: leave one out, or give rows in which they differ");
   }
   LinearFit fit;
-  fit.coefficients = SolveNonNegative(gram, options);
-  AddUncertainty(gram, &fit);
+  const VectorXd scales = ScalesOf(gram);
+  const MatrixXd products = ScaledProducts(gram, scales);
+  const VectorXd right = gram.xy().cwiseQuotient(scales) / std::max(gram.rows(), 1.0);
+  VectorXd scaled = VectorXd::Zero(gram.columns());
+  fit.is_settled = ActiveSet(products, right, 0, options, &scaled).Solve(ToleranceOf(gram));
+  fit.coefficients = scaled.cwiseQuotient(scales);
+  AddUncertainty(gram, VectorXd::Zero(gram.columns()), &fit);
   return fit;
 }
 
 LinearFit FitAtStrength(const Gram& gram, Penalty penalty, double strength,
                         const LinearOptions& options) {
   PenalisedPath path(gram, penalty, options);
-  path.MoveTo(strength);
   LinearFit fit;
-  fit.coefficients = path.coefficients();
-  AddPenalisedUncertainty(gram, penalty, path.ridge(strength), &fit);
+  fit.is_settled = path.MoveTo(strength);
+  fit.coefficients = path.LastingCoefficients(gram);
+  AddUncertainty(gram, path.ridge(strength, gram.rows()), &fit);
   return fit;
 }
 
@@ -315,7 +375,7 @@ absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penal
   // By strength: the mean error of a row over the groups left out, and its standard error.
   MatrixXd errors(static_cast<Index>(groups.size()), kStrengths);
   for (size_t g = 0; g < groups.size(); ++g) {
-    PenalisedPath path(all.Without(groups[g]), penalty, options);
+    PenalisedPath path(SumWithout(groups, g), penalty, options);
     for (int i = 0; i < kStrengths; ++i) {
       path.MoveTo(strengths[static_cast<size_t>(i)]);
       errors(static_cast<Index>(g), i) =

@@ -1,6 +1,6 @@
 // Linear regression on columns with names: weighted, non-negative where physics says so, ridge or
 // Lasso with the strength that predicts held-out groups best. All of it works on sums of products
-// (a Gram matrix), so that rows are read once and leaving a group out costs a subtraction. Pure.
+// (a Gram matrix), so that rows are read once and leaving a group out costs a sum. Pure.
 #pragma once
 
 #include <Eigen/Dense>
@@ -22,7 +22,7 @@ class Gram {
   // `x`: rows x columns.
   void Add(const Eigen::MatrixXd& x, const Eigen::VectorXd& y, const Eigen::VectorXd& weights);
   void Add(const Gram& more);
-  Gram Without(const Gram& part) const;
+  Gram Columns(const std::vector<Eigen::Index>& columns) const;  // these alone
 
   Eigen::Index columns() const { return xy_.size(); }
   double rows() const { return rows_; }
@@ -38,13 +38,17 @@ class Gram {
   double yy_ = 0, rows_ = 0;
 };
 
+// Of all but one: a difference would leave rounding where nothing is.
+Gram SumWithout(const std::vector<Gram>& grams, size_t out);
+
 struct LinearFit {
   Eigen::VectorXd coefficients;
-  // Of the coefficients, from what the model leaves. Of those that stand at 0 (Lasso,
-  // non-negative): none.
+  // Of the coefficients, from what the model leaves. 0 of those that stand at 0 (Lasso,
+  // non-negative), and of all where no freedom is left: how sure they are nobody knows.
   Eigen::MatrixXd covariance;
   double residual_variance = 0;  // of a row of weight 1, by degrees of freedom
-  double freedom = 0;            // rows less coefficients that are not 0
+  double freedom = 0;            // rows less coefficients that are not 0; at least 0
+  bool is_settled = true;        // whether no other coefficients are better
 
   size_t complexity() const;  // coefficients that are not 0
 };
@@ -56,15 +60,26 @@ struct LinearOptions {
 // A column that says nothing beside others before it.
 struct Dependence {
   Eigen::Index column = 0;
-  std::string words;  // what it is, with names
+  bool is_zero = false;  // in every row; else a sum of others
+  std::string words;     // what it is, with names
 };
-std::optional<Dependence> FindDependence(const Gram& gram, const std::vector<std::string>& names);
+// Columns in their order, without those that are 0 everywhere and those that are sums of kept ones:
+// of whose square the sum leaves at most the share `least_own`.
+struct ChosenColumns {
+  std::vector<Eigen::Index> kept;
+  std::vector<Dependence> left_out;
+};
+ChosenColumns ChooseColumns(const Gram& gram, const std::vector<std::string>& names,
+                            double least_own);
+// Below, arithmetic cannot tell it from their sum.
+inline constexpr double kSingular = 1e-12;
 
 // Which two columns nearly say the same, where coefficients are much less sure for it; nothing:
 // none do.
 std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names);
 
-// InvalidArgument: fewer rows than columns, or columns that are sums of others (FindDependence).
+// InvalidArgument: fewer rows than columns, or columns that ChooseColumns would leave out as
+// singular.
 absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::string>& names,
                                     const LinearOptions& options = {});
 

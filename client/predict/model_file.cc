@@ -7,8 +7,11 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <utility>
 
+#include "client/predict/intervals.h"
 #include "common/toml_table.h"
 
 namespace synergy {
@@ -101,6 +104,34 @@ void ReadTerms(TomlTable& table, ModelPart* part) {
   if (part->terms.empty()) table.Fail("terms", "must be there, with at least one");
 }
 
+// Variances that can be; 0 is not known.
+void CheckCovariance(TomlTable& table, const MatrixXd& covariance) {
+  constexpr double kRounding = 1e-6;
+  for (Index i = 0; i < covariance.rows(); ++i) {
+    if (covariance(i, i) < 0) table.Fail("covariance", "has a variance below 0");
+    for (Index k = 0; k < i; ++k) {
+      const double most = std::sqrt(covariance(i, i)) * std::sqrt(covariance(k, k));
+      if (std::abs(covariance(i, k)) <= (1 + kRounding) * most) continue;
+      table.Fail("covariance", "has a covariance beyond the variances of its two terms");
+      return;
+    }
+  }
+}
+
+void ReadRanges(TomlTable& table, ModelPart* part) {
+  for (TomlTable& range : table.TablesIfAny("range")) {
+    part->hull.push_back({range.Text("feature"), range.Number("low"), range.Number("high")});
+    const auto& [feature, low, high] = part->hull.back();
+    if (!(low <= high && std::isfinite(low) && std::isfinite(high))) {
+      range.Fail("low", fmt::format("is {} and high {}: the range of '{}' must go from a number to "
+                                    "one that is not below it",
+                                    low, high, feature));
+    }
+    table.Fail(range.Finish());
+  }
+  CheckCount(table, "ranges", part->hull.size());
+}
+
 ModelPart ReadPart(TomlTable table, TomlTable* parent) {
   ModelPart part;
   part.target = table.Text("target");
@@ -128,13 +159,59 @@ ModelPart ReadPart(TomlTable table, TomlTable* parent) {
       part.covariance(i, k) = part.covariance(k, i) = triangle[next++];
     }
   }
-  for (TomlTable& range : table.TablesIfAny("range")) {
-    part.hull.push_back({range.Text("feature"), range.Number("low"), range.Number("high")});
-    table.Fail(range.Finish());
-  }
-  CheckCount(table, "ranges", part.hull.size());
+  CheckCovariance(table, part.covariance);
+  ReadRanges(table, &part);
   parent->Fail(table.Finish());
   return part;
+}
+
+bool IsOfWholeNetworks(const ModelPart& part) {
+  return std::ranges::find(part.hull, "depthwise_share", &FeatureRange::feature) != part.hull.end();
+}
+
+// What the family does not have in one of its parts; empty: nothing.
+std::string Misfit(Family family, const ModelPart& part) {
+  const bool is_energy = part.target == "energy";
+  const bool is_of_operators = IsOfOperators(family);
+  if (!is_of_operators && part.op_class) return "is of a class of operators";
+  if (is_of_operators && IsOfWholeNetworks(part)) {
+    return "has a range of depthwise_share, which whole networks alone have";
+  }
+  const bool is_physical = family == Family::kPhysical;
+  if (is_physical && (part.target == "time") != part.op_class.has_value()) {
+    return "must be of the time of a class, or of the energy of all";
+  }
+  if (is_of_operators && !is_physical && !(part.op_class && is_energy)) {
+    return "must be of the energy of a class";
+  }
+  const bool is_count = part.target == "simd" || part.target == "bus";
+  if (!is_of_operators && !is_energy && !(family == Family::kChain && is_count)) {
+    return fmt::format("has the target '{}'", part.target);
+  }
+  const bool is_signed = family == Family::kIndividual || !is_of_operators;
+  if (!is_signed && (part.coefficients.array() < 0).any()) {
+    return "has a coefficient below 0, which this family's never are";
+  }
+  const bool has_powers = std::ranges::all_of(part.terms, [](const Term& term) {
+    return term.factors.size() == 1 && term.factors[0].feature == "macs";
+  });
+  if (family == Family::kMac && !has_powers) return "has terms that are no powers of macs";
+  return "";
+}
+
+void CheckParts(TomlTable& table, const EnergyModel& model) {
+  std::set<std::pair<std::string, std::optional<OpClass>>> seen;
+  for (const ModelPart& part : model.parts) {
+    const std::string name =
+        fmt::format("of {} ({})", part.op_class ? OpClassName(*part.op_class) : "all", part.target);
+    if (const std::string why = Misfit(model.family, part); !why.empty()) {
+      table.Fail("part", fmt::format("{} {}: the family '{}' has no such part", name, why,
+                                     FamilyName(model.family)));
+    }
+    if (!seen.emplace(part.target, part.op_class).second) {
+      table.Fail("part", fmt::format("{} is there twice", name));
+    }
+  }
 }
 
 EnergyModel ReadModel(TomlTable& table) {
@@ -158,10 +235,12 @@ EnergyModel ReadModel(TomlTable& table) {
   const bool has_energy = std::ranges::any_of(
       model.parts, [](const ModelPart& part) { return part.target == "energy"; });
   CheckCount(table, "parts", model.parts.size());
-  if (!(model.network_log_half >= 0 && std::isfinite(model.network_log_half))) {
-    table.Fail("network_log_half_95", "must be 0 (not known) or above");
+  if (!(model.network_log_half >= 0 && model.network_log_half <= kMostLogHalf)) {
+    table.Fail("network_log_half_95",
+               fmt::format("must be 0 (not known) or above, up to {}", kMostLogHalf));
   }
   if (!has_energy) table.Fail("part", "has none whose target is energy");
+  CheckParts(table, model);
   return model;
 }
 

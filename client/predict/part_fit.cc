@@ -1,10 +1,12 @@
 #include "client/predict/part_fit.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <utility>
 
 namespace synergy {
@@ -18,6 +20,9 @@ constexpr double kRowsATerm = 2;
 // Relative errors count, but those of what is below this share of the mean count as if it were
 // that: it makes no difference to a network.
 constexpr double kLeastShare = 0.05;
+// Of a term's square that others must leave for it to be told from them, in rows that count by
+// their own energies: what rounding and other weights make of it later is far above kSingular.
+constexpr double kLeastOwn = 1e-7;
 // Weights follow from what is predicted, not from what was measured: else rows that were measured
 // too low count more.
 constexpr int kRounds = 3;
@@ -55,8 +60,8 @@ std::vector<std::string> PartFit::names() const {
   return names;
 }
 
-LinearOptions PartFit::options() const {
-  return {.non_negative = std::vector<bool>(plan_.non_negative ? plan_.terms.size() : 0, true)};
+LinearOptions PartFit::options(size_t terms) const {
+  return {.non_negative = std::vector<bool>(plan_.non_negative ? terms : 0, true)};
 }
 
 // What a term has matters; besides, of operators of a class everything but how warm the board was.
@@ -86,46 +91,89 @@ void PartFit::AddUp() {
   }
 }
 
-// Each time the first that the rows say nothing of.
+// `gram`: by the first weights.
+ChosenColumns PartFit::TellApart(const Gram& gram) const {
+  ChosenColumns chosen = ChooseColumns(gram, names(), kLeastOwn);
+  // A penalty that other networks chose bears more.
+  const auto has_rows = [](const Gram& of) { return of.rows() > 0; };
+  if (plan_.penalty && std::ranges::count_if(by_network_, has_rows) > 1) return chosen;
+  const auto most = static_cast<size_t>(std::max(1.0, gram.rows() / kRowsATerm));
+  while (chosen.kept.size() > most) {
+    chosen.left_out.push_back(
+        {chosen.kept.back(), false,
+         fmt::format("'{}', {} rows are too few for it",
+                     plan_.terms[static_cast<size_t>(chosen.kept.back())].Text(), gram.rows())});
+    chosen.kept.pop_back();
+  }
+  return chosen;
+}
+
+void PartFit::Keep(const std::vector<Index>& columns) {
+  std::vector<Term> terms;
+  for (const Index column : columns) {
+    terms.push_back(std::move(plan_.terms[static_cast<size_t>(column)]));
+  }
+  plan_.terms = std::move(terms);
+  x_ = x_(Eigen::all, columns).eval();
+  for (Gram& gram : first_by_network_) gram = gram.Columns(columns);
+  AddUp();
+}
+
+// Of a penalty's many terms on one line, without products of features that are 0 themselves.
+void PartFit::NoteLeftOut(const std::vector<Dependence>& left_out,
+                          std::vector<std::string>* notes) const {
+  const std::vector<std::string> names = this->names();
+  std::vector<std::string> zeros, sums;
+  for (const Dependence& dependence : left_out) {
+    if (!plan_.penalty) {
+      notes->push_back(fmt::format("{}left out: {}", OfClass(plan_), dependence.words));
+      continue;
+    }
+    const auto at = static_cast<size_t>(dependence.column);
+    const bool is_product = std::ranges::any_of(plan_.terms[at].factors, [&](const auto& factor) {
+      return names[at] != factor.feature && std::ranges::find(zeros, factor.feature) != zeros.end();
+    });
+    if (dependence.is_zero && !is_product) zeros.push_back(names[at]);
+    if (!dependence.is_zero) sums.push_back(names[at]);
+  }
+  if (zeros.empty() && sums.empty()) return;
+  std::vector<std::string> parts;
+  if (!zeros.empty())
+    parts.push_back(fmt::format("0 in every row: {} and their products", fmt::join(zeros, ", ")));
+  if (!sums.empty()) parts.push_back(fmt::format("sums of others: {}", fmt::join(sums, ", ")));
+  notes->push_back(fmt::format("{}left out: {}", OfClass(plan_), fmt::join(parts, "; ")));
+}
+
 absl::Status PartFit::LeaveOutTerms(std::vector<std::string>* notes) {
-  const std::string of = OfClass(plan_);
-  const auto leave_out = [&](Index column, const std::string& why) {
-    notes->push_back(fmt::format("{}left out: {}", of, why));
-    plan_.terms.erase(plan_.terms.begin() + column);
-    const Index after = x_.cols() - column - 1;
-    x_.middleCols(column, after) = x_.rightCols(after).eval();
-    x_.conservativeResize(Eigen::NoChange, x_.cols() - 1);
-    AddUp();
-  };
-  for (Index i = x_.cols() - 1; i >= 0 && x_.cols() > 1; --i) {
-    if (!x_.col(i).isZero(0)) continue;
-    leave_out(i, fmt::format("'{}' is 0 in every row", names()[static_cast<size_t>(i)]));
+  const ChosenColumns chosen = TellApart(*all_);
+  if (chosen.kept.empty()) {
+    return absl::InvalidArgumentError(OfClass(plan_) + chosen.left_out.front().words);
   }
-  const auto most = static_cast<Index>(std::max(1.0, static_cast<double>(x_.rows()) / kRowsATerm));
-  while (x_.cols() > most) {
-    leave_out(x_.cols() - 1, fmt::format("'{}', {} rows are too few for it",
-                                         plan_.terms.back().Text(), x_.rows()));
-  }
-  while (const std::optional<Dependence> dependence = FindDependence(*all_, names())) {
-    if (x_.cols() == 1) return absl::InvalidArgumentError(of + dependence->words);
-    leave_out(dependence->column, dependence->words);
-  }
-  if (const std::optional<std::string> words = FindLikeness(*all_, names())) {
-    notes->push_back(of + *words);
-  }
+  NoteLeftOut(chosen.left_out, notes);
+  if (!chosen.left_out.empty()) Keep(chosen.kept);
   return absl::OkStatus();
 }
 
-std::optional<LinearFit> PartFit::FitOf(const Gram& gram) const {
-  if (gram.rows() < 1) return std::nullopt;
-  if (plan_.penalty) return FitAtStrength(gram, *plan_.penalty, strength_, options());
-  const absl::StatusOr<LinearFit> fit = FitLinear(gram, names(), options());
-  if (!fit.ok()) return std::nullopt;
-  return *fit;
+// Of these columns; the coefficients of the others are 0.
+absl::StatusOr<LinearFit> PartFit::FitOf(const Gram& gram,
+                                         const std::vector<Index>& columns) const {
+  const Gram of = gram.Columns(columns);
+  std::vector<std::string> all = names(), kept;
+  for (const Index column : columns) kept.push_back(all[static_cast<size_t>(column)]);
+  absl::StatusOr<LinearFit> fit =
+      plan_.penalty ? FitAtStrength(of, *plan_.penalty, strength_, options(columns.size()))
+                    : FitLinear(of, kept, options(columns.size()));
+  if (!fit.ok()) return fit.status();
+  LinearFit whole = *fit;
+  whole.coefficients = VectorXd::Zero(gram.columns());
+  whole.coefficients(columns) = fit->coefficients;
+  whole.covariance = Eigen::MatrixXd::Zero(gram.columns(), gram.columns());
+  whole.covariance(columns, columns) = fit->covariance;
+  return whole;
 }
 
-// By leaving out networks, a part of them at once.
-absl::Status PartFit::FindStrength() {
+// Networks, several together where there are many.
+std::vector<Gram> PartFit::Folds() const {
   std::vector<Gram> folds;
   size_t next = 0;
   for (const Gram& gram : by_network_) {
@@ -136,31 +184,59 @@ absl::Status PartFit::FindStrength() {
       folds[next++ % kFolds].Add(gram);
     }
   }
-  if (folds.size() < 2) return absl::OkStatus();
-  const auto found = FitPenalised(folds, *plan_.penalty, options());
+  return folds;
+}
+
+absl::Status PartFit::FindStrength() {
+  const std::vector<Gram> folds = Folds();
+  if (!plan_.penalty || folds.size() < 2) return absl::OkStatus();
+  const auto found = FitPenalised(folds, *plan_.penalty, options(plan_.terms.size()));
   if (!found.ok()) return found.status();
   strength_ = found->strength;
   return absl::OkStatus();
 }
 
-absl::Status PartFit::Fit() {
+// Of terms that count.
+void PartFit::NoteLikeness(std::vector<std::string>* notes) const {
+  std::vector<Index> counting;
+  std::vector<std::string> of_counting;
+  for (Index i = 0; i < fit_.coefficients.size(); ++i) {
+    if (plan_.penalty && fit_.coefficients[i] == 0) continue;
+    counting.push_back(i);
+    of_counting.push_back(plan_.terms[static_cast<size_t>(i)].Text());
+  }
+  if (const auto words = FindLikeness(all_->Columns(counting), of_counting)) {
+    notes->push_back(OfClass(plan_) + *words);
+  }
+}
+
+// By what is predicted, with the model's own relative error beside what measurements are off by.
+void PartFit::Reweigh() {
+  const VectorXd found = x_ * fit_.coefficients;
+  const double least = kLeastShare * y_.mean();
+  const VectorXd scale = found.array().square() + least * least;
+  const double own =
+      ((y_ - found).array().square() - sd_.array().square()).cwiseQuotient(scale.array()).mean();
+  const double variance = std::clamp(own, kLeastError * kLeastError, 1.0);
+  weights_ = (scale.array() + sd_.array().square() / variance).inverse();
+  AddUp();
+}
+
+absl::Status PartFit::Fit(std::vector<std::string>* notes) {
   for (int round = 0; round < kRounds; ++round) {
-    if (plan_.penalty && round == 0) {
-      if (absl::Status status = FindStrength(); !status.ok()) return status;
-    }
-    const std::optional<LinearFit> fit = FitOf(*all_);
-    if (!fit) return FitLinear(*all_, names(), options()).status();
+    if (round > 0) Reweigh();
+    const ChosenColumns chosen = ChooseColumns(*all_, names(), kSingular);
+    NoteLeftOut(chosen.left_out, notes);
+    if (!chosen.left_out.empty()) Keep(chosen.kept);
+    std::vector<Index> columns(plan_.terms.size());
+    std::iota(columns.begin(), columns.end(), Index{0});
+    const absl::StatusOr<LinearFit> fit = FitOf(*all_, columns);
+    if (!fit.ok()) return fit.status();
     fit_ = *fit;
-    if (round + 1 == kRounds) break;
-    const VectorXd found = x_ * fit_.coefficients;
-    const double least = kLeastShare * y_.mean();
-    const VectorXd scale = found.array().square() + least * least;
-    // The model's own relative error, beside what the measurements are off by.
-    const double own =
-        ((y_ - found).array().square() - sd_.array().square()).cwiseQuotient(scale.array()).mean();
-    const double variance = std::clamp(own, kLeastError * kLeastError, 1.0);
-    weights_ = (scale.array() + sd_.array().square() / variance).inverse();
-    AddUp();
+  }
+  if (!fit_.is_settled) {
+    notes->push_back(
+        fmt::format("{}the coefficients did not settle: others may be better", OfClass(plan_)));
   }
   return absl::OkStatus();
 }
@@ -186,13 +262,11 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
   const double least = kLeastShare * out.y_.mean();
   out.weights_ = (out.y_.array().square() + out.sd_.array().square() + least * least).inverse();
   out.AddUp();
-  if (!out.plan_.penalty) {
-    if (absl::Status status = out.LeaveOutTerms(notes); !status.ok()) return status;
-  } else if (const auto dependence = FindDependence(*out.all_, out.names())) {
-    notes->push_back(fmt::format("{}the penalty chooses between terms, {}", OfClass(out.plan_),
-                                 dependence->words));
-  }
-  if (absl::Status status = out.Fit(); !status.ok()) return status;
+  if (absl::Status status = out.LeaveOutTerms(notes); !status.ok()) return status;
+  out.first_by_network_ = out.by_network_;
+  if (absl::Status status = out.FindStrength(); !status.ok()) return status;
+  if (absl::Status status = out.Fit(notes); !status.ok()) return status;
+  out.NoteLikeness(notes);
   for (const FeatureColumn& column : rows.features) {
     if (out.Looks(column.name)) out.hull_.push_back(RangeOf(column));
   }
@@ -214,10 +288,28 @@ ModelPart PartFit::PartOf(const Gram& gram, const LinearFit& fit) const {
 
 ModelPart PartFit::part() const { return PartOf(*all_, fit_); }
 
-std::optional<ModelPart> PartFit::Without(size_t network) const {
-  const Gram rest = all_->Without(by_network_[network]);
-  const std::optional<LinearFit> fit = FitOf(rest);
-  if (!fit) return std::nullopt;
+std::optional<ModelPart> PartFit::Without(size_t network,
+                                          std::vector<std::string>* left_out) const {
+  if (by_network_[network].rows() < 1) return part();
+  const Gram rest = SumWithout(by_network_, network);
+  if (rest.rows() < 1) return std::nullopt;
+  const std::vector<Index> kept = TellApart(SumWithout(first_by_network_, network)).kept;
+  const std::vector<std::string> names = this->names();
+  std::vector<std::string> kept_names;
+  for (const Index column : kept) kept_names.push_back(names[static_cast<size_t>(column)]);
+  std::vector<Index> sure;
+  for (const Index i : ChooseColumns(rest.Columns(kept), kept_names, kSingular).kept) {
+    sure.push_back(kept[static_cast<size_t>(i)]);
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const bool counts = fit_.coefficients[static_cast<Index>(i)] != 0;
+    if (counts && std::ranges::find(sure, static_cast<Index>(i)) == sure.end()) {
+      left_out->push_back("'" + names[i] + "'");
+    }
+  }
+  if (sure.empty()) return std::nullopt;
+  const absl::StatusOr<LinearFit> fit = FitOf(rest, sure);
+  if (!fit.ok()) return std::nullopt;
   return PartOf(rest, *fit);
 }
 

@@ -34,28 +34,36 @@ class PartFit {
   // Of all rows.
   ModelPart part() const;
   bool is_constant() const;  // whether it looks at no feature
-  // As if `network` (its place) had not been there. Nothing: no rows are left, or too few.
-  std::optional<ModelPart> Without(size_t network) const;
+  // As if `network` (its place) had not been there. Nothing: no rows are left, or nothing that
+  // costs. `left_out`: the terms that count and that the other rows do not tell from others.
+  std::optional<ModelPart> Without(size_t network, std::vector<std::string>* left_out) const;
 
  private:
   PartFit() = default;
-  LinearOptions options() const;
+  LinearOptions options(size_t terms) const;
   bool Looks(std::string_view feature) const;  // whether it matters how far that reached
+  ChosenColumns TellApart(const Gram& gram) const;
+  void Keep(const std::vector<Eigen::Index>& columns);
+  void NoteLeftOut(const std::vector<Dependence>& left_out, std::vector<std::string>* notes) const;
   absl::Status LeaveOutTerms(std::vector<std::string>* notes);
   void AddUp();
+  void NoteLikeness(std::vector<std::string>* notes) const;
+  std::vector<Gram> Folds() const;
   absl::Status FindStrength();
-  absl::Status Fit();
+  absl::Status Fit(std::vector<std::string>* notes);
+  void Reweigh();
   std::vector<std::string> names() const;
-  std::optional<LinearFit> FitOf(const Gram& gram) const;
+  absl::StatusOr<LinearFit> FitOf(const Gram& gram, const std::vector<Eigen::Index>& columns) const;
   ModelPart PartOf(const Gram& gram, const LinearFit& fit) const;
 
   PartPlan plan_;
   std::vector<size_t> network_of_row_;
-  size_t networks_ = 0;
   Eigen::MatrixXd x_;
   Eigen::VectorXd y_, sd_, weights_;
   std::vector<Gram> by_network_;  // of each network that there is
   std::optional<Gram> all_;
+  // The same by the first weights, which say what rows tell apart: it does not change with a fit.
+  std::vector<Gram> first_by_network_;
   double strength_ = 0;  // of the penalty
   LinearFit fit_;
   std::vector<FeatureRange> hull_;

@@ -16,6 +16,7 @@ ordered_json PredictionJson(const Prediction& prediction) {
     if (prediction.high > prediction.low) {
       json["interval95"] = {prediction.low, prediction.high};
     }
+    if (prediction.is_below_zero) json["below_zero"] = true;
   }
   return json;
 }
@@ -41,6 +42,7 @@ ordered_json FiguresJson(const ErrorFigures& figures) {
   json["accuracy"] = figures.accuracy();
   json["with_interval"] = figures.with_interval;
   json["inside"] = figures.inside;
+  json["below_zero"] = figures.below_zero;
   json["extrapolated"] = figures.beyond;
   return json;
 }

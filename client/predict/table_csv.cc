@@ -27,16 +27,37 @@ std::string_view Trimmed(std::string_view text) {
 
 bool IsText(std::string_view name) { return std::ranges::find(kTexts, name) != kTexts.end(); }
 
+// What a number may be. Sums of squares of products by two stay far from overflow.
+struct Domain {
+  std::string_view name;  // of what is mapped; empty: of any other
+  double lowest = 0, highest = 0;
+  std::string_view words;
+};
+constexpr std::array<Domain, 6> kDomains = {{
+    {"energy", 1e-15, 1e12, "in J, above 0 (1e-15 to 1e12)"},
+    {"energy_sd", 0, 1e12, "in J, from 0 to 1e12"},
+    {"time", 0, 1e9, "in s, from 0 to 1e9"},
+    {"frequency", 1e-3, 1e2, "in GHz, from 0.001 to 100"},
+    {"temperature", -100, 1000, "in degrees Celsius, from -100 to 1000"},
+    {"", 0, 1e18, "from 0 to 1e18"},
+}};
+
+const Domain& DomainOf(std::string_view name) {
+  const auto* const found = std::ranges::find(kDomains, name, &Domain::name);
+  return found == kDomains.end() ? kDomains.back() : *found;
+}
+
 // A column of the file and what its numbers are multiplied by.
 struct Source {
   std::string name;  // what it is for us
   size_t column = 0;
+  std::string column_name;
   double scale = 1;
 };
 
 absl::StatusOr<Source> SourceOf(const std::string& name, std::string_view text,
                                 const std::vector<std::string_view>& columns) {
-  Source source{.name = name};
+  Source source{.name = name, .column = 0, .column_name = {}, .scale = 1};
   std::string_view column = text;
   auto found = std::ranges::find(columns, column);
   if (const size_t star = text.rfind('*'); found == columns.end() && star != text.npos) {
@@ -56,6 +77,7 @@ absl::StatusOr<Source> SourceOf(const std::string& name, std::string_view text,
         fmt::join(known, ", ")));
   }
   source.column = static_cast<size_t>(found - columns.begin());
+  source.column_name = *found;
   return source;
 }
 
@@ -71,7 +93,12 @@ class Reader {
   absl::StatusOr<double> Number(const Source& source) const {
     const auto value = ParseDecimal(table_[source.column], source.name);
     if (!value.ok()) return value.status();
-    return *value * source.scale;
+    const double scaled = *value * source.scale;
+    const Domain& domain = DomainOf(source.name);
+    if (scaled >= domain.lowest && scaled <= domain.highest) return scaled;
+    return absl::InvalidArgumentError(fmt::format("{} (column '{}') is {:g}; it must be {}",
+                                                  source.name, source.column_name, scaled,
+                                                  domain.words));
   }
 
   CsvTable table_;
@@ -116,6 +143,11 @@ absl::Status Reader::Add(std::string_view line) {
     const auto value = Number(source);
     if (!value.ok()) return value.status();
     row.push_back(*value);
+  }
+  const Source& network = texts_.at("network");
+  if (table_[network.column].empty()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "network (column '{}') is empty; each row must name its network", network.column_name));
   }
   for (size_t i = 0; i < row.size(); ++i) values_[i].push_back(row[i]);
   const auto text = [&](const char* name, const std::string& fallback) {

@@ -44,9 +44,11 @@ std::vector<std::string> EnergyCells(const Prediction& prediction) {
           has_interval ? cell(prediction.high) : "-"};
 }
 
-// Features beyond the fit, or why there is no prediction.
+// Features beyond the fit, or why there is no prediction, or none that can be.
 std::string BeyondText(const Prediction& prediction) {
-  if (prediction.is_known) return Printed(prediction.beyond);
+  std::vector<std::string> beyond = prediction.beyond;
+  if (prediction.is_below_zero) beyond.emplace_back("below 0: counts as 0");
+  if (prediction.is_known) return Printed(beyond);
   return "not predicted: fitted to no " + Printed(prediction.unknown_classes);
 }
 
@@ -103,15 +105,19 @@ std::string ModelText(const EnergyModel& model, size_t width) {
   for (const ModelPart& part : model.parts) {
     std::string name(part.op_class ? OpClassName(*part.op_class) : "all");
     if (part.target != "energy") name += ": " + part.target;
+    bool is_first = true;
     for (size_t i = 0; i < part.terms.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(i);
       if (part.coefficients[at] == 0 && part.terms.size() > 8) continue;  // of a Lasso
       const CoefficientError error = model.ErrorOf(part, at);
       table.AddRow(
-          {i == 0 ? Printable(name) : "", Printable(part.terms[i].Text()),
+          {is_first ? Printable(name) : "", Printable(part.terms[i].Text()),
            fmt::format("{:.4g}{}", part.coefficients[at], error.at_bound ? " (bound)" : ""),
-           error.sd ? fmt::format("{:.2g}", *error.sd) : "-",
-           i == 0 ? fmt::format("{}", part.rows) : ""});
+           error.sd                       ? fmt::format("{:.2g}", *error.sd)
+           : part.coefficients[at] == 0.0 ? "-"
+                                          : "not known",
+           is_first ? fmt::format("{}", part.rows) : ""});
+      is_first = false;
     }
   }
   std::string text = table.Text(width);

@@ -71,7 +71,7 @@ int Main(int argc, char** argv) {
       fmt::print("{}\n", fit.status().ToString());
       return 1;
     }
-    for (size_t i = 0; i < networks.size(); ++i) met = fit->Without(i).has_value() && met;
+    for (size_t i = 0; i < networks.size(); ++i) met = fit->Without(i, &notes).has_value() && met;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     const bool good = took.count() <= kMostSeconds && PeakMegabytes() <= kMostMegabytes;
     met = met && good;

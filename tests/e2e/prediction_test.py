@@ -65,8 +65,11 @@ class Prediction(unittest.TestCase):
         self.assertIn("needs the feature bus, simd", done.stderr)
         self.assertEqual(done.stdout, "")
         text = self.ctl("evaluate", *TX1).stdout
-        self.assertIn("counters: the family counters needs", text)
-        self.assertIn("layer-type: the family layer-type is of operators", text)
+        self.assertIn("counters is not evaluated: the family counters needs", text)
+        self.assertIn("layer-type is not evaluated: the family layer-type is of operators", text)
+        missing = self.document("evaluate", *TX1)["not_evaluated"]
+        self.assertEqual([m["family"] for m in missing], ["counters", "chain", "layer-type", "individual", "physical"])
+        self.assertIn("needs the feature bus, simd", missing[0]["reason"])
 
     def test_runs_become_a_model_that_predicts_a_network_that_was_never_run(self):
         self.assertIn("SIMULATED", self.ctl("fit", "--runs", "all", "-o", "text.toml").stdout)

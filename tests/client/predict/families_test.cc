@@ -88,13 +88,70 @@ TEST(Families, NamesTermsThatTheRowsHardlyTellApart) {
   EXPECT_THAT(notes_at(0.2), Not(Contains(HasSubstr("hardly differ"))));
 }
 
-TEST(Families, IndividualSaysThatItsPenaltyChooses) {
+// One row alone tells flops from bytes, and counts less the surer what is predicted of it is.
+TEST(Families, TermsThatLaterWeightsDoNotTellApartAreNoError) {
+  for (double apart = 1e-5; apart < 0.1; apart *= 4) {
+    FeatureTable table = MakeLayers({});
+    Eigen::VectorXd flops = *table.Find("bytes") / 8;
+    flops[4] *= 1 + apart;
+    table.energy_j[4] *= 0.02;
+    table.Set("flops", flops);
+    for (const Family family : {Family::kLayerType, Family::kIndividual}) {
+      const auto model = FitFamily(table, {.family = family});
+      ASSERT_TRUE(model.ok()) << apart << ": " << model.status();
+      EXPECT_GT(model->network_log_half, 0);
+      for (const ModelPart& part : model->parts) EXPECT_GT(part.ratio_high, 1);
+    }
+  }
+}
+
+TEST(Families, IndividualNamesTermsThatTheRowsCannotTellApart) {
   FeatureTable table = MakeLayers({});
   table.Set("im2col_bytes", 2 * *table.Find("bytes"));
+  table.Set("groups", Eigen::VectorXd::Constant(table.rows(), 3));
   const auto model = FitFamily(table, {.family = Family::kIndividual});
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_THAT(model->notes, Contains(HasSubstr("convolution: the penalty chooses between terms, "
-                                               "'im2col_bytes' is a sum of 'bytes'")));
+  EXPECT_THAT(model->notes,
+              Contains(AllOf(HasSubstr("convolution: left out: sums of others: im2col_bytes, "
+                                       "groups, "),
+                             HasSubstr("macs*im2col_bytes"))));
+  EXPECT_THAT(model->notes, Contains(HasSubstr("pooling: left out: 0 in every row: macs and "
+                                               "their products; sums of others: im2col_bytes")));
+}
+
+// Squares of what hardly differs: Lasso would have coefficients that nothing tells.
+TEST(Families, IndividualHasStandardErrorsOfAllThatCounts) {
+  FeatureTable table = MakeLayers({.networks = 4, .layers = 10});
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (const char* name : {"flops", "outputs", "channels", "kernel"}) {
+    Eigen::VectorXd alike = *table.Find("bytes");
+    for (double& value : alike) value *= 1 + 1e-7 * normal(random);
+    table.Set(name, alike);
+  }
+  const auto model = FitFamily(table, {.family = Family::kIndividual});
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const ModelPart& part : model->parts) {
+    for (Eigen::Index i = 0; i < part.coefficients.size(); ++i) {
+      if (part.coefficients[i] == 0) continue;
+      EXPECT_GT(part.covariance(i, i), 0);
+      EXPECT_GT(std::abs(part.coefficients[i]) * part.scales[i], 1e-6) << "it is nothing";
+      EXPECT_LT(std::sqrt(part.covariance(i, i)), 1e4 * std::abs(part.coefficients[i]));
+    }
+  }
+}
+
+TEST(Families, WithoutFreedomNoStandardErrorIsKnown) {
+  for (const Family family : {Family::kMac, Family::kLayerType, Family::kIndividual}) {
+    FeatureTable table = MakeLayers({.networks = 1, .layers = 1});
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    const ModelPart& part = model->parts.front();
+    EXPECT_EQ(part.complexity(), 1u);
+    for (Eigen::Index i = 0; i < part.coefficients.size(); ++i) {
+      EXPECT_FALSE(model->ErrorOf(part, i).sd.has_value());
+    }
+  }
 }
 
 // Half of the rows are known to 0.2 %, half to 30 %.

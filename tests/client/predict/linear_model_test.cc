@@ -119,6 +119,50 @@ TEST(FitPenalised, LassoKeepsWhatMatters) {
   EXPECT_GT(fit->strength, 1e-5);
 }
 
+// Coordinates' descent takes tens of thousands of sweeps to it.
+TEST(FitPenalised, LassoIsExactWhereColumnsHardlyDiffer) {
+  Rows rows = MakeRows(60, VectorXd{{1.0, 2.0, 0.5, 0.0, 1.0, 0.0}}, 0.1, 3);
+  for (Eigen::Index k = 1; k < 6; ++k) {
+    rows.x.col(k) = rows.x.col(0) + 1e-3 * static_cast<double>(k) * rows.x.col(k);
+  }
+  rows.y = rows.x.col(1) + 0.02 * rows.y;
+  const Gram gram = GramOf(rows);
+  constexpr double kStrength = 1e-4;
+  const LinearFit fit = FitAtStrength(gram, Penalty::kLasso, kStrength);
+  EXPECT_TRUE(fit.is_settled);
+  const VectorXd scales = (gram.xx().diagonal() / gram.rows()).cwiseSqrt();
+  const double penalty = kStrength * gram.xy().cwiseQuotient(scales).cwiseAbs().maxCoeff();
+  const VectorXd gradient = (gram.xy() - gram.xx() * fit.coefficients).cwiseQuotient(scales);
+  for (Eigen::Index i = 0; i < 6; ++i) {
+    EXPECT_LE(std::abs(gradient[i]), penalty * (1 + 1e-5));
+    if (fit.coefficients[i] == 0) continue;
+    EXPECT_NEAR(gradient[i], std::copysign(penalty, fit.coefficients[i]), 1e-5 * penalty);
+    EXPECT_GT(fit.covariance(i, i), 0);
+  }
+  EXPECT_GE(fit.complexity(), 1u);
+}
+
+TEST(FitPenalised, LassoOfColumnsThatAreSumsOfOthersHasNoOneTwice) {
+  Rows rows = MakeRows(60, VectorXd{{1.0, 2.0, 3.0, 4.0}}, 0.1, 3);
+  rows.x.col(2) = rows.x.col(0) + rows.x.col(1);
+  rows.x.col(3) = 2 * rows.x.col(1);
+  const LinearFit fit = FitAtStrength(GramOf(rows), Penalty::kLasso, 1e-4);
+  EXPECT_LE(fit.complexity(), 2u);
+  for (Eigen::Index i = 0; i < 4; ++i)
+    EXPECT_EQ(fit.covariance(i, i) > 0, fit.coefficients[i] != 0);
+}
+
+TEST(ChooseColumns, KeepsThoseBeforeAndSaysWhatTheOthersAre) {
+  Rows rows = MakeRows(50, VectorXd{{1.0, 2.0, 3.0, 4.0}}, 0.1, 1);
+  rows.x.col(1).setZero();
+  rows.x.col(3) = 3 * rows.x.col(0) - rows.x.col(2);
+  const ChosenColumns chosen = ChooseColumns(GramOf(rows), {"a", "b", "c", "d"}, 1e-8);
+  EXPECT_THAT(chosen.kept, testing::ElementsAre(0, 2));
+  ASSERT_EQ(chosen.left_out.size(), 2u);
+  EXPECT_TRUE(chosen.left_out[0].is_zero);
+  EXPECT_EQ(chosen.left_out[1].words, "'d' is a sum of 'a', 'c' in these rows");
+}
+
 TEST(FitPenalised, RidgeBearsColumnsThatAreSumsOfOthers) {
   std::vector<Gram> groups;
   for (uint64_t seed = 0; seed < 6; ++seed) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <utility>
+
 #include "client/predict/families.h"
 #include "tests/client/predict/synthetic_layers.h"
 
@@ -67,6 +70,64 @@ TEST(ModelFile, NumbersThatCannotBeAreRefused) {
   EXPECT_THAT(ErrorWithNumber(text, "coefficients", "nan"), HasSubstr("not finite"));
   EXPECT_THAT(ErrorWithNumber(text, "ratio_95", "5.0"),
               HasSubstr("must go from at most 1 to at least 1"));
+}
+
+EnergyModel FittedOver(Family family) {
+  FeatureTable table = MakeLayers({});
+  table.Set("time", *table.Find("bytes") / 1e9);
+  return *FitFamily(table, {.family = family});
+}
+
+struct Edit {
+  const char* what;
+  Family family;
+  void (*edit)(EnergyModel*);
+  const char* words;
+};
+
+TEST(ModelFile, ModelsThatNoFitWritesAreRefused) {
+  const Edit edits[] = {
+      {"variance", Family::kMac, [](EnergyModel* m) { m->parts[0].covariance(0, 0) = -1; },
+       "\"covariance\" has a variance below 0"},
+      {"covariance", Family::kLayerType, [](EnergyModel* m) { m->parts[0].covariance(0, 1) = 1; },
+       "beyond the variances"},
+      {"range", Family::kMac, [](EnergyModel* m) { m->parts[0].hull[0].low = std::nan(""); },
+       "\"low\" is nan"},
+      {"range", Family::kMac,
+       [](EnergyModel* m) { std::swap(m->parts[0].hull[0].low, m->parts[0].hull[0].high); },
+       "the range of 'macs' must go from"},
+      {"coefficient", Family::kLayerType,
+       [](EnergyModel* m) { m->parts[0].coefficients[0] = -1e-9; },
+       "of convolution (energy) has a coefficient below 0"},
+      {"coefficient", Family::kPhysical,
+       [](EnergyModel* m) { m->parts.back().coefficients[0] = -1; },
+       "of all (energy) has a coefficient below 0"},
+      {"class", Family::kLayerType,
+       [](EnergyModel* m) { m->parts[1].op_class = m->parts[0].op_class; },
+       "of convolution (energy) is there twice"},
+      {"family", Family::kMac, [](EnergyModel* m) { m->family = Family::kPhysical; },
+       "has a range of depthwise_share, which whole networks alone have: the family 'physical'"},
+      {"family", Family::kLayerType, [](EnergyModel* m) { m->family = Family::kMac; },
+       "is of a class of operators: the family 'mac'"},
+      {"family", Family::kLayerType, [](EnergyModel* m) { m->family = Family::kPhysical; },
+       "must be of the time of a class, or of the energy of all"},
+      {"family", Family::kPhysical, [](EnergyModel* m) { m->family = Family::kLayerType; },
+       "must be of the energy of a class"},
+      {"family", Family::kCounters, [](EnergyModel* m) { m->family = Family::kMac; },
+       "has terms that are no powers of macs"},
+      {"family", Family::kChain, [](EnergyModel* m) { m->family = Family::kCounters; },
+       "has the target 'simd'"},
+      {"interval", Family::kMac, [](EnergyModel* m) { m->network_log_half = 1000; },
+       "\"network_log_half_95\" must be 0 (not known) or above, up to 50"},
+  };
+  for (const Edit& edit : edits) {
+    EnergyModel model = FittedOver(edit.family);
+    ASSERT_TRUE(ParseModel(ModelText(model), "m.toml").ok()) << edit.what;
+    edit.edit(&model);
+    const absl::Status status = ParseModel(ModelText(model), "m.toml").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << edit.what;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(edit.words));
+  }
 }
 
 TEST(ModelFile, AFileThatWasCutIsNoModel) {

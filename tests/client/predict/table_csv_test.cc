@@ -1,5 +1,6 @@
 #include "client/predict/table_csv.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,48 @@ TEST(TableCsv, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOf("energy=energy_mJ,network=net", "net,energy_mJ\na\n"),
               HasSubstr("line 2: the row has 1 fields"));
   EXPECT_THAT(ErrorOf("energy=a,network=b", ""), HasSubstr("the file is empty"));
+}
+
+TEST(TableCsv, RefusesValuesThatCannotBe) {
+  struct Case {
+    std::string_view what, value, words;
+  };
+  for (const Case& c : {
+           Case{"network", "", "network (column 'network') is empty"},
+           {"energy", "0", "energy (column 'energy') is 0; it must be in J, above 0"},
+           {"energy", "-1", "is -1; it must be in J"},
+           {"energy", "1e308", "is 1e+308; it must be in J"},
+           {"energy", "1e-300", "is 1e-300; it must be in J"},
+           {"energy", "nan", "energy is 'nan', which is no decimal number"},
+           {"energy_sd", "-0.1", "energy_sd (column 'energy_sd') is -0.1; it must be in J, from 0"},
+           {"time", "-1", "it must be in s, from 0"},
+           {"frequency", "0", "it must be in GHz, from 0.001 to 100"},
+           {"frequency", "-1", "it must be in GHz"},
+           {"frequency", "1.2e9", "it must be in GHz"},
+           {"temperature", "-300", "it must be in degrees Celsius"},
+           {"macs", "-5", "macs (column 'macs') is -5; it must be from 0 to 1e18"},
+           {"macs", "1e308", "it must be from 0 to 1e18"},
+           {"kernel", "-1", "it must be from 0 to 1e18"},
+           {"llc_misses", "-1", "it must be from 0 to 1e18"},
+       }) {
+    std::string header = "network,energy", map = "network=network,energy=energy";
+    std::string row = fmt::format("{},{}", c.what == "network" ? c.value : "a",
+                                  c.what == "energy" ? c.value : "1");
+    if (c.what != "network" && c.what != "energy") {
+      header += fmt::format(",{}", c.what);
+      map += fmt::format(",{}={}", c.what, c.what);
+      row += fmt::format(",{}", c.value);
+    }
+    const std::string error = ErrorOf(map, header + "\n" + row + "\n");
+    EXPECT_THAT(error, HasSubstr("line 2: ")) << c.what;
+    EXPECT_THAT(error, HasSubstr(std::string(c.words)));
+  }
+}
+
+TEST(TableCsv, LooksAtValuesAsTheyAreScaled) {
+  EXPECT_EQ(ErrorOf("energy=e,network=n,frequency=hz*1e-9", "n,e,hz\na,1,1.2e9\n"), "");
+  EXPECT_THAT(ErrorOf("energy=e*-1,network=n", "n,e\na,1\n"),
+              HasSubstr("line 2: energy (column 'e') is -1"));
 }
 
 // Two clocks of two networks.
