@@ -3,8 +3,8 @@
 
 namespace synergy {
 
-// As many as two digits of the value's half-width need, from `least` to 9; `least` where it has no
+// As many as two digits of the value's half-width need, at most 9; `unknown` where it has no
 // half-width but what the rounding of sums leaves.
-int DecimalsOf(double value, double half_width, int least = 0);
+int DecimalsOf(double value, double half_width, int unknown = 0);
 
 }  // namespace synergy

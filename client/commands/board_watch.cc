@@ -17,6 +17,8 @@ namespace {
 
 constexpr Nanoseconds kShortestBackoff = Milliseconds(250), kLongestBackoff = Seconds(5);
 constexpr Nanoseconds kAskEvery = Seconds(1);
+// Energies are solved less often still.
+constexpr Nanoseconds kRecordsEvery = Seconds(1);
 constexpr int kClocksEvery = 2;  // of the questions
 
 }  // namespace
@@ -186,6 +188,7 @@ void BoardWatch::FollowRun(DeviceClient& client, const std::string& run_id, std:
     BeginRun(run_id);
   }
   DeviceClient::Follower follower;
+  follower.pause = kRecordsEvery;
   follower.on_status = [](const v1::JobStatus&) { return absl::OkStatus(); };
   follower.on_chunk = [this](v1::Chunk chunk) {
     const absl::MutexLock lock(&mutex_);

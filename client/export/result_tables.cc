@@ -80,10 +80,13 @@ ResultTable InferenceTable(const RunReport& report) {
   };
   for (size_t i = 0; i < report.per_inference.size(); ++i) {
     const InferenceReport& one = report.per_inference[i];
+    const auto known = [&one](const std::optional<Estimate>& e) {
+      return one.has_interval ? e : std::nullopt;
+    };
     table.rows.push_back(
-        {Name(report.rails()[i]),
-         WithInterval(mean(one.energy_j), one.has_interval ? one.energy_j : std::nullopt, 1e3),
-         Number(mean(one.inferences_per_j), 1, 3), Number(mean(one.gflops_per_s_per_w), 1, 3),
+        {Name(report.rails()[i]), WithInterval(mean(one.energy_j), known(one.energy_j), 1e3),
+         WithInterval(mean(one.inferences_per_j), known(one.inferences_per_j), 1),
+         WithInterval(mean(one.gflops_per_s_per_w), known(one.gflops_per_s_per_w), 1),
          Number(one.energy_delay_js, 1e3, 4)});
   }
   return table;

@@ -285,6 +285,7 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, ui
   v1::FollowJobRequest request;
   request.set_run_id(run_id);
   request.set_from_seq(from_seq);
+  request.set_pause_ms(static_cast<uint32_t>(follower.pause.count / Milliseconds(1).count));
   const auto reader = wire_->stub->FollowJob(&context, request);
   v1::FollowJobResponse response;
   v1::JobStatus last;

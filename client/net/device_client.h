@@ -110,6 +110,8 @@ class DeviceClient {
   struct Follower {
     std::function<absl::Status(v1::Chunk chunk)> on_chunk;
     std::function<absl::Status(const v1::JobStatus& status)> on_status;
+    // Between chunks while the job goes on, at least, whole milliseconds; none: as they come.
+    Nanoseconds pause = {};
   };
   // Gives the run's chunks with seq >= from_seq in order, without holes or repeats, and statuses
   // between them; stays with a queued or running job until it has ended. Returns its final status,

@@ -51,7 +51,9 @@ std::string AnalysisText(const RunReport& report, size_t rail, const RunReport* 
     if (!report.estimates.empty()) {
       const std::optional<OperatorEnergy>& energy = op.estimate[rail];
       cells.push_back(IntervalCell(op, rail));
-      cells.push_back(energy && energy->dynamic_j ? Scaled(energy->dynamic_j->mean, 1e3, 3) : "-");
+      const std::optional<Estimate> dynamic_j = energy ? energy->dynamic_j : std::nullopt;
+      cells.push_back(
+          MeanCell(dynamic_j ? std::optional(dynamic_j->mean) : std::nullopt, dynamic_j, 1e3));
       cells.push_back(energy ? HalfWidthPercent(energy->dynamic_j) : "-");
       cells.push_back(
           energy && energy->energy_j

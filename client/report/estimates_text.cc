@@ -77,13 +77,18 @@ std::string Books(const RailEnergy& rail) {
 
 }  // namespace
 
+std::string MeanCell(const std::optional<double>& mean, const std::optional<Estimate>& estimate,
+                     double factor) {
+  if (!mean) return "-";
+  const double half = estimate ? factor * estimate->half_width() : 0;
+  return fmt::format("{:.{}f}", factor * *mean, DecimalsOf(factor * *mean, half, 3));
+}
+
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail) {
   const std::optional<double>& mean = op.result.mean_energy_j[rail];
   if (mean) {
-    const bool known =
-        rail < op.estimate.size() && op.estimate[rail] && op.estimate[rail]->energy_j;
-    const double half = known ? op.estimate[rail]->energy_j->half_width() : 0;
-    return fmt::format("{:.{}f}", 1e3 * *mean, DecimalsOf(1e3 * *mean, 1e3 * half, 3));
+    const bool known = rail < op.estimate.size() && op.estimate[rail].has_value();
+    return MeanCell(mean, known ? op.estimate[rail]->energy_j : std::nullopt, 1e3);
   }
   if (rail >= op.estimate.size() || !op.estimate[rail] || !op.estimate[rail]->group) return "-";
   return fmt::format("g{}", GroupId(report, rail, *op.estimate[rail]->group));

@@ -13,7 +13,10 @@ namespace synergy {
 // half-width of the 95 % interval in per cent.
 std::string EnergyCell(const RunReport& report, const OpReport& op, size_t rail);
 std::string IntervalCell(const OpReport& op, size_t rail);
-// The half-width in per cent of the mean, with two digits at least; "-" without either.
+// As many digits as its interval allows, three decimals without one; "-": not known.
+std::string MeanCell(const std::optional<double>& mean, const std::optional<Estimate>& estimate,
+                     double factor);
+// The half-width in per cent of the mean, two digits; "-" without either.
 std::string HalfWidthPercent(const std::optional<Estimate>& e);
 
 // "at least 300 more iterations would tell them apart".

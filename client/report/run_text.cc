@@ -203,7 +203,7 @@ TimeText TimeOf(const MeanWithInterval& time) {
 std::string Operators(const RunReport& report, const RunTextOptions& options) {
   const std::optional<size_t> top = report.top_rail();
   std::vector<TextTable::Column> columns = {
-      {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"± 95 %"}};
+      {"#"}, {"operator", Align::kLeft}, {"type", Align::kLeft}, {"time ms"}, {"± ms"}};
   for (size_t i = 0; i < report.rails().size(); ++i) {
     columns.push_back({Printable(report.rails()[i]) + " mJ"});
     if (!report.estimates.empty()) columns.push_back({"± %", Align::kRight, true});
@@ -259,10 +259,10 @@ std::string Groups(const RunReport& report, const RunTextOptions& options, const
                                       fmt::format("{:.3f}", group.time_s * 1e3)};
     for (size_t i = 0; i < group.energy_j.size(); ++i) {
       const std::string together = GroupsText(GroupIdsOf(report, kind, group, i));
-      cells.push_back(together.empty() ? Scaled(group.energy_j[i], 1e3, 3) : together);
-      if (report.estimates.empty()) continue;
       const bool known = i < group.estimate.size() && group.energy_j[i].has_value();
-      cells.push_back(known ? HalfWidthPercent(group.estimate[i]) : kUnknown);
+      const auto estimate = known ? group.estimate[i] : std::nullopt;
+      cells.push_back(together.empty() ? MeanCell(group.energy_j[i], estimate, 1e3) : together);
+      if (!report.estimates.empty()) cells.push_back(HalfWidthPercent(estimate));
     }
     cells.push_back(group.macs ? fmt::format("{:.2f}", static_cast<double>(*group.macs) * 1e-6)
                                : kUnknown);
@@ -342,15 +342,15 @@ std::string OneInference(const RunReport& report, const RunTextOptions& options)
   if (estimated) columns.push_back({"± %", Align::kRight, true});
   for (const char* title : {"inferences/J", "GFLOP/s per W", "mJ x s"}) columns.push_back({title});
   TextTable table(std::move(columns));
-  const auto mean = [](const std::optional<Estimate>& e) {
-    return e ? std::optional(e->mean) : std::nullopt;
+  const auto cell = [](const std::optional<Estimate>& e, double factor) {
+    return MeanCell(e ? std::optional(e->mean) : std::nullopt, e, factor);
   };
   for (size_t i = 0; i < report.per_inference.size(); ++i) {
     const InferenceReport& one = report.per_inference[i];
-    std::vector<std::string> cells = {report.rails()[i], Scaled(mean(one.energy_j), 1e3, 3)};
+    std::vector<std::string> cells = {report.rails()[i], cell(one.energy_j, 1e3)};
     if (estimated) cells.push_back(one.has_interval ? HalfWidthPercent(one.energy_j) : kUnknown);
-    cells.push_back(Scaled(mean(one.inferences_per_j), 1, 3));
-    cells.push_back(Scaled(mean(one.gflops_per_s_per_w), 1, 3));
+    cells.push_back(cell(one.inferences_per_j, 1));
+    cells.push_back(cell(one.gflops_per_s_per_w, 1));
     cells.push_back(Scaled(one.energy_delay_js, 1e3, 4));
     table.AddRow(std::move(cells));
   }

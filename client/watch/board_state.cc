@@ -43,7 +43,7 @@ void TakePoint(const v1::TelemetryPoint& point, BoardState* state) {
   state->lost.clear();
   state->history.Add(point);
   state->bytes += point.ByteSizeLong();
-  state->seconds += static_cast<double>(point.end_ns() - point.begin_ns()) * 1e-9;
+  state->sent.Add(point.end_ns(), state->bytes);
   state->daemon.Add(point.end_ns(), point.daemon_cpu_ns());
   state->front.Add(point.end_ns(), point.front_cpu_ns());
   state->point = point;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/watch/cpu_share.h"
 #include "client/watch/power_history.h"
+#include "client/watch/recent_rate.h"
 #include "common/attribution/least_squares.h"
 #include "common/attribution/run_data.h"
 #include "synergy/v1/board.pb.h"
@@ -55,9 +55,9 @@ struct BoardState {
   std::map<std::string, Throttle> throttles;    // by what
   WatchedRun run;
   uint64_t bytes = 0;  // that the board sent: messages of live power and of the run's records
-  double seconds = 0;  // in which it did
-  CpuShare daemon;     // synergyd, of a core
-  CpuShare front;      // and its front
+  RecentRate sent;     // of these bytes
+  RecentRate daemon;   // CPU time of synergyd, ns
+  RecentRate front;    // and of its front
 };
 
 // The job that runs; null: none does.

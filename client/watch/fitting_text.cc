@@ -14,12 +14,13 @@ constexpr size_t kLeastHost = 16;
 
 }  // namespace
 
-std::string FittingItems(const std::vector<std::string>& items, size_t columns) {
+std::string FittingItems(const std::vector<std::string>& items, size_t columns,
+                         std::string_view between) {
   for (size_t shown = items.size(); shown > 0; --shown) {
     const std::vector<std::string> some(items.begin(),
                                         items.begin() + static_cast<ptrdiff_t>(shown));
-    std::string text = fmt::format("{}", fmt::join(some, "  "));
-    if (shown < items.size()) text += fmt::format("  +{}", items.size() - shown);
+    std::string text = fmt::format("{}", fmt::join(some, between));
+    if (shown < items.size()) text += fmt::format("{}+{}", between, items.size() - shown);
     if (ColumnsOf(text) <= columns) return text;
   }
   return items.empty() ? "" : fmt::format("+{}", items.size());

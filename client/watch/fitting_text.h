@@ -8,8 +8,9 @@
 
 namespace synergy {
 
-// The items, two blanks between them, as far as they fit whole; "+2" for two that do not.
-std::string FittingItems(const std::vector<std::string>& items, size_t columns);
+// The items, as far as they fit whole; "+2" for two that do not.
+std::string FittingItems(const std::vector<std::string>& items, size_t columns,
+                         std::string_view between = "  ");
 
 // Words in lines of so many columns, at most `most` of them; what is left is cut off.
 std::vector<std::string> FittingLines(std::string_view text, size_t columns, size_t most);

@@ -73,8 +73,8 @@ ordered_json TemperaturesJson(const BoardState& state) {
   return zones;
 }
 
-ordered_json ShareJson(const CpuShare& share) {
-  return share.cores() ? ordered_json(*share.cores()) : ordered_json(nullptr);
+ordered_json CoresJson(const RecentRate& cpu) {
+  return cpu.per_ns() ? ordered_json(*cpu.per_ns()) : ordered_json(nullptr);
 }
 
 // Of the run whose records are followed.
@@ -150,8 +150,8 @@ ordered_json WatchJson(const BoardState& state, bool with_energies) {
   json["records_why_not"] = OrNull(!state.run.why_not.empty(), state.run.why_not);
   json["lost"] = state.point->lost();
   json["bytes"] = state.bytes;
-  json["daemon_cores"] = ShareJson(state.daemon);
-  json["front_cores"] = ShareJson(state.front);
+  json["daemon_cores"] = CoresJson(state.daemon);
+  json["front_cores"] = CoresJson(state.front);
   return json;
 }
 

@@ -20,7 +20,8 @@ constexpr size_t kLabelColumns = 26, kWideLabelColumns = 37;
 constexpr size_t kMostChartRows = 6;  // the operators have the rest
 constexpr size_t kLeastOperatorRows = 6;
 constexpr size_t kLongestName = 40;
-constexpr int kMostDecimals = 6;  // of millijoules: there is no room for more
+// Of millijoules: there is no room for more; without an interval.
+constexpr int kMostDecimals = 6, kUnknownDecimals = 3;
 constexpr size_t kMostLostLines = 3;
 
 std::string Name(std::string_view untrusted) {
@@ -224,36 +225,39 @@ class Drawing {
 
   void Sampler() {
     const WatchedRun& run = state_.run;
-    const bool job = run.readings > 0;
-    std::string text = " sample " + (job ? fmt::format("{:g} Hz asked, ", run.requested_hz) : "");
     const auto last = state_.history.rails().empty() ? std::nullopt : state_.history.Last(0, 10);
-    if (last && last->seconds > 0) {
-      text += fmt::format("{:.0f} Hz", static_cast<double>(last->readings) / last->seconds);
-    }
-    if (job) {
-      const double share =
-          100.0 * static_cast<double>(run.fresh) / static_cast<double>(run.readings);
-      const bool told = run.fresh + run.repeats > 0;
-      text += told ? fmt::format(" got, {:.1f} % fresh", share) : " got, fresh not told";
-      text +=
-          fmt::format("; missed {}, failed {}, dropped {}", run.missed, run.failed, run.dropped);
-    }
-    Line(text);
+    const bool known = last && last->seconds > 0;
+    const std::string hz =
+        known ? fmt::format("{:.0f}", static_cast<double>(last->readings) / last->seconds) : "?";
+    if (run.readings == 0) return Line(" sample " + (known ? hz + " Hz" : ""));
+    const double share = 100.0 * static_cast<double>(run.fresh) / static_cast<double>(run.readings);
+    const bool told = run.fresh + run.repeats > 0;
+    const std::string fresh = told ? fmt::format("{:.1f} % fresh", share) : "fresh not told";
+    const std::string text =
+        fmt::format(" sample {:g} Hz asked, {} Hz got, {}; missed {}, failed {}, dropped {}",
+                    run.requested_hz, hz, fresh, run.missed, run.failed, run.dropped);
+    if (text.size() <= pane_.columns) return Line(text);
+    const std::string counts =
+        fmt::format("missed/failed/dropped {}/{}/{}", run.missed, run.failed, run.dropped);
+    Line(" sample " + FittingItems({fmt::format("{}/{:g} Hz", hz, run.requested_hz), counts, fresh},
+                                   pane_.columns - 8, "; "));
   }
 
   void Cost() {
-    const double rate = state_.seconds > 0 ? static_cast<double>(state_.bytes) / state_.seconds : 0;
     const uint64_t lost = state_.point ? state_.point->lost() : 0;
-    std::string text = fmt::format(" cost   {:.1f} kB/s", 1e-3 * rate);
-    if (state_.daemon.cores() && state_.front.cores()) {
-      text += fmt::format("; synergyd {:.1f} %, its front {:.1f} % of a core",
-                          100 * *state_.daemon.cores(), 100 * *state_.front.cores());
+    std::vector<std::string> items;
+    if (state_.sent.per_ns())
+      items.push_back(fmt::format("{:.1f} kB/s", 1e6 * *state_.sent.per_ns()));
+    if (state_.daemon.per_ns() && state_.front.per_ns()) {
+      items.push_back(fmt::format("synergyd {:.1f} %, its front {:.1f} % of a core",
+                                  100 * *state_.daemon.per_ns(), 100 * *state_.front.per_ns()));
     }
-    if (state_.capped_hz > 0) text += fmt::format("; {:g} Hz at most", state_.capped_hz);
-    if (lost > 0) text += fmt::format("; dropped {}", lost);
-    if (screen_.skipped > 0) text += fmt::format("; skipped {}", screen_.skipped);
-    if (state_.losses > 0) text += fmt::format("; lost {}x", state_.losses);
-    Line(text);
+    if (lost > 0) items.push_back(fmt::format("dropped {}", lost));
+    if (screen_.skipped > 0) items.push_back(fmt::format("skipped {}", screen_.skipped));
+    if (state_.losses > 0) items.push_back(fmt::format("lost {}x", state_.losses));
+    if (state_.capped_hz > 0) items.push_back(fmt::format("{:g} Hz at most", state_.capped_hz));
+    if (items.empty()) items.emplace_back("not known");
+    Line(" cost   " + FittingItems(items, pane_.columns - 8, "; "));
   }
 
   void Cores() {
@@ -302,7 +306,7 @@ class Drawing {
     canvas_.Put(1, row_, ShortenedMiddle(OneColumnEach(what), name_columns), ink);
     const char* sign = screen_.look.utf8 ? "\u00b1" : "+-";
     const double mean_mj = 1e3 * energy_j.mean, half_mj = 1e3 * energy_j.half_width();
-    const int decimals = std::min(DecimalsOf(mean_mj, half_mj, 3), kMostDecimals);
+    const int decimals = std::min(DecimalsOf(mean_mj, half_mj, kUnknownDecimals), kMostDecimals);
     canvas_.Put(name_columns + 2, row_++,
                 fmt::format("{0:9.{3}f} {1} {2:.{3}f}", mean_mj, sign, half_mj, decimals), ink);
   }

@@ -206,7 +206,8 @@ grpc::Status DeviceService::FollowJob(grpc::ServerContext* context,
                                       grpc::ServerWriter<v1::FollowJobResponse>* writer) {
   GrpcFollowSink sink(context, writer);
   RunFollower follower(root_, news_, clock_);
-  return ToGrpc(follower.Follow(request->run_id(), request->from_seq(), sink));
+  return ToGrpc(follower.Follow(request->run_id(), request->from_seq(),
+                                Milliseconds(request->pause_ms()), sink));
 }
 
 grpc::Status DeviceService::AcknowledgeChunks(grpc::ServerContext*,

@@ -78,13 +78,15 @@ absl::Status RunFollower::SendStatusIfDue(const v1::JobStatus& job, FollowSink& 
   return absl::OkStatus();
 }
 
-absl::Status RunFollower::Follow(const std::string& run_id, uint64_t from_seq, FollowSink& sink) {
+absl::Status RunFollower::Follow(const std::string& run_id, uint64_t from_seq, Nanoseconds pause,
+                                 FollowSink& sink) {
   const std::shared_ptr<const TrackedJob> tracked = root_.jobs().Find(run_id);
   if (!tracked) {
     const absl::Status gone = root_.GetJob(run_id).status();
     return gone.ok() ? absl::UnavailableError("The run is only just known: follow it again") : gone;
   }
   next_seq_ = from_seq;
+  MonotonicTime next_chunks = clock_.Now();
   while (!sink.Cancelled()) {
     const uint64_t seen = news_.count();
     // Before the spool: when this says that the job has ended, the spool is complete.
@@ -102,9 +104,12 @@ absl::Status RunFollower::Follow(const std::string& run_id, uint64_t from_seq, F
     if (!spool_) {
       if (absl::Status status = Open(job); !status.ok()) return status;
     }
-    bool more = false;
-    if (absl::Status status = SendChunks(sink, &more); !status.ok()) return status;
-    if (more) continue;
+    if (ended || clock_.Now() >= next_chunks) {
+      bool more = false;
+      if (absl::Status status = SendChunks(sink, &more); !status.ok()) return status;
+      if (more) continue;
+      next_chunks = clock_.Now() + pause;
+    }
     if (ended && next_seq_ < job.chunks()) {
       return absl::DataLossError(fmt::format("The records of run {} end at chunk {} of {}", run_id,
                                              next_seq_, job.chunks()));
@@ -117,7 +122,8 @@ absl::Status RunFollower::Follow(const std::string& run_id, uint64_t from_seq, F
     if (news_.stopped())
       return absl::UnavailableError("The daemon goes down; follow the run again");
     if (absl::Status lost = root_.lost(); !lost.ok()) return lost;
-    news_.Wait(seen, kStatusPeriod);
+    // Each chunk is news, and to be woken by each is what a pause is to spare.
+    pause.count > 0 ? news_.WaitForStop(kStatusPeriod) : news_.Wait(seen, kStatusPeriod);
   }
   return ReaderGone();
 }

@@ -32,12 +32,13 @@ class RunFollower {
   // `root`, `news` and `clock` outlive it.
   RunFollower(RootClient& root, const News& news, Clock& clock);
 
-  // Sends chunks from `from_seq` on, a status whenever the state changes and otherwise at most five
-  // times a second, and last the final status. OK: all of it was sent. NotFound: no such run.
-  // OutOfRange: the device holds fewer chunks than from_seq. Unavailable: the front stops.
-  // Cancelled: the reader is gone. DataLoss: the spool does not hold what the job's status
-  // promises.
-  absl::Status Follow(const std::string& run_id, uint64_t from_seq, FollowSink& sink);
+  // Sends chunks from `from_seq` on, with `pause` between them while the job goes on, a status
+  // whenever the state changes and otherwise at most five times a second, and last the final
+  // status. OK: all of it was sent. NotFound: no such run. OutOfRange: the device holds fewer
+  // chunks than from_seq. Unavailable: the front stops. Cancelled: the reader is gone. DataLoss:
+  // the spool does not hold what the job's status promises.
+  absl::Status Follow(const std::string& run_id, uint64_t from_seq, Nanoseconds pause,
+                      FollowSink& sink);
 
  private:
   absl::Status Open(const v1::JobStatus& job);

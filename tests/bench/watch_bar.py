@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the live view costs at 10 frames a second: CPU time of synergyctl watch on the host, and what synergyd and its
-front use more than without it, and what it costs the host while a job runs whose records it follows and solves: from the
-job's first iterations on, when its energies cost most. And how old these become on the screen: since when the job's own line has
-said the iterations that they are said to be of.
+front use more than without it, without a job and with one; and what it costs the host while a job runs whose records it
+follows and solves: from the job's first iterations on, when its energies cost most. And how old these become on the screen:
+since when the job's own line has said the iterations that they are said to be of.
 
 usage: watch_bar.py SECONDS TURNS SECONDS_WITH_JOB
 """
@@ -99,13 +99,16 @@ def main():
             written.append(bytes_s)
         board.ctl("run", "--net", "squeezenet", "--iterations", "1000000", "--detach")
         board.wait_until_measuring()
-        with_job, _, _, screen = watched(board, pids, with_job_s)
+        # Of the board the front alone: synergyd does nothing more for a view when a job runs, and what that takes varies by more
+        # than is judged.
+        with_job, front_with_job, _, screen = watched(board, pids[1:], with_job_s)
+        front_with_job -= sum(shares(pids[1:], seconds * turns))
     print(f"synergyctl watch at 10 frames/s: {median(host):.2%} of a core on the host, {median(more):+.2%} on the board "
           f"(medians of {turns} turns of {seconds:g} s); {median(written) / 10:.0f} bytes a frame")
     energies = "MISSING" if screen.iterations is None else f"of {screen.iterations} iterations at the end"
     print(f"while a job runs, with its energies ({energies}, {screen.oldest_s:.1f} s old at the worst, a solution {screen.solution_s:.1f} s "
-          f"of CPU at most): {with_job:.2%} of a core on the host over {with_job_s:g} s")
-    good = (max(median(host), with_job) <= MOST_OF_HOST and median(more) <= MOST_OF_BOARD
+          f"of CPU at most): {with_job:.2%} of a core on the host over {with_job_s:g} s, {front_with_job:+.2%} of the board's front")
+    good = (max(median(host), with_job) <= MOST_OF_HOST and max(median(more), front_with_job) <= MOST_OF_BOARD
             and screen.iterations is not None and screen.oldest_s <= screen.oldest_allowed_s())
     print(f"bars: at most {MOST_OF_HOST:.0%} on the host, {MOST_OF_BOARD:.0%} on the board, energies at most {screen.oldest_allowed_s():.0f} s old: "
           f"{'met' if good else 'FAILED'}")

@@ -171,8 +171,13 @@ class Report(unittest.TestCase):
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
     def test_paper_has_whole_plots_and_whole_tables(self):
         self.simulate()
+        self.simulate("mobilenet")
+        for runs in ("1",), ("1", "2"):
+            self.show_whole_on_paper(self.page(*runs))
+
+    def show_whole_on_paper(self, page):
         with Browser(width=720) as browser:  # as a page between its margins
-            browser.open(self.page())
+            browser.open(page)
             browser.media("light", "print")
             widest = ("(() => { const right = (all) => Math.max(...[...document.querySelectorAll(all)].map("
                       "(one) => one.getBoundingClientRect().right)); "

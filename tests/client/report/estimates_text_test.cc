@@ -44,11 +44,21 @@ TEST(EstimatesText, NoHalfWidthIsShownAsZero) {
   energy.energy_j = Estimate{1e-7, 0.99e-7, 1.01e-7};
   op.estimate = {energy};
   EXPECT_EQ(EnergyCell(report, op, 0), "0.0001000");
-  EXPECT_EQ(IntervalCell(op, 0), "1.00");
+  EXPECT_EQ(IntervalCell(op, 0), "1.0");
   op.estimate[0]->energy_j = Estimate{0.1, 0.1 - 2.5e-6, 0.1 + 2.5e-6};
   EXPECT_EQ(IntervalCell(op, 0), "0.0025");
   op.result.mean_energy_j = {0.1};
   EXPECT_EQ(EnergyCell(report, op, 0), "100.0000");
+}
+
+TEST(EstimatesText, DigitsThatAnIntervalDoesNotKnowAreNotShown) {
+  RunReport report = Report(0.038, 0.3);
+  report.estimates[0]->inference_j = {.mean = 1.127454, .low = 1.11371, .high = 1.141198};
+  EXPECT_THAT(EstimatesText(report), HasSubstr("VDD_IN: 1127 ± 14 mJ an inference"));
+  const Estimate wide{.mean = 0.0257, .low = 0.0224, .high = 0.0290};
+  EXPECT_EQ(MeanCell(wide.mean, wide, 1e3), "25.7");
+  EXPECT_EQ(HalfWidthPercent(wide), "13");
+  EXPECT_EQ(MeanCell(wide.mean, std::nullopt, 1e3), "25.700");
 }
 
 TEST(EstimatesText, DoesNotAskForMoreIterationsThanARunMayHave) {

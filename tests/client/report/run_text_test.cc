@@ -166,7 +166,7 @@ TEST(RunText, ShowsWhatWasMeasuredAndHow) {
       "operators "
       "they resolve\n"
       "\n"
-      "#  operator  type  time ms  ± 95 %  VDD_IN mJ  VDD_CPU mJ  VDD_IN W  MMACs  GFLOP/s  "
+      "#  operator  type  time ms   ± ms  VDD_IN mJ  VDD_CPU mJ  VDD_IN W  MMACs  GFLOP/s  "
       "share %\n"
       "-  --------  ----  -------  ------  ---------  ----------  --------  -----  -------  "
       "-------\n"

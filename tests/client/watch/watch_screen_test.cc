@@ -67,8 +67,9 @@ BoardState Watched() {
     state.history.Add(point);
   }
   state.point = point;
-  state.seconds = 30;
   state.bytes = 60'000;
+  state.sent.Add(0, 56'000);
+  state.sent.Add(2'000'000'000, 60'000);
   state.daemon.Add(0, 1);
   state.daemon.Add(2'000'000'000, 62'000'000);
   state.front.Add(0, 1);
@@ -225,7 +226,7 @@ TEST(WatchScreen, NamesOfAnyScriptLeaveColumnsWhereTheyAre) {
       for (size_t x = 0; x < canvas.columns(); ++x) {
         row += static_cast<char>(canvas.at(x, y).glyph < 0x80 ? canvas.at(x, y).glyph : U'#');
       }
-      if (const size_t at = row.find("12.500 #"); at != row.npos) return at;
+      if (const size_t at = row.find("12.50 #"); at != row.npos) return at;
     }
     return std::string::npos;
   };
@@ -347,6 +348,25 @@ TEST(WatchScreen, NoNumberIsCut) {
   const Canvas canvas = Draw(state, {});
   EXPECT_TRUE(Contains(canvas, "policy3 1734*  +4 MHz\n"));
   EXPECT_TRUE(Contains(canvas, "C  +5\n"));
+}
+
+TEST(WatchScreen, NoCountOfWhatIsLostIsCut) {
+  BoardState state = Watched();
+  state.run.missed = 142'200;
+  state.run.failed = 702'000;
+  state.run.dropped = 123'456;
+  state.losses = 3;
+  state.capped_hz = 5;
+  WatchScreen screen = Screen(true);
+  screen.skipped = 123'456;
+  const Canvas canvas = DrawPane(state, {}, screen, LayOut(80, 24, 1, 0).front());
+  EXPECT_TRUE(Contains(
+      canvas, " sample 1000/1000 Hz; missed/failed/dropped 142200/702000/123456; 50.0 % fresh\n"))
+      << canvas.Text();
+  EXPECT_TRUE(Contains(canvas, "of a core; skipped 123456; +2\n")) << canvas.Text();
+  const Canvas wide = DrawPane(state, {}, screen, LayOut(120, 24, 1, 0).front());
+  EXPECT_TRUE(Contains(wide, "missed 142200, failed 702000, dropped 123456\n"));
+  EXPECT_TRUE(Contains(wide, "; skipped 123456; lost 3x; 5 Hz at most\n"));
 }
 
 TEST(WatchScreen, ControlCharactersOfABoardAreNotShown) {

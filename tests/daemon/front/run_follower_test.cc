@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -69,8 +70,8 @@ class RunFollowerTest : public testing::Test {
     expected_ = job.run_id();
   }
 
-  absl::Status Follow(uint64_t from_seq) {
-    return RunFollower(*client_, *news_, clock_).Follow("r", from_seq, sink_);
+  absl::Status Follow(uint64_t from_seq, Nanoseconds pause = {}) {
+    return RunFollower(*client_, *news_, clock_).Follow("r", from_seq, pause, sink_);
   }
 
   FakeRoot root_;
@@ -186,6 +187,23 @@ TEST_F(RunFollowerTest, StatusesComeAtMostFiveTimesASecondBetweenChunks) {
   EXPECT_EQ(sink_.seqs.size(), 200u);
   EXPECT_LE(sink_.states.size(), 12u);  // at 0, 0.2, ... 2.0 s, and the final one
   EXPECT_GE(sink_.states.size(), 3u);
+}
+
+TEST_F(RunFollowerTest, ChunksWaitForEachOtherForAPauseAndNotForTheRunsEnd) {
+  root_.AppendChunks("r", 1);
+  SetJob(JobOf("r", v1::JOB_STATE_RUNNING));
+  Connect();
+  v1::JobStatus job = JobOf("r", v1::JOB_STATE_RUNNING);
+  sink_.on_status = [&](v1::JobState) {  // one every 200 ms, and a chunk each time
+    clock_.Advance(Milliseconds(200));
+    job.set_iteration(job.iteration() + 1);
+    root_.AppendChunks("r", 1);
+    root_.SetJob(job.iteration() == 10 ? JobOf("r", v1::JOB_STATE_DONE, 11) : job);
+  };
+  ASSERT_TRUE(Follow(0, Seconds(1)).ok());
+  EXPECT_EQ(sink_.seqs.size(), 11u);
+  // After 0.2 s, with the first status, and 1 s later; then at the end.
+  EXPECT_LE(std::ranges::count_if(sink_.batches, [](int chunks) { return chunks > 0; }), 4);
 }
 
 TEST_F(RunFollowerTest, ARunThatIsForgottenWhileItIsFollowedIsStillGivenWhole) {
