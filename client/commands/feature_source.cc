@@ -49,6 +49,7 @@ std::map<std::string, std::string> ConditionsOf(const RunReport& report) {
   const v1::JobSpec& job = report.header.job();
   std::map<std::string, std::string> conditions = {
       {"board", report.header.board().title()},
+      {"board_name", report.header.board().name()},
       {"engine", job.engine()},
       {"threads", fmt::format("{}", job.threads())},
       {"batch", fmt::format("{}", job.batch())},

@@ -57,7 +57,7 @@ constexpr std::array<Word, 33> kWords = {{
 constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", "mul", "div",
                                                           "max", "mean", "min", "pow"};
 constexpr std::array<std::string_view, 7> kNotSums = {
-    "kernel", "stride", "channels", "groups", "frequency", "temperature", "depthwise_share"};
+    "kernel", "stride", "channels", "groups", "frequency", "temperature", kDepthwiseShare};
 
 // Whose names begin otherwise than those of their siblings.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kSiblings = {
@@ -136,6 +136,7 @@ std::vector<OpClass> ClassesOf(std::span<const std::string> types) {
 
 bool IsCounted(std::string_view feature) {
   const bool is_known = std::ranges::find(kFeatures, feature) != std::end(kFeatures);
+  if (feature == kDepthwiseShare) return false;
   return !is_known || feature == "bus" || feature == "simd";
 }
 
@@ -208,13 +209,14 @@ FeatureTable FeatureTable::ByRun() const {
   }
   out.features = std::move(kept);
   const VectorXd* macs = Find("macs");
-  if (macs == nullptr || (macs->array() <= 0).all()) return out;
+  const bool is_said = Find(kDepthwiseShare) != nullptr;  // by who knew the operators
+  if (is_said || macs == nullptr || (macs->array() <= 0).all()) return out;
   VectorXd depthwise = *macs;
   const std::vector<OpClass> classes = ClassesOf(types);
   for (size_t i = 0; i < classes.size(); ++i) {
     if (classes[i] != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
   }
-  out.Set("depthwise_share", sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
+  out.Set(kDepthwiseShare, sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
   return out;
 }
 

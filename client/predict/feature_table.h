@@ -43,6 +43,8 @@ std::vector<OpClass> ClassesOf(std::span<const std::string> types);
 inline constexpr std::string_view kFeatures[] = {
     "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "kernel", "stride",
     "channels", "groups", "time",  "frequency",    "temperature", "bus",    "simd"};
+// Of a whole network: the share of its macs in depthwise convolutions.
+inline constexpr std::string_view kDepthwiseShare = "depthwise_share";
 struct FeatureColumn {
   std::string name;
   Eigen::VectorXd values;
@@ -72,7 +74,7 @@ struct FeatureTable {
   void Set(std::string_view feature, Eigen::VectorXd values);
   FeatureTable Select(std::span<const Eigen::Index> rows) const;
   // A row a run, in the order of their first rows, with sums of what adds up; of the rest what is
-  // the same in all rows of each. With depthwise_share, that of the macs in depthwise convolutions.
+  // the same in all rows of each. With depthwise_share, unless these rows are of networks already.
   FeatureTable ByRun() const;
 };
 

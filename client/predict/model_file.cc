@@ -18,8 +18,8 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr std::array<std::string_view, 7> kConditions = {"board", "engine",    "clocks", "threads",
-                                                         "batch", "simulated", "synergy"};
+constexpr std::array<std::string_view, 8> kConditions = {
+    "board", "board_name", "engine", "clocks", "threads", "batch", "simulated", "synergy"};
 
 // In quotes, as TOML has them: as JSON, but for DEL.
 std::string Quoted(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/client/predict/synthetic_layers.h"
 
 namespace synergy {
@@ -50,6 +52,22 @@ TEST(Evaluation, AFoldOfRowsIsDrawnWithTheSeed) {
   EXPECT_NE(a->of_operators.mean, other->of_operators.mean);
   EXPECT_EQ(a->of_operators.count, 360u);
   EXPECT_TRUE(a->runs.empty()) << "parts of networks are none";
+}
+
+// Two networks of twelve, whose rows the folds see as networks, with no operators any more.
+TEST(Evaluation, AFoldOfNetworksKnowsTheDepthwiseOnes) {
+  FeatureTable table = MakeLayers({});
+  for (size_t i = 0; i < 60; ++i) {
+    if (table.types[i] == "Conv") table.types[i] = "DepthwiseConv";
+  }
+  const auto result = Evaluate(table, {.family = Family::kMac}, KFold{.folds = 12, .seed = 1});
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->runs.size(), 12u) << "folds of rows are folds of networks";
+  for (const PredictedRow& row : result->runs) {
+    const bool is_depthwise = row.network == "net0" || row.network == "net1";
+    EXPECT_EQ(std::ranges::count(row.prediction.beyond, "depthwise_share"), is_depthwise ? 1 : 0)
+        << row.network;
+  }
 }
 
 TEST(Evaluation, ListsSayWhatIsTrainedOnAndTested) {
