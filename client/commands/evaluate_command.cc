@@ -57,7 +57,7 @@ struct Evaluated {
 
 // All families, but for those that these rows do not have the features for; or those asked for.
 absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
-                                           const FeatureTable& table) {
+                                           const LoadedFeatures& loaded) {
   Evaluated out;
   std::vector<Family> families;
   for (const std::string& name : options.families) families.push_back(*FamilyOfName(name));
@@ -65,8 +65,10 @@ absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
   if (!are_chosen) families.assign(std::begin(kFamilies), std::end(kFamilies));
   std::optional<absl::Status> first;
   for (const Family family : families) {
-    absl::StatusOr<Evaluation> evaluation =
-        Evaluate(table, {.family = family, .degree = options.degree}, SplitOf(options));
+    absl::StatusOr<Evaluation> evaluation = Evaluate(
+        loaded.table,
+        {.family = family, .degree = options.degree, .more_features = loaded.more_features},
+        SplitOf(options));
     if (evaluation.ok()) {
       out.evaluations.push_back(*std::move(evaluation));
       continue;
@@ -103,7 +105,7 @@ absl::Status EvaluateCommand(const EvaluateOptions& options) {
   }
   absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
   if (!loaded.ok()) return loaded.status();
-  absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, loaded->table);
+  absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, *loaded);
   if (!evaluated.ok()) return evaluated.status();
   std::vector<std::string>& notes = loaded->notes;
   notes.insert(notes.end(), evaluated->notes.begin(), evaluated->notes.end());
@@ -118,7 +120,7 @@ absl::Status EvaluateCommand(const EvaluateOptions& options) {
   if (options.json) {
     return WriteStdout(JsonText(DocumentOf(options, *loaded, evaluated->evaluations)));
   }
-  std::string text = EvaluationsText(evaluated->evaluations, StdoutColumns());
+  std::string text = EvaluationsText(evaluated->evaluations, loaded->rail, StdoutColumns());
   for (const std::string& note : notes) text += note + "\n";
   return WritePaged(text + simulated);
 }

@@ -31,7 +31,9 @@ absl::Status Fit(const FitCommandOptions& options) {
   const absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
   if (!loaded.ok()) return loaded.status();
   absl::StatusOr<EnergyModel> model =
-      FitFamily(loaded->table, {.family = *FamilyOfName(options.family), .degree = options.degree});
+      FitFamily(loaded->table, {.family = *FamilyOfName(options.family),
+                                .degree = options.degree,
+                                .more_features = loaded->more_features});
   if (!model.ok()) return Ending(ExitCode::kUsage, model.status());
   model->rail = loaded->rail;
   model->conditions = loaded->conditions;

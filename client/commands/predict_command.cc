@@ -143,7 +143,7 @@ absl::Status PredictCommand(const PredictOptions& options) {
     document["networks"] = std::move(networks);
     return WriteStdout(JsonText(document));
   }
-  std::string shown = PredictionsText(all, tables->front(), StdoutColumns());
+  std::string shown = PredictionsText(all, tables->front(), model->rail, StdoutColumns());
   if (is_simulated)
     shown += "SIMULATED: the model was fitted to energies of a model of the board.\n";
   return WritePaged(shown);

@@ -198,6 +198,7 @@ absl::StatusOr<Evaluation> Evaluate(const FeatureTable& table, const FitOptions&
   Evaluation out;
   out.options = options;
   const FeatureTable known = RowsFor(options, table, &out.notes);
+  if (known.rows() == 0) return FitFamily(table, options).status();
   const FeatureTable rows = by_row && !IsOfOperators(options.family) ? known.ByRun() : known;
   const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
   if (!folds.ok()) return folds.status();
