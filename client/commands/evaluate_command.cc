@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,6 +30,7 @@ struct EvaluateOptions {
   FeatureSourceOptions source;
   std::vector<std::string> families;  // none: all
   int degree = 1;
+  bool has_degree = false;  // it was said
   std::string leave_out = "network";
   int folds = 0;
   uint64_t seed = 1;
@@ -36,6 +38,10 @@ struct EvaluateOptions {
   std::string page;
   bool json = false;
 };
+
+absl::Status Usage(const std::string& what) {
+  return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
+}
 
 Split SplitOf(const EvaluateOptions& options) {
   if (!options.test.empty()) return TrainTest{options.train, options.test};
@@ -100,6 +106,12 @@ nlohmann::ordered_json DocumentOf(const EvaluateOptions& options, const LoadedFe
 
 absl::Status EvaluateCommand(const EvaluateOptions& options) {
   const bool to_stdout = options.page == "-";
+  if (to_stdout && options.json) return Usage("-o - and --json both write to stdout");
+  const std::string with_degree(FamilyName(Family::kMac));
+  if (options.has_degree && !options.families.empty() &&
+      std::ranges::find(options.families, with_degree) == options.families.end()) {
+    return Usage("--degree is of the family mac, which is not among these");
+  }
   if (!options.page.empty() && !to_stdout) {
     if (absl::Status status = CheckOutputPath(options.page); !status.ok()) return status;
   }
@@ -135,9 +147,10 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("--family", options->families, "Default: all that these rows allow")
       ->delimiter(',')
       ->check(IsFamily());
-  command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
-      ->check(CLI::Range(1, kMostDegree))
-      ->capture_default_str();
+  CLI::Option* degree =
+      command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
+          ->check(CLI::Range(1, kMostDegree))
+          ->capture_default_str();
   CLI::Option* leave_out =
       command
           ->add_option("--leave-out", options->leave_out,
@@ -168,8 +181,10 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
                    "stdout, instead of the table)")
       ->type_name("FILE");
   AddJsonFlag(*command, &options->json);
-  command->callback(
-      [options, chosen] { *chosen = [options] { return EvaluateCommand(*options); }; });
+  command->callback([options, chosen, degree] {
+    options->has_degree = degree->count() > 0;
+    *chosen = [options] { return EvaluateCommand(*options); };
+  });
 }
 
 }  // namespace synergy

@@ -29,6 +29,9 @@ absl::StatusOr<LoadedFeatures> LoadCsv(const FeatureSourceOptions& options) {
   if (!map.ok()) return Usage("--map: " + std::string(map.status().message()));
   const absl::StatusOr<std::string> text = ReadUserFile(options.csv, kMostCsvBytes);
   if (!text.ok()) return text.status();
+  if (text->find('\0') != text->npos) {
+    return Usage(options.csv + ": is no table, it has bytes that no text has");
+  }
   absl::StatusOr<FeatureTable> table = ReadFeatureTable(*text, *map);
   if (!table.ok()) return AboutFile(options.csv, table.status());
   LoadedFeatures loaded;

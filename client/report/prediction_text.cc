@@ -123,6 +123,10 @@ std::string NetworksText(const Evaluation& evaluation, size_t width) {
                         ? fmt::format("{:+.1f}", 100 * (row.prediction.mean / row.measured_j - 1))
                         : "-");
     cells.push_back(BeyondText(row.prediction));
+    if (!row.prediction.is_known && row.known_j > 0) {
+      cells.back() +=
+          fmt::format("; its others: {:+.1f} %", 100 * (row.prediction.mean / row.known_j - 1));
+    }
     table.AddRow(std::move(cells));
   }
   return table.Text(width);

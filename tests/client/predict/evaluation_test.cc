@@ -93,6 +93,10 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_EQ(result->of_operators.unknown, 1u);
   EXPECT_EQ(result->of_runs.count, 11u);
   EXPECT_LT(result->of_operators.worst, 0.5);
+  const PredictedRow& network = result->runs.front();
+  EXPECT_FALSE(network.prediction.is_known);
+  EXPECT_DOUBLE_EQ(network.known_j, table.energy_j.head(30).sum() - table.energy_j[3]);
+  EXPECT_NEAR(network.prediction.mean / network.known_j, 1, 0.05) << "the others are predicted";
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
 }
 
@@ -135,6 +139,19 @@ TEST(Evaluation, NamesSayTheArchitecture) {
         std::pair("inception_v3", "inception"), std::pair("googlenet", "inception"),
         std::pair("VGG16", "vgg"), std::pair("nin", "nin"), std::pair("3d", "3d")}) {
     EXPECT_EQ(ArchitectureOfName(network), architecture);
+  }
+}
+
+// Which a prediction has not, and a model of these terms does not look at.
+TEST(Evaluation, ATimeIsNoExtrapolation) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd time = Eigen::VectorXd::Constant(table.rows(), 1);
+  time.head(30).setConstant(2);
+  table.Set("time", time);
+  const auto result = Evaluate(table, {.family = Family::kLayerType}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const PredictedRow& row : result->operators) {
+    EXPECT_EQ(std::ranges::count(row.prediction.beyond, "time"), 0);
   }
 }
 
