@@ -12,6 +12,7 @@
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/predict/op_features.h"
+#include "client/predict/run_scope.h"
 #include "client/predict/table_csv.h"
 #include "common/nearest_name.h"
 

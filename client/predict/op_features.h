@@ -4,10 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "client/analysis/run_report.h"
 #include "client/models/model.h"
 #include "client/predict/feature_table.h"
@@ -24,19 +22,5 @@ FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz)
 // what the run is called. NotFound: it has no such rail, or no energy there; the message says why.
 absl::Status AddRun(const RunReport& report, const std::string& rail, const std::string& run,
                     FeatureTable* table);
-
-// The rail that contains all others of the board. InvalidArgument: none does; names them all.
-// NotFound: the run has no rails.
-absl::StatusOr<std::string> WholeRail(const RunReport& report);
-
-// Of each core that the job could use, in the measured iterations the mean of its clock's highest
-// and lowest [GHz]; without those whose clock could not be read.
-std::vector<double> CoreClocks(const RunReport& report);
-// The mean of these.
-std::optional<double> FrequencyOf(const RunReport& report);
-
-// Of the first zone that has the CPU in its name, else of the first one: the mean of the run's
-// begin and its end [Celsius]. Nothing: the run has no temperatures.
-std::optional<double> TemperatureOf(const RunReport& report);
 
 }  // namespace synergy

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "client/models/zoo.h"
+#include "client/predict/run_scope.h"
 
 namespace synergy {
 namespace {
