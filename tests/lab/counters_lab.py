@@ -13,6 +13,14 @@ UNIT = "armv8_pmuv3"
 CYCLES = [f"r{'0' * zeros}11" for zeros in range(12)]
 
 
+def name_a_tracepoint_that_is_not_there(test):
+    """As tracepoint/no_such/, until the test's end."""
+    unit = "/sys/devices/tracepoint"
+    test.lab.guest.run(f"mount -t tmpfs none {unit} && cd {unit} && mkdir events format && echo 2 > type && "
+                       "echo config:0-63 > format/id && echo id=0xfffffff > events/no_such")
+    test.addCleanup(lambda: test.lab.guest.run(f"umount {unit}"))
+
+
 class Kernel(LabTest):
     """The kernel's answers alone, without a run (count_steps.cc)."""
 
@@ -70,10 +78,7 @@ class Kernel(LabTest):
 
     def test_what_a_unit_does_not_count_is_told_so(self):
         """EINVAL: the kernel's own unit of tracepoints, asked for one that is not there. A name for it is laid over sysfs."""
-        unit = "/sys/devices/tracepoint"
-        self.lab.guest.run(f"mount -t tmpfs none {unit} && cd {unit} && mkdir events format && echo 2 > type && "
-                           "echo config:0-63 > format/id && echo id=0xfffffff > events/no_such")
-        self.addCleanup(lambda: self.lab.guest.run(f"umount {unit}"))
+        name_a_tracepoint_that_is_not_there(self)
         self.assertTrue(self.refusal("tracepoint/no_such/").endswith(
             ": FAILED_PRECONDITION: tracepoint/no_such/ cannot be counted of a thread: this processor has no such event, or "
             "its unit counts the whole machine: choose another event"))
@@ -149,6 +154,13 @@ class Counters(LabTest):
                             self.lab.scratch / "small_init.pbtxt", "--input-shape", "data=1,3,32,32", "--events", events)
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
+
+    def test_what_the_kernel_refuses_is_no_job(self):
+        self.lab.start()
+        name_a_tracepoint_that_is_not_there(self)
+        self.assertIn("tracepoint/no_such/ cannot be counted of a thread: this processor has no such event, or its unit counts "
+                      "the whole machine: choose another event (--events-optional measures without)",
+                      self.refusal("tracepoint/no_such/"))
 
     def test_refusals_say_what_to_do(self):
         self.lab.start()
