@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,6 +30,7 @@ struct EvaluateOptions {
   FeatureSourceOptions source;
   std::vector<std::string> families;  // none: all
   int degree = 1;
+  bool has_degree = false;  // it was said
   std::string leave_out = "network";
   int folds = 0;
   uint64_t seed = 1;
@@ -36,6 +38,10 @@ struct EvaluateOptions {
   std::string page;
   bool json = false;
 };
+
+absl::Status Usage(const std::string& what) {
+  return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
+}
 
 Split SplitOf(const EvaluateOptions& options) {
   if (!options.test.empty()) return TrainTest{options.train, options.test};
@@ -57,7 +63,7 @@ struct Evaluated {
 
 // All families, but for those that these rows do not have the features for; or those asked for.
 absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
-                                           const FeatureTable& table) {
+                                           const LoadedFeatures& loaded) {
   Evaluated out;
   std::vector<Family> families;
   for (const std::string& name : options.families) families.push_back(*FamilyOfName(name));
@@ -65,8 +71,10 @@ absl::StatusOr<Evaluated> EvaluateFamilies(const EvaluateOptions& options,
   if (!are_chosen) families.assign(std::begin(kFamilies), std::end(kFamilies));
   std::optional<absl::Status> first;
   for (const Family family : families) {
-    absl::StatusOr<Evaluation> evaluation =
-        Evaluate(table, {.family = family, .degree = options.degree}, SplitOf(options));
+    absl::StatusOr<Evaluation> evaluation = Evaluate(
+        loaded.table,
+        {.family = family, .degree = options.degree, .more_features = loaded.more_features},
+        SplitOf(options));
     if (evaluation.ok()) {
       out.evaluations.push_back(*std::move(evaluation));
       continue;
@@ -101,12 +109,18 @@ nlohmann::ordered_json DocumentOf(const EvaluateOptions& options, const LoadedFe
 
 absl::Status EvaluateCommand(const EvaluateOptions& options) {
   const bool to_stdout = options.page == "-";
+  if (to_stdout && options.json) return Usage("-o - and --json both write to stdout");
+  const std::string with_degree(FamilyName(Family::kMac));
+  if (options.has_degree && !options.families.empty() &&
+      std::ranges::find(options.families, with_degree) == options.families.end()) {
+    return Usage("--degree is of the family mac, which is not among these");
+  }
   if (!options.page.empty() && !to_stdout) {
     if (absl::Status status = CheckOutputPath(options.page); !status.ok()) return status;
   }
   absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
   if (!loaded.ok()) return loaded.status();
-  absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, loaded->table);
+  absl::StatusOr<Evaluated> evaluated = EvaluateFamilies(options, *loaded);
   if (!evaluated.ok()) return evaluated.status();
   const std::string simulated = loaded->SimulatedNotice();
   if (!options.page.empty()) {
@@ -119,7 +133,7 @@ absl::Status EvaluateCommand(const EvaluateOptions& options) {
   if (options.json) {
     return WriteStdout(JsonText(DocumentOf(options, *loaded, *evaluated)));
   }
-  std::string text = EvaluationsText(evaluated->evaluations, StdoutColumns());
+  std::string text = EvaluationsText(evaluated->evaluations, loaded->rail, StdoutColumns());
   for (const auto& [family, reason] : evaluated->not_evaluated) {
     text += fmt::format("{} is not evaluated: {}\n", FamilyName(family), reason);
   }
@@ -137,9 +151,10 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("--family", options->families, "Default: all that these rows allow")
       ->delimiter(',')
       ->check(IsFamily());
-  command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
-      ->check(CLI::Range(1, kMostDegree))
-      ->capture_default_str();
+  CLI::Option* degree =
+      command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
+          ->check(CLI::Range(1, kMostDegree))
+          ->capture_default_str();
   CLI::Option* leave_out =
       command
           ->add_option("--leave-out", options->leave_out,
@@ -170,8 +185,10 @@ void AddEvaluateCommand(CLI::App& app, ChosenCommand* chosen) {
                    "stdout, instead of the table)")
       ->type_name("FILE");
   AddJsonFlag(*command, &options->json);
-  command->callback(
-      [options, chosen] { *chosen = [options] { return EvaluateCommand(*options); }; });
+  command->callback([options, chosen, degree] {
+    options->has_degree = degree->count() > 0;
+    *chosen = [options] { return EvaluateCommand(*options); };
+  });
 }
 
 }  // namespace synergy

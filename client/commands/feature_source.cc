@@ -12,6 +12,7 @@
 #include "client/commands/stored_report.h"
 #include "client/commands/user_file.h"
 #include "client/predict/op_features.h"
+#include "client/predict/run_scope.h"
 #include "client/predict/table_csv.h"
 #include "common/nearest_name.h"
 
@@ -29,16 +30,23 @@ absl::StatusOr<LoadedFeatures> LoadCsv(const FeatureSourceOptions& options) {
   if (!map.ok()) return Usage("--map: " + std::string(map.status().message()));
   const absl::StatusOr<std::string> text = ReadUserFile(options.csv, kMostCsvBytes);
   if (!text.ok()) return text.status();
+  if (text->find('\0') != text->npos) {
+    return Usage(options.csv + ": is no table, it has bytes that no text has");
+  }
   absl::StatusOr<FeatureTable> table = ReadFeatureTable(*text, *map);
   if (!table.ok()) return AboutFile(options.csv, table.status());
   LoadedFeatures loaded;
   loaded.table = *std::move(table);
   const std::vector<std::string> known(std::begin(kFeatures), std::end(kFeatures));
   for (const FeatureColumn& column : loaded.table.features) {
+    if (column.name == kDepthwiseShare || std::ranges::find(known, column.name) != known.end()) {
+      continue;
+    }
+    loaded.more_features.push_back(column.name);
     const std::string nearest = NearestName(column.name, known);
-    if (nearest.empty() || nearest == column.name) continue;
+    if (nearest.empty()) continue;
     loaded.notes.push_back(
-        fmt::format("'{}' of the map is no feature of any family; did you mean "
+        fmt::format("'{}' of the map is no feature of any family but individual; did you mean "
                     "'{}'?",
                     column.name, nearest));
   }
@@ -49,6 +57,7 @@ std::map<std::string, std::string> ConditionsOf(const RunReport& report) {
   const v1::JobSpec& job = report.header.job();
   std::map<std::string, std::string> conditions = {
       {"board", report.header.board().title()},
+      {"board_name", report.header.board().name()},
       {"engine", job.engine()},
       {"threads", fmt::format("{}", job.threads())},
       {"batch", fmt::format("{}", job.batch())},
@@ -74,6 +83,17 @@ absl::StatusOr<std::vector<StoredRun>> RunsOf(const FeatureSourceOptions& option
   return runs;
 }
 
+void NoteClocks(const RunReport& report, const std::string& name, LoadedFeatures* loaded) {
+  const std::vector<double> clocks = CoreClocks(report);
+  if (clocks.empty()) return;
+  const auto [low, high] = std::ranges::minmax(clocks);
+  if (high < 1.02 * low) return;
+  loaded->notes.push_back(
+      fmt::format("WARNING: {} could use cores of {:.4g} to {:.4g} GHz: its frequency is taken to "
+                  "be their mean, {:.4g} GHz (--cpus keeps a job on cores of one kind)",
+                  name, low, high, *FrequencyOf(report)));
+}
+
 absl::Status AddStored(Store& store, const StoredRun& run, const FeatureSourceOptions& options,
                        LoadedFeatures* loaded) {
   const absl::StatusOr<RunReport> report = LoadReport(store, run, std::string(kMethodLeastSquares));
@@ -82,12 +102,17 @@ absl::Status AddStored(Store& store, const StoredRun& run, const FeatureSourceOp
     return absl::FailedPreconditionError(fmt::format("run {} is INVALID", run.number));
   }
   if (loaded->rail.empty()) {
-    const std::optional<size_t> top = report->top_rail();
-    loaded->rail = !options.rail.empty() ? options.rail : top ? report->rails()[*top] : "";
+    const absl::StatusOr<std::string> whole =
+        options.rail.empty() ? WholeRail(*report) : options.rail;
+    if (absl::IsInvalidArgument(whole.status()))
+      return Usage(std::string(whole.status().message()));
+    if (!whole.ok()) return whole.status();
+    loaded->rail = *whole;
   }
-  const absl::Status added = AddRun(
-      *report, loaded->rail, fmt::format("{} (run {})", run.net, run.number), &loaded->table);
+  const std::string name = fmt::format("{} (run {})", run.net, run.number);
+  const absl::Status added = AddRun(*report, loaded->rail, name, &loaded->table);
   if (!added.ok()) return added;
+  NoteClocks(*report, name, loaded);
   std::map<std::string, std::string> conditions = ConditionsOf(*report);
   if (loaded->conditions.empty()) loaded->conditions = conditions;
   for (auto& [key, value] : loaded->conditions) {
@@ -109,10 +134,11 @@ absl::StatusOr<LoadedFeatures> LoadRuns(const FeatureSourceOptions& options) {
   LoadedFeatures loaded;
   for (const StoredRun& run : *runs) {
     const absl::Status added = AddStored(**store, run, options, &loaded);
+    if (ExitCodeOf(added) == ExitCode::kUsage) return added;
     if (!added.ok()) loaded.notes.push_back("left out: " + std::string(added.message()));
   }
   if (loaded.table.rows() > 0) return loaded;
-  return Usage(fmt::format("no run has energies of operators that could be fitted{}{}",
+  return Usage(fmt::format("no run has energies that could be fitted{}{}",
                            loaded.notes.empty() ? "" : "; ",
                            loaded.notes.empty() ? "" : loaded.notes.front()));
 }

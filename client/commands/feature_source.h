@@ -26,7 +26,8 @@ struct LoadedFeatures {
   std::string rail;
   // EnergyModel::conditions, where all runs have the same; "several" where not.
   std::map<std::string, std::string> conditions;
-  std::vector<std::string> notes;  // runs that were left out, and why
+  std::vector<std::string> more_features;  // FitOptions::more_features
+  std::vector<std::string> notes;          // runs that were left out, and why
 
   // A sentence where some of the energies are a simulated board's; "".
   std::string SimulatedNotice() const;

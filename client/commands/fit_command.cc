@@ -22,21 +22,35 @@ struct FitCommandOptions {
   FeatureSourceOptions source;
   std::string family{"layer-type"};
   int degree = 1;
+  bool has_degree = false;  // it was said
   std::string output;
   bool json = false;
 };
 
+absl::Status Usage(const std::string& what) {
+  return Ending(ExitCode::kUsage, absl::InvalidArgumentError(what));
+}
+
 absl::Status Fit(const FitCommandOptions& options) {
-  if (absl::Status good = CheckOutputPath(options.output); !good.ok()) return good;
+  const bool to_stdout = options.output == "-";
+  if (to_stdout && options.json) return Usage("-o - and --json both write to stdout");
+  if (options.has_degree && options.family != FamilyName(Family::kMac)) {
+    return Usage(fmt::format("--degree is of the family mac: {} has none", options.family));
+  }
+  absl::Status good = to_stdout ? absl::OkStatus() : CheckOutputPath(options.output);
+  if (!good.ok()) return good;
   const absl::StatusOr<LoadedFeatures> loaded = LoadFeatures(options.source);
   if (!loaded.ok()) return loaded.status();
   absl::StatusOr<EnergyModel> model =
-      FitFamily(loaded->table, {.family = *FamilyOfName(options.family), .degree = options.degree});
+      FitFamily(loaded->table, {.family = *FamilyOfName(options.family),
+                                .degree = options.degree,
+                                .more_features = loaded->more_features});
   if (!model.ok()) return Ending(ExitCode::kUsage, model.status());
   model->rail = loaded->rail;
   model->conditions = loaded->conditions;
   model->conditions["synergy"] = SYNERGY_VERSION;
   model->notes.insert(model->notes.end(), loaded->notes.begin(), loaded->notes.end());
+  if (to_stdout) return WriteStdout(ModelText(*model));
   if (absl::Status written = WriteOutputFile(options.output, {ModelText(*model)}); !written.ok()) {
     return written;
   }
@@ -59,14 +73,20 @@ void AddFitCommand(CLI::App& app, ChosenCommand* chosen) {
   command->add_option("--family", options->family, "What the model knows")
       ->check(IsFamily())
       ->capture_default_str();
-  command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
-      ->check(CLI::Range(1, kMostDegree))
-      ->capture_default_str();
-  command->add_option("-o,--output", options->output, "The model's file")
+  CLI::Option* degree =
+      command->add_option("--degree", options->degree, "Of the polynomial of the family mac")
+          ->check(CLI::Range(1, kMostDegree))
+          ->capture_default_str();
+  command
+      ->add_option("-o,--output", options->output,
+                   "The model's file (-: to stdout, instead of the table)")
       ->type_name("FILE")
       ->required();
   AddJsonFlag(*command, &options->json);
-  command->callback([options, chosen] { *chosen = [options] { return Fit(*options); }; });
+  command->callback([options, chosen, degree] {
+    options->has_degree = degree->count() > 0;
+    *chosen = [options] { return Fit(*options); };
+  });
 }
 
 }  // namespace synergy

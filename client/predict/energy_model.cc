@@ -97,7 +97,8 @@ std::vector<std::string> Beyond(const ClassParts& parts, const FeatureTable& tab
   for (const ModelPart* part : parts.parts) {
     for (const FeatureRange& range : part->hull) {
       const VectorXd* values = table.Find(range.feature);
-      if (values == nullptr) continue;
+      // Nobody knows the time before a network ran: families that have it compute it.
+      if (values == nullptr || range.feature == "time") continue;
       const bool is_computed =
           std::ranges::find(parts.parts, range.feature, &ModelPart::target) != parts.parts.end();
       const double value = (*values)[row], slack = 1e-9 * std::abs(value);

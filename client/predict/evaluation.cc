@@ -172,18 +172,22 @@ absl::Status PredictFold(const FeatureTable& table, const FitOptions& options, c
   const FeatureTable test = table.Select(fold.test);
   const absl::StatusOr<Predictions> predicted = Predict(*model, test);
   if (!predicted.ok()) return predicted.status();
+  std::map<std::string_view, double> known_j;
   for (size_t i = 0; i < predicted->rows.size(); ++i) {
-    if (!predicted->rows[i].is_known) {
+    if (predicted->rows[i].is_known) {
+      known_j[test.runs[i]] += test.energy_j[static_cast<Index>(i)];
+    } else {
       out->notes.push_back(fmt::format("{} {}: nothing like it was left to fit to",
                                        test.networks[i], test.layers[i]));
     }
     out->operators.push_back({test.networks[i], test.runs[i], test.layers[i], test.types[i],
-                              test.energy_j[static_cast<Index>(i)], predicted->rows[i]});
+                              test.energy_j[static_cast<Index>(i)], predicted->rows[i], 0});
   }
   const FeatureTable runs = test.ByRun();
   for (size_t i = 0; i < predicted->runs.size(); ++i) {
     out->runs.push_back({runs.networks[i], runs.runs[i], "", "network",
-                         runs.energy_j[static_cast<Index>(i)], predicted->runs[i]});
+                         runs.energy_j[static_cast<Index>(i)], predicted->runs[i],
+                         known_j[runs.runs[i]]});
   }
   return absl::OkStatus();
 }
@@ -197,6 +201,7 @@ absl::StatusOr<Evaluation> Evaluate(const FeatureTable& table, const FitOptions&
   Evaluation out;
   out.options = options;
   const FeatureTable known = RowsFor(options, table, &out.notes);
+  if (known.rows() == 0) return FitFamily(table, options).status();
   const FeatureTable rows = by_row && !IsOfOperators(options.family) ? known.ByRun() : known;
   const auto folds = std::visit([&](const auto& how) { return FoldsOf(rows, how); }, split);
   if (!folds.ok()) return folds.status();

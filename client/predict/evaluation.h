@@ -43,6 +43,7 @@ struct PredictedRow {
   std::string network, run, layer, type;  // no layer: a whole network
   double measured_j = 0;
   Prediction prediction;
+  double known_j = 0;  // measured, of the operators that prediction.mean is of
 };
 
 struct Evaluation {

@@ -39,15 +39,20 @@ std::vector<Term> FewTerms(OpClass op_class) {
   }
 }
 
-// All products of up to two features that a layer has.
-std::vector<Term> ManyTerms() {
+bool Contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// All products of up to two features that a layer has, and what else a table has of it.
+std::vector<Term> ManyTerms(const std::vector<std::string>& more) {
   const std::vector<Term> single = Terms({"macs", "bytes", "im2col_bytes", "flops", "outputs",
-                                          "kernel", "stride", "channels", "groups"});
+                                          "intensity", "kernel", "stride", "channels", "groups"});
   std::vector<Term> terms = single;
   terms.insert(terms.begin(), Term{});
   for (size_t i = 0; i < single.size(); ++i) {
     for (size_t k = i; k < single.size(); ++k) terms.push_back(Product(single[i], single[k]));
   }
+  for (const std::string& feature : more) terms.push_back({.factors = {{.feature = feature}}});
   return terms;
 }
 
@@ -144,7 +149,7 @@ std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& tab
     PartPlan plan;
     plan.op_class = op_class;
     if (is_individual) {
-      plan.terms = OverClocks(ManyTerms(), table, {"frequency^-1"});
+      plan.terms = OverClocks(ManyTerms(options.more_features), table, {"frequency^-1"});
       plan.penalty = Penalty::kLasso;
     } else {
       plan.terms = OverClocks(FewTerms(op_class), table, {"frequency^-1", "frequency^2"});
@@ -158,8 +163,8 @@ std::vector<PartPlan> PlansOf(const FitOptions& options, const FeatureTable& tab
 absl::Status Check(const FeatureTable& table, const FitOptions& options) {
   if (table.rows() == 0) return absl::InvalidArgumentError("there is nothing to fit: no rows");
   for (Index i = 0; i < table.rows(); ++i) {
-    if (table.energy_j[i] > 0) continue;
     const auto row = static_cast<size_t>(i);
+    if (table.energy_j[i] > 0 || Contains(table.whole_runs, table.runs[row])) continue;
     return absl::InvalidArgumentError(
         fmt::format("the energy of {} {} is {:g} J; only energies above 0 can be fitted",
                     table.networks[row], table.layers[row], table.energy_j[i]));
@@ -312,15 +317,36 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
 
 constexpr std::string_view kCounts[] = {"bus", "simd"};
 
+FeatureTable WithEnergiesOfOperators(const FeatureTable& table, std::vector<std::string>* notes) {
+  if (table.whole_runs.empty()) return table;
+  std::vector<Index> kept;
+  for (Index i = 0; i < table.rows(); ++i) {
+    if (!Contains(table.whole_runs, table.runs[static_cast<size_t>(i)])) kept.push_back(i);
+  }
+  notes->push_back(fmt::format("left out: {} of {} runs, which have no energies of operators: {}",
+                               table.whole_runs.size(), DistinctNames(table.runs).size(),
+                               fmt::join(table.whole_runs, ", ")));
+  FeatureTable out = table.Select(kept);
+  out.whole_runs.clear();
+  return out;
+}
+
 }  // namespace
 
 FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
                      std::vector<std::string>* notes) {
-  FeatureTable out = table;
   if (options.family != Family::kCounters && options.family != Family::kChain) {
-    std::erase_if(out.features, [](const FeatureColumn& c) { return IsCounted(c.name); });
+    FeatureTable out =
+        IsOfOperators(options.family) ? WithEnergiesOfOperators(table, notes) : table;
+    std::erase_if(out.features, [&](const FeatureColumn& c) {
+      const bool is_term =
+          options.family == Family::kIndividual && Contains(options.more_features, c.name);
+      return IsCounted(c.name) && !is_term;
+    });
+    out.SetIntensity();
     return out;
   }
+  FeatureTable out = table;
   std::vector<Index> kept;
   std::vector<std::string> without;
   for (Index i = 0; i < table.rows(); ++i) {
@@ -347,6 +373,16 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   if (absl::Status good = Check(table, options); !good.ok()) return good;
   EnergyModel model;
   FeatureTable rows = RowsFor(options, table, &model.notes);
+  if (rows.rows() == 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("the family {} is of operators, and no run has energies of operators",
+                    FamilyName(options.family)));
+  }
+  if (options.family != Family::kIndividual && !options.more_features.empty()) {
+    model.notes.push_back(fmt::format("not used, the family {} has no terms of them: {}",
+                                      FamilyName(options.family),
+                                      fmt::join(options.more_features, ", ")));
+  }
   if (!IsOfOperators(options.family)) rows = rows.ByRun();
   model.family = options.family;
   model.degree = options.degree;

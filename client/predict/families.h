@@ -12,11 +12,14 @@ namespace synergy {
 struct FitOptions {
   Family family = Family::kMac;
   int degree = 1;  // of the family mac: a polynomial of so many powers
+  // Of a table, beside ours: the family individual has each of them alone as a term.
+  std::vector<std::string> more_features{};
 };
 inline constexpr int kMostDegree = 4;
 
 // The rows that the family can be fitted to: families that take counts have those of the runs that
-// have them, which is noted where some have not; the others have all rows, without counts.
+// have them, families of operators those of runs that have energies of operators, which is noted
+// where some have not; families that take no counts have no columns of them.
 FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
                      std::vector<std::string>* notes);
 

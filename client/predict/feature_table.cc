@@ -56,8 +56,9 @@ constexpr std::array<Word, 33> kWords = {{
 }};
 constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", "mul", "div",
                                                           "max", "mean", "min", "pow"};
-constexpr std::array<std::string_view, 7> kNotSums = {
-    "kernel", "stride", "channels", "groups", "frequency", "temperature", "depthwise_share"};
+constexpr std::array<std::string_view, 8> kNotSums = {"intensity",   "kernel",       "stride",
+                                                      "channels",    "groups",       "frequency",
+                                                      "temperature", kDepthwiseShare};
 
 // Whose names begin otherwise than those of their siblings.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kSiblings = {
@@ -136,6 +137,7 @@ std::vector<OpClass> ClassesOf(std::span<const std::string> types) {
 
 bool IsCounted(std::string_view feature) {
   const bool is_known = std::ranges::find(kFeatures, feature) != std::end(kFeatures);
+  if (feature == kDepthwiseShare) return false;
   return !is_known || feature == "bus" || feature == "simd";
 }
 
@@ -157,6 +159,12 @@ void FeatureTable::Set(std::string_view feature, VectorXd values) {
   }
 }
 
+void FeatureTable::SetIntensity() {
+  const VectorXd *flops = Find("flops"), *bytes = Find("bytes");
+  if (Find("intensity") != nullptr || flops == nullptr || bytes == nullptr) return;
+  Set("intensity", (bytes->array() > 0).select(flops->cwiseQuotient(*bytes), 0));
+}
+
 FeatureTable FeatureTable::Select(std::span<const Index> rows) const {
   FeatureTable out{.networks = Picked(networks, rows),
                    .runs = Picked(runs, rows),
@@ -165,7 +173,8 @@ FeatureTable FeatureTable::Select(std::span<const Index> rows) const {
                    .architectures = {},
                    .energy_j = energy_j(rows),
                    .energy_sd_j = energy_sd_j(rows),
-                   .features = {}};
+                   .features = {},
+                   .whole_runs = whole_runs};
   if (!architectures.empty()) out.architectures = Picked(architectures, rows);
   for (const FeatureColumn& column : features) {
     out.features.push_back({column.name, column.values(rows)});
@@ -208,13 +217,14 @@ FeatureTable FeatureTable::ByRun() const {
   }
   out.features = std::move(kept);
   const VectorXd* macs = Find("macs");
-  if (macs == nullptr || (macs->array() <= 0).all()) return out;
+  const bool is_said = Find(kDepthwiseShare) != nullptr;  // by who knew the operators
+  if (is_said || macs == nullptr || (macs->array() <= 0).all()) return out;
   VectorXd depthwise = *macs;
   const std::vector<OpClass> classes = ClassesOf(types);
   for (size_t i = 0; i < classes.size(); ++i) {
     if (classes[i] != OpClass::kDepthwise) depthwise[static_cast<Index>(i)] = 0;
   }
-  out.Set("depthwise_share", sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
+  out.Set(kDepthwiseShare, sums(depthwise).cwiseQuotient(out.Find("macs")->cwiseMax(1)));
   return out;
 }
 

@@ -34,6 +34,7 @@ std::vector<OpClass> ClassesOf(std::span<const std::string> types);
 //   bytes           distinct bytes read and written (likewise)
 //   im2col_bytes    of the patches that a convolution is unrolled to; 0 where it is not
 //   outputs         elements that it writes
+//   intensity       arithmetic: flops a byte; 0 where no byte is moved
 //   kernel, stride, channels, groups    of a window: taps, step, input channels of a group, groups
 //   time            seconds
 //   frequency       GHz, of the CPU
@@ -41,8 +42,10 @@ std::vector<OpClass> ClassesOf(std::span<const std::string> types);
 //   others          counted events, by the names that they were counted with; NaN in the rows of
 //                   runs that have none
 inline constexpr std::string_view kFeatures[] = {
-    "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "kernel", "stride",
-    "channels", "groups", "time",  "frequency",    "temperature", "bus",    "simd"};
+    "macs",     "flops",  "bytes", "im2col_bytes", "outputs",     "intensity", "kernel", "stride",
+    "channels", "groups", "time",  "frequency",    "temperature", "bus",       "simd"};
+// Of a whole network: the share of its macs in depthwise convolutions.
+inline constexpr std::string_view kDepthwiseShare = "depthwise_share";
 struct FeatureColumn {
   std::string name;
   Eigen::VectorXd values;
@@ -64,15 +67,20 @@ struct FeatureTable {
   Eigen::VectorXd energy_j;                // of one execution; above 0 where it is to be fitted
   Eigen::VectorXd energy_sd_j;             // its standard error; 0: not known
   std::vector<FeatureColumn> features;
+  // Runs of whose operators no energies are known: the network's is in the run's first row, and the
+  // others have none.
+  std::vector<std::string> whole_runs;
 
   Eigen::Index rows() const { return energy_j.size(); }
   // Null where there is none.
   const Eigen::VectorXd* Find(std::string_view feature) const;
   // Adds the column, or takes its place.
   void Set(std::string_view feature, Eigen::VectorXd values);
+  // Sets the feature intensity where it is not there and flops and bytes are.
+  void SetIntensity();
   FeatureTable Select(std::span<const Eigen::Index> rows) const;
   // A row a run, in the order of their first rows, with sums of what adds up; of the rest what is
-  // the same in all rows of each. With depthwise_share, that of the macs in depthwise convolutions.
+  // the same in all rows of each. With depthwise_share, unless these rows are of networks already.
   FeatureTable ByRun() const;
 };
 

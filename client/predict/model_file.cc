@@ -21,8 +21,8 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr std::array<std::string_view, 7> kConditions = {"board", "engine",    "clocks", "threads",
-                                                         "batch", "simulated", "synergy"};
+constexpr std::array<std::string_view, 8> kConditions = {
+    "board", "board_name", "engine", "clocks", "threads", "batch", "simulated", "synergy"};
 
 // In quotes, as TOML has them: as JSON, but for DEL.
 std::string Quoted(std::string_view text) {
@@ -244,6 +244,26 @@ EnergyModel ReadModel(TomlTable& table) {
   return model;
 }
 
+// Of runs, in version 2 and before: their kernels and strides were guesses, and of pools 1.
+constexpr std::array<std::string_view, 2> kGuessed = {"kernel", "stride"};
+
+absl::Status DropGuesses(const std::string& origin, EnergyModel* model) {
+  const auto is_guess = [](const auto& one) {
+    return std::ranges::find(kGuessed, one.feature) != kGuessed.end();
+  };
+  for (ModelPart& part : model->parts) {
+    for (const Term& term : part.terms) {
+      if (!std::ranges::any_of(term.factors, is_guess)) continue;
+      return absl::InvalidArgumentError(
+          fmt::format("{}: the term '{}' is of a version of the format that guessed {}: fit the "
+                      "model again",
+                      origin, term.Text(), fmt::join(kGuessed, " and ")));
+    }
+    std::erase_if(part.hull, is_guess);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string ModelText(const EnergyModel& model) {
@@ -277,13 +297,16 @@ absl::StatusOr<EnergyModel> ParseModel(std::string_view text, const std::string&
         fmt::format("{}: line {}: {}", origin, error.source().begin.line, error.description()));
   }
   TomlTable table(parsed, origin);
-  if (const int64_t version = table.Integer("version", 1, 1'000'000); version > kModelVersion) {
+  const int64_t version = table.Integer("version", 1, 1'000'000);
+  if (version > kModelVersion) {
     return absl::InvalidArgumentError(
         fmt::format("{}: version {} of the format is newer than this synergyctl reads ({})", origin,
                     version, kModelVersion));
   }
   EnergyModel model = ReadModel(table);
   if (absl::Status status = table.Finish(); !status.ok()) return status;
+  if (version >= 3 || !model.conditions.contains("board")) return model;
+  if (absl::Status status = DropGuesses(origin, &model); !status.ok()) return status;
   return model;
 }
 

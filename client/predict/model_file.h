@@ -9,12 +9,15 @@
 
 namespace synergy {
 
-inline constexpr int kModelVersion = 2;  // 2: how many parts and ranges there are
+// 2: how many parts and ranges there are. 3: kernel, stride and groups are what the operators'
+// arguments say, of pools, too; intensity; the board's name.
+inline constexpr int kModelVersion = 3;
 
 // Numbers are written so that they read back as they are.
 std::string ModelText(const EnergyModel& model);
 
-// InvalidArgument: what is wrong, and where. `origin`: the file's name.
+// InvalidArgument: what is wrong, and where; also of a version before 3 whose terms have features
+// that were something else then. `origin`: the file's name.
 absl::StatusOr<EnergyModel> ParseModel(std::string_view text, const std::string& origin);
 
 }  // namespace synergy

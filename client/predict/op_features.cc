@@ -8,6 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "client/predict/run_scope.h"
+#include "common/op_spec.h"
+#include "common/op_window.h"
+
 namespace synergy {
 namespace {
 
@@ -22,6 +26,7 @@ struct OpShape {
   std::string type;
   std::vector<Dims> inputs, outputs;
   double macs = 0, flops = 0, bytes = 0;
+  std::optional<OpWindow> window{};  // of its arguments, where these are known
 
   explicit OpShape(std::string of_type) : type(std::move(of_type)) {}
 };
@@ -32,13 +37,36 @@ double Elements(const Dims& dims) {
   return count;
 }
 
-// Of a window over images, NCHW: how often the output is smaller.
-double StrideOf(const OpShape& op) {
+// Whether the window of this many taps an axis, in these steps, has `out` places on `in` elements,
+// with a padding that no window lies on wholly.
+bool Fits(int64_t in, int64_t out, int64_t taps, int64_t stride) {
+  const int64_t least = (out - 1) * stride + taps - in;  // padding at both ends together
+  return least <= taps - 1 && least > -stride;
+}
+
+// Runs do not record their operators' arguments: from what they counted and their sizes, NCHW. A
+// pool's FLOPs are the elements under its windows (common/op_cost.h), without padding.
+OpWindow DerivedWindow(const OpShape& op) {
+  OpWindow window;
   const bool has = !op.inputs.empty() && !op.outputs.empty() && op.inputs[0].size() == 4 &&
                    op.outputs[0].size() == 4 && op.outputs[0][2] > 0;
-  if (!has) return 1;
-  const double ratio = static_cast<double>(op.inputs[0][2]) / static_cast<double>(op.outputs[0][2]);
-  return std::max(1.0, std::round(ratio));
+  if (!has) return window;
+  const OpClass op_class = ClassOfType(op.type);
+  int64_t taps = 1;  // along an axis
+  if (op_class == OpClass::kConvolution && op.inputs.size() >= 2 && op.inputs[1].size() == 4) {
+    const Dims& weights = op.inputs[1];
+    taps = weights[2];
+    window.taps = weights[2] * weights[3];
+    window.groups = op.inputs[0][1] / std::max<int64_t>(weights[1], 1);
+  } else if (op_class == OpClass::kPooling) {
+    const double own = op.type.starts_with("Average") ? 1 : 0;
+    const double mean = op.flops / std::max(Elements(op.outputs[0]), 1.0) - own;
+    taps = std::llround(std::ceil(std::sqrt(std::max(mean, 1.0))));
+    window.taps = taps * taps;
+  }
+  const int64_t in = op.inputs[0][2], out = op.outputs[0][2];
+  while (out < in && window.stride < in && !Fits(in, out, taps, window.stride)) ++window.stride;
+  return window;
 }
 
 struct OpRow {
@@ -49,25 +77,26 @@ struct OpRow {
 OpRow RowOf(const OpShape& op) {
   OpRow out{.type = op.type};
   const double outputs = op.outputs.empty() ? 0 : Elements(op.outputs[0]);
-  double kernel = 1, channels = 1, groups = 1, im2col = 0;
+  const OpWindow window = op.window ? *op.window : DerivedWindow(op);
+  const auto taps = static_cast<double>(window.taps), groups = static_cast<double>(window.groups);
+  double channels = 1, im2col = 0;
   const bool is_conv = ClassOfType(op.type) == OpClass::kConvolution && op.inputs.size() >= 2 &&
                        op.inputs[0].size() == 4 && op.inputs[1].size() == 4;
   if (is_conv) {
     const Dims& weights = op.inputs[1];
     channels = static_cast<double>(weights[1]);
-    kernel = static_cast<double>(weights[2] * weights[3]);
-    groups = static_cast<double>(op.inputs[0][1]) / std::max(channels, 1.0);
     const double filters = std::max(static_cast<double>(weights[0]), 1.0);
-    if (kernel > 1 || StrideOf(op) > 1) {
+    if (window.taps > 1 || window.stride > 1) {
       constexpr double kFloat = 4;
-      im2col = kFloat * outputs / filters * channels * groups * kernel;
+      im2col = kFloat * outputs / filters * channels * groups * taps;
     }
-    if (groups > 1 && channels == 1) out.type = "Depthwise" + op.type;
+    if (window.groups > 1 && channels == 1) out.type = "Depthwise" + op.type;
   } else if (!op.inputs.empty() && op.inputs[0].size() > 1) {
     channels = static_cast<double>(op.inputs[0][1]);
   }
-  out.values = {op.macs, op.flops,     op.bytes, im2col, outputs,
-                kernel,  StrideOf(op), channels, groups};
+  out.values = {
+      op.macs,  op.flops, op.bytes, im2col, outputs, taps, static_cast<double>(window.stride),
+      channels, groups};
   return out;
 }
 
@@ -79,6 +108,7 @@ void SetColumns(const std::vector<OpRow>& rows, FeatureTable* table) {
     for (Index i = 0; i < count; ++i) values[i] = rows[static_cast<size_t>(i)].values[c];
     table->Set(kColumns[c], std::move(values));
   }
+  table->SetIntensity();
 }
 
 OpShape ShapeOf(const v1::OperatorInfo& info) {
@@ -113,6 +143,7 @@ void Append(FeatureTable more, FeatureTable* table) {
   append(more.runs, &table->runs);
   append(more.layers, &table->layers);
   append(more.types, &table->types);
+  append(more.whole_runs, &table->whole_runs);
   // What is the same of all rows, and whatever was counted of some.
   const VectorXd none_before = VectorXd::Constant(table->rows(), std::nan(""));
   const VectorXd none_more = VectorXd::Constant(more.rows(), std::nan(""));
@@ -161,6 +192,13 @@ Energy EnergyOf(const RailEnergy& rail, const RunReport& report, size_t place, s
   return {share * group.energy_j.mean, share * group.energy_j.mean};
 }
 
+// With the arguments and the shapes of a layer, which are all that its window is made of.
+OpSpec SpecOf(const Model& model, size_t layer) {
+  OpSpec spec = OpSpecOf(model.predict.op(static_cast<int>(layer)));
+  for (const BlobShape& input : model.layers[layer].inputs) spec.inputs.push_back({input.dims});
+  return spec;
+}
+
 }  // namespace
 
 FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz) {
@@ -173,6 +211,7 @@ FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz)
     op.macs = static_cast<double>(layer.cost.macs);
     op.flops = static_cast<double>(layer.cost.flops);
     op.bytes = static_cast<double>(layer.cost.bytes_read + layer.cost.bytes_written);
+    op.window = WindowOf(SpecOf(model, rows.size()));
     rows.push_back(RowOf(op));
     table.layers.push_back(layer.name);
     table.types.push_back(rows.back().type);
@@ -184,26 +223,6 @@ FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz)
   SetColumns(rows, &table);
   if (frequency_ghz) table.Set("frequency", VectorXd::Constant(count, *frequency_ghz));
   return table;
-}
-
-std::optional<double> FrequencyOf(const RunReport& report) {
-  for (const ClockRange& clock : report.conditions.clocks) {
-    if (!clock.clock.starts_with("policy") || !clock.lowest_hz || !clock.highest_hz) continue;
-    return 0.5e-9 *
-           (static_cast<double>(*clock.lowest_hz) + static_cast<double>(*clock.highest_hz));
-  }
-  return std::nullopt;
-}
-
-std::optional<double> TemperatureOf(const RunReport& report) {
-  const std::vector<TemperatureRange>& zones = report.conditions.temperatures;
-  if (zones.empty()) return std::nullopt;
-  const auto is_cpu = [](const TemperatureRange& range) {
-    return range.zone.find("CPU") != range.zone.npos || range.zone.find("cpu") != range.zone.npos;
-  };
-  const auto found = std::ranges::find_if(zones, is_cpu);
-  const TemperatureRange& zone = found == zones.end() ? zones.front() : *found;
-  return 0.5 * (zone.begin_c + zone.end_c);
 }
 
 namespace {
@@ -227,6 +246,22 @@ void SetCounts(const RunReport& report, const std::vector<const OpReport*>& ops,
 
 }  // namespace
 
+namespace {
+
+// Whether the run's energy is known of the network alone. NotFound: nor is that.
+absl::StatusOr<bool> IsWhole(const RunReport& report, size_t rail, const std::string& run) {
+  const bool is_estimated = rail < report.estimates.size() && report.estimates[rail];
+  if (is_estimated && report.estimates[rail]->why_not.empty()) return false;
+  const bool has_sum = rail < report.per_inference.size() && report.per_inference[rail].energy_j &&
+                       report.per_inference[rail].energy_j->mean > 0;
+  if (has_sum) return true;
+  return absl::NotFoundError(
+      fmt::format("{} has no energies on {}: {}", run, report.rails()[rail],
+                  is_estimated ? report.estimates[rail]->why_not : "it has no estimates"));
+}
+
+}  // namespace
+
 absl::Status AddRun(const RunReport& report, const std::string& rail, const std::string& run,
                     FeatureTable* table) {
   const auto found = std::ranges::find(report.rails(), rail);
@@ -234,20 +269,22 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
     return absl::NotFoundError(fmt::format("{} has no rail {}", run, rail));
   }
   const auto place = static_cast<size_t>(found - report.rails().begin());
-  const bool is_estimated = place < report.estimates.size() && report.estimates[place];
-  if (!is_estimated || !report.estimates[place]->why_not.empty()) {
-    return absl::NotFoundError(
-        fmt::format("{} has no energies of operators on {}: {}", run, rail,
-                    is_estimated ? report.estimates[place]->why_not : "it has no estimates"));
-  }
+  const absl::StatusOr<bool> is_whole = IsWhole(report, place, run);
+  if (!is_whole.ok()) return is_whole.status();
   FeatureTable more;
   std::vector<OpRow> rows;
   std::vector<double> energies, deviations, times;
   std::vector<const OpReport*> ops;
   for (size_t i = 0; i < report.ops.size(); ++i) {
     const OpReport& op = report.ops[i];
-    const Energy energy = EnergyOf(*report.estimates[place], report, i, place);
-    if (!(energy.mean_j > 0) || !op.info.has_cost()) continue;
+    if (!op.info.has_cost()) continue;
+    Energy energy;
+    if (*is_whole) {
+      energy.mean_j = rows.empty() ? report.per_inference[place].energy_j->mean : 0;
+    } else {
+      energy = EnergyOf(*report.estimates[place], report, i, place);
+      if (!(energy.mean_j > 0)) continue;
+    }
     rows.push_back(RowOf(ShapeOf(op.info)));
     ops.push_back(&op);
     more.layers.push_back(op.info.name());
@@ -260,6 +297,7 @@ absl::Status AddRun(const RunReport& report, const std::string& rail, const std:
   const auto count = static_cast<Index>(rows.size());
   more.networks.assign(rows.size(), report.header.job().net_name());
   more.runs.assign(rows.size(), run);
+  if (*is_whole) more.whole_runs = {run};
   more.energy_j = Eigen::Map<const VectorXd>(energies.data(), count);
   more.energy_sd_j = Eigen::Map<const VectorXd>(deviations.data(), count);
   SetColumns(rows, &more);

@@ -17,18 +17,10 @@ namespace synergy {
 FeatureTable FeaturesOf(const Model& model, std::optional<double> frequency_ghz);
 
 // Adds a row for each operator of a run, with its energy on the rail, its time and what was counted
-// of it. Operators whose
-// energies are known together only have a part of that, by their times, and all of it as standard
-// error. `run`: what the run is called. NotFound: it has no such rail, or no energies of operators
-// there; the message says why.
+// of it. Operators whose energies are known together only have a part of that, by their times, and
+// all of it as standard error; where none is known it is a run of FeatureTable::whole_runs. `run`:
+// what the run is called. NotFound: it has no such rail, or no energy there; the message says why.
 absl::Status AddRun(const RunReport& report, const std::string& rail, const std::string& run,
                     FeatureTable* table);
-
-// Of the CPU in the measured iterations, the mean of highest and lowest [GHz].
-std::optional<double> FrequencyOf(const RunReport& report);
-
-// Of the first zone that has the CPU in its name, else of the first one: the mean of the run's
-// begin and its end [Celsius]. Nothing: the run has no temperatures.
-std::optional<double> TemperatureOf(const RunReport& report);
 
 }  // namespace synergy

@@ -58,7 +58,9 @@ ordered_json RowJson(const PredictedRow& row) {
   json["measured_j"] = row.measured_j;
   json["predicted_j"] = PredictionJson(row.prediction);
   json["extrapolates"] = row.prediction.beyond;
-  AddUnknown(row.prediction, row.type == "network" && row.layer.empty(), &json);
+  const bool is_network = row.type == "network" && row.layer.empty();
+  AddUnknown(row.prediction, is_network, &json);
+  if (is_network && !row.prediction.is_known) json["others_measured_j"] = row.known_j;
   return json;
 }
 

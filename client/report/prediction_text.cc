@@ -30,9 +30,24 @@ std::vector<std::string> FigureCells(const ErrorFigures& figures) {
                                      : fmt::format("{}/{}", figures.inside, figures.with_interval)};
 }
 
+// What else is said of networks and of all operators.
+std::vector<std::string> AllFigureCells(const ErrorFigures& figures) {
+  std::vector<std::string> cells = FigureCells(figures);
+  const bool has = figures.count > 0;
+  cells.push_back(has ? fmt::format("{:.3f}", figures.r_squared) : "-");
+  cells.push_back(has ? Percent(figures.accuracy()) : "-");
+  return cells;
+}
+
+std::string OnRail(const std::string& rail) { return rail.empty() ? "" : " on " + Printable(rail); }
+
+std::string Counted(size_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
+
 std::vector<TextTable::Column> FigureColumns(const std::string& what) {
-  return {{.title = what + " %"}, {.title = "sd"},    {.title = "median"},
-          {.title = "p90"},       {.title = "worst"}, {.title = "inside"}};
+  return {{.title = what},  {.title = "sd"},    {.title = "median"},
+          {.title = "p90"}, {.title = "worst"}, {.title = "inside"}};
 }
 
 // "12.3 mJ" as 12.300, and from where to where it is with 95 %.
@@ -73,6 +88,27 @@ std::string NameOf(const FitOptions& options) {
              : std::string(FamilyName(options.family));
 }
 
+// Families side by side, of networks or of operators.
+std::string FamiliesText(const std::vector<Evaluation>& evaluations, bool are_networks,
+                         size_t width) {
+  std::vector<TextTable::Column> columns = {{.title = "family", .align = Align::kLeft}};
+  for (TextTable::Column& column : FigureColumns(are_networks ? "networks" : "operators")) {
+    columns.push_back(std::move(column));
+  }
+  columns.insert(columns.end(), {{.title = "R²"}, {.title = "accuracy"}});
+  if (are_networks) columns.push_back({.title = "coefficients"});
+  TextTable table(std::move(columns));
+  for (const Evaluation& evaluation : evaluations) {
+    const ErrorFigures& figures = are_networks ? evaluation.of_runs : evaluation.of_operators;
+    if (!are_networks && !IsOfOperators(evaluation.options.family)) continue;
+    std::vector<std::string> cells = AllFigureCells(figures);
+    cells.insert(cells.begin(), NameOf(evaluation.options));
+    if (are_networks) cells.push_back(fmt::format("{}", evaluation.complexity));
+    table.AddRow(std::move(cells));
+  }
+  return table.rows() == 0 ? "" : table.Text(width);
+}
+
 std::string NetworksText(const Evaluation& evaluation, size_t width) {
   TextTable table({{.title = "network", .align = Align::kLeft},
                    {.title = "measured mJ"},
@@ -89,6 +125,10 @@ std::string NetworksText(const Evaluation& evaluation, size_t width) {
                         ? fmt::format("{:+.1f}", 100 * (row.prediction.mean / row.measured_j - 1))
                         : "-");
     cells.push_back(BeyondText(row.prediction));
+    if (!row.prediction.is_known && row.known_j > 0) {
+      cells.back() +=
+          fmt::format("; its others: {:+.1f} %", 100 * (row.prediction.mean / row.known_j - 1));
+    }
     table.AddRow(std::move(cells));
   }
   return table.Text(width);
@@ -121,8 +161,8 @@ std::string ModelText(const EnergyModel& model, size_t width) {
     }
   }
   std::string text = table.Text(width);
-  text += fmt::format("{} coefficients, fitted to {} networks\n", model.complexity(),
-                      model.networks.size());
+  text += fmt::format("{}, fitted to {}{}\n", Counted(model.complexity(), "coefficient"),
+                      Counted(model.networks.size(), "network"), OnRail(model.rail));
   if (model.network_log_half > 0) {
     text += fmt::format("whole networks are within a factor of {:.3f} (95 %)\n",
                         std::exp(model.network_log_half));
@@ -130,23 +170,13 @@ std::string ModelText(const EnergyModel& model, size_t width) {
   return text + NotesText(model.notes);
 }
 
-std::string EvaluationsText(const std::vector<Evaluation>& evaluations, size_t width) {
-  std::vector<TextTable::Column> columns = {{.title = "family", .align = Align::kLeft},
-                                            {.title = "coefficients"}};
-  for (const char* what : {"networks", "operators"}) {
-    for (TextTable::Column& column : FigureColumns(what)) columns.push_back(std::move(column));
-  }
-  TextTable table(std::move(columns));
-  for (const Evaluation& evaluation : evaluations) {
-    std::vector<std::string> cells = {NameOf(evaluation.options),
-                                      fmt::format("{}", evaluation.complexity)};
-    for (const ErrorFigures* figures : {&evaluation.of_runs, &evaluation.of_operators}) {
-      for (std::string& cell : FigureCells(*figures)) cells.push_back(std::move(cell));
-    }
-    table.AddRow(std::move(cells));
-  }
-  std::string text =
-      "errors, in % of what was measured, of what was left out of the fit:\n" + table.Text(width);
+std::string EvaluationsText(const std::vector<Evaluation>& evaluations, const std::string& rail,
+                            size_t width) {
+  std::string text = fmt::format(
+      "errors, in % of what was measured{}, of what was left out of the fit:\n", OnRail(rail));
+  text += FamiliesText(evaluations, true, width);
+  const std::string operators = FamiliesText(evaluations, false, width);
+  if (!operators.empty()) text += "\n" + operators;
   for (const Evaluation& evaluation : evaluations) {
     if (evaluation.by_class.empty()) {
       const std::string notes = NotesText(evaluation.notes);
@@ -192,7 +222,7 @@ std::string UnknownText(const Predictions& predictions) {
 }  // namespace
 
 std::string PredictionsText(const Predictions& predictions, const FeatureTable& table,
-                            size_t width) {
+                            const std::string& rail, size_t width) {
   std::vector<TextTable::Column> columns = {{.title = "network", .align = Align::kLeft},
                                             {.title = "mJ"},
                                             {.title = "low"},
@@ -205,7 +235,8 @@ std::string PredictionsText(const Predictions& predictions, const FeatureTable& 
     cells.push_back(BeyondText(predictions.runs[i]));
     networks.AddRow(std::move(cells));
   }
-  const std::string of_networks = networks.Text(width) + UnknownText(predictions);
+  std::string of_networks = networks.Text(width) + UnknownText(predictions);
+  if (!rail.empty()) of_networks += fmt::format("energies{}\n", OnRail(rail));
   if (predictions.runs.size() != 1 || predictions.rows.empty()) return of_networks;
   columns.front().title = "operator";
   columns.insert(columns.begin() + 1, {.title = "type", .align = Align::kLeft});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "client/analysis/decimals.h"
@@ -134,6 +135,13 @@ std::string Counted(const v1::CountedEvents& counted) {
           ? fmt::format("; in {} groups by turns, each in its share of the iterations, and scaled",
                         counted.groups())
           : "";
+  const bool is_modelled = std::ranges::all_of(
+      counted.events(), [](const auto& event) { return event.unit() == "modelled"; });
+  if (is_modelled) {
+    return fmt::format(
+        "  counted  {}: modelled, no engine ran, and reading takes no time (show --counters)\n",
+        names);
+  }
   return fmt::format(
       "  counted  {} of {} thread{}{}; reading them takes {:.2f} us an operator, a marker without "
       "{:.2f} us (show --counters)\n",

@@ -106,6 +106,64 @@ class Prediction(unittest.TestCase):
         done = self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--board", "Jetson Nano", "--freq", "3GHz")
         self.assertIn("WARNING: the model was fitted for the board", done.stderr)
         self.assertIn("not at 3 GHz", done.stderr)
+        for board in ("sim:jetson-tx1", "NVIDIA Jetson TX1", "NVIDIA Jetson TX1 (simulated)"):
+            self.assertEqual(self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--board", board, "--threads", "4").stderr,
+                             "", board)
+        self.assertIn("for the threads '4', not for '1'",
+                      self.ctl("predict", "--net", "nin", "--model", "warned.toml", "--threads", "1").stderr)
+
+    def play(self, store, board, net, *flags):
+        spool = f"{board}_{net}_{len(list(self.folder.iterdir()))}"
+        subprocess.run([BIN.resolve() / "synergy-sim", "--board", board, "--net", net, "--threads", "4", *flags, "-o", spool],
+                       cwd=self.folder, check=True, stdout=subprocess.PIPE)
+        self.ctl("import", "--spool", spool, "--store", store)
+
+    def test_clocks_are_those_of_the_classes_that_a_network_has(self):
+        store = str(self.folder / "clocks.sqlite")
+        for net in ("resnet18", "resnet34", "squeezenet"):
+            for clock in ("825.6MHz", "1224MHz"):
+                self.play(store, "sim:jetson-tx1", net, "--iterations", "10", "--cpu-freq", clock)
+        for net in ("alexnet", "googlenet"):  # with local normalisations
+            self.play(store, "sim:jetson-tx1", net, "--iterations", "10", "--cpu-freq", "1224MHz")
+        self.ctl("fit", "--runs", "all", "--store", store, "--family", "layer-type", "-o", "clocks.toml")
+        predict = ("predict", "--model", "clocks.toml", "--net")
+        self.assertIn("say at which one with --freq", self.ctl(*predict, "resnet50", code=2).stderr)
+        self.assertEqual(self.ctl(*predict, "resnet50", "--freq", "1GHz").stderr, "")
+        self.assertIn("the class local-normalisation at 1.224 GHz alone, not at 1 GHz",
+                      self.ctl(*predict, "googlenet", "--freq", "1GHz").stderr)
+        self.ctl("fit", "--runs", "all", "--store", store, "--family", "mac", "-o", "no_clock.toml")
+        self.assertIn("has no clock among its terms: --freq changes nothing",
+                      self.ctl("predict", "--net", "nin", "--model", "no_clock.toml", "--freq", "1GHz").stderr)
+
+    def test_a_fuel_gauges_networks_are_fitted_as_wholes(self):
+        store = str(self.folder / "gauge.sqlite")
+        for net in ("nin", "squeezenet", "resnet18"):
+            self.play(store, "sim:snapdragon-820", net, "--iterations", "600")
+        done = self.ctl("fit", "--runs", "all", "--store", store, "--family", "mac", "-o", "gauge.toml", "--json")
+        model = json.loads(done.stdout)["model"]
+        self.assertEqual(len(model["runs"]), 3)
+        self.assertEqual(model["rail"], "battery")
+        self.assertTrue(any("could use cores of 1.594 to 2.15 GHz" in note for note in model["notes"]), model["notes"])
+        self.assertIn("no run has energies of operators",
+                      self.ctl("fit", "--runs", "all", "--store", store, "--family", "layer-type", "-o", "x.toml", code=2).stderr)
+
+    def test_a_board_without_a_rail_of_the_whole_is_asked_for_one(self):
+        store = str(self.folder / "orin.sqlite")
+        self.play(store, "sim:jetson-agx-orin", "squeezenet", "--iterations", "20")
+        args = ("fit", "--runs", "all", "--store", store, "--family", "mac", "-o", "orin.toml")
+        self.assertIn("say with --rail which one the energies are of: VDD_GPU_SOC, VDD_CPU_CV", self.ctl(*args, code=2).stderr)
+        self.assertIn("fitted to 1 network on VDD_CPU_CV", self.ctl(*args, "--rail", "VDD_CPU_CV").stdout)
+
+    def test_a_tables_own_columns_are_terms_of_individual(self):
+        rows = [f"n{net},l{layer},Conv,{1000 + 37 * layer * net},{layer % 5},{1e-3 * (1 + layer % 5)}"
+                for net in range(1, 9) for layer in range(20)]
+        (self.folder / "own.csv").write_text("\n".join(["net,layer,type,macs,f0,j", *rows]) + "\n")
+        args = ("fit", "--csv", "own.csv", "--map", "energy=j,network=net,layer=layer,type=type,macs=macs,f0=f0", "--json", "-o",
+                "own.toml", "--family")
+        (part,) = json.loads(self.ctl(*args, "individual").stdout)["model"]["parts"]
+        (own,) = [term["coefficient"] for term in part["terms"] if term["term"] == "f0"]
+        self.assertAlmostEqual(own, 1e-3, delta=1e-4)
+        self.assertIn("not used, the family mac has no terms of them: f0", json.loads(self.ctl(*args, "mac").stdout)["model"]["notes"])
 
     def test_depthwise_networks_are_flagged_by_macs_alone(self):
         self.ctl("fit", "--runs", "1,2,3,6", "--family", "mac", "-o", "mac.toml")
@@ -156,7 +214,7 @@ class Prediction(unittest.TestCase):
         for op in run["ops"]:
             self.assertEqual(op["counters"]["bus"]["executions"], 20)
             self.assertFalse(op["counters"]["bus"]["scaled"])
-        self.assertIn("simd", self.ctl("show", "1", "--counters").stdout)
+        self.assertIn("simd, bus: modelled, no engine ran", self.ctl("show", "1", "--counters").stdout)
 
     def test_one_run_without_counts_takes_the_counted_ones_from_no_family(self):
         store = self.folder / "mixed.sqlite"
@@ -220,7 +278,22 @@ class Prediction(unittest.TestCase):
             self.assertEqual(browser.complaints, [])
             self.assertEqual([url[:5] for url in browser.requests()], ["file:"])
 
+    def test_a_model_goes_to_stdout(self):
+        self.ctl("fit", *TX1, "--family", "mac", "-o", "same.toml")
+        self.assertEqual(self.ctl("fit", *TX1, "--family", "mac", "-o", "-").stdout, (self.folder / "same.toml").read_text())
+        self.assertFalse((self.folder / "-").exists())
+        for args in (("fit", *TX1, "--family", "mac"), ("evaluate", *TX1)):
+            self.assertIn("both write to stdout", self.ctl(*args, "-o", "-", "--json", code=2).stderr)
+
+    def test_a_degree_is_of_macs_alone(self):
+        self.assertIn("of the family mac", self.ctl("fit", *TX1, "--family", "counters", "--degree", "2", "-o", "x.toml", code=2).stderr)
+        self.assertIn("of the family mac", self.ctl("evaluate", *TX1, "--family", "chain", "--degree", "2", code=2).stderr)
+        self.ctl("evaluate", *TX1, "--degree", "2")
+
     def test_bad_input_writes_nothing(self):
+        (self.folder / "binary.csv").write_bytes(b"net,j\n\x00\x01,1\n")
+        self.assertIn("is no table", self.ctl("fit", "--csv", "binary.csv", "--map", "energy=j,network=net", "-o", "x.toml",
+                                              code=2).stderr)
         for text, args in (("say where the energies are", ("-o", "x.toml")),
                            ("no run", ("--runs", "99", "-o", "x.toml")),
                            ("excludes", ("--runs", "1", *TX1, "-o", "x.toml")),

@@ -1,5 +1,9 @@
 """Counted events through the kernel's own PMU: groups, turns, refusals. QEMU's counts mean nothing beyond "it counts"."""
-from lab import LabError
+import os
+import pathlib
+import unittest
+
+from lab import Guest, LabError
 from lab_board import LabTest, main
 
 UNIT = "armv8_pmuv3"
@@ -7,6 +11,14 @@ UNIT = "armv8_pmuv3"
 
 # One event under many names: what a CPU has counters for is one group.
 CYCLES = [f"r{'0' * zeros}11" for zeros in range(12)]
+
+
+def name_a_tracepoint_that_is_not_there(test):
+    """As tracepoint/no_such/, until the test's end."""
+    unit = "/sys/devices/tracepoint"
+    test.lab.guest.run(f"mount -t tmpfs none {unit} && cd {unit} && mkdir events format && echo 2 > type && "
+                       "echo config:0-63 > format/id && echo id=0xfffffff > events/no_such")
+    test.addCleanup(lambda: test.lab.guest.run(f"umount {unit}"))
 
 
 class Kernel(LabTest):
@@ -49,13 +61,43 @@ class Kernel(LabTest):
         for name in ("cycles", "r011"):
             self.assertGreater(min(counts[name][1]), 0, name)
 
-    def test_each_refusal_has_its_line(self):
+    def test_names_are_refused_before_the_kernel_is_asked(self):
         # QEMU counts instructions only where it counts every one that it emulates.
-        self.assertRegex(self.refusal("instructions"), "instructions cannot be counted: .*no such counter")
+        self.assertIn("instructions cannot be counted: this processor has no such counter (the kernel names those that it "
+                      f"has in /sys/bus/event_source/devices/{UNIT}/events)", self.refusal("instructions"))
         self.assertIn("did you mean cycles?", self.refusal("cycels"))
+
+    def test_who_may_not_count_is_told_so(self):
+        """EACCES."""
         self.lab.guest.run("echo 3 > /proc/sys/kernel/perf_event_paranoid")
         self.addCleanup(lambda: self.lab.guest.run("echo 2 > /proc/sys/kernel/perf_event_paranoid"))
-        self.assertRegex(self.refusal("cycles", user=65534), "cycles may not be counted .*start synergyd as root")
+        self.assertTrue(self.refusal("cycles", user=65534).endswith(
+            ": PERMISSION_DENIED: cycles may not be counted (kernel.perf_event_paranoid is 3): sudo sysctl "
+            "kernel.perf_event_paranoid=1, or start synergyd as root; in a container also --cap-add PERFMON and a seccomp "
+            "profile that has perf_event_open"))
+
+    def test_what_a_unit_does_not_count_is_told_so(self):
+        """EINVAL: the kernel's own unit of tracepoints, asked for one that is not there. A name for it is laid over sysfs."""
+        name_a_tracepoint_that_is_not_there(self)
+        self.assertTrue(self.refusal("tracepoint/no_such/").endswith(
+            ": FAILED_PRECONDITION: tracepoint/no_such/ cannot be counted of a thread: this processor has no such event, or "
+            "its unit counts the whole machine: choose another event"))
+
+
+class NoUnit(unittest.TestCase):
+    """A machine without a PMU, as most virtual ones."""
+
+    def test_what_the_machine_has_no_counter_for_is_told_so(self):
+        """ENOENT."""
+        with Guest(programs=[pathlib.Path(os.environ["SYNERGY_ARM64_BIN"]) / "count_steps"],
+                   cpu="cortex-a57,pmu=off") as guest:
+            for event in ("cycles", "r74"):
+                text, code = guest.attempt(f"count_steps 1 {event}")
+                self.assertEqual(code, 1)
+                self.assertEqual(text, f"FAILED_PRECONDITION: {event} cannot be counted: this kernel sees no such counter in "
+                                 "the processor, as in most virtual machines: give the virtual machine a PMU, or measure on "
+                                 "the board itself; power is measured without")
+            self.assertIn("task-clock 0 ", guest.run("count_steps 1 task-clock"), "which needs none")
 
 
 class Counters(LabTest):
@@ -112,6 +154,13 @@ class Counters(LabTest):
                             self.lab.scratch / "small_init.pbtxt", "--input-shape", "data=1,3,32,32", "--events", events)
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
+
+    def test_what_the_kernel_refuses_is_no_job(self):
+        self.lab.start()
+        name_a_tracepoint_that_is_not_there(self)
+        self.assertIn("tracepoint/no_such/ cannot be counted of a thread: this processor has no such event, or its unit counts "
+                      "the whole machine: choose another event (--events-optional measures without)",
+                      self.refusal("tracepoint/no_such/"))
 
     def test_refusals_say_what_to_do(self):
         self.lab.start()

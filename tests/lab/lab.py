@@ -71,13 +71,13 @@ def _free_port():
 
 class Guest(contextlib.AbstractContextManager):
     """A running guest. `board` is a file of board/: "one_cluster" or "two_clusters"; `programs` are arm64 programs
-    that it has in /bin."""
+    that it has in /bin, `cpu` is QEMU's word for its processor."""
 
-    def __init__(self, board="one_cluster", programs=()):
+    def __init__(self, board="one_cluster", programs=(), cpu="cortex-a57"):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="synergy-lab-"))
         self._qemu = None
         try:
-            self._boot(board, programs)
+            self._boot(board, programs, cpu)
         except BaseException:
             self.close()
             raise
@@ -93,9 +93,9 @@ class Guest(contextlib.AbstractContextManager):
 
     # ---- Booting.
 
-    def _boot(self, board, programs):
+    def _boot(self, board, programs, cpu):
         kernel = _prefix("tests/lab/kernel")
-        machine = ["-cpu", "cortex-a57", "-smp", "4", "-m", "1536"]
+        machine = ["-cpu", cpu, "-smp", "4", "-m", "1536"]
         tree = self._device_tree(board, machine)
         initrd = self._initrd(kernel, programs)
         self.daemon_port, self._command_port = _free_port(), _free_port()

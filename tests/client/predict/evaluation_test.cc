@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/client/predict/synthetic_layers.h"
 
 namespace synergy {
@@ -52,6 +54,22 @@ TEST(Evaluation, AFoldOfRowsIsDrawnWithTheSeed) {
   EXPECT_TRUE(a->runs.empty()) << "parts of networks are none";
 }
 
+// Two networks of twelve, whose rows the folds see as networks, with no operators any more.
+TEST(Evaluation, AFoldOfNetworksKnowsTheDepthwiseOnes) {
+  FeatureTable table = MakeLayers({});
+  for (size_t i = 0; i < 60; ++i) {
+    if (table.types[i] == "Conv") table.types[i] = "DepthwiseConv";
+  }
+  const auto result = Evaluate(table, {.family = Family::kMac}, KFold{.folds = 12, .seed = 1});
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->runs.size(), 12u) << "folds of rows are folds of networks";
+  for (const PredictedRow& row : result->runs) {
+    const bool is_depthwise = row.network == "net0" || row.network == "net1";
+    EXPECT_EQ(std::ranges::count(row.prediction.beyond, "depthwise_share"), is_depthwise ? 1 : 0)
+        << row.network;
+  }
+}
+
 TEST(Evaluation, ListsSayWhatIsTrainedOnAndTested) {
   const FeatureTable table = MakeLayers({});
   const auto result = Evaluate(table, {.family = Family::kMac},
@@ -75,6 +93,10 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_EQ(result->of_operators.unknown, 1u);
   EXPECT_EQ(result->of_runs.count, 11u);
   EXPECT_LT(result->of_operators.worst, 0.5);
+  const PredictedRow& network = result->runs.front();
+  EXPECT_FALSE(network.prediction.is_known);
+  EXPECT_DOUBLE_EQ(network.known_j, table.energy_j.head(30).sum() - table.energy_j[3]);
+  EXPECT_NEAR(network.prediction.mean / network.known_j, 1, 0.05) << "the others are predicted";
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
 }
 
@@ -117,6 +139,19 @@ TEST(Evaluation, NamesSayTheArchitecture) {
         std::pair("inception_v3", "inception"), std::pair("googlenet", "inception"),
         std::pair("VGG16", "vgg"), std::pair("nin", "nin"), std::pair("3d", "3d")}) {
     EXPECT_EQ(ArchitectureOfName(network), architecture);
+  }
+}
+
+// Which a prediction has not, and a model of these terms does not look at.
+TEST(Evaluation, ATimeIsNoExtrapolation) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd time = Eigen::VectorXd::Constant(table.rows(), 1);
+  time.head(30).setConstant(2);
+  table.Set("time", time);
+  const auto result = Evaluate(table, {.family = Family::kLayerType}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const PredictedRow& row : result->operators) {
+    EXPECT_EQ(std::ranges::count(row.prediction.beyond, "time"), 0);
   }
 }
 

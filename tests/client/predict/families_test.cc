@@ -59,8 +59,42 @@ TEST(Families, LayerTypeRecoversCoefficientsToTheirStandardErrors) {
     check(pool, "bytes", 0.5e-9);
     check(pool, "1", 10e-6);
   }
+  RecordProperty("inside", inside);
   // 300 intervals of 95 %: below 270 in one of 10^4 cases.
   EXPECT_GE(inside, 270) << "of " << all;
+}
+
+TEST(Families, WholeNetworksAreOfNoFamilyOfOperators) {
+  FeatureTable table = MakeLayers({});
+  table.whole_runs = {"net0"};
+  table.energy_j[0] = table.energy_j.head(30).sum();
+  table.energy_j.segment(1, 29).setZero();
+  const auto mac = FitFamily(table, {.family = Family::kMac});
+  ASSERT_TRUE(mac.ok()) << mac.status();
+  EXPECT_EQ(mac->runs.size(), 12u);
+  const auto layers = FitFamily(table, {.family = Family::kLayerType});
+  ASSERT_TRUE(layers.ok()) << layers.status();
+  EXPECT_EQ(layers->runs.size(), 11u);
+  EXPECT_THAT(layers->notes,
+              Contains("left out: 1 of 12 runs, which have no energies of operators: net0"));
+  table.whole_runs = DistinctNames(table.runs);
+  EXPECT_THAT(std::string(FitFamily(table, {.family = Family::kPhysical}).status().message()),
+              HasSubstr("no run has energies of operators"));
+}
+
+TEST(Families, ATablesOwnFeaturesAreTermsOfIndividual) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd own(table.rows());
+  for (Eigen::Index i = 0; i < own.size(); ++i) own[i] = 1 + static_cast<double>(i % 7);
+  table.Set("f0", own);
+  table.energy_j += 2e-3 * own;
+  const FitOptions options{.family = Family::kIndividual, .more_features = {"f0"}};
+  const auto model = FitFamily(table, options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_NEAR(CoefficientOf(PartOf(*model, OpClass::kConvolution), "f0"), 2e-3, 2e-4);
+  const auto few = FitFamily(table, {.family = Family::kLayerType, .more_features = {"f0"}});
+  ASSERT_TRUE(few.ok()) << few.status();
+  EXPECT_THAT(few->notes, Contains("not used, the family layer-type has no terms of them: f0"));
 }
 
 TEST(Families, NamesTermsThatTheRowsCannotTellApart) {

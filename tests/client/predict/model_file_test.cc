@@ -46,7 +46,7 @@ std::string ErrorOf(std::string text, const std::string& from, const std::string
 
 TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   const std::string text = ModelText(Fitted());
-  EXPECT_THAT(ErrorOf(text, "version = 2", "version = 3"), HasSubstr("m.toml: version 3"));
+  EXPECT_THAT(ErrorOf(text, "version = 3", "version = 4"), HasSubstr("m.toml: version 4"));
   EXPECT_THAT(ErrorOf(text, "\"layer-type\"", "\"layers\""), HasSubstr("is no family"));
   EXPECT_THAT(ErrorOf(text, "\"macs\"", "\"macs^\""), HasSubstr("is no product of features"));
   EXPECT_THAT(ErrorOf(text, "coefficients = [", "coefficients = [1, "),
@@ -56,6 +56,22 @@ TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(ErrorOf(text, "[[part]]", "[[part"), HasSubstr("m.toml: line"));
   EXPECT_THAT(ErrorOf(text, "network_log_half_95 = ", "network_log_half_95 = -"),
               HasSubstr("must be 0 (not known) or above"));
+}
+
+TEST(ModelFile, TermsWhoseFeaturesWereGuessesAreRefused) {
+  FeatureTable table = MakeLayers({});
+  table.Set("stride", table.Find("bytes")->cwiseSqrt());
+  EnergyModel model = *FitFamily(table, {.family = Family::kIndividual});
+  std::string text = ModelText(model);
+  const std::string now = "version = 3";
+  text.replace(text.find(now), now.size(), "version = 2");
+  EXPECT_TRUE(ParseModel(text, "m.toml").ok()) << "a table says what its columns are";
+  model.conditions["board"] = "TX1";
+  EXPECT_TRUE(ParseModel(ModelText(model), "m.toml").ok());
+  text = ModelText(model);
+  text.replace(text.find(now), now.size(), "version = 2");
+  EXPECT_THAT(std::string(ParseModel(text, "m.toml").status().message()),
+              HasSubstr("guessed kernel and stride: fit the model again"));
 }
 
 // `text` with the first number behind `key` replaced.

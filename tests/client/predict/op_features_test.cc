@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "client/models/zoo.h"
+#include "client/predict/run_scope.h"
 
 namespace synergy {
 namespace {
@@ -32,6 +33,23 @@ TEST(OpFeatures, AreThoseOfTheNetworksOperators) {
   EXPECT_EQ((*table.Find("im2col_bytes"))[conv1], 4.0 * 111 * 111 * 49 * 3);
   const Eigen::Index squeeze = RowOf(table, "fire2/squeeze1x1");
   EXPECT_EQ((*table.Find("im2col_bytes"))[squeeze], 0) << "a window of one is not unrolled";
+}
+
+TEST(OpFeatures, AWindowIsWhatTheArgumentsSay) {
+  const FeatureTable table = FeaturesOf(Zoo("squeezenet"), std::nullopt);
+  const Eigen::Index pool1 = RowOf(table, "pool1"), pool10 = RowOf(table, "pool10");
+  EXPECT_EQ((*table.Find("kernel"))[pool1], 9);
+  EXPECT_EQ((*table.Find("stride"))[pool1], 2);
+  EXPECT_GT((*table.Find("kernel"))[pool10], 100) << "it is global";
+  EXPECT_EQ((*table.Find("stride"))[pool10], 1);
+}
+
+TEST(OpFeatures, IntensityIsOperationsByTheByte) {
+  const FeatureTable table = FeaturesOf(Zoo("resnet18"), std::nullopt);
+  const Eigen::VectorXd &flops = *table.Find("flops"), &bytes = *table.Find("bytes");
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    EXPECT_EQ((*table.Find("intensity"))[i], bytes[i] > 0 ? flops[i] / bytes[i] : 0);
+  }
 }
 
 TEST(OpFeatures, DepthwiseConvolutionsHaveATypeOfTheirOwn) {
@@ -107,6 +125,51 @@ TEST(OpFeatures, AreWhatWasCountedOfAllOperatorsOfARun) {
   EXPECT_EQ((*behind.Find("simd"))[behind.rows() - 1], 5);
 }
 
+// Runs do not record the arguments: of all windows of the zoo these are what is found.
+TEST(OpFeatures, WindowsThatWereNotRecordedAreFound) {
+  for (const ZooEntry& entry : synergy::Zoo()) {
+    const Model model = *entry.build(1, 1);
+    RunReport report =
+        Measured({}, std::vector<std::vector<std::optional<MeanCount>>>(model.layers.size()));
+    for (size_t i = 0; i < model.layers.size(); ++i) {
+      const Layer& layer = model.layers[i];
+      v1::OperatorInfo& info = report.ops[i].info;
+      info.set_name(layer.name);
+      info.set_type(layer.type);
+      info.set_flops(layer.cost.flops);
+      for (const auto& [blobs, shapes] : {std::pair(&layer.inputs, info.mutable_inputs()),
+                                          std::pair(&layer.outputs, info.mutable_outputs())}) {
+        for (const BlobShape& blob : *blobs) {
+          shapes->Add()->mutable_dims()->Assign(blob.dims.begin(), blob.dims.end());
+        }
+      }
+    }
+    FeatureTable derived;
+    ASSERT_TRUE(AddRun(report, "VDD_IN", model.name, &derived).ok());
+    const FeatureTable said = FeaturesOf(model, std::nullopt);
+    for (const char* const feature : {"kernel", "stride", "groups"}) {
+      for (Eigen::Index i = 0; i < said.rows(); ++i) {
+        EXPECT_EQ((*derived.Find(feature))[i], (*said.Find(feature))[i])
+            << model.name << " " << said.layers[static_cast<size_t>(i)] << " " << feature;
+      }
+    }
+  }
+}
+
+TEST(OpFeatures, AWindowWithoutPaddingHasNoLongerStep) {
+  RunReport report = Measured({}, {{}});
+  v1::OperatorInfo& info = report.ops[0].info;
+  info.set_type("Conv");
+  for (const auto& dims : {std::vector<int64_t>{1, 4, 5, 5}, {8, 4, 3, 3}}) {
+    info.add_inputs()->mutable_dims()->Assign(dims.begin(), dims.end());
+  }
+  const std::vector<int64_t> out = {1, 8, 3, 3};
+  info.add_outputs()->mutable_dims()->Assign(out.begin(), out.end());
+  FeatureTable table;
+  ASSERT_TRUE(AddRun(report, "VDD_IN", "run 1", &table).ok());
+  EXPECT_EQ((*table.Find("stride"))[0], 1);
+}
+
 TEST(OpFeatures, ATemperatureIsTheCpusOverTheRun) {
   RunReport report = Measured({}, {{}});
   EXPECT_EQ(TemperatureOf(report), std::nullopt);
@@ -118,6 +181,73 @@ TEST(OpFeatures, ATemperatureIsTheCpusOverTheRun) {
   ASSERT_TRUE(AddRun(report, "VDD_IN", "run 1", &table).ok());
   EXPECT_EQ(table.Find("temperature")->minCoeff(), 45);
   EXPECT_EQ((*table.ByRun().Find("temperature"))[0], 45) << "no sum of operators";
+}
+
+// Of a fuel gauge: nothing of operators, the network's integral.
+RunReport OfGauge(double joules) {
+  RunReport report = Measured({}, {{}, {}, {}});
+  report.estimates[0]->why_not = "it is not known which span of time its readings integrate";
+  report.per_inference.push_back({.energy_j = Estimate{joules, joules, joules},
+                                  .energy_delay_js = {},
+                                  .inferences_per_j = {},
+                                  .gflops_per_s_per_w = {}});
+  for (OpReport& op : report.ops) op.info.set_macs(7);
+  return report;
+}
+
+TEST(OpFeatures, ARunWithoutEnergiesOfOperatorsIsAWholeNetwork) {
+  FeatureTable table;
+  ASSERT_TRUE(AddRun(Measured({}, {{}, {}}), "VDD_IN", "run 1", &table).ok());
+  ASSERT_TRUE(AddRun(OfGauge(0.5), "VDD_IN", "run 2", &table).ok());
+  EXPECT_EQ(table.whole_runs, std::vector<std::string>{"run 2"});
+  const FeatureTable networks = table.ByRun();
+  ASSERT_EQ(networks.rows(), 2);
+  EXPECT_EQ(networks.energy_j[1], 0.5);
+  EXPECT_EQ((*networks.Find("macs"))[1], 21) << "features are those of all operators";
+  RunReport nothing = OfGauge(0.5);
+  nothing.per_inference[0].energy_j.reset();
+  EXPECT_EQ(AddRun(nothing, "VDD_IN", "run 3", &table).code(), absl::StatusCode::kNotFound);
+}
+
+TEST(OpFeatures, AClockIsThatOfTheCoresThatTheJobHad) {
+  RunReport report = Measured({}, {{}});
+  report.header.mutable_board()->set_cpus(4);
+  report.conditions.clocks = {
+      {.clock = "policy0", .lowest_hz = 1'000'000'000, .highest_hz = 1'000'000'000},
+      {.clock = "policy2", .lowest_hz = 1'900'000'000, .highest_hz = 2'100'000'000},
+      {.clock = "gpu", .lowest_hz = 500'000'000, .highest_hz = 500'000'000}};
+  EXPECT_THAT(CoreClocks(report), testing::ElementsAre(1, 1, 2, 2));
+  EXPECT_EQ(FrequencyOf(report), 1.5);
+  v1::ClockRequest& asked = *report.header.mutable_job()->mutable_clocks();
+  asked.add_cpus(2);
+  asked.add_cpus(3);
+  EXPECT_THAT(CoreClocks(report), testing::ElementsAre(2, 2));
+  EXPECT_EQ(FrequencyOf(report), 2);
+}
+
+TEST(OpFeatures, TheWholeBoardsRailContainsAllOthers) {
+  RunReport report = Measured({}, {{}});
+  const auto set = [&](std::vector<std::pair<std::string, std::string>> rails) {
+    report.attribution.rails.clear();
+    report.header.mutable_board()->clear_rails();
+    report.estimates.assign(rails.size(), RailEnergy{});
+    for (const auto& [name, contained_in] : rails) {
+      report.attribution.rails.push_back(name);
+      v1::RailInfo& info = *report.header.mutable_board()->add_rails();
+      info.set_name(name);
+      info.set_contained_in(contained_in);
+    }
+  };
+  set({{"VDD_IN", ""}, {"VDD_CPU", "VDD_IN"}, {"VDD_GPU", "VDD_IN"}});
+  EXPECT_EQ(*WholeRail(report), "VDD_IN");
+  set({{"VDD_GPU_SOC", ""}, {"VDD_CPU_CV", ""}, {"VIN_SYS_5V0", ""}});
+  EXPECT_EQ(WholeRail(report).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(WholeRail(report).status().message()),
+              testing::HasSubstr("say with --rail which one the energies are of: VDD_GPU_SOC, "
+                                 "VDD_CPU_CV, VIN_SYS_5V0"));
+  set({{"battery", ""}, {"meter", ""}});
+  report.estimates[1].reset();
+  EXPECT_EQ(*WholeRail(report), "battery") << "a meter measures the same once more";
 }
 
 TEST(ClassOfType, KnowsTypesOfCaffe2AndWordsOfTables) {
