@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "client/analysis/paired_sequence.h"
@@ -12,6 +13,11 @@ namespace synergy {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr const char* kOperatorsAssumed =
+    "operators are not decided by one run of each side: how much each of them differs from run to "
+    "run is not known. Collect several runs (synergyctl tag RUN NAME --add), or measure job files "
+    "in turns";
 
 GateDecision DecisionOf(const GateRow& row, double log_limit) {
   if (row.log_low > log_limit) return GateDecision::kFail;
@@ -27,21 +33,29 @@ void Conclude(GateResult* result) {
   result->decision = any(GateDecision::kFail)           ? GateDecision::kFail
                      : any(GateDecision::kInconclusive) ? GateDecision::kInconclusive
                                                         : GateDecision::kPass;
-  if (!result->against.empty()) result->decision = GateDecision::kInconclusive;
+  if (result->against.empty()) return;
+  result->decision = GateDecision::kInconclusive;
+  for (GateRow& row : result->rows) row.decision = GateDecision::kWithheld;
 }
 
-void JudgeRows(const std::vector<Increase>& increases, GateResult* result) {
-  const double log_limit = std::log1p(result->rule.max_increase);
+// Rows, and by how much each of them costs more.
+struct Judged {
+  std::vector<GateRow> rows;
+  std::vector<Increase> increases;
+};
+
+void JudgeRows(const GateRule& rule, Judged* judged) {
+  const double log_limit = std::log1p(rule.max_increase);
   std::vector<double> above, below;
-  for (const Increase& increase : increases) {
+  for (const Increase& increase : judged->increases) {
     above.push_back(increase.ProbabilityAbove(log_limit));
     below.push_back(1 - above.back());
   }
-  const std::vector<double> fail_levels = HolmLevels(above, result->rule.point_alpha());
-  const std::vector<double> pass_levels = HolmLevels(below, result->rule.point_alpha());
-  for (size_t i = 0; i < increases.size(); ++i) {
-    GateRow& row = result->rows[i];
-    const Increase& increase = increases[i];
+  const std::vector<double> fail_levels = HolmLevels(above, rule.point_alpha());
+  const std::vector<double> pass_levels = HolmLevels(below, rule.point_alpha());
+  for (size_t i = 0; i < judged->rows.size(); ++i) {
+    GateRow& row = judged->rows[i];
+    const Increase& increase = judged->increases[i];
     row.log = increase.log;
     row.log_low = increase.Bound(fail_levels[i]);
     row.log_high = increase.Bound(1 - pass_levels[i]);
@@ -59,7 +73,7 @@ std::string NotKnown(Metric metric, const std::string& rail) {
       MetricName(metric), rail.empty() ? "" : " on ", rail);
 }
 
-std::vector<const ComparedValue*> Judged(const Comparison& comparison, bool per_op) {
+std::vector<const ComparedValue*> ValuesToJudge(const Comparison& comparison, bool per_op) {
   std::vector<const ComparedValue*> judged;
   for (const ComparedValue& value : comparison.values) {
     if (value.level == Level::kNetwork || (per_op && value.level == Level::kOperator)) {
@@ -114,6 +128,7 @@ ordered_json ShareJson(double log) {
 
 std::string_view DecisionName(GateDecision decision) {
   if (decision == GateDecision::kPass) return "PASS";
+  if (decision == GateDecision::kWithheld) return "-";
   return decision == GateDecision::kFail ? "FAIL" : "INCONCLUSIVE";
 }
 
@@ -121,9 +136,9 @@ GateResult JudgeGate(const Comparison& comparison, const ComparedRuns& runs, con
                      bool per_op, std::vector<std::string> against) {
   GateResult result{.rule = rule, .metric = comparison.metric, .rail = comparison.rail};
   result.against = std::move(against);
-  std::vector<Increase> increases;
+  Judged known, assumed;
   bool network = false;
-  for (const ComparedValue* value : Judged(comparison, per_op)) {
+  for (const ComparedValue* value : ValuesToJudge(comparison, per_op)) {
     if (!value->increase) {
       result.unknown += value->level == Level::kOperator ? 1 : 0;
       continue;
@@ -132,12 +147,19 @@ GateResult JudgeGate(const Comparison& comparison, const ComparedRuns& runs, con
       network = true;
       result.spread = SpreadText(runs, value->spread);
     }
-    result.rows.push_back({.level = value->level, .name = value->name});
-    increases.push_back(*value->increase);
+    const bool is_assumed = value->level == Level::kOperator && value->spread.assumed;
+    Judged& judged = is_assumed ? assumed : known;
+    judged.rows.push_back({.level = value->level, .name = value->name});
+    judged.increases.push_back(*value->increase);
   }
   if (!network) result.against.push_back(NotKnown(comparison.metric, comparison.rail));
+  JudgeRows(rule, &known);
+  JudgeRows(rule, &assumed);
+  for (GateRow& row : assumed.rows) row.decision = GateDecision::kInconclusive;
+  if (!assumed.rows.empty()) result.notes.emplace_back(kOperatorsAssumed);
+  result.rows = std::move(known.rows);
+  std::ranges::move(assumed.rows, std::back_inserter(result.rows));
   if (result.rows.size() > 1) result.correction = "Holm";
-  JudgeRows(increases, &result);
   Conclude(&result);
   return result;
 }
@@ -152,7 +174,7 @@ GateResult JudgePairs(const ComparedRuns& runs, const std::string& rail, Metric 
                                 rail, metric, /*assumed_sd=*/0));
   }
   // Their number must not depend on what was seen since, so those that are not known count, too.
-  const std::vector<const ComparedValue*> judged = Judged(pairs.front(), per_op);
+  const std::vector<const ComparedValue*> judged = ValuesToJudge(pairs.front(), per_op);
   for (const ComparedValue* value : judged) {
     std::optional<GateRow> row =
         PairedRow(*value, pairs, rule.point_alpha() / static_cast<double>(judged.size()),
@@ -226,7 +248,9 @@ ordered_json GateJson(const GateResult& result) {
     ordered_json item;
     item["level"] = LevelName(row.level);
     item["name"] = row.name.empty() ? ordered_json(nullptr) : ordered_json(row.name);
-    item["decision"] = DecisionName(row.decision);
+    item["decision"] = row.decision == GateDecision::kWithheld
+                           ? ordered_json(nullptr)
+                           : ordered_json(DecisionName(row.decision));
     item["baseline"] = std::exp(row.log_baseline);
     item["candidate"] = std::exp(row.log_candidate);
     item["increase"] = RatioLess1(row.log);

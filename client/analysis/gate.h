@@ -18,8 +18,9 @@
 
 namespace synergy {
 
-enum class GateDecision { kPass, kFail, kInconclusive };
-std::string_view DecisionName(GateDecision decision);  // "PASS", "FAIL", "INCONCLUSIVE"
+// kWithheld: of a row whose runs count for nothing (GateResult::against).
+enum class GateDecision { kPass, kFail, kInconclusive, kWithheld };
+std::string_view DecisionName(GateDecision decision);  // "PASS", "FAIL", "INCONCLUSIVE", "-"
 
 struct GateRule {
   double max_increase = 0;  // a share
@@ -58,7 +59,9 @@ struct GateResult {
   std::string simulated = {};             // SimulatedNotice of a run
 };
 
-// `against` makes it INCONCLUSIVE; so does a network that is not known in each run.
+// `against` makes it INCONCLUSIVE; so does a network that is not known in each run. An operator of
+// which nobody knows how much runs differ (RunSpread::assumed) is INCONCLUSIVE: some differ by ten
+// times what is assumed of a network.
 GateResult JudgeGate(const Comparison& comparison, const ComparedRuns& runs, const GateRule& rule,
                      bool per_op, std::vector<std::string> against);
 

@@ -27,6 +27,14 @@ std::optional<RunValue> OfTime(const MeanWithInterval& time_s) {
   return Known(time_s.mean, 0.5 * (time_s.ci95->high - time_s.ci95->low));
 }
 
+// An energy's own interval has the sensor's errors on what was executed. What differs from one
+// iteration to the next, which the times tell, moves the energy at least as much.
+std::optional<RunValue> Scattering(std::optional<RunValue> energy,
+                                   const std::optional<RunValue>& time) {
+  if (energy && time && time->sd) energy->sd = std::hypot(energy->sd.value_or(0), *time->sd);
+  return energy;
+}
+
 // Errors of the two may go together: at worst they add up.
 std::optional<RunValue> Product(const std::optional<RunValue>& a,
                                 const std::optional<RunValue>& b) {
@@ -38,8 +46,9 @@ std::optional<RunValue> Product(const std::optional<RunValue>& a,
 
 std::optional<RunValue> Of(Metric metric, const std::optional<RunValue>& energy,
                            const std::optional<RunValue>& time) {
-  if (metric == Metric::kEnergy) return energy;
-  return metric == Metric::kTime ? time : Product(energy, time);
+  if (metric == Metric::kTime) return time;
+  const std::optional<RunValue> scattering = Scattering(energy, time);
+  return metric == Metric::kEnergy ? scattering : Product(scattering, time);
 }
 
 std::optional<RunValue> EnergyOf(const InferenceReport& inference) {

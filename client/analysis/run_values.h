@@ -20,7 +20,8 @@ std::string_view LevelName(Level level);  // "network", "type", "module", "opera
 
 // The natural logarithm of a value (J, s, J s) and its standard deviation within the run, as a
 // share of the value: the half of a 95 % interval by 1.96, which takes Student's t for wider than
-// it is. No deviation: the run does not tell.
+// it is. An energy's has the scatter of the iterations' times in it. No deviation: the run does not
+// tell.
 struct RunValue {
   double log = 0;
   std::optional<double> sd;
@@ -32,8 +33,9 @@ struct NamedValue {
   std::optional<RunValue> value;  // absent: not known, or a part of a group
 };
 
-// In the order of the levels. Of one inference. Of time and edp the types and modules have the sum
-// of their operators' means, whose errors nobody knows: without a deviation.
+// In the order of the levels. Of one inference. The types and modules have the sum of their
+// operators' mean times, whose errors nobody knows: time and edp are without a deviation, and
+// energy has its own alone.
 std::vector<NamedValue> ValuesOf(const RunReport& report, size_t rail, Metric metric);
 
 struct RunDifference {

@@ -33,7 +33,10 @@ absl::Status ShowBoard(const BoardOptions& options) {
   if (!link.ok()) return link.status();
   absl::StatusOr<std::vector<v1::JobStatus>> jobs = (*link)->client()->List();
   if (!jobs.ok()) return FromDevice(jobs.status());
-  const BoardState state = {(*link)->board(), *std::move(jobs), AskForObjects(*(*link)->client())};
+  const BoardState state = {.board = (*link)->board(),
+                            .jobs = *std::move(jobs),
+                            .objects = AskForObjects(*(*link)->client()),
+                            .progress = ProgressShownTo((*link)->client()->paired_role())};
   return options.json ? WriteStdout(JsonText(BoardJson(state))) : WritePaged(BoardText(state));
 }
 

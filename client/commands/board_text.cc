@@ -21,7 +21,7 @@ std::string_view PhaseOf(const v1::JobStatus& job) {
   return job.phase() == v1::PHASE_UNSPECIFIED ? "none" : PhaseName(job.phase());
 }
 
-ordered_json JobJson(const v1::JobStatus& job) {
+ordered_json JobJson(const v1::JobStatus& job, Progress progress) {
   ordered_json json;
   json["id"] = job.run_id();
   json["net"] = job.spec().net_name();
@@ -29,15 +29,15 @@ ordered_json JobJson(const v1::JobStatus& job) {
   json["state"] = StateName(job.state());
   json["phase"] = PhaseOf(job);
   json["queue_position"] = job.queue_position();
-  json["iteration"] = job.iteration();
+  json["iteration"] = CountJson(job.iteration(), progress);
   json["iterations"] = job.spec().iterations();
   json["precision"] =
       job.spec().precision() > 0 ? ordered_json(job.spec().precision()) : ordered_json(nullptr);
   json["widest_interval"] =
       job.widest_interval() > 0 ? ordered_json(job.widest_interval()) : ordered_json(nullptr);
   json["submitted_at"] = UtcText(job.submitted_unix_ns());
-  json["chunks"] = job.chunks();
-  json["acknowledged"] = job.acknowledged();
+  json["chunks"] = CountJson(job.chunks(), progress);
+  json["acknowledged"] = CountJson(job.acknowledged(), progress);
   return json;
 }
 
@@ -138,7 +138,7 @@ ordered_json BoardJson(const BoardState& state) {
   json["kernel"] = board.kernel();
   json["objects"] = ObjectsJson(state.objects);
   json["jobs"] = ordered_json::array();
-  for (const v1::JobStatus& job : state.jobs) json["jobs"].push_back(JobJson(job));
+  for (const v1::JobStatus& job : state.jobs) json["jobs"].push_back(JobJson(job, state.progress));
   return json;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "client/commands/job_list.h"
 #include "nlohmann/json.hpp"
 #include "synergy/v1/board.pb.h"
 #include "synergy/v1/device.pb.h"
@@ -17,6 +18,7 @@ struct BoardState {
   const v1::BoardInfo& board;
   std::vector<v1::JobStatus> jobs;
   std::optional<v1::ObjectStatus> objects;
+  Progress progress = Progress::kShown;  // of the jobs
 };
 
 // Lines, each with its newline; what the board says is made fit for a terminal.

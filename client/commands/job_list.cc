@@ -57,6 +57,14 @@ ordered_json LeaseJson(const v1::DeviceLease& lease) {
 
 }  // namespace
 
+Progress ProgressShownTo(v1::Role paired_role) {
+  return paired_role == v1::ROLE_WATCH ? Progress::kHidden : Progress::kShown;
+}
+
+ordered_json CountJson(uint64_t count, Progress progress) {
+  return progress == Progress::kShown ? ordered_json(count) : ordered_json(nullptr);
+}
+
 std::string JobListText(const std::vector<v1::JobStatus>& jobs, const v1::QueueState& queue) {
   using Align = TextTable::Align;
   std::string text;
@@ -84,7 +92,7 @@ std::string JobListText(const std::vector<v1::JobStatus>& jobs, const v1::QueueS
   return text;
 }
 
-ordered_json JobJson(const v1::JobStatus& job, bool with_spec) {
+ordered_json JobJson(const v1::JobStatus& job, bool with_spec, Progress progress) {
   ordered_json json;
   json["id"] = job.run_id();
   json["owner"] = job.owner();
@@ -97,10 +105,10 @@ ordered_json JobJson(const v1::JobStatus& job, bool with_spec) {
       job.queue_position() > 0 ? ordered_json(job.queue_position()) : ordered_json(nullptr);
   json["waits_for"] =
       job.waits_for().empty() ? ordered_json(nullptr) : ordered_json(job.waits_for());
-  json["iteration"] = job.iteration();
+  json["iteration"] = CountJson(job.iteration(), progress);
   json["error"] = job.error().empty() ? ordered_json(nullptr) : ordered_json(job.error());
-  json["chunks"] = job.chunks();
-  json["acknowledged"] = job.acknowledged();
+  json["chunks"] = CountJson(job.chunks(), progress);
+  json["acknowledged"] = CountJson(job.acknowledged(), progress);
   if (!with_spec) return json;
   json["iterations"] = job.spec().iterations();
   json["warmup"] = job.spec().warmup();
@@ -111,14 +119,16 @@ ordered_json JobJson(const v1::JobStatus& job, bool with_spec) {
   return json;
 }
 
-ordered_json JobListJson(const std::vector<v1::JobStatus>& jobs, const v1::QueueState& queue) {
+ordered_json JobListJson(const std::vector<v1::JobStatus>& jobs, const v1::QueueState& queue,
+                         Progress progress) {
   ordered_json document;
   document["leases"] = ordered_json::array();
   for (const v1::DeviceLease& lease : queue.leases()) {
     document["leases"].push_back(LeaseJson(lease));
   }
   document["jobs"] = ordered_json::array();
-  for (const v1::JobStatus* job : Sorted(jobs)) document["jobs"].push_back(JobJson(*job, false));
+  for (const v1::JobStatus* job : Sorted(jobs))
+    document["jobs"].push_back(JobJson(*job, false, progress));
   document["evicted"] = ordered_json::array();
   for (const v1::EvictedRun& run : queue.evicted()) {
     ordered_json json;
@@ -135,7 +145,7 @@ ordered_json JobListJson(const std::vector<v1::JobStatus>& jobs, const v1::Queue
   return document;
 }
 
-std::string JobText(const v1::JobStatus& job) {
+std::string JobText(const v1::JobStatus& job, Progress progress) {
   const v1::JobSpec& spec = job.spec();
   std::string text = fmt::format(
       "{} of {}\n  {} on {}, {} iterations after {}, {} threads, batch {}\n  state    {}\n",
@@ -143,10 +153,12 @@ std::string JobText(const v1::JobStatus& job) {
       Printable(spec.engine()), spec.iterations(), spec.warmup(), spec.threads(), spec.batch(),
       StateText(job));
   if (!job.waits_for().empty()) text += fmt::format("  waits    {}\n", Printable(job.waits_for()));
-  if (job.state() == v1::JOB_STATE_RUNNING) {
+  const bool shown = progress == Progress::kShown;
+  if (job.state() == v1::JOB_STATE_RUNNING && shown) {
     text += fmt::format("  reached  iteration {} of its phase\n", job.iteration());
   }
   if (!job.error().empty()) text += fmt::format("  error    {}\n", Printable(job.error()));
+  if (!shown) return text + "  reached  not shown to the role watch, nor its records\n";
   return text + fmt::format("  records  {} chunks, {} of them fetched\n", job.chunks(),
                             job.acknowledged());
 }

@@ -70,7 +70,8 @@ absl::StatusOr<std::string> QueueText(BoardLink& link, bool json) {
   const absl::StatusOr<v1::QueueState> queue = link.Queue();
   if (!queue.ok()) return FromDevice(queue.status());
   if (!json) return JobListText(*jobs, *queue);
-  nlohmann::ordered_json document = JobListJson(*jobs, *queue);
+  nlohmann::ordered_json document =
+      JobListJson(*jobs, *queue, ProgressShownTo(link.client()->paired_role()));
   document["schema_version"] = kReportSchemaVersion;
   return JsonText(document);
 }
@@ -124,8 +125,9 @@ absl::StatusOr<FoundJob> FindJob(const QueueOptions& options) {
 absl::Status ShowJob(const QueueOptions& options) {
   const absl::StatusOr<FoundJob> found = FindJob(options);
   if (!found.ok()) return found.status();
-  return options.json ? WriteStdout(JsonText(JobJson(found->job, true)))
-                      : WriteText(JobText(found->job));
+  const Progress progress = ProgressShownTo(found->link->client()->paired_role());
+  return options.json ? WriteStdout(JsonText(JobJson(found->job, true, progress)))
+                      : WriteText(JobText(found->job, progress));
 }
 
 absl::Status ShowLog(const QueueOptions& options) {

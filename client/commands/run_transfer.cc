@@ -7,6 +7,7 @@
 
 #include "client/commands/exit_code.h"
 #include "client/commands/run_resolution.h"
+#include "client/net/busy.h"
 #include "client/store/truth_store.h"
 
 namespace synergy {
@@ -28,7 +29,10 @@ std::string WhyGone(RunSource& source, const StoredRun& run, const absl::Status&
   return fmt::format("the board no longer has the rest of it ({})", Message(missing));
 }
 
-bool ContactLost(const absl::Status& status) { return ExitCodeOf(status) == ExitCode::kNotReached; }
+// A board that is too busy to answer is as good as lost for the moment.
+bool ContactLost(const absl::Status& status) {
+  return ExitCodeOf(status) == ExitCode::kNotReached || IsBusy(status);
+}
 
 // What is stored stays, and the board keeps the rest.
 absl::Status StoreError(const absl::Status& status) {
@@ -162,6 +166,8 @@ absl::Status RunTransfer::Commit(const StoredRun& run) {
 
 absl::Status RunTransfer::Acknowledge(const StoredRun& run, uint64_t next_seq) {
   absl::Status told = is_others_ ? absl::OkStatus() : source_.Acknowledge(run.run_id, next_seq);
+  // The next one covers this one, too; without a next one a later fetch does.
+  if (IsBusy(told)) return absl::OkStatus();
   if (absl::IsPermissionDenied(told)) {
     is_others_ = true;
     listener_.on_note(fmt::format(

@@ -16,6 +16,7 @@
 #include "client/commands/resume.h"
 #include "client/commands/submission.h"
 #include "client/commands/sweep_files.h"
+#include "common/roles.h"
 
 namespace synergy {
 namespace {
@@ -39,6 +40,11 @@ absl::Status Sweep::Open() {
     return Ending(
         ExitCode::kRefused,
         absl::FailedPreconditionError("this board's daemon is too old for job files: upgrade it"));
+  }
+  const v1::Role role = link_->client()->paired_role();  // before anything is stored
+  if (role != v1::ROLE_UNSPECIFIED) {
+    const absl::Status may = CheckRole(v1::ROLE_RUN, role, "SubmitJob", /*paired=*/true);
+    if (!may.ok()) return Ending(ExitCode::kRefused, may);
   }
   const absl::StatusOr<FileHashes> files = CheckPoints();
   if (!files.ok()) return files.status();

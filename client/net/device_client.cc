@@ -254,52 +254,57 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Submit(const v1::JobSpec& spec,
                                                    std::string_view predict_net,
                                                    std::string_view init_net) {
   const size_t bytes = predict_net.size() + init_net.size();
-  grpc::ClientContext context;
-  SetDeadline(&context, Seconds(30 + static_cast<double>(bytes) / kSlowestBytesPerSecond));
   v1::JobStatus job;
-  const auto writer = wire_->stub->SubmitJob(&context, &job);
-  v1::SubmitJobRequest request;
-  *request.mutable_spec() = spec;
-  request.set_predict_net_bytes(predict_net.size());
-  request.set_init_net_bytes(init_net.size());
-  // A failed Write means that the daemon has answered already: Finish says what.
-  bool open = writer->Write(request);
-  request.Clear();
-  for (size_t at = 0; open && at < predict_net.size(); at += kMessagePartBytes) {
-    request.set_predict_net(std::string(predict_net.substr(at, kMessagePartBytes)));
-    open = writer->Write(request);
-  }
-  for (size_t at = 0; open && at < init_net.size(); at += kMessagePartBytes) {
-    request.set_init_net(std::string(init_net.substr(at, kMessagePartBytes)));
-    open = writer->Write(request);
-  }
-  writer->WritesDone();
-  if (const grpc::Status status = writer->Finish(); !status.ok()) return FromGrpc(status, host_);
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    SetDeadline(&context, Seconds(30 + static_cast<double>(bytes) / kSlowestBytesPerSecond));
+    const auto writer = wire_->stub->SubmitJob(&context, &job);
+    v1::SubmitJobRequest request;
+    *request.mutable_spec() = spec;
+    request.set_predict_net_bytes(predict_net.size());
+    request.set_init_net_bytes(init_net.size());
+    // A failed Write means that the daemon has answered already: Finish says what.
+    bool open = writer->Write(request);
+    request.Clear();
+    for (size_t at = 0; open && at < predict_net.size(); at += kMessagePartBytes) {
+      request.set_predict_net(std::string(predict_net.substr(at, kMessagePartBytes)));
+      open = writer->Write(request);
+    }
+    for (size_t at = 0; open && at < init_net.size(); at += kMessagePartBytes) {
+      request.set_init_net(std::string(init_net.substr(at, kMessagePartBytes)));
+      open = writer->Write(request);
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  });
+  if (!status.ok()) return FromGrpc(status, host_);
   return job;
 }
 
 absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, uint64_t from_seq,
                                                    const Follower& follower, std::stop_token stop) {
-  grpc::ClientContext context;
-  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
   v1::FollowJobRequest request;
   request.set_run_id(run_id);
   request.set_from_seq(from_seq);
   request.set_pause_ms(static_cast<uint32_t>(follower.pause.count / Milliseconds(1).count));
-  const auto reader = wire_->stub->FollowJob(&context, request);
-  v1::FollowJobResponse response;
   v1::JobStatus last;
   uint64_t next_seq = from_seq;
   absl::Status ours;  // the first thing that this side did not like
-  while (ours.ok() && reader->Read(&response)) {
-    ours = TakeChunks(run_id, follower, &response, &next_seq);
-    if (ours.ok() && response.has_status()) {
-      last = response.status();
-      ours = follower.on_status(last);
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
+    const auto reader = wire_->stub->FollowJob(&context, request);
+    v1::FollowJobResponse response;
+    while (ours.ok() && reader->Read(&response)) {
+      ours = TakeChunks(run_id, follower, &response, &next_seq);
+      if (ours.ok() && response.has_status()) {
+        last = response.status();
+        ours = follower.on_status(last);
+      }
     }
-  }
-  if (!ours.ok()) context.TryCancel();
-  const grpc::Status status = reader->Finish();
+    if (!ours.ok()) context.TryCancel();
+    return reader->Finish();
+  });
   if (!ours.ok()) return ours;
   if (stop.stop_requested() && !status.ok()) return Stopped("Following the run");
   if (!status.ok()) return FromGrpc(status, host_);
@@ -310,19 +315,21 @@ absl::StatusOr<v1::JobStatus> DeviceClient::Follow(const std::string& run_id, ui
 }
 
 absl::StatusOr<v1::RunTruth> DeviceClient::Truth(const std::string& run_id) {
-  grpc::ClientContext context;
   v1::GetTruthRequest request;
   request.set_run_id(run_id);
-  const auto reader = wire_->stub->GetTruth(&context, request);
   std::string bytes;
-  v1::TruthPart part;
   bool too_long = false;
-  while (!too_long && reader->Read(&part)) {
-    too_long = bytes.size() + part.data().size() > kMaxNetBytes;
-    if (!too_long) bytes += part.data();
-  }
-  if (too_long) context.TryCancel();
-  const grpc::Status status = reader->Finish();
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    const auto reader = wire_->stub->GetTruth(&context, request);
+    v1::TruthPart part;
+    while (!too_long && reader->Read(&part)) {
+      too_long = bytes.size() + part.data().size() > kMaxNetBytes;
+      if (!too_long) bytes += part.data();
+    }
+    if (too_long) context.TryCancel();
+    return reader->Finish();
+  });
   if (!too_long && !status.ok()) return FromGrpc(status, host_);
   v1::RunTruth truth;
   if (too_long || !truth.ParseFromString(bytes)) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "client/net/busy.h"
 #include "common/protocol.h"
 #include "fmt/format.h"
 
@@ -51,22 +52,17 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view host) {
           fmt::format("What listens at {} does not know this call: {}", host, text));
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       if (text != kNoThread) return absl::ResourceExhaustedError(text);
-      return absl::ResourceExhaustedError(fmt::format(
-          "synergyd at {} has as many calls to answer as it can: try again in a while", host));
+      return absl::ResourceExhaustedError(
+          fmt::format("{}: synergyd at {} has as many to answer as it can; try again in a while",
+                      kTooManyCalls, host));
     default:
       return absl::Status(static_cast<absl::StatusCode>(status.error_code()), text);
   }
 }
 
-bool IsBusy(const grpc::Status& status) {
-  const std::string& text = status.error_message();
-  return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
-         (text.starts_with(kTooManyCalls) || text == kNoThread);
-}
-
 grpc::Status WhenNotBusy(const std::function<grpc::Status()>& call) {
   grpc::Status status = call();
-  for (Nanoseconds pause = Milliseconds(50); IsBusy(status) && pause < Seconds(2);
+  for (Nanoseconds pause = Milliseconds(50); IsBusy(FromGrpc(status, "")) && pause < Seconds(2);
        pause = pause * 2) {
     RealClock().SleepUntil(RealClock().Now() + pause);
     status = call();

@@ -27,9 +27,8 @@ inline constexpr size_t kMessagePartBytes = 1u << 20;
 
 void SetDeadline(grpc::ClientContext* context, Nanoseconds patience);
 absl::Status FromGrpc(const grpc::Status& status, std::string_view host);
-// Whether the daemon has too much to do at the moment.
-bool IsBusy(const grpc::Status& status);
-// Makes a call until the daemon is not busy, for some seconds.
+// Makes a call until the daemon is not busy (busy.h), for some seconds. A stream that is
+// refused so has given nothing.
 grpc::Status WhenNotBusy(const std::function<grpc::Status()>& call);
 // Cancelled, as the caller asked for.
 absl::Status Stopped(std::string_view what);

@@ -9,15 +9,17 @@ namespace synergy {
 
 absl::Status DeviceClient::Log(const std::string& run_id,
                                const std::function<absl::Status(std::string_view part)>& on_part) {
-  grpc::ClientContext context;
   v1::GetJobLogRequest request;
   request.set_run_id(run_id);
-  const auto reader = wire_->stub->GetJobLog(&context, request);
-  v1::LogPart part;
   absl::Status ours;
-  while (ours.ok() && reader->Read(&part)) ours = on_part(part.data());
-  if (!ours.ok()) context.TryCancel();
-  const grpc::Status status = reader->Finish();
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    const auto reader = wire_->stub->GetJobLog(&context, request);
+    v1::LogPart part;
+    while (ours.ok() && reader->Read(&part)) ours = on_part(part.data());
+    if (!ours.ok()) context.TryCancel();
+    return reader->Finish();
+  });
   if (!ours.ok()) return ours;
   return status.ok() ? absl::OkStatus() : FromGrpc(status, host_);
 }

@@ -72,17 +72,20 @@ absl::Status WriteFrom(uint64_t offset, const Sending& sending,
 
 absl::Status Send(v1::Device::Stub& stub, std::string_view host, uint64_t offset,
                   const Sending& sending, uint64_t* sent) {
-  grpc::ClientContext context;
-  std::stop_callback canceller(sending.stop, [&context] { context.TryCancel(); });
   v1::ObjectStatus response;
-  const auto writer = stub.UploadObject(&context, &response);
-  const absl::Status ours = WriteFrom(offset, sending, writer.get(), sent);
-  if (ours.ok()) {
-    writer->WritesDone();
-  } else {
-    context.TryCancel();
-  }
-  const grpc::Status status = writer->Finish();
+  absl::Status ours;
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    std::stop_callback canceller(sending.stop, [&context] { context.TryCancel(); });
+    const auto writer = stub.UploadObject(&context, &response);
+    ours = WriteFrom(offset, sending, writer.get(), sent);
+    if (ours.ok()) {
+      writer->WritesDone();
+    } else {
+      context.TryCancel();
+    }
+    return writer->Finish();
+  });
   if (!ours.ok()) return ours;
   if (!status.ok() && sending.stop.stop_requested()) return Stopped("The upload");
   if (!status.ok()) return FromGrpc(status, host);
@@ -127,16 +130,18 @@ absl::StatusOr<DeviceClient::UploadReport> DeviceClient::Upload(const v1::Object
 absl::Status DeviceClient::Outputs(
     const std::string& run_id, const std::function<absl::Status(std::string_view part)>& on_part,
     std::stop_token stop) {
-  grpc::ClientContext context;
-  std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
   v1::GetOutputsRequest request;
   request.set_run_id(run_id);
-  const auto reader = wire_->stub->GetOutputs(&context, request);
-  v1::OutputsPart part;
   absl::Status ours;
-  while (ours.ok() && reader->Read(&part)) ours = on_part(part.data());
-  if (!ours.ok()) context.TryCancel();
-  const grpc::Status status = reader->Finish();
+  const grpc::Status status = WhenNotBusy([&] {
+    grpc::ClientContext context;
+    std::stop_callback canceller(stop, [&context] { context.TryCancel(); });
+    const auto reader = wire_->stub->GetOutputs(&context, request);
+    v1::OutputsPart part;
+    while (ours.ok() && reader->Read(&part)) ours = on_part(part.data());
+    if (!ours.ok()) context.TryCancel();
+    return reader->Finish();
+  });
   if (!ours.ok()) return ours;
   if (!status.ok() && stop.stop_requested()) return Stopped("Fetching the outputs");
   return FromGrpc(status, host_);

@@ -24,8 +24,8 @@ constexpr int kFileLimit = 4096;
 // Threads of gRPC; those of other daemons' fronts count too.
 constexpr int kProcessLimit = 4096;
 
-// As the kernel's own limit, should it grow faster than we look. Stacks count whole, 8 MiB for each
-// thread: those of 60 made 0.7 GB.
+// As the kernel's own limit, should it grow faster than we look. Stacks count whole, 2 MiB for each
+// thread (daemon/front/main.cc), of which there may be 360 by TCP.
 constexpr uint64_t kDataLimitBytes = uint64_t{3} << 30;
 constexpr absl::Duration kMemoryPeriod = absl::Milliseconds(100);
 

@@ -7,14 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/front/client_table.h"
+#include "daemon/front/tcp_credentials.h"
+
 namespace synergy {
 namespace {
 
 constexpr int kMaxMessageBytes = 2 << 20;  // nets come in parts of 1 MiB
 // A thread serves one call, until its client has taken the answer: as many as ClientTable lets in,
 // and those of a client or two that do not read. A calm daemon needs a handful.
-constexpr int kMaxThreads = 160;
-constexpr int kMaxUserThreads = 64;  // of a user of the Unix socket: ClientTable lets fewer in
+constexpr int kMaxThreads = ClientTable::kMaxAllCalls + 2 * TcpGate::kMaxOpen;
+// Of a user of the Unix socket: ClientTable lets fewer in.
+constexpr int kMaxUserThreads = ClientTable::kMaxCalls + 16;
 constexpr int kMaxStreamsPerConnection = 32;
 constexpr int kHandshakeMs = 5'000;
 constexpr int kMaxIdleMs = 600'000;  // without a call; the client connects again by itself

@@ -11,19 +11,6 @@
 namespace synergy {
 namespace {
 
-// As device.proto says.
-std::map<std::string, v1::Role> RolesOfMethods() {
-  std::map<std::string, v1::Role> roles;
-  const google::protobuf::ServiceDescriptor* service =
-      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
-          v1::Device::service_full_name());
-  for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
-    const google::protobuf::MethodDescriptor* method = service->method(i);
-    roles[method->name()] = method->options().GetExtension(v1::needs_role);
-  }
-  return roles;
-}
-
 // "none": the connection's certificate names no client. TLS has checked that our authority has
 // signed it.
 std::string ClientOf(const grpc::ServerContext& context) {
@@ -37,21 +24,36 @@ std::string ClientOf(const grpc::ServerContext& context) {
 
 }  // namespace
 
+std::map<std::string, CheckedService::Rule> CheckedService::RulesOfMethods() {
+  std::map<std::string, Rule> rules;
+  const google::protobuf::ServiceDescriptor* service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          v1::Device::service_full_name());
+  for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
+    const google::protobuf::MethodDescriptor* method = service->method(i);
+    const bool streams = method->client_streaming() || method->server_streaming();
+    rules[method->name()] = {
+        .needed = method->options().GetExtension(v1::needs_role),
+        .kind = streams ? ClientTable::Kind::kStream : ClientTable::Kind::kSingle};
+  }
+  return rules;
+}
+
 CheckedService::CheckedService(DeviceService& handlers, ClientTable& clients, Strangers& strangers,
                                std::optional<Caller> caller)
     : handlers_(handlers),
       clients_(clients),
       strangers_(strangers),
       caller_(std::move(caller)),
-      needs_(RolesOfMethods()) {}
+      rules_(RulesOfMethods()) {}
 
 template <typename... Arguments>
 grpc::Status CheckedService::Check(const char* method,
                                    grpc::Status (DeviceService::*handler)(grpc::ServerContext*,
                                                                           Arguments...),
                                    grpc::ServerContext* context, Arguments... arguments) {
-  const auto known = needs_.find(method);
-  const v1::Role needed = known == needs_.end() ? v1::ROLE_UNSPECIFIED : known->second;
+  const auto known = rules_.find(method);
+  const Rule rule = known == rules_.end() ? Rule() : known->second;
   Caller caller;
   if (caller_.has_value()) {
     caller = *caller_;
@@ -59,7 +61,7 @@ grpc::Status CheckedService::Check(const char* method,
     caller.wire.set_client_id(ClientOf(*context));
     strangers_.Called(context->peer());
   }
-  const auto call = clients_.Begin(caller, needed, method, context);
+  const auto call = clients_.Begin(caller, rule.needed, rule.kind, method, context);
   const CallerScope scope(call.ok() ? (*call)->caller() : caller);
   if (!call.ok()) {
     if (absl::IsResourceExhausted(call.status()) && !clients_.IsWorthTelling(caller)) {

@@ -82,7 +82,14 @@ class CheckedService final : public v1::Device::Service {
   ClientTable& clients_;
   Strangers& strangers_;
   const std::optional<Caller> caller_;
-  const std::map<std::string, v1::Role> needs_;  // by the RPC's name
+  struct Rule {
+    v1::Role needed = v1::ROLE_UNSPECIFIED;
+    ClientTable::Kind kind = ClientTable::Kind::kSingle;
+  };
+  // By the RPC's name, as device.proto says.
+  static std::map<std::string, Rule> RulesOfMethods();
+
+  const std::map<std::string, Rule> rules_;
 };
 
 }  // namespace synergy

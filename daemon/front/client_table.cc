@@ -1,6 +1,5 @@
 #include "daemon/front/client_table.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/fair_share.h"
@@ -31,8 +30,26 @@ bool ClientTable::Knows(const std::string& client) const {
   return roles_.contains(client);
 }
 
+absl::Status ClientTable::CheckRoom(const Caller& caller, Kind kind) const {
+  const Room& room = kind == Kind::kStream ? kStreams : kSingleCalls;
+  size_t all = 0, own = 0;
+  for (const Call* call : calls_) {
+    if (call->kind_ != kind) continue;
+    ++all;
+    if (call->id_ == caller.id()) ++own;
+  }
+  const size_t most = room.all + (caller.role == v1::ROLE_ADMIN ? room.for_admins : 0);
+  if (all < most && own < room.of_one && LeavesAShare(own + 1, most - all - 1)) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(fmt::format(
+      "{} at the same time: you make {} {} already, and all together {}; try again in a while",
+      kTooManyCalls, own, kind == Kind::kStream ? "streams" : "single calls", all));
+}
+
 absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
-    Caller caller, v1::Role needed, const std::string& what, grpc::ServerContext* context) {
+    Caller caller, v1::Role needed, Kind kind, const std::string& what,
+    grpc::ServerContext* context) {
   if (!caller.refused.empty()) return absl::ResourceExhaustedError(caller.refused);
   const absl::MutexLock lock(&mutex_);
   if (caller.paired()) {
@@ -52,14 +69,8 @@ absl::StatusOr<std::unique_ptr<ClientTable::Call>> ClientTable::Begin(
   }
   if (absl::Status may = CheckRole(needed, caller.role, what, caller.paired()); !may.ok())
     return may;
-  const auto own = static_cast<size_t>(std::ranges::count(calls_, caller.id(), &Call::id_));
-  if (calls_.size() >= kMaxAllCalls || own >= kMaxCalls ||
-      !LeavesAShare(own + 1, kMaxAllCalls - calls_.size() - 1)) {
-    return absl::ResourceExhaustedError(
-        fmt::format("You make {} calls at the same time already, and all together {}: try again",
-                    own, calls_.size()));
-  }
-  auto call = std::make_unique<Call>(*this, caller, needed, context);
+  if (absl::Status room = CheckRoom(caller, kind); !room.ok()) return room;
+  auto call = std::make_unique<Call>(*this, caller, needed, kind, context);
   calls_.insert(call.get());
   return call;
 }

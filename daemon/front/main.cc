@@ -1,6 +1,7 @@
 // synergyd-front: the part of synergyd that speaks with the network. synergyd starts it, with the
 // control channel as descriptor 3, and starts it again when it ends.
 #include <poll.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -22,6 +23,9 @@ namespace {
 
 constexpr int kControlFd = 3;
 constexpr unsigned kLastResortSeconds = 2;
+// The kernel's limit on our data (daemon/control/front_process.cc) counts stacks whole: with its
+// default of 8 MiB the threads of all calls would not fit.
+constexpr size_t kStackBytes = 2u << 20;
 
 enum ExitCode { kStopped = 0, kFailed = 1, kUsage = 2 };
 
@@ -29,6 +33,14 @@ bool IsControlChannel(int fd) {
   int type = 0;
   socklen_t size = sizeof(type);
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+void SetStackOfThreads() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
 }
 
 // SIGTERM comes through a descriptor. SIGINT is not for us: from a terminal it reaches synergyd as
@@ -66,6 +78,7 @@ int Run() {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("synergyd-front"));
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nobody but root may trace us or read our memory
+  SetStackOfThreads();
   const UniqueFd signals = TakeSignals();
   absl::StatusOr<std::unique_ptr<FrontServer>> server =
       FrontServer::Start(std::make_unique<ControlChannel>(UniqueFd(kControlFd)), RealClock());

@@ -1,10 +1,12 @@
 """Pairing over TCP, roles and revocation, with the programs that a user has."""
+import contextlib
 import json
 import pathlib
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import unittest
@@ -286,6 +288,13 @@ class Access(unittest.TestCase):
         done = self.over_tcp("run", "--net", "squeezenet", "--iterations", "2")
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("needs the role run", done.stderr)
+        path = self.board.scratch / "job.toml"
+        path.write_text('schema = 1\nname = "n"\nnet = "squeezenet"\n')
+        done = self.over_tcp("submit", path)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("needs the role run", done.stderr)
+        with contextlib.closing(sqlite3.connect(self.board.store)) as stored:
+            self.assertEqual(stored.execute("SELECT count(*) FROM sweeps").fetchone(), (0,))
         self.assertEqual(self.board.ctl("unpair", self.tcp).returncode, 0)
         self.assertIn("not paired", self.over_tcp("board").stderr)
 

@@ -59,6 +59,9 @@ class Gate(unittest.TestCase):
         result = json.loads(self.gate("1", "7", "--max-increase", "2%", "--between-run", "0.5%", "--json").stdout)
         self.assertIn("ASSUMED: runs differ by 0.5 %", result["between_runs"])
         self.assertGreater(result["values"][0]["increase"], 0.03)
+        result = json.loads(self.gate("1", "7", "--max-increase", "2%", "--per-op", "--json").stdout)
+        self.assertEqual({value["decision"] for value in result["values"] if value["level"] == "operator"}, {"INCONCLUSIVE"})
+        self.assertIn("operators are not decided by one run of each side", " ".join(result["notes"]))
 
     def test_documents_for_machines(self):
         done = self.gate("main", "more", "--max-increase", "2%", "--junit", "gate.xml", "--github", "--markdown")

@@ -44,6 +44,29 @@ TEST(Gate, AnInvalidRunNeitherPassesNorFails) {
   EXPECT_EQ(Decide(0.50, 0.001, {"run 3 is INVALID"}), GateDecision::kInconclusive);
 }
 
+// A partial run's row said PASS beside a headline that said INCONCLUSIVE.
+TEST(Gate, WhereTheRunsCountForNothingTheRowsHaveNoDecision) {
+  const GateResult result = JudgeGate(Of({Value(Level::kNetwork, "", 0, 0.001)}), {}, {0.02, 0.05},
+                                      false, {"run 3 is partial"});
+  EXPECT_EQ(DecisionName(result.rows[0].decision), "-");
+  EXPECT_EQ(GateJson(result)["values"][0]["decision"], nullptr);
+}
+
+// relu by +3596 % between two runs of the same thing.
+TEST(Gate, OperatorsWhoseScatterIsOnlyAssumedAreNotDecided) {
+  std::vector<ComparedValue> values = {Value(Level::kNetwork, "", 0, 0.005),
+                                       Value(Level::kOperator, "relu", 36, 0.015),
+                                       Value(Level::kOperator, "conv", 0, 0.0001)};
+  for (ComparedValue& value : values) value.spread.assumed = true;
+  const GateResult result = JudgeGate(Of(values), {}, {0.02, 0.05}, true, {});
+  EXPECT_EQ(result.decision, GateDecision::kInconclusive);
+  ASSERT_EQ(result.rows.size(), 3u);
+  EXPECT_EQ(result.rows[0].decision, GateDecision::kPass) << "the network's is not corrected";
+  EXPECT_EQ(result.rows[1].decision, GateDecision::kInconclusive);
+  EXPECT_EQ(result.rows[2].decision, GateDecision::kInconclusive);
+  EXPECT_THAT(result.notes, ElementsAre(HasSubstr("operators are not decided by one run")));
+}
+
 TEST(Gate, TellsTheChangeThatItCanDetect) {
   const auto result =
       JudgeGate(Of({Value(Level::kNetwork, "", 0, 0.01)}), {}, {0.02, 0.05}, false, {});
@@ -99,6 +122,24 @@ RunReport Report(double energy_j, double time_s) {
   inference.has_interval = true;
   report.per_inference = {inference};
   return report;
+}
+
+TEST(RunValues, AnEnergyScattersAsTheIterationsTimesDo) {
+  constexpr double kWidthOfSd = 1.959963984540054;
+  RunReport report = Report(1, 2);  // the energy's own half width is 1 %
+  report.attribution.iteration_time_s->ci95 = {.low = 1.9, .high = 2.1};
+  const auto sd = [&](Metric metric) {
+    return kWidthOfSd * ValuesOf(report, 0, metric).front().value->sd.value();
+  };
+  EXPECT_NEAR(sd(Metric::kTime), 0.05, 1e-9);
+  EXPECT_NEAR(sd(Metric::kEnergy), std::hypot(0.05, 0.01), 1e-9);
+  EXPECT_NEAR(sd(Metric::kEdp), 0.05 + std::hypot(0.05, 0.01), 1e-9);
+  OpReport op;
+  op.result.time_s = {.mean = 1e-3, .ci95 = {{.low = 0.5e-3, .high = 1.5e-3}}};
+  op.result.mean_energy_j = {1e-3};
+  report.ops = {op};
+  EXPECT_NEAR(kWidthOfSd * ValuesOf(report, 0, Metric::kEnergy).back().value->sd.value(), 0.5, 1e-9)
+      << "an energy that has no interval of its own";
 }
 
 TEST(CompareRuns, ComparesEnergyTimeAndTheirProduct) {

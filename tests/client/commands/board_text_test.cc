@@ -59,6 +59,29 @@ TEST(BoardJson, HasSourcesWithTheirRatesAndRemarks) {
   EXPECT_EQ(json["notes"][0], "no rail is the whole module");
 }
 
+// Zeros stood there, as of a job that has done nothing.
+TEST(BoardJson, WhatTheRoleWatchIsNotShownIsNull) {
+  v1::JobStatus job;
+  job.set_state(v1::JOB_STATE_RUNNING);
+  const v1::BoardInfo board;
+  for (const v1::Role role : {v1::ROLE_WATCH, v1::ROLE_RUN, v1::ROLE_UNSPECIFIED}) {
+    const Progress progress = ProgressShownTo(role);
+    const bool hidden = role == v1::ROLE_WATCH;
+    const auto of_board =
+        BoardJson({.board = board, .jobs = {job}, .objects = {}, .progress = progress})["jobs"][0];
+    const auto of_job = JobJson(job, /*with_spec=*/true, progress);
+    const auto of_list = JobListJson({job}, {}, progress)["jobs"][0];
+    for (const auto& json : {of_board, of_job, of_list}) {
+      for (const char* key : {"iteration", "chunks", "acknowledged"}) {
+        EXPECT_EQ(json[key].is_null(), hidden) << key;
+      }
+    }
+    EXPECT_EQ(JobText(job, progress).find("not shown to the role watch") != std::string::npos,
+              hidden);
+    EXPECT_EQ(JobText(job, progress).find("0 chunks") == std::string::npos, hidden);
+  }
+}
+
 TEST(BoardJson, OfADaemonThatDoesNotSayHasEmptyLists) {
   const v1::BoardInfo board;
   const auto json = BoardJson({.board = board, .jobs = {}, .objects = {}});

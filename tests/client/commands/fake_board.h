@@ -53,6 +53,7 @@ class FakeBoard : public RunSource {
 
   absl::Status Acknowledge(const std::string&, uint64_t next_seq) override {
     if (forgotten) return absl::NotFoundError("no such run");
+    if (busy_for-- > 0) return absl::ResourceExhaustedError("Too many calls at the same time");
     acknowledged.push_back(next_seq);
     if (is_others) return absl::PermissionDeniedError("it is bob's");
     if (next_seq == chunks.size()) forgotten = true;
@@ -101,6 +102,7 @@ class FakeBoard : public RunSource {
   v1::QueueState queue;
   bool is_others = false;  // and not ours to acknowledge
   int away_for = 0;        // reconnects that fail
+  int busy_for = 0;        // acknowledgements that are refused for now
 
   int lists = 0;
   std::vector<uint64_t> followed_from;

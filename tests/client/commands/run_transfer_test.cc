@@ -120,6 +120,26 @@ TEST_F(RunTransferTest, AcknowledgesOnlyWhatIsCommitted) {
   EXPECT_THAT(board_.acknowledged, ElementsAre(1, 2, 3, 4, 5));
 }
 
+// A board whose calls were all taken by others ended a run midway.
+TEST_F(RunTransferTest, AnAcknowledgementForWhichTheBoardIsTooBusyEndsNothing) {
+  board_.busy_for = 2;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_THAT(board_.acknowledged, ElementsAre(3, 4, 5));
+  EXPECT_TRUE(board_.forgotten);
+}
+
+TEST_F(RunTransferTest, WithoutItsLastAcknowledgementARunIsWholeAndLeftToALaterFetch) {
+  board_.busy_for = 100;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(Stored().complete);
+  EXPECT_TRUE(Stored().unfinished());
+  board_.busy_for = 0;
+  ASSERT_TRUE(Transfer().ok());
+  EXPECT_TRUE(board_.forgotten);
+  EXPECT_FALSE(Stored().unfinished());
+}
+
 TEST_F(RunTransferTest, CommitsAtMostEvery200Milliseconds) {
   board_.chunk_every = Milliseconds(90);
   ASSERT_TRUE(Transfer().ok());

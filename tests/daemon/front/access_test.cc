@@ -377,7 +377,8 @@ class CallShareTest : public AccessTest {
     std::unique_ptr<grpc::ClientReader<v1::FollowJobResponse>> reader;
   };
 
-  // `stubs`: two of one caller, as a connection has 32 streams at most.
+  // `stubs`: kConnections of one caller, as a connection has 32 streams at most.
+  static constexpr size_t kConnections = 3;
   void ExpectAShare(std::vector<std::unique_ptr<v1::Device::Stub>> stubs) {
     root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
     const v1::PairedBoard other = root_.Pair();  // the front hears of it after the job
@@ -386,16 +387,20 @@ class CallShareTest : public AccessTest {
     request.set_run_id("r");
     v1::FollowJobResponse item;
     std::list<Follow> follows;
-    for (size_t i = 0; i < ClientTable::kMaxCalls; ++i) {
+    for (size_t i = 0; i < ClientTable::kStreams.of_one; ++i) {
       Follow& follow = follows.emplace_back();
-      follow.reader = stubs[i % 2]->FollowJob(&follow.context, request);
+      follow.reader = stubs[i % kConnections]->FollowJob(&follow.context, request);
       ASSERT_TRUE(follow.reader->Read(&item)) << i;
     }
+    Follow more;
+    more.reader = stubs[0]->FollowJob(&more.context, request);
+    EXPECT_FALSE(more.reader->Read(&item));
+    const grpc::Status status = more.reader->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("you make 80 streams already"));
     grpc::ClientContext context;
     v1::ListJobsResponse jobs;
-    const grpc::Status status = stubs[0]->ListJobs(&context, {}, &jobs);
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-    EXPECT_THAT(status.error_message(), HasSubstr("40 calls at the same time"));
+    EXPECT_TRUE(stubs[0]->ListJobs(&context, {}, &jobs).ok()) << "single calls have their own room";
     EXPECT_TRUE(HandshakeOf(other).ok());
     for (Follow& follow : follows) follow.context.TryCancel();
   }
@@ -404,13 +409,85 @@ class CallShareTest : public AccessTest {
 TEST_F(CallShareTest, AClientLeavesThreadsToOthers) {
   const v1::PairedBoard board = root_.Pair();
   std::vector<std::unique_ptr<v1::Device::Stub>> stubs;
-  for (int i = 0; i < 2; ++i) stubs.push_back(v1::Device::NewStub(ChannelOf(board)));
+  for (size_t i = 0; i < kConnections; ++i) {
+    stubs.push_back(v1::Device::NewStub(ChannelOf(board)));
+  }
   ExpectAShare(std::move(stubs));
+}
+
+TEST_F(CallShareTest, OurClientTriesAStreamAgainUntilThereIsRoom) {
+  root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  const v1::PairedBoard board = root_.Pair();
+  ASSERT_TRUE(StorePairing(board).ok());
+  const auto client = DeviceClient::Connect(root_.tcp_host()).value();
+  v1::FollowJobRequest request;
+  request.set_run_id("r");
+  v1::FollowJobResponse item;
+  std::list<Follow> follows;
+  for (size_t connection = 0; connection < kConnections; ++connection) {
+    const auto stub = v1::Device::NewStub(ChannelOf(board));
+    for (size_t i = 0; i < 28 && follows.size() < ClientTable::kStreams.of_one; ++i) {
+      Follow& follow = follows.emplace_back();
+      follow.reader = stub->FollowJob(&follow.context, request);
+      ASSERT_TRUE(follow.reader->Read(&item));
+    }
+  }
+  std::stop_source stop;
+  std::jthread leaves([&](std::stop_token) {
+    root_.WaitForRefused(1);  // our client's
+    follows.front().context.TryCancel();
+  });
+  const DeviceClient::Follower follower{
+      .on_chunk = [](const v1::Chunk&) { return absl::OkStatus(); },
+      .on_status =
+          [&](const v1::JobStatus&) {
+            stop.request_stop();
+            return absl::OkStatus();
+          }};
+  EXPECT_EQ(client->Follow("r", 0, follower, stop.get_token()).status().code(),
+            absl::StatusCode::kCancelled);
+  for (Follow& follow : follows) follow.context.TryCancel();
+}
+
+// 32 of `synergyctl watch`, two streams each, refused those of others and each acknowledgement.
+TEST_F(CallShareTest, ManyWatchesDisturbNeitherJobsNorAdmins) {
+  root_.SetJob(JobOf("r", v1::JOB_STATE_QUEUED));
+  v1::FollowJobRequest request;
+  request.set_run_id("r");
+  v1::FollowJobResponse item;
+  std::list<Follow> follows;
+  const auto follow = [&](v1::Device::Stub& stub, int count) {
+    for (int i = 0; i < count; ++i) {
+      Follow& one = follows.emplace_back();
+      one.reader = stub.FollowJob(&one.context, request);
+      if (!one.reader->Read(&item)) return one.reader->Finish();
+    }
+    return grpc::Status::OK;
+  };
+  for (int watcher = 0; watcher < 4; ++watcher) {
+    const auto stub = v1::Device::NewStub(ChannelOf(root_.Pair()));
+    ASSERT_TRUE(follow(*stub, 16).ok()) << watcher;
+  }
+  const auto runs = v1::Device::NewStub(ChannelOf(root_.Pair()));
+  EXPECT_TRUE(follow(*runs, 8).ok());
+  const auto admin = v1::Device::NewStub(ChannelOf(root_.Pair(v1::ROLE_ADMIN)));
+  for (v1::Device::Stub* stub : {runs.get(), admin.get()}) {
+    grpc::ClientContext acknowledging, listing;
+    v1::AcknowledgeChunksRequest chunks;
+    chunks.set_run_id("r");
+    v1::AcknowledgeChunksResponse acknowledged;
+    const grpc::Status status = stub->AcknowledgeChunks(&acknowledging, chunks, &acknowledged);
+    EXPECT_NE(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
+    v1::ListJobsResponse jobs;
+    EXPECT_TRUE(stub->ListJobs(&listing, {}, &jobs).ok());
+  }
+  EXPECT_TRUE(follow(*admin, 2).ok());
+  for (Follow& each : follows) each.context.TryCancel();
 }
 
 TEST_F(CallShareTest, AUserOfTheUnixSocketLeavesThreadsToOthers) {
   std::vector<std::unique_ptr<v1::Device::Stub>> stubs;
-  for (int i = 0; i < 2; ++i) {
+  for (size_t i = 0; i < kConnections; ++i) {
     grpc::ChannelArguments args;
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     stubs.push_back(v1::Device::NewStub(
@@ -438,9 +515,9 @@ TEST_F(CallShareTest, UsersOfTheUnixSocketAreServedWhileOthersMakeAllCalls) {
   request.set_run_id("r");
   std::list<Follow> follows;
   for (const v1::PairedBoard& board : {root_.Pair(), root_.Pair()}) {
-    for (int connection = 0; connection < 2; ++connection) {
+    for (size_t connection = 0; connection < kConnections; ++connection) {
       const auto stub = v1::Device::NewStub(ChannelOf(board));
-      for (int i = 0; i < 20; ++i) {
+      for (int i = 0; i < 28; ++i) {
         Follow& follow = follows.emplace_back();
         follow.reader = stub->FollowJob(&follow.context, request);
         follow.reader->WaitForInitialMetadata();
