@@ -13,6 +13,7 @@
 #include "client/net/host_address.h"
 #include "client/net/pairings.h"
 #include "client/net/preflight.h"
+#include "client/net/silence_guard.h"
 #include "common/certificates.h"
 #include "common/protocol.h"
 #include "common/records/chunk.h"
@@ -28,6 +29,9 @@ constexpr int kMaxReceiveBytes = 64 << 20;
 // The slowest link that a submission is meant for.
 constexpr double kSlowestBytesPerSecond = 1e6;
 constexpr Nanoseconds kTlsPatience = Seconds(5);  // of one connection
+// Of live power, which comes at a rate: what a busy board or link may hold back.
+constexpr Nanoseconds kLeastSilence = Seconds(4);
+constexpr int kSilentIntervals = 3;
 
 // Keeps gRPC from shutting down with its last channel: that waits up to 10 s for a poller
 // (gRPC 1.51).
@@ -346,13 +350,25 @@ absl::Status DeviceClient::Watch(
   v1::WatchTelemetryRequest request;
   request.set_rate_hz(rate_hz);
   const auto reader = wire_->stub->WatchTelemetry(&context, request);
+  const Nanoseconds patience =
+      std::max(kLeastSilence, Nanoseconds{static_cast<int64_t>(kSilentIntervals / rate_hz * 1e9)});
+  SilenceGuard guard(patience, [&context] { context.TryCancel(); });
   v1::TelemetryPoint point;
   absl::Status ours;
-  while (ours.ok() && reader->Read(&point)) ours = on_point(point);
+  while (ours.ok() && reader->Read(&point)) {
+    const SilenceGuard::Taking taking(guard);
+    ours = on_point(point);
+  }
   if (!ours.ok()) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (!ours.ok()) return ours;
   if (stop.stop_requested()) return Stopped("Watching");
+  if (guard.silent()) {
+    return absl::UnavailableError(
+        fmt::format("nothing came from {} for {:g} s: its connection is there, but it or the "
+                    "network is silent",
+                    host_, patience.seconds()));
+  }
   return FromGrpc(status, host_);
 }
 

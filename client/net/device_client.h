@@ -124,8 +124,8 @@ class DeviceClient {
   absl::StatusOr<v1::RunTruth> Truth(const std::string& run_id);
 
   // Live power, `rate_hz` points a second (above 0, at most 100), until `stop` is requested
-  // (Cancelled), the connection is lost (Unavailable) or `on_point` returns an error, which is
-  // handed on.
+  // (Cancelled), the connection is lost or silent for 4 s and three points (Unavailable) or
+  // `on_point` returns an error, which is handed on.
   absl::Status Watch(double rate_hz,
                      const std::function<absl::Status(const v1::TelemetryPoint&)>& on_point,
                      std::stop_token stop = {});

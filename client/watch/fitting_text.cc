@@ -28,15 +28,18 @@ std::string FittingItems(const std::vector<std::string>& items, size_t columns,
 
 std::vector<std::string> FittingLines(std::string_view text, size_t columns, size_t most) {
   std::vector<std::string> lines;
-  for (std::string_view rest = text; !rest.empty() && lines.size() < most;) {
+  for (std::string_view rest = text; !rest.empty();) {
     const size_t blank = rest.find(' ');
     const std::string word(rest.substr(0, blank));
-    rest.remove_prefix(blank == rest.npos ? rest.size() : blank + 1);
     if (!lines.empty() && ColumnsOf(lines.back()) + 1 + ColumnsOf(word) <= columns) {
       lines.back() += " " + word;
-    } else {
+    } else if (lines.size() < most) {
       lines.push_back(word);
+    } else {
+      lines.back() = ShortenedMiddle(fmt::format("{} {}", lines.back(), rest), columns);
+      break;
     }
+    rest.remove_prefix(blank == rest.npos ? rest.size() : blank + 1);
   }
   return lines;
 }

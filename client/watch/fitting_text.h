@@ -12,7 +12,8 @@ namespace synergy {
 std::string FittingItems(const std::vector<std::string>& items, size_t columns,
                          std::string_view between = "  ");
 
-// Words in lines of so many columns, at most `most` of them; what is left is cut off.
+// Words in lines of so many columns, at most `most` of them, 1 or more; where they do not fit, the
+// middle of what is in the last one is left out.
 std::vector<std::string> FittingLines(std::string_view text, size_t columns, size_t most);
 
 // " host  title", of which the host is shortened first.

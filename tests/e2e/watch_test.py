@@ -209,6 +209,16 @@ class WatchTest(unittest.TestCase):
         terminal.keys("q")
         wait_for(lambda: terminal.modes() == "0 1", 30, "the end of the alternate screen")
 
+    def test_silent_board_is_lost_although_its_connection_stands(self):
+        terminal = self.watching()
+        front = self.board.front()
+        os.kill(front, signal.SIGSTOP)
+        try:
+            terminal.show("LOST: nothing came", "is silent", seconds=12)
+        finally:
+            os.kill(front, signal.SIGCONT)
+        terminal.show("lost 1x", without=["LOST"])
+
     def test_several_boards_are_switched_by_tab_or_beside_each_other(self):
         other = Board("sim:jetson-agx-orin")
         other.__enter__()

@@ -17,7 +17,9 @@ TEST(FittingText, ItemsAreWholeOrCounted) {
 TEST(FittingText, LinesAreOfWholeWords) {
   using Lines = std::vector<std::string>;
   EXPECT_EQ(FittingLines("it did not answer", 11, 3), (Lines{"it did not", "answer"}));
-  EXPECT_EQ(FittingLines("it did not answer", 6, 2), (Lines{"it did", "not"}));
+  EXPECT_EQ(FittingLines("it did not answer", 6, 3), (Lines{"it did", "not", "answer"}));
+  EXPECT_EQ(FittingLines("it did not answer", 6, 2), (Lines{"it did", "not\u2026er"}));
+  EXPECT_EQ(FittingLines("it did not at all", 6, 2), (Lines{"it did", "not\u2026ll"}));
   EXPECT_EQ(FittingLines("/a/long/path is", 6, 3), (Lines{"/a/long/path", "is"}));
   EXPECT_EQ(FittingLines("", 6, 3), Lines());
 }
