@@ -41,6 +41,7 @@ class Screens {
       boards_[pane.device]->Read([&](const BoardState& state) {
         std::optional<BoardState>& paused = paused_[pane.device];
         if (view.paused && !paused) paused = state;
+        if (paused) paused->lost = state.lost;  // that is said at once
         const BoardState& shown = paused ? *paused : state;
         ShownBoard* const chosen = pane.device == view.device ? &shown_ : nullptr;
         canvas.Place(pane.column, pane.row, DrawPane(shown, view, screen, pane, chosen));

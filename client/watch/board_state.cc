@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace synergy {
 namespace {
 
+// A counter that is lower than before has begun anew, with its board.
 void SeeThrottle(const std::string& what, uint64_t value, BoardState* state) {
-  state->throttles.try_emplace(what, Throttle{value, value}).first->second.now = value;
+  Throttle& throttle = state->throttles.try_emplace(what, Throttle{value, value}).first->second;
+  throttle.first = std::min(throttle.first, value);
+  throttle.now = value;
 }
 
 }  // namespace
@@ -40,7 +44,7 @@ std::vector<std::string> Throttled(const BoardState& state) {
 }
 
 void TakePoint(const v1::TelemetryPoint& point, BoardState* state) {
-  state->lost.clear();
+  if (!std::exchange(state->lost, "").empty()) state->history.Interrupt();
   state->history.Add(point);
   state->bytes += point.ByteSizeLong();
   state->sent.Add(point.end_ns(), state->bytes);

@@ -41,6 +41,8 @@ constexpr double kBetweenSpread = 0.2;
 // deviations that they have given.
 constexpr double kPlaceSpread = 3;
 constexpr double kLeastPlaceUs = 0.2;
+// No oscillator keeps its period better, relative.
+constexpr double kLeastPeriodError = 1e-6;
 
 // Of the predictions, rms.
 double ChangeOf(const RegressionRows& rows, const VectorXd& by) {
@@ -230,7 +232,7 @@ Quadratic RailFitting::Prior(const RailRows* rows) const {
   prior.h(idle, between) -= alike;
   if (place_knots > 0) {
     const double sd = out_.windows == WindowKind::kFiltered
-                          ? window().period_tolerance() / kPeriodUnit
+                          ? std::max(window().period_tolerance(), kLeastPeriodError) / kPeriodUnit
                           : std::max(kPlaceSpread * out_.place_sd_s * 1e6, kLeastPlaceUs);
     prior.h.diagonal().segment(categories_ + knots_, place_knots).setConstant(1 / (sd * sd));
   }

@@ -149,6 +149,10 @@ RailFit RailFitting::Result() const {
   const MatrixXd robust = covariance * summary_.score_products * covariance;
   const VectorXd found = NotNegative(prior.h + summary_.data.h, prior.g + summary_.data.g,
                                      solver.solve(prior.g + summary_.data.g));
+  if (!found.allFinite()) {
+    fit.why_not = "with its window as it is described the readings leave no finite powers";
+    return fit;
+  }
   fit.p = found.head(count);
   fit.model_covariance = covariance.topLeftCorner(count, count);
   fit.robust_covariance = robust.topLeftCorner(count, count);

@@ -234,8 +234,11 @@ std::vector<PowerSample> RunData::PowerOf(const std::string& rail, int64_t from_
   const v1::ChannelInfo* const voltage = FindChannel(rail, v1::ChannelInfo::QUANTITY_VOLTAGE);
   std::vector<PowerSample> samples;
   if (power != nullptr) {
+    const bool has_windows = power->window().stamps_are_window();
     for (const Reading& r : Within(readings_.at(power->channel()), from_ns, until_ns)) {
-      samples.push_back({Middle(r), static_cast<double>(r.raw) * power->scale()});
+      samples.push_back({.at_ns = Middle(r),
+                         .power_w = static_cast<double>(r.raw) * power->scale(),
+                         .half_ns = has_windows ? (r.end_ns - r.begin_ns) / 2 : 0});
     }
   } else if (energy != nullptr) {
     samples =

@@ -15,10 +15,14 @@
 
 namespace synergy {
 
-// Power of a rail at an instant: the middle of the read.
+// Power of a rail at an instant, the middle of the read, or the mean over the window around it.
 struct PowerSample {
   int64_t at_ns = 0;
   double power_w = 0;
+  int64_t half_ns = 0;  // of the window, where the read's own stamps are that; else 0
+
+  int64_t begin_ns() const { return at_ns - half_ns; }
+  int64_t end_ns() const { return at_ns + half_ns; }
 };
 
 // A rail with its samples in order of time; none where it was not measured, or lacks a channel.

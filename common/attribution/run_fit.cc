@@ -218,8 +218,8 @@ void RunFit::AddIntegrals(const RunData& data, bool is_last) {
     Rail& rail = rails_[i];
     const std::vector<PowerSample>& samples = power[i].samples;
     if (samples.empty()) continue;
-    if (!rail.first_ns) rail.first_ns = samples.front().at_ns;
-    rail.last_ns = samples.back().at_ns;
+    if (!rail.first_ns) rail.first_ns = samples.front().begin_ns();
+    rail.last_ns = samples.back().end_ns();
     int64_t until_ns = part_.measured_end_ns;
     if (!is_last) {
       const auto after = std::ranges::upper_bound(samples, part_.end_ns, {}, &PowerSample::at_ns);

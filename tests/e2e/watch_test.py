@@ -201,8 +201,12 @@ class WatchTest(unittest.TestCase):
 
     def test_lost_board_is_shown_and_comes_back(self):
         terminal = self.watching()
+        terminal.keys("p")
+        terminal.show("PAUSED")
         self.board.stop()
-        terminal.show("LOST")
+        terminal.show("LOST", "PAUSED")
+        terminal.keys("p")
+        terminal.show("LOST", without=["PAUSED"])
         self.assertIn("VDD_IN", terminal.screen())
         self.board.start()
         terminal.show("lost 1x", without=["LOST"])

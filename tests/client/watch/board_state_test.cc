@@ -156,6 +156,12 @@ TEST(BoardState, TemperaturesAndThrottlesAreThoseOfTheClocksWithoutAJobToo) {
   TakeClocks(clocks, &state);
   EXPECT_EQ(Throttled(state), std::vector<std::string>{"cpu0 core_throttle_count +1"});
   const nlohmann::ordered_json json = WatchJson(state, true);
+  counter->set_value(0);  // the board has begun anew
+  TakeClocks(clocks, &state);
+  EXPECT_TRUE(Throttled(state).empty());
+  counter->set_value(2);
+  TakeClocks(clocks, &state);
+  EXPECT_EQ(Throttled(state), std::vector<std::string>{"cpu0 core_throttle_count +2"});
   EXPECT_EQ(json["temperatures"][0]["temperature_c"], 45.5);
   EXPECT_EQ(json["throttled"][0], "cpu0 core_throttle_count +1");
   clocks.clear_temperatures();

@@ -31,8 +31,59 @@ TEST(PowerHistory, SpanWithoutReadingsAddsNothing) {
   history.Add(Point(0, 2));
   history.Add(Point(1, 0, 0));
   EXPECT_DOUBLE_EQ(history.energy_j(0), 2);
-  EXPECT_FALSE(history.Now(0).has_value());
+  EXPECT_DOUBLE_EQ(history.Now(0)->mean_w, 2) << "it holds";
   EXPECT_DOUBLE_EQ(history.Last(0, 10)->mean_w, 2);
+  for (int s = 2; s < 8; ++s) history.Add(Point(s, 0, 0));
+  EXPECT_FALSE(history.Now(0).has_value()) << "not for ever";
+}
+
+// A gauge of 2 Hz of which points of 10 ms are asked for: those without a reading do not come.
+v1::TelemetryPoint ShortPoint(int64_t begin_ms, double mean_w, uint32_t readings) {
+  v1::TelemetryPoint point = Point(0, mean_w, readings);
+  point.set_begin_ns(begin_ms * 1'000'000);
+  point.set_end_ns((begin_ms + 10) * 1'000'000);
+  return point;
+}
+
+TEST(PowerHistory, ReadingsOfASlowSensorStandForTheTimeBetweenThem) {
+  PowerHistory history;
+  for (int i = 0; i <= 20; ++i) history.Add(ShortPoint(500 * i, 1.5, 1));
+  EXPECT_NEAR(history.energy_j(0), 15, 0.02);
+  const auto last = history.Last(0, 8);
+  EXPECT_NEAR(static_cast<double>(last->readings) / last->seconds, 2, 1e-9);
+  for (const auto& column : history.Columns(0, 8, 80)) {
+    ASSERT_TRUE(column.has_value()) << "a line, not dots";
+    EXPECT_DOUBLE_EQ(column->mean_w, 1.5);
+  }
+}
+
+TEST(PowerHistory, SlowRailBesideAFastOneHasAllItsJoules) {
+  PowerHistory history;
+  for (int i = 0; i < 1000; ++i) {
+    v1::TelemetryPoint point = ShortPoint(10 * i, 2, 10);
+    v1::RailPower* slow = point.add_rails();
+    slow->set_rail("battery");
+    if (i % 50 == 0) {
+      slow->set_readings(1);
+      slow->set_min_w(3);
+      slow->set_mean_w(3);
+      slow->set_max_w(3);
+    }
+    history.Add(point);
+  }
+  EXPECT_NEAR(history.energy_j(0), 20, 1e-9);
+  EXPECT_NEAR(history.energy_j(1), 3 * (9.5 + 0.01), 1e-9) << "until the last reading";
+  EXPECT_DOUBLE_EQ(history.Now(1)->mean_w, 3);
+}
+
+TEST(PowerHistory, TimeInWhichTheBoardWasLostOrNothingWasReadHasNoJoules) {
+  PowerHistory history;
+  history.Add(ShortPoint(0, 2, 1));
+  history.Interrupt();
+  history.Add(ShortPoint(2000, 2, 1));
+  EXPECT_NEAR(history.energy_j(0), 0.04, 1e-12);
+  history.Add(ShortPoint(2010 + 5001, 2, 1));
+  EXPECT_NEAR(history.energy_j(0), 0.06, 1e-12);
 }
 
 TEST(PowerHistory, LastSpanHasTheExtremesOfWhatIsInIt) {

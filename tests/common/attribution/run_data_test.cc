@@ -287,6 +287,28 @@ TEST(RunDataPower, ACounterOfEnergyGivesItsMeanPowerBetweenUpdates) {
   EXPECT_DOUBLE_EQ(PowerIntegral(samples, 0).Advance(2'000'000), 6e-3) << "what was counted";
 }
 
+TEST(RunDataPower, OverWindowsThatAreKnownTheIntegralIsWhatTheySay) {
+  RunBuilder run;
+  run.Rail("supply");
+  const uint32_t power = run.Channel("supply", Quantity::QUANTITY_POWER, 1e-3);
+  run.header().mutable_channels(0)->mutable_window()->set_stamps_are_window(true);
+  run.WriteHeader();
+  // Two that touch, and one behind a hole.
+  run.Write(power, {{0, 1'000'000, 2'000, Freshness::kFresh},
+                    {1'000'000, 2'000'000, 4'000, Freshness::kFresh},
+                    {3'000'000, 4'000'000, 6'000, Freshness::kFresh}});
+  const std::vector<RailPower> rails = Take(run).Power();
+  const std::vector<PowerSample>& samples = rails[0].samples;
+  EXPECT_NEAR(PowerIntegral(samples, 0).Advance(2'000'000), 6e-3, 1e-15);
+  EXPECT_NEAR(PowerIntegral(samples, 0).Advance(4'000'000), 17e-3, 1e-15) << "a line over the hole";
+  PowerIntegral parts(samples, 500'000);
+  EXPECT_NEAR(parts.Advance(700'000), 2 * 200e-6, 1e-15);
+  EXPECT_NEAR(parts.Advance(1'250'000), 2 * 300e-6 + 4 * 250e-6, 1e-15);
+  EXPECT_NEAR(parts.Advance(2'500'000), 4 * 750e-6 + 4.5 * 500e-6, 1e-15);
+  EXPECT_TRUE(PowerIntegral::Covers(samples, -kMaxHold.count, 4'000'000 + kMaxHold.count));
+  EXPECT_FALSE(PowerIntegral::Covers(samples, 0, 4'000'001 + kMaxHold.count));
+}
+
 TEST(RunDataPower, ACounterThatStandsStillIsZeroAndOneThatWasResetIsNoNegativePower) {
   RunBuilder run;
   run.Rail("idle").Rail("reset");
