@@ -64,7 +64,7 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   for (const char* key :
        {"inference_j", "widest_interval", "idle_w", "between_w", "books", "calibration", "windows",
         "readings", "readings_used", "outliers", "readings_stuck", "step_w", "noise_steps",
-        "drift_w", "period_s", "place_sd_s", "delay_s"}) {
+        "noise_w", "drift_w", "period_s", "place_sd_s", "delay_s"}) {
     json[key] = nullptr;
   }
   if (!rail.why_not.empty()) return json;
@@ -79,8 +79,11 @@ ordered_json RailEnergyJson(const RailEnergy& rail) {
   json["readings_used"] = rail.used;
   json["outliers"] = rail.outliers;
   json["readings_stuck"] = rail.stuck;
-  json["step_w"] = rail.step_w;
-  json["noise_steps"] = rail.noise_steps;
+  if (HasSteps(rail)) {
+    json["step_w"] = rail.step_w;
+    json["noise_steps"] = rail.noise_steps;
+  }
+  json["noise_w"] = rail.noise_steps * rail.step_w;
   json["drift_w"] = EstimateJson(rail.drift_w);
   json["period_s"] = PositiveOrNull(rail.period_s);
   json["place_sd_s"] = PositiveOrNull(rail.place_sd_s);
@@ -172,6 +175,12 @@ void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& 
       group->energy_share[rail] = sum.mean / estimate->inference_j.mean;
     }
   }
+}
+
+// The unit in which traces are counted is no step, and noise of so many steps is not known by them.
+bool HasSteps(const RailEnergy& rail) {
+  constexpr double kLeastStep_w = 1e-11, kMostSteps = 1e4;
+  return rail.step_w > kLeastStep_w && rail.noise_steps < kMostSteps;
 }
 
 ordered_json EstimateJson(const Estimate& estimate) {

@@ -18,6 +18,10 @@ void AddEstimates(const LeastSquares& least_squares, RunReport* report);
 void EstimateGroup(const RunReport& report, const std::vector<const OpReport*>& members,
                    GroupReport* group);
 
+// Whether the sensor's readings have steps that noise can be counted in: numbers of a trace that
+// are exact have none, or that of their last digit.
+bool HasSteps(const RailEnergy& rail);
+
 nlohmann::ordered_json EstimateJson(const Estimate& estimate);
 // Of one operator, for its object in the document.
 void AddEstimateJson(const RunReport& report, const OpReport& op, nlohmann::ordered_json* json);

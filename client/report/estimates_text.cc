@@ -53,11 +53,8 @@ std::string HowFound(const RailEnergy& rail) {
   return "";
 }
 
-// Numbers that are exact have no step, or one of their last digit; noise in such steps says
-// nothing.
 std::string NoiseOf(const RailEnergy& rail) {
-  constexpr double kMostSteps = 1e4;
-  if (rail.step_w > 0 && rail.noise_steps < kMostSteps) {
+  if (HasSteps(rail)) {
     return fmt::format("{} readings of {:.3g} mW a step, {:.2f} steps of noise", rail.used,
                        1e3 * rail.step_w, rail.noise_steps);
   }

@@ -75,6 +75,7 @@ absl::Status MarkerTable::Note(const MarkerRow& row, uint64_t line) {
   std::optional<int64_t>& begin = phase_begins_[row.phase];
   begin = std::min(begin.value_or(row.begin_ns), row.begin_ns);
   if (IsOperator(row)) {
+    has_durations_ = has_durations_ || row.end_ns > row.begin_ns;
     if (absl::Status status = NoteOperator(row, line); !status.ok()) return status;
   }
   return InIteration(row) ? NoteIteration(row, line) : absl::OkStatus();

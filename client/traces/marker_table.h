@@ -62,6 +62,8 @@ class MarkerTable {
   uint64_t markers() const { return markers_; }  // with those of whole iterations
   const std::vector<TextBlock>& blocks() const { return blocks_; }
   const std::string& name() const { return name_; }
+  // Whether any operator takes time.
+  bool has_durations() const { return has_durations_; }
   // A comment above the header says so.
   bool simulated() const { return simulated_; }
 
@@ -94,6 +96,7 @@ class MarkerTable {
   uint64_t lines_ = 0;
   uint64_t header_line_ = 0;
   bool simulated_ = false;
+  bool has_durations_ = false;
   std::deque<OperatorFacts> ops_;                             // whose addresses stay
   std::unordered_map<std::string_view, uint32_t> op_places_;  // names of ops_
   std::unordered_map<uint64_t, uint32_t> iteration_places_;   // by phase and number; while scanned

@@ -33,6 +33,14 @@ absl::Status CheckSpan(const SampleTable& samples, const MarkerTable& markers) {
       samples.name(), markers.name(), begin, end, static_cast<double>(end - begin) / 86'400e9));
 }
 
+absl::Status CheckDurations(const MarkerTable& markers) {
+  if (markers.has_durations()) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "every operator of {} ends at the instant at which it begins: energies of operators need "
+      "begin_ns and end_ns of what each execution took, in nanoseconds",
+      markers.name()));
+}
+
 absl::Status CheckOneClock(const SampleTable& samples, const MarkerTable& markers) {
   if (samples.begin_ns() < markers.end_ns() && markers.begin_ns() < samples.end_ns()) {
     return absl::OkStatus();
@@ -103,6 +111,7 @@ absl::StatusOr<TraceRun> TraceRun::Make(SampleTable& samples, MarkerTable& marke
                                         const SensorFile& sensors, const TraceIdentity& identity) {
   if (absl::Status status = CheckOneClock(samples, markers); !status.ok()) return status;
   if (absl::Status status = CheckSpan(samples, markers); !status.ok()) return status;
+  if (absl::Status status = CheckDurations(markers); !status.ok()) return status;
   TraceRun run(samples, markers);
   const TraceOrigin origin = OriginOf(samples, markers, sensors);
   v1::RunHeader& header = run.header_;

@@ -428,6 +428,14 @@ TEST(TraceRun, TwoClocksAreRefused) {
   EXPECT_THAT(ErrorOf(traces), HasSubstr("one clock, in nanoseconds"));
 }
 
+TEST(TraceRun, OperatorsThatTakeNoTimeAreRefused) {
+  Traces traces = Simple();
+  traces.markers = std::string(kMarkerHeader) + "a,Conv,0,6000000,6000000\n";
+  EXPECT_THAT(ErrorOf(traces), HasSubstr("ends at the instant at which it begins"));
+  traces.markers += "b,Relu,0,6000000,7000000\n";
+  EXPECT_TRUE(ChunksOf(traces).ok());
+}
+
 TEST(TraceRun, ARailOfTheSensorFileThatNoSampleHasIsAnError) {
   Traces traces = Simple();
   traces.sensors.rails.emplace_back().rail.set_name("suply");
