@@ -1,7 +1,6 @@
 #include "client/predict/linear_model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,10 +15,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Variance inflation above which two columns are called alike: standard errors are a hundredfold.
-constexpr double kMostInflation = 1e4;
-// A column's part in another's sum, relative to the largest one, that is named.
-constexpr double kNamedPart = 1e-3;
 constexpr int kStrengths = 25;
 constexpr double kWeakest = 1e-4;
 // A coefficient of a Lasso that moves what is predicted by less than this share of it is nothing.
@@ -31,27 +26,12 @@ bool IsNonNegative(const LinearOptions& options, Index column) {
   return !options.non_negative.empty() && options.non_negative[static_cast<size_t>(column)];
 }
 
-// Root mean squares of the columns; 1 of one that is 0 everywhere.
-VectorXd ScalesOf(const Gram& gram) {
-  VectorXd scales = (gram.xx().diagonal() / std::max(gram.rows(), 1.0)).cwiseMax(0).cwiseSqrt();
-  for (double& scale : scales) {
-    if (!(scale > 0)) scale = 1;
-  }
-  return scales;
-}
-
 std::vector<Index> NotZero(const VectorXd& coefficients) {
   std::vector<Index> kept;
   for (Index i = 0; i < coefficients.size(); ++i) {
     if (coefficients[i] != 0) kept.push_back(i);
   }
   return kept;
-}
-
-// Products of columns that are scaled to a root mean square of 1.
-MatrixXd ScaledProducts(const Gram& gram, const VectorXd& scales) {
-  const VectorXd inverse = scales.cwiseInverse();
-  return inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
 }
 
 // Minimises b^T xx b / 2 - xy^T b + lasso |b|, by the active set of Lawson and Hanson, "Solving
@@ -226,104 +206,7 @@ class PenalisedPath {
 
 }  // namespace
 
-void Gram::Add(const Gram& more) {
-  xx_ += more.xx_;
-  xy_ += more.xy_;
-  yy_ += more.yy_;
-  rows_ += more.rows_;
-}
-
-void Gram::Add(const MatrixXd& x, const VectorXd& y, const VectorXd& weights) {
-  const MatrixXd weighted = weights.asDiagonal() * x;
-  xx_.noalias() += x.transpose() * weighted;
-  xy_.noalias() += weighted.transpose() * y;
-  yy_ += y.dot(weights.cwiseProduct(y));
-  rows_ += static_cast<double>(x.rows());
-}
-
-Gram Gram::Columns(const std::vector<Index>& columns) const {
-  Gram of(0);
-  of.xx_ = xx_(columns, columns);
-  of.xy_ = xy_(columns);
-  of.yy_ = yy_;
-  of.rows_ = rows_;
-  return of;
-}
-
-Gram SumWithout(const std::vector<Gram>& grams, size_t out) {
-  Gram sum(grams[out].columns());
-  for (size_t i = 0; i < grams.size(); ++i) {
-    if (i != out && grams[i].rows() > 0) sum.Add(grams[i]);
-  }
-  return sum;
-}
-
-double Gram::Residual(const VectorXd& coefficients) const {
-  return std::max(0.0, yy_ - 2 * coefficients.dot(xy_) + coefficients.dot(xx_ * coefficients));
-}
-
 size_t LinearFit::complexity() const { return NotZero(coefficients).size(); }
-
-namespace {
-
-// `parts`: of the kept columns in it.
-std::string SumText(const std::string& name, const std::vector<std::string>& names,
-                    const std::vector<Index>& kept, const VectorXd& parts) {
-  std::vector<std::string> of;
-  const double most = parts.cwiseAbs().maxCoeff();
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (std::abs(parts[static_cast<Index>(i)]) > kNamedPart * most) {
-      of.push_back("'" + names[static_cast<size_t>(kept[i])] + "'");
-    }
-  }
-  return fmt::format("'{}' is a sum of {} in these rows", name, fmt::join(of, ", "));
-}
-
-}  // namespace
-
-// Cholesky's decomposition, which passes over the columns that are sums of those before.
-ChosenColumns ChooseColumns(const Gram& gram, const std::vector<std::string>& names,
-                            double least_own) {
-  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
-  MatrixXd lower = MatrixXd::Zero(gram.columns(), gram.columns());
-  ChosenColumns chosen;
-  for (Index column = 0; column < gram.columns(); ++column) {
-    const std::string& name = names[static_cast<size_t>(column)];
-    const auto count = static_cast<Index>(chosen.kept.size());
-    if (!(scaled(column, column) > 0)) {
-      chosen.left_out.push_back({column, true, fmt::format("'{}' is 0 in every row", name)});
-      continue;
-    }
-    const MatrixXd known = lower.topLeftCorner(count, count);
-    const VectorXd towards = scaled.col(column)(chosen.kept);
-    const VectorXd row = known.triangularView<Eigen::Lower>().solve(towards);
-    const double own = scaled(column, column) - row.squaredNorm();
-    if (own > least_own * scaled(column, column)) {
-      lower.row(count).head(count) = row.transpose();
-      lower(count, count) = std::sqrt(own);
-      chosen.kept.push_back(column);
-      continue;
-    }
-    const VectorXd parts = known.transpose().triangularView<Eigen::Upper>().solve(row);
-    chosen.left_out.push_back({column, false, SumText(name, names, chosen.kept, parts)});
-  }
-  return chosen;
-}
-
-std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names) {
-  if (gram.columns() < 2) return std::nullopt;
-  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
-  Index column = 0, like = 0;
-  const double inflation = scaled.inverse().diagonal().maxCoeff(&column);
-  if (!(inflation > kMostInflation)) return std::nullopt;
-  VectorXd others = scaled.col(column).cwiseAbs();
-  others[column] = 0;
-  others.maxCoeff(&like);
-  return fmt::format(
-      "'{}' and '{}' hardly differ in these rows (the variance of a coefficient is {:.1e} times "
-      "what it would be otherwise): their energies are known together, and not each",
-      names[static_cast<size_t>(column)], names[static_cast<size_t>(like)], inflation);
-}
 
 absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::string>& names,
                                     const LinearOptions& options) {
