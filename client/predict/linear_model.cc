@@ -34,6 +34,13 @@ std::vector<Index> NotZero(const VectorXd& coefficients) {
   return kept;
 }
 
+LinearOptions OptionsOf(const LinearOptions& options, const std::vector<Index>& columns) {
+  LinearOptions of;
+  if (options.non_negative.empty()) return of;
+  for (const Index column : columns) of.non_negative.push_back(IsNonNegative(options, column));
+  return of;
+}
+
 // Minimises b^T xx b / 2 - xy^T b + lasso |b|, by the active set of Lawson and Hanson, "Solving
 // Least Squares Problems" (1974), chapter 23: exact after finitely many steps. With a penalty a
 // coefficient that is not 0 has a sign, which it keeps until it is 0, as one that may not be
@@ -180,13 +187,22 @@ class PenalisedPath {
     penalised.diagonal().array() += size;
     return ActiveSet(penalised, xy_, 0, options_, &scaled_).Solve(tolerance_);
   }
-  VectorXd coefficients() const { return scaled_.cwiseQuotient(scales_); }
-  // Without those of a Lasso that change nothing.
-  VectorXd LastingCoefficients(const Gram& gram) const {
+  // Of a Lasso the least squares of the columns that it chose and that change something: the
+  // penalty chooses, and shrinks nothing (Meinshausen, "Relaxed Lasso", 2007).
+  VectorXd coefficients(const Gram& gram) const {
+    if (penalty_ != Penalty::kLasso) return scaled_.cwiseQuotient(scales_);
     const double least =
         kNothing * std::sqrt(std::max(gram.yy(), 0.0) / std::max(gram.rows(), 1.0));
-    if (penalty_ != Penalty::kLasso) return coefficients();
-    return (scaled_.array().abs() < least).select(0, coefficients());
+    const std::vector<Index> chosen = NotZero((scaled_.array().abs() < least).select(0, scaled_));
+    const MatrixXd products = xx_(chosen, chosen);
+    const VectorXd right = xy_(chosen);
+    const LinearOptions options = OptionsOf(options_, chosen);
+    VectorXd refitted = scaled_(chosen), all = VectorXd::Zero(scaled_.size());
+    ActiveSet(products, right, 0, options, &refitted).Solve(tolerance_);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      all[chosen[i]] = refitted[static_cast<Index>(i)] / scales_[chosen[i]];
+    }
+    return all;
   }
   // What a ridge of this strength adds to the diagonal of the products.
   VectorXd ridge(double strength, double rows) const {
@@ -238,10 +254,30 @@ LinearFit FitAtStrength(const Gram& gram, Penalty penalty, double strength,
   PenalisedPath path(gram, penalty, options);
   LinearFit fit;
   fit.is_settled = path.MoveTo(strength);
-  fit.coefficients = path.LastingCoefficients(gram);
+  fit.coefficients = path.coefficients(gram);
   AddUncertainty(gram, path.ridge(strength, gram.rows()), &fit);
   return fit;
 }
+
+namespace {
+
+// The first column (the strongest penalty) whose errors are not above those of the best one by more
+// than the standard error of the difference. Some groups are harder than others at any strength:
+// the error of a mean itself would call nearly all strengths as good where groups are few.
+Index StrongestAsGood(const MatrixXd& errors) {
+  Index best = 0;
+  errors.colwise().mean().minCoeff(&best);
+  const auto count = static_cast<double>(errors.rows());
+  for (Index i = 0; i < best; ++i) {
+    const VectorXd more = errors.col(i) - errors.col(best);
+    const double mean = more.mean();
+    const double variance = (more.array() - mean).square().sum() / (count * (count - 1));
+    if (mean <= std::sqrt(variance)) return i;
+  }
+  return best;
+}
+
+}  // namespace
 
 absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penalty penalty,
                                           const LinearOptions& options) {
@@ -251,30 +287,24 @@ absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penal
   }
   Gram all(groups.front().columns());
   for (const Gram& group : groups) all.Add(group);
+  // At the greatest all coefficients of a Lasso are 0, which no energy is.
   std::vector<double> strengths;
-  for (int i = 0; i < kStrengths; ++i) {
-    strengths.push_back(std::pow(kWeakest, static_cast<double>(i) / (kStrengths - 1)));
+  for (int i = 1; i <= kStrengths; ++i) {
+    strengths.push_back(std::pow(kWeakest, static_cast<double>(i) / kStrengths));
   }
-  // By strength: the mean error of a row over the groups left out, and its standard error.
+  // By strength: the mean error of a row of each group when it is left out.
   MatrixXd errors(static_cast<Index>(groups.size()), kStrengths);
   for (size_t g = 0; g < groups.size(); ++g) {
-    PenalisedPath path(SumWithout(groups, g), penalty, options);
+    const Gram rest = SumWithout(groups, g);
+    PenalisedPath path(rest, penalty, options);
     for (int i = 0; i < kStrengths; ++i) {
       path.MoveTo(strengths[static_cast<size_t>(i)]);
       errors(static_cast<Index>(g), i) =
-          groups[g].Residual(path.coefficients()) / std::max(groups[g].rows(), 1.0);
+          groups[g].Residual(path.coefficients(rest)) / std::max(groups[g].rows(), 1.0);
     }
   }
-  const Eigen::RowVectorXd mean = errors.colwise().mean();
-  Index best = 0;
-  const double least = mean.minCoeff(&best);
-  const auto count = static_cast<double>(groups.size());
-  const double error = std::sqrt((errors.col(best).array() - least).square().sum() /
-                                 std::max(count * (count - 1), 1.0));
-  Index chosen = 0;
-  while (mean[chosen] > least + error) ++chosen;
   PenalisedFit result;
-  result.strength = strengths[static_cast<size_t>(chosen)];
+  result.strength = strengths[static_cast<size_t>(StrongestAsGood(errors))];
   result.fit = FitAtStrength(all, penalty, result.strength, options);
   return result;
 }

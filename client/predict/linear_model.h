@@ -37,16 +37,17 @@ absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::str
 
 enum class Penalty { kRidge, kLasso };
 
-// Columns are scaled to the same mean square before they are penalised. The strength is the
-// greatest whose error on the groups left out, one after the other, is within one standard error of
-// the least. `groups`: at least two, which add up to all rows.
+// Columns are scaled to the same mean square before they are penalised. Lasso chooses columns,
+// whose coefficients are their least squares then. The strength is the greatest whose errors on the
+// groups left out, one after the other, are above those of the best by at most one standard error
+// of the difference. `groups`: at least two, which add up to all rows.
 struct PenalisedFit {
   LinearFit fit;
   double strength = 0;  // relative to the one at which Lasso's coefficients are all 0
 };
 absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penalty penalty,
                                           const LinearOptions& options = {});
-// At a strength that is known.
+// At a strength that is known, from which a Lasso's columns follow.
 LinearFit FitAtStrength(const Gram& gram, Penalty penalty, double strength,
                         const LinearOptions& options = {});
 
