@@ -7,14 +7,10 @@
 #include <string_view>
 #include <utility>
 
-#include "client/analysis/student_t.h"
-
 namespace synergy {
 namespace {
 
 using Eigen::Index;
-
-constexpr double kInside = 0.95;
 
 // Which parts of the model an operator's interval could be of.
 std::vector<size_t> PartsOf(const EnergyModel& model, OpClass op_class) {
@@ -39,7 +35,7 @@ void AddLeftOut(const EnergyModel& model, const EnergyModel& rest, const Feature
       continue;
     }
     const double ratio = std::log(networks.energy_j[static_cast<Index>(i)] / run.mean);
-    left_out->log_ratios.push_back(ratio);
+    left_out->of_networks.push_back({network, ratio});
     if (predicted->rows.empty()) left_out->ratios.back().push_back({network, ratio});
   }
   const std::vector<OpClass> classes = ClassesOf(rows.types);
@@ -96,13 +92,7 @@ void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
     part.ratio_low = range.low;
     part.ratio_high = range.high;
   }
-  const auto count = static_cast<double>(left_out.log_ratios.size());
-  if (count < 2) return;
-  double squares = 0;
-  for (const double ratio : left_out.log_ratios) squares += ratio * ratio;
-  const double half =
-      StudentTQuantile(0.5 * (1 + kInside), count) * std::sqrt(squares / count * (1 + 1 / count));
-  if (half <= kMostLogHalf) model->network_log_half = half;
+  model->network_log_half = LogHalf95(left_out.of_networks).value_or(0);
 }
 
 void NoteLeftOut(const LeftOut& left_out, EnergyModel* model) {
@@ -113,7 +103,7 @@ void NoteLeftOut(const LeftOut& left_out, EnergyModel* model) {
     model->notes.push_back(fmt::format("{}left out, too, where a network is: {}", of,
                                        fmt::join(left_out.fewer_terms[i], "; ")));
   }
-  if (!left_out.not_predicted.empty() && !left_out.log_ratios.empty()) {
+  if (!left_out.not_predicted.empty() && !left_out.of_networks.empty()) {
     model->notes.push_back(
         fmt::format("the interval of networks does not tell of {}, which the others cannot predict",
                     fmt::join(left_out.not_predicted, ", ")));

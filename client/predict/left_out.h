@@ -16,7 +16,7 @@ namespace synergy {
 // What one network left out says of the others' model.
 struct LeftOut {
   std::vector<std::vector<LogRatio>> ratios;  // by part
-  std::vector<double> log_ratios;             // of networks
+  std::vector<LogRatio> of_networks;          // of each of their runs
   std::map<OpClass, size_t> without_ratio;    // operators that were predicted at 0, or below
   std::set<std::string> not_predicted;        // networks: a class of operators was theirs alone
   // By part, terms that the other networks do not tell apart: without which network which.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "tests/client/predict/synthetic_layers.h"
 
@@ -39,6 +40,31 @@ TEST(Evaluation, IntervalsHold) {
   }
   EXPECT_NEAR(static_cast<double>(inside) / static_cast<double>(all), 0.95, 0.015);
   EXPECT_GE(static_cast<double>(networks_inside) / static_cast<double>(networks), 0.9);
+}
+
+// Each network's operators are off together by 20 %, and each by 10 % of its own.
+TEST(Evaluation, IntervalsHoldWhereANetworksOperatorsAreOffTogether) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (const int networks : {5, 8, 20}) {
+    size_t inside = 0, all = 0;
+    for (uint64_t seed = 1; seed <= 60; ++seed) {
+      FeatureTable table =
+          MakeLayers({.networks = networks + 3, .layers = 60, .noise = 0.1, .seed = seed});
+      for (int network = 0; network < networks + 3; ++network) {
+        table.energy_j.segment(60 * network, 60) *= std::exp(0.2 * normal(random));
+      }
+      TrainTest split{.train = DistinctNames(table.networks), .test = {}};
+      split.test.assign(split.train.end() - 3, split.train.end());
+      split.train.resize(static_cast<size_t>(networks));
+      const auto result = Evaluate(table, {.family = Family::kLayerType}, split);
+      ASSERT_TRUE(result.ok()) << result.status();
+      inside += result->of_operators.inside;
+      all += result->of_operators.count;
+    }
+    EXPECT_GE(static_cast<double>(inside) / static_cast<double>(all), 0.9) << networks;
+    EXPECT_LE(static_cast<double>(inside) / static_cast<double>(all), 0.985) << networks;
+  }
 }
 
 TEST(Evaluation, AFoldOfRowsIsDrawnWithTheSeed) {
