@@ -126,6 +126,38 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
 }
 
+// One convolution alone is unrolled: without it nothing tells what that costs.
+TEST(Evaluation, NamesTermsThatTheRowsOfAFoldDoNotTell) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd im2col = Eigen::VectorXd::Zero(table.rows());
+  im2col[3] = 1e6;
+  table.energy_j[3] *= 2;
+  table.Set("im2col_bytes", im2col);
+  const auto notes_of = [&](const Split& split) {
+    const auto result = Evaluate(table, {.family = Family::kLayerType}, split);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result->notes;
+  };
+  EXPECT_THAT(notes_of(KFold{.folds = 3, .seed = 1}),
+              testing::Contains(testing::ContainsRegex("^convolution: left out, too, of these "
+                                                       "rows: without part . of 3 "
+                                                       "'im2col_bytes'$")));
+  TrainTest lists{.train = DistinctNames(table.networks), .test = {"net0"}};
+  std::erase(lists.train, "net0");
+  EXPECT_THAT(notes_of(lists), testing::Contains("convolution: left out, too, of these rows: "
+                                                 "without what is tested 'im2col_bytes'"));
+  for (size_t i = 0; i < table.networks.size(); ++i) {
+    table.architectures.push_back(i < 60 ? "first" : "second");
+  }
+  EXPECT_THAT(notes_of(LeaveOneArchitectureOut{}),
+              testing::Contains("convolution: left out, too, of these rows: without first "
+                                "'im2col_bytes'"));
+  EXPECT_THAT(notes_of(LeaveOneNetworkOut{}),
+              testing::AllOf(testing::Contains("convolution: left out, too, where a network is: "
+                                               "without net0 'im2col_bytes'"),
+                             testing::Not(testing::Contains(HasSubstr("of these rows")))));
+}
+
 TEST(Evaluation, SaysWhichRunsHadNoCounts) {
   FeatureTable table = MakeLayers({});
   Eigen::VectorXd simd = *table.Find("simd");
