@@ -18,6 +18,8 @@ constexpr std::string_view kNames[] = {"mac",        "counters",   "chain",
                                        "layer-type", "individual", "physical"};
 // Of a network's energy, predicted in operators beyond the hull: more, and the network is beyond.
 constexpr double kShareBeyond = 0.05;
+// Of a leverage, that rounding makes.
+constexpr double kSlack = 1e-3;
 
 // What computes operators of a class.
 struct ClassParts {
@@ -49,15 +51,34 @@ struct Computed {
   VectorXd energy_j;
   std::vector<OpClass> classes;     // by row
   std::vector<bool> is_below_zero;  // likewise: of its energy
+  std::vector<bool> is_apart;       // its features together are beyond what was fitted to
   std::map<OpClass, ClassParts> parts;
 };
 
+// `values`: what the part predicts. Where a feature is not known, nothing is.
+std::vector<bool> AreApart(const ModelPart& part, const FeatureTable& table,
+                           const VectorXd& values) {
+  std::vector<bool> apart(static_cast<size_t>(table.rows()));
+  const auto is_there = [&](const std::string& name) { return table.Find(name) != nullptr; };
+  if (part.together.features.empty() || apart.empty()) return apart;
+  if (!std::ranges::all_of(part.together.features, is_there)) return apart;
+  const VectorXd leverages = LeveragesOf(part.together, table, values);
+  const double most = (1 + kSlack) * part.together.most;
+  for (size_t i = 0; i < apart.size(); ++i) apart[i] = leverages[static_cast<Index>(i)] > most;
+  return apart;
+}
+
 absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
-  Computed out{
-      .table = std::move(table), .energy_j = {}, .classes = {}, .is_below_zero = {}, .parts = {}};
+  Computed out{.table = std::move(table),
+               .energy_j = {},
+               .classes = {},
+               .is_below_zero = {},
+               .is_apart = {},
+               .parts = {}};
   out.energy_j = VectorXd::Zero(out.table.rows());
   out.classes = ClassesOf(out.table.types);
   out.is_below_zero.resize(out.classes.size());
+  out.is_apart.resize(out.classes.size());
   for (const OpClass op_class : out.classes) {
     if (!out.parts.contains(op_class)) out.parts[op_class] = PartsOf(model, op_class);
   }
@@ -74,7 +95,12 @@ absl::StatusOr<Computed> Compute(const EnergyModel& model, FeatureTable table) {
         rows.push_back(i);
       }
     }
-    const VectorXd sums = ValuesOf(part, out.table.Select(rows));
+    const FeatureTable of_part = out.table.Select(rows);
+    const VectorXd sums = ValuesOf(part, of_part);
+    const std::vector<bool> are_apart = AreApart(part, of_part, sums);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (are_apart[i]) out.is_apart[static_cast<size_t>(rows[i])] = true;
+    }
     const VectorXd values = sums.cwiseMax(0);
     if (part.target == "energy") {
       out.energy_j(rows) = values;
@@ -126,6 +152,8 @@ Prediction PredictionOf(const Computed& computed, Index row) {
   out.low = out.mean * (has_interval ? parts.of_interval->ratio_low : 1);
   out.high = out.mean * (has_interval ? parts.of_interval->ratio_high : 1);
   out.beyond = Beyond(parts, computed.table, row);
+  const bool is_apart = computed.is_apart[static_cast<size_t>(row)];
+  if (out.beyond.empty() && is_apart) out.beyond.emplace_back(kTogether);
   return out;
 }
 

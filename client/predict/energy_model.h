@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/predict/feature_table.h"
+#include "client/predict/joint_range.h"
 #include "client/predict/term.h"
 
 namespace synergy {
@@ -43,6 +44,7 @@ struct ModelPart {
   // within which 95 % were, of the part's class. 0: not known; of a class then those of all.
   double ratio_low = 0, ratio_high = 0;
   std::vector<FeatureRange> hull;
+  JointRange together{};  // of a class's features
 
   size_t complexity() const;  // coefficients that are not 0
 };
@@ -69,6 +71,9 @@ struct EnergyModel {
   size_t complexity() const;
   CoefficientError ErrorOf(const ModelPart& part, Eigen::Index term) const;
 };
+
+// In the place of a feature, where each is within its range and together they are not.
+inline constexpr std::string_view kTogether = "together";
 
 struct Prediction {
   double mean = 0, low = 0, high = 0;  // J; low and high are the mean where they are not known

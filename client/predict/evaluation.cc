@@ -15,6 +15,7 @@ using Eigen::Index;
 
 struct Fold {
   std::vector<Index> train, test;
+  std::string out;  // what is left out of it; empty: a network, of which the model's notes tell
 };
 
 // Rows of networks for which `is_test` holds are tested, those for which `is_train` does trained
@@ -61,7 +62,7 @@ absl::StatusOr<std::vector<Fold>> FoldsOf(const FeatureTable& table,
   }
   std::vector<Fold> folds;
   for (const std::string& out : architectures) {
-    Fold fold;
+    Fold fold{.train = {}, .test = {}, .out = out};
     for (size_t i = 0; i < of_row.size(); ++i) {
       (of_row[i] == out ? fold.test : fold.train).push_back(static_cast<Index>(i));
     }
@@ -88,9 +89,10 @@ absl::StatusOr<std::vector<Fold>> FoldsOf(const FeatureTable& table, const KFold
       (i % count == f ? folds[f].test : folds[f].train).push_back(order[i]);
     }
   }
-  for (Fold& fold : folds) {
-    std::ranges::sort(fold.test);
-    std::ranges::sort(fold.train);
+  for (size_t f = 0; f < count; ++f) {
+    std::ranges::sort(folds[f].test);
+    std::ranges::sort(folds[f].train);
+    folds[f].out = fmt::format("part {} of {}", f + 1, count);
   }
   return folds;
 }
@@ -114,9 +116,11 @@ absl::StatusOr<std::vector<Fold>> FoldsOf(const FeatureTable& table, const Train
           fmt::format("'{}' is both trained on and tested, which tests nothing", name));
     }
   }
-  return std::vector<Fold>{FoldOf(
+  std::vector<Fold> folds = {FoldOf(
       table, [&](const std::string& n) { return has(lists.train, n); },
       [&](const std::string& n) { return has(lists.test, n); })};
+  folds.front().out = "what is tested";
+  return folds;
 }
 
 double QuantileOf(const std::vector<double>& sorted, double share) {
@@ -165,12 +169,42 @@ std::vector<const PredictedRow*> PointersTo(const std::vector<PredictedRow>& row
   return pointers;
 }
 
-absl::Status PredictFold(const FeatureTable& table, const FitOptions& options, const Fold& fold,
+// Terms that count, and that the rows of a fold do not tell from others.
+std::vector<std::string> FewerTerms(const ModelPart& all, const EnergyModel& of_fold) {
+  std::vector<std::string> fewer;
+  for (const ModelPart& part : of_fold.parts) {
+    if (part.target != all.target || part.op_class != all.op_class) continue;
+    for (size_t i = 0; i < all.terms.size(); ++i) {
+      if (all.coefficients[static_cast<Index>(i)] == 0) continue;
+      if (std::ranges::find(part.terms, all.terms[i]) == part.terms.end()) {
+        fewer.push_back(fmt::format("'{}'", all.terms[i].Text()));
+      }
+    }
+  }
+  return fewer;
+}
+
+// `models`: of the folds.
+void NoteFewerTerms(const EnergyModel& all, const std::vector<Fold>& folds,
+                    const std::vector<EnergyModel>& models, Evaluation* out) {
+  for (const ModelPart& part : all.parts) {
+    std::vector<std::string> of_folds;
+    for (size_t f = 0; f < folds.size(); ++f) {
+      const std::vector<std::string> fewer = FewerTerms(part, models[f]);
+      if (fewer.empty() || folds[f].out.empty()) continue;
+      of_folds.push_back(fmt::format("without {} {}", folds[f].out, fmt::join(fewer, ", ")));
+    }
+    if (of_folds.empty()) continue;
+    const std::string of = part.op_class ? fmt::format("{}: ", OpClassName(*part.op_class)) : "";
+    out->notes.push_back(
+        fmt::format("{}left out, too, of these rows: {}", of, fmt::join(of_folds, "; ")));
+  }
+}
+
+absl::Status PredictFold(const FeatureTable& table, const EnergyModel& model, const Fold& fold,
                          Evaluation* out) {
-  const absl::StatusOr<EnergyModel> model = FitFamily(table.Select(fold.train), options);
-  if (!model.ok()) return model.status();
   const FeatureTable test = table.Select(fold.test);
-  const absl::StatusOr<Predictions> predicted = Predict(*model, test);
+  const absl::StatusOr<Predictions> predicted = Predict(model, test);
   if (!predicted.ok()) return predicted.status();
   std::map<std::string_view, double> known_j;
   for (size_t i = 0; i < predicted->rows.size(); ++i) {
@@ -209,9 +243,15 @@ absl::StatusOr<Evaluation> Evaluate(const FeatureTable& table, const FitOptions&
   if (!all.ok()) return all.status();
   out.complexity = all->complexity();
   out.notes.insert(out.notes.end(), all->notes.begin(), all->notes.end());
+  std::vector<EnergyModel> models;
   for (const Fold& fold : *folds) {
-    if (absl::Status status = PredictFold(rows, options, fold, &out); !status.ok()) return status;
+    absl::StatusOr<EnergyModel> model = FitFamily(rows.Select(fold.train), options);
+    if (!model.ok()) return model.status();
+    models.push_back(*std::move(model));
+    const absl::Status status = PredictFold(rows, models.back(), fold, &out);
+    if (!status.ok()) return status;
   }
+  NoteFewerTerms(*all, *folds, models, &out);
   if (by_row && IsOfOperators(options.family)) out.runs.clear();  // of parts of networks
   std::map<std::string, std::vector<const PredictedRow*>> classes;
   for (const PredictedRow& row : out.operators) {

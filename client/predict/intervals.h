@@ -18,8 +18,9 @@ struct LogRatio {
 // Nothing: fewer than two networks, or they say nothing.
 std::optional<double> LogHalf95(const std::vector<LogRatio>& ratios);
 
-// Within which 95 % lie, as factors of what is predicted: shares of the ratios where there are
-// enough, else by LogHalf95.
+// Within which 95 % lie, as factors of what is predicted: shares of the ratios where these are of
+// enough networks, and enough where those of a network that are off together count as one; else by
+// LogHalf95.
 struct RatioRange {
   double low = 0, high = 0;
   friend bool operator==(const RatioRange&, const RatioRange&) = default;
@@ -28,6 +29,8 @@ std::optional<RatioRange> RatioRange95(const std::vector<LogRatio>& ratios);
 
 // Fewer, and 2.5 % of them are less than one.
 inline constexpr size_t kRowsOfShares = 39;
+// Fewer do not even say how far their operators are off together.
+inline constexpr size_t kNetworksOfShares = 10;
 
 // No interval is wider: it would say nothing, and overflow.
 inline constexpr double kMostLogHalf = 50;

@@ -1,7 +1,6 @@
 #include "client/predict/linear_model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,10 +15,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Variance inflation above which two columns are called alike: standard errors are a hundredfold.
-constexpr double kMostInflation = 1e4;
-// A column's part in another's sum, relative to the largest one, that is named.
-constexpr double kNamedPart = 1e-3;
 constexpr int kStrengths = 25;
 constexpr double kWeakest = 1e-4;
 // A coefficient of a Lasso that moves what is predicted by less than this share of it is nothing.
@@ -31,15 +26,6 @@ bool IsNonNegative(const LinearOptions& options, Index column) {
   return !options.non_negative.empty() && options.non_negative[static_cast<size_t>(column)];
 }
 
-// Root mean squares of the columns; 1 of one that is 0 everywhere.
-VectorXd ScalesOf(const Gram& gram) {
-  VectorXd scales = (gram.xx().diagonal() / std::max(gram.rows(), 1.0)).cwiseMax(0).cwiseSqrt();
-  for (double& scale : scales) {
-    if (!(scale > 0)) scale = 1;
-  }
-  return scales;
-}
-
 std::vector<Index> NotZero(const VectorXd& coefficients) {
   std::vector<Index> kept;
   for (Index i = 0; i < coefficients.size(); ++i) {
@@ -48,10 +34,11 @@ std::vector<Index> NotZero(const VectorXd& coefficients) {
   return kept;
 }
 
-// Products of columns that are scaled to a root mean square of 1.
-MatrixXd ScaledProducts(const Gram& gram, const VectorXd& scales) {
-  const VectorXd inverse = scales.cwiseInverse();
-  return inverse.asDiagonal() * gram.xx() * inverse.asDiagonal() / std::max(gram.rows(), 1.0);
+LinearOptions OptionsOf(const LinearOptions& options, const std::vector<Index>& columns) {
+  LinearOptions of;
+  if (options.non_negative.empty()) return of;
+  for (const Index column : columns) of.non_negative.push_back(IsNonNegative(options, column));
+  return of;
 }
 
 // Minimises b^T xx b / 2 - xy^T b + lasso |b|, by the active set of Lawson and Hanson, "Solving
@@ -200,13 +187,22 @@ class PenalisedPath {
     penalised.diagonal().array() += size;
     return ActiveSet(penalised, xy_, 0, options_, &scaled_).Solve(tolerance_);
   }
-  VectorXd coefficients() const { return scaled_.cwiseQuotient(scales_); }
-  // Without those of a Lasso that change nothing.
-  VectorXd LastingCoefficients(const Gram& gram) const {
+  // Of a Lasso the least squares of the columns that it chose and that change something: the
+  // penalty chooses, and shrinks nothing (Meinshausen, "Relaxed Lasso", 2007).
+  VectorXd coefficients(const Gram& gram) const {
+    if (penalty_ != Penalty::kLasso) return scaled_.cwiseQuotient(scales_);
     const double least =
         kNothing * std::sqrt(std::max(gram.yy(), 0.0) / std::max(gram.rows(), 1.0));
-    if (penalty_ != Penalty::kLasso) return coefficients();
-    return (scaled_.array().abs() < least).select(0, coefficients());
+    const std::vector<Index> chosen = NotZero((scaled_.array().abs() < least).select(0, scaled_));
+    const MatrixXd products = xx_(chosen, chosen);
+    const VectorXd right = xy_(chosen);
+    const LinearOptions options = OptionsOf(options_, chosen);
+    VectorXd refitted = scaled_(chosen), all = VectorXd::Zero(scaled_.size());
+    ActiveSet(products, right, 0, options, &refitted).Solve(tolerance_);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      all[chosen[i]] = refitted[static_cast<Index>(i)] / scales_[chosen[i]];
+    }
+    return all;
   }
   // What a ridge of this strength adds to the diagonal of the products.
   VectorXd ridge(double strength, double rows) const {
@@ -226,104 +222,7 @@ class PenalisedPath {
 
 }  // namespace
 
-void Gram::Add(const Gram& more) {
-  xx_ += more.xx_;
-  xy_ += more.xy_;
-  yy_ += more.yy_;
-  rows_ += more.rows_;
-}
-
-void Gram::Add(const MatrixXd& x, const VectorXd& y, const VectorXd& weights) {
-  const MatrixXd weighted = weights.asDiagonal() * x;
-  xx_.noalias() += x.transpose() * weighted;
-  xy_.noalias() += weighted.transpose() * y;
-  yy_ += y.dot(weights.cwiseProduct(y));
-  rows_ += static_cast<double>(x.rows());
-}
-
-Gram Gram::Columns(const std::vector<Index>& columns) const {
-  Gram of(0);
-  of.xx_ = xx_(columns, columns);
-  of.xy_ = xy_(columns);
-  of.yy_ = yy_;
-  of.rows_ = rows_;
-  return of;
-}
-
-Gram SumWithout(const std::vector<Gram>& grams, size_t out) {
-  Gram sum(grams[out].columns());
-  for (size_t i = 0; i < grams.size(); ++i) {
-    if (i != out && grams[i].rows() > 0) sum.Add(grams[i]);
-  }
-  return sum;
-}
-
-double Gram::Residual(const VectorXd& coefficients) const {
-  return std::max(0.0, yy_ - 2 * coefficients.dot(xy_) + coefficients.dot(xx_ * coefficients));
-}
-
 size_t LinearFit::complexity() const { return NotZero(coefficients).size(); }
-
-namespace {
-
-// `parts`: of the kept columns in it.
-std::string SumText(const std::string& name, const std::vector<std::string>& names,
-                    const std::vector<Index>& kept, const VectorXd& parts) {
-  std::vector<std::string> of;
-  const double most = parts.cwiseAbs().maxCoeff();
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (std::abs(parts[static_cast<Index>(i)]) > kNamedPart * most) {
-      of.push_back("'" + names[static_cast<size_t>(kept[i])] + "'");
-    }
-  }
-  return fmt::format("'{}' is a sum of {} in these rows", name, fmt::join(of, ", "));
-}
-
-}  // namespace
-
-// Cholesky's decomposition, which passes over the columns that are sums of those before.
-ChosenColumns ChooseColumns(const Gram& gram, const std::vector<std::string>& names,
-                            double least_own) {
-  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
-  MatrixXd lower = MatrixXd::Zero(gram.columns(), gram.columns());
-  ChosenColumns chosen;
-  for (Index column = 0; column < gram.columns(); ++column) {
-    const std::string& name = names[static_cast<size_t>(column)];
-    const auto count = static_cast<Index>(chosen.kept.size());
-    if (!(scaled(column, column) > 0)) {
-      chosen.left_out.push_back({column, true, fmt::format("'{}' is 0 in every row", name)});
-      continue;
-    }
-    const MatrixXd known = lower.topLeftCorner(count, count);
-    const VectorXd towards = scaled.col(column)(chosen.kept);
-    const VectorXd row = known.triangularView<Eigen::Lower>().solve(towards);
-    const double own = scaled(column, column) - row.squaredNorm();
-    if (own > least_own * scaled(column, column)) {
-      lower.row(count).head(count) = row.transpose();
-      lower(count, count) = std::sqrt(own);
-      chosen.kept.push_back(column);
-      continue;
-    }
-    const VectorXd parts = known.transpose().triangularView<Eigen::Upper>().solve(row);
-    chosen.left_out.push_back({column, false, SumText(name, names, chosen.kept, parts)});
-  }
-  return chosen;
-}
-
-std::optional<std::string> FindLikeness(const Gram& gram, const std::vector<std::string>& names) {
-  if (gram.columns() < 2) return std::nullopt;
-  const MatrixXd scaled = ScaledProducts(gram, ScalesOf(gram));
-  Index column = 0, like = 0;
-  const double inflation = scaled.inverse().diagonal().maxCoeff(&column);
-  if (!(inflation > kMostInflation)) return std::nullopt;
-  VectorXd others = scaled.col(column).cwiseAbs();
-  others[column] = 0;
-  others.maxCoeff(&like);
-  return fmt::format(
-      "'{}' and '{}' hardly differ in these rows (the variance of a coefficient is {:.1e} times "
-      "what it would be otherwise): their energies are known together, and not each",
-      names[static_cast<size_t>(column)], names[static_cast<size_t>(like)], inflation);
-}
 
 absl::StatusOr<LinearFit> FitLinear(const Gram& gram, const std::vector<std::string>& names,
                                     const LinearOptions& options) {
@@ -355,10 +254,30 @@ LinearFit FitAtStrength(const Gram& gram, Penalty penalty, double strength,
   PenalisedPath path(gram, penalty, options);
   LinearFit fit;
   fit.is_settled = path.MoveTo(strength);
-  fit.coefficients = path.LastingCoefficients(gram);
+  fit.coefficients = path.coefficients(gram);
   AddUncertainty(gram, path.ridge(strength, gram.rows()), &fit);
   return fit;
 }
+
+namespace {
+
+// The first column (the strongest penalty) whose errors are not above those of the best one by more
+// than the standard error of the difference. Some groups are harder than others at any strength:
+// the error of a mean itself would call nearly all strengths as good where groups are few.
+Index StrongestAsGood(const MatrixXd& errors) {
+  Index best = 0;
+  errors.colwise().mean().minCoeff(&best);
+  const auto count = static_cast<double>(errors.rows());
+  for (Index i = 0; i < best; ++i) {
+    const VectorXd more = errors.col(i) - errors.col(best);
+    const double mean = more.mean();
+    const double variance = (more.array() - mean).square().sum() / (count * (count - 1));
+    if (mean <= std::sqrt(variance)) return i;
+  }
+  return best;
+}
+
+}  // namespace
 
 absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penalty penalty,
                                           const LinearOptions& options) {
@@ -368,30 +287,24 @@ absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penal
   }
   Gram all(groups.front().columns());
   for (const Gram& group : groups) all.Add(group);
+  // At the greatest all coefficients of a Lasso are 0, which no energy is.
   std::vector<double> strengths;
-  for (int i = 0; i < kStrengths; ++i) {
-    strengths.push_back(std::pow(kWeakest, static_cast<double>(i) / (kStrengths - 1)));
+  for (int i = 1; i <= kStrengths; ++i) {
+    strengths.push_back(std::pow(kWeakest, static_cast<double>(i) / kStrengths));
   }
-  // By strength: the mean error of a row over the groups left out, and its standard error.
+  // By strength: the mean error of a row of each group when it is left out.
   MatrixXd errors(static_cast<Index>(groups.size()), kStrengths);
   for (size_t g = 0; g < groups.size(); ++g) {
-    PenalisedPath path(SumWithout(groups, g), penalty, options);
+    const Gram rest = SumWithout(groups, g);
+    PenalisedPath path(rest, penalty, options);
     for (int i = 0; i < kStrengths; ++i) {
       path.MoveTo(strengths[static_cast<size_t>(i)]);
       errors(static_cast<Index>(g), i) =
-          groups[g].Residual(path.coefficients()) / std::max(groups[g].rows(), 1.0);
+          groups[g].Residual(path.coefficients(rest)) / std::max(groups[g].rows(), 1.0);
     }
   }
-  const Eigen::RowVectorXd mean = errors.colwise().mean();
-  Index best = 0;
-  const double least = mean.minCoeff(&best);
-  const auto count = static_cast<double>(groups.size());
-  const double error = std::sqrt((errors.col(best).array() - least).square().sum() /
-                                 std::max(count * (count - 1), 1.0));
-  Index chosen = 0;
-  while (mean[chosen] > least + error) ++chosen;
   PenalisedFit result;
-  result.strength = strengths[static_cast<size_t>(chosen)];
+  result.strength = strengths[static_cast<size_t>(StrongestAsGood(errors))];
   result.fit = FitAtStrength(all, penalty, result.strength, options);
   return result;
 }

@@ -40,6 +40,15 @@ std::string Quoted(const std::vector<std::string>& texts) {
   return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
+// The upper triangle, row by row.
+std::vector<double> TriangleOf(const MatrixXd& matrix) {
+  std::vector<double> triangle;
+  for (Index i = 0; i < matrix.rows(); ++i) {
+    for (Index k = i; k < matrix.cols(); ++k) triangle.push_back(matrix(i, k));
+  }
+  return triangle;
+}
+
 std::string PartText(const ModelPart& part) {
   std::string text = fmt::format("\n[[part]]\ntarget = {}\n", Quoted(part.target));
   if (part.op_class) text += fmt::format("class = {}\n", Quoted(OpClassName(*part.op_class)));
@@ -50,12 +59,13 @@ std::string PartText(const ModelPart& part) {
   text += fmt::format("ranges = {}\n", part.hull.size());
   text += fmt::format("coefficients = [{}]\nscales = [{}]\n", fmt::join(part.coefficients, ", "),
                       fmt::join(part.scales, ", "));
-  // Of the upper triangle, row by row: those of coefficients at 0 are 0.
-  std::vector<double> triangle;
-  for (Index i = 0; i < part.covariance.rows(); ++i) {
-    for (Index k = i; k < part.covariance.cols(); ++k) triangle.push_back(part.covariance(i, k));
+  // Those of coefficients at 0 are 0.
+  text += fmt::format("covariance = [{}]\n", fmt::join(TriangleOf(part.covariance), ", "));
+  if (const JointRange& together = part.together; !together.features.empty()) {
+    text += fmt::format("together = {}\ntogether_least = {}\ntogether_most = {}\n",
+                        Quoted(together.features), together.least, together.most);
+    text += fmt::format("together_inverse = [{}]\n", fmt::join(TriangleOf(together.inverse), ", "));
   }
-  text += fmt::format("covariance = [{}]\n", fmt::join(triangle, ", "));
   for (const FeatureRange& range : part.hull) {
     text += fmt::format("[[part.range]]\nfeature = {}\nlow = {}\nhigh = {}\n",
                         Quoted(range.feature), range.low, range.high);
@@ -82,6 +92,31 @@ VectorXd VectorOf(TomlTable& table, std::string_view key, size_t count) {
     table.Fail(key, "has a number that is not finite");
   }
   return Eigen::Map<const VectorXd>(numbers.data(), static_cast<Index>(count));
+}
+
+MatrixXd SymmetricOf(TomlTable& table, std::string_view key, size_t rows) {
+  const VectorXd triangle = VectorOf(table, key, rows * (rows + 1) / 2);
+  const auto count = static_cast<Index>(rows);
+  MatrixXd matrix(count, count);
+  Index next = 0;
+  for (Index i = 0; i < count; ++i) {
+    for (Index k = i; k < count; ++k) matrix(i, k) = matrix(k, i) = triangle[next++];
+  }
+  return matrix;
+}
+
+// Models of version 3 and before have none.
+void ReadTogether(TomlTable& table, ModelPart* part) {
+  if (!table.Has("together")) return;
+  JointRange& together = part->together;
+  together.features = table.Texts("together");
+  together.least = table.Number("together_least");
+  together.most = table.Number("together_most");
+  together.inverse = SymmetricOf(table, "together_inverse", together.features.size() + 1);
+  for (const auto& [key, value] :
+       {std::pair("together_least", together.least), std::pair("together_most", together.most)}) {
+    if (!(value > 0 && std::isfinite(value))) table.Fail(key, "must be a number above 0");
+  }
 }
 
 // Of tables that follow: a file that was cut between two of them ends as a whole one does.
@@ -151,15 +186,9 @@ ModelPart ReadPart(TomlTable table, TomlTable* parent) {
   }
   part.coefficients = VectorOf(table, "coefficients", count);
   part.scales = VectorOf(table, "scales", count);
-  const VectorXd triangle = VectorOf(table, "covariance", count * (count + 1) / 2);
-  part.covariance = MatrixXd::Zero(part.coefficients.size(), part.coefficients.size());
-  Index next = 0;
-  for (Index i = 0; i < part.covariance.rows(); ++i) {
-    for (Index k = i; k < part.covariance.cols(); ++k) {
-      part.covariance(i, k) = part.covariance(k, i) = triangle[next++];
-    }
-  }
+  part.covariance = SymmetricOf(table, "covariance", count);
   CheckCovariance(table, part.covariance);
+  ReadTogether(table, &part);
   ReadRanges(table, &part);
   parent->Fail(table.Finish());
   return part;

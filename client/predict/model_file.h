@@ -10,8 +10,8 @@
 namespace synergy {
 
 // 2: how many parts and ranges there are. 3: kernel, stride and groups are what the operators'
-// arguments say, of pools, too; intensity; the board's name.
-inline constexpr int kModelVersion = 3;
+// arguments say, of pools, too; intensity; the board's name. 4: how features lie together.
+inline constexpr int kModelVersion = 4;
 
 // Numbers are written so that they read back as they are.
 std::string ModelText(const EnergyModel& model);

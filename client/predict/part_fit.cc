@@ -47,6 +47,11 @@ FeatureRange RangeOf(const FeatureColumn& column) {
   return {.feature = column.name, .low = values[cut], .high = values[values.size() - 1 - cut]};
 }
 
+// Not of when it ran.
+bool IsOfOperator(std::string_view feature) {
+  return feature != "time" && feature != "frequency" && feature != "temperature";
+}
+
 // "convolution: ", or nothing where it is of all.
 std::string OfClass(const PartPlan& plan) {
   return plan.op_class ? fmt::format("{}: ", OpClassName(*plan.op_class)) : std::string();
@@ -241,6 +246,18 @@ absl::Status PartFit::Fit(std::vector<std::string>* notes) {
   return absl::OkStatus();
 }
 
+void PartFit::SetRanges(const FeatureTable& rows) {
+  std::vector<std::string> together;
+  for (const FeatureColumn& column : rows.features) {
+    if (!Looks(column.name)) continue;
+    hull_.push_back(RangeOf(column));
+    const auto& [feature, low, high] = hull_.back();
+    if (low < high && IsOfOperator(feature)) together.push_back(feature);
+  }
+  if (!plan_.op_class || together.empty()) return;
+  together_ = JointRangeOf(rows, together, x_ * fit_.coefficients, kLeastShare * y_.mean());
+}
+
 absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
                                       const std::vector<std::string>& networks,
                                       std::vector<std::string>* notes) {
@@ -267,9 +284,7 @@ absl::StatusOr<PartFit> PartFit::Make(PartPlan plan, const FeatureTable& rows,
   if (absl::Status status = out.FindStrength(); !status.ok()) return status;
   if (absl::Status status = out.Fit(notes); !status.ok()) return status;
   out.NoteLikeness(notes);
-  for (const FeatureColumn& column : rows.features) {
-    if (out.Looks(column.name)) out.hull_.push_back(RangeOf(column));
-  }
+  out.SetRanges(rows);
   return out;
 }
 
@@ -283,7 +298,8 @@ ModelPart PartFit::PartOf(const Gram& gram, const LinearFit& fit) const {
           .rows = static_cast<uint64_t>(gram.rows()),
           .ratio_low = 0,
           .ratio_high = 0,
-          .hull = hull_};
+          .hull = hull_,
+          .together = together_};
 }
 
 ModelPart PartFit::part() const { return PartOf(*all_, fit_); }

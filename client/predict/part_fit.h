@@ -52,6 +52,7 @@ class PartFit {
   absl::Status FindStrength();
   absl::Status Fit(std::vector<std::string>* notes);
   void Reweigh();
+  void SetRanges(const FeatureTable& rows);
   std::vector<std::string> names() const;
   absl::StatusOr<LinearFit> FitOf(const Gram& gram, const std::vector<Eigen::Index>& columns) const;
   ModelPart PartOf(const Gram& gram, const LinearFit& fit) const;
@@ -67,6 +68,7 @@ class PartFit {
   double strength_ = 0;  // of the penalty
   LinearFit fit_;
   std::vector<FeatureRange> hull_;
+  JointRange together_;
 };
 
 }  // namespace synergy

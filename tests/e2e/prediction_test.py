@@ -278,6 +278,16 @@ class Prediction(unittest.TestCase):
             self.assertEqual(browser.complaints, [])
             self.assertEqual([url[:5] for url in browser.requests()], ["file:"])
 
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_a_browser_shows_which_families_were_not_evaluated_and_why(self):
+        self.ctl("evaluate", *TX1, "-o", "missing.html")
+        with Browser() as browser:
+            browser.open(self.folder / "missing.html")
+            shown = json.loads(browser.run("JSON.stringify([...document.querySelectorAll('#families .missing')].map((p) => p.textContent))"))
+        missing = self.document("evaluate", *TX1)["not_evaluated"]
+        self.assertEqual(len(missing), 5)
+        self.assertEqual(shown, [f"{m['family']} is not evaluated: {m['reason']}" for m in missing])
+
     def test_a_model_goes_to_stdout(self):
         self.ctl("fit", *TX1, "--family", "mac", "-o", "same.toml")
         self.assertEqual(self.ctl("fit", *TX1, "--family", "mac", "-o", "-").stdout, (self.folder / "same.toml").read_text())

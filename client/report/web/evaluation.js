@@ -97,13 +97,14 @@ export function evaluationTitle({ conditions, families }) {
 
 // The sections of the page.
 export function evaluationSections({ evaluation, notice }) {
-  const { families, conditions, left_out: leftOut, rail, notes } = evaluation, place = element("div");
+  const { families, not_evaluated: missing, conditions, left_out: leftOut, rail, notes } = evaluation, place = element("div");
   const known = Object.entries({ "left out": leftOut, rail, ...conditions }).filter(([, value]) => value);
   const show = (family) => replace(place, ...familyParts(family));
   show(families[0]);
   return [
     section("families", "Families", element("p", {}, known.map(([name, value]) => `${name}: ${label(value)}`).join("; ")),
       familiesTable(families),
+      ...missing.map(({ family, reason }) => element("p", { class: "missing" }, `${family} is not evaluated: ${label(reason, 300)}`)),
       element("div", { class: "columns" }, ...families.filter((family) => family.network_rows.length > 0)
         .map((family) => plot(`Networks, family ${familyName(family)}`, family.network_rows, (row) => row.run))), legend(KINDS),
       ...notes.map((note) => element("p", { class: "dim" }, label(note, 300)))),

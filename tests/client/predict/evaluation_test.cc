@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "tests/client/predict/synthetic_layers.h"
 
@@ -39,6 +40,31 @@ TEST(Evaluation, IntervalsHold) {
   }
   EXPECT_NEAR(static_cast<double>(inside) / static_cast<double>(all), 0.95, 0.015);
   EXPECT_GE(static_cast<double>(networks_inside) / static_cast<double>(networks), 0.9);
+}
+
+// Each network's operators are off together by 20 %, and each by 10 % of its own.
+TEST(Evaluation, IntervalsHoldWhereANetworksOperatorsAreOffTogether) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (const int networks : {5, 8, 20}) {
+    size_t inside = 0, all = 0;
+    for (uint64_t seed = 1; seed <= 60; ++seed) {
+      FeatureTable table =
+          MakeLayers({.networks = networks + 3, .layers = 60, .noise = 0.1, .seed = seed});
+      for (int network = 0; network < networks + 3; ++network) {
+        table.energy_j.segment(60 * network, 60) *= std::exp(0.2 * normal(random));
+      }
+      TrainTest split{.train = DistinctNames(table.networks), .test = {}};
+      split.test.assign(split.train.end() - 3, split.train.end());
+      split.train.resize(static_cast<size_t>(networks));
+      const auto result = Evaluate(table, {.family = Family::kLayerType}, split);
+      ASSERT_TRUE(result.ok()) << result.status();
+      inside += result->of_operators.inside;
+      all += result->of_operators.count;
+    }
+    EXPECT_GE(static_cast<double>(inside) / static_cast<double>(all), 0.9) << networks;
+    EXPECT_LE(static_cast<double>(inside) / static_cast<double>(all), 0.985) << networks;
+  }
 }
 
 TEST(Evaluation, AFoldOfRowsIsDrawnWithTheSeed) {
@@ -98,6 +124,38 @@ TEST(Evaluation, WhatNothingKnowsIsInNoFigure) {
   EXPECT_DOUBLE_EQ(network.known_j, table.energy_j.head(30).sum() - table.energy_j[3]);
   EXPECT_NEAR(network.prediction.mean / network.known_j, 1, 0.05) << "the others are predicted";
   EXPECT_THAT(result->notes, testing::Contains(HasSubstr("net0 layer3: nothing like it")));
+}
+
+// One convolution alone is unrolled: without it nothing tells what that costs.
+TEST(Evaluation, NamesTermsThatTheRowsOfAFoldDoNotTell) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd im2col = Eigen::VectorXd::Zero(table.rows());
+  im2col[3] = 1e6;
+  table.energy_j[3] *= 2;
+  table.Set("im2col_bytes", im2col);
+  const auto notes_of = [&](const Split& split) {
+    const auto result = Evaluate(table, {.family = Family::kLayerType}, split);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result->notes;
+  };
+  EXPECT_THAT(notes_of(KFold{.folds = 3, .seed = 1}),
+              testing::Contains(testing::ContainsRegex("^convolution: left out, too, of these "
+                                                       "rows: without part . of 3 "
+                                                       "'im2col_bytes'$")));
+  TrainTest lists{.train = DistinctNames(table.networks), .test = {"net0"}};
+  std::erase(lists.train, "net0");
+  EXPECT_THAT(notes_of(lists), testing::Contains("convolution: left out, too, of these rows: "
+                                                 "without what is tested 'im2col_bytes'"));
+  for (size_t i = 0; i < table.networks.size(); ++i) {
+    table.architectures.push_back(i < 60 ? "first" : "second");
+  }
+  EXPECT_THAT(notes_of(LeaveOneArchitectureOut{}),
+              testing::Contains("convolution: left out, too, of these rows: without first "
+                                "'im2col_bytes'"));
+  EXPECT_THAT(notes_of(LeaveOneNetworkOut{}),
+              testing::AllOf(testing::Contains("convolution: left out, too, where a network is: "
+                                               "without net0 'im2col_bytes'"),
+                             testing::Not(testing::Contains(HasSubstr("of these rows")))));
 }
 
 TEST(Evaluation, SaysWhichRunsHadNoCounts) {

@@ -474,6 +474,37 @@ TEST(Families, PredictionsSayWhatLiesBeyondTheFit) {
   EXPECT_GT(predicted->rows[0].high, predicted->rows[0].mean);
 }
 
+// Of activations the small ones alone had more flops a byte: a large one with many is like none,
+// though each of its features is within its range.
+TEST(Families, PredictionsSayWhatLiesBeyondTheFitTogether) {
+  FeatureTable table = MakeLayers({});
+  Eigen::VectorXd bytes = *table.Find("bytes"), flops = bytes / 8;
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    if (table.types[static_cast<size_t>(i)] != "MaxPool") continue;
+    table.types[static_cast<size_t>(i)] = "Relu";
+    if (i % 30 != 4) continue;
+    bytes[i] = 1e4 + 1e2 * static_cast<double>(i);
+    flops[i] = 0.3 * bytes[i];
+    table.energy_j[i] = 0.5e-9 * bytes[i] + 10e-6;
+  }
+  table.Set("bytes", bytes);
+  table.Set("flops", flops);
+  for (const Family family : {Family::kLayerType, Family::kIndividual}) {
+    const auto model = FitFamily(table, {.family = family});
+    ASSERT_TRUE(model.ok()) << model.status();
+    FeatureTable other = table.Select(std::vector<Eigen::Index>{4, 9, 14});
+    other.Set("bytes", Eigen::VectorXd{{1.4e6, 1.4e6, 2e5}});
+    other.Set("flops", Eigen::VectorXd{{1.4e6 / 4, 1.4e6 / 8, 2e5 / 8}});
+    other.Set("intensity", Eigen::VectorXd{{0.25, 0.125, 0.125}});
+    const auto predicted = Predict(*model, other);
+    ASSERT_TRUE(predicted.ok()) << predicted.status();
+    EXPECT_THAT(predicted->rows[0].beyond, ElementsAre("together")) << FamilyName(family);
+    EXPECT_THAT(predicted->rows[1].beyond, ElementsAre());
+    EXPECT_THAT(predicted->rows[2].beyond, ElementsAre());
+    EXPECT_THAT(predicted->runs[0].beyond, ElementsAre("together"));
+  }
+}
+
 // The published model knew no network whose macs were in depthwise convolutions.
 TEST(Families, MacModelsFlagNetworksOfAnotherKind) {
   FeatureTable table = MakeLayers({});

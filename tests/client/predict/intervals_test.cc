@@ -72,6 +72,37 @@ TEST(Intervals, OperatorsOfOneNetworkCountAsOneWhereTheyAreOffTogether) {
   }
 }
 
+// Shares of rows would hold as many networks as there are, and of 5 not 95 %.
+TEST(Intervals, ManyOperatorsOfFewNetworksAreNotManyRows) {
+  for (const size_t networks : {5u, 8u, 20u}) {
+    for (const double of_networks : {0.05, 0.1, 0.3}) {
+      const double share = Source(of_networks, 0.1).Coverage(networks, 30);
+      EXPECT_GE(share, 0.90) << networks << " networks, " << of_networks;
+      EXPECT_LE(share, 0.985) << networks << " networks, " << of_networks;
+    }
+  }
+}
+
+// A normal distribution holds all of it within 1.96 / 1.73 of where it ends.
+TEST(Intervals, SharesAreOfNetworksThatAreManyOrOffNoMoreThanTheirOperators) {
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> even(-1, 1);
+  const auto high_of = [&](size_t networks, double together) {
+    std::vector<LogRatio> ratios;
+    for (size_t network = 0; network < networks; ++network) {
+      const double own = even(random);
+      for (int i = 0; i < 100; ++i) {
+        ratios.push_back({network, together * own + (1 - together) * even(random)});
+      }
+    }
+    return std::log(RatioRange95(ratios)->high);
+  };
+  EXPECT_NEAR(high_of(20, 0), 0.95, 0.02);
+  EXPECT_NEAR(high_of(400, 1), 0.95, 0.03);
+  EXPECT_GT(high_of(20, 1), 1.05);
+  EXPECT_GT(high_of(5, 0), 1.05);
+}
+
 TEST(Intervals, OneNetworkSaysNothing) {
   EXPECT_EQ(RatioRange95(Source(0.1, 0.1).Draw(1, 30)), std::nullopt);
   EXPECT_EQ(RatioRange95({}), std::nullopt);

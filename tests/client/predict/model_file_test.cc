@@ -46,7 +46,7 @@ std::string ErrorOf(std::string text, const std::string& from, const std::string
 
 TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   const std::string text = ModelText(Fitted());
-  EXPECT_THAT(ErrorOf(text, "version = 3", "version = 4"), HasSubstr("m.toml: version 4"));
+  EXPECT_THAT(ErrorOf(text, "version = 4", "version = 5"), HasSubstr("m.toml: version 5"));
   EXPECT_THAT(ErrorOf(text, "\"layer-type\"", "\"layers\""), HasSubstr("is no family"));
   EXPECT_THAT(ErrorOf(text, "\"macs\"", "\"macs^\""), HasSubstr("is no product of features"));
   EXPECT_THAT(ErrorOf(text, "coefficients = [", "coefficients = [1, "),
@@ -56,6 +56,10 @@ TEST(ModelFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(ErrorOf(text, "[[part]]", "[[part"), HasSubstr("m.toml: line"));
   EXPECT_THAT(ErrorOf(text, "network_log_half_95 = ", "network_log_half_95 = -"),
               HasSubstr("must be 0 (not known) or above"));
+  EXPECT_THAT(ErrorOf(text, "together_most = ", "together_most = -"),
+              HasSubstr("must be a number above 0"));
+  EXPECT_THAT(ErrorOf(text, "together_inverse = [", "together_inverse = [1, "),
+              HasSubstr("numbers and should have"));
 }
 
 TEST(ModelFile, TermsWhoseFeaturesWereGuessesAreRefused) {
@@ -63,7 +67,7 @@ TEST(ModelFile, TermsWhoseFeaturesWereGuessesAreRefused) {
   table.Set("stride", table.Find("bytes")->cwiseSqrt());
   EnergyModel model = *FitFamily(table, {.family = Family::kIndividual});
   std::string text = ModelText(model);
-  const std::string now = "version = 3";
+  const std::string now = "version = 4";
   text.replace(text.find(now), now.size(), "version = 2");
   EXPECT_TRUE(ParseModel(text, "m.toml").ok()) << "a table says what its columns are";
   model.conditions["board"] = "TX1";

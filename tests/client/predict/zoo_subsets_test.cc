@@ -100,6 +100,22 @@ TEST(ZooSubsets, TermsThatTwoClocksCannotTellAreNamed) {
                                      "'frequency^-1' in these rows"));
 }
 
+// Two others have local normalisations, whose energies are in proportion to all of their features:
+// a penalty that shrinks predicts a third of them.
+TEST(ZooSubsets, FewNetworksOfAClassAreEnoughForIndividual) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  FeatureTable table = RowsOf({"alexnet", "googlenet", "vgg_cnn_s", "squeezenet"}, &random);
+  for (Eigen::Index i = 0; i < table.rows(); ++i) {
+    if (table.types[static_cast<size_t>(i)] != "LRN") continue;
+    table.energy_j[i] = 1e-8 * (*table.Find("bytes"))[i] * std::exp(0.03 * normal(random));
+  }
+  const auto result = Evaluate(table, {.family = Family::kIndividual}, LeaveOneNetworkOut{});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->by_class.at("local-normalisation").count, 10u);
+  EXPECT_LT(result->by_class.at("local-normalisation").worst, 0.15);
+}
+
 // No other network has depthwise convolutions: the interval of the others' operators stays.
 TEST(ZooSubsets, WhatANetworkAloneHasTakesNoIntervalFromOthers) {
   std::mt19937_64 random(1);
