@@ -101,22 +101,22 @@ std::string LatexHead(const ResultTable& table) {
   return "    \\toprule\n" + line(false) + line(true) + "    \\midrule\n";
 }
 
-// Of a text in \footnotesize: at most so many points, by the widest of each kind of sign.
+// Of a sign in \footnotesize: at most so many points, by the widest of each kind.
+double LatexWidthPt(char32_t c) {
+  constexpr std::string_view kWidest = "MW@", kWide = "mw%&+<>~";
+  const bool is_ascii = c < 0x80;
+  if (is_ascii ? kWidest.find(static_cast<char>(c)) != kWidest.npos : c == 0xB1) return 8.8;
+  if (c == '.' || c == ' ') return 3.4;
+  if (c >= '0' && c <= '9') return 4.3;
+  if (is_ascii ? kWide.find(static_cast<char>(c)) != kWide.npos : c <= 0xFF || c == 0x2026)
+    return 7;
+  if (c >= 'A' && c <= 'Z') return 7;
+  return is_ascii ? 4.8 : 40;  // "[U+65E5]"
+}
+
 double LatexWidthPt(std::string_view text) {
-  constexpr double kSignPt = 4.8, kCapitalPt = 7.0, kWidestPt = 8.8, kNamedPt = 45;
   double width = 0;
-  while (!text.empty()) {
-    const char32_t c = TakeCodePoint(&text);
-    if (c == 'M' || c == 'W' || c == '@' || c == 0xB1) {
-      width += kWidestPt;
-    } else if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xFF) || c == 'm' || c == 'w' ||
-               c == '%' || c == '&' || c == '+' || c == '<' || c == '>' || c == '~' ||
-               c == 0x2026) {
-      width += kCapitalPt;
-    } else {
-      width += c < 0x80 ? kSignPt : kNamedPt;  // "[U+65E5]"
-    }
-  }
+  while (!text.empty()) width += LatexWidthPt(TakeCodePoint(&text));
   return width;
 }
 
