@@ -171,6 +171,27 @@ absl::StatusOr<double> ParseDecimal(std::string_view text, std::string_view what
   return value;
 }
 
+std::string EscapedText(std::string_view text, std::string_view special) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0u; };
+  const auto is_one_of = [&](size_t i, std::string_view signs) {
+    return signs.find(text[i]) != signs.npos;
+  };
+  std::string escaped;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      escaped += "\\\\";
+    } else if (byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0) {
+      escaped += fmt::format("\\x{:02x}", byte(++i));
+    } else if (byte(i) < 0x20 || byte(i) == 0x7F || is_one_of(i, special) ||
+               (i == 0 && is_one_of(i, kFormulaSigns))) {
+      escaped += fmt::format("\\x{:02x}", byte(i));
+    } else {
+      escaped += text[i];
+    }
+  }
+  return escaped;
+}
+
 std::string QuotedField(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos && Trimmed(text) == text) {
     return std::string(text);

@@ -57,6 +57,12 @@ absl::StatusOr<int64_t> ParseInteger(std::string_view text, std::string_view wha
                                      int64_t highest);
 absl::StatusOr<double> ParseDecimal(std::string_view text, std::string_view what);
 
+// What spreadsheets take a text for a formula by, at its begin.
+inline constexpr std::string_view kFormulaSigns = "=+-@";
+// Text that moves no terminal and is no formula in a spreadsheet: control characters (C0, DEL, C1),
+// a formula's sign and what is in `special` as "\x1b", a backslash as "\\".
+std::string EscapedText(std::string_view text, std::string_view special = "");
+
 // A field as it is written: in quotes where it needs them. Line ends become blanks.
 std::string QuotedField(std::string_view text);
 

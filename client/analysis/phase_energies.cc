@@ -1,12 +1,16 @@
 #include "client/analysis/phase_energies.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "client/analysis/estimates.h"
+#include "client/analysis/report_names.h"
+#include "client/analysis/whole_rails.h"
 #include "common/attribution/mean_interval.h"
 #include "common/records/resolution.h"
 
@@ -106,26 +110,13 @@ std::optional<Estimate> Per(double factor, const Estimate& energy) {
 }
 
 InferenceReport InferenceOn(const RunReport& report, size_t rail) {
-  InferenceReport out;
   const Attribution& totals = report.attribution;
   const bool estimated = rail < report.estimates.size() && report.estimates[rail] &&
                          report.estimates[rail]->why_not.empty();
-  if (estimated) {
-    out.energy_j = report.estimates[rail]->inference_j;
-    out.has_interval = true;
-  } else if (totals.inference.energy_j[rail] && totals.iterations > 0) {
-    out.energy_j =
-        Around(*totals.inference.energy_j[rail] / static_cast<double>(totals.iterations), 0);
-  }
-  if (!out.energy_j) return out;
-  if (totals.iteration_time_s) {
-    out.energy_delay_js = out.energy_j->mean * totals.iteration_time_s->mean;
-  }
-  out.inferences_per_j = Per(1, *out.energy_j);
-  if (report.flops) {
-    out.gflops_per_s_per_w = Per(1e-9 * static_cast<double>(*report.flops), *out.energy_j);
-  }
-  return out;
+  if (estimated) return InferenceOf(report, report.estimates[rail]->inference_j, true);
+  if (!totals.inference.energy_j[rail] || totals.iterations == 0) return {};
+  const double mean_j = *totals.inference.energy_j[rail] / static_cast<double>(totals.iterations);
+  return InferenceOf(report, Around(mean_j, 0), false);
 }
 
 std::optional<int64_t> FlopsOf(const RunReport& report) {
@@ -169,25 +160,58 @@ ordered_json WithInterval(const std::optional<Estimate>& value, bool has_interva
   return json;
 }
 
+constexpr const char* kOfInference[] = {"energy_j", "energy_delay_js", "inferences_per_j",
+                                        "gflops_per_s_per_w"};
+
+// In the order of kOfInference.
+std::array<ordered_json, std::size(kOfInference)> InferenceJson(const InferenceReport& one) {
+  return {WithInterval(one.energy_j, one.has_interval), OrNull(one.energy_delay_js),
+          WithInterval(one.inferences_per_j, one.has_interval),
+          WithInterval(one.gflops_per_s_per_w, one.has_interval)};
+}
+
+ordered_json WholeJson(const RunReport& report) {
+  if (!report.whole) return nullptr;
+  ordered_json json;
+  json["name"] = WholeName(report, *report.whole);
+  json["rails"] = ordered_json::array();
+  for (const size_t rail : report.whole->rails) json["rails"].push_back(report.rails()[rail]);
+  json["scope"] = ScopeName(report.whole->scope);
+  auto values = InferenceJson(report.whole->inference);
+  for (size_t i = 0; i < values.size(); ++i) json[kOfInference[i]] = std::move(values[i]);
+  json["calibration"] = OrNull(report.whole->calibration);
+  return json;
+}
+
 ordered_json PerInferenceJson(const RunReport& report) {
   ordered_json json;
   json["flops"] = OrNull(report.flops);
-  for (const char* key :
-       {"energy_j", "energy_delay_js", "inferences_per_j", "gflops_per_s_per_w"}) {
-    json[key] = ordered_json::object();
+  for (const char* key : kOfInference) json[key] = ordered_json::object();
+  for (size_t rail = 0; rail < report.per_inference.size(); ++rail) {
+    auto values = InferenceJson(report.per_inference[rail]);
+    for (size_t i = 0; i < values.size(); ++i) {
+      json[kOfInference[i]][report.rails()[rail]] = std::move(values[i]);
+    }
   }
-  for (size_t i = 0; i < report.per_inference.size(); ++i) {
-    const InferenceReport& one = report.per_inference[i];
-    const std::string& rail = report.rails()[i];
-    json["energy_j"][rail] = WithInterval(one.energy_j, one.has_interval);
-    json["energy_delay_js"][rail] = OrNull(one.energy_delay_js);
-    json["inferences_per_j"][rail] = WithInterval(one.inferences_per_j, one.has_interval);
-    json["gflops_per_s_per_w"][rail] = WithInterval(one.gflops_per_s_per_w, one.has_interval);
-  }
+  json["whole"] = WholeJson(report);
   return json;
 }
 
 }  // namespace
+
+InferenceReport InferenceOf(const RunReport& report, const Estimate& energy_j, bool has_interval) {
+  InferenceReport out;
+  out.energy_j = energy_j;
+  out.has_interval = has_interval;
+  if (report.attribution.iteration_time_s) {
+    out.energy_delay_js = energy_j.mean * report.attribution.iteration_time_s->mean;
+  }
+  out.inferences_per_j = Per(1, energy_j);
+  if (report.flops) {
+    out.gflops_per_s_per_w = Per(1e-9 * static_cast<double>(*report.flops), energy_j);
+  }
+  return out;
+}
 
 void AddPhases(const std::vector<RailPower>& rails, RunReport* report) {
   const size_t count = report->rails().size();

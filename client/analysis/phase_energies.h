@@ -12,6 +12,9 @@ namespace synergy {
 // `rails`: the samples of report.rails(), in that order.
 void AddPhases(const std::vector<RailPower>& rails, RunReport* report);
 
+// Of such an energy, with what follows from the run's time and FLOPs.
+InferenceReport InferenceOf(const RunReport& report, const Estimate& energy_j, bool has_interval);
+
 // The keys `totals` and `per_inference` of the document.
 void AddPhasesJson(const RunReport& report, nlohmann::ordered_json* document);
 

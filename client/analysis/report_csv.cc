@@ -9,6 +9,8 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
+#include "common/csv.h"
+#include "common/printable.h"
 
 namespace synergy {
 namespace {
@@ -18,20 +20,12 @@ std::string Number(const std::optional<T>& value) {
   return value ? fmt::format("{}", *value) : std::string();
 }
 
-// A comment is one line, whatever an engine or a net puts into its names.
-std::string OneLine(std::string_view text) {
-  std::string line(text);
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return line;
-}
-
 std::string Comments(const RunReport& report) {
   const v1::RunHeader& header = report.header;
   std::string text;
   const auto add = [&](std::string_view key, std::string_view value) {
-    text += OneLine(fmt::format("# {}: {}", key, value)) + "\n";
+    // One line, whatever an engine or a net puts into its names.
+    text += fmt::format("# {}: {}\n", key, Printable(value, value.size()));
   };
   if (header.board().simulated()) add("simulated", SimulatedReason(header.board()));
   add("run", header.run_id());
@@ -163,15 +157,8 @@ std::string OpRow(const RunReport& report, const OpReport& op) {
 }  // namespace
 
 std::string CsvField(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.starts_with('#')) {
-    return std::string(text);
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
+  const std::string escaped = EscapedText(text);
+  return escaped.starts_with('#') ? fmt::format("\"{}\"", escaped) : QuotedField(escaped);
 }
 
 std::string ReportCsv(const RunReport& report) {

@@ -12,7 +12,7 @@ namespace synergy {
 // numbers are empty fields. docs/json.md lists the columns.
 std::string ReportCsv(const RunReport& report);
 
-// A field, quoted where it must be.
+// A text without controls that is no formula (common/csv.h), quoted where it must be.
 std::string CsvField(std::string_view text);
 
 }  // namespace synergy

@@ -13,6 +13,7 @@
 #include "client/analysis/markers_check.h"
 #include "client/analysis/phase_energies.h"
 #include "client/analysis/readings_check.h"
+#include "client/analysis/whole_rails.h"
 #include "common/run_codes.h"
 
 namespace synergy {
@@ -203,12 +204,12 @@ std::optional<double> OpReport::flops_per_s() const {
 }
 
 std::optional<size_t> RunReport::top_rail() const {
-  for (size_t i = 0; i < rails().size(); ++i) {
-    for (const v1::RailInfo& rail : header.board().rails()) {
-      if (rail.name() == rails()[i] && rail.contained_in().empty()) return i;
-    }
-  }
-  return std::nullopt;
+  std::vector<size_t> candidates = WholeRails(*this);
+  if (candidates.empty()) candidates = RootRails(*this);
+  if (candidates.empty()) return std::nullopt;
+  const RailEnergies& took = attribution.inference.energy_j;
+  return *std::ranges::max_element(
+      candidates, {}, [&](size_t rail) { return rail < took.size() ? took[rail].value_or(0) : 0; });
 }
 
 std::optional<BusyCores> RunReport::busy_cores() const {
@@ -257,6 +258,7 @@ absl::StatusOr<RunReport> BuildReport(const RunData& data, Attribution attributi
   JudgeReadings(data, &report);
   JudgeMarkers(&report);
   if (meter != nullptr) AddMeter(*meter, &report);
+  AddWhole(&report);
   return report;
 }
 

@@ -82,6 +82,15 @@ struct InferenceReport {
   std::optional<Estimate> gflops_per_s_per_w;  // GFLOP/J; absent where an operator's FLOPs are
 };
 
+// What one inference costs on the rails that together stand for the board (whole_rails.h).
+struct WholeInference {
+  std::vector<size_t> rails;                         // one, or several that are added up
+  v1::RailScope scope = v1::RAIL_SCOPE_UNSPECIFIED;  // of each of them
+  InferenceReport inference = {};                    // the rails' intervals taken as independent
+  // By what share all of it may be off besides, if all rails are to one side; absent: not known.
+  std::optional<double> calibration = {};
+};
+
 // Over all sources of the board: the slowest one's rates, the sum of what is missing.
 struct SamplingReport {
   double requested_hz = 0;
@@ -134,6 +143,7 @@ struct RunReport {
   std::vector<GroupReport> modules;  // in the order of execution; see ModuleOf
   PhaseEnergies phases;
   std::vector<InferenceReport> per_inference;  // by rail
+  std::optional<WholeInference> whole;  // absent where not all of its rails' energies are known
   std::optional<int64_t>
       flops;  // of one inference; absent where those of an operator are not known
   SamplingReport sampling;
@@ -147,8 +157,8 @@ struct RunReport {
   std::optional<v1::MeterRecord> meter;      // on the host; its rails are among rails()
 
   const std::vector<std::string>& rails() const { return attribution.rails; }
-  // The rail that contains the others (the first such): what "the" energy of an operator is.
-  // Absent on a board without rails.
+  // The rail that contains the others: what "the" energy of an operator is. Where none does, of the
+  // rails beside each other the one that took most. Absent on a board without rails.
   std::optional<size_t> top_rail() const;
   // For an estimate of what measuring itself took. Absent without an idle phase or a top rail.
   std::optional<BusyCores> busy_cores() const;

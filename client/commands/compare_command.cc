@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -46,7 +47,15 @@ std::string TextOf(const LoadedSides& sides, const std::vector<RunDifference>& d
   for (const v1::Verdict verdict : {v1::VERDICT_INVALID, v1::VERDICT_SUSPECT}) {
     for (const std::string& line : sides.WithVerdict(verdict)) text += Printable(line) + "\n";
   }
+  std::vector<std::string> rails;
   for (const Comparison& comparison : comparisons) {
+    if (!comparison.rail.empty()) rails.push_back(comparison.rail);
+  }
+  for (const std::string& line : sides.WithoutRails(rails)) text += Printable(line) + "\n";
+  const std::vector<std::string> common = sides.Common(rails);
+  for (const Comparison& comparison : comparisons) {
+    const bool has = std::ranges::find(common, comparison.rail) != common.end();
+    if (!has && !comparison.rail.empty()) continue;
     text += (text.empty() ? "" : "\n") + ComparisonText(comparison, StdoutColumns());
     const ComparedValue& network = comparison.values.front();
     if (network.increase) text += SpreadText(sides.runs(), network.spread) + "\n";

@@ -1,6 +1,7 @@
 #include "client/commands/compared_runs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -38,6 +39,17 @@ absl::StatusOr<std::vector<LoadedRun>> Load(Store& store, const std::vector<Stor
 
 bool Has(const std::vector<LoadedRun>& runs, int64_t number) {
   return std::ranges::any_of(runs, [&](const LoadedRun& run) { return run.run.number == number; });
+}
+
+// Those of `rails` that are among `others`, and those that are not.
+std::pair<std::vector<std::string>, std::vector<std::string>> Split(
+    const std::vector<std::string>& rails, const std::vector<std::string>& others) {
+  std::pair<std::vector<std::string>, std::vector<std::string>> split;
+  for (const std::string& rail : rails) {
+    const bool has = std::ranges::find(others, rail) != others.end();
+    (has ? split.first : split.second).push_back(rail);
+  }
+  return split;
 }
 
 }  // namespace
@@ -93,6 +105,35 @@ std::vector<RunDifference> LoadedSides::Differences() const {
     }
   }
   return differences;
+}
+
+std::vector<std::string> LoadedSides::Common(const std::vector<std::string>& rails) const {
+  std::vector<std::string> common = rails;
+  for (const auto* side : {&baseline, &candidate}) {
+    for (const LoadedRun& run : *side) common = Split(common, run.report.rails()).first;
+  }
+  return common;
+}
+
+std::vector<std::string> LoadedSides::WithoutRails(const std::vector<std::string>& rails) const {
+  std::vector<std::string> lines;
+  for (const auto* side : {&baseline, &candidate}) {
+    for (const LoadedRun& run : *side) {
+      const std::vector<std::string> lacking = Split(rails, run.report.rails()).second;
+      if (lacking.empty()) continue;
+      lines.push_back(fmt::format("run {} has no rail {}; it has {}", run.run.number,
+                                  fmt::join(lacking, ", "), fmt::join(run.report.rails(), ", ")));
+    }
+  }
+  if (lines.empty()) return lines;
+  const std::vector<std::string> common = Common(baseline.front().report.rails());
+  if (common.empty()) {
+    lines.emplace_back("no rail is one of all these runs: --metric time needs none");
+  } else {
+    lines.push_back(
+        fmt::format("rails of all these runs, for --rail: {}", fmt::join(common, ", ")));
+  }
+  return lines;
 }
 
 std::string LoadedSides::Simulated() const {

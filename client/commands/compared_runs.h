@@ -28,6 +28,11 @@ struct LoadedSides {
   std::vector<std::string> Partial() const;
   // Of the first runs; and, with "the runs of one side", within a side.
   std::vector<RunDifference> Differences() const;
+  // Those of `rails` that every run of both sides has.
+  std::vector<std::string> Common(const std::vector<std::string>& rails) const;
+  // "run 5 has no rail VDD_IN; it has ...", a line for each run without some of `rails`; then which
+  // ones all runs have.
+  std::vector<std::string> WithoutRails(const std::vector<std::string>& rails) const;
   // SimulatedNotice of the first run that has one; "".
   std::string Simulated() const;
 };

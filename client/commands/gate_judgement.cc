@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/analysis/whole_rails.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/gate_measurement.h"
 #include "client/report/gate_text.h"
@@ -119,6 +120,10 @@ absl::StatusOr<GateResult> Judge(const GateTask& task, const LoadedSides& sides)
                                       runs, settled.rule, settled.per_op, against);
   for (std::string& note : Notes(sides, task.options, sides.Differences())) {
     result.notes.push_back(std::move(note));
+  }
+  const std::string none = NoWholeRailText(sides.baseline.front().report);
+  if (!none.empty() && settled.rail.empty() && metric != Metric::kTime) {
+    result.notes.push_back(none + " and decides alone; --rail says another");
   }
   result.simulated = sides.Simulated();
   return result;

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "client/analysis/report_csv.h"
 #include "client/analysis/report_json.h"
 #include "common/display_width.h"
+#include "common/printable.h"
 
 namespace synergy {
 namespace {
@@ -96,6 +99,93 @@ std::string LatexHead(const ResultTable& table) {
            " \\\\\n";
   };
   return "    \\toprule\n" + line(false) + line(true) + "    \\midrule\n";
+}
+
+// Of a sign in \footnotesize: at most so many points, by the widest of each kind.
+double LatexWidthPt(char32_t c) {
+  constexpr std::string_view kWidest = "MW@", kWide = "mw%&+<>~";
+  const bool is_ascii = c < 0x80;
+  if (is_ascii ? kWidest.find(static_cast<char>(c)) != kWidest.npos : c == 0xB1) return 8.8;
+  if (c == '.' || c == ' ') return 3.4;
+  if (c >= '0' && c <= '9') return 4.3;
+  if (is_ascii ? kWide.find(static_cast<char>(c)) != kWide.npos : c <= 0xFF || c == 0x2026)
+    return 7;
+  if (c >= 'A' && c <= 'Z') return 7;
+  return is_ascii ? 4.8 : 40;  // "[U+65E5]"
+}
+
+double LatexWidthPt(std::string_view text) {
+  double width = 0;
+  while (!text.empty()) width += LatexWidthPt(TakeCodePoint(&text));
+  return width;
+}
+
+// What a page of A4 in landscape has with LaTeX's own margins, between and beside the columns too.
+constexpr double kLinePt = 590, kBetweenPt = 6, kMostNamePt = 0.35 * kLinePt;
+
+// A name that leaves room for the numbers beside it.
+ResultCell Fitting(const ResultCell& cell) {
+  ResultCell fitting = cell;
+  for (size_t columns = ColumnsOf(cell.text); LatexWidthPt(fitting.text) > kMostNamePt;) {
+    fitting.text = ShortenedMiddle(cell.text, columns -= 1);
+  }
+  return fitting;
+}
+
+double LatexWidthPt(const ResultTable& table, size_t column) {
+  if (table.columns[column].wraps) return 0.4 * kLinePt + kBetweenPt;
+  const std::string& title = table.columns[column].title;
+  const size_t unit = title.rfind(" (");
+  double width = LatexWidthPt(title.substr(0, unit));
+  for (const auto& row : table.rows) {
+    const ResultCell& cell = row[column];
+    const std::string sign = cell.half_width.empty() ? "" : " \u00b1 ";
+    width = std::max(width, LatexWidthPt(cell.text + cell.number + sign + cell.half_width));
+  }
+  return width + kBetweenPt;
+}
+
+ResultTable WithColumns(const ResultTable& table, const std::vector<size_t>& columns) {
+  ResultTable part{.caption = table.caption, .columns = {}, .is_long = table.is_long, .rows = {}};
+  for (const size_t column : columns) part.columns.push_back(table.columns[column]);
+  for (const auto& row : table.rows) {
+    std::vector<ResultCell>& cells = part.rows.emplace_back();
+    for (const size_t column : columns) cells.push_back(row[column]);
+  }
+  return part;
+}
+
+// Parts of a table that fit a line each; all of them begin with the columns up to the first name.
+std::vector<ResultTable> FittingParts(ResultTable table) {
+  size_t keys = 0;
+  while (!table.columns[keys++].is_text) continue;
+  for (auto& row : table.rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (table.columns[i].is_text && !table.columns[i].wraps) row[i] = Fitting(row[i]);
+    }
+  }
+  std::vector<size_t> key_columns(keys);
+  std::iota(key_columns.begin(), key_columns.end(), size_t{0});
+  double keys_pt = 0;
+  for (const size_t key : key_columns) keys_pt += LatexWidthPt(table, key);
+  std::vector<std::vector<size_t>> parts = {key_columns};
+  double width = keys_pt;
+  for (size_t column = keys; column < table.columns.size(); ++column) {
+    const double more = LatexWidthPt(table, column);
+    if (width + more > kLinePt && parts.back().size() > keys) {
+      parts.push_back(key_columns);
+      width = keys_pt;
+    }
+    parts.back().push_back(column);
+    width += more;
+  }
+  std::vector<ResultTable> tables;
+  for (const std::vector<size_t>& columns : parts) {
+    tables.push_back(WithColumns(table, columns));
+    if (parts.size() == 1) break;
+    tables.back().caption += fmt::format(" ({} of {})", tables.size(), parts.size());
+  }
+  return tables;
 }
 
 std::string LatexTable(const RunResults& results, const ResultTable& table) {
@@ -196,7 +286,9 @@ std::string LatexDocument(const ExportedRun& run) {
   for (const auto& [name, value] : results.facts) {
     text += fmt::format("% {}: {}\n", name, TableText(value));
   }
-  for (const ResultTable& table : results.tables) text += LatexTable(results, table);
+  for (const ResultTable& table : results.tables) {
+    for (const ResultTable& part : FittingParts(table)) text += LatexTable(results, part);
+  }
   return text;
 }
 

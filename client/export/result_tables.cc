@@ -9,6 +9,7 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
+#include "client/analysis/whole_rails.h"
 #include "common/display_width.h"
 #include "common/printable.h"
 
@@ -78,17 +79,21 @@ ResultTable InferenceTable(const RunReport& report) {
   const auto mean = [](const std::optional<Estimate>& e) {
     return e ? std::optional(e->mean) : std::nullopt;
   };
-  for (size_t i = 0; i < report.per_inference.size(); ++i) {
-    const InferenceReport& one = report.per_inference[i];
+  const auto add = [&](const std::string& name, const InferenceReport& one) {
     const auto known = [&one](const std::optional<Estimate>& e) {
       return one.has_interval ? e : std::nullopt;
     };
     table.rows.push_back(
-        {Name(report.rails()[i]), WithInterval(mean(one.energy_j), known(one.energy_j), 1e3),
+        {Name(name), WithInterval(mean(one.energy_j), known(one.energy_j), 1e3),
          WithInterval(mean(one.inferences_per_j), known(one.inferences_per_j), 1),
          WithInterval(mean(one.gflops_per_s_per_w), known(one.gflops_per_s_per_w), 1),
          Number(one.energy_delay_js, 1e3, 4)});
+  };
+  for (size_t i = 0; i < report.per_inference.size(); ++i) {
+    add(report.rails()[i], report.per_inference[i]);
   }
+  const bool is_sum = report.whole && report.whole->rails.size() > 1;
+  if (is_sum) add(WholeName(report, *report.whole), report.whole->inference);
   return table;
 }
 
@@ -199,6 +204,9 @@ RunResults ResultsOf(const RunReport& report) {
       {"intervals",
        "± is the half-width of the 95 % interval of the mean of these iterations, "
        "without the sensor's calibration and without how other runs differ"});
+  if (const std::string none = NoWholeRailText(report); !none.empty()) {
+    results.facts.push_back({"rails", none});
+  }
   for (ResultTable table :
        {InferenceTable(report), TypeTable(report), OperatorTable(report), GroupTable(report)}) {
     if (!table.rows.empty()) results.tables.push_back(std::move(table));

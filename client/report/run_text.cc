@@ -10,6 +10,7 @@
 #include "client/analysis/report_json.h"
 #include "client/analysis/report_names.h"
 #include "client/analysis/simulated_notice.h"
+#include "client/analysis/whole_rails.h"
 #include "client/report/clock_text.h"
 #include "client/report/conditions_text.h"
 #include "client/report/estimates_text.h"
@@ -329,6 +330,20 @@ std::string Totals(const RunReport& report, const RunTextOptions& options) {
   return table.Text(options.width);
 }
 
+// Below what is said of the whole of a board that no rail is.
+std::string NoWholeRail(const RunReport& report) {
+  const std::string none = NoWholeRailText(report);
+  if (none.empty()) return "";
+  std::string text = none + ": W and share % are its\n";
+  if (!report.whole) return text;
+  text += fmt::format("{}: parts beside each other, added up; their intervals as independent ones",
+                      Printable(WholeName(report, *report.whole)));
+  if (report.whole->calibration) {
+    text += fmt::format(" (calibration: within {:.2f} % on top)", 100 * *report.whole->calibration);
+  }
+  return text + "\n";
+}
+
 // What one inference costs: the numbers that people quote.
 std::string OneInference(const RunReport& report, const RunTextOptions& options) {
   const Attribution& attribution = report.attribution;
@@ -353,16 +368,20 @@ std::string OneInference(const RunReport& report, const RunTextOptions& options)
   const auto cell = [](const std::optional<Estimate>& e, double factor) {
     return MeanCell(e ? std::optional(e->mean) : std::nullopt, e, factor);
   };
-  for (size_t i = 0; i < report.per_inference.size(); ++i) {
-    const InferenceReport& one = report.per_inference[i];
-    std::vector<std::string> cells = {report.rails()[i], cell(one.energy_j, 1e3)};
+  const auto add = [&](const std::string& name, const InferenceReport& one) {
+    std::vector<std::string> cells = {name, cell(one.energy_j, 1e3)};
     if (estimated) cells.push_back(one.has_interval ? HalfWidthPercent(one.energy_j) : kUnknown);
     cells.push_back(cell(one.inferences_per_j, 1));
     cells.push_back(cell(one.gflops_per_s_per_w, 1));
     cells.push_back(Scaled(one.energy_delay_js, 1e3, 4));
     table.AddRow(std::move(cells));
+  };
+  for (size_t i = 0; i < report.per_inference.size(); ++i) {
+    add(report.rails()[i], report.per_inference[i]);
   }
-  return text + table.Text(options.width);
+  const bool is_sum = report.whole && report.whole->rails.size() > 1;
+  if (is_sum) add(WholeName(report, *report.whole), report.whole->inference);
+  return text + table.Text(options.width) + NoWholeRail(report);
 }
 
 }  // namespace

@@ -52,24 +52,6 @@ using Shapes = google::protobuf::RepeatedPtrField<v1::TensorShape>;
 
 absl::Status Wrong(std::string what) { return absl::InvalidArgumentError(std::move(what)); }
 
-// Without control characters (C0, DEL, C1) and what else has a meaning in `special`.
-std::string Escaped(std::string_view text, std::string_view special) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0u; };
-  std::string escaped;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') {
-      escaped += "\\\\";
-    } else if (byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0) {
-      escaped += fmt::format("\\x{:02x}", byte(++i));
-    } else if (byte(i) < 0x20 || byte(i) == 0x7F || special.find(text[i]) != special.npos) {
-      escaped += fmt::format("\\x{:02x}", byte(i));
-    } else {
-      escaped += text[i];
-    }
-  }
-  return escaped;
-}
-
 absl::StatusOr<std::string> Unescaped(std::string_view text, std::string_view what) {
   if (Printable(text, text.size()) != text) {
     return Wrong(fmt::format("{} has bytes that are no printable UTF-8", what));
@@ -102,7 +84,7 @@ std::string ShapesField(const Shapes& shapes) {
   std::string field;
   for (const v1::TensorShape& shape : shapes) {
     if (!field.empty()) field += ' ';
-    field += Escaped(shape.blob(), " :") + ':';
+    field += EscapedText(shape.blob(), " :") + ':';
     for (int i = 0; i < shape.dims_size(); ++i) {
       field += fmt::format("{}{}", i > 0 ? "x" : "", shape.dims(i));
     }
@@ -188,7 +170,7 @@ void AppendOperatorLine(const v1::OperatorInfo& op, std::string* out) {
   auto to = std::back_inserter(*out);
   fmt::format_to(to, "{}", op.index());
   for (const std::string& field :
-       {Escaped(op.name(), ""), Escaped(op.type(), ""), Escaped(op.engine(), ""),
+       {EscapedText(op.name()), EscapedText(op.type()), EscapedText(op.engine()),
         ShapesField(op.inputs()), ShapesField(op.outputs())}) {
     fmt::format_to(to, ",{}", QuotedField(field));
   }
@@ -198,7 +180,7 @@ void AppendOperatorLine(const v1::OperatorInfo& op, std::string* out) {
   } else {
     *out += ",,,,,";
   }
-  fmt::format_to(to, ",{}\n", QuotedField(Escaped(op.cost_source(), "")));
+  fmt::format_to(to, ",{}\n", QuotedField(EscapedText(op.cost_source())));
 }
 
 absl::StatusOr<v1::OperatorTable> ParseOperators(std::string_view text, const std::string& file) {

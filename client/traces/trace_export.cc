@@ -9,6 +9,7 @@
 #include "client/traces/operator_rows.h"
 #include "client/traces/trace_records.h"
 #include "client/traces/trace_rows.h"
+#include "common/csv.h"
 #include "common/printable.h"
 #include "common/records/chunk.h"
 #include "common/records/markers.h"
@@ -18,11 +19,12 @@ namespace {
 
 using v1::ChannelInfo;
 
-// A name that no operator before has.
+// A name that no operator before has, and no spreadsheet takes for a formula.
 std::string OwnName(std::string_view name, uint32_t index, std::set<std::string>* taken) {
   constexpr size_t kLongest = kLongestTraceName / 2;
   std::string own = Printable(name, kLongest);
   if (own.find_first_not_of(' ') == std::string::npos) own = fmt::format("operator {}", index);
+  if (kFormulaSigns.find(own.front()) != kFormulaSigns.npos) own = fmt::format("_{}", own);
   while (!taken->insert(own).second) own += fmt::format("#{}", index);
   return own;
 }

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "common/csv.h"
 #include "common/printable.h"
 #include "synergy/v1/job.pb.h"
 
@@ -200,7 +201,7 @@ absl::Status CheckTraceName(std::string_view what, std::string_view name) {
 std::string TraceTypeName(std::string_view type) {
   const std::string name = Printable(type, kLongestTraceName / 2);
   if (name.empty()) return "unknown";
-  return name.front() == '@' ? "_" + name : name;
+  return kFormulaSigns.find(name.front()) == kFormulaSigns.npos ? name : "_" + name;
 }
 
 absl::StatusOr<SampleParser> SampleParser::ParseHeader(std::string_view line) {

@@ -67,6 +67,17 @@ TEST(Csv, LinesLoseTheirEditorsMarks) {
   EXPECT_EQ(TrimmedLine("rail"), "rail");
 }
 
+TEST(Csv, AnEscapedTextMovesNoTerminalAndIsNoFormula) {
+  EXPECT_EQ(EscapedText("a\x1b]0;x\x07\xC2\x9B\x7F\\ \xC3\xA4"),
+            "a\\x1b]0;x\\x07\\x9b\\x7f\\\\ \xC3\xA4");
+  EXPECT_EQ(EscapedText("=1+1"), "\\x3d1+1");
+  EXPECT_EQ(EscapedText("+a"), "\\x2ba");
+  EXPECT_EQ(EscapedText("-a"), "\\x2da");
+  EXPECT_EQ(EscapedText("@a"), "\\x40a");
+  EXPECT_EQ(EscapedText("a:b", ":"), "a\\x3ab");
+  EXPECT_EQ(EscapedText(""), "");
+}
+
 TEST(Csv, NumbersAreWholeTextsUnderEveryLocale) {
   std::setlocale(LC_ALL, "de_DE.UTF-8");  // where it is installed
   EXPECT_EQ(*ParseDecimal("1.5", "power_w"), 1.5);

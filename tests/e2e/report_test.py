@@ -53,8 +53,8 @@ class Report(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done
 
-    def simulate(self, net="squeezenet", iterations=3):
-        subprocess.run([BIN.resolve() / "synergy-sim", "--board", "sim:jetson-tx1", "--net", net, "--iterations",
+    def simulate(self, net="squeezenet", iterations=3, board="sim:jetson-tx1"):
+        subprocess.run([BIN.resolve() / "synergy-sim", "--board", board, "--net", net, "--iterations",
                         str(iterations), "--idle", "0.3", "-o", net + ".spool"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
         self.ctl("import", "--spool", net + ".spool")
 
@@ -127,6 +127,37 @@ class Report(unittest.TestCase):
                         "one.value = '1'; one.dispatchEvent(new Event('change')); })()")
             self.assertIn("Run 2: googlenet", browser.run("document.querySelector('#run').textContent"))
             self.assertEqual(browser.complaints, [])
+
+    @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
+    def test_a_board_without_a_rail_of_its_whole_is_compared_by_the_sum_of_its_parts(self):
+        self.simulate()
+        self.simulate(board="sim:jetson-agx-orin")
+        parts = "VDD_GPU_SOC + VDD_CPU_CV + VIN_SYS_5V0"
+        document = json.loads(self.ctl("show", "2", "--json").stdout)["per_inference"]
+        self.assertEqual(document["whole"]["name"], parts)
+        of_parts = [document["energy_j"][rail]["mean"] for rail in document["whole"]["rails"]]
+        self.assertAlmostEqual(document["whole"]["energy_j"]["mean"], sum(of_parts), 9)
+        text = self.ctl("show", "2").stdout
+        self.assertIn("no rail of this board is known to contain the others; VIN_SYS_5V0 took the most", text)
+        with Browser() as browser:
+            browser.open(self.page("1", "2"))
+            words = browser.run("document.querySelector('#comparison').textContent")
+            self.assertIn("Not of the same part of each board: ", words)
+            self.assertIn(f"on VDD_IN (module): run 1; {parts} (components, added up): run 2", words)
+            row = browser.run("document.querySelectorAll('#comparison table')[0].querySelectorAll('tbody tr')[1].innerText")
+            self.assertIn(parts, " ".join(row.split()))
+            self.assertEqual(browser.complaints, [])
+
+    def test_runs_without_a_common_rail_say_so_once(self):
+        self.simulate()
+        self.simulate(board="sim:jetson-agx-orin")
+        text = self.ctl("compare", "1", "2", "--force").stdout
+        self.assertEqual(text.count("run 2 has no rail VDD_IN, VDD_GPU, VDD_CPU; it has VDD_GPU_SOC"), 1)
+        self.assertIn("no rail is one of all these runs: --metric time needs none", text)
+        self.assertNotIn("not known alone", text)
+        self.assertNotIn("energy on", text)
+        self.simulate("mobilenet", board="sim:jetson-nano")
+        self.assertIn("run 3 has no rail VDD_IN; it has", self.ctl("compare", "1", "3", "--force", "--rail", "VDD_IN").stdout)
 
     @unittest.skipUnless(CHROMIUM, "chromium is not installed (deploy/packages/install browser.txt)")
     def test_a_comparison_says_where_numbers_come_from_and_what_their_intervals_are(self):

@@ -2,11 +2,11 @@
 
 import { bars, legend, scatter } from "./charts.js";
 import { choice, element, figure, markSimulated, replace, section } from "./dom.js";
-import { half, originOf, verdictOf } from "./summary.js";
+import { half, originOf, railOf, verdictOf, wholeOf } from "./summary.js";
 import { table } from "./table.js";
 import { INTERVAL, label, number, withInterval } from "./text.js";
 
-const TOP = "the one that contains the others";
+const WHOLE = "the one that contains the others, or the sum of those beside each other";
 
 // Bands of published accuracy, as colours and shapes.
 const BANDS = ["top-1 below 60 %", "60 to 70 %", "70 to 75 %", "75 % and more", "not known"];
@@ -15,12 +15,39 @@ function bandOf(top1) {
   return top1 < 60 ? 0 : top1 < 70 ? 1 : top1 < 75 ? 2 : 3;
 }
 
-function rowOf(run, choiceOfRail) {
-  const { document } = run, rail = choiceOfRail === TOP ? run.top_rail : choiceOfRail;
-  const energy = document.per_inference.energy_j?.[rail] ?? null, time = document.iteration_time_s;
-  return { run, rail, name: `${document.run.number}: ${document.run.net}`, energy: energy?.mean ?? null, energyHalf: half(energy?.ci95),
+// {name, energy_j, ..., scope: of all its rails, or null}
+function measuredOn(run, choiceOfRail) {
+  if (choiceOfRail === WHOLE) return wholeOf(run);
+  return { ...railOf(run.document.per_inference, choiceOfRail), rails: [choiceOfRail],
+    scope: run.document.rails.find((rail) => rail.name === choiceOfRail)?.scope ?? null };
+}
+
+export function rowOf(run, choiceOfRail = WHOLE) {
+  const { document } = run, on = measuredOn(run, choiceOfRail);
+  const energy = on?.energy_j ?? null, time = document.iteration_time_s;
+  return { run, on, name: `${document.run.number}: ${document.run.net}`, energy: energy?.mean ?? null, energyHalf: half(energy?.ci95),
     time: time?.mean ?? null, timeHalf: half(time?.ci95), top1: run.published_accuracy?.top1_percent ?? null,
     top5: run.published_accuracy?.top5_percent ?? null };
+}
+
+function kindOf(on) {
+  if (on.scope === null) return "what took the most of rails beside each other";
+  const scope = label(on.scope, 20);
+  return on.rails.length > 1 ? `${scope}s, added up` : scope;
+}
+
+// Where the energies are of: "VDD_IN (module): runs 1, 2; GPU + CPU (components, added up): run 4". `differ`: what one of
+// them includes another may leave out.
+export function placesOf(rows) {
+  const numbers = new Map(), kinds = new Set();
+  for (const { run, on } of rows.filter((row) => row.on !== null && row.energy !== null)) {
+    const place = `${label(on.name, 120)} (${kindOf(on)})`;
+    numbers.set(place, [...(numbers.get(place) ?? []), run.document.run.number]);
+    kinds.add(kindOf(on));
+  }
+  const runs = (of) => (of.length > 12 ? `${of.length} runs` : `${of.length > 1 ? "runs" : "run"} ${of.join(", ")}`);
+  const text = numbers.size === 1 ? [...numbers.keys()][0] : [...numbers].map(([place, of]) => `${place}: ${runs(of)}`).join("; ");
+  return { text, differ: kinds.size > 1 };
 }
 
 const energyText = (row) => withInterval(row.energy === null ? null : 1e3 * row.energy, 1e3 * row.energyHalf);
@@ -35,11 +62,10 @@ function runsTable(rows) {
     { title: "engine", value: (row) => row.run.document.run.engine, isText: true },
     { title: "batch", value: (row) => row.run.document.run.batch }, { title: "threads", value: (row) => row.run.document.run.threads },
     { title: "verdict", value: (row) => row.run.document.verdict, isText: true },
-    { title: "rail", value: (row) => row.rail, isText: true },
+    { title: "rail", value: (row) => row.on?.name ?? null, isText: true },
     { title: "time (ms)", value: (row) => row.time, show: timeText },
     { title: "energy (mJ)", value: (row) => row.energy, show: energyText },
-    { title: "GFLOP/J", value: (row) => row.run.document.per_inference.gflops_per_s_per_w?.[row.rail]?.mean,
-      show: (row) => number(row.run.document.per_inference.gflops_per_s_per_w?.[row.rail]?.mean) },
+    { title: "GFLOP/J", value: (row) => row.on?.gflops_per_s_per_w?.mean, show: (row) => number(row.on?.gflops_per_s_per_w?.mean) },
     { title: "top-1 (%)", value: (row) => row.top1, show: (row) => row.top1 === null ? "" : row.top1.toFixed(1) },
     { title: "top-5 (%)", value: (row) => row.top5, show: (row) => row.top5 === null ? "" : row.top5.toFixed(1) },
   ], rows);
@@ -57,17 +83,17 @@ function barsOf(description, unit, rows, key, halfKey, text) {
 
 function pointsOf(rows, x, y) {
   return rows.map((row) => ({ name: row.name, x: x(row), y: y(row), color: bandOf(row.top1), named: rows.length <= 40,
-    shown: `${timeText(row)} ms, ${energyText(row)} mJ${row.top1 === null ? "" : `, top-1 ${row.top1.toFixed(1)} %`}` }));
+    shown: `${timeText(row)} ms, ${energyText(row)} mJ on ${label(row.on?.name, 60)}${row.top1 === null ? "" : `, top-1 ${row.top1.toFixed(1)} %`}` }));
 }
 
-function scatters(rows) {
+function scatters(rows, on) {
   const milli = (value) => (value === null ? NaN : 1e3 * value);
   const plot = (description, ...rest) => figure(description, scatter(description, ...rest));
-  const parts = [plot("Energy against time of an inference, by published accuracy", "time (ms)", "energy (mJ)",
+  const parts = [plot(`Energy of an inference${on} against its time, by published accuracy`, "time (ms)", "energy (mJ)",
     pointsOf(rows, (row) => milli(row.time), (row) => milli(row.energy)))];
   const known = rows.filter((row) => row.top1 !== null);
   if (known.length > 0) {
-    parts.push(plot("Published top-1 accuracy against the energy of an inference", "energy (mJ)", "top-1 (%)",
+    parts.push(plot(`Published top-1 accuracy against the energy of an inference${on}`, "energy (mJ)", "top-1 (%)",
       pointsOf(known, (row) => milli(row.energy), (row) => row.top1), { yLog: false }));
   }
   return [element("div", { class: "columns" }, ...parts), legend(BANDS)];
@@ -84,18 +110,20 @@ function sources(rows) {
 }
 
 function drawn(runs, rail) {
-  const rows = runs.map((run) => rowOf(run, rail));
-  return [runsTable(rows),
-    element("div", { class: "columns" }, barsOf("Energy of an inference of each run", "mJ", rows, "energy", "energyHalf", energyText),
+  const rows = runs.map((run) => rowOf(run, rail)), { text, differ } = placesOf(rows), on = text && ` on ${text}`;
+  return [differ ? element("p", {}, element("strong", {}, "Not of the same part of each board: "), `${text}. `,
+    "What one of these includes another may leave out: energies and efficiencies of different boards cannot be compared by them as they are.") : "",
+    runsTable(rows),
+    element("div", { class: "columns" }, barsOf(`Energy of an inference of each run${on}`, "mJ", rows, "energy", "energyHalf", energyText),
       barsOf("Time of an inference of each run", "ms", rows, "time", "timeHalf", timeText)),
-    ...scatters(rows), sources(rows)];
+    ...scatters(rows, on), sources(rows)];
 }
 
 // `open(run)`: shows one of them below.
 export function comparisonSection(runs, open) {
   const common = runs[0].rail_names.filter((rail) => runs.every((run) => run.rail_names.includes(rail)));
-  const rails = [TOP, ...common], place = markSimulated(element("div"), runs.some((run) => Boolean(run.notice)));
-  replace(place, ...drawn(runs, TOP));
+  const rails = [WHOLE, ...common], place = markSimulated(element("div"), runs.some((run) => Boolean(run.notice)));
+  replace(place, ...drawn(runs, WHOLE));
   const names = runs.map(({ document }) => `${document.run.number}: ${label(document.run.net)} on ${label(document.run.board_title)}`);
   const worst = ["INVALID", "SUSPECT"].map((verdict) => runs.filter((run) => run.document.verdict === verdict))
     .filter((some) => some.length > 0).map((some) => element("p", {}, verdictOf(some[0].document), `: run ${some.map((run) => run.document.run.number).join(", ")}`));

@@ -3,8 +3,8 @@
 
 const FAN = 8; // stretches of a level that make one of the next
 
-// `times` rise.
-export function makePyramid(times, values) {
+// `times` rise; each value holds until the next, but in `gaps`: [[from, to], ...], rising, in which nothing is known.
+export function makePyramid(times, values, gaps = []) {
   const levels = [];
   let low = values, high = values, length = 1;
   while (low.length > 2 * FAN) {
@@ -25,7 +25,7 @@ export function makePyramid(times, values) {
     low = lower;
     high = higher;
   }
-  return { times, values, levels };
+  return { times, values, levels, gaps };
 }
 
 // The place of the first of `sorted` that is not below `value`.
@@ -68,13 +68,17 @@ export function countIn(pyramid, from, to) {
   return lowerBound(pyramid.times, to) - lowerBound(pyramid.times, from);
 }
 
-// For each of `columns` stretches of time its lowest and its highest value, one after the other; null where it has none.
+// For each of `columns` stretches of time its lowest and its highest value, one after the other. One without a value has the
+// one that holds there; null in a gap, before the first and behind the last.
 export function columnsOf(pyramid, from, to, columns) {
-  const out = new Array(2 * columns);
-  let begin = lowerBound(pyramid.times, from);
+  const { times, values, gaps } = pyramid, out = new Array(2 * columns);
+  let begin = lowerBound(times, from), gap = 0;
   for (let i = 0; i < columns; ++i) {
-    const end = lowerBound(pyramid.times, from + (to - from) * (i + 1) / columns);
-    const both = extremes(pyramid, begin, end);
+    const end = lowerBound(times, from + (to - from) * (i + 1) / columns), middle = from + (to - from) * (i + 0.5) / columns;
+    while (gap < gaps.length && gaps[gap][1] < middle) ++gap;
+    const isGap = gap < gaps.length && gaps[gap][0] <= middle;
+    const holds = begin === end && begin > 0 && begin < times.length && !isGap;
+    const both = holds ? [values[begin - 1], values[begin - 1]] : extremes(pyramid, begin, end);
     out[2 * i] = both && both[0];
     out[2 * i + 1] = both && both[1];
     begin = end;

@@ -83,19 +83,31 @@ function samplingTable({ sampling }) {
   ], rows);
 }
 
-function inferenceTable(run) {
-  const per = run.document.per_inference;
-  const mean = (values, rail) => values?.[rail]?.mean ?? null;
-  const rows = run.rail_names.filter((rail) => per.energy_j?.[rail]);
-  const shown = (values, factor) => (rail) =>
-    withInterval(mean(values, rail) === null ? null : factor * mean(values, rail), factor * half(values?.[rail]?.ci95));
-  return table(`One inference, by rail (${INTERVAL})`, [
-    { title: "rail", value: (rail) => rail, isName: true },
-    { title: "energy (mJ)", value: (rail) => mean(per.energy_j, rail), show: shown(per.energy_j, 1e3) },
-    { title: "inferences per J", value: (rail) => mean(per.inferences_per_j, rail), show: shown(per.inferences_per_j, 1) },
-    { title: "GFLOP/s per W", value: (rail) => mean(per.gflops_per_s_per_w, rail), show: shown(per.gflops_per_s_per_w, 1) },
-    { title: "energy x time (mJ s)", value: (rail) => per.energy_delay_js?.[rail],
-      show: (rail) => number(per.energy_delay_js?.[rail] === null ? null : 1e3 * per.energy_delay_js?.[rail]) },
+// {name, energy_j, ...} of the rails that together stand for the board; where that is not known, of the one that took the most
+// (`scope` is null). A board without rails has none.
+export function wholeOf({ document: { per_inference: per }, top_rail: rail }) {
+  if (per.whole) return per.whole;
+  return rail === null ? null : { ...railOf(per, rail), rails: [rail], scope: null };
+}
+
+export function railOf(per, rail) {
+  const of = (key) => per[key]?.[rail] ?? null;
+  return { name: rail, energy_j: of("energy_j"), inferences_per_j: of("inferences_per_j"),
+    gflops_per_s_per_w: of("gflops_per_s_per_w"), energy_delay_js: of("energy_delay_js") };
+}
+
+function inferenceTable({ document: { per_inference: per }, rail_names: names }) {
+  const sum = per.whole && per.whole.rails.length > 1 ? [per.whole] : [];
+  const rows = [...names.filter((rail) => per.energy_j?.[rail]).map((rail) => railOf(per, rail)), ...sum];
+  const column = (title, key, factor = 1) => ({ title, value: (row) => row[key]?.mean,
+    show: (row) => withInterval(row[key] === null ? null : factor * row[key].mean, factor * half(row[key]?.ci95)) });
+  const note = sum.length > 0 ? "; no rail contains the others, and the sum has their intervals as independent ones" : "";
+  return table(`One inference, by rail (${INTERVAL})${note}`, [
+    { title: "rail", value: (row) => row.name, isName: true },
+    column("energy (mJ)", "energy_j", 1e3), column("inferences per J", "inferences_per_j"),
+    column("GFLOP/s per W", "gflops_per_s_per_w"),
+    { title: "energy x time (mJ s)", value: (row) => row.energy_delay_js,
+      show: (row) => number(row.energy_delay_js === null ? null : 1e3 * row.energy_delay_js) },
   ], rows);
 }
 

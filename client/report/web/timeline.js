@@ -27,10 +27,17 @@ export function integralAt({ times, values, sums }, at) {
   return sums[place] + values[place] * (Math.min(at, times[times.length - 1]) - times[place]);
 }
 
-function loadRails(timeline) {
+// Those of the source that reads the rail; of one that the run does not know, too.
+export function gapsOf(rail, gaps, sources) {
+  const isOther = ({ channels }) => channels.length > 0 && channels.every((channel) => channel.rail !== rail);
+  const others = new Set(sources.filter(isOther).map((one) => one.source));
+  return gaps.filter((gap) => !others.has(gap.source)).map((gap) => [gap.begin_s, gap.end_s]).sort((a, b) => a[0] - b[0]);
+}
+
+function loadRails({ timeline, document }) {
   return timeline.rails.map((packed) => {
-    const rail = unpackSeries(packed);
-    return { ...rail, sums: integral(rail.times, rail.values), pyramid: makePyramid(rail.times, rail.values) };
+    const rail = unpackSeries(packed), gaps = gapsOf(rail.name, timeline.gaps, document.sampling.sources);
+    return { ...rail, sums: integral(rail.times, rail.values), pyramid: makePyramid(rail.times, rail.values, gaps) };
   });
 }
 
@@ -183,7 +190,7 @@ function eventTable(timeline) {
 
 export function timelineSection(run) {
   const { timeline } = run;
-  const rails = loadRails(timeline).filter((rail) => rail.times.length > 0);
+  const rails = loadRails(run).filter((rail) => rail.times.length > 0);
   if (rails.length === 0) return section("timeline", "Power over time", element("p", {}, "No power was read."));
   const state = {
     threads: timeline.threads.slice(0, MOST_THREADS).map(unpackExecutions), iterations: unpackExecutions(timeline.iterations),

@@ -5,6 +5,7 @@
 
 #include "client/analysis/report_json.h"
 #include "client/analysis/run_report.h"
+#include "client/analysis/whole_rails.h"
 #include "tests/client/sample_run.h"
 
 namespace synergy {
@@ -52,6 +53,7 @@ TEST_F(HostMeterTest, IsARailOfTheRunBehindTheBoardsOwn) {
   const RunReport report = Report(Meter(10'000));
   EXPECT_THAT(report.rails(), ElementsAre("VDD_IN", "VDD_CPU", "meter:USB"));
   EXPECT_EQ(report.top_rail(), 0u);
+  EXPECT_THAT(RootRails(report), ElementsAre(0));
   EXPECT_NEAR(*report.ops[0].result.mean_energy_j[2], 7 * 0.010, 1e-9);
   EXPECT_NEAR(*report.attribution.all.energy_j[2], 7 * report.attribution.all.time_s, 1e-9);
   const v1::RailInfo& info = report.header.board().rails(2);

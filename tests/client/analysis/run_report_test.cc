@@ -361,8 +361,20 @@ TEST(ReportCsv, QuotesWhatNeedsIt) {
   EXPECT_EQ(CsvField("plain"), "plain");
   EXPECT_EQ(CsvField("a,b"), "\"a,b\"");
   EXPECT_EQ(CsvField("say \"x\""), "\"say \"\"x\"\"\"");
-  EXPECT_EQ(CsvField("two\nlines"), "\"two\nlines\"");
+  EXPECT_EQ(CsvField("two\nlines"), "two\\x0alines");
   EXPECT_EQ(CsvField("#1"), "\"#1\"") << "would read as a comment";
+}
+
+TEST(ReportCsv, NamesMoveNoTerminalAndAreNoFormulas) {
+  RunReport report = ReportOf(SampleChunks());
+  report.ops[0].info.set_name("a\x1b[2Jb\x07\xC2\x9B");
+  report.ops[1].info.set_name("=HYPERLINK(\"x\")");
+  report.header.mutable_job()->set_net_name("net\x1b]0;x\x07");
+  const std::string csv = ReportCsv(report);
+  EXPECT_THAT(csv, HasSubstr("\n0,a\\x1b[2Jb\\x07\\x9b,Conv,"));
+  EXPECT_THAT(csv, HasSubstr("\n1,\"\\x3dHYPERLINK(\"\"x\"\")\",Relu,"));
+  EXPECT_THAT(csv, HasSubstr("# net: net?]0;x?\n"));
+  EXPECT_EQ(csv.find_first_of("\x1b\x07"), std::string::npos);
 }
 
 TEST(ReportCsv, ACommentStaysOneLine) {

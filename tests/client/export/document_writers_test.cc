@@ -135,6 +135,36 @@ TEST(LatexDocument, OperatorsGoOverPagesEachOfWhichHasTheHead) {
   EXPECT_THAT(text, HasSubstr("\\end{longtable}\n\\endgroup\n"));
 }
 
+// What stands in a row, without what only typesets it: \footnotesize has 4.25 pt for a digit.
+double WidthPt(std::string row) {
+  row = std::regex_replace(row, std::regex(R"(\$|\\\\)"), "");
+  row = std::regex_replace(row, std::regex(R"(\\(pm|ldots\{\}))"), "+");
+  return 4.25 * static_cast<double>(row.size());
+}
+
+TEST(LatexDocument, EveryTableFitsAPageInLandscape) {
+  RunReport report = ReportOf(SampleChunks());
+  report.attribution.rails = {"VDD_GPU_SOC_AND_WHAT_ELSE", "VDD_CPU_CV_AND_WHAT_ELSE"};
+  for (int i = 0; i < 2; ++i) {
+    v1::RailInfo* rail = report.header.mutable_board()->mutable_rails(i);
+    rail->set_name(report.rails()[static_cast<size_t>(i)]);
+  }
+  report.ops[0].info.set_name("inception_3a/" + std::string(60, 'x'));
+  report.ops[0].info.set_type("SpatialBatchNormalizationGradient");
+  const std::string text = LatexDocument({3, report});
+  EXPECT_THAT(text, HasSubstr("Operators, one execution each (1 of 3).}"));
+  EXPECT_THAT(text, HasSubstr("& operator & VDD\\_GPU\\_SOC\\_AND\\_WHAT\\_ELSE & VDD"));
+  EXPECT_THAT(text, HasSubstr("& operator & MMACs & GFLOP/s & share of VDD"));
+  size_t rows = 0;
+  for (const std::string& line : LinesOf(text)) {
+    if (!line.starts_with("    $0$ & inception\\_3a/")) continue;
+    EXPECT_LT(WidthPt(line), 590) << line;
+    ++rows;
+  }
+  EXPECT_EQ(rows, 3u);
+  EXPECT_THAT(Exported(SampleChunks(), "latex"), Not(HasSubstr("(1 of ")));
+}
+
 TEST(LatexDocument, BracesAreBalancedAndLinesAreWholeWhateverTheNames) {
   v1::RunRecord operators = SampleOperators();
   operators.mutable_operators()->mutable_operators(0)->set_name("}}\\end{table} % & \\\\ \n$");

@@ -38,11 +38,13 @@ TEST(OperatorRows, EveryOperatorComesBackAsItWasWhateverItsName) {
   for (const std::string& name :
        {std::string("conv1"), std::string("a,\"b\"\n\r\tc\\x41\\"),
         std::string("\xD7\xA9\xE2\x80\xAE"), std::string("\xC2\x85 \x7F\x01 "),
-        std::string(10'000, 'n'), std::string(), std::string(" x "), std::string("#")}) {
+        std::string(10'000, 'n'), std::string(), std::string(" x "), std::string("#"),
+        std::string("=1+1"), std::string("-a")}) {
     *table.add_operators() = Operator(static_cast<uint32_t>(table.operators_size()), name);
   }
   table.mutable_operators(3)->clear_has_cost();
   table.mutable_operators(3)->clear_macs();
+  EXPECT_THAT(Rows(table), HasSubstr("\n8,\\x3d1+1,"));
   const auto parsed = ParseOperators(Rows(table), "operators.csv");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   ASSERT_EQ(parsed->operators_size(), table.operators_size());

@@ -284,5 +284,15 @@ TEST(TraceExport, OperatorsOfOneNameGetOneEach) {
   ExpectSameMarkers(DataOf(traces), Decoded(SampleChunks()));
 }
 
+TEST(TraceExport, NoNameIsAFormulaInMarkers) {
+  v1::RunRecord operators = SampleOperators();
+  operators.mutable_operators()->mutable_operators(0)->set_name("=1+1");
+  operators.mutable_operators()->mutable_operators(0)->set_type("-a");
+  operators.mutable_operators()->mutable_operators(1)->set_name("_=1+1");
+  const Traces traces = ExportOf(SampleChunks(v1::JOB_STATE_DONE, operators));
+  EXPECT_THAT(traces.markers, testing::HasSubstr("\n_=1+1,_-a,"));
+  EXPECT_THAT(traces.markers, testing::HasSubstr("\n_=1+1#1,Relu,"));
+}
+
 }  // namespace
 }  // namespace synergy

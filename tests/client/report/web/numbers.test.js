@@ -4,6 +4,7 @@ import test from "node:test";
 import { reader, unpackExecutions, unpackSeries } from "../../../../client/report/web/packed.js";
 import { columnsOf, countIn, extremes, lowerBound, makePyramid, valuesIn } from "../../../../client/report/web/pyramid.js";
 import { logTicks, scale, tickTexts, ticks } from "../../../../client/report/web/scales.js";
+import { dataOf } from "../../../../client/report/web/seriesplot.js";
 import { duration, label, number, withInterval } from "../../../../client/report/web/text.js";
 
 function near(actual, expected) {
@@ -57,6 +58,21 @@ test("columns lose no extreme, and say where nothing is", () => {
   assert.equal(Math.max(...columns), pyramid.values.reduce((a, b) => Math.max(a, b)));
   assert.equal(Math.min(...columns), pyramid.values.reduce((a, b) => Math.min(a, b)));
   assert.deepEqual(columnsOf(pyramid, 200, 300, 2), [null, null, null, null]);
+});
+
+test("a value holds until the next, but in a gap", () => {
+  const pyramid = makePyramid([0.5, 2.5, 6.5], [3, 4, 5], [[3.9, 5.2]]);
+  const line = [3, 3, 3, 3, 4, 4, 4, 4, null, null, 4, 4, 5, 5, null, null];
+  assert.deepEqual(columnsOf(pyramid, 0, 8, 8), line);
+  assert.deepEqual(columnsOf(pyramid, 1, 3, 2), [3, 3, 4, 4], "the value before the begin holds, too");
+  assert.deepEqual(columnsOf(pyramid, -2, 0, 2), [null, null, null, null]);
+});
+
+test("a slow series beside a fast one has no holes", () => {
+  const slow = makePyramid(Float64Array.from({ length: 31 }, (_, i) => i), Float64Array.from({ length: 31 }, (_, i) => i % 3));
+  const { isWhole, data } = dataOf([noisy(30000), slow], 0, 30, 700);
+  assert.ok(!isWhole);
+  assert.equal(data[2].filter((value) => value === null).length, 0);
 });
 
 test("a part of a series has a value more on either side", () => {

@@ -6,7 +6,7 @@ import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots
 import { energyText, groupsText } from "../../../../client/report/web/energy.js";
 import { originOf } from "../../../../client/report/web/summary.js";
 import { sorted } from "../../../../client/report/web/table.js";
-import { executedIn, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
+import { executedIn, gapsOf, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
 
 const TYPES = [{ type: "Conv", time_s: 6, energy_j: { IN: 12 } }, { type: "MaxPool", time_s: 1, energy_j: { IN: 3 } },
   { type: "Relu", time_s: 3, energy_j: { IN: null } }];
@@ -59,6 +59,13 @@ test("executions are found that reach into a stretch", () => {
   const executed = { begins: [0, 10, 20, 30], ends: [9, 19, 29, 39] };
   assert.deepEqual(executedIn(executed, 15, 25), [1, 3]);
   assert.deepEqual(executedIn(executed, 40, 50), [4, 4]);
+});
+
+test("a rail has the gaps of the source that reads it", () => {
+  const sources = [{ source: "a", channels: [{ rail: "IN" }] }, { source: "b", channels: [{ rail: "CPU" }] }];
+  const gaps = [{ source: "a", begin_s: 3, end_s: 4 }, { source: "b", begin_s: 1, end_s: 2 }, { source: "x", begin_s: 0, end_s: 1 }];
+  assert.deepEqual(gapsOf("IN", gaps, sources), [[0, 1], [3, 4]]);
+  assert.deepEqual(gapsOf("CPU", gaps, sources), [[0, 1], [1, 2]]);
 });
 
 test("what is not known is sorted to the end either way", () => {
