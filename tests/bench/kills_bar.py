@@ -1,6 +1,6 @@
 """synergyd, its front, the client and the connection between them are killed at random instants while a client works
-through job files, every second one over TLS: of every job exactly one attempt is done, no attempt has run twice, every record is
-stored once and wholly, no half-written object is left or used, and the clocks are as they were.
+through job files, every second one over TLS: of every job exactly one attempt is done, no attempt has run twice, every
+record is stored once and wholly, no half-written object is left or used, and the clocks are as they were.
 
 Each sweep sends weights that no board has seen. The connection is a slow one, so that sending and acknowledging last
 long enough to be met; each kill is aimed at the phases that were met least, and counts for one that is going on.
@@ -377,8 +377,8 @@ class Bar:
         victims = ", ".join(f"{self.kills[victim]} of the {victim}" for victim in VICTIMS)
         phases = ", ".join(f"{self.phases[phase]} {phase}" for phase in (*PHASES, "between"))
         runs = self.query("SELECT count(*), sum(interrupted) FROM runs")[0]
-        return (f"{self.kills.total()} kills, {self.over_tls} of them over TLS ({victims}; seed {seed}) while {phases}: "
-                f"{self.sweeps} sweeps, {len(self.whole)} objects of {ROWS * COLUMNS * 4 >> 20} MiB, "
+        return (f"{self.kills.total()} kills, {self.over_tls} of them over TLS ({victims}; seed {seed}) "
+                f"while {phases}: {self.sweeps} sweeps, {len(self.whole)} objects of {ROWS * COLUMNS * 4 >> 20} MiB, "
                 f"{runs[0]} attempts, {runs[1]} of them interrupted, {self.starved} without a reading; "
                 f"{len(self.failures)} failures")
 
