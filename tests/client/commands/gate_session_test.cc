@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-LoadedRun Run(double energy_j, v1::Verdict verdict = v1::VERDICT_VALID) {
+LoadedRun RunOf(double energy_j, v1::Verdict verdict = v1::VERDICT_VALID) {
   LoadedRun run;
   run.report.verdict = verdict;
   run.report.method = std::string(kMethodLeastSquares);
@@ -41,7 +41,7 @@ class GateSession : public testing::Test {
       const double noise = order_.size() % 3 == 0 ? 1.001 : 0.999;
       const v1::Verdict verdict =
           order_.size() == invalid_at_ ? v1::VERDICT_INVALID : v1::VERDICT_VALID;
-      return Run(noise * (candidate ? candidate_j : 1), verdict);
+      return RunOf(noise * (candidate ? candidate_j : 1), verdict);
     };
     return JudgeInTurns(task_, "squeezenet",
                         {.measure = measure,
