@@ -19,6 +19,8 @@ namespace {
 // What gRPC speaks (RFC 7301, 3.1; RFC 9113, 3.1).
 constexpr std::array<unsigned char, 3> kHttp2 = {2, 'h', '2'};
 
+constexpr size_t kLengthBytes = 4;  // before each message, the highest first
+
 constexpr std::string_view kOtherwise = "the connection was closed";
 
 std::string Reason() { return OpenSslReason(kOtherwise); }
@@ -39,6 +41,17 @@ bool UseCertificate(SSL_CTX* context, const CertifiedKey& server) {
   X509_free(certificate);
   EVP_PKEY_free(key);
   return used;
+}
+
+// Where the message that begins in `received` ends; where its length does, as long as that is not
+// known.
+size_t MessageEnd(std::string_view received) {
+  if (received.size() < kLengthBytes) return kLengthBytes;
+  size_t size = 0;
+  for (const char byte : received.substr(0, kLengthBytes)) {
+    size = size << 8 | static_cast<unsigned char>(byte);
+  }
+  return kLengthBytes + size;
 }
 
 std::string PemOf(X509* certificate) {
@@ -89,12 +102,8 @@ absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Accept(UniqueFd socket,
   SSL_CTX_set_session_cache_mode(session->context, SSL_SESS_CACHE_OFF);
   SSL_set_options(session->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_set_num_tickets(session->ssl, 0);  // nobody comes back, and who only looks is gone by then
-  std::unique_ptr<TlsStream> stream(new TlsStream(std::move(socket), std::move(session), deadline));
-  SSL* const ssl = stream->session_->ssl;
-  if (absl::Status status = stream->Try([ssl] { return SSL_accept(ssl); }); !status.ok()) {
-    return status;
-  }
-  return stream;
+  SSL_set_accept_state(session->ssl);
+  return std::unique_ptr<TlsStream>(new TlsStream(std::move(socket), std::move(session), deadline));
 }
 
 absl::StatusOr<std::unique_ptr<TlsStream>> TlsStream::Connect(UniqueFd socket,
@@ -117,8 +126,9 @@ absl::Status TlsStream::Knock(UniqueFd socket, const CertifiedKey& own,
   if (absl::Status other = CheckSignature((*stream)->peer_certificate(), authority); !other.ok()) {
     return absl::FailedPreconditionError(other.message());
   }
+  SSL* const ssl = (*stream)->session_->ssl;
   char byte = 0;
-  const absl::Status said = (*stream)->ReadAll(&byte, 1);
+  const absl::Status said = (*stream)->Try([&] { return SSL_read(ssl, &byte, 1); });
   if (!absl::IsUnavailable(said)) return said;
   return absl::UnauthenticatedError(std::string(said.message()));
 }
@@ -147,29 +157,28 @@ absl::Status TlsStream::Try(Step step) {
     ERR_clear_error();
     const int result = step();
     if (result > 0) return absl::OkStatus();
-    const int error = SSL_get_error(session_->ssl, result);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-      return absl::UnavailableError(fmt::format("TLS ended: {}", Reason()));
-    }
-    const short events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
-    pollfd poller{.fd = socket_.get(), .events = events, .revents = 0};
-    const int64_t left_ms = (deadline_ - RealClock().Now()).count / 1'000'000;
-    if (left_ms <= 0) return absl::DeadlineExceededError("the other side did not answer in time");
-    poll(&poller, 1, static_cast<int>(std::min<int64_t>(left_ms, 60'000)));
+    if (absl::Status ended = Why(result); !ended.ok()) return ended;
+    if (absl::Status late = Await(); !late.ok()) return late;
   }
 }
 
-absl::Status TlsStream::ReadAll(char* into, size_t size) {
-  SSL* const ssl = session_->ssl;
-  for (size_t at = 0; at < size;) {
-    int got = 0;
-    const absl::Status status =
-        Try([&] { return got = SSL_read(ssl, into + at, static_cast<int>(size - at)); });
-    if (!status.ok()) return status;
-    at += static_cast<size_t>(got);
-  }
+absl::Status TlsStream::Why(int result) const {
+  const int error = SSL_get_error(session_->ssl, result);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format("TLS ended: {}", Reason()));
+}
+
+absl::Status TlsStream::Await() const {
+  pollfd poller{.fd = socket_.get(), .events = awaits(), .revents = 0};
+  const int64_t left_ms = (deadline_ - RealClock().Now()).count / 1'000'000;
+  if (left_ms <= 0) return absl::DeadlineExceededError("the other side did not answer in time");
+  poll(&poller, 1, static_cast<int>(std::min<int64_t>(left_ms, 60'000)));
   return absl::OkStatus();
 }
+
+bool TlsStream::met() const { return SSL_is_init_finished(session_->ssl) == 1; }
+
+short TlsStream::awaits() const { return SSL_want_write(session_->ssl) ? POLLOUT : POLLIN; }
 
 absl::Status TlsStream::Send(const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
@@ -184,19 +193,33 @@ absl::Status TlsStream::Send(const google::protobuf::MessageLite& message) {
 }
 
 absl::Status TlsStream::Receive(google::protobuf::MessageLite* message) {
-  std::array<char, 4> head;
-  if (absl::Status status = ReadAll(head.data(), head.size()); !status.ok()) return status;
-  size_t size = 0;
-  for (const char byte : head) size = size << 8 | static_cast<unsigned char>(byte);
-  if (size > kMaxMessageBytes) {
-    return absl::ResourceExhaustedError("the other side sent a message that is too long");
+  while (true) {
+    const absl::StatusOr<bool> received = TryReceive(message);
+    if (!received.ok()) return received.status();
+    if (*received) return absl::OkStatus();
+    if (absl::Status late = Await(); !late.ok()) return late;
   }
-  std::string bytes(size, '\0');
-  if (absl::Status status = ReadAll(bytes.data(), size); !status.ok()) return status;
-  if (!message->ParseFromString(bytes)) {
+}
+
+absl::StatusOr<bool> TlsStream::TryReceive(google::protobuf::MessageLite* message) {
+  for (size_t end = MessageEnd(received_); received_.size() < end; end = MessageEnd(received_)) {
+    if (end > kLengthBytes + kMaxMessageBytes) {
+      return absl::ResourceExhaustedError("the other side sent a message that is too long");
+    }
+    std::array<char, 1024> bytes;
+    const size_t room = std::min(bytes.size(), end - received_.size());
+    ERR_clear_error();
+    const int got = SSL_read(session_->ssl, bytes.data(), static_cast<int>(room));
+    if (got <= 0) {
+      const absl::Status ended = Why(got);
+      return ended.ok() ? absl::StatusOr<bool>(false) : ended;
+    }
+    received_.append(bytes.data(), static_cast<size_t>(got));
+  }
+  if (!message->ParseFromString(std::exchange(received_, "").substr(kLengthBytes))) {
     return absl::DataLossError("the other side sent something that is no such message");
   }
-  return absl::OkStatus();
+  return true;
 }
 
 }  // namespace synergy

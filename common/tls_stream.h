@@ -22,7 +22,7 @@ class TlsStream {
  public:
   static constexpr size_t kMaxMessageBytes = 16u << 10;
 
-  // `socket` is non-blocking.
+  // `socket` is non-blocking. The handshake comes with the first message that is received.
   static absl::StatusOr<std::unique_ptr<TlsStream>> Accept(UniqueFd socket,
                                                            const CertifiedKey& server,
                                                            MonotonicTime deadline);
@@ -40,10 +40,15 @@ class TlsStream {
   TlsStream& operator=(const TlsStream&) = delete;
 
   const std::string& peer_certificate() const { return peer_certificate_; }  // PEM; "": a client
+  int fd() const { return socket_.get(); }
+  bool met() const;      // the handshake is over
+  short awaits() const;  // of poll(2): what it went no further without
 
   absl::Status Send(const google::protobuf::MessageLite& message);
   // DataLoss: no such message. ResourceExhausted: longer than kMaxMessageBytes.
   absl::Status Receive(google::protobuf::MessageLite* message);
+  // The same as far as it goes without waiting, with the handshake: false: not all has come yet.
+  absl::StatusOr<bool> TryReceive(google::protobuf::MessageLite* message);
 
  private:
   struct Session;  // OpenSSL's
@@ -54,12 +59,15 @@ class TlsStream {
   // Until `step`, a call of OpenSSL's, succeeds.
   template <typename Step>
   absl::Status Try(Step step);
-  absl::Status ReadAll(char* into, size_t size);
+  // Why OpenSSL's `result` is none: OK: awaits() first.
+  absl::Status Why(int result) const;
+  absl::Status Await() const;
 
   const UniqueFd socket_;
   const std::unique_ptr<Session> session_;
   const MonotonicTime deadline_;
   std::string peer_certificate_;
+  std::string received_;  // of a message, with its length
 };
 
 }  // namespace synergy

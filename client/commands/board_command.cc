@@ -36,7 +36,7 @@ absl::Status ShowBoard(const BoardOptions& options) {
   const BoardState state = {.board = (*link)->board(),
                             .jobs = *std::move(jobs),
                             .objects = AskForObjects(*(*link)->client()),
-                            .progress = ProgressShownTo((*link)->client()->paired_role())};
+                            .progress = ProgressShownTo((*link)->client()->role())};
   return options.json ? WriteStdout(JsonText(BoardJson(state))) : WritePaged(BoardText(state));
 }
 

@@ -41,6 +41,17 @@ ordered_json JobJson(const v1::JobStatus& job, Progress progress) {
   return json;
 }
 
+// A hidden count would be shown as 0.
+std::string RunningText(const v1::JobStatus& job, Progress progress) {
+  const bool counts = job.phase() == v1::PHASE_WARMUP || job.phase() == v1::PHASE_MEASURE ||
+                      job.phase() == v1::PHASE_DECIDING;
+  if (progress == Progress::kShown || job.state() != v1::JOB_STATE_RUNNING || !counts) {
+    return ProgressText(job, std::nullopt);
+  }
+  return fmt::format("{}: running, phase {}; its iterations are not shown to the role watch",
+                     Printable(job.spec().net_name()), PhaseOf(job));
+}
+
 ordered_json EngineJson(const v1::EngineInfo& engine) {
   ordered_json json;
   json["name"] = engine.name();
@@ -168,8 +179,8 @@ std::string BoardText(const BoardState& state) {
                         static_cast<double>(state.objects->store_quota_bytes()) / 1e6);
   }
   for (const v1::JobStatus& job : state.jobs) {
-    text +=
-        fmt::format("  job      {} {}\n", Printable(job.run_id()), ProgressText(job, std::nullopt));
+    text += fmt::format("  job      {} {}\n", Printable(job.run_id()),
+                        RunningText(job, state.progress));
   }
   return text;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/analysis/comparison.h"
+#include "client/commands/quantities.h"
 #include "client/store/store.h"
 
 namespace synergy {
@@ -69,9 +70,10 @@ struct ComparedWhat {
   double between_run = kAssumedBetweenRun;
 };
 void AddComparedOptions(CLI::App& command, ComparedWhat* what);
-// "2%" or "0.02", as of ParseShare.
+// "2%" or "0.02", as `parse` takes it.
 void AddShareOption(CLI::App& command, const std::string& flag, double* share,
-                    const std::string& help);
+                    const std::string& help,
+                    absl::StatusOr<double> (*parse)(const std::string&) = ParseShare);
 
 // kUsage: a rail, where times are compared.
 absl::Status CheckRailOfMetric(Metric metric, const std::string& rail);

@@ -9,12 +9,12 @@ Metric MetricOf(const std::string& name) {
 }
 
 void AddShareOption(CLI::App& command, const std::string& flag, double* share,
-                    const std::string& help) {
+                    const std::string& help, absl::StatusOr<double> (*parse)(const std::string&)) {
   command
       .add_option_function<std::string>(
           flag,
-          [share, flag](const std::string& text) {
-            const absl::StatusOr<double> parsed = ParseShare(text);
+          [share, flag, parse](const std::string& text) {
+            const absl::StatusOr<double> parsed = parse(text);
             if (!parsed.ok()) {
               throw CLI::ValidationError(flag, std::string(parsed.status().message()));
             }

@@ -131,9 +131,11 @@ absl::Status Gate(const GateCommandOptions& options) {
 
 void AddRuleOptions(CLI::App& command, GateCommandOptions& of_command) {
   GateOptions& options = of_command.gate;
-  AddShareOption(command, "--max-increase", &of_command.max_increase,
-                 "How much more the candidate may cost, as 2%; needed here or in [gate] of the "
-                 "baseline's job file, whose keys are the defaults of these options");
+  AddShareOption(
+      command, "--max-increase", &of_command.max_increase,
+      "How much more the candidate may cost, as 2%, up to 1000%; needed here or in [gate] "
+      "of the baseline's job file, whose keys are the defaults of these options",
+      ParseIncrease);
   AddShareOption(command, "--alpha", &of_command.alpha,
                  "How often a decision may be wrong at an increase of exactly that (default: 5%)");
   command.get_option("--alpha")->check([](const std::string& text) -> std::string {

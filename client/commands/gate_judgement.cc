@@ -1,19 +1,14 @@
 #include "client/commands/gate_judgement.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
-#include <set>
 #include <utility>
 #include <vector>
 
-#include "client/analysis/whole_rails.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/gate_measurement.h"
-#include "client/report/gate_text.h"
 
 namespace synergy {
 namespace {
@@ -35,103 +30,14 @@ absl::Status CheckDifferences(const std::vector<RunDifference>& differences) {
   return absl::OkStatus();
 }
 
-std::string Numbered(const std::vector<int64_t>& numbers) {
-  return fmt::format("{} {}", numbers.size() == 1 ? "run" : "runs", fmt::join(numbers, ", "));
-}
-
-std::string Numbers(const std::vector<LoadedRun>& runs) {
-  std::vector<int64_t> numbers;
-  for (const LoadedRun& run : runs) numbers.push_back(run.run.number);
-  return Numbered(numbers);
-}
-
-// "SUSPECT, other_processes: runs 1, 2, 4": the codes of SUSPECT runs, a line each.
-std::vector<std::string> SuspectCodes(const LoadedSides& sides) {
-  std::map<std::string, std::set<int64_t>> by_code;  // a code may be said of several rails
-  for (const auto* side : {&sides.baseline, &sides.candidate}) {
-    for (const LoadedRun& run : *side) {
-      if (run.report.verdict != v1::VERDICT_SUSPECT) continue;
-      for (const std::string& reason : run.report.reasons) {
-        by_code[reason.substr(0, reason.find(':'))].insert(run.run.number);
-      }
-    }
-  }
-  std::vector<std::string> lines;
-  for (const auto& [code, numbers] : by_code) {
-    lines.push_back(fmt::format("SUSPECT, {}: {}", code,
-                                Numbered(std::vector<int64_t>(numbers.begin(), numbers.end()))));
-  }
-  return lines;
-}
-
-std::vector<std::string> Notes(const LoadedSides& sides, const GateOptions& options,
-                               const std::vector<RunDifference>& differences) {
-  std::vector<std::string> notes = {fmt::format("baseline {}: {}; candidate {}: {}",
-                                                options.baseline, Numbers(sides.baseline),
-                                                options.candidate, Numbers(sides.candidate))};
-  for (const RunDifference& difference : differences) {
-    notes.push_back(fmt::format("{} differs: {}, {}", difference.what, difference.a, difference.b));
-  }
-  for (std::string& line : SuspectCodes(sides)) notes.push_back(std::move(line));
-  return notes;
-}
-
 // In the order in which they were measured.
 void SortByTime(std::vector<LoadedRun>* runs) {
   std::ranges::stable_sort(*runs, {}, [](const LoadedRun& run) { return run.run.time_unix_ns(); });
 }
 
-// What is asked for, with everything settled.
-struct GateTask {
-  const GateOptions& options;
-  SettledGate settled;
-  bool pairs = false;
-};
-
-std::vector<std::string> Against(const LoadedSides& sides, const GateTask& task) {
-  std::vector<std::string> against = sides.WithVerdict(v1::VERDICT_INVALID);
-  for (std::string& line : sides.Partial()) against.push_back(std::move(line));
-  if (task.options.require_valid || task.settled.require_valid) {
-    for (std::string& line : sides.WithVerdict(v1::VERDICT_SUSPECT)) {
-      against.push_back(std::move(line));
-    }
-  }
-  return against;
-}
-
-absl::StatusOr<std::string> RailOf(const SettledGate& settled, const RunReport& report) {
-  if (settled.metric == Metric::kTime) return std::string();
-  const absl::StatusOr<std::vector<std::string>> rails = RailsFor(report, settled.rail);
-  if (!rails.ok()) return rails.status();
-  if (!settled.rail.empty()) return settled.rail;
-  return report.rails()[report.top_rail().value_or(0)];
-}
-
-absl::StatusOr<GateResult> Judge(const GateTask& task, const LoadedSides& sides) {
-  const SettledGate& settled = task.settled;
-  const absl::StatusOr<std::string> rail = RailOf(settled, sides.baseline.front().report);
-  if (!rail.ok()) return rail.status();
-  const ComparedRuns runs = sides.runs();
-  const std::vector<std::string> against = Against(sides, task);
-  const Metric metric = settled.metric;
-  GateResult result = task.pairs
-                          ? JudgePairs(runs, *rail, metric, settled.rule, settled.per_op, against)
-                          : JudgeGate(CompareRuns(runs, *rail, metric, task.options.between_run),
-                                      runs, settled.rule, settled.per_op, against);
-  for (std::string& note : Notes(sides, task.options, sides.Differences())) {
-    result.notes.push_back(std::move(note));
-  }
-  const std::string none = NoWholeRailText(sides.baseline.front().report);
-  if (!none.empty() && settled.rail.empty() && metric != Metric::kTime) {
-    result.notes.push_back(none + " and decides alone; --rail says another");
-  }
-  result.simulated = sides.Simulated();
-  return result;
-}
-
 // Judges it as the only point.
 absl::StatusOr<JudgedGate> JudgeOne(const GateTask& task, LoadedSides sides) {
-  absl::StatusOr<GateResult> result = Judge(task, sides);
+  absl::StatusOr<GateResult> result = JudgeSides(task, sides);
   if (!result.ok()) return result.status();
   JudgedGate judged;
   judged.push_back({std::move(sides), *std::move(result)});
@@ -194,30 +100,18 @@ absl::StatusOr<GateSides> PrepareBoth(const GateTask& task, const GatePoint& poi
   return GateSides{*std::move(a), *std::move(b)};
 }
 
-// Two points, in turns: A B, B A, A B, so that what drifts favours neither.
-absl::StatusOr<JudgedPoint> JudgeInTurns(const GateTask& task, const GatePoint& point,
-                                         GateMeasurement& measurement) {
+absl::StatusOr<JudgedPoint> MeasureInTurns(const GateTask& task, const GatePoint& point,
+                                           GateMeasurement& measurement) {
   const absl::StatusOr<GateSides> sides = PrepareBoth(task, point, measurement);
   if (!sides.ok()) return sides.status();
-  const size_t most = task.settled.runs == 0 ? kGatePairs : task.settled.runs;
-  JudgedPoint judged;
-  for (size_t pair = 1; pair <= most; ++pair) {
-    for (const bool candidate : {pair % 2 == 0, pair % 2 == 1}) {
-      absl::StatusOr<LoadedRun> run =
-          measurement.Measure(candidate ? sides->candidate : sides->baseline, task.settled.metric);
-      if (!run.ok()) return run.status();
-      (candidate ? judged.sides.candidate : judged.sides.baseline).push_back(*std::move(run));
-    }
-    absl::StatusOr<GateResult> result = Judge(task, judged.sides);
-    if (!result.ok()) return result.status();
-    judged.result = *std::move(result);
-    judged.result.point = point.label;
-    PrintNote(fmt::format("pair {} of at most {}: {}", pair, most, GateLine(judged.result)));
-    if (judged.result.decision != GateDecision::kInconclusive || !judged.result.against.empty()) {
-      break;
-    }
-  }
-  return judged;
+  return JudgeInTurns(task, point.label,
+                      {.measure =
+                           [&](bool candidate) {
+                             return measurement.Measure(
+                                 candidate ? sides->candidate : sides->baseline,
+                                 task.settled.metric);
+                           },
+                       .looked = PrintNote});
 }
 
 absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoint>& points,
@@ -235,7 +129,7 @@ absl::StatusOr<JudgedGate> JudgePoints(GateTask task, const std::vector<GatePoin
   }
   JudgedGate judged;
   for (const GatePoint& point : points) {
-    absl::StatusOr<JudgedPoint> one = JudgeInTurns(task, point, measurement);
+    absl::StatusOr<JudgedPoint> one = MeasureInTurns(task, point, measurement);
     if (!one.ok()) return one.status();
     judged.push_back(*std::move(one));
     if (judged.back().result.decision == GateDecision::kFail) break;

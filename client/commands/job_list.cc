@@ -57,8 +57,8 @@ ordered_json LeaseJson(const v1::DeviceLease& lease) {
 
 }  // namespace
 
-Progress ProgressShownTo(v1::Role paired_role) {
-  return paired_role == v1::ROLE_WATCH ? Progress::kHidden : Progress::kShown;
+Progress ProgressShownTo(v1::Role role) {
+  return role == v1::ROLE_WATCH ? Progress::kHidden : Progress::kShown;
 }
 
 ordered_json CountJson(uint64_t count, Progress progress) {

@@ -12,7 +12,7 @@ namespace synergy {
 
 // Of jobs; the board shows it to the roles run and admin.
 enum class Progress { kShown, kHidden };
-Progress ProgressShownTo(v1::Role paired_role);
+Progress ProgressShownTo(v1::Role role);
 nlohmann::ordered_json CountJson(uint64_t count, Progress progress);  // null where it is hidden
 
 // Jobs in the order in which they run, with what each waits for; the leases; what was evicted.

@@ -143,9 +143,10 @@ absl::Status CheckJob(const JobOptions& options, const ModelOptions& net, const 
 
 absl::Status CheckJobOn(const JobOptions& options, const ModelOptions& net, const Job& job,
                         BoardLink& link) {
-  const v1::Role role = link.client()->paired_role();
+  const v1::Role role = link.client()->role();
   if (options.priority > 0 && role != v1::ROLE_UNSPECIFIED) {
-    const absl::Status may = CheckRole(v1::ROLE_ADMIN, role, "A priority above 0", /*paired=*/true);
+    const absl::Status may =
+        CheckRole(v1::ROLE_ADMIN, role, "A priority above 0", link.client()->paired());
     if (!may.ok()) return FromDevice(may);
   }
   const absl::Status good = CheckJob(options, net, job, link.board());

@@ -71,7 +71,7 @@ absl::StatusOr<std::string> QueueText(BoardLink& link, bool json) {
   if (!queue.ok()) return FromDevice(queue.status());
   if (!json) return JobListText(*jobs, *queue);
   nlohmann::ordered_json document =
-      JobListJson(*jobs, *queue, ProgressShownTo(link.client()->paired_role()));
+      JobListJson(*jobs, *queue, ProgressShownTo(link.client()->role()));
   document["schema_version"] = kReportSchemaVersion;
   return JsonText(document);
 }
@@ -125,7 +125,7 @@ absl::StatusOr<FoundJob> FindJob(const QueueOptions& options) {
 absl::Status ShowJob(const QueueOptions& options) {
   const absl::StatusOr<FoundJob> found = FindJob(options);
   if (!found.ok()) return found.status();
-  const Progress progress = ProgressShownTo(found->link->client()->paired_role());
+  const Progress progress = ProgressShownTo(found->link->client()->role());
   return options.json ? WriteStdout(JsonText(JobJson(found->job, true, progress)))
                       : WriteText(JobText(found->job, progress));
 }

@@ -33,7 +33,17 @@ absl::StatusOr<double> ParseDuration(const std::string& text) {
   return number * *scale;
 }
 
-absl::StatusOr<double> ParseShare(const std::string& text) {
+namespace {
+
+constexpr double kHighestIncrease = 10;
+
+// Not below 0.
+struct Share {
+  double value = 0;
+  bool percent = false;  // that is how it was given
+};
+
+absl::StatusOr<Share> ReadShare(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
   const std::string_view unit = end;
@@ -42,11 +52,31 @@ absl::StatusOr<double> ParseShare(const std::string& text) {
         fmt::format("'{}' is no share: give a percentage such as 2%, or 0.02", text));
   }
   if (std::signbit(number)) return absl::InvalidArgumentError(fmt::format("{} is below 0", text));
-  const double share = unit.empty() ? number : number / 100;
-  if (share <= 1) return share;
+  return unit.empty() ? Share{number} : Share{number / 100, /*percent=*/true};
+}
+
+absl::Status Unclear(const std::string& text, double share) {
   return absl::InvalidArgumentError(
-      unit.empty() ? fmt::format("{0} is {1:g} %: give {0}% where that is meant", text, 100 * share)
-                   : fmt::format("{} is more than the whole", text));
+      fmt::format("{0} is {1:g} %: give {0}% where that is meant", text, 100 * share));
+}
+
+}  // namespace
+
+absl::StatusOr<double> ParseShare(const std::string& text) {
+  const absl::StatusOr<Share> share = ReadShare(text);
+  if (!share.ok()) return share.status();
+  if (share->value <= 1) return share->value;
+  if (!share->percent) return Unclear(text, share->value);
+  return absl::InvalidArgumentError(fmt::format("{} is more than the whole", text));
+}
+
+absl::StatusOr<double> ParseIncrease(const std::string& text) {
+  const absl::StatusOr<Share> increase = ReadShare(text);
+  if (!increase.ok()) return increase.status();
+  if (increase->value > 1 && !increase->percent) return Unclear(text, increase->value);
+  if (increase->value <= kHighestIncrease) return increase->value;
+  return absl::InvalidArgumentError(fmt::format("{} is more than {:g}%, the highest that is taken",
+                                                text, 100 * kHighestIncrease));
 }
 
 }  // namespace synergy

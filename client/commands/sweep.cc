@@ -41,9 +41,9 @@ absl::Status Sweep::Open() {
         ExitCode::kRefused,
         absl::FailedPreconditionError("this board's daemon is too old for job files: upgrade it"));
   }
-  const v1::Role role = link_->client()->paired_role();  // before anything is stored
+  const v1::Role role = link_->client()->role();  // before anything is stored
   if (role != v1::ROLE_UNSPECIFIED) {
-    const absl::Status may = CheckRole(v1::ROLE_RUN, role, "SubmitJob", /*paired=*/true);
+    const absl::Status may = CheckRole(v1::ROLE_RUN, role, "SubmitJob", link_->client()->paired());
     if (!may.ok()) return Ending(ExitCode::kRefused, may);
   }
   const absl::StatusOr<FileHashes> files = CheckPoints();

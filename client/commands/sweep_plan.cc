@@ -185,9 +185,9 @@ absl::StatusOr<SweepPlan> ReadSweepPlan(const std::string& path) {
                  .digest = {},
                  .max_increase = {}};
   if (plan.file.gate && !plan.file.gate->max_increase.empty()) {
-    const absl::StatusOr<double> share = ParseShare(plan.file.gate->max_increase);
-    if (!share.ok()) return AboutFile(path + ": [gate] max-increase", share.status());
-    plan.max_increase = *share;
+    const absl::StatusOr<double> limit = ParseIncrease(plan.file.gate->max_increase);
+    if (!limit.ok()) return AboutFile(path + ": [gate] max-increase", limit.status());
+    plan.max_increase = *limit;
   }
   PathResolver resolver(path);
   resolver.Resolve(&plan.result);

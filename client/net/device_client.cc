@@ -205,7 +205,10 @@ absl::StatusOr<std::unique_ptr<DeviceClient>> DeviceClient::Open(std::string_vie
           : Call(*client->wire_->stub, host, patience, &v1::Device::Stub::Handshake, request);
   if (!response.ok()) return response.status();
   client->peer_ = *std::move(response);
-  if (board != nullptr) client->paired_role_ = board->role();
+  client->paired_ = board != nullptr;
+  if (board != nullptr && client->role() == v1::ROLE_UNSPECIFIED) {
+    client->peer_.set_role(board->role());
+  }
   return client;
 }
 

@@ -46,8 +46,10 @@ class DeviceClient {
   const std::string& host() const { return host_; }
   // Protocol, daemon version and board id, as agreed by Connect.
   const v1::HandshakeResponse& peer() const { return peer_; }
-  // Of the pairing by which it is spoken to; unspecified: over a Unix socket.
-  v1::Role paired_role() const { return paired_role_; }
+  // This host's or user's role there, as the board says it; an older one does not, then it is the
+  // pairing's, and unspecified over a Unix socket.
+  v1::Role role() const { return peer_.role(); }
+  bool paired() const { return paired_; }  // false: over a Unix socket
 
   // Each of these ends within 10 s, with Unavailable where the daemon does not answer.
   // `engine`: as of DescribeBoardRequest.engine.
@@ -175,7 +177,7 @@ class DeviceClient {
   const std::string host_;
   const std::unique_ptr<Wire> wire_;
   v1::HandshakeResponse peer_;
-  v1::Role paired_role_ = v1::ROLE_UNSPECIFIED;
+  bool paired_ = false;
 };
 
 }  // namespace synergy

@@ -203,30 +203,35 @@ std::string GateMarkdown(const std::vector<GateResult>& points) {
 std::string GateJunit(const std::vector<GateResult>& points) {
   size_t tests = 0, failures = 0, errors = 0, skipped = 0;
   std::string cases;
-  const auto add = [&](const std::string& name, GateDecision decision, const std::string& said) {
+  // `outcome`: an element of JUnit's.
+  const auto add_case = [&](const std::string& name, std::string_view outcome, size_t* count,
+                            const std::string& said) {
     ++tests;
-    cases += fmt::format("  <testcase classname=\"synergy.gate\" name=\"{}\"", Xml(name));
-    if (decision == GateDecision::kPass) {
-      cases += "/>\n";
-      return;
-    }
-    const bool failed = decision == GateDecision::kFail;
-    ++(failed ? failures : errors);
-    cases += fmt::format("><{0} message=\"{1}\"/></testcase>\n", failed ? "failure" : "error",
-                         Xml(fmt::format("{}: {}", DecisionName(decision), said)));
+    ++*count;
+    cases += fmt::format(
+        "  <testcase classname=\"synergy.gate\" name=\"{0}\"><{1} message=\"{2}\"/></testcase>\n",
+        Xml(name), outcome, Xml(said));
+  };
+  const auto add = [&](const std::string& name, GateDecision decision, const std::string& said) {
+    const std::string message = fmt::format("{}: {}", DecisionName(decision), said);
+    if (decision == GateDecision::kFail) return add_case(name, "failure", &failures, message);
+    if (decision != GateDecision::kPass) return add_case(name, "error", &errors, message);
+    ++tests;
+    cases += fmt::format("  <testcase classname=\"synergy.gate\" name=\"{}\"/>\n", Xml(name));
   };
   for (const GateResult& result : points) {
     if (!result.measured) {
-      ++tests;
-      ++skipped;
-      cases += fmt::format(
-          "  <testcase classname=\"synergy.gate\" name=\"{}\"><skipped message=\"{}\"/>"
-          "</testcase>\n",
-          Xml(Printable(result.point)), Xml(Printable(result.against.front())));
+      add_case(Printable(result.point), "skipped", &skipped, Printable(result.against.front()));
       continue;
     }
     for (const GateRow& row : result.rows) {
-      add(NameOf(result, row), row.decision, RowSentence(result, row));
+      if (row.decision == GateDecision::kWithheld) {
+        add_case(NameOf(result, row), "skipped", &skipped,
+                 fmt::format("not decided ({}): {}", Printable(result.against.front()),
+                             RowSentence(result, row)));
+      } else {
+        add(NameOf(result, row), row.decision, RowSentence(result, row));
+      }
     }
     for (const std::string& line : result.against) {
       add(InPoint(result, "runs"), GateDecision::kInconclusive, Printable(line));

@@ -18,7 +18,8 @@ std::string GateLine(const GateResult& result);
 // A table for a pull request.
 std::string GateMarkdown(const std::vector<GateResult>& points);
 
-// A test case a row of each point: a FAIL is a failure, INCONCLUSIVE an error. UTF-8, escaped.
+// A test case a row of each point: a FAIL is a failure, INCONCLUSIVE an error, what is not decided
+// is skipped. UTF-8, escaped.
 std::string GateJunit(const std::vector<GateResult>& points);
 
 // For the output of a step of GitHub Actions: names in it, which anybody may choose, are no

@@ -93,6 +93,7 @@ grpc::Status DeviceService::Handshake(grpc::ServerContext*, const v1::HandshakeR
   response->set_protocol(*protocol);
   response->set_daemon_version(board_.daemon_version());
   response->set_board_id(board_.board_id());
+  if (const Caller* caller = CallerScope::current()) response->set_role(caller->role);
   return grpc::Status::OK;
 }
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "common/pairing_code.h"
-#include "common/tls_stream.h"
 #include "spdlog/spdlog.h"
 
 namespace synergy {
@@ -46,8 +45,10 @@ void TcpDoor::Take(UniqueFd connection) {
   {
     const absl::MutexLock lock(&mutex_);
     if (count_.Admit(connection.get())) {
-      arrived_.push_back(
-          {.connection = std::move(connection), .end = RealClock().Now() + kPatience, .said = ""});
+      arrived_.push_back({.connection = std::move(connection),
+                          .end = RealClock().Now() + kPatience,
+                          .said = "",
+                          .stream = nullptr});
       eventfd_write(wake_.get(), 1);
       return;
     }
@@ -57,7 +58,11 @@ void TcpDoor::Take(UniqueFd connection) {
 
 TcpDoor::Wish TcpDoor::Hear(Visitor& visitor) {
   char first = 0;
-  const int fd = visitor.connection.get();
+  const int fd = visitor.fd();
+  if (visitor.stream) {
+    pollfd poller{.fd = fd, .events = visitor.stream->awaits(), .revents = 0};
+    return poll(&poller, 1, 0) > 0 ? Wish::kAnswered : Wish::kUnknown;
+  }
   if (visitor.said.empty()) {
     const ssize_t size = recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (size < 0) return errno == EAGAIN || errno == EINTR ? Wish::kUnknown : Wish::kGone;
@@ -75,25 +80,29 @@ TcpDoor::Wish TcpDoor::Hear(Visitor& visitor) {
 }
 
 bool TcpDoor::Await(Visitor& visitor) {
-  const int fd = visitor.connection.get();
+  const int fd = visitor.fd();
   const Wish wish = Hear(visitor);
-  if (wish == Wish::kUnknown && RealClock().Now() <= visitor.end) return true;
-  if (wish == Wish::kUnknown) strangers_.Refuse(fd, "it said nothing");
+  const bool is_late = RealClock().Now() > visitor.end;
+  if (wish == Wish::kUnknown && !is_late) return true;
+  if (is_late && (wish == Wish::kUnknown || wish == Wish::kAnswered)) {
+    RefuseLate(visitor);
+    return false;
+  }
   if (wish == Wish::kGarbage) strangers_.Refuse(fd, "what it said is neither TLS nor a pairing");
   if (wish == Wish::kServed) {
     strangers_.Serve(fd);
     serve_(std::move(visitor.connection));
   }
   if (wish != Wish::kAnswered) return false;
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (waiting_.size() < kMaxWaiting) {
-      waiting_.push_back(std::move(visitor));
-      return false;
-    }
-  }
-  strangers_.Refuse(fd, "too many pairings at a time");
+  const absl::MutexLock lock(&mutex_);
+  waiting_.push_back(std::move(visitor));
   return false;
+}
+
+// Who only wanted to see our certificate is no stranger.
+void TcpDoor::RefuseLate(const Visitor& visitor) {
+  if (visitor.stream == nullptr) return strangers_.Refuse(visitor.fd(), "it said nothing");
+  if (!visitor.stream->met()) strangers_.Refuse(visitor.fd(), "TLS of a pairing: it took too long");
 }
 
 void TcpDoor::Sort() {
@@ -102,7 +111,8 @@ void TcpDoor::Sort() {
   while (true) {
     pollers.assign(1, {.fd = wake_.get(), .events = POLLIN, .revents = 0});
     for (const Visitor& visitor : silent) {
-      pollers.push_back({.fd = visitor.connection.get(), .events = POLLIN, .revents = 0});
+      const short events = visitor.stream ? visitor.stream->awaits() : short{POLLIN};
+      pollers.push_back({.fd = visitor.fd(), .events = events, .revents = 0});
     }
     const bool waits = strangers_.Look() || !silent.empty();
     poll(pollers.data(), pollers.size(), waits ? kSweepMs : -1);
@@ -114,7 +124,7 @@ void TcpDoor::Sort() {
       silent.splice(silent.end(), arrived_);
     }
     while (silent.size() > kMaxSilent) {
-      strangers_.Refuse(silent.front().connection.get(), "too many connections that say nothing");
+      strangers_.Refuse(silent.front().fd(), "too many connections that say nothing");
       silent.pop_front();
     }
     std::erase_if(silent, [this](Visitor& visitor) { return !Await(visitor); });
@@ -138,15 +148,29 @@ void TcpDoor::AnswerAll() {
   }
 }
 
-// A client that only wanted to see our certificate goes after the handshake.
 void TcpDoor::Answer(Visitor visitor) {
-  const SocketPeer peer = PeerOf(visitor.connection.get());
-  absl::StatusOr<std::unique_ptr<TlsStream>> stream =
-      TlsStream::Accept(std::move(visitor.connection), board_, visitor.end);
-  if (!stream.ok())
-    return strangers_.Refuse(peer, "TLS of a pairing: " + stream.status().ToString());
+  const SocketPeer peer = PeerOf(visitor.fd());
+  const auto refuse = [&](const absl::Status& why) {
+    strangers_.Refuse(peer, "TLS of a pairing: " + why.ToString());
+  };
+  if (visitor.stream == nullptr) {
+    auto stream = TlsStream::Accept(std::move(visitor.connection), board_, visitor.end);
+    if (!stream.ok()) return refuse(stream.status());
+    visitor.stream = *std::move(stream);
+  }
   v1::PairRequest request;
-  if (!(*stream)->Receive(&request).ok()) return;
+  const absl::StatusOr<bool> received = visitor.stream->TryReceive(&request);
+  if (!received.ok()) {
+    // A client that only wanted to see our certificate goes after the handshake.
+    if (!visitor.stream->met()) refuse(received.status());
+    return;
+  }
+  if (!*received) {
+    const absl::MutexLock lock(&mutex_);
+    arrived_.push_back(std::move(visitor));
+    eventfd_write(wake_.get(), 1);
+    return;
+  }
   absl::StatusOr<v1::PairResponse> answer = pair_(request, peer.address);
   v1::PairResponse response;
   if (answer.ok()) {
@@ -156,7 +180,7 @@ void TcpDoor::Answer(Visitor visitor) {
     response.set_code(static_cast<uint32_t>(answer.status().code()));
     response.set_text(std::string(answer.status().message()));
   }
-  (void)(*stream)->Send(response);
+  (void)visitor.stream->Send(response);
 }
 
 }  // namespace synergy

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/certificates.h"
 #include "common/clock.h"
+#include "common/tls_stream.h"
 #include "common/unique_fd.h"
 #include "daemon/front/connection_count.h"
 #include "daemon/front/strangers.h"
@@ -26,9 +28,9 @@ namespace synergy {
 class TcpDoor {
  public:
   static constexpr Nanoseconds kPatience = Seconds(10);  // for all that happens here
-  static constexpr size_t kMaxSilent =
-      256;  // connections that have sent nothing yet; the oldest go
-  static constexpr size_t kMaxWaiting = 16;  // to be answered here; others are closed
+  // Connections that have more to send before anything can be done: those that have sent nothing
+  // for longest go.
+  static constexpr size_t kMaxSilent = 256;
 
   using Serve = std::function<void(UniqueFd connection)>;
   using Pair = std::function<absl::StatusOr<v1::PairResponse>(const v1::PairRequest&,
@@ -36,7 +38,7 @@ class TcpDoor {
   // Both are called from the door's threads.
   // `strangers` outlives the door.
   TcpDoor(CertifiedKey board, Serve serve, Pair pair, Strangers& strangers);
-  ~TcpDoor();  // within kPatience: an answer that is under way is finished
+  ~TcpDoor();  // an answer that is under way is finished
   TcpDoor(const TcpDoor&) = delete;
   TcpDoor& operator=(const TcpDoor&) = delete;
 
@@ -49,17 +51,22 @@ class TcpDoor {
   struct Visitor {
     UniqueFd connection;
     MonotonicTime end;
-    std::string said;  // of the preface
+    std::string said;                   // of the preface
+    std::unique_ptr<TlsStream> stream;  // after the preface; has the connection then
+
+    int fd() const { return stream ? stream->fd() : connection.get(); }
   };
 
   void Sort() ABSL_LOCKS_EXCLUDED(mutex_);
   void AnswerAll() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Answer(Visitor visitor);
+  // As far as it goes without waiting for the visitor: nobody keeps a thread by being silent.
+  void Answer(Visitor visitor) ABSL_LOCKS_EXCLUDED(mutex_);
   // What became clear of a visitor from what it has sent.
   enum class Wish { kUnknown, kGone, kGarbage, kServed, kAnswered };
   static Wish Hear(Visitor& visitor);
-  // False: no more is to be heard of the visitor.
+  // False: no more is to be heard of the visitor here.
   bool Await(Visitor& visitor) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RefuseLate(const Visitor& visitor);
 
   const CertifiedKey board_;
   const Serve serve_;
@@ -70,7 +77,7 @@ class TcpDoor {
   ConnectionCount count_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::list<Visitor> arrived_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Visitor> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Visitor> waiting_ ABSL_GUARDED_BY(mutex_);  // to be answered
   std::jthread sorter_;
   std::array<std::jthread, 4> answerers_;
 };

@@ -1,6 +1,7 @@
 """Pairing over TCP, roles and revocation, with the programs that a user has."""
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -8,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -281,6 +283,35 @@ class Access(unittest.TestCase):
         self.board.start()
         self.assertEqual(self.board.ctl("pair", self.tcp, self.pair()).returncode, 0)
         self.assertIn(self.board.json("board")["board_id"], done.stdout)
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to become somebody else")
+    def test_a_user_who_may_only_watch_sees_no_zeros_for_what_is_hidden(self):
+        self.board.socket.chmod(0o666)
+        job = self.board.start_ctl("run", "--net", "squeezenet", "--iterations", "100000")
+        self.board.wait_until_measuring(2)
+        with tempfile.TemporaryDirectory() as folder:
+            ctl = shutil.copy(BIN / "synergyctl", folder)
+            os.chmod(folder, 0o777)
+
+            def watch(*args):
+                return subprocess.run([ctl, *args], capture_output=True, text=True, user=65534, group=65534, extra_groups=[],
+                                      cwd=folder, env=self.board.environment(HOME=folder))
+            listed = json.loads(watch("jobs", "--json").stdout)["jobs"]
+            for shown in (listed[0], json.loads(watch("job", "show", listed[0]["id"], "--json").stdout),
+                          json.loads(watch("board", "--json").stdout)["jobs"][0]):
+                self.assertEqual([shown[key] for key in ("iteration", "chunks", "acknowledged")], [None] * 3)
+            self.assertIn("not shown to the role watch", watch("job", "show", listed[0]["id"]).stdout)
+            self.assertIn("iterations are not shown to the role watch", watch("board").stdout)
+            (pathlib.Path(folder) / "job.toml").write_text('schema = 1\nname = "n"\nnet = "squeezenet"\n')
+            done = watch("submit", "job.toml", "--store", "store.db")
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("needs the role run", done.stderr)
+            with contextlib.closing(sqlite3.connect(pathlib.Path(folder) / "store.db")) as stored:
+                self.assertEqual(stored.execute("SELECT count(*) FROM sweeps").fetchone(), (0,))
+        mine = json.loads(self.board.ctl("jobs", "--json").stdout)["jobs"][0]
+        self.assertIsNotNone(mine["iteration"], "as before for who may run")
+        job.kill()
+        job.communicate()
 
     def test_a_watcher_runs_nothing(self):
         self.board.ctl("pair", self.tcp, self.pair("--role", "watch"))

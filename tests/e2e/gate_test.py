@@ -50,7 +50,7 @@ class Gate(unittest.TestCase):
 
     def test_a_gate_passes_fails_and_says_when_it_cannot_tell(self):
         for candidate, limit, code, word in (("same", "5%", 0, "PASS"), ("more", "2%", 1, "FAIL"),
-                                             ("4", "0.01%", 5, "INCONCLUSIVE")):
+                                             ("more", "150%", 0, "PASS"), ("4", "0.01%", 5, "INCONCLUSIVE")):
             done = self.gate("main", candidate, "--max-increase", limit)
             self.assertEqual(done.returncode, code, done.stdout + done.stderr)
             self.assertTrue(done.stdout.startswith(word + ": SIMULATED energy on VDD_IN"), done.stdout)
@@ -128,6 +128,9 @@ class Gate(unittest.TestCase):
         self.assertIn("is INVALID", done.stderr)
         suite = xml.etree.ElementTree.parse(self.folder / "broken.xml").getroot()
         self.assertGreater(int(suite.get("errors")), 0)
+        for skipped in suite.iterfind("testcase/skipped"):
+            self.assertRegex(skipped.get("message"), r"^not decided \(run \d+ is INVALID: ")
+        self.assertNotIn('"-: ', (self.folder / "broken.xml").read_text())
         self.assertEqual(self.ctl("compare", "main", "broken").returncode, 2)
 
 

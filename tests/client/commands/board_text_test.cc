@@ -82,6 +82,26 @@ TEST(BoardJson, WhatTheRoleWatchIsNotShownIsNull) {
   }
 }
 
+TEST(BoardText, CountsNoIterationsThatTheRoleWatchIsNotShown) {
+  v1::JobStatus job;
+  job.set_state(v1::JOB_STATE_RUNNING);
+  job.mutable_spec()->set_net_name("tiny");
+  job.mutable_spec()->set_iterations(50);
+  const v1::BoardInfo board;
+  for (const v1::Phase phase : {v1::PHASE_WARMUP, v1::PHASE_MEASURE, v1::PHASE_DECIDING}) {
+    job.set_phase(phase);
+    const std::string text =
+        BoardText({.board = board, .jobs = {job}, .objects = {}, .progress = Progress::kHidden});
+    EXPECT_NE(text.find("tiny: running, phase "), std::string::npos) << text;
+    EXPECT_NE(text.find("not shown to the role watch"), std::string::npos) << text;
+    EXPECT_EQ(text.find(" 0 of 50"), std::string::npos) << text;
+  }
+  job.set_phase(v1::PHASE_SETUP);
+  EXPECT_NE(BoardText({.board = board, .jobs = {job}, .objects = {}, .progress = Progress::kHidden})
+                .find("tiny: loading"),
+            std::string::npos);
+}
+
 TEST(BoardJson, OfADaemonThatDoesNotSayHasEmptyLists) {
   const v1::BoardInfo board;
   const auto json = BoardJson({.board = board, .jobs = {}, .objects = {}});

@@ -41,5 +41,17 @@ TEST(ParseShare, AsksBackWhereThePercentSignWasForgotten) {
               testing::HasSubstr("2 is 200 %: give 2% where that is meant"));
 }
 
+TEST(ParseIncrease, GoesBeyondTheWholeToABound) {
+  EXPECT_DOUBLE_EQ(*ParseIncrease("2%"), 0.02);
+  EXPECT_DOUBLE_EQ(*ParseIncrease("0.5"), 0.5);
+  EXPECT_DOUBLE_EQ(*ParseIncrease("150%"), 1.5);
+  EXPECT_DOUBLE_EQ(*ParseIncrease("1000%"), 10);
+  EXPECT_FALSE(ParseIncrease("-1%").ok());
+  EXPECT_THAT(std::string(ParseIncrease("1001%").status().message()),
+              testing::HasSubstr("1001% is more than 1000%, the highest that is taken"));
+  EXPECT_THAT(std::string(ParseIncrease("2").status().message()),
+              testing::HasSubstr("2 is 200 %: give 2% where that is meant"));
+}
+
 }  // namespace
 }  // namespace synergy

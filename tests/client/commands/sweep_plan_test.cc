@@ -145,6 +145,7 @@ TEST_F(SweepPlanTest, TheSameWordsInTwoFoldersAreTwoPlansWhereTheyNameFiles) {
 
 TEST_F(SweepPlanTest, ALimitThatIsNoShareIsRefusedAlsoWhereNothingIsGated) {
   EXPECT_EQ(Read("net = \"squeezenet\"\n[gate]\nmax-increase = \"2%\"\n")->max_increase, 0.02);
+  EXPECT_EQ(Read("net = \"squeezenet\"\n[gate]\nmax-increase = \"150%\"\n")->max_increase, 1.5);
   const auto plan = Read("net = \"squeezenet\"\n[gate]\nmax-increase = \"much\"\n");
   EXPECT_EQ(ExitCodeOf(plan.status()), ExitCode::kUsage);
   EXPECT_THAT(plan.status().ToString(), HasSubstr("job.toml: [gate] max-increase: 'much'"));

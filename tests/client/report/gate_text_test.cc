@@ -68,6 +68,21 @@ TEST(GateJunit, EscapesNamesAndCountsWhatDidNotPass) {
                     HasSubstr("name=\"network\"/>")));
 }
 
+TEST(GateJunit, SkipsRowsWhoseDecisionIsWithheldAndSaysWhy) {
+  GateResult result = Result();
+  result.against = {"run 3 is INVALID: \"no_readings\""};
+  result.rows.pop_back();
+  result.rows[0].decision = GateDecision::kWithheld;
+  EXPECT_THAT(
+      GateJunit({result}),
+      AllOf(
+          HasSubstr("tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"1\""),
+          HasSubstr("name=\"network\"><skipped message=\"not decided (run 3 is INVALID: "
+                    "&quot;no_readings&quot;): network: +0.00 %, interval -1.00 % to +1.01 %\"/>"),
+          HasSubstr("name=\"runs\"><error message=\"INCONCLUSIVE: run 3 is INVALID"),
+          Not(HasSubstr("-: "))));
+}
+
 TEST(GateAnnotations, AreCommandsOfALineEach) {
   GateResult result = Result();
   result.rows[1].name = "50%";

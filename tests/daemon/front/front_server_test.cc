@@ -93,6 +93,10 @@ TEST_P(FrontServerTest, DescribesTheBoardsSourcesAsTheyAreNow) {
   EXPECT_EQ(board.board_id(), "board-1") << "and all else as before";
 }
 
+TEST_P(FrontServerTest, SaysWhatWhoAsksMayDo) {
+  EXPECT_EQ(client_->role(), client_->paired() ? v1::ROLE_RUN : v1::ROLE_ADMIN);
+}
+
 TEST_P(FrontServerTest, RefusesAnotherVersionWithTheSideToUpgrade) {
   v1::HandshakeRequest request;
   request.set_oldest_protocol(kProtocols.newest + 1);

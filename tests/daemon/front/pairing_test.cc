@@ -79,6 +79,10 @@ TEST_F(PairingTest, TheFifthGuessEndsThePairing) {
   EXPECT_EQ(PairBy(code).code(), absl::StatusCode::kNotFound);
 }
 
+UniqueFd ConnectRaw(const std::string& host) {
+  return std::move(FindDaemon(ParseHost(host).value(), Seconds(10)).value().connection);
+}
+
 // A socket that listens on the loopback address.
 class Listening {
  public:
@@ -161,6 +165,27 @@ TEST_F(PairingTest, WhoSubstitutesTheBoardsKeyHearsNothing) {
   EXPECT_TRUE(PairBy(code).ok()) << "the code is not spent";
 }
 
+// Silent before the first byte, behind the line that asks for a pairing, or in the middle of TLS.
+TEST_F(PairingTest, FiftySilentConnectionsKeepNobodyFromPairing) {
+  const std::string code = Code();
+  const std::string preface(kPairingPreface);
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 50; ++i) {
+    const std::string said = i % 5 == 0 ? "" : preface + (i % 2 == 0 ? "" : "\x16\x03\x01");
+    silent.push_back(ConnectRaw(root_.tcp_host()));
+    ASSERT_EQ(send(silent.back().get(), said.data(), said.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(said.size()));
+  }
+  const MonotonicTime begin = RealClock().Now();
+  const absl::Status paired = PairBy(code);
+  EXPECT_TRUE(paired.ok()) << paired;
+  EXPECT_LT((RealClock().Now() - begin).count, Seconds(5).count) << "a silent one is given ten";
+  for (const UniqueFd& fd : silent) {
+    char byte = 0;
+    EXPECT_EQ(recv(fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1) << "it was ended";
+  }
+}
+
 // The best of a thousand keys shares two letters with the code; all sixteen count.
 TEST_F(PairingTest, WhoSearchesForASimilarKeyHearsNothing) {
   const std::string code = Code();
@@ -227,10 +252,6 @@ class Relay {
 };
 
 char Unchanged(bool, size_t, char byte) { return byte; }
-
-UniqueFd ConnectRaw(const std::string& host) {
-  return std::move(FindDaemon(ParseHost(host).value(), Seconds(10)).value().connection);
-}
 
 TEST_F(PairingTest, WhoRelaysReadsNothingAndCannotReplayIt) {
   const std::string code = Code();
