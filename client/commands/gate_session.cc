@@ -53,7 +53,7 @@ void AddNotes(const GateTask& task, const LoadedSides& sides, GateResult* result
   for (std::string& line : SuspectCodes(sides)) add(std::move(line));
   const std::string none = NoWholeRailText(sides.baseline.front().report);
   if (!none.empty() && task.settled.rail.empty() && task.settled.metric != Metric::kTime) {
-    result->notes.push_back(none + " and decides alone; --rail says another");
+    add(none + " and decides alone; --rail says another");
   }
 }
 
