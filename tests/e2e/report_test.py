@@ -54,9 +54,10 @@ class Report(unittest.TestCase):
         return done
 
     def simulate(self, net="squeezenet", iterations=3, board="sim:jetson-tx1"):
+        spool = f"{board.removeprefix('sim:')}-{net}.spool"
         subprocess.run([BIN.resolve() / "synergy-sim", "--board", board, "--net", net, "--iterations",
-                        str(iterations), "--idle", "0.3", "-o", net + ".spool"], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
-        self.ctl("import", "--spool", net + ".spool")
+                        str(iterations), "--idle", "0.3", "-o", spool], cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+        self.ctl("import", "--spool", spool)
 
     def import_hostile(self):
         with open(self.folder / "markers.csv", "w", encoding="utf-8") as file:
