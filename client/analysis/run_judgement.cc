@@ -36,8 +36,9 @@ std::optional<std::string> IdleWords(const RunReport& report, size_t rail, doubl
   const auto first_width = at(before->half_width_w), last_width = at(after->half_width_w);
   if (!first || !last) return std::nullopt;
   const double mean = (*first + *last) / 2, shift = *last - *first;
-  const double width = first_width && last_width ? std::hypot(*first_width, *last_width)
-                                                 : kUnknownWidth * std::abs(mean);
+  // Linearly: most of them is half a step of rounding each, which is a bound and no normal error.
+  const double width =
+      first_width && last_width ? *first_width + *last_width : kUnknownWidth * std::abs(mean);
   if (!(mean > 0) || std::abs(shift) - width <= limit * mean) return std::nullopt;
   return fmt::format(
       "{} drew {:.3f} W while idle before the job and {:.3f} W after it: {:+.1f} % ± {:.1f} (at "

@@ -125,8 +125,11 @@ class RailFitting {
   // And until the noise is what it is without the parameters' freedom.
   bool RegressFreely(RailRows* rows, int most_iterations);
   void Summarise(const RailRows& rows);
+  void SumRows(const RailRows& rows);
   double ResidualOf(const RailRows& rows) const;
   static void BoundRounding(const RailSummary& summary, RailFit* fit);
+  void StayInStep(RailFit* fit) const;
+  void AddQuietRounding(RailFit* fit) const;
 
   const RunCourse* course_ = nullptr;
   const SlowDrift* drift_ = nullptr;

@@ -81,6 +81,9 @@ double RailFitting::ClearlyLikelier(size_t parameters) {
 }
 
 void RailFitting::FindStampDelay() {
+  // One number says nothing of when it was read.
+  const auto is_first = [&](const StepReading& r) { return r.steps == readings_.front().steps; };
+  if (std::ranges::all_of(readings_, is_first)) return;
   const std::optional<double> none = MisfitAt(0);
   if (!none || readings_.empty()) return;
   const StepReading& middle = readings_[readings_.size() / 2];

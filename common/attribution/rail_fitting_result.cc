@@ -18,6 +18,10 @@ constexpr double kMostFreedom = 0.2;
 // So many times, until the noise moves by less than this share.
 constexpr int kMostFreedomRounds = 12;
 constexpr double kNoiseSettled = 0.02;
+// Below it the likelihood is a staircase, whose curvature does not say how far a step of it
+// reaches. A rail of two numbers knows its powers in terms of the noise alone, which is itself
+// known badly then. Steps.
+constexpr double kQuietNoise = 0.015, kQuietNoiseOfTwo = 0.08;
 
 }  // namespace
 
@@ -103,14 +107,28 @@ void RailFitting::Summarise(const RailRows& rows) {
   part_.touched = rows.touched();
   part_.covered_s = rows.covered_s();
   part_.residual_step_s = ResidualOf(rows);
-  part_.row_sum = VectorXd::Zero(p_.size());
+  SumRows(rows);
+}
+
+void RailFitting::SumRows(const RailRows& rows) {
+  part_.row_sum = part_.row_squares = VectorXd::Zero(p_.size());
   part_.y_sum = 0;
+  part_.quiet_rounding.assign(static_cast<size_t>(categories_), {});
   for (size_t i = 0; i < rows.rows().size(); ++i) {
     if (rows.rows().left_out(i)) continue;
-    part_.y_sum += rows.rows().y(i);
-    if (!rows.rows().rounded(i)) part_.rounding.Add(rows.rows().Predict(i, fit_.p));
+    const double y = rows.rows().y(i);
+    const bool is_rounded = rows.rows().rounded(i), is_quiet = fit_.noise < kQuietNoiseOfTwo;
+    const double expected = !is_rounded || is_quiet ? rows.rows().Predict(i, fit_.p) : 0;
+    part_.y_sum += y;
+    part_.y_least = std::min(part_.y_least, y);
+    part_.y_most = std::max(part_.y_most, y);
+    if (!is_rounded) part_.rounding.Add(expected);
     for (const auto& e : rows.rows().entries(i)) {
-      if (e.parameter < p_.size()) part_.row_sum[e.parameter] += e.weight;
+      if (e.parameter >= p_.size()) continue;
+      part_.row_sum[e.parameter] += e.weight;
+      part_.row_squares[e.parameter] += e.weight * e.weight;
+      if (!is_rounded || !is_quiet || e.parameter >= categories_) continue;
+      part_.quiet_rounding[e.parameter].Add(expected, e.weight);
     }
   }
 }
@@ -174,10 +192,62 @@ RailFit RailFitting::Result() const {
   fit.covered_s = summary_.covered_s;
   const double placed = static_cast<double>(std::max<uint64_t>(summary_.placed, 1));
   fit.place_sd_s = 1e-9 * std::sqrt(summary_.place_squares_ns2 / placed);
-  BoundRounding(summary_, &fit);
+  if (summary_.y_least == summary_.y_most && out_.windows != WindowKind::kFiltered) {
+    StayInStep(&fit);
+  } else {
+    BoundRounding(summary_, &fit);
+    const bool is_of_two = summary_.y_most - summary_.y_least <= 1;
+    if (fit.noise_steps < (is_of_two ? kQuietNoiseOfTwo : kQuietNoise)) AddQuietRounding(&fit);
+  }
   const double off = summary_.rounding.Variance(fit.noise_steps);
   fit.model_covariance.topLeftCorner(categories_, categories_).array() += off;
   return fit;
+}
+
+namespace {
+
+// What rounding leaves (variances by category, steps^2) may be the same of all that runs, or not.
+// An operator that is never more than a share of a window is off by as much more.
+void AddRounding(const RailSummary& summary, const VectorXd& left, RailFit* fit) {
+  const Eigen::Index count = left.size();
+  const VectorXd sd = left.cwiseSqrt();
+  fit->model_covariance.topLeftCorner(count, count) += sd * sd.transpose();
+  for (Eigen::Index i = 0; i < count; ++i) {
+    if (left[i] == 0) continue;
+    const double share = summary.row_squares[i] / summary.row_sum[i];
+    fit->model_covariance(i, i) += left[i] / (share * share);
+  }
+}
+
+}  // namespace
+
+// All readings were the same: whatever ran drew that, to a step.
+void RailFitting::StayInStep(RailFit* fit) const {
+  VectorXd left = VectorXd::Zero(categories_);
+  const auto forget = [](Eigen::Index i, MatrixXd* covariance) {
+    covariance->row(i).setZero();
+    covariance->col(i).setZero();
+  };
+  for (Eigen::Index i = 0; i < fit->p.size(); ++i) {
+    const bool is_knot = i >= categories_;
+    if (!is_knot && !(summary_.row_sum[i] > 0)) continue;
+    fit->p[i] = is_knot ? 0 : summary_.y_least;
+    if (!is_knot) left[i] = kRoundingVariance;
+    forget(i, &fit->model_covariance);
+    forget(i, &fit->robust_covariance);
+  }
+  fit->noise_freedom = static_cast<double>(fit->clusters);
+  AddRounding(summary_, left, fit);
+}
+
+// What the readings of a quiet sensor do not tell of where in a step each operator stands.
+void RailFitting::AddQuietRounding(RailFit* fit) const {
+  VectorXd left = VectorXd::Zero(categories_);
+  for (Eigen::Index i = 0; i < categories_; ++i) {
+    if (!(summary_.row_sum[i] > 0)) continue;
+    left[i] = summary_.quiet_rounding[static_cast<size_t>(i)].Variance(fit->noise_steps);
+  }
+  AddRounding(summary_, left, fit);
 }
 
 // A rail that hardly moves between two steps tells nothing of where it stands between them, but it

@@ -76,9 +76,15 @@ void RailSummary::Add(const RailSummary& more) {
   AddTo(more.touched, &touched);
   AddTo(more.covered_s, &covered_s);
   row_sum += more.row_sum;
+  row_squares += more.row_squares;
   y_sum += more.y_sum;
+  y_least = std::min(y_least, more.y_least);
+  y_most = std::max(y_most, more.y_most);
   residual_step_s += more.residual_step_s;
   rounding.Add(more.rounding);
+  for (size_t i = 0; i < quiet_rounding.size(); ++i) {
+    quiet_rounding[i].Add(more.quiet_rounding[i]);
+  }
   place_squares_ns2 += more.place_squares_ns2;
   placed += more.placed;
 }
@@ -93,6 +99,8 @@ void RailSummary::Remap(const Remapping& map) {
   data.g = with_noise.transpose() * data.g;
   score_products = with_noise.transpose() * score_products * with_noise;
   row_sum = t.transpose() * row_sum;
+  row_squares = t.transpose() * row_squares;
+  quiet_rounding = Moved(quiet_rounding, map);
   touched = Moved(touched, map);
   covered_s = Moved(covered_s, map);
 }

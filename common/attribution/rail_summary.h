@@ -5,6 +5,7 @@
 #include <Eigen/Dense>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "common/attribution/rounded_regression.h"
@@ -39,10 +40,13 @@ struct RailSummary {
   uint64_t readings = 0, used = 0, outliers = 0, stuck = 0;  // as in RailFit
   std::vector<uint64_t> touched;
   std::vector<double> covered_s;
-  Eigen::VectorXd row_sum;  // of the weights and of the readings of rows that are no outliers
+  Eigen::VectorXd row_sum;      // of the weights and of the readings of rows that are no outliers
+  Eigen::VectorXd row_squares;  // likewise
   double y_sum = 0;
-  double residual_step_s = 0;    // as in RailFit
-  RoundingBias rounding;         // of rows that took rounding for noise
+  double y_least = std::numeric_limits<double>::infinity(), y_most = -y_least;
+  double residual_step_s = 0;                // as in RailFit
+  RoundingBias rounding;                     // of rows that took rounding for noise
+  std::vector<RoundingBias> quiet_rounding;  // of others, by category, while noise hardly shows
   double place_squares_ns2 = 0;  // of the standard deviations of `placed` fitted windows' places
   uint64_t placed = 0;
 

@@ -22,8 +22,9 @@
 
 namespace synergy {
 
-// A sensor without any noise makes the likelihood a staircase; no real one has less. Steps.
-inline constexpr double kLeastNoise = 0.03;
+// A sensor without any noise makes the likelihood a staircase. One that is taken for noisier than
+// it is seems to say that powers are further from the border of a step than they are. Steps.
+inline constexpr double kLeastNoise = 0.01;
 
 // Sparse rows, built in one go. 12 bytes an entry, 32 bytes a row.
 class RegressionRows {

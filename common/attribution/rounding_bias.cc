@@ -20,11 +20,11 @@ double MeanRounding(double steps, double noise) {
   return mean;
 }
 
-void RoundingBias::Add(double steps) {
+void RoundingBias::Add(double steps, double weight) {
   const std::complex<double> first = std::polar(1.0, 2 * pi * (steps - std::floor(steps)));
-  std::complex<double> wave = 1;
+  std::complex<double> wave = weight;
   for (std::complex<double>& sum : sums_) sum += wave *= first;
-  count_ += 1;
+  count_ += weight;
 }
 
 void RoundingBias::Add(const RoundingBias& more) {

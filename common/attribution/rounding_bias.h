@@ -17,8 +17,8 @@ double MeanRounding(double steps, double noise);
 // lie, which rounded readings do not tell.
 class RoundingBias {
  public:
-  // A reading that was expected to be `steps` before rounding.
-  void Add(double steps);
+  // A reading that was expected to be `steps` before rounding, and how much it counts.
+  void Add(double steps, double weight = 1);
   void Add(const RoundingBias& more);
 
   // Of the mean of all readings, steps^2, if each had besides normal noise of `noise` steps: 1/12

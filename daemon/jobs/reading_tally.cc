@@ -44,7 +44,12 @@ void ReadingTally::OnReadings(size_t source, const std::vector<ChannelReading>& 
     Channel& channel = channels[r.channel];
     ++channel.readings;
     channel.last_begin_ns = r.reading.begin_ns;
-    channel.fresh += r.reading.freshness == Freshness::kFresh ? 1 : 0;
+    if (r.reading.freshness == Freshness::kFresh) {
+      ++channel.fresh;
+      channel.same = channel.fresh_raw == r.reading.raw ? channel.same + 1 : 1;
+      channel.most_same = std::max(channel.most_same, channel.same);
+      channel.fresh_raw = r.reading.raw;
+    }
     channel.repeats += r.reading.freshness == Freshness::kRepeat ? 1 : 0;
     channel.changed |= channel.first_raw.value_or(r.reading.raw) != r.reading.raw;
     if (!channel.first_raw) channel.first_raw = r.reading.raw;
@@ -61,6 +66,11 @@ bool ReadingTally::AllReadSince(MonotonicTime since, bool voltages) const {
     }
   }
   return true;
+}
+
+bool ReadingTally::IsQuiet(const Channel& channel) {
+  return channel.changed && channel.most_same >= kSureConversions && !channel.voltage &&
+         !channel.counter;
 }
 
 bool ReadingTally::IsStuck(const Channel& channel, bool others_changed) {
@@ -81,11 +91,18 @@ std::vector<std::string> ReadingTally::NeverChanged() const {
         return other.changed && !other.voltage && &other != &channel;
       });
       if (!IsStuck(channel, others)) continue;
+      const char* unit = UnitOf(sampler_.source(source).channels()[i].quantity());
+      const std::string why =
+          !channel.counter && std::any_of(channels.begin(), channels.end(), IsQuiet)
+              ? fmt::format(
+                    "the rail stays within one step of {:.6g} {}, which the sensor is quiet "
+                    "enough for, or its register is stuck: readings do not tell which",
+                    channel.scale, unit)
+              : std::string("its register is stuck, or nothing is connected to it");
       lines.push_back(fmt::format(
-          "{} was {:.6g} {} in all of {} readings while others of its sensor changed: its register "
-          "is stuck, or nothing is connected to it",
-          channel.rail, static_cast<double>(*channel.first_raw) * channel.scale,
-          UnitOf(sampler_.source(source).channels()[i].quantity()), channel.readings));
+          "{} was {:.6g} {} in all of {} readings while others of its sensor changed: {}",
+          channel.rail, static_cast<double>(*channel.first_raw) * channel.scale, unit,
+          channel.readings, why));
     }
   }
   return lines;

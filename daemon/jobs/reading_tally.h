@@ -57,9 +57,14 @@ class ReadingTally final : public ReadingSink {
     bool separates = false;
     std::optional<int64_t> first_raw = {};
     bool changed = false;
-    uint64_t fresh = 0;    // surely
-    uint64_t repeats = 0;  // surely
+    uint64_t fresh = 0;  // surely
+    // Of those on end with one number: now, and at most. So many, though it changed: noise does not
+    // show within a step.
+    uint64_t same = 0, most_same = 0;
+    std::optional<int64_t> fresh_raw = {};  // of the latest one
+    uint64_t repeats = 0;                   // surely
   };
+  static bool IsQuiet(const Channel& channel);
   static bool IsStuck(const Channel& channel, bool others_changed);
 
   const Sampler& sampler_;

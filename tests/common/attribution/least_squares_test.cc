@@ -273,6 +273,25 @@ TEST(LeastSquares, NoiseIsNoDelayOfASensorWithoutSteps) {
   }
 }
 
+// All readings are one number: with a step, and as of an imported trace without one.
+TEST(LeastSquares, ARailThatNeverLeavesAStepIsKnownToAboutAStep) {
+  for (const double unit : {1.0, 3e6}) {
+    SyntheticOptions options = Short(1);
+    options.stamps_are_window = true;
+    options.noise_steps = options.dynamic_steps = 0;
+    options.level_steps = 500.3 * unit;
+    const SyntheticRun run = MakeSyntheticRun(options);
+    const RailEnergy rail = Solve(run);
+    EXPECT_EQ(rail.delay_s, 0) << unit;
+    EXPECT_TRUE(rail.groups.empty()) << unit;
+    double truth = 0;
+    for (const double j : run.energy_j) truth += j;
+    EXPECT_LE(rail.inference_j.low, truth) << unit;
+    EXPECT_GE(rail.inference_j.high, truth) << unit;
+    EXPECT_LT(rail.inference_j.half_width(), truth / (500 * unit)) << "about half a step, " << unit;
+  }
+}
+
 TEST(LeastSquares, SaysWhyARailHasNoOperators) {
   RunBuilder builder;
   builder.Rail("VDD");

@@ -1,6 +1,7 @@
 // What least squares once got wrong, on runs in virtual time of the boards where they did.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,19 +12,55 @@ namespace synergy {
 namespace {
 
 // A network on the simulated TX1.
-LeastSquares Solve(const char* network, uint64_t seed, const std::vector<std::string>& faults,
-                   uint32_t threads = 4, uint32_t iterations = 300) {
+absl::StatusOr<Played> PlayedRun(const char* network, uint64_t seed,
+                                 const std::vector<std::string>& faults, uint32_t threads = 4,
+                                 uint32_t iterations = 300, double energy_scale = 1) {
   sim::VirtualRunOptions options;
   options.board = "sim:jetson-tx1";
   options.threads = threads;
   options.iterations = iterations;
   options.seed = seed;
+  options.energy_scale = energy_scale;
   options.faults.push_back(*ParseSimulatedFault("gain:0"));
   for (const std::string& fault : faults) options.faults.push_back(*ParseSimulatedFault(fault));
-  const auto played = Play(**FindModel(network), options);
+  return Play(**FindModel(network), options);
+}
+
+LeastSquares Solve(const char* network, uint64_t seed, const std::vector<std::string>& faults,
+                   uint32_t threads = 4, uint32_t iterations = 300) {
+  const auto played = PlayedRun(network, seed, faults, threads, iterations);
   EXPECT_TRUE(played.ok()) << played.status();
   return SolveLeastSquares(played->data);
 }
+
+// Intervals of operators, of groups and of whole networks that hold the truth.
+struct Held {
+  int parts = 0, of_parts = 0, whole = 0, of_whole = 0;
+
+  static bool Holds(const Estimate& e, double truth) { return e.low <= truth && truth <= e.high; }
+  void AddPart(const Estimate& e, double truth) {
+    ++of_parts;
+    parts += Holds(e, truth) ? 1 : 0;
+  }
+  void Add(const Played& played) {
+    const LeastSquares ls = SolveLeastSquares(played.data);
+    for (const RailEnergy& rail : ls.rails) {
+      std::map<uint32_t, double> truth = TruthOf(played.truth, rail.rail).energy_j;
+      double all = 0;
+      for (size_t i = 0; i < ls.ops.size(); ++i) {
+        all += truth.at(ls.ops[i]);
+        if (rail.ops[i].energy_j) AddPart(*rail.ops[i].energy_j, truth.at(ls.ops[i]));
+      }
+      for (const GroupEnergy& group : rail.groups) {
+        double of_group = 0;
+        for (const uint32_t op : group.ops) of_group += truth.at(op);
+        AddPart(group.energy_j, of_group);
+      }
+      ++of_whole;
+      whole += Holds(rail.inference_j, all) ? 1 : 0;
+    }
+  }
+};
 
 TEST(PlayedRuns, ACycleThatIsLostBetweenRoundsIsFoundAgain) {
   for (const RailEnergy& rail : Solve("resnet50", 19, {"noise:0.3"}).rails) {
@@ -117,6 +154,21 @@ TEST(PlayedRuns, WindowsThatAreKnownMayBeLateOrNot) {
   }
   for (const RailEnergy& rail : Solve("squeezenet", 1, {"noise:0.3", "known-windows"}, 1).rails) {
     EXPECT_EQ(rail.delay_s, 0) << rail.rail;
+  }
+}
+
+TEST(PlayedRuns, IntervalsOfQuietSensorsHold) {
+  for (const char* noise : {"noise:0", "noise:0.02"}) {
+    for (const double energy_scale : {1.0, 0.2}) {
+      Held held;
+      for (const uint64_t seed : {11, 12}) {
+        const auto played = PlayedRun("squeezenet", seed, {noise}, 1, 60, energy_scale);
+        ASSERT_TRUE(played.ok()) << played.status();
+        held.Add(*played);
+      }
+      EXPECT_GE(held.parts, 0.93 * held.of_parts) << noise << ", energy x " << energy_scale;
+      EXPECT_GE(held.whole, held.of_whole - 1) << noise << ", energy x " << energy_scale;
+    }
   }
 }
 

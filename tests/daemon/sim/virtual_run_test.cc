@@ -287,6 +287,21 @@ TEST_F(VirtualRunTest, RefusesWhatItCannotPlayAndLeavesNothing) {
   ExpectRefused("this board has no rail \"VDD_SOC\"");
 }
 
+// Nobody can tell a stuck register from a rail that stays within a step of a quiet sensor.
+TEST_F(VirtualRunTest, ARailWithinOneStepIsNotSaidToBeStuck) {
+  options_.idle_s = 1;
+  options_.iterations = 20;
+  options_.energy_scale = 0.2;
+  options_.faults = {*ParseSimulatedFault("noise:0.01")};
+  EXPECT_THAT(Play("quiet").end.reasons(),
+              testing::ElementsAre(testing::AllOf(HasSubstr("never_changed: VDD_GPU"),
+                                                  HasSubstr("stays within one step"))));
+  options_.faults = {*ParseSimulatedFault("noise:0.3"), *ParseSimulatedFault("stuck:VDD_CPU")};
+  EXPECT_THAT(Play("stuck").end.reasons(),
+              testing::ElementsAre(testing::AllOf(HasSubstr("never_changed: VDD_CPU"),
+                                                  HasSubstr("its register is stuck, or nothing"))));
+}
+
 // What the estimator is proven with: each leaves a whole run, with its own bytes.
 TEST_F(VirtualRunTest, PlaysWithWhatGoesWrong) {
   const VirtualRun plain = Play("plain");
