@@ -24,8 +24,11 @@ constexpr double kLeastShare = 0.05;
 // their own energies: what rounding and other weights make of it later is far above kSingular.
 constexpr double kLeastOwn = 1e-7;
 // Weights follow from what is predicted, not from what was measured: else rows that were measured
-// too low count more.
+// too low count more. With standard errors until the model's own error beside them is known to this
+// share, or so many times.
 constexpr int kRounds = 3;
+constexpr int kMostRounds = 12;
+constexpr double kOwnShare = 0.02;
 // Of a model, relative: where it seems to have less, measurements that say they are better are not
 // believed.
 constexpr double kLeastError = 1e-3;
@@ -50,6 +53,24 @@ FeatureRange RangeOf(const FeatureColumn& column) {
 // Not of when it ran.
 bool IsOfOperator(std::string_view feature) {
   return feature != "time" && feature != "frequency" && feature != "temperature";
+}
+
+// The model's own, relative to `scale`: with it squares of what is left are, over what is expected
+// of each, as many as there are degrees of freedom. So a row that was measured badly says little of
+// it. Paule and Mandel, "Consensus values and weighting factors" (1982).
+double OwnVariance(const VectorXd& squares, const VectorXd& scale, const VectorXd& variances,
+                   double freedom) {
+  constexpr int kHalvings = 40;
+  double low = kLeastError * kLeastError, high = 1;
+  const auto is_too_small = [&](double own) {
+    return (squares.array() / (own * scale + variances).array()).sum() > freedom;
+  };
+  if (!is_too_small(low)) return low;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = std::sqrt(low * high);
+    (is_too_small(middle) ? low : high) = middle;
+  }
+  return high;
 }
 
 // "convolution: ", or nothing where it is of all.
@@ -220,15 +241,16 @@ void PartFit::Reweigh() {
   const VectorXd found = x_ * fit_.coefficients;
   const double least = kLeastShare * y_.mean();
   const VectorXd scale = found.array().square() + least * least;
-  const double own =
-      ((y_ - found).array().square() - sd_.array().square()).cwiseQuotient(scale.array()).mean();
-  const double variance = std::clamp(own, kLeastError * kLeastError, 1.0);
-  weights_ = (scale.array() + sd_.array().square() / variance).inverse();
+  const VectorXd variances = sd_.array().square();
+  const double before = own_variance_;
+  own_variance_ = OwnVariance((y_ - found).array().square(), scale, variances, fit_.freedom);
+  is_weighed_ = sd_.isZero(0) || std::abs(own_variance_ - before) <= kOwnShare * before;
+  weights_ = (scale + variances / own_variance_).cwiseInverse();
   AddUp();
 }
 
 absl::Status PartFit::Fit(std::vector<std::string>* notes) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kRounds || (round < kMostRounds && !is_weighed_); ++round) {
     if (round > 0) Reweigh();
     const ChosenColumns chosen = ChooseColumns(*all_, names(), kSingular);
     NoteLeftOut(chosen.left_out, notes);

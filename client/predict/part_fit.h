@@ -61,6 +61,8 @@ class PartFit {
   std::vector<size_t> network_of_row_;
   Eigen::MatrixXd x_;
   Eigen::VectorXd y_, sd_, weights_;
+  double own_variance_ = 1;       // of the model, relative
+  bool is_weighed_ = false;       // whether it, and so the weights, change no more
   std::vector<Gram> by_network_;  // of each network that there is
   std::optional<Gram> all_;
   // The same by the first weights, which say what rows tell apart: it does not change with a fit.
