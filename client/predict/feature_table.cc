@@ -14,20 +14,24 @@ using Eigen::Index;
 using Eigen::VectorXd;
 
 struct Word {
-  std::string_view part;  // of a type in lower case
+  std::string_view part;  // of a type's letters and digits in lower case
   OpClass op_class;
 };
 
 // The first that a type contains decides.
-constexpr std::array<Word, 33> kWords = {{
+constexpr std::array<Word, 40> kWords = {{
+    {"separable", OpClass::kOther},  // a depthwise and a pointwise convolution in one row
+    {"sepconv", OpClass::kOther},
     {"depthwise", OpClass::kDepthwise},
     {"dwconv", OpClass::kDepthwise},
+    {"convdw", OpClass::kDepthwise},
     {"conv", OpClass::kConvolution},
     {"pool", OpClass::kPooling},
     {"matmul", OpClass::kFullyConnected},
     {"fully", OpClass::kFullyConnected},
     {"gemm", OpClass::kFullyConnected},
     {"dense", OpClass::kFullyConnected},
+    {"innerproduct", OpClass::kFullyConnected},
     {"lrn", OpClass::kLocalNormalisation},
     {"localresponse", OpClass::kLocalNormalisation},
     {"norm", OpClass::kNormalisation},
@@ -39,6 +43,8 @@ constexpr std::array<Word, 33> kWords = {{
     {"tanh", OpClass::kActivation},
     {"swish", OpClass::kActivation},
     {"elu", OpClass::kActivation},
+    {"silu", OpClass::kActivation},
+    {"mish", OpClass::kActivation},
     {"clip", OpClass::kActivation},
     {"activation", OpClass::kActivation},
     {"elementwise", OpClass::kElementwise},
@@ -47,6 +53,7 @@ constexpr std::array<Word, 33> kWords = {{
     {"split", OpClass::kConcat},
     {"shuffle", OpClass::kConcat},
     {"transpose", OpClass::kConcat},
+    {"permute", OpClass::kConcat},
     {"slice", OpClass::kConcat},
     {"copy", OpClass::kConcat},
     {"pad", OpClass::kConcat},
@@ -54,8 +61,22 @@ constexpr std::array<Word, 33> kWords = {{
     {"flatten", OpClass::kConcat},
     {"dropout", OpClass::kConcat},
 }};
-constexpr std::array<std::string_view, 9> kElementwise = {"sum", "add",  "sub", "mul", "div",
-                                                          "max", "mean", "min", "pow"};
+// Too short, or parts of others: the type, or what is behind its last dot ("nn.Linear").
+constexpr std::array<Word, 13> kWholeWords = {{
+    {"dw", OpClass::kDepthwise},
+    {"linear", OpClass::kFullyConnected},
+    {"bn", OpClass::kNormalisation},
+    {"scale", OpClass::kNormalisation},  // of Caffe, behind a BatchNorm
+    {"sum", OpClass::kElementwise},
+    {"add", OpClass::kElementwise},
+    {"sub", OpClass::kElementwise},
+    {"mul", OpClass::kElementwise},
+    {"div", OpClass::kElementwise},
+    {"max", OpClass::kElementwise},
+    {"mean", OpClass::kElementwise},
+    {"min", OpClass::kElementwise},
+    {"pow", OpClass::kElementwise},
+}};
 constexpr std::array<std::string_view, 8> kNotSums = {"intensity",   "kernel",       "stride",
                                                       "channels",    "groups",       "frequency",
                                                       "temperature", kDepthwiseShare};
@@ -63,6 +84,16 @@ constexpr std::array<std::string_view, 8> kNotSums = {"intensity",   "kernel",  
 // Whose names begin otherwise than those of their siblings.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kSiblings = {
     {{"wide_resnet", "resnet"}, {"googlenet", "inception"}}};
+
+// "conv_dw" and "Conv-DW" are one word.
+std::string LettersOf(std::string_view text) {
+  std::string letters;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) letters += static_cast<char>(std::tolower(byte));
+  }
+  return letters;
+}
 
 template <typename T>
 std::vector<T> Picked(const std::vector<T>& values, std::span<const Index> rows) {
@@ -100,16 +131,20 @@ std::string_view OpClassName(OpClass op_class) {
 }
 
 OpClass ClassOfType(std::string_view type) {
-  std::string lower(type);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string letters = LettersOf(type);
   for (const Word& word : kWords) {
-    if (lower.find(word.part) != lower.npos) return word.op_class;
+    if (letters.find(word.part) != letters.npos) return word.op_class;
   }
-  if (lower.starts_with("fc")) return OpClass::kFullyConnected;
-  for (const std::string_view word : kElementwise) {
-    if (lower == word) return OpClass::kElementwise;
-  }
-  return OpClass::kOther;
+  if (letters.starts_with("fc")) return OpClass::kFullyConnected;
+  const std::string last = LettersOf(type.substr(type.rfind('.') + 1));
+  const auto* const whole = std::ranges::find(kWholeWords, last, &Word::part);
+  return whole == kWholeWords.end() ? OpClass::kOther : whole->op_class;
+}
+
+std::string TypeOf(const std::string& type, double groups, double channels) {
+  const bool is_depthwise =
+      groups > 1 && channels == 1 && ClassOfType(type) == OpClass::kConvolution;
+  return is_depthwise ? "Depthwise" + type : type;
 }
 
 std::string ArchitectureOfName(std::string_view network) {

@@ -26,6 +26,8 @@ enum class OpClass {
 std::string_view OpClassName(OpClass op_class);
 // By an operator's type in Caffe2, or a word that a table has for it ("conv", "pool", "fc").
 OpClass ClassOfType(std::string_view type);
+// A convolution of several groups with one input channel each is of a type of its own.
+std::string TypeOf(const std::string& type, double groups, double channels);
 
 std::vector<OpClass> ClassesOf(std::span<const std::string> types);
 

@@ -90,7 +90,7 @@ OpRow RowOf(const OpShape& op) {
       constexpr double kFloat = 4;
       im2col = kFloat * outputs / filters * channels * groups * taps;
     }
-    if (window.groups > 1 && channels == 1) out.type = "Depthwise" + op.type;
+    out.type = TypeOf(op.type, groups, channels);
   } else if (!op.inputs.empty() && op.inputs[0].size() > 1) {
     channels = static_cast<double>(op.inputs[0][1]);
   }

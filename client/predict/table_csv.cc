@@ -206,6 +206,11 @@ FeatureTable Reader::Table() && {
       out_.Set(numbers_[i].name, std::move(values));
     }
   }
+  const Eigen::VectorXd *groups = out_.Find("groups"), *channels = out_.Find("channels");
+  for (Eigen::Index i = 0; groups != nullptr && channels != nullptr && i < count; ++i) {
+    std::string& type = out_.types[static_cast<size_t>(i)];
+    type = TypeOf(type, (*groups)[i], (*channels)[i]);
+  }
   return std::move(out_);
 }
 

@@ -264,5 +264,21 @@ TEST(ClassOfType, KnowsTypesOfCaffe2AndWordsOfTables) {
   EXPECT_EQ(ClassOfType("Mystery"), OpClass::kOther);
 }
 
+TEST(ClassOfType, KnowsWordsOfCaffePyTorchAndKeras) {
+  for (const auto& [type, op_class] :
+       {std::pair("InnerProduct", OpClass::kFullyConnected),
+        std::pair("Linear", OpClass::kFullyConnected),
+        std::pair("nn.Linear", OpClass::kFullyConnected), std::pair("BN", OpClass::kNormalisation),
+        std::pair("BatchNorm2d", OpClass::kNormalisation),
+        std::pair("Scale", OpClass::kNormalisation), std::pair("dw", OpClass::kDepthwise),
+        std::pair("conv_dw", OpClass::kDepthwise), std::pair("dw-conv", OpClass::kDepthwise),
+        std::pair("SiLU", OpClass::kActivation), std::pair("Permute", OpClass::kConcat),
+        std::pair("SeparableConv2d", OpClass::kOther),
+        std::pair("depthwise_separable_conv", OpClass::kOther),
+        std::pair("ResizeBilinear", OpClass::kOther), std::pair("Upscale", OpClass::kOther)}) {
+    EXPECT_EQ(ClassOfType(type), op_class) << type;
+  }
+}
+
 }  // namespace
 }  // namespace synergy

@@ -119,5 +119,15 @@ TEST(TableCsv, RunsThatNothingTellsApartAreNotAddedUp) {
   EXPECT_EQ(ErrorOf("energy=e,network=net,layer=pass", kRuns), "");
 }
 
+// As of runs: groups of one input channel each.
+TEST(TableCsv, ConvolutionsOfOneChannelAGroupAreDepthwise) {
+  const auto table = ReadFeatureTable(
+      "n,l,t,e,g,c\na,1,conv,1,32,1\na,2,conv,1,32,4\na,3,conv,1,1,1\na,4,pool,1,32,1\n",
+      *ParseColumnMap("energy=e,network=n,layer=l,type=t,groups=g,channels=c"));
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(ClassesOf(table->types), ElementsAre(OpClass::kDepthwise, OpClass::kConvolution,
+                                                   OpClass::kConvolution, OpClass::kPooling));
+}
+
 }  // namespace
 }  // namespace synergy
