@@ -81,6 +81,31 @@ FeatureTable WithEnergiesOfOperators(const FeatureTable& table, std::vector<std:
   return out;
 }
 
+// Of operators whose types say no class.
+void NoteOthers(const FeatureTable& rows, const std::vector<OpClass>& classes,
+                std::vector<std::string>* notes) {
+  std::vector<std::string> types;
+  for (const Index row : RowsOf(classes, OpClass::kOther)) {
+    types.push_back(fmt::format("'{}'", rows.types[static_cast<size_t>(row)]));
+  }
+  if (types.empty()) return;
+  notes->push_back(fmt::format("other: {} rows of types that say no class, fitted together: {}",
+                               types.size(), fmt::join(DistinctNames(types), ", ")));
+}
+
+// Why no interval of a network is known.
+std::string WhyNoInterval(const LeftOut& left_out) {
+  if (left_out.log_ratios.size() < 2) {
+    return "no intervals: fewer than two networks can be left out and predicted";
+  }
+  if (IsExact(left_out)) {
+    return "no intervals: networks that are left out are predicted exactly, which does not say how "
+           "far off others are";
+  }
+  return "no intervals: networks that are left out are predicted too badly to say how far off "
+         "others are";
+}
+
 }  // namespace
 
 FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
@@ -148,6 +173,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
     model.notes.emplace_back("left out: the static power, these rows have no times");
   }
   const std::vector<OpClass> classes = ClassesOf(rows.types);
+  if (IsOfOperators(options.family)) NoteOthers(rows, classes, &model.notes);
   std::vector<PartFit> fits;
   for (PartPlan& plan : PlansOf(options, rows, classes)) {
     const bool is_chain = !IsOfOperators(options.family);
@@ -174,7 +200,7 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   SetIntervals(left_out, &model);
   NoteLeftOut(left_out, &model);
   if (!(model.network_log_half > 0)) {
-    model.notes.emplace_back("no intervals: fewer than two networks can be left out and predicted");
+    model.notes.push_back(WhyNoInterval(left_out));
   }
   return model;
 }

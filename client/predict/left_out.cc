@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -83,7 +84,15 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
   return left_out;
 }
 
+bool IsExact(const LeftOut& left_out) {
+  constexpr double kRounding = 1e-9;
+  return !left_out.log_ratios.empty() && std::ranges::all_of(left_out.log_ratios, [](double ratio) {
+    return std::abs(ratio) < kRounding;
+  });
+}
+
 void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
+  if (IsExact(left_out)) return;
   for (size_t i = 0; i < model->parts.size(); ++i) {
     ModelPart& part = model->parts[i];
     // A class that has the interval of all keeps it.
