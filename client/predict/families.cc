@@ -93,19 +93,6 @@ void NoteOthers(const FeatureTable& rows, const std::vector<OpClass>& classes,
                                types.size(), fmt::join(DistinctNames(types), ", ")));
 }
 
-// Why no interval of a network is known.
-std::string WhyNoInterval(const LeftOut& left_out) {
-  if (left_out.log_ratios.size() < 2) {
-    return "no intervals: fewer than two networks can be left out and predicted";
-  }
-  if (IsExact(left_out)) {
-    return "no intervals: networks that are left out are predicted exactly, which does not say how "
-           "far off others are";
-  }
-  return "no intervals: networks that are left out are predicted too badly to say how far off "
-         "others are";
-}
-
 }  // namespace
 
 FeatureTable RowsFor(const FitOptions& options, const FeatureTable& table,
@@ -199,9 +186,6 @@ absl::StatusOr<EnergyModel> FitFamily(const FeatureTable& table, const FitOption
   const LeftOut left_out = LeaveOut(model, fits, rows);
   SetIntervals(left_out, &model);
   NoteLeftOut(left_out, &model);
-  if (!(model.network_log_half > 0)) {
-    model.notes.push_back(WhyNoInterval(left_out));
-  }
   return model;
 }
 

@@ -54,6 +54,28 @@ void AddLeftOut(const EnergyModel& model, const EnergyModel& rest, const Feature
   }
 }
 
+// Whether all networks are predicted as they were measured, but for rounding.
+bool IsExact(const LeftOut& left_out) {
+  constexpr double kRounding = 1e-9;
+  const auto is_rounding = [](const LogRatio& ratio) { return std::abs(ratio.value) < kRounding; };
+  return !left_out.of_networks.empty() && std::ranges::all_of(left_out.of_networks, is_rounding);
+}
+
+// Why no interval of a network is known.
+std::string WhyNoInterval(const LeftOut& left_out) {
+  std::set<size_t> networks;
+  for (const LogRatio& ratio : left_out.of_networks) networks.insert(ratio.network);
+  if (networks.size() < 2) {
+    return "no intervals: fewer than two networks can be left out and predicted";
+  }
+  if (IsExact(left_out)) {
+    return "no intervals: networks that are left out are predicted exactly, which does not say how "
+           "far off others are";
+  }
+  return "no intervals: networks that are left out are predicted too badly to say how far off "
+         "others are";
+}
+
 }  // namespace
 
 LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
@@ -82,13 +104,6 @@ LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
     AddLeftOut(model, rest, table.Select(rows_of.at(model.networks[network])), network, &left_out);
   }
   return left_out;
-}
-
-bool IsExact(const LeftOut& left_out) {
-  constexpr double kRounding = 1e-9;
-  return !left_out.log_ratios.empty() && std::ranges::all_of(left_out.log_ratios, [](double ratio) {
-    return std::abs(ratio) < kRounding;
-  });
 }
 
 void SetIntervals(const LeftOut& left_out, EnergyModel* model) {
@@ -123,6 +138,7 @@ void NoteLeftOut(const LeftOut& left_out, EnergyModel* model) {
                     "the interval does not tell of",
                     OpClassName(op_class), count));
   }
+  if (!(model->network_log_half > 0)) model->notes.push_back(WhyNoInterval(left_out));
 }
 
 }  // namespace synergy

@@ -27,10 +27,7 @@ struct LeftOut {
 LeftOut LeaveOut(const EnergyModel& model, const std::vector<PartFit>& fits,
                  const FeatureTable& table);
 
-// Whether all networks are predicted as they were measured, but for rounding.
-bool IsExact(const LeftOut& left_out);
-
-// None where it is exact.
+// None where all networks are predicted exactly.
 void SetIntervals(const LeftOut& left_out, EnergyModel* model);
 // Adds to the model's notes what they do not tell.
 void NoteLeftOut(const LeftOut& left_out, EnergyModel* model);

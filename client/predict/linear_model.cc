@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -268,6 +269,7 @@ Index StrongestAsGood(const MatrixXd& errors) {
   Index best = 0;
   errors.colwise().mean().minCoeff(&best);
   const auto count = static_cast<double>(errors.rows());
+  if (count < 2) return best;
   for (Index i = 0; i < best; ++i) {
     const VectorXd more = errors.col(i) - errors.col(best);
     const double mean = more.mean();
@@ -304,7 +306,16 @@ absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penal
     }
   }
   PenalisedFit result;
-  result.strength = strengths[static_cast<size_t>(StrongestAsGood(errors))];
+  const auto strength = [&](const MatrixXd& of) {
+    return strengths[static_cast<size_t>(StrongestAsGood(of))];
+  };
+  result.strength = strength(errors);
+  std::vector<Index> others(groups.size() - 1);
+  std::iota(others.begin(), others.end(), Index{1});
+  for (size_t g = 0; g < groups.size(); ++g) {
+    result.strength_without.push_back(strength(errors(others, Eigen::all)));
+    if (g < others.size()) others[g] = static_cast<Index>(g);
+  }
   result.fit = FitAtStrength(all, penalty, result.strength, options);
   return result;
 }

@@ -44,6 +44,8 @@ enum class Penalty { kRidge, kLasso };
 struct PenalisedFit {
   LinearFit fit;
   double strength = 0;  // relative to the one at which Lasso's coefficients are all 0
+  // By group: the same by the errors of the other groups.
+  std::vector<double> strength_without;
 };
 absl::StatusOr<PenalisedFit> FitPenalised(const std::vector<Gram>& groups, Penalty penalty,
                                           const LinearOptions& options = {});

@@ -181,13 +181,13 @@ absl::Status PartFit::LeaveOutTerms(std::vector<std::string>* notes) {
 }
 
 // Of these columns; the coefficients of the others are 0.
-absl::StatusOr<LinearFit> PartFit::FitOf(const Gram& gram,
-                                         const std::vector<Index>& columns) const {
+absl::StatusOr<LinearFit> PartFit::FitOf(const Gram& gram, const std::vector<Index>& columns,
+                                         double strength) const {
   const Gram of = gram.Columns(columns);
   std::vector<std::string> all = names(), kept;
   for (const Index column : columns) kept.push_back(all[static_cast<size_t>(column)]);
   absl::StatusOr<LinearFit> fit =
-      plan_.penalty ? FitAtStrength(of, *plan_.penalty, strength_, options(columns.size()))
+      plan_.penalty ? FitAtStrength(of, *plan_.penalty, strength, options(columns.size()))
                     : FitLinear(of, kept, options(columns.size()));
   if (!fit.ok()) return fit.status();
   LinearFit whole = *fit;
@@ -198,27 +198,33 @@ absl::StatusOr<LinearFit> PartFit::FitOf(const Gram& gram,
   return whole;
 }
 
-// Networks, several together where there are many.
-std::vector<Gram> PartFit::Folds() const {
-  std::vector<Gram> folds;
-  size_t next = 0;
-  for (const Gram& gram : by_network_) {
-    if (gram.rows() < 1) continue;
-    if (folds.size() < kFolds) {
-      folds.push_back(gram);
-    } else {
-      folds[next++ % kFolds].Add(gram);
-    }
-  }
-  return folds;
-}
-
+// By errors of folds that are left out: networks, several together where there are many; of one
+// network alone its rows in turns.
 absl::Status PartFit::FindStrength() {
-  const std::vector<Gram> folds = Folds();
-  if (!plan_.penalty || folds.size() < 2) return absl::OkStatus();
+  strength_without_.assign(by_network_.size(), 0);
+  if (!plan_.penalty) return absl::OkStatus();
+  std::vector<size_t> fold_of(by_network_.size(), 0);
+  size_t networks = 0;
+  for (size_t n = 0; n < by_network_.size(); ++n) {
+    if (by_network_[n].rows() > 0) fold_of[n] = networks++ % kFolds;
+  }
+  std::vector<std::vector<Index>> rows(kFolds);
+  for (size_t i = 0; i < network_of_row_.size(); ++i) {
+    const size_t fold = networks > 1 ? fold_of[network_of_row_[i]] : i % kFolds;
+    rows[fold].push_back(static_cast<Index>(i));
+  }
+  std::erase_if(rows, [](const auto& of) { return of.empty(); });
+  if (rows.size() < 2) return absl::OkStatus();
+  std::vector<Gram> folds(rows.size(), Gram(x_.cols()));
+  for (size_t f = 0; f < rows.size(); ++f) {
+    folds[f].Add(x_(rows[f], Eigen::all), y_(rows[f]), weights_(rows[f]));
+  }
   const auto found = FitPenalised(folds, *plan_.penalty, options(plan_.terms.size()));
   if (!found.ok()) return found.status();
   strength_ = found->strength;
+  for (size_t n = 0; n < by_network_.size(); ++n) {
+    strength_without_[n] = found->strength_without[fold_of[n]];
+  }
   return absl::OkStatus();
 }
 
@@ -257,7 +263,7 @@ absl::Status PartFit::Fit(std::vector<std::string>* notes) {
     if (!chosen.left_out.empty()) Keep(chosen.kept);
     std::vector<Index> columns(plan_.terms.size());
     std::iota(columns.begin(), columns.end(), Index{0});
-    const absl::StatusOr<LinearFit> fit = FitOf(*all_, columns);
+    const absl::StatusOr<LinearFit> fit = FitOf(*all_, columns, strength_);
     if (!fit.ok()) return fit.status();
     fit_ = *fit;
   }
@@ -346,7 +352,7 @@ std::optional<ModelPart> PartFit::Without(size_t network,
     }
   }
   if (sure.empty()) return std::nullopt;
-  const absl::StatusOr<LinearFit> fit = FitOf(rest, sure);
+  const absl::StatusOr<LinearFit> fit = FitOf(rest, sure, strength_without_[network]);
   if (!fit.ok()) return std::nullopt;
   return PartOf(rest, *fit);
 }

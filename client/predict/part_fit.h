@@ -48,13 +48,13 @@ class PartFit {
   absl::Status LeaveOutTerms(std::vector<std::string>* notes);
   void AddUp();
   void NoteLikeness(std::vector<std::string>* notes) const;
-  std::vector<Gram> Folds() const;
   absl::Status FindStrength();
   absl::Status Fit(std::vector<std::string>* notes);
   void Reweigh();
   void SetRanges(const FeatureTable& rows);
   std::vector<std::string> names() const;
-  absl::StatusOr<LinearFit> FitOf(const Gram& gram, const std::vector<Eigen::Index>& columns) const;
+  absl::StatusOr<LinearFit> FitOf(const Gram& gram, const std::vector<Eigen::Index>& columns,
+                                  double strength) const;
   ModelPart PartOf(const Gram& gram, const LinearFit& fit) const;
 
   PartPlan plan_;
@@ -68,6 +68,8 @@ class PartFit {
   // The same by the first weights, which say what rows tell apart: it does not change with a fit.
   std::vector<Gram> first_by_network_;
   double strength_ = 0;  // of the penalty
+  // The same by errors of other networks alone, for `Without`.
+  std::vector<double> strength_without_;
   LinearFit fit_;
   std::vector<FeatureRange> hull_;
   JointRange together_;

@@ -1,6 +1,7 @@
 // What is left of a rail's fit: sums of a part, and the powers of all parts.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -113,6 +114,9 @@ void RailFitting::Summarise(const RailRows& rows) {
 void RailFitting::SumRows(const RailRows& rows) {
   part_.row_sum = part_.row_squares = VectorXd::Zero(p_.size());
   part_.y_sum = 0;
+  part_.y_least = std::numeric_limits<double>::infinity();
+  part_.y_most = -part_.y_least;
+  part_.rounding = {};
   part_.quiet_rounding.assign(static_cast<size_t>(categories_), {});
   for (size_t i = 0; i < rows.rows().size(); ++i) {
     if (rows.rows().left_out(i)) continue;

@@ -45,7 +45,7 @@ TEST(RunJudgement, OnlyWhatTheIntervalsLeaveOfTheShiftCounts) {
 // A rail that moves by next to nothing over the border of a step reads a whole step more: half a
 // step each, 0.1 W, leaves it all open.
 TEST(RunJudgement, AWholeStepOfAQuietSensorIsNoShift) {
-  RunReport report = Report(2.2);
+  RunReport report = Report(2.199);
   report.conditions.idle_before->half_width_w = {0.1};
   report.conditions.idle_after->half_width_w = {0.1};
   EXPECT_THAT(RecordReasons(report, {.idle_shift = 0.0}), IsEmpty());

@@ -175,6 +175,30 @@ TEST(Families, IndividualHasStandardErrorsOfAllThatCounts) {
   }
 }
 
+// 60 pools of net0, whose energy follows their bytes alone; other networks have none.
+TEST(Families, AClassOfOneNetworkIsPenalisedByItsRows) {
+  const FeatureTable layers = MakeLayers({.networks = 6, .layers = 300});
+  std::vector<Eigen::Index> rows;
+  for (Eigen::Index i = 0; i < layers.rows(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    if (layers.types[at] == "Conv" || layers.networks[at] == "net0") rows.push_back(i);
+  }
+  FeatureTable table = layers.Select(rows);
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  for (const char* name : {"noise_a", "noise_b", "noise_c"}) {
+    Eigen::VectorXd noise(table.rows());
+    for (double& value : noise) value = std::exp(normal(random));
+    table.Set(name, noise);
+  }
+  const auto model = FitFamily(
+      table, {.family = Family::kIndividual, .more_features = {"noise_a", "noise_b", "noise_c"}});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const ModelPart& pool = PartOf(*model, OpClass::kPooling);
+  EXPECT_EQ(pool.terms.size(), 6u);
+  EXPECT_LE(pool.complexity(), 3u);
+}
+
 TEST(Families, WithoutFreedomNoStandardErrorIsKnown) {
   for (const Family family : {Family::kMac, Family::kLayerType, Family::kIndividual}) {
     FeatureTable table = MakeLayers({.networks = 1, .layers = 1});

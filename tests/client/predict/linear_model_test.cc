@@ -119,6 +119,23 @@ TEST(FitPenalised, LassoKeepsWhatMatters) {
   EXPECT_GT(fit->strength, 1e-5);
 }
 
+// Three rows that contradict the others in all but one column: their errors alone ask for a penalty
+// that leaves these columns out.
+TEST(FitPenalised, AGroupsOwnErrorsDoNotChooseTheStrengthWithoutIt) {
+  const VectorXd truth{{3.0, 0.3, 0.3, 0.3, 0.3, 0.3}},
+      odd_truth{{3.0, -6.0, -6.0, -6.0, -6.0, -6.0}};
+  std::vector<Gram> groups;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    groups.push_back(GramOf(MakeRows(30, truth, 0.05, seed)));
+  }
+  groups.push_back(GramOf(MakeRows(3, odd_truth, 0.05, 99)));
+  const auto fit = FitPenalised(groups, Penalty::kLasso);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  ASSERT_EQ(fit->strength_without.size(), 11u);
+  EXPECT_LT(fit->strength_without[10], 0.5 * fit->strength);
+  EXPECT_GT(fit->strength_without[0], 0.7 * fit->strength);
+}
+
 TEST(FitPenalised, LassoChoosesAndShrinksNothing) {
   const Rows rows = MakeRows(200, VectorXd{{3.0, 0.0, -2.0, 0.0}}, 0.5, 1);
   const LinearFit fit = FitAtStrength(GramOf(rows), Penalty::kLasso, 0.1);
