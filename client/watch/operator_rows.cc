@@ -50,7 +50,9 @@ OperatorRows RowsOf(const BoardState& state, size_t rail, OperatorOrder order) {
       if (one.rail == wanted) energy = &one;
     }
   }
-  if (energy == nullptr) return {"energy per operator: not known yet", {}, {}};
+  if (energy == nullptr || run.iterations == 0) {
+    return {"energy per operator: not known yet", {}, {}};
+  }
   if (!energy->why_not.empty()) {
     return {"energy per operator: " + Printable(energy->why_not, kLongestName), {}, {}};
   }

@@ -44,6 +44,7 @@ export function unpackSeries(packed) {
 // {begins, ends: seconds; ops}
 export function unpackExecutions(packed) {
   const begins = new Float64Array(packed.count), ends = new Float64Array(packed.count);
+  const reached = new Float64Array(packed.count); // by this one and those before: executions may nest
   const ops = new Uint32Array(packed.count);
   const from = reader(bytesOf(packed.data));
   let time = 0;
@@ -52,7 +53,8 @@ export function unpackExecutions(packed) {
     begins[i] = time * 1e-7;
     time += from.unsigned();
     ends[i] = time * 1e-7;
+    reached[i] = Math.max(ends[i], i > 0 ? reached[i - 1] : 0);
     ops[i] = from.unsigned();
   }
-  return { begins, ends, ops };
+  return { begins, ends, reached, ops };
 }

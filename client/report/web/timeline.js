@@ -47,9 +47,15 @@ function loadOperators(document) {
   return (index) => known.get(index) ?? { name: `operator ${index}`, type: "", color: 7 };
 }
 
-// Executions that overlap `from` to `to`: [first, last).
+// [first, last), in which all executions are that overlap `from` to `to`.
 export function executedIn(executed, from, to) {
-  return [lowerBound(executed.ends, from), lowerBound(executed.begins, to)];
+  return [lowerBound(executed.reached, from), lowerBound(executed.begins, to)];
+}
+
+// The place of the execution that has an instant: what began last of those that run. -1: none does.
+export function executedAt({ begins, ends, reached }, at) {
+  for (let i = lowerBound(begins, at) - 1; i >= 0 && reached[i] > at; --i) if (ends[i] > at) return i;
+  return -1;
 }
 
 function band(u, from, to, top, height, text) {
@@ -133,8 +139,8 @@ function drawUnder(u, state) {
 function pointedText(state, at) {
   if (at === null) return "\u00a0";
   const texts = state.threads.flatMap((executed) => {
-    const place = lowerBound(executed.ends, at);
-    if (place >= executed.ends.length || executed.begins[place] > at) return [];
+    const place = executedAt(executed, at);
+    if (place < 0) return [];
     const op = state.operator(executed.ops[place]);
     return [`${label(op.name, 80)} (${label(op.type, 40)}), ${duration(executed.ends[place] - executed.begins[place])}`];
   });

@@ -195,6 +195,13 @@ BoardState WithOperators(size_t count) {
   return state;
 }
 
+TEST(WatchScreen, WarmUpIsNoReasonWhyEnergiesAreUnknown) {
+  BoardState state = Watched();
+  state.run.iterations = 0;
+  state.run.energies->rails.front().why_not = "no operator was measured";
+  EXPECT_TRUE(Contains(Draw(state, {}), "energy per operator: not known yet"));
+}
+
 TEST(WatchScreen, ListOfOperatorsSaysWhichItShowsAndScrolls) {
   const BoardState state = WithOperators(66);
   WatchView view;

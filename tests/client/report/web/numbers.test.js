@@ -27,6 +27,15 @@ test("executions follow each other", () => {
   assert.deepEqual([...executed.ops], [3, 200]);
 });
 
+test("executions that are nested reach no less far", () => {
+  // 10 us on 20 us of operator 3, and in them, 15 us before their end, 5 us of operator 4
+  const data = Buffer.from([200, 1, 200, 1, 3, 0xab, 2, 50, 4]).toString("base64");
+  const executed = unpackExecutions({ count: 2, data });
+  near(executed.begins, [10e-6, 15e-6]);
+  near(executed.ends, [30e-6, 20e-6]);
+  near(executed.reached, [30e-6, 30e-6]);
+});
+
 test("numbers beyond 32 bits are read", () => {
   assert.equal(reader([0x80, 0x80, 0x80, 0x80, 0x80, 0x01]).unsigned(), 2 ** 35);
   assert.equal(reader([0xff, 0xff, 0xff, 0xff, 0xff, 0x01]).signed(), -(2 ** 35));

@@ -6,7 +6,7 @@ import { kindOf, kindsOf, rooflineOf } from "../../../../client/report/web/plots
 import { energyText, groupsText } from "../../../../client/report/web/energy.js";
 import { originOf } from "../../../../client/report/web/summary.js";
 import { sorted } from "../../../../client/report/web/table.js";
-import { executedIn, gapsOf, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
+import { executedAt, executedIn, gapsOf, integral, integralAt, notesOf } from "../../../../client/report/web/timeline.js";
 
 const TYPES = [{ type: "Conv", time_s: 6, energy_j: { IN: 12 } }, { type: "MaxPool", time_s: 1, energy_j: { IN: 3 } },
   { type: "Relu", time_s: 3, energy_j: { IN: null } }];
@@ -56,9 +56,15 @@ test("a clock that is told once holds until the end", () => {
 });
 
 test("executions are found that reach into a stretch", () => {
-  const executed = { begins: [0, 10, 20, 30], ends: [9, 19, 29, 39] };
+  const executed = { begins: [0, 10, 20, 30], ends: [9, 19, 29, 39], reached: [9, 19, 29, 39] };
   assert.deepEqual(executedIn(executed, 15, 25), [1, 3]);
   assert.deepEqual(executedIn(executed, 40, 50), [4, 4]);
+});
+
+test("an execution that others are nested in is behind them again", () => {
+  const executed = { begins: [0, 10, 12, 60], ends: [50, 20, 14, 70], reached: [50, 50, 50, 70] };
+  assert.deepEqual([5, 11, 13, 15, 30, 55, 65, 75].map((at) => executedAt(executed, at)), [0, 1, 2, 1, 0, -1, 3, -1]);
+  assert.deepEqual(executedIn(executed, 30, 40), [0, 3]);
 });
 
 test("a rail has the gaps of the source that reads it", () => {
