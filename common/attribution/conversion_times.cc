@@ -159,7 +159,8 @@ ConversionTimes TrackConversionTimes(const CycleNominal& nominal,
 double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<CycleRead>& reads,
                  const ConversionTimes& times, int steps) {
   // By place of the read in its period: squares if it shows the conversion before the one that it
-  // was taken to show, that one, and the one after.
+  // was taken to show, that one, and the one after. What came before matters early in a period
+  // alone, what comes after late in it.
   struct Squares {
     double before = 0, same = 0, after = 0;
   };
@@ -176,10 +177,14 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     };
     const double at_ns = read.middle_ns();
     const double place = std::clamp((at_ns - time.end_ns) / time.period_ns, 0.0, 0.9999);
-    Squares& sums = places[static_cast<size_t>(place * steps)];
-    sums.before += square(-1);
+    const int at = static_cast<int>(place * steps);
+    Squares& sums = places[static_cast<size_t>(at)];
     sums.same += square(0);
-    sums.after += square(1);
+    if (at < steps / 2) {
+      sums.before += square(-1);
+    } else {
+      sums.after += square(1);
+    }
   }
   // Gains of moving the border between two conversions to a later place, or an earlier one, and
   // the squares of the places between.

@@ -91,7 +91,12 @@ struct ConversionTracker::Pass {
 ConversionTracker::ConversionTracker(const CycleNominal& nominal,
                                      const std::vector<CycleRegister>& registers,
                                      const std::vector<CycleRead>& reads)
-    : nominal_(nominal), registers_(registers), reads_(reads), search_(nominal, registers, reads) {}
+    : nominal_(nominal), registers_(registers), reads_(reads) {}
+
+const ConversionSearch& ConversionTracker::search() const {
+  if (!search_) search_.emplace(nominal_, registers_, reads_);
+  return *search_;
+}
 
 double ConversionTracker::Bend(const CycleRead& read, const WindowFit& fit, double end_ns,
                                double period_ns, double reach_ns, WindowCursors* cursors) const {
@@ -136,7 +141,7 @@ std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size
   if (reach_ns > kMostReach * nominal_.period_ns) return std::nullopt;
   const double near_ns = std::clamp(lost.x[1], nominal_.period_ns - most_ns + reach_ns,
                                     nominal_.period_ns + most_ns - reach_ns);
-  const FoundCycle found = search_.In(first, last, near_ns - reach_ns, near_ns + reach_ns);
+  const FoundCycle found = search().In(first, last, near_ns - reach_ns, near_ns + reach_ns);
   if (found.score > ConversionSearch::kClearlyBetter) return std::nullopt;
   CyclePhase state = found.phase;
   state.p *= kUsedTwice;
@@ -201,7 +206,7 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
       Advance(cycles, wander, &state);
       std::optional<CyclePhase> anew;
       if (k >= piece_end && IsLost(state)) {
-        const auto [first, last] = search_.PieceFrom(at, backwards);
+        const auto [first, last] = search().PieceFrom(at, backwards);
         // What is lost at once again is not worth it.
         const bool worth_it = !(found_last && k == piece_end);
         if (worth_it) anew = Relock(state, at, first, last, wander);

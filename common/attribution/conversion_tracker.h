@@ -37,6 +37,8 @@ class ConversionTracker {
   class Likelihood;
   struct Pass;
 
+  const ConversionSearch& search() const;
+
   double Bend(const CycleRead& read, const WindowFit& fit, double end_ns, double period_ns,
               double reach_ns, WindowCursors* cursors) const;
   double CyclesTo(const CycleRead& read, const CyclePhase& state) const;
@@ -59,7 +61,7 @@ class ConversionTracker {
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;
   const std::vector<CycleRead>& reads_;
-  ConversionSearch search_;
+  mutable std::optional<ConversionSearch> search_;  // made where a cycle is lost
 };
 
 }  // namespace synergy

@@ -215,6 +215,7 @@ void RailFitting::FitConversions(const std::vector<CycleRead>& reads, const Conv
   places_off_us_ = std::sqrt(errors.squaredNorm() / static_cast<double>(errors.size()));
   out_.windows = WindowKind::kFitted;
   out_.period_s = 1e-9 * times.period_ns;
+  if (stage != FitStage::kLast) return;
   Summarise(rows);
   part_.place_squares_ns2 = squares;
   part_.placed = placed;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace synergy {
 
@@ -9,13 +10,17 @@ using std::numbers::pi;
 
 double MeanRounding(double steps, double noise) {
   constexpr int kWaves = 16;  // the last adds 0.02 where there is no noise at all
-  const double phase = 2 * pi * (steps - std::floor(steps));
-  double mean = 0, sign = 1;
-  for (int k = 1; k <= kWaves; ++k) {
+  const double phase = 2 * pi * (steps - std::floor(steps)), twice_cos = 2 * std::cos(phase);
+  const double square = std::exp(-4 * std::pow(pi * noise, 2));
+  double sine = std::sin(phase), sine_before = 0;  // of k times the phase
+  double left = std::sqrt(square), factor = left;  // exp(-2 (pi k noise)^2), from one k to the next
+  double mean = 0, sign = -1;
+  for (int k = 1; k <= kWaves && left >= 1e-6; ++k) {
+    mean += sign * left * sine / (pi * k);
     sign = -sign;
-    const double left = std::exp(-2 * std::pow(pi * k * noise, 2));
-    if (left < 1e-6) break;
-    mean += sign * left * std::sin(k * phase) / (pi * k);
+    sine_before = std::exchange(sine, twice_cos * sine - sine_before);
+    factor *= square;
+    left *= factor;
   }
   return mean;
 }
