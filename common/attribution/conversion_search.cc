@@ -43,16 +43,10 @@ double FoundCycle::RunnerUp() const {
   return least;
 }
 
-WindowCursors MakeCursors(const std::vector<CycleRegister>& registers) {
-  WindowCursors cursors;
-  for (const CycleRegister& reg : registers) cursors.emplace_back(*reg.course);
-  return cursors;
-}
-
 WindowFit FitWindow(const CycleRegister& reg, const CycleRead& read, double end_ns,
-                    double period_ns, WindowCursors* cursors) {
+                    double period_ns, size_t* near) {
   const double slot_ns = reg.slot_share * period_ns;
-  const WindowPower power = (*cursors)[read.reg].Over(end_ns - slot_ns, end_ns);
+  const WindowPower power = reg.course->Over(end_ns - slot_ns, end_ns, near);
   return {.end_ns = end_ns,
           .edge = power.edge,
           .mean = power.mean,
@@ -126,14 +120,14 @@ std::vector<size_t> ConversionSearch::Telling(uint32_t reg) const {
 // Mean over these reads.
 double ConversionSearch::Score(double phase_ns, double period_ns,
                                std::span<const size_t> reads) const {
-  WindowCursors cursors = MakeCursors(registers_);
+  size_t near = 0;
   double sum = 0;
   for (const size_t i : reads) {
     const CycleRead& read = reads_[i];
     const CycleRegister& reg = registers_[read.reg];
     const double zero = phase_ns + reg.offset * period_ns;
     const double end = zero + period_ns * std::floor((read.middle_ns() - zero) / period_ns);
-    sum += FitWindow(reg, read, end, period_ns, &cursors).square();
+    sum += FitWindow(reg, read, end, period_ns, &near).square();
   }
   return reads.empty() ? 0 : sum / static_cast<double>(reads.size());
 }

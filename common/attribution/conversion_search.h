@@ -63,10 +63,9 @@ struct WindowFit {
   double square() const { return std::min(residual * residual, kOutlier * kOutlier); }
 };
 
-using WindowCursors = std::vector<WindowCursor>;  // by register
-WindowCursors MakeCursors(const std::vector<CycleRegister>& registers);
+// `near`: as PowerCourse::Over has it, of all registers together: they convert in turns.
 WindowFit FitWindow(const CycleRegister& reg, const CycleRead& read, double end_ns,
-                    double period_ns, WindowCursors* cursors);
+                    double period_ns, size_t* near);
 
 // All that it is given outlives it.
 class ConversionSearch {

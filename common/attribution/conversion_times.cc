@@ -165,6 +165,7 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     double before = 0, same = 0, after = 0;
   };
   std::vector<Squares> places(static_cast<size_t>(steps));
+  size_t near = 0;
   for (size_t i = 0; i < reads.size(); ++i) {
     const CycleRead& read = reads[i];
     const ConversionTime& time = times.reads[i];
@@ -172,19 +173,18 @@ double ReadDelay(const std::vector<CycleRegister>& registers, const std::vector<
     const double slot_ns = reg.slot_share * time.period_ns;
     const auto square = [&](double cycles) {
       const double end_ns = time.end_ns + cycles * time.period_ns;
-      const double off = (read.value - reg.course->Mean(end_ns - slot_ns, end_ns)) / reg.noise;
+      const double mean = reg.course->Over(end_ns - slot_ns, end_ns, &near).mean;
+      const double off = (read.value - mean) / reg.noise;
       return std::min(off * off, kOutlier * kOutlier);
     };
     const double at_ns = read.middle_ns();
     const double place = std::clamp((at_ns - time.end_ns) / time.period_ns, 0.0, 0.9999);
     const int at = static_cast<int>(place * steps);
     Squares& sums = places[static_cast<size_t>(at)];
+    // In the order of time, as windows are found best.
+    if (at < steps / 2) sums.before += square(-1);
     sums.same += square(0);
-    if (at < steps / 2) {
-      sums.before += square(-1);
-    } else {
-      sums.after += square(1);
-    }
+    if (at >= steps / 2) sums.after += square(1);
   }
   // Gains of moving the border between two conversions to a later place, or an earlier one, and
   // the squares of the places between.

@@ -9,6 +9,7 @@ namespace synergy {
 namespace {
 
 using Eigen::Matrix3d;
+using Eigen::Vector2d;
 using Eigen::Vector3d;
 
 // What a read costs whose conversion is in doubt, as a logarithm of likelihood: more than one that
@@ -99,12 +100,11 @@ const ConversionSearch& ConversionTracker::search() const {
 }
 
 double ConversionTracker::Bend(const CycleRead& read, const WindowFit& fit, double end_ns,
-                               double period_ns, double reach_ns, WindowCursors* cursors) const {
+                               double period_ns, double reach_ns, size_t* near) const {
   const double slope = fit.edge / (registers_[read.reg].slot_share * period_ns);
   double most = 0;
   for (const double by_ns : {-reach_ns, reach_ns}) {
-    const double mean =
-        FitWindow(registers_[read.reg], read, end_ns + by_ns, period_ns, cursors).mean;
+    const double mean = FitWindow(registers_[read.reg], read, end_ns + by_ns, period_ns, near).mean;
     most = std::max(most, std::abs(mean - fit.mean - slope * by_ns));
   }
   return most / kBendReach;
@@ -126,8 +126,9 @@ void ConversionTracker::Advance(double cycles, double wander, CyclePhase* state)
 
 bool ConversionTracker::IsCertain(const CycleRead& read, const CyclePhase& state) const {
   const double end = state.x[0] + registers_[read.reg].offset * state.x[1];
-  const double margin = kCertain * std::sqrt(std::max(0.0, state.p(0, 0)));
-  return read.earliest_ns - end > margin && end + state.x[1] - read.latest_ns > margin;
+  const double after = read.earliest_ns - end, before = end + state.x[1] - read.latest_ns;
+  const double least = std::min(after, before);
+  return least > 0 && least * least > kCertain * kCertain * state.p(0, 0);
 }
 
 bool ConversionTracker::IsLost(const CyclePhase& state) {
@@ -153,17 +154,18 @@ std::optional<CyclePhase> ConversionTracker::Relock(const CyclePhase& lost, size
 }
 
 WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state, double* contradicting,
-                                    Likelihood* likelihood, WindowCursors* cursors) const {
+                                    Likelihood* likelihood, size_t* near) const {
   if (!IsCertain(read, *state)) {
     likelihood->AddDoubt();
     return {};
   }
   const CycleRegister& reg = registers_[read.reg];
   const WindowFit fit =
-      FitWindow(reg, read, state->x[0] + reg.offset * state->x[1], state->x[1], cursors);
-  const Vector3d h(fit.slope, fit.slope * reg.offset, 0);
-  const Vector3d ph = state->p * h;
-  const double variance = 1 + h.dot(ph);
+      FitWindow(reg, read, state->x[0] + reg.offset * state->x[1], state->x[1], near);
+  // The drift of the period does not move this read's window.
+  const Vector2d h(fit.slope, fit.slope * reg.offset);
+  const Vector3d ph = state->p.leftCols<2>() * h;
+  const double variance = 1 + h.dot(ph.head<2>());
   const double square = fit.residual * fit.residual / variance;
   likelihood->Add(std::min(square, kOutlier * kOutlier), variance);
   const bool contradicts = square > kOutlier * kOutlier;
@@ -174,17 +176,15 @@ WindowFit ConversionTracker::Update(const CycleRead& read, CyclePhase* state, do
     if (*contradicting > kMostContradict) state->p(0, 0) *= kContradicted;
     return fit;
   }
-  const Vector3d gain = ph / variance;
-  state->x += gain * fit.residual;
-  state->p -= gain * ph.transpose();
-  state->p = 0.5 * (state->p + state->p.transpose()).eval();
+  state->x += fit.residual / variance * ph;
+  state->p -= 1 / variance * (ph * ph.transpose());
   return fit;
 }
 
 ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from, bool backwards,
                                                   double wander, Lost lost) const {
   Pass pass;
-  WindowCursors cursors = MakeCursors(registers_);
+  size_t near = 0;
   const size_t count = backwards ? from + 1 : reads_.size() - from;
   pass.filtered.reserve(count);
   pass.predicted.reserve(count);
@@ -222,7 +222,7 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
       pass.cycles.push_back(cycles);
       pass.filtered.push_back(state);
     }
-    pass.fits.push_back(Update(read, &state, &contradicting, &likelihood, &cursors));
+    pass.fits.push_back(Update(read, &state, &contradicting, &likelihood, &near));
     pass.filtered.back() = state;
     pass.state_of.push_back(static_cast<uint32_t>(pass.filtered.size() - 1));
   }
@@ -230,19 +230,20 @@ ConversionTracker::Pass ConversionTracker::Filter(CyclePhase start, size_t from,
   return pass;
 }
 
-std::vector<CyclePhase> ConversionTracker::Smooth(const Pass& pass) const {
-  std::vector<CyclePhase> states = pass.filtered;
+// Of a pass that has filtered them, in their place.
+std::vector<CyclePhase> ConversionTracker::Smooth(Pass* pass) {
+  std::vector<CyclePhase> states = std::move(pass->filtered);
   for (size_t k = states.size() - 1; k-- > 0;) {
-    if (pass.is_found_anew[k + 1]) continue;
-    const CyclePhase& ahead = pass.predicted[k + 1];
+    if (pass->is_found_anew[k + 1]) continue;
+    const CyclePhase& ahead = pass->predicted[k + 1];
     // The covariances' scales differ by many orders: each is taken in its own standard deviation.
     const Vector3d sd = ahead.p.diagonal().cwiseSqrt();
     const Vector3d scale = sd.cwiseInverse();
     const Matrix3d inverse = scale.asDiagonal() *
                              Matrix3d(scale.asDiagonal() * ahead.p * scale.asDiagonal()).inverse() *
                              scale.asDiagonal();
-    Matrix3d moved = pass.filtered[k].p;
-    Move(pass.cycles[k + 1], moved.transpose());
+    Matrix3d moved = states[k].p;
+    Move(pass->cycles[k + 1], moved.transpose());
     const Matrix3d gain = moved * inverse;
     states[k].x += gain * (states[k + 1].x - ahead.x);
     states[k].p += gain * (states[k + 1].p - ahead.p) * gain.transpose();
@@ -250,9 +251,9 @@ std::vector<CyclePhase> ConversionTracker::Smooth(const Pass& pass) const {
   return states;
 }
 
-ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const {
-  const std::vector<CyclePhase> states = Smooth(pass);
-  WindowCursors cursors = MakeCursors(registers_);
+ConversionTimes ConversionTracker::Report(Pass pass, double wander) const {
+  const std::vector<CyclePhase> states = Smooth(&pass);
+  size_t near = 0;
   ConversionTimes times;
   times.reads.reserve(reads_.size());
   times.wander = wander;
@@ -278,11 +279,11 @@ ConversionTimes ConversionTracker::Report(const Pass& pass, double wander) const
       fit.residual -= later_ns * fit.slope;
       fit.steady_ns -= std::abs(later_ns);
     } else {
-      fit = FitWindow(registers_[read.reg], read, end, state.x[1], &cursors);
+      fit = FitWindow(registers_[read.reg], read, end, state.x[1], &near);
     }
     time.edge = fit.edge;
     const double reach_ns = kBendReach * time.sd_ns;
-    if (fit.steady_ns < reach_ns) time.bend = Bend(read, fit, end, state.x[1], reach_ns, &cursors);
+    if (fit.steady_ns < reach_ns) time.bend = Bend(read, fit, end, state.x[1], reach_ns, &near);
     sum += fit.square();
     ++count;
   }

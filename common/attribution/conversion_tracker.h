@@ -40,7 +40,7 @@ class ConversionTracker {
   const ConversionSearch& search() const;
 
   double Bend(const CycleRead& read, const WindowFit& fit, double end_ns, double period_ns,
-              double reach_ns, WindowCursors* cursors) const;
+              double reach_ns, size_t* near) const;
   double CyclesTo(const CycleRead& read, const CyclePhase& state) const;
   static void Advance(double cycles, double wander, CyclePhase* state);
   bool IsCertain(const CycleRead& read, const CyclePhase& state) const;
@@ -52,11 +52,11 @@ class ConversionTracker {
                                    double wander) const;
   // `contradicting`: share of the last reads.
   WindowFit Update(const CycleRead& read, CyclePhase* state, double* contradicting,
-                   Likelihood* likelihood, WindowCursors* cursors) const;
+                   Likelihood* likelihood, size_t* near) const;
   enum class Lost { kFoundAnew, kStaysLost };
   Pass Filter(CyclePhase start, size_t from, bool backwards, double wander, Lost lost) const;
-  std::vector<CyclePhase> Smooth(const Pass& pass) const;
-  ConversionTimes Report(const Pass& pass, double wander) const;
+  static std::vector<CyclePhase> Smooth(Pass* pass);
+  ConversionTimes Report(Pass pass, double wander) const;
 
   const CycleNominal& nominal_;
   const std::vector<CycleRegister>& registers_;

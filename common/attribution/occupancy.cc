@@ -19,6 +19,11 @@ void Occupancy::Append(double end_ns, std::span<const Part> parts) {
   end_ = end_ns;
 }
 
+void Occupancy::Reserve(size_t pieces) {
+  begins_.reserve(begins_.size() + pieces);
+  who_.reserve(who_.size() + pieces);
+}
+
 Occupancy::Who Occupancy::Alone(uint32_t category) {
   if (category >= alone_.size()) alone_.resize(category + 1);
   Who& who = alone_[category];

@@ -30,6 +30,8 @@ class Occupancy {
     double share = 0;
   };
   void Append(double end_ns, std::span<const Part> parts);
+  // Room for so many pieces more.
+  void Reserve(size_t pieces);
 
   double begin_ns() const { return begins_.front(); }
   double end_ns() const { return end_; }
@@ -80,6 +82,13 @@ class Occupancy {
   std::vector<uint32_t> grid_;
 };
 
+// The power over a window.
+struct WindowPower {
+  double mean = 0;
+  double edge = 0;       // power at its end less that at its begin
+  double steady_ns = 0;  // as much earlier or later the mean changes along with the edge
+};
+
 // The power over time that the categories' powers make. `occupancy` outlives it.
 class PowerCourse {
  public:
@@ -103,6 +112,16 @@ class PowerCourse {
             .steady_ns = std::min(at - piece.begin_ns, piece.end_ns - at)};
   }
 
+  // `near`: as above, of the window's begin; the course may be another one of the same occupancy.
+  WindowPower Over(double begin_ns, double end_ns, size_t* near) const {
+    const Point begin = At(begin_ns, near);
+    size_t near_end = *near;
+    const Point end = At(end_ns, &near_end);
+    return {.mean = (end.energy - begin.energy) / (end_ns - begin_ns),
+            .edge = end.power - begin.power,
+            .steady_ns = std::min(begin.steady_ns, end.steady_ns)};
+  }
+
   double EnergyUntil(double at_ns) const { return At(at_ns).energy; }
   double PowerAt(double at_ns) const { return At(at_ns).power; }
   double Mean(double begin_ns, double end_ns) const {
@@ -119,26 +138,17 @@ class PowerCourse {
   std::unique_ptr<PieceEnergy[]> pieces_;
 };
 
-// The power over a window, for windows that are asked for one after the other.
-struct WindowPower {
-  double mean = 0;
-  double edge = 0;       // power at its end less that at its begin
-  double steady_ns = 0;  // as much earlier or later the mean changes along with the edge
-};
+// For windows that are asked for one after the other.
 class WindowCursor {
  public:
   explicit WindowCursor(const PowerCourse& course) : course_(course) {}
   WindowPower Over(double begin_ns, double end_ns) {
-    const PowerCourse::Point begin = course_.At(begin_ns, &begin_);
-    const PowerCourse::Point end = course_.At(end_ns, &end_);
-    return {.mean = (end.energy - begin.energy) / (end_ns - begin_ns),
-            .edge = end.power - begin.power,
-            .steady_ns = std::min(begin.steady_ns, end.steady_ns)};
+    return course_.Over(begin_ns, end_ns, &near_);
   }
 
  private:
   const PowerCourse& course_;
-  size_t begin_ = 0, end_ = 0;
+  size_t near_ = 0;
 };
 
 }  // namespace synergy

@@ -17,17 +17,12 @@ constexpr double kMostOutliers = 0.01;
 // an outlier, only what no rail could do.
 constexpr double kWide = 3, kMostWide = 0.03, kFarOutlier = 60;
 
-// How far the rows are from their predictions, in the standard deviation that most of them have;
-// 0 of those that were left out before.
+// How far the rows are from their predictions, in steps; 0 of those that were left out before.
 std::vector<double> Distances(const Eigen::VectorXd& p, const RegressionRows& rows) {
   std::vector<double> off(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     off[i] = rows.left_out(i) ? 0 : std::abs(rows.y(i) - rows.Predict(i, p));
   }
-  std::vector<double> sample;
-  for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sample.push_back(off[i]);
-  const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
-  for (size_t i = 0; i < off.size(); ++i) off[i] /= std::sqrt(sd * sd + rows.variance(i));
   return off;
 }
 
@@ -46,16 +41,23 @@ size_t OneIn(size_t rows) {
 }
 
 uint64_t LeaveOutOutliers(const Eigen::VectorXd& p, RegressionRows* rows) {
-  const std::vector<double> distances = Distances(p, *rows);
-  const auto share_beyond = [&distances](double limit) {
-    const auto beyond = std::ranges::count_if(distances, [limit](double d) { return d > limit; });
-    return static_cast<double>(beyond) / static_cast<double>(distances.size());
+  const std::vector<double> off = Distances(p, *rows);
+  std::vector<double> sample;
+  for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sample.push_back(off[i]);
+  const double sd = StandardDeviation(&sample), variance = std::max(sd * sd, kRoundingVariance);
+  const auto is_beyond = [&](size_t i, double limit) {
+    return off[i] * off[i] > limit * limit * (variance + rows->variance(i));
+  };
+  const auto share_beyond = [&](double limit) {
+    size_t beyond = 0;
+    for (size_t i = 0; i < off.size(); ++i) beyond += is_beyond(i, limit) ? 1 : 0;
+    return static_cast<double>(beyond) / static_cast<double>(off.size());
   };
   const double limit = share_beyond(kWide) > kMostWide ? kFarOutlier : kOutlier;
   if (share_beyond(limit) > kMostOutliers) return 0;
   uint64_t outliers = 0;
-  for (size_t i = 0; i < distances.size(); ++i) {
-    if (distances[i] <= limit) continue;
+  for (size_t i = 0; i < off.size(); ++i) {
+    if (!is_beyond(i, limit)) continue;
     rows->LeaveOut(i);
     ++outliers;
   }

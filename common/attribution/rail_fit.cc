@@ -16,7 +16,7 @@ namespace {
 // Rounds of windows and powers, each from the other.
 constexpr int kRounds = 30;
 // Until the readings are explained hardly better than before: once, where the powers want the
-// windows no further away than this, else so many times.
+// windows no further away than this, or hardly nearer than in the round before, else so many times.
 constexpr double kStandstill = 0.98;
 constexpr double kSettledPlaceUs = 0.15;
 constexpr int kStillRounds = 8;
@@ -67,17 +67,27 @@ CycleFit::~CycleFit() = default;
 double CycleFit::FindDelay(const RunCourse& course, const Rails& rails) {
   const double period_ns = 1e9 * rails.front()->window().period_s();
   const double step_ns = std::clamp(period_ns / 4, kLeastDelayStepNs, kDelayStepNs);
-  double none = 0, best = 0, delay_ns = 0;
-  for (double at_ns = 0; at_ns <= RailFitting::kMostDelayNs; at_ns += step_ns) {
+  const auto misfit_at = [&](double steps) {
     double misfit = 0;
-    for (const RailFitting* rail : rails) misfit += rail->MisfitAt(at_ns).value_or(0);
-    if (at_ns == 0) none = best = misfit;
-    if (misfit >= best) continue;
+    for (const RailFitting* rail : rails) misfit += rail->MisfitAt(steps * step_ns).value_or(0);
+    return misfit;
+  };
+  const double none = misfit_at(0), most = RailFitting::kMostDelayNs / step_ns;
+  double best = none, found = 0;
+  const auto look_at = [&](double steps) {
+    if (!(steps > 0) || steps > most) return;
+    const double misfit = misfit_at(steps);
+    if (misfit >= best) return;
     best = misfit;
-    delay_ns = at_ns;
-  }
+    found = steps;
+  };
+  // Windows that are a period long hardly tell two steps apart: first every second one.
+  for (double steps = 2; steps <= most; steps += 2) look_at(steps);
+  const double near = found;
+  look_at(near - 1);
+  look_at(near + 1);
   const double clearly = RailFitting::ClearlyLikelier(rails.size() * course.categories());
-  return none - best < clearly ? 0 : delay_ns;
+  return none - best < clearly ? 0 : found * step_ns;
 }
 
 struct CycleFit::Found {
@@ -143,7 +153,7 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const 
   ConversionTimes times;
   int moves = 0;
   int still = 0;
-  double least_noise = 0;
+  double least_noise = 0, off_before_us = 0;
   for (int round = 0; round < kRounds; ++round) {
     const RailCycle cycle(rails, reads);
     times = cycle_ ? cycle.Follow(*cycle_) : cycle.Track(found);
@@ -167,7 +177,10 @@ double CycleFit::SettleCycle(const RunCourse& course, const Rails& rails, const 
     const double noise = NoiseOf(rails);
     still = round > 0 && noise > kStandstill * least_noise ? still + 1 : 0;
     if (still == 0) least_noise = noise;
-    if (still >= (off_us < kSettledPlaceUs ? 1 : kStillRounds)) break;
+    const bool is_near =
+        off_us < kSettledPlaceUs || (round > 1 && off_us > kStandstill * off_before_us);
+    if (still >= (is_near ? 1 : kStillRounds)) break;
+    off_before_us = off_us;
   }
   FitLast(reads, times, rails);
   ShareNoise(rails);

@@ -262,7 +262,7 @@ void RailFitting::FollowRows(const RailRows& rows) {
 }
 
 void RailFitting::FollowDrift() {
-  constexpr size_t kEnough = 8'192;
+  constexpr size_t kEnough = 4'096;
   const size_t one_in = std::max<size_t>(1, readings_.size() / kEnough);
   const double reach_ns = 1e9 * window().period_s();
   WindowCursor power(Course());

@@ -44,10 +44,23 @@ std::vector<Span> OtherSpans(const RunData& data, const RunPart& part) {
   return spans;
 }
 
-// The place of an operator among `ops`, which rise, or where it would be.
-uint32_t PlaceOf(const std::vector<uint32_t>& ops, uint32_t op) {
-  return static_cast<uint32_t>(std::ranges::lower_bound(ops, op) - ops.begin());
-}
+// Places of operators among `ops`, which rise; most often one is asked for after the one before it.
+class Places {
+ public:
+  explicit Places(const std::vector<uint32_t>& ops) : ops_(ops) {}
+  // Where it is, or would be.
+  uint32_t Of(uint32_t op) {
+    ++last_;
+    if (!IsAt(op)) last_ = static_cast<size_t>(std::ranges::lower_bound(ops_, op) - ops_.begin());
+    return static_cast<uint32_t>(last_);
+  }
+  // Whether it is at the last of these.
+  bool IsAt(uint32_t op) const { return last_ < ops_.size() && ops_[last_] == op; }
+
+ private:
+  const std::vector<uint32_t>& ops_;
+  size_t last_ = 0;
+};
 
 // Builds the occupancy from one event to the next.
 class Builder {
@@ -55,11 +68,14 @@ class Builder {
   Builder(RunCourse* course, const std::vector<Span>& spans, std::vector<IdleTime> idle)
       : course_(*course),
         spans_(spans),
+        places_(course->ops()),
         idle_(std::move(idle)),
         counted_from_(After(course->part.begin_ns)) {}
 
   void MoveTo(int64_t at_ns);
   void Apply(const SpanEvent& event);
+  // One of those that FollowEachOther.
+  void Run(const Span& span);
 
  private:
   struct Thread {
@@ -68,9 +84,8 @@ class Builder {
   };
 
   double After(int64_t at_ns) const { return static_cast<double>(at_ns - course_.part.origin_ns); }
-  uint32_t CategoryOf(const Span& span) const {
-    return span.activity == Activity::kInference ? PlaceOf(course_.ops(), span.op)
-                                                 : course_.other();
+  uint32_t CategoryOf(const Span& span) {
+    return span.activity == Activity::kInference ? places_.Of(span.op) : course_.other();
   }
   void Append(double end, std::span<const Occupancy::Part> parts);
   void AppendEmpty(int64_t until_ns);
@@ -78,6 +93,7 @@ class Builder {
 
   RunCourse& course_;
   const std::vector<Span>& spans_;
+  Places places_;
   const std::vector<IdleTime> idle_;
   const double counted_from_;
   std::vector<Thread> threads_;  // by number
@@ -158,6 +174,18 @@ void Builder::Apply(const SpanEvent& event) {
   if (thread->open.empty()) --busy_;
 }
 
+void Builder::Run(const Span& span) {
+  if (span.begin_ns == span.end_ns) return;  // as ForEachEvent has it
+  MoveTo(span.begin_ns);
+  const Occupancy::Part part{.category = CategoryOf(span), .share = 1};
+  Append(After(span.end_ns), std::span(&part, 1));
+}
+
+bool FollowEachOther(const std::vector<Span>& spans) {
+  const auto overlap = [](const Span& a, const Span& b) { return b.begin_ns < a.end_ns; };
+  return std::ranges::adjacent_find(spans, overlap) == spans.end();
+}
+
 // By so much may a marker of one thread come behind one of another that began later.
 constexpr Nanoseconds kMostDisorder = Seconds(1);
 
@@ -176,19 +204,20 @@ void ForEachMarker(const RunData& data, const RunPart& part, Use use) {
 }
 
 void AddOps(const RunData& data, RunPart* part) {
+  Places places(part->ops);
   ForEachMarker(data, *part, [&](const Marker& m) {
     if (!Counts(m)) return;
     part->measured_begin_ns = std::min(part->measured_begin_ns, m.begin_ns);
     part->measured_end_ns = std::max(part->measured_end_ns, m.end_ns);
-    const uint32_t place = PlaceOf(part->ops, m.op);
-    if (place < part->ops.size() && part->ops[place] == m.op) return;
-    part->ops.insert(part->ops.begin() + place, m.op);
+    const uint32_t place = places.Of(m.op);
+    if (!places.IsAt(m.op)) part->ops.insert(part->ops.begin() + place, m.op);
   });
 }
 
 std::vector<Span> ReadMarkers(const RunData& data, RunCourse* course) {
   const RunPart& part = course->part;
   std::vector<Span> spans = OtherSpans(data, part);
+  Places places(part.ops);
   ForEachMarker(data, part, [&](const Marker& m) {
     const bool is_new = m.end_ns > part.begin_ns;
     if (m.op == kOpNet) {
@@ -203,7 +232,7 @@ std::vector<Span> ReadMarkers(const RunData& data, RunCourse* course) {
                      .thread = m.thread,
                      .activity = counts ? Activity::kInference : Activity::kSetup,
                      .op = m.op});
-    if (counts && is_new) ++course->executions[PlaceOf(part.ops, m.op)];
+    if (counts && is_new) ++course->executions[places.Of(m.op)];
   });
   std::ranges::sort(course->iteration_begins);
   return spans;
@@ -262,10 +291,15 @@ RunCourse CourseOf(const RunData& data, RunPart part) {
     course.measure_end = static_cast<double>(p.measured_end_ns - p.origin_ns);
   }
   const std::vector<Span> spans = ReadMarkers(data, &course);
+  course.occupancy.Reserve(2 * spans.size() + 1);
   Builder builder(&course, spans, IdleTimes(data, p.end_ns));
-  for (const SpanEvent& event : EventsOf(spans)) {
-    builder.MoveTo(event.at_ns);
-    builder.Apply(event);
+  if (FollowEachOther(spans)) {
+    for (const Span& span : spans) builder.Run(span);
+  } else {
+    ForEachEvent(spans, [&](const SpanEvent& event) {
+      builder.MoveTo(event.at_ns);
+      builder.Apply(event);
+    });
   }
   builder.MoveTo(p.end_ns);
   return course;

@@ -31,7 +31,7 @@ constexpr double kContextDecays = 12;
 constexpr double kContextWindows = 2;
 // Readings of a voltage that are looked at: it is one line, for all operators.
 constexpr size_t kFirstVoltages = 6'000;
-constexpr size_t kLaterVoltages = 512;
+constexpr size_t kLaterVoltages = 256;
 // Readings that are kept from before it, for a value between two.
 constexpr size_t kKeptReadings = 2;
 
@@ -192,8 +192,9 @@ void RunFit::AddVoltages(const RunCourse& course, const std::vector<RailReadings
     const size_t most = has_part_ ? kLaterVoltages : kFirstVoltages;
     const size_t one_in = std::max<size_t>(1, all.size() / most);
     const CycleFit& cycle = *of_rail[i];
-    std::vector<WindowCursor> cursors;
-    for (RailFitting* rail : rails) cursors.emplace_back(rail->Course());
+    std::vector<const PowerCourse*> powers;
+    for (RailFitting* rail : rails) powers.push_back(&rail->Course());
+    size_t near = 0;
     for (size_t k = 0; k < all.size(); k += one_in) {
       const auto window = cycle.WindowOf(all[k], readings[i].voltage_channel.window());
       if (!window || !course.IsUsable(window->begin_ns, window->end_ns)) {
@@ -201,7 +202,7 @@ void RunFit::AddVoltages(const RunCourse& course, const std::vector<RailReadings
         continue;
       }
       for (size_t j = 0; j < rails.size(); ++j) {
-        const double steps = cursors[j].Over(window->begin_ns, window->end_ns).mean +
+        const double steps = powers[j]->Over(window->begin_ns, window->end_ns, &near).mean +
                              rails[j]->DriftAt(window->end_ns);
         currents[j] = rails[j]->scale() * steps;
       }

@@ -5,7 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <queue>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "common/attribution/timeline.h"
@@ -14,25 +19,37 @@ namespace synergy {
 
 struct SpanEvent {
   int64_t at_ns;
-  bool begins;  // at one instant, what ends comes first
+  bool begins;
   size_t span;  // its index
-  friend bool operator<(const SpanEvent& a, const SpanEvent& b) {
-    return std::tie(a.at_ns, a.begins, a.span) < std::tie(b.at_ns, b.begins, b.span);
-  }
 };
 
-// Spans without length have no events.
-inline std::vector<SpanEvent> EventsOf(const std::vector<Span>& spans) {
-  std::vector<SpanEvent> events;
-  events.reserve(2 * spans.size());
-  for (size_t i = 0; i < spans.size(); ++i) {
-    if (spans[i].begin_ns == spans[i].end_ns) continue;  // takes no time and no energy
-    events.push_back({spans[i].begin_ns, true, i});
-    events.push_back({spans[i].end_ns, false, i});
+// Calls `use` with each event; at one instant, what ends comes first, and lower indices. Spans
+// without length have none. Linear where spans come in the order of their begins and few are open
+// at once.
+template <typename Use>
+void ForEachEvent(const std::vector<Span>& spans, Use use) {
+  std::vector<size_t> order;  // empty: as they come
+  if (!std::ranges::is_sorted(spans, {}, &Span::begin_ns)) {
+    order.resize(spans.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, {}, [&](size_t i) { return spans[i].begin_ns; });
   }
-  // One thread's operators follow each other: nothing to do then.
-  if (!std::is_sorted(events.begin(), events.end())) std::sort(events.begin(), events.end());
-  return events;
+  using End = std::pair<int64_t, size_t>;
+  std::priority_queue<End, std::vector<End>, std::greater<>> open;
+  const auto end_until = [&](int64_t at_ns) {
+    for (; !open.empty() && open.top().first <= at_ns; open.pop()) {
+      use(SpanEvent{.at_ns = open.top().first, .begins = false, .span = open.top().second});
+    }
+  };
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const size_t at = order.empty() ? i : order[i];
+    const Span& span = spans[at];
+    if (span.begin_ns == span.end_ns) continue;  // takes no time and no energy
+    end_until(span.begin_ns);
+    use(SpanEvent{.at_ns = span.begin_ns, .begins = true, .span = at});
+    open.emplace(span.end_ns, at);
+  }
+  end_until(std::numeric_limits<int64_t>::max());
 }
 
 // The spans that a thread is in: few. The innermost began last; of those that began at once, the

@@ -116,10 +116,10 @@ std::vector<Span> DecidingSpans(const RunData& data) {
 Shares ShareTime(const std::vector<Span>& spans, const std::vector<RailPower>& rails,
                  int64_t begin_ns, int64_t end_ns) {
   Sharing sharing(spans, rails, begin_ns);
-  for (const SpanEvent& event : EventsOf(spans)) {
+  ForEachEvent(spans, [&](const SpanEvent& event) {
     sharing.MoveTo(event.at_ns);
     sharing.Apply(event);
-  }
+  });
   sharing.MoveTo(end_ns);
   return sharing.Take();
 }

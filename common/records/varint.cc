@@ -2,7 +2,7 @@
 
 namespace synergy {
 
-bool TakeVarint(std::string_view* data, uint64_t* value) {
+bool TakeLongVarint(std::string_view* data, uint64_t* value) {
   uint64_t result = 0;
   for (size_t i = 0; i < data->size() && i < 10; ++i) {
     const auto byte = static_cast<uint8_t>((*data)[i]);

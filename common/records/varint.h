@@ -16,7 +16,15 @@ inline void AppendVarint(std::string* out, uint64_t value) {
 }
 
 // Takes a varint off the front of `data`. False where there is no whole one of at most 64 bits.
-bool TakeVarint(std::string_view* data, uint64_t* value);
+bool TakeLongVarint(std::string_view* data, uint64_t* value);
+inline bool TakeVarint(std::string_view* data, uint64_t* value) {
+  if (data->empty() || static_cast<uint8_t>(data->front()) >= 0x80) {
+    return TakeLongVarint(data, value);
+  }
+  *value = static_cast<uint8_t>(data->front());
+  data->remove_prefix(1);
+  return true;
+}
 
 // Signed numbers of small magnitude as small unsigned ones: 0, -1, 1, -2, ...
 constexpr uint64_t ZigZag(int64_t value) {
