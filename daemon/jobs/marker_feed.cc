@@ -1,6 +1,7 @@
 #include "daemon/jobs/marker_feed.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "fmt/format.h"
@@ -24,23 +25,23 @@ MarkerFeed::MarkerFeed(int ring_fd, const RingGeometry& geometry, MonotonicTime 
 }
 
 void MarkerFeed::AllowSetup() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   check_.AllowSetup();
 }
 
 void MarkerFeed::SetOperatorCount(uint32_t count) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   check_.SetOperatorCount(count);
   executed_.resize(count);
 }
 
 void MarkerFeed::AllowIterations(v1::Phase phase, uint32_t end) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   check_.AllowIterations(phase, end);
 }
 
 void MarkerFeed::AllowCounts(uint32_t events) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   check_.AllowCounts(events);
 }
 
@@ -101,7 +102,7 @@ void MarkerFeed::Read() {
 }
 
 void MarkerFeed::Poll(Snapshot* snapshot) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Read();
   snapshot->as_of = as_of_;
   snapshot->completed.swap(for_simulation_);
@@ -110,7 +111,7 @@ void MarkerFeed::Poll(Snapshot* snapshot) {
 }
 
 MarkerFeed::Activity MarkerFeed::Drain(std::vector<Marker>* markers) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Read();
   if (activity_.ring.ok()) {
     const absl::StatusOr<uint64_t> dropped = reader_.Dropped();
@@ -123,12 +124,12 @@ MarkerFeed::Activity MarkerFeed::Drain(std::vector<Marker>* markers) {
 }
 
 std::vector<v1::EventCounts> MarkerFeed::TakeCounts() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return std::exchange(counts_, {});
 }
 
 std::vector<double> MarkerFeed::MeanTimes() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<double> times;
   for (const Executed& op : executed_) {
     if (op.executions == 0) continue;

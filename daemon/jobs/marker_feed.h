@@ -9,10 +9,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
 #include "common/marker_ring.h"
 #include "common/marker_ring_reader.h"
+#include "common/priority_mutex.h"
 #include "daemon/jobs/marker_check.h"
 #include "daemon/power/board_simulation.h"
 #include "synergy/v1/records.pb.h"
@@ -68,7 +68,7 @@ class MarkerFeed final : public ActivityFeed {
 
   const bool simulated_;
   Clock& clock_;
-  absl::Mutex mutex_;
+  PriorityMutex mutex_;
   MarkerRingReader reader_ ABSL_GUARDED_BY(mutex_);
   MarkerCheck check_ ABSL_GUARDED_BY(mutex_);
   Activity activity_ ABSL_GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 #include "daemon/jobs/reading_tally.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "common/records/resolution.h"
 #include "fmt/format.h"
@@ -37,7 +38,7 @@ ReadingTally::ReadingTally(const Sampler& sampler) : sampler_(sampler) {
 }
 
 void ReadingTally::OnReadings(size_t source, const std::vector<ChannelReading>& readings) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<Channel>& channels = sources_[source];
   for (const ChannelReading& r : readings) {
     if (r.channel >= channels.size()) continue;
@@ -59,7 +60,7 @@ void ReadingTally::OnReadings(size_t source, const std::vector<ChannelReading>& 
 bool ReadingTally::AllReadSince(MonotonicTime since, bool voltages) const {
   for (size_t i = 0; i < sampler_.source_count(); ++i) {
     if (!sampler_.source_status(i).ok()) continue;
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     for (const Channel& channel : sources_[i]) {
       if (channel.voltage && !voltages) continue;
       if (channel.readings == 0 || channel.last_begin_ns < since.ns) return false;
@@ -81,7 +82,7 @@ bool ReadingTally::IsStuck(const Channel& channel, bool others_changed) {
 }
 
 std::vector<std::string> ReadingTally::NeverChanged() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> lines;
   for (size_t source = 0; source < sources_.size(); ++source) {
     const std::vector<Channel>& channels = sources_[source];
@@ -109,7 +110,7 @@ std::vector<std::string> ReadingTally::NeverChanged() const {
 }
 
 std::vector<ReadingTally::Rail> ReadingTally::Count() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<Rail> rails;
   for (const auto& channels : sources_) {
     for (const Channel& channel : channels) {

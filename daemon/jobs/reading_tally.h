@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "daemon/sampling/reading_sink.h"
 #include "daemon/sampling/sampler.h"
 
@@ -68,7 +68,7 @@ class ReadingTally final : public ReadingSink {
   static bool IsStuck(const Channel& channel, bool others_changed);
 
   const Sampler& sampler_;
-  mutable absl::Mutex mutex_;
+  mutable PriorityMutex mutex_;
   std::vector<std::vector<Channel>> sources_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "daemon/power/ina3221_registers.h"
@@ -13,7 +14,7 @@ void FaultyRegisterBus::RaiseAveraging(uint8_t address) {
   const uint32_t averages = faults_->Averages();
   if (averages <= 1) return;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (std::exchange(raised_[address], true)) return;
   }
   const absl::StatusOr<RegisterRead> now = bus_->Read(address, ina3221::kConfiguration);
@@ -40,7 +41,7 @@ absl::StatusOr<RegisterRead> FaultyRegisterBus::Read(uint8_t address, uint8_t re
   if (faults_->IsMissing(rail->second)) {
     return absl::UnavailableError(fmt::format("{} gives no data (SIMULATED fault)", rail->second));
   }
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (faults_->IsStuck(rail->second)) {
     read->value = held_.try_emplace({address, reg}, read->value).first->second;
   } else {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/register_bus.h"
 #include "daemon/power/simulated_faults.h"
 
@@ -36,7 +36,7 @@ class FaultyRegisterBus final : public RegisterBus {
   const std::shared_ptr<RegisterBus> bus_;
   const std::shared_ptr<SimulatedFaults> faults_;
   const RailOf rails_;
-  absl::Mutex mutex_;
+  PriorityMutex mutex_;
   std::map<std::pair<uint8_t, uint8_t>, uint16_t> held_ ABSL_GUARDED_BY(mutex_);
   std::map<uint8_t, bool> raised_ ABSL_GUARDED_BY(mutex_);
 };

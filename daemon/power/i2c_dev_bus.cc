@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
+#include <mutex>
 #include <utility>
 
 #include "common/sysfs.h"
@@ -85,7 +86,7 @@ absl::Status I2cDevBus::Choose(uint8_t address) {
 }
 
 absl::StatusOr<RegisterRead> I2cDevBus::Read(uint8_t address, uint8_t reg) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (absl::Status status = Choose(address); !status.ok()) return status;
   RegisterRead read;
   read.begin = clock_.Now();
@@ -96,7 +97,7 @@ absl::StatusOr<RegisterRead> I2cDevBus::Read(uint8_t address, uint8_t reg) {
 }
 
 absl::Status I2cDevBus::Write(uint8_t address, uint8_t reg, uint16_t value) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (absl::Status status = Choose(address); !status.ok()) return status;
   const int error = Transfer(fd_.get(), I2C_SMBUS_WRITE, reg, &value);
   return error == 0 ? absl::OkStatus() : SysfsError("Writing to", Chip(address), error);

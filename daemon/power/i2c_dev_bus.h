@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "common/unique_fd.h"
 #include "daemon/power/register_bus.h"
 
@@ -39,7 +39,7 @@ class I2cDevBus final : public RegisterBus {
   const UniqueFd fd_;
   const uint32_t bit_rate_hz_;
   Clock& clock_;
-  absl::Mutex mutex_;                        // the bus, as long as a transfer lasts
+  PriorityMutex mutex_;                      // the bus, as long as a transfer lasts
   int chosen_ ABSL_GUARDED_BY(mutex_) = -1;  // the address that transfers go to
 };
 

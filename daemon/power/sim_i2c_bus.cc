@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <utility>
 
 namespace synergy {
@@ -17,7 +18,7 @@ SimI2cBus::SimI2cBus(std::string name, uint32_t bit_rate_hz, Clock& clock)
     : name_(std::move(name)), bit_ns_x1000_(1'000'000'000'000 / bit_rate_hz), clock_(clock) {}
 
 void SimI2cBus::Attach(uint8_t address, std::unique_ptr<RegisterChip> chip) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   chips_[address] = std::move(chip);
 }
 
@@ -36,7 +37,7 @@ absl::StatusOr<RegisterChip*> SimI2cBus::Find(uint8_t address) {
 }
 
 absl::StatusOr<RegisterRead> SimI2cBus::Read(uint8_t address, uint8_t reg) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   absl::StatusOr<RegisterChip*> chip = Find(address);
   if (!chip.ok()) return chip.status();
   RegisterRead read;
@@ -50,7 +51,7 @@ absl::StatusOr<RegisterRead> SimI2cBus::Read(uint8_t address, uint8_t reg) {
 }
 
 absl::Status SimI2cBus::Write(uint8_t address, uint8_t reg, uint16_t value) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   absl::StatusOr<RegisterChip*> chip = Find(address);
   if (!chip.ok()) return chip.status();
   const MonotonicTime end = clock_.Now() + Bits(kWriteBits);
@@ -60,7 +61,7 @@ absl::Status SimI2cBus::Write(uint8_t address, uint8_t reg, uint16_t value) {
 }
 
 void SimI2cBus::BetweenTransactions(const std::function<void(MonotonicTime)>& action) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   action(clock_.Now());
 }
 

@@ -14,8 +14,8 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/register_bus.h"
 #include "daemon/power/register_chip.h"
 
@@ -45,7 +45,7 @@ class SimI2cBus final : public RegisterBus {
   const std::string name_;
   const int64_t bit_ns_x1000_;
   Clock& clock_;
-  absl::Mutex mutex_;  // the bus: held as long as a transaction lasts
+  PriorityMutex mutex_;  // the bus: held as long as a transaction lasts
   std::map<uint8_t, std::unique_ptr<RegisterChip>> chips_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <utility>
 
 namespace synergy::sim {
@@ -95,7 +96,7 @@ void SimulatedBoard::BeginRun(const Run& run, ActivityFeed* feed) {
       for (Ina3221Chip* chip : chips_) chip->SeedNoise(run.seed, now);
     });
   }
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   executions_.Clear();
   truth_ = TruthLog();
@@ -106,14 +107,14 @@ void SimulatedBoard::BeginRun(const Run& run, ActivityFeed* feed) {
 }
 
 void SimulatedBoard::SetOperators(const v1::OperatorTable& operators) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   operators_ = operators;
   RebuildLoads();
 }
 
 v1::RunTruth SimulatedBoard::EndRun() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   feed_ = nullptr;
   executions_.Clear();
@@ -124,7 +125,7 @@ v1::RunTruth SimulatedBoard::EndRun() {
 }
 
 std::vector<std::string> SimulatedBoard::Disclaimers() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> lines = {
       fmt::format("power, temperature and readings come from a model of this board ({}), not from "
                   "a measurement",
@@ -151,14 +152,14 @@ std::vector<std::string> SimulatedBoard::Disclaimers() const {
 }
 
 void SimulatedBoard::SetCpuSpeeds(const std::vector<CpuSpeed>& policies) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   cpu_.SetSpeeds(policies);
   FollowCpu();
 }
 
 int64_t SimulatedBoard::CpuKhz(size_t policy) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   return cpu_.Khz(policy, working_ || power_.end() < cpu_.rests_from());
 }
@@ -186,25 +187,25 @@ void SimulatedBoard::FollowCpu() {
 }
 
 double SimulatedBoard::temperature_c() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Advance(clock_.Now());
   return power_.temperature_c();
 }
 
 double SimulatedBoard::MeanCurrent(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (end > power_.end()) Advance(end);
   return power_.MeanCurrent(rail, begin, end);
 }
 
 double SimulatedBoard::MeanVoltage(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (end > power_.end()) Advance(end);
   return power_.MeanVoltage(rail, begin, end);
 }
 
 double SimulatedBoard::MeanPower(size_t rail, MonotonicTime begin, MonotonicTime end) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (end > power_.end()) Advance(end);
   return power_.MeanPower(rail, begin, end);
 }

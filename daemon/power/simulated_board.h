@@ -14,7 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/priority_mutex.h"
 #include "common/records/conversion_cycle.h"
 #include "daemon/power/board_profile.h"
 #include "daemon/power/board_simulation.h"
@@ -124,7 +124,7 @@ class SimulatedBoard final : public BoardSimulation {
   const SimulationProfile simulation_;
   const std::shared_ptr<SimulatedFaults> faults_;
 
-  mutable absl::Mutex mutex_;
+  mutable PriorityMutex mutex_;
   SimulatedCpu cpu_ ABSL_GUARDED_BY(mutex_);
   CpuOperatingPoint busy_ ABSL_GUARDED_BY(mutex_), idle_ ABSL_GUARDED_BY(mutex_);  // of cpu_
   uint32_t cores_on_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "common/counter_noise.h"
@@ -44,7 +45,7 @@ double SimulatedBoard::Tap::MeanPower(size_t rail, MonotonicTime begin, Monotoni
   return board_.MeanPower(rail, begin - delay, end - delay);
 }
 void SimulatedBoard::Tap::ForgetBefore(MonotonicTime time) {
-  absl::MutexLock lock(&board_.mutex_);
+  const std::lock_guard lock(board_.mutex_);
   needed_ = time - board_.faults_->LongestDelay();
   board_.Forget();
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <mutex>
 #include <numbers>
 #include <span>
 #include <utility>
@@ -204,7 +205,7 @@ bool SimulatedFaults::IsMissing(std::string_view rail) const {
 bool SimulatedFaults::ReadFails() {
   const SimulatedFault* fault = Active(Kind::kReadErrors);
   if (fault == nullptr) return false;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return UniformDraw(seed_, draws_++) < fault->value;
 }
 

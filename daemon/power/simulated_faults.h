@@ -12,8 +12,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/oscillator_drift.h"
 
 namespace synergy {
@@ -119,7 +119,7 @@ class SimulatedFaults {
   const uint64_t seed_;
   Clock& clock_;
   std::optional<MonotonicTime> begin_;
-  absl::Mutex mutex_;
+  PriorityMutex mutex_;
   uint64_t draws_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -96,7 +97,7 @@ SimulatedEnergyCounter::SimulatedEnergyCounter(SimulatedRailView rail, double jo
 
 absl::StatusOr<std::string> SimulatedEnergyCounter::Read() {
   if (absl::Status status = FaultOf(rail_); !status.ok()) return status;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const int64_t updates = UpdatesBy(rail_, begin_, period_s_, updates_);
   if (updates > updates_) {
     const MonotonicTime from = TimeOf(rail_, begin_, period_s_, updates_);
@@ -130,13 +131,13 @@ absl::Status SimulatedGauge::Update() {
 }
 
 absl::StatusOr<std::string> SimulatedGauge::ReadCurrent() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (absl::Status status = Update(); !status.ok()) return status;
   return fmt::format("{}", microamperes_);
 }
 
 absl::StatusOr<std::string> SimulatedGauge::ReadVoltage() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (absl::Status status = Update(); !status.ok()) return status;
   return fmt::format("{}", microvolts_);
 }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/power_trace.h"
 #include "daemon/power/simulated_faults.h"
 #include "daemon/power/sysfs_tree.h"
@@ -63,7 +63,7 @@ class SimulatedEnergyCounter {
   const double period_s_;
   const double first_j_;
   const MonotonicTime begin_;
-  absl::Mutex mutex_;
+  PriorityMutex mutex_;
   int64_t updates_ ABSL_GUARDED_BY(mutex_) = 0;
   double joules_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -85,7 +85,7 @@ class SimulatedGauge {
   const SimulatedRailView rail_;
   const double period_s_;
   const MonotonicTime begin_;
-  absl::Mutex mutex_;
+  PriorityMutex mutex_;
   int64_t updates_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t microamperes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t microvolts_ ABSL_GUARDED_BY(mutex_) = 0;

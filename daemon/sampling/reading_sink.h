@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <mutex>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/power_source.h"
 #include "synergy/v1/records.pb.h"
 
@@ -25,27 +26,34 @@ class ReadingSink {
 // The sinks of a sampler. Thread-safe; sources do not wait for each other.
 class SinkList {
  public:
+  explicit SinkList(size_t sources = 1) : in_use_(sources) {}
+
   void Add(ReadingSink* sink) {
-    absl::MutexLock lock(&mutex_);
-    sinks_.push_back(sink);
+    Change([&] { sinks_.push_back(sink); });
   }
   // Waits until no call into any sink runs.
   void Remove(ReadingSink* sink) {
-    absl::MutexLock lock(&mutex_);
-    std::erase(sinks_, sink);
+    Change([&] { std::erase(sinks_, sink); });
   }
   void OnReadings(size_t source, const std::vector<ChannelReading>& readings) {
-    absl::ReaderMutexLock lock(&mutex_);
+    const std::lock_guard lock(in_use_[source]);
     for (ReadingSink* sink : sinks_) sink->OnReadings(source, readings);
   }
   void OnGap(size_t source, const v1::Gap& gap) {
-    absl::ReaderMutexLock lock(&mutex_);
+    const std::lock_guard lock(in_use_[source]);
     for (ReadingSink* sink : sinks_) sink->OnGap(source, gap);
   }
 
  private:
-  absl::Mutex mutex_;
-  std::vector<ReadingSink*> sinks_ ABSL_GUARDED_BY(mutex_);
+  template <typename Use>
+  void Change(Use use) {
+    for (PriorityMutex& one : in_use_) one.lock();
+    use();
+    for (PriorityMutex& one : in_use_) one.unlock();
+  }
+
+  std::vector<PriorityMutex> in_use_;  // by source; all of them to change the list
+  std::vector<ReadingSink*> sinks_;
 };
 
 }  // namespace synergy

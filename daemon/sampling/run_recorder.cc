@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include <mutex>
 #include <utility>
 
 #include "common/records/chunk.h"
@@ -75,7 +76,7 @@ RunRecorder::RunRecorder(std::vector<uint32_t> first_channels, std::unique_ptr<R
 RunRecorder::~RunRecorder() { StopWriter(); }
 
 void RunRecorder::OnReadings(size_t source, const std::vector<ChannelReading>& readings) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (stopping_) return;
   for (const ChannelReading& r : readings) {
     const uint32_t channel = first_channels_[source] + r.channel;
@@ -85,21 +86,21 @@ void RunRecorder::OnReadings(size_t source, const std::vector<ChannelReading>& r
 }
 
 void RunRecorder::OnGap(size_t source, const v1::Gap& gap) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (stopping_) return;
   batcher_.AddGap(source, gap);
   Enqueue(batcher_.TakeReady());
 }
 
 void RunRecorder::OnMarkers(const std::vector<Marker>& markers) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (stopping_) return;
   for (const Marker& marker : markers) batcher_.AddMarker(marker);
   Enqueue(batcher_.TakeReady());
 }
 
 void RunRecorder::OnRecord(const v1::RunRecord& record) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (stopping_) return;
   batcher_.AddRecord(record);
   Enqueue(batcher_.TakeReady());
@@ -119,25 +120,30 @@ void RunRecorder::Enqueue(std::vector<Batch> batches) {
     queued_bytes_ += bytes;
     queue_.push_back(std::move(batch));
   }
-  work_.Signal();
+  work_.release();
 }
 
 void RunRecorder::Write() {
   pthread_setname_np(pthread_self(), "recorder");
-  absl::MutexLock lock(&mutex_);
-  while (true) {
-    while (queue_.empty() && !stopping_) work_.Wait(&mutex_);
-    if (queue_.empty()) return;
+  std::unique_lock lock(mutex_);
+  while (!queue_.empty() || !stopping_) {
+    if (queue_.empty()) {
+      lock.unlock();
+      work_.acquire();
+      lock.lock();
+      continue;
+    }
     const Batch batch = std::move(queue_.front());
     queue_.pop_front();
     const bool failed = !status_.ok();
-    mutex_.Unlock();
+    lock.unlock();
     const absl::Status written = failed ? absl::OkStatus() : WriteBatch(batch);
-    mutex_.Lock();
+    lock.lock();
     queued_bytes_ -= batch.bytes();
     if (failed || !written.ok()) dropped_ += batch.count();
     if (!written.ok()) status_ = written;
     if (queue_.empty()) NoteDropped();
+    if (queued_bytes_ == 0) written_.notify_all();
   }
 }
 
@@ -171,14 +177,13 @@ void RunRecorder::NoteDropped() {
 }
 
 void RunRecorder::AwaitWriter() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](size_t* bytes) { return *bytes == 0; }, &queued_bytes_));
+  std::unique_lock lock(mutex_);
+  written_.wait(lock, [this] { return queued_bytes_ == 0; });
 }
 
 void RunRecorder::Flush() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (!stopping_) Enqueue(batcher_.TakeAll());
   }
   AwaitWriter();
@@ -186,16 +191,16 @@ void RunRecorder::Flush() {
 
 void RunRecorder::StopWriter() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
-    work_.Signal();
+    work_.release();
   }
   if (writer_.joinable()) writer_.join();
 }
 
 absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (stopping_) return absl::FailedPreconditionError("the run's records are finished already");
     Enqueue(batcher_.TakeAll());
     stopping_ = true;  // nothing comes behind the end record
@@ -204,7 +209,7 @@ absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
   absl::Status status;
   std::vector<Batch> rest;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     status = status_;
     if (!status.ok()) {
       batcher_.AddRecord(NoticeRecord(
@@ -218,7 +223,7 @@ absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
   }
   for (const Batch& batch : rest) status.Update(WriteBatch(batch));
   status.Update(spool_->Finish());
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   status_ = status;
   return status;
 }
@@ -226,12 +231,12 @@ absl::Status RunRecorder::Finish(const v1::RunEnd& end) {
 uint64_t RunRecorder::chunks() const { return spool_->chunks(); }
 
 absl::Status RunRecorder::status() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return status_;
 }
 
 uint64_t RunRecorder::dropped() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return dropped_;
 }
 

@@ -2,18 +2,20 @@
 // spool.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <semaphore>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "common/marker_ring.h"
+#include "common/priority_mutex.h"
 #include "daemon/sampling/record_batcher.h"
 #include "daemon/sampling/sampler.h"
 #include "daemon/sampling/spool.h"
@@ -77,8 +79,9 @@ class RunRecorder : public ReadingSink {
   const std::unique_ptr<RunSpool> spool_;
   const std::function<void(uint64_t)> on_chunk_;
 
-  mutable absl::Mutex mutex_;
-  absl::CondVar work_;
+  mutable PriorityMutex mutex_;
+  std::counting_semaphore<> work_{0};    // no lock of its own: the sampler releases it
+  std::condition_variable_any written_;  // all that was queued
   RecordBatcher batcher_ ABSL_GUARDED_BY(mutex_);
   std::deque<Batch> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // with the batch that is being written

@@ -35,7 +35,8 @@ absl::Status SetThreadAffinity(std::jthread& thread, const std::vector<int>& cpu
 
 }  // namespace
 
-Sampler::Sampler(std::vector<std::unique_ptr<PowerSource>> sources, Clock& clock) : clock_(clock) {
+Sampler::Sampler(std::vector<std::unique_ptr<PowerSource>> sources, Clock& clock)
+    : clock_(clock), sinks_(sources.size()) {
   for (auto& source : sources) {
     pollers_.push_back(
         std::make_unique<SourcePoller>(pollers_.size(), std::move(source), clock_, sinks_));

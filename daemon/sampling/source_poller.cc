@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <utility>
 
 #include "daemon/power/source_description.h"
@@ -68,7 +69,7 @@ bool SourcePoller::Tick() {
   // What is gone looks for itself.
   const bool goes_on = status.ok() || absl::IsUnavailable(status) || absl::IsNotFound(status);
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     books_.ticks += missed.count + 1;
     books_.missed += missed.count;
     books_.failed += status.ok() ? 0 : 1;
@@ -89,19 +90,19 @@ void SourcePoller::UpdateDescription(MonotonicTime now) {
   describe_due_ = now + kDescribeInterval;
   v1::SourceInfo news;
   synergy::UpdateDescription(*source_, &news);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   description_.set_max_rate_hz(news.max_rate_hz());
   description_.mutable_remarks()->Swap(news.mutable_remarks());
   doubt_ = source_->Doubt();
 }
 
 std::string SourcePoller::doubt() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return doubt_;
 }
 
 v1::SourceInfo SourcePoller::Describe() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   v1::SourceInfo info = description_;
   if (!status_.ok()) {
     info.add_remarks(fmt::format("{} is not read: {}", info.name(), status_.ToString()));
@@ -145,7 +146,7 @@ v1::SourceStats SourcePoller::TakeStats() {
   v1::SourceStats stats;
   stats.set_source(source_->name());
   stats.set_requested_hz(1e9 / static_cast<double>(used_period_ns_.load()));
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::swap(books, books_);
   stats.set_ticks(books.ticks);
   stats.set_missed(books.missed);
@@ -165,7 +166,7 @@ v1::SourceStats SourcePoller::TakeStats() {
 }
 
 absl::Status SourcePoller::status() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return status_;
 }
 

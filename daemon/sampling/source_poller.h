@@ -11,8 +11,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "daemon/power/power_source.h"
 #include "daemon/sampling/channel_books.h"
 #include "daemon/sampling/reading_sink.h"
@@ -104,7 +104,7 @@ class SourcePoller {
   std::vector<ChannelReading> readings_;
   MonotonicTime describe_due_;
 
-  mutable absl::Mutex mutex_;
+  mutable PriorityMutex mutex_;
   Books books_ ABSL_GUARDED_BY(mutex_);
   std::vector<ChannelBooks> channels_ ABSL_GUARDED_BY(mutex_);
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

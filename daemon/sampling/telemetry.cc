@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "common/cpu_time.h"
@@ -66,7 +67,7 @@ Telemetry::Telemetry(TelemetryRingWriter ring, std::vector<std::vector<Channel>>
 }
 
 void Telemetry::OnReadings(size_t source, const std::vector<ChannelReading>& readings) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (const ChannelReading& r : readings) {
     if (r.channel >= channels_[source].size()) continue;
     const Channel& channel = channels_[source][r.channel];
@@ -98,7 +99,7 @@ std::optional<double> Telemetry::PowerSince(std::optional<Counter>& last, const 
 }
 
 void Telemetry::OnGap(size_t, const v1::Gap& gap) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   MoveTo(gap.end_ns());
 }
 
@@ -138,7 +139,7 @@ void Telemetry::CloseRecord() {
 
 void Telemetry::SetActivity(const std::string& run_id, v1::Phase phase, uint32_t iteration,
                             std::optional<uint32_t> op) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::fill(std::begin(record_.run_id), std::end(record_.run_id), '\0');
   std::memcpy(record_.run_id, run_id.data(), std::min(run_id.size(), sizeof(record_.run_id) - 1));
   record_.phase = static_cast<uint32_t>(phase);
@@ -149,7 +150,7 @@ void Telemetry::SetActivity(const std::string& run_id, v1::Phase phase, uint32_t
 
 std::optional<double> Telemetry::TopRailPower() const {
   const int64_t now_ns = clock_.Now().ns;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (!top_rail_) return std::nullopt;
   double sum = sums_[*top_rail_];
   uint64_t count = record_.rails[*top_rail_].readings;

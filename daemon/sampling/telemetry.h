@@ -11,8 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/priority_mutex.h"
 #include "common/telemetry_ring.h"
 #include "daemon/sampling/sampler.h"
 #include "synergy/v1/board.pb.h"
@@ -82,7 +82,7 @@ class Telemetry : public ReadingSink {
   Clock& clock_;
   const int ring_fd_;
 
-  mutable absl::Mutex mutex_;
+  mutable PriorityMutex mutex_;
   TelemetryRingWriter ring_ ABSL_GUARDED_BY(mutex_);
   // By source and channel.
   std::vector<std::vector<std::optional<Counter>>> counters_ ABSL_GUARDED_BY(mutex_);
