@@ -257,12 +257,18 @@ std::string GateAnnotations(const std::vector<GateResult>& points) {
     text += fmt::format("::{} title=synergyctl gate {}{}::{}\n", kind, DecisionName(of),
                         points.front().simulated.empty() ? "" : " (SIMULATED)", Message(said));
   };
+  // GitHub shows ten of a kind.
+  constexpr size_t kMostUndecided = 5;
   for (const GateResult& result : points) {
+    size_t undecided = 0;
     for (const GateRow& row : result.rows) {
       if (row.decision == GateDecision::kFail) add("error", row.decision, RowSentence(result, row));
-      if (row.decision == GateDecision::kInconclusive) {
-        add("warning", row.decision, RowSentence(result, row));
-      }
+      if (row.decision != GateDecision::kInconclusive || ++undecided > kMostUndecided) continue;
+      add("warning", row.decision, RowSentence(result, row));
+    }
+    if (undecided > kMostUndecided) {
+      add("warning", GateDecision::kInconclusive,
+          InPoint(result, fmt::format("{} more rows", undecided - kMostUndecided)));
     }
     if (!result.measured) continue;  // what failed says it
     for (const std::string& line : result.against) {

@@ -94,6 +94,21 @@ TEST(GateAnnotations, AreCommandsOfALineEach) {
   EXPECT_THAT(GateAnnotations({result}), StartsWith("::notice title=synergyctl gate PASS::"));
 }
 
+TEST(GateAnnotations, LeaveRoomForWhatFailed) {
+  GateResult result = Result();
+  const GateRow undecided = {.name = "relu", .decision = GateDecision::kInconclusive};
+  result.rows.insert(result.rows.begin(), 64, undecided);
+  const std::string text = GateAnnotations({result});
+  const auto lines = [&](const std::string& of) {
+    size_t count = 0;
+    for (size_t at = text.find(of); at != std::string::npos; at = text.find(of, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(lines("::warning "), 6u);
+  EXPECT_EQ(lines("::error "), 1u);
+  EXPECT_THAT(text, HasSubstr("::warning title=synergyctl gate INCONCLUSIVE::59 more rows\n"));
+}
+
 TEST(GateTexts, SayThatABoardIsSimulated) {
   GateResult result = Result();
   result.simulated = "SIMULATED: the powers come from a model.";
