@@ -296,7 +296,12 @@ bool RailFitting::Regress(RailRows* rows, int most_iterations, bool by_cluster) 
     }
   } else {
     part_.outliers = 0;
-    if (rows->place_knots() > 0) part_.outliers = LeaveOutOutliers(start, &rows->rows());
+    // A freedom's score is that of the noise it was found at: with wild readings back among the
+    // rows of windows that are known it would lead the noise ever further away.
+    const bool was_fitted = window().stamps_are_window() && freedom_score_ > 0;
+    if (rows->place_knots() > 0 || was_fitted) {
+      part_.outliers = LeaveOutOutliers(start, &rows->rows());
+    }
     fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations, by_cluster);
     if (const uint64_t more = LeaveOutOutliers(fit_.p, &rows->rows()); more > 0) {
       part_.outliers += more;
