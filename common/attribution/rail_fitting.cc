@@ -25,6 +25,10 @@ constexpr double kFilteredSpread = 0.3;
 constexpr double kDriftSpread = 0.3;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
+// No meter is better than this share of what it reads. Were the noise of a trace without any taken
+// for less, the readings' information would be so much greater than that of what is known beside
+// them that numbers of double precision cannot hold the sum of both.
+constexpr double kLeastNoiseShare = 1e-6;
 // One that other rails of the chip tell is held in later parts, its information so much greater:
 // where a rail stands at the border of two steps, noise and powers are known in terms of each other
 // alone, and sums of quadratics around different places lead away from both.
@@ -192,6 +196,11 @@ double RailFitting::MeanKnots() const {
 
 double RailFitting::Level() const { return std::max(std::abs(level_.value_or(0)), 1.0); }
 
+double RailFitting::NoiseFloor() const {
+  const double floor = kLeastNoiseShare * Level();
+  return floor > 1 ? floor : 0;
+}
+
 // The factors as they are known now; in the first part with what they may be off by.
 DriftGrowth RailFitting::Growth() const {
   DriftGrowth growth;
@@ -278,6 +287,8 @@ void RailFitting::FollowDrift() {
 
 bool RailFitting::Regress(RailRows* rows, int most_iterations, bool by_cluster) {
   if (rows->rows().size() == 0) return false;
+  rows->rows().SetLeastNoise(std::max(kLeastNoise, NoiseFloor()));
+  noise_ = std::max(noise_, NoiseFloor());
   if (is_known()) FollowRows(*rows);
   const auto all = static_cast<Eigen::Index>(rows->parameters());
   VectorXd start = VectorXd::Zero(all);

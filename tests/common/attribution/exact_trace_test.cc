@@ -108,5 +108,24 @@ TEST(ExactTrace, OneWildReadingAmongFewChangesNothing) {
   }
 }
 
+// Whether or not the operators' edges are the windows'.
+TEST(ExactTrace, WithoutAnyNoiseIsKnownToAMillionth) {
+  for (const int64_t shift_ns : {0, 300'000, 512'345}) {
+    for (const int64_t window_ns : {kWindowNs, kWindowNs / 100}) {
+      const RailEnergy rail = Solve({.shift_ns = shift_ns, .window_ns = window_ns});
+      EXPECT_EQ(rail.stuck, 0u) << shift_ns << " " << window_ns;
+      for (uint32_t op = 0; op < kNamed; ++op) {
+        ASSERT_TRUE(rail.ops[op].energy_j.has_value()) << shift_ns << " " << window_ns;
+        const Estimate& found = *rail.ops[op].energy_j;
+        const double truth = kOperators[op].energy_j();
+        EXPECT_NEAR(found.mean / truth, 1, 1e-5) << shift_ns << " " << window_ns;
+        EXPECT_LE(found.low, truth) << shift_ns << " " << window_ns;
+        EXPECT_GE(found.high, truth) << shift_ns << " " << window_ns;
+        EXPECT_GT(found.half_width(), 1e-9 * truth) << shift_ns << " " << window_ns;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace synergy
