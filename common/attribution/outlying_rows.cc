@@ -44,7 +44,8 @@ uint64_t LeaveOutOutliers(const Eigen::VectorXd& p, RegressionRows* rows) {
   const std::vector<double> off = Distances(p, *rows);
   std::vector<double> sample;
   for (size_t i = 0; i < off.size(); i += OneIn(off.size())) sample.push_back(off[i]);
-  const double sd = StandardDeviation(&sample), variance = std::max(sd * sd, kRoundingVariance);
+  const double sd = std::max(StandardDeviation(&sample), rows->least_noise()),
+               variance = std::max(sd * sd, kRoundingVariance);
   const auto is_beyond = [&](size_t i, double limit) {
     return off[i] * off[i] > limit * limit * (variance + rows->variance(i));
   };

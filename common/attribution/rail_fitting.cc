@@ -25,6 +25,10 @@ constexpr double kFilteredSpread = 0.3;
 constexpr double kDriftSpread = 0.3;
 // The noise is around what it was found to be before, within ten times that.
 constexpr double kNoiseSpread = 10;
+// No meter is better than this share of what it reads. Were the noise of a trace without any taken
+// for less, the readings' information would be so much greater than that of what is known beside
+// them that numbers of double precision cannot hold the sum of both.
+constexpr double kLeastNoiseShare = 1e-6;
 // One that other rails of the chip tell is held in later parts, its information so much greater:
 // where a rail stands at the border of two steps, noise and powers are known in terms of each other
 // alone, and sums of quadratics around different places lead away from both.
@@ -192,6 +196,11 @@ double RailFitting::MeanKnots() const {
 
 double RailFitting::Level() const { return std::max(std::abs(level_.value_or(0)), 1.0); }
 
+double RailFitting::NoiseFloor() const {
+  const double floor = kLeastNoiseShare * Level();
+  return floor > 1 ? floor : 0;
+}
+
 // The factors as they are known now; in the first part with what they may be off by.
 DriftGrowth RailFitting::Growth() const {
   DriftGrowth growth;
@@ -278,6 +287,8 @@ void RailFitting::FollowDrift() {
 
 bool RailFitting::Regress(RailRows* rows, int most_iterations, bool by_cluster) {
   if (rows->rows().size() == 0) return false;
+  rows->rows().SetLeastNoise(std::max(kLeastNoise, NoiseFloor()));
+  noise_ = std::max(noise_, NoiseFloor());
   if (is_known()) FollowRows(*rows);
   const auto all = static_cast<Eigen::Index>(rows->parameters());
   VectorXd start = VectorXd::Zero(all);
@@ -296,7 +307,12 @@ bool RailFitting::Regress(RailRows* rows, int most_iterations, bool by_cluster) 
     }
   } else {
     part_.outliers = 0;
-    if (rows->place_knots() > 0) part_.outliers = LeaveOutOutliers(start, &rows->rows());
+    // A freedom's score is that of the noise it was found at: with wild readings back among the
+    // rows of windows that are known it would lead the noise ever further away.
+    const bool was_fitted = window().stamps_are_window() && freedom_score_ > 0;
+    if (rows->place_knots() > 0 || was_fitted) {
+      part_.outliers = LeaveOutOutliers(start, &rows->rows());
+    }
     fit_ = FitRounded(rows->rows(), std::move(start), noise_, prior, most_iterations, by_cluster);
     if (const uint64_t more = LeaveOutOutliers(fit_.p, &rows->rows()); more > 0) {
       part_.outliers += more;

@@ -104,6 +104,8 @@ class RailFitting {
   void Shift(double by_ns);
   void AddIdleRows(double after_ns, double before_ns, RailRows* rows);
   double Level() const;
+  // Of readings whose steps are so fine that they say nothing of the noise; steps. Else 0.
+  double NoiseFloor() const;
   double KnotsAt(double at_ns) const;
   struct Stretch {
     size_t first = 0, last = 0;  // readings [first, last), all the same

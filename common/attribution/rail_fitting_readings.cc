@@ -183,7 +183,8 @@ bool RailFitting::EraseStuck() {
     if (const auto off = Off(readings_[i], &power)) sample.push_back(std::abs(*off));
   }
   if (sample.empty()) return false;
-  const double sd = std::max(StandardDeviation(&sample), std::sqrt(kRoundingVariance));
+  const double sd =
+      std::max({StandardDeviation(&sample), std::sqrt(kRoundingVariance), NoiseFloor()});
   const bool vary = IterationsVary(stretches);
   std::vector<Stretch> stuck;
   std::ranges::copy_if(stretches, std::back_inserter(stuck), [&](const Stretch& s) {

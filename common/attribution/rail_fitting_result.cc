@@ -179,7 +179,7 @@ RailFit RailFitting::Result() const {
   fit.model_covariance = covariance.topLeftCorner(count, count);
   fit.robust_covariance = robust.topLeftCorner(count, count);
   fit.clusters = summary_.clusters;
-  fit.noise_steps = std::max(0.0, found[count]);
+  fit.noise_steps = std::max(NoiseFloor(), found[count]);
   // A variance of n readings is known to sqrt(2 / n) of it. Rounding that is taken for noise is
   // known.
   const double rounding = out_.windows == WindowKind::kFiltered ? kRoundingVariance : 0;

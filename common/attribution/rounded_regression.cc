@@ -132,7 +132,9 @@ void Describe(const Derivatives& d, RegressionFit* fit) {
   fit->clusters = d.clusters;
 }
 
-double Allowed(double noise) { return std::clamp(noise, kLeastNoise, kMostNoise); }
+double Allowed(const RegressionRows& rows, double noise) {
+  return std::clamp(noise, rows.least_noise(), kMostNoise);
+}
 
 // One step of Newton's method from where `d` was found, the noise at most by a factor of
 // kMostGrowth; `d` becomes that of where it ends. How much the likelihood gained.
@@ -146,7 +148,8 @@ double Step(const RegressionRows& rows, const Quadratic& prior, Derivatives* d,
   if (0.5 * step.dot(gradient) < kSettled) return 0;
   const double to = now[now.size() - 1] + step[now.size() - 1];
   step[now.size() - 1] =
-      Allowed(std::clamp(to, fit->noise / kMostGrowth, fit->noise * kMostGrowth)) - fit->noise;
+      Allowed(rows, std::clamp(to, fit->noise / kMostGrowth, fit->noise * kMostGrowth)) -
+      fit->noise;
   for (double length = 1; length > 1e-6; length /= 2) {
     const VectorXd tried = now + length * step;
     const double noise = tried[now.size() - 1];
@@ -195,7 +198,7 @@ RegressionFit FitRounded(const RegressionRows& rows, VectorXd p, double noise,
                          const Quadratic& prior, int most_iterations, bool by_cluster) {
   RegressionFit fit;
   fit.p = std::move(p);
-  fit.noise = Allowed(noise);
+  fit.noise = Allowed(rows, noise);
   Derivatives d = Differentiate(rows, fit.p, fit.noise, false);
   fit.log_likelihood = d.log_likelihood + prior.At(Joined(fit.p, fit.noise));
   for (int i = 0; i < most_iterations && !fit.converged; ++i) {
@@ -209,12 +212,12 @@ RegressionFit StepRounded(const RegressionRows& rows, VectorXd p, double noise,
                           const Quadratic& prior) {
   RegressionFit fit;
   fit.p = std::move(p);
-  fit.noise = Allowed(noise);
+  fit.noise = Allowed(rows, noise);
   Describe(Differentiate(rows, fit.p, fit.noise, true), &fit);
   const VectorXd to = (prior.h + fit.data.h).ldlt().solve(prior.g + fit.data.g);
   fit.p = to.head(fit.p.size());
   fit.noise =
-      Allowed(std::clamp(to[fit.p.size()], fit.noise / kMostGrowth, fit.noise * kMostGrowth));
+      Allowed(rows, std::clamp(to[fit.p.size()], fit.noise / kMostGrowth, fit.noise * kMostGrowth));
   return fit;
 }
 

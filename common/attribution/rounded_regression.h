@@ -59,6 +59,9 @@ class RegressionRows {
   uint32_t cluster(size_t row) const { return cluster_[row]; }
   bool rounded(size_t row) const { return (kinds_[row] & kRounded) != 0; }
   uint32_t lines_from() const { return lines_from_; }
+  // No fit finds less noise than that; kLeastNoise or more, steps.
+  void SetLeastNoise(double steps) { least_noise_ = steps; }
+  double least_noise() const { return least_noise_; }
   double Predict(size_t row, const Eigen::VectorXd& p) const {
     double sum = 0;
     for (const Entry& e : entries(row)) sum += e.weight * p[e.parameter];
@@ -67,6 +70,7 @@ class RegressionRows {
 
  private:
   uint32_t lines_from_;
+  double least_noise_ = kLeastNoise;
   std::vector<Entry> entries_;
   std::vector<size_t> begins_{0};
   std::vector<double> y_, variance_;
