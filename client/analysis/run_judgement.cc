@@ -94,14 +94,27 @@ std::optional<std::string> ResidualWords(const RunReport& report, const RailEner
       rail.rail, beyond_w, 100 * beyond_w / power_w, 100 * limit);
 }
 
+// What windows that are their stamps may put on the wrong side of the measured iterations' begin
+// and end, J: each is whole, wherever it is cut.
+double CutAtEnds(const RunReport& report, const RailEnergy& rail) {
+  const std::optional<Estimate>& rest = rail.idle_w ? rail.idle_w : rail.between_w;
+  double longest_s = 0;
+  for (const v1::ChannelInfo& channel : report.header.channels()) {
+    if (channel.rail() != rail.rail || !channel.window().stamps_are_window()) continue;
+    longest_s = std::max(longest_s, channel.window().slot_s());
+  }
+  return rest ? longest_s * std::abs(PowerOfOperators(report, rail) - rest->mean) : 0;
+}
+
 // A quarter of a step is what rounding may hide from the integral of a rail that stays between two.
 std::optional<std::string> BooksWords(const RunReport& report, const RailEnergy& rail,
                                       double limit) {
   if (!rail.integral_j || !(*rail.integral_j > 0)) return std::nullopt;
   double left = *rail.integral_j - rail.operators_j - rail.between_j;
   const double rounding_j = 0.25 * rail.step_w * report.attribution.inference.time_s;
+  const double hidden_j = rounding_j + CutAtEnds(report, rail);
   // Nothing hides anything from the residual, but two errors may cancel in what is left.
-  if (!(std::abs(left) > limit * *rail.integral_j + rounding_j)) left = rail.residual_j;
+  if (!(std::abs(left) > limit * *rail.integral_j + hidden_j)) left = rail.residual_j;
   if (!(std::abs(left) > limit * *rail.integral_j)) return std::nullopt;
   return fmt::format(
       "the books of {} do not close: {:+.3f} J ({:+.1f} %) of the {:.3f} J that were drawn in the "
@@ -192,8 +205,8 @@ std::optional<std::string> NotFoundWords(const RunReport& report) {
   if (rails.empty()) return std::nullopt;
   return fmt::format(
       "{}: when the sensor converted could not be found from the readings of {} iterations, so "
-      "each stands for all of the time in which its conversion may lie: intervals of operators are "
-      "wide and may miss; measure more iterations. It is not found either where readings are more "
+      "each stands for all of the time in which its conversion may lie, and operators are one "
+      "group; measure more iterations. It is not found either where readings are more "
       "than 12 ms late, or the chip's period is not the stated one (of a sensor file: period_s "
       "within period_tolerance)",
       rails, report.attribution.iterations);

@@ -154,6 +154,17 @@ BlockText TextOf(const TraceFile& file, Progress& progress) {
   };
 }
 
+// What was taken from the numbers alone, and how to say otherwise.
+void SayStepsFound(const SampleTable& samples) {
+  for (const RailFacts& rail : samples.rails()) {
+    if (!rail.step_found) continue;
+    fmt::print(stderr,
+               "{}: all powers of the rail '{}' are multiples of {} W: taken as rounded to that "
+               "(step_w, in the rows or a sensor file, says otherwise)\n",
+               samples.name(), rail.sensor.rail.name(), rail.step_w);
+  }
+}
+
 }  // namespace
 
 TraceFiles TraceFilesOf(const std::string& folder) {
@@ -192,6 +203,7 @@ absl::StatusOr<RunImport> ImportTraces(const TraceFiles& files, const std::strin
   SampleTable samples(sample_file->name(), *sensors);
   absl::Status scanned = ScanFile(*sample_file, samples, progress, stop);
   if (!scanned.ok()) return scanned;
+  SayStepsFound(samples);
   MarkerTable markers(marker_file->name());
   scanned = ScanFile(*marker_file, markers, progress, stop);
   if (!scanned.ok()) return scanned;

@@ -96,6 +96,7 @@ absl::Status SampleTable::Note(const SampleRow& row, uint64_t line, int64_t* ear
     if (*row.step_w != rail.step_w) rail.kind = RawKind::kCurrent;
     ++rail.with_step;
   }
+  if (!is_raw && !step_w) rail.decimal.Add(row.power_w);
   const Freshness freshness =
       row.freshness.value_or(exact ? Freshness::kFresh : Freshness::kUnknown);
   rail.begin_ns = std::min(rail.begin_ns, row.begin_ns);
@@ -148,6 +149,10 @@ absl::Status SampleTable::Decide(RailFacts* rail) {
   const bool differs = rail->with_step > 0 && rail->with_step < rail->readings &&
                        rail->step_w != *rail->sensor.step_w;
   if (differs) rail->kind = RawKind::kCurrent;
+  const bool is_said = rail->with_step > 0 || rail->sensor.step_w || rail->sensor.noise_steps > 0;
+  const std::optional<double> found = is_said ? std::nullopt : rail->decimal.step_w();
+  rail->step_found = found.has_value();
+  if (found) rail->step_w = *found;
   if (rail->kind != RawKind::kCurrent && rail->step_w > 0) rail->kind = RawKind::kSteps;
   if (rail->kind == RawKind::kWatts && rail->sensor.noise_steps > 0) {
     return AtLine(name_, rail->first_line,

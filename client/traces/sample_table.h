@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/traces/decimal_step.h"
 #include "client/traces/sensor_file.h"
 #include "client/traces/text_block.h"
 #include "client/traces/trace_rows.h"
@@ -43,7 +44,9 @@ struct RailFacts {
   int64_t end_ns = INT64_MIN;    // of the last one
   double windows_s = 0;          // of all together
   uint64_t first_line = 0;
-  uint64_t with_step = 0;     // rows that say their step
+  uint64_t with_step = 0;  // rows that say their step
+  DecimalStep decimal;
+  bool step_found = false;    // step_w is `decimal`'s: nobody said it
   uint64_t raw_voltages = 0;  // of kRaw; the other fields are of its current or its energy
 };
 

@@ -133,6 +133,23 @@ TEST(RunJudgement, ReadingsThatTheModelDoesNotExplainAreAReason) {
   EXPECT_THAT(RecordReasons(report, {}), IsEmpty()) << "the sensor says that it is so noisy";
 }
 
+// Windows of 50 ms are cut at both ends, where 5 W begin and 2 W end.
+TEST(RunJudgement, WindowsThatAreCutAtTheEndsAreNoFaultOfTheBooks) {
+  RunReport report = Fitted();
+  report.estimates[0]->idle_w = {.mean = 2, .low = 1.99, .high = 2.01};
+  report.estimates[0]->integral_j = 10.43;
+  const auto is_reason = ElementsAre(StartsWith("residual_too_large: the books of VDD_IN"));
+  EXPECT_THAT(RecordReasons(report, {}), is_reason) << "3.2 %";
+  v1::ChannelInfo* channel = report.header.add_channels();
+  channel->set_rail("VDD_IN");
+  channel->mutable_window()->set_slot_s(0.05);
+  EXPECT_THAT(RecordReasons(report, {}), is_reason) << "its stamps are no windows";
+  channel->mutable_window()->set_stamps_are_window(true);
+  EXPECT_THAT(RecordReasons(report, {}), IsEmpty());
+  report.estimates[0]->residual_j = 0.33;
+  EXPECT_THAT(RecordReasons(report, {}), is_reason) << "the powers are off";
+}
+
 TEST(RunJudgement, BooksThatDoNotCloseAreAReason) {
   RunReport report = Fitted();
   report.estimates[0]->integral_j = 10.4;
@@ -210,7 +227,7 @@ TEST(RunJudgement, WindowsThatCouldNotBeFoundOfARailThatMovesAreAReason) {
   RunReport report = Smeared(2);
   EXPECT_THAT(RecordReasons(report, {}),
               ElementsAre(AllOf(StartsWith("windows_not_found: VDD_IN: when the sensor converted"),
-                                HasSubstr("of 4 iterations"), HasSubstr("may miss"),
+                                HasSubstr("of 4 iterations"), HasSubstr("operators are one group"),
                                 HasSubstr("measure more iterations"))));
   report.estimates.push_back(report.estimates[0]);
   report.estimates[1]->rail = "VDD_CPU";

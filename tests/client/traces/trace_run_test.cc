@@ -171,6 +171,38 @@ TEST(TraceRun, ReadingsOfOneStepAreWholeNumbersOfIt) {
   EXPECT_EQ(readings[1].raw, 6);
 }
 
+// Five windows with these powers.
+Traces WithPowers(const std::vector<const char*>& powers) {
+  Traces traces = Simple();
+  traces.samples = kSampleHeader;
+  int64_t at = 0;
+  for (const char* power : powers) {
+    traces.samples += fmt::format("supply,{},{},{}\n", at, at + 6'000'000, power);
+    at += 6'000'000;
+  }
+  return traces;
+}
+
+double ScaleOf(const Traces& traces) { return DataOf(traces).header()->channels(0).scale(); }
+
+TEST(TraceRun, PowersThatWereAllRoundedToOneDecimalStepHaveThatStep) {
+  Traces traces = WithPowers({"5.1", "4.2", "5", "-0.3", "7.77"});
+  EXPECT_EQ(ScaleOf(traces), 0.01);
+  EXPECT_EQ(DataOf(traces).readings().at(2)[4].raw, 777);
+  EXPECT_EQ(ScaleOf(WithPowers({"5", "4", "3", "2", "7"})), 1);
+  EXPECT_EQ(ScaleOf(WithPowers({"0.000005", "0.25", "3e-1", "0.1", "0.2"})), 1e-6);
+  traces.sensors.defaults.step_w = 0.0001;
+  EXPECT_EQ(ScaleOf(traces), 0.0001) << "what is said counts";
+}
+
+TEST(TraceRun, PowersWithAllTheirDigitsHaveNoStep) {
+  EXPECT_EQ(ScaleOf(WithPowers({"5.1", "4.2", "5", "3.3", "7.123456789"})), kWattsPerRaw);
+  EXPECT_EQ(ScaleOf(WithPowers({"5.1", "4.2", "5", "3.3", "7.123456"})), kWattsPerRaw)
+      << "finer than a millionth";
+  EXPECT_EQ(ScaleOf(WithPowers({"5.1", "4.2", "5.1", "3.3", "2"})), kWattsPerRaw)
+      << "round numbers, not rounded ones";
+}
+
 TEST(TraceRun, StepsThatDifferAreACurrentAndAVoltage) {
   Traces traces = Simple();
   traces.samples = std::string("step_w,") + kSampleHeader +
