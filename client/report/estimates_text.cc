@@ -102,12 +102,7 @@ std::string HalfWidthPercent(const std::optional<Estimate>& e) {
   return fmt::format("{:.{}f}", percent, DecimalsOf(100, percent, 2));
 }
 
-std::string WhatWouldHelp(const GroupEnergy& group, WindowKind windows) {
-  if (windows == WindowKind::kSmeared) {
-    const std::string why = "when the sensor converted was not found";
-    if (!group.more_iterations) return why;
-    return fmt::format("{}: measure at least {} more iterations", why, *group.more_iterations);
-  }
+std::string WhatWouldHelp(const GroupEnergy& group) {
   if (!group.more_iterations) return "the sensor's filter is slower than they are";
   if (*group.more_iterations > kMaxIterations)
     return "no run would be long enough to tell them apart";
@@ -122,8 +117,7 @@ std::string TogetherText(const RunReport& report, std::optional<size_t> only) {
     for (size_t i = 0; i < groups.size(); ++i) {
       text += fmt::format("g{}: {} {} for {} together; {}\n", GroupId(report, rail, i),
                           Printable(report.rails()[rail]), Millijoules(groups[i].energy_j),
-                          NamesOf(report, groups[i]),
-                          WhatWouldHelp(groups[i], report.estimates[rail]->windows));
+                          NamesOf(report, groups[i]), WhatWouldHelp(groups[i]));
     }
   }
   return text;

@@ -20,7 +20,7 @@ std::string MeanCell(const std::optional<double>& mean, const std::optional<Esti
 std::string HalfWidthPercent(const std::optional<Estimate>& e);
 
 // "at least 300 more iterations would tell them apart".
-std::string WhatWouldHelp(const GroupEnergy& group, WindowKind windows);
+std::string WhatWouldHelp(const GroupEnergy& group);
 
 // Both of all rails, or of one.
 // A line per group: what its operators cost together; "" without groups.

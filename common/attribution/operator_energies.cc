@@ -16,8 +16,6 @@ using Eigen::VectorXd;
 
 // Operators below this share of the energy do not decide how precise a run is.
 constexpr double kShareThatCounts = 0.01;
-// From so many iterations the cycle of a free-running sensor is found on most boards.
-constexpr uint64_t kIterationsToFind = 10;
 
 // Mean of the drift's weights over each category's time: categories x knots.
 MatrixXd MeanDriftWeights(const CourseTotals& totals) {
@@ -146,8 +144,6 @@ class Assembly {
   }
   Estimate DynamicOf(uint32_t category, const Estimate& idle) const;
   void AddGroups(const std::vector<uint32_t>& wide, RailEnergy* out) const;
-  bool IsSmeared() const { return fit_.windows == WindowKind::kSmeared; }
-  std::optional<uint64_t> IterationsToFind() const;
   double MeanWatts(const RailEnergy& out) const;  // while operators run
   void AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) const;
   double Widest(const RailEnergy& out) const;
@@ -211,12 +207,6 @@ void Assembly::AddGroup(const std::vector<uint32_t>& members, RailEnergy* out) c
   out->groups.push_back(std::move(group));
 }
 
-// Nothing behind a filter, nor where so many did not do.
-std::optional<uint64_t> Assembly::IterationsToFind() const {
-  if (!IsSmeared() || totals_.iterations >= kIterationsToFind) return std::nullopt;
-  return kIterationsToFind - totals_.iterations;
-}
-
 double Assembly::MeanWatts(const RailEnergy& out) const {
   double seconds = 0;
   for (uint32_t i = 0; i < totals_.ops.size(); ++i) seconds += SecondsPerInference(i);
@@ -250,8 +240,8 @@ double Assembly::Widest(const RailEnergy& out) const {
   double widest = 0;
   for (uint32_t i = 0; i < out.ops.size(); ++i) {
     const OperatorEnergy& op = out.ops[i];
-    const Estimate e = op.group && !IsSmeared() ? out.groups[*op.group].energy_j
-                                                : out.moments.Sum(std::span(&i, 1));
+    const Estimate e =
+        op.group ? out.groups[*op.group].energy_j : out.moments.Sum(std::span(&i, 1));
     if (e.mean < kShareThatCounts * out.inference_j.mean) continue;
     widest = std::max(widest, e.half_width() / e.mean);
   }
@@ -275,8 +265,7 @@ RailEnergy Assembly::Make() {
     const Estimate energy = OfOneExecution(i, out.moments.Sum(std::span(&i, 1)));
     out.operators_j += totals_.seconds[i] * powers_.Watts(i);
     // Behind a filter that is slower than the operator its error is the filter's, not the noise's.
-    // So it is where it is not known when the sensor converted.
-    if (IsSmeared() || SecondsPerExecution(i) < fit_.filter_s) {
+    if (SecondsPerExecution(i) < fit_.filter_s) {
       blurred.push_back(i);
       continue;
     }
@@ -292,7 +281,7 @@ RailEnergy Assembly::Make() {
   out.residual_j = fit_.residual_step_s * fit_.scale * powers_.Volts(totals_.between());
   if (!blurred.empty()) {
     AddGroup(blurred, &out);
-    out.groups.back().more_iterations = IterationsToFind();
+    out.groups.back().more_iterations.reset();
   }
   AddGroups(wide, &out);
   out.widest = Widest(out);

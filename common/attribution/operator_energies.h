@@ -5,8 +5,7 @@
 // that of the model, which knows rounding and unknown windows, and that between clusters of
 // iterations, which knows whatever the model does not. Operators whose interval is wider than 25 %
 // to either side are taken together, in the order of the network, until the group's is not; what
-// they cost together is known, what each costs is not. So are all operators of a rail whose windows
-// are smeared: what those are off by is in no interval of a part of the network. Pure.
+// they cost together is known, what each costs is not. Pure.
 #pragma once
 
 #include <Eigen/Dense>
@@ -57,8 +56,7 @@ struct GroupEnergy {
   std::vector<uint32_t> ops;  // indices in the net
   Estimate energy_j;          // of all of them in one inference
   // Iterations that would be needed, beside those that were measured, until each of its operators
-  // had an interval of its own; where windows are smeared, until these would mostly be found.
-  // Nothing: the sensor's filter is slower than they are, or its cycle was not found from many.
+  // had an interval of its own. Nothing: the sensor's filter is slower than they are, no number is.
   std::optional<uint64_t> more_iterations;
 };
 
@@ -85,7 +83,7 @@ struct RailEnergy {
   // straight lines between readings make of their windows, rounding, filter and gaps.
   double residual_j = 0;
   // Half-width of the widest interval of operators that make up at least 1 % of the energy, as a
-  // share of its mean; those in groups have their group's, but where windows are smeared.
+  // share of its mean; those in groups have their group's.
   double widest = 0;
   double noise_steps = 0;
   double step_w = 0;  // size of one step of the reading

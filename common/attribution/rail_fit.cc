@@ -251,10 +251,7 @@ void CycleFit::AddPart(const RunCourse& course, const SlowDrift& drift,
     ShareNoise(first);
     for (RailFitting* rail : first) FitKnown(rail);
   }
-  for (RailFitting& rail : rails_) {
-    if (rail.windows() == WindowKind::kSmeared) rail.FitSpread();
-    rail.Settle();
-  }
+  for (RailFitting& rail : rails_) rail.Settle();
 }
 
 // One converter reads all of a chip's channels. A rail that hardly moves does not tell its noise

@@ -230,10 +230,6 @@ Quadratic RailFitting::Prior(const RailRows* rows) const {
     prior.h.diagonal().head(ops).setConstant(information);
     prior.g.head(ops).setConstant(information * level);
   }
-  if (busy_level_) {
-    const Eigen::Index ops = categories_ - RunCourse::kOtherCategories;
-    prior.g.head(ops) = *busy_level_ * prior.h.diagonal().head(ops);
-  }
   prior.h.diagonal().segment(categories_, knots_).setConstant(std::pow(kDriftSpread * level, -2));
   // Between operators, where the engine waits, much as when idle. Where pauses alternate with
   // operators faster than the sensor can tell, nothing else says which of them draws what.

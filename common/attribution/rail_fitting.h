@@ -70,8 +70,6 @@ class RailFitting {
   // From windows that are the whole span in which a conversion may lie: where to begin, and where
   // it ends if nothing better is found. False: too few readings; out() says so.
   bool FitSmeared();
-  // Where nothing better is found: with what the conversions may differ by from their spans' means.
-  void FitSpread();
   void FitKnown();
   void FitFiltered();
   // Moves the drift to where a later part's readings are on average, wherever their conversions
@@ -122,8 +120,6 @@ class RailFitting {
   Eigen::VectorXd NotNegative(Eigen::MatrixXd h, Eigen::VectorXd g, Eigen::VectorXd found) const;
   double Freedom(const RailRows& rows) const;
   Eigen::ArrayXi Kept(Eigen::Index all) const;
-  double SpreadIn(double begin_ns, double end_ns, WindowCursor* power) const;
-  RailRows SmearedRows(bool with_spread);
   RailRows FilteredRows(const SlowDrift& speed) const;
   void FollowRows(const RailRows& rows);
   // False: there are no rows, and the part says nothing.
@@ -151,8 +147,6 @@ class RailFitting {
   double freedom_score_ = 0;     // of the first part: FreedomScore
   std::optional<NoiseEstimate> noise_prior_;
   double places_off_us_ = 0;
-  // Mean of readings in measured iterations, steps; where their conversions were not found.
-  std::optional<double> busy_level_;
   double growth_ = 0;                         // of the drift with the power
   double mean_drift_ = 0;                     // that power_ has, steps
   Eigen::VectorXd drift_factor_;              // by category, as the rows of the fit had it

@@ -26,63 +26,24 @@ constexpr double kFilteredCluster = 4;
 constexpr double kMostOfOther = 0.02;
 // What was before the run is not more than this.
 constexpr double kMostOfBefore = 0.1;
-// A smeared conversion is looked at in so many places.
-constexpr int kPlacesInSpan = 8;
 // A filter's period is found in so many rounds, by less than its tolerance at once.
 constexpr int kSpeedRounds = 4;
 
 }  // namespace
 
-// What a conversion may differ by from the mean of the span that it lies in, squared.
-double RailFitting::SpreadIn(double begin_ns, double end_ns, WindowCursor* power) const {
-  const double slot_ns = window().slot_s() * 1e9;
-  const double step_ns = (end_ns - begin_ns - slot_ns) / (kPlacesInSpan - 1);
-  double sum = 0, squares = 0;
-  for (int i = 0; i < kPlacesInSpan; ++i) {
-    const double at_ns = begin_ns + i * step_ns;
-    const double mean = power->Over(at_ns, at_ns + slot_ns).mean;
-    sum += mean;
-    squares += mean * mean;
-  }
-  const double mean = sum / kPlacesInSpan;
-  return std::max(0.0, squares / kPlacesInSpan - mean * mean);
-}
-
-// With the spread each conversion counts once.
-RailRows RailFitting::SmearedRows(bool with_spread) {
+bool RailFitting::FitSmeared() {
   const double reach_ns = (window().period_s() + window().slot_s()) * 1e9;
-  const double apart_ns = with_spread ? window().period_s() * 1e9 : 0;
   RailRows rows(*course_, *drift_, nullptr, nullptr);
   rows.Reserve(readings_.size());
-  WindowCursor power(Course());
-  double next_ns = -std::numeric_limits<double>::infinity();
   for (const StepReading& r : readings_) {
-    const double end = 0.5 * (r.begin_ns + r.end_ns), begin = end - reach_ns;
-    if (r.begin_ns < next_ns) continue;
-    const double variance = with_spread ? SpreadIn(begin, end, &power) : 0;
-    if (rows.Add(begin, end, r.steps, 0, variance)) next_ns = r.begin_ns + apart_ns;
+    const double middle = 0.5 * (r.begin_ns + r.end_ns);
+    rows.Add(middle - reach_ns, middle, r.steps, 0, 0);
   }
-  return rows;
-}
-
-void RailFitting::FitSpread() {
-  RailRows rows = SmearedRows(true);
-  if (!busy_level_) {
-    double sum = 0, count = 0;
-    for (size_t i = 0; i < rows.rows().size(); ++i) {
-      if (rows.at_ns(i) < course_->measure_begin || rows.at_ns(i) > course_->measure_end) continue;
-      sum += rows.rows().y(i);
-      count += 1;
-    }
-    if (count > 0) busy_level_ = sum / count;
-  }
-  if (RegressFreely(&rows, kIterationsAtLast)) Summarise(rows);
-}
-
-bool RailFitting::FitSmeared() {
-  RailRows rows = SmearedRows(false);
   part_.readings = rows.rows().size();
-  if (is_known()) return true;
+  if (is_known()) {
+    if (RegressFreely(&rows, kIterationsOnTheWay)) Summarise(rows);
+    return true;
+  }
   if (rows.rows().size() < kFewestReadings) {
     out_.why_not = "too few readings in measured iterations";
     return false;

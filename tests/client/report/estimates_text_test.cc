@@ -64,20 +64,9 @@ TEST(EstimatesText, DigitsThatAnIntervalDoesNotKnowAreNotShown) {
 TEST(EstimatesText, DoesNotAskForMoreIterationsThanARunMayHave) {
   GroupEnergy group;
   group.more_iterations = 300;
-  EXPECT_EQ(WhatWouldHelp(group, WindowKind::kFitted),
-            "at least 300 more iterations would tell them apart");
+  EXPECT_EQ(WhatWouldHelp(group), "at least 300 more iterations would tell them apart");
   group.more_iterations = 502'502'714'765;
-  EXPECT_EQ(WhatWouldHelp(group, WindowKind::kFitted),
-            "no run would be long enough to tell them apart");
-}
-
-TEST(EstimatesText, SaysThatWindowsWereNotFoundAndHowManyIterationsMayFindThem) {
-  GroupEnergy group;
-  group.more_iterations = 8;
-  EXPECT_EQ(WhatWouldHelp(group, WindowKind::kSmeared),
-            "when the sensor converted was not found: measure at least 8 more iterations");
-  group.more_iterations.reset();
-  EXPECT_EQ(WhatWouldHelp(group, WindowKind::kSmeared), "when the sensor converted was not found");
+  EXPECT_EQ(WhatWouldHelp(group), "no run would be long enough to tell them apart");
 }
 
 }  // namespace
