@@ -205,8 +205,8 @@ std::optional<std::string> NotFoundWords(const RunReport& report) {
   if (rails.empty()) return std::nullopt;
   return fmt::format(
       "{}: when the sensor converted could not be found from the readings of {} iterations, so "
-      "each stands for all of the time in which its conversion may lie, and operators are one "
-      "group; measure more iterations. It is not found either where readings are more "
+      "each stands for all of the time in which its conversion may lie: intervals of operators are "
+      "wide and may miss; measure more iterations. It is not found either where readings are more "
       "than 12 ms late, or the chip's period is not the stated one (of a sensor file: period_s "
       "within period_tolerance)",
       rails, report.attribution.iterations);
