@@ -593,7 +593,11 @@ TEST_F(AccessTest, GarbageIsClosedAndTheFrontServesOn) {
     if (i % 3 == 1) bytes.insert(0, kPairingPreface);
     (void)send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
-  EXPECT_TRUE(HandshakeOf(root_.Pair()).ok());
+  // Its turn comes behind what is left of the others, later on a busy machine.
+  const v1::PairedBoard board = root_.Pair();
+  grpc::Status status = HandshakeOf(board);
+  for (int i = 0; i < 5 && !status.ok(); ++i) status = HandshakeOf(board);
+  EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
 }  // namespace
